@@ -1,0 +1,222 @@
+"""The machine-level CSRs (specification, volume II, chapter 3) and physical memory protection."""
+
+from isa.csr import Csr, Field
+from isa.word import u32
+
+MSTATUS_FIELDS = (
+    Field("SIE", 1, 1, "rw", "S-mode interrupts enabled"),
+    Field("MIE", 3, 3, "rw", "M-mode interrupts enabled"),
+    Field("SPIE", 5, 5, "rw", "SIE before the trap to S mode"),
+    Field("UBE", 6, 6, "ro", "U-mode big-endian: never"),
+    Field("MPIE", 7, 7, "rw", "MIE before the trap to M mode"),
+    Field("SPP", 8, 8, "rw", "mode before the trap to S mode"),
+    Field("MPP", 12, 11, "warl", "mode before the trap to M mode: U, S or M"),
+    Field("FS", 14, 13, "ro", "floating-point state: off"),
+    Field("XS", 16, 15, "ro", "extension state: off"),
+    Field("MPRV", 17, 17, "rw", "loads and stores as if in mode MPP"),
+    Field("SUM", 18, 18, "rw", "S mode may access user pages"),
+    Field("MXR", 19, 19, "rw", "executable pages are readable"),
+    Field("TVM", 20, 20, "rw", "trap satp and sfence.vma in S mode"),
+    Field("TW", 21, 21, "rw", "trap wfi below M mode"),
+    Field("TSR", 22, 22, "rw", "trap sret in S mode"),
+    Field("SD", 31, 31, "ro", "FS or XS dirty: never"),
+)
+
+INTERRUPT_FIELDS = (
+    Field("SSI", 1, 1), Field("MSI", 3, 3), Field("STI", 5, 5),
+    Field("MTI", 7, 7), Field("SEI", 9, 9), Field("MEI", 11, 11),
+)  # fmt: skip
+
+
+def write_mstatus(h, value):
+    """Obey all writable fields; MPP keeps its value when the reserved mode 2 is written."""
+    if (value >> 11) & 3 == 2:
+        value = (value & ~0x1800) | (h.mstatus & 0x1800)
+    h.mstatus = value & 0x7E19AA
+
+
+def write_tvec_mode(old, value):
+    """mtvec and stvec: modes 0 (direct) and 1 (vectored) exist; a write of another keeps the old value."""
+    return old if value & 2 else value
+
+
+def write_mtvec(h, value):
+    """See `write_tvec_mode`."""
+    h.mtvec = write_tvec_mode(h.mtvec, value)
+
+
+def read_mip(h):
+    """Software-writable bits together with the lines that devices hold."""
+    return h.mip | h.lines
+
+
+def write_mip(h, value):
+    """SSIP, STIP and SEIP are writable; the M-mode bits follow their devices."""
+    h.mip = value & 0x222
+
+
+def counter_low(count, offset):
+    """Low word of a 64-bit counter kept as a count and the offset that a write left."""
+    return u32(count + offset)
+
+
+def counter_high(count, offset):
+    """High word of a 64-bit counter kept as a count and the offset that a write left."""
+    return u32((count + offset) >> 32)
+
+
+def counter_offset(count, low, high):
+    """The offset that makes a counter at `count` read as high:low, in the range of a 64-bit integer."""
+    borrow = 1 if low < u32(count) else 0
+    difference = u32(high - (count >> 32) - borrow)
+    return ((difference ^ 0x80000000) - 0x80000000) * 0x100000000 + u32(low - count)
+
+
+def counted(count, inhibited):
+    """What a counter's offset is relative to: the running count, or 0 while it is inhibited."""
+    return 0 if inhibited else count
+
+
+def read_mcycle(h):
+    """Low word of the number of cycles; one instruction, retired or trapped, takes one."""
+    return counter_low(counted(h.cycle, h.mcountinhibit & 1), h.mcycle)
+
+
+def read_mcycleh(h):
+    """High word of the number of cycles."""
+    return counter_high(counted(h.cycle, h.mcountinhibit & 1), h.mcycle)
+
+
+def write_mcycle(h, value):
+    """The written value is what the next instruction reads."""
+    count = counted(h.cycle + 1, h.mcountinhibit & 1)
+    h.mcycle = counter_offset(count, value, counter_high(count, h.mcycle))
+
+
+def write_mcycleh(h, value):
+    """The written value is what the next instruction reads."""
+    count = counted(h.cycle + 1, h.mcountinhibit & 1)
+    h.mcycle = counter_offset(count, counter_low(count, h.mcycle), value)
+
+
+def read_minstret(h):
+    """Low word of the number of retired instructions."""
+    return counter_low(counted(h.instret, h.mcountinhibit & 4), h.minstret)
+
+
+def read_minstreth(h):
+    """High word of the number of retired instructions."""
+    return counter_high(counted(h.instret, h.mcountinhibit & 4), h.minstret)
+
+
+def write_minstret(h, value):
+    """The written value is what the next instruction reads."""
+    count = counted(h.instret + 1, h.mcountinhibit & 4)
+    h.minstret = counter_offset(count, value, counter_high(count, h.minstret))
+
+
+def write_minstreth(h, value):
+    """The written value is what the next instruction reads."""
+    count = counted(h.instret + 1, h.mcountinhibit & 4)
+    h.minstret = counter_offset(count, counter_low(count, h.minstret), value)
+
+
+def rebase(count, offset, was, now):
+    """The offset of a counter whose inhibit bit goes from `was` to `now`, value unchanged."""
+    before = counted(count, was)
+    return counter_offset(counted(count + 1, now), counter_low(before, offset), counter_high(before, offset))
+
+
+def write_mcountinhibit(h, value):
+    """CY (0) and IR (2) stop their counter at its present value, and let it go on from there."""
+    if (value ^ h.mcountinhibit) & 1:
+        h.mcycle = rebase(h.cycle, h.mcycle, h.mcountinhibit & 1, value & 1)
+    if (value ^ h.mcountinhibit) & 4:
+        h.minstret = rebase(h.instret, h.minstret, h.mcountinhibit & 4, value & 4)
+    h.mcountinhibit = value & 5
+
+
+def read_pmpcfg(h, index):
+    """Four one-byte PMP configurations."""
+    return (
+        h.pmpcfg[4 * index]
+        | (h.pmpcfg[4 * index + 1] << 8)
+        | (h.pmpcfg[4 * index + 2] << 16)
+        | (h.pmpcfg[4 * index + 3] << 24)
+    )
+
+
+def write_pmpcfg(h, index, value):
+    """A locked entry ignores writes; the reserved combination R=0, W=1 leaves the entry as it was."""
+    for i in range(4):
+        old = h.pmpcfg[4 * index + i]
+        new = (value >> (8 * i)) & 0x9F
+        if old & 0x80 == 0 and new & 3 != 2:
+            h.pmpcfg[4 * index + i] = new
+    h.stale = 1
+
+
+def read_pmpaddr(h, index):
+    """Bits 33 to 2 of a physical address."""
+    return h.pmpaddr[index]
+
+
+def write_pmpaddr(h, index, value):
+    """ "If PMP entry i is locked, writes to pmpicfg and pmpaddri are ignored. Additionally, if PMP entry i is
+    locked and pmpicfg.A is set to TOR, writes to pmpaddri-1 are ignored." (3.7.1.2)"""
+    locked = h.pmpcfg[index] & 0x80
+    if index < 15 and h.pmpcfg[index + 1] & 0x98 == 0x88:
+        locked = 0x80
+    if locked == 0:
+        h.pmpaddr[index] = value
+    h.stale = 1
+
+
+def _word(name: str, rule: str = "rw") -> tuple[Field, ...]:
+    return (Field(name, 31, 0, rule),)
+
+
+_COUNTEREN = (Field("CY", 0, 0), Field("TM", 1, 1), Field("IR", 2, 2), Field("HPM", 31, 3, "ro"))
+
+MACHINE_CSRS = (
+    Csr("mvendorid", 0xF11, "Priv 3.1.2", "vendor: none", constant=0),
+    Csr("marchid", 0xF12, "Priv 3.1.3", "architecture: not registered", constant=0),
+    Csr("mimpid", 0xF13, "Priv 3.1.4", "implementation: not versioned", constant=0),
+    Csr("mhartid", 0xF14, "Priv 3.1.5", "number of this hart", storage="mhartid"),
+    Csr("mconfigptr", 0xF15, "Priv 3.1.17", "no configuration data structure", constant=0),
+    Csr("mstatus", 0x300, "Priv 3.1.6", "machine status", MSTATUS_FIELDS, "mstatus", write=write_mstatus),
+    Csr("misa", 0x301, "Priv 3.1.1", "ISA and extensions; writes are ignored", _word("ISA", "ro"), "misa"),
+    Csr("medeleg", 0x302, "Priv 3.1.8", "exceptions handled in S mode",
+        (Field("exceptions", 9, 0), Field("page faults", 13, 12), Field("store page fault", 15, 15)), "medeleg"),
+    Csr("mideleg", 0x303, "Priv 3.1.8", "interrupts handled in S mode",
+        tuple(f for f in INTERRUPT_FIELDS if f.name.startswith("S")), "mideleg"),
+    Csr("mie", 0x304, "Priv 3.1.9", "interrupts enabled", INTERRUPT_FIELDS, "mie"),
+    Csr("mtvec", 0x305, "Priv 3.1.7", "trap vector of M mode",
+        (Field("BASE", 31, 2), Field("MODE", 1, 0, "warl", "0 direct, 1 vectored")), "mtvec", write=write_mtvec),
+    Csr("mcounteren", 0x306, "Priv 3.1.11", "counters readable below M mode", _COUNTEREN, "mcounteren"),
+    Csr("mstatush", 0x310, "Priv 3.1.6", "SBE and MBE: little-endian always", constant=0),
+    Csr("menvcfg", 0x30A, "Priv 3.1.18", "environment below M mode",
+        (Field("FIOM", 0, 0, "rw", "fences order I/O as memory; without effect here"),), "menvcfg"),
+    Csr("menvcfgh", 0x31A, "Priv 3.1.18", "high half of menvcfg", constant=0),
+    Csr("mcountinhibit", 0x320, "Priv 3.1.12", "counters that stand still",
+        (Field("CY", 0, 0), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "mcountinhibit", write=write_mcountinhibit),
+    Csr("mscratch", 0x340, "Priv 3.1.13", "for the M-mode trap handler", _word("mscratch"), "mscratch"),
+    Csr("mepc", 0x341, "Priv 3.1.14", "address of the trapped instruction", (Field("mepc", 31, 2),), "mepc"),
+    Csr("mcause", 0x342, "Priv 3.1.15", "cause of the trap", (Field("Interrupt", 31, 31), Field("Code", 30, 0)), "mcause"),
+    Csr("mtval", 0x343, "Priv 3.1.16", "address or instruction that trapped", _word("mtval"), "mtval"),
+    Csr("mip", 0x344, "Priv 3.1.9", "interrupts pending", INTERRUPT_FIELDS, "mip", read=read_mip, write=write_mip),
+    *(Csr(f"pmpcfg{i}", 0x3A0 + i, "Priv 3.7.1", f"configuration of PMP entries {4 * i} to {4 * i + 3}",
+          tuple(Field(f"pmp{4 * i + j}cfg", 8 * j + 7, 8 * j, "warl") for j in range(4)),
+          index=i, read=read_pmpcfg, write=write_pmpcfg) for i in range(4)),
+    *(Csr(f"pmpaddr{i}", 0x3B0 + i, "Priv 3.7.1", f"address of PMP entry {i}", _word("address", "warl"),
+          index=i, read=read_pmpaddr, write=write_pmpaddr) for i in range(16)),
+    Csr("mcycle", 0xB00, "Priv 3.1.10", "cycles, low half", _word("cycles"), read=read_mcycle, write=write_mcycle),
+    Csr("minstret", 0xB02, "Priv 3.1.10", "retired instructions, low half", _word("instructions"),
+        read=read_minstret, write=write_minstret),
+    Csr("mcycleh", 0xB80, "Priv 3.1.10", "cycles, high half", _word("cycles"), read=read_mcycleh, write=write_mcycleh),
+    Csr("minstreth", 0xB82, "Priv 3.1.10", "retired instructions, high half", _word("instructions"),
+        read=read_minstreth, write=write_minstreth),
+    *(Csr(f"mhpmcounter{i}", 0xB00 + i, "Priv 3.1.10", "no such event counter: zero", constant=0) for i in range(3, 32)),
+    *(Csr(f"mhpmcounter{i}h", 0xB80 + i, "Priv 3.1.10", "no such event counter: zero", constant=0) for i in range(3, 32)),
+    *(Csr(f"mhpmevent{i}", 0x320 + i, "Priv 3.1.10", "no such event: zero", constant=0) for i in range(3, 32)),
+)  # fmt: skip

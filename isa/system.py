@@ -1,0 +1,156 @@
+"""Zicsr, Zifencei and the privileged instructions.
+
+A system instruction's meaning takes the hart record and returns a status of `isa.trap` or the code of
+the exception that it raises.
+"""
+
+from functools import partial
+
+from isa.instruction import Kind, declare
+
+csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
+system = partial(declare, Kind.SYSTEM, extension="i")
+
+
+@csr("csr rs1 001 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
+def csrrw(old, operand):
+    """Swap a CSR with a register."""
+    return operand
+
+
+@csr("csr rs1 010 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
+def csrrs(old, operand):
+    """Read a CSR and set the bits given by a register; with x0 the CSR is not written."""
+    return old | operand
+
+
+@csr("csr rs1 011 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
+def csrrc(old, operand):
+    """Read a CSR and clear the bits given by a register; with x0 the CSR is not written."""
+    return old & ~operand
+
+
+@csr("csr uimm 101 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
+def csrrwi(old, operand):
+    """Read a CSR and write a five-bit constant."""
+    return operand
+
+
+@csr("csr uimm 110 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
+def csrrsi(old, operand):
+    """Read a CSR and set the bits given by a five-bit constant; with 0 the CSR is not written."""
+    return old | operand
+
+
+@csr("csr uimm 111 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
+def csrrci(old, operand):
+    """Read a CSR and clear the bits given by a five-bit constant; with 0 the CSR is not written."""
+    return old & ~operand
+
+
+@declare(Kind.FENCE, "imm[11:0] rs1 001 rd 0001111", "", "Unpriv 4", extension="zifencei")
+def fence_i():
+    """Make earlier stores visible to later fetches; here they always are."""
+    return None
+
+
+@system(
+    "000000000000 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1",
+    reads=("mode",),
+    causes=("environment call from U-mode", "environment call from S-mode", "environment call from M-mode"),
+)  # fmt: skip
+def ecall(h):
+    """Request a service of the execution environment: trap with a cause that names the mode."""
+    return 8 + h.mode
+
+
+@system("000000000001 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1", causes=("breakpoint",))
+def ebreak(h):
+    """Trap to the debugger."""
+    return 3
+
+
+@system(
+    "0011000 00010 00000 000 00000 1110011", "", "Priv 3.3.2",
+    privilege="M",
+    reads=("mode", "mstatus.MPP", "mstatus.MPIE", "mepc"),
+    writes=("mode", "pc", "mstatus.MIE", "mstatus.MPIE", "mstatus.MPP", "mstatus.MPRV", "reservation"),
+    causes=("illegal instruction",),
+)  # fmt: skip
+def mret(h):
+    """Return from a trap taken to M mode.
+
+    "When executing an xRET instruction, supposing xPP holds the value y, xIE is set to xPIE; the
+    privilege mode is changed to y; xPIE is set to 1; and xPP is set to the least-privileged supported
+    mode. If y != M, xRET also sets MPRV=0." (3.1.6.1)
+    """
+    if h.mode < 3:
+        return 2
+    mpp = (h.mstatus >> 11) & 3
+    status = (h.mstatus & ~(0x1800 | 0x8)) | ((h.mstatus >> 4) & 0x8) | 0x80
+    if mpp != 3:
+        status = status & ~0x20000
+    h.mstatus = status
+    h.mode = mpp
+    h.reservation = -1
+    h.pc = h.mepc
+    return -2
+
+
+@system(
+    "0001000 00010 00000 000 00000 1110011", "", "Priv 3.3.2",
+    privilege="S",
+    reads=("mode", "mstatus.SPP", "mstatus.SPIE", "mstatus.TSR", "sepc"),
+    writes=("mode", "pc", "mstatus.SIE", "mstatus.SPIE", "mstatus.SPP", "mstatus.MPRV", "reservation"),
+    causes=("illegal instruction",),
+)  # fmt: skip
+def sret(h):
+    """Return from a trap taken to S mode.
+
+    "When TSR=1, attempts to execute SRET while executing in S-mode will raise an illegal-instruction
+    exception." (3.1.6.5)
+    """
+    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x400000):
+        return 2
+    spp = (h.mstatus >> 8) & 1
+    h.mstatus = (h.mstatus & ~(0x20000 | 0x100 | 0x2)) | ((h.mstatus >> 4) & 0x2) | 0x20
+    h.mode = spp
+    h.reservation = -1
+    h.pc = h.sepc
+    return -2
+
+
+@system(
+    "0001000 00101 00000 000 00000 1110011", "", "Priv 3.3.3",
+    privilege="S",
+    reads=("mode", "mstatus.TW", "mip", "mie"),
+    causes=("illegal instruction",),
+)  # fmt: skip
+def wfi(h):
+    """Idle until an interrupt that mie enables is pending, whatever the global enable bits say.
+
+    "When S-mode is implemented, then executing WFI in U-mode causes an illegal-instruction exception,
+    unless it completes within an implementation-specific, bounded time limit." (3.3.3)
+    The bound is zero here, with TW and without.
+    """
+    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x200000):
+        return 2
+    return -3
+
+
+@system(
+    "0001001 rs2 rs1 000 00000 1110011", "rs1, rs2", "Priv 10.2.1",
+    privilege="S",
+    reads=("mode", "mstatus.TVM"),
+    writes=("address-translation caches",),
+    causes=("illegal instruction",),
+)  # fmt: skip
+def sfence_vma(h):
+    """Order page-table writes before later translations.
+
+    Narrowing by address (rs1) or ASID (rs2) is a permission to flush less; everything is flushed.
+    """
+    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x100000):
+        return 2
+    h.stale = 1
+    return -1

@@ -1,0 +1,106 @@
+"""Traps: how a hart enters one, which interrupt it takes, and what an instruction may answer.
+
+Functions here act on a hart record `h` (fields: `isa.hart`). They run as plain Python and compiled.
+Sources: specification, volume II, 3.1.6 (mstatus), 3.1.8 (delegation), 3.1.9 (mip, mie), 3.1.15 (mcause), 3.1.16 (mtval).
+"""
+
+U = 0
+S = 1
+M = 3
+
+NEXT = -1
+"""Status of a system instruction: retired, go on at pc + 4."""
+JUMPED = -2
+"""Status of a system instruction: retired, `h.pc` is already the next address."""
+WAIT = -3
+"""Status of a system instruction: retired, idle until an enabled interrupt is pending, then pc + 4."""
+
+SIE = 1 << 1
+MIE = 1 << 3
+SPIE = 1 << 5
+MPIE = 1 << 7
+SPP = 1 << 8
+MPP = 3 << 11
+MPRV = 1 << 17
+SUM = 1 << 18
+MXR = 1 << 19
+TVM = 1 << 20
+TW = 1 << 21
+TSR = 1 << 22
+
+
+def trap_vector(tvec, cause):
+    """Where a trap with this cause goes.
+
+    "When MODE=Vectored, all synchronous exceptions cause the pc to be set to the address in the BASE
+    field, whereas interrupts cause the pc to be set to BASE plus four times the interrupt cause number."
+    """
+    if tvec & 1 and cause & 0x80000000:
+        return ((tvec & 0xFFFFFFFC) + 4 * (cause & 31)) & 0xFFFFFFFC
+    return tvec & 0xFFFFFFFC
+
+
+def take_trap(h, cause, tval):
+    """Enter a trap taken at `h.pc`.
+
+    "When a trap is delegated to S-mode, the scause register is written with the trap cause; the sepc
+    register is written with the virtual address of the instruction that took the trap; ... the SPP
+    field of mstatus is written with the active privilege mode at the time of the trap; the SPIE field
+    is written with the value of the SIE field; and the SIE field is cleared."
+    "Traps never transition from a more-privileged mode to a less-privileged mode."
+    """
+    code = cause & 31
+    if cause & 0x80000000:
+        delegated = (h.mideleg >> code) & 1
+    else:
+        delegated = (h.medeleg >> code) & 1
+    h.reservation = -1
+    if delegated and h.mode < 3:
+        h.sepc = h.pc
+        h.scause = cause
+        h.stval = tval
+        status = h.mstatus & ~(0x100 | 0x20 | 0x2)
+        h.mstatus = status | ((h.mstatus & 0x2) << 4) | (h.mode << 8)
+        h.mode = 1
+        h.pc = trap_vector(h.stvec, cause)
+    else:
+        h.mepc = h.pc
+        h.mcause = cause
+        h.mtval = tval
+        status = h.mstatus & ~(0x1800 | 0x80 | 0x8)
+        h.mstatus = status | ((h.mstatus & 0x8) << 4) | (h.mode << 11)
+        h.mode = 3
+        h.pc = trap_vector(h.mtvec, cause)
+
+
+def pending_interrupt(h):
+    """The cause of the interrupt to take before the next instruction, or -1.
+
+    "An interrupt i will trap to M-mode if all of the following are true: (a) either the current
+    privilege mode is M and the MIE bit in the mstatus register is set, or the current privilege mode
+    has less privilege than M-mode; (b) bit i is set in both mip and mie; and (c) ... bit i is not set
+    in mideleg."
+    "Multiple simultaneous interrupts destined for M-mode are handled in the following decreasing
+    priority order: MEI, MSI, MTI, SEI, SSI, STI."
+    """
+    pending = (h.mip | h.lines) & h.mie
+    if pending == 0:
+        return -1
+    chosen = pending & ~h.mideleg
+    if chosen == 0 or (h.mode == 3 and h.mstatus & 0x8 == 0):
+        chosen = pending & h.mideleg
+        if h.mode > 1 or (h.mode == 1 and h.mstatus & 0x2 == 0):
+            chosen = 0
+    if chosen & 0x800:
+        return 0x80000000 | 11
+    if chosen & 0x8:
+        return 0x80000000 | 3
+    if chosen & 0x80:
+        return 0x80000000 | 7
+    if chosen & 0x200:
+        return 0x80000000 | 9
+    if chosen & 0x2:
+        return 0x80000000 | 1
+    if chosen & 0x20:
+        return 0x80000000 | 5
+    return -1

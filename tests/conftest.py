@@ -1,0 +1,29 @@
+"""Fixtures shared by all tests."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("nightly", parent=settings.get_profile("ci"), derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("TRAPLINE_HYPOTHESIS", "ci"))
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Find an external tool by name; without it skip the test, or fail where tools are required."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            if os.environ.get("TRAPLINE_REQUIRE_TOOLS") == "1":
+                pytest.fail(f"{name} is not installed and TRAPLINE_REQUIRE_TOOLS is set")
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
