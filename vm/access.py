@@ -1,0 +1,190 @@
+"""Loads and stores that miss their TLB: translation, misalignment, code pages, devices.
+
+These functions run compiled and as plain Python (see `vm.codegen`).
+Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
+store was done but the run loop must look at time and interrupts again, `WATCHED` when it hit `tohost`.
+"""
+
+from vm.mmu import data_address
+
+DEVICE = -100
+RESLICE = -101
+WATCHED = -102
+
+CLINT = 0x2000000
+CODE_STORES = 64
+"""Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
+
+
+def ram_load(m, ram8, offset, width):
+    """The little-endian value of `width` bytes at a RAM offset that the caller has compared."""
+    value = I64(ram8[U64(offset)])
+    if width > 1:
+        value = value | (I64(ram8[U64(offset + 1)]) << 8)
+    if width > 2:
+        value = value | (I64(ram8[U64(offset + 2)]) << 16) | (I64(ram8[U64(offset + 3)]) << 24)
+    return value
+
+
+def forget_code(code, page, offset):
+    """Drop the decoded instructions that a store at this RAM offset changes.
+
+    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
+    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
+    """
+    number = offset >> 12
+    count = I64(page[U64(number)]) & 127
+    if count == 0:
+        return
+    if count >= CODE_STORES:
+        page[U64(number)] = page[U64(number)] & 128
+        first = number * 1025
+        for i in range(1025):
+            code[U64(first + i)] = 0
+    else:
+        page[U64(number)] = page[U64(number)] + 1
+        index = (offset >> 2) + number
+        code[U64(index)] = 0
+        if index > 0:
+            code[U64(index - 1)] = 0
+
+
+def ram_store(m, ram8, code, page, offset, width, value):
+    """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
+    ram8[U64(offset)] = U8(value & 255)
+    if width > 1:
+        ram8[U64(offset + 1)] = U8((value >> 8) & 255)
+    if width > 2:
+        ram8[U64(offset + 2)] = U8((value >> 16) & 255)
+        ram8[U64(offset + 3)] = U8((value >> 24) & 255)
+    if page[U64(offset >> 12)]:
+        forget_code(code, page, offset)
+        if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
+            return WATCHED
+    return 0
+
+
+def clint_load(h, m, register):
+    """One 32-bit CLINT register, or a load access fault: msip, mtimecmp and mtime (SiFive CLINT layout)."""
+    if register == 4 * h.mhartid:
+        return (h.lines >> 3) & 1
+    if register == 0x4000 + 8 * h.mhartid:
+        return m.mtimecmp_low[h.mhartid]
+    if register == 0x4004 + 8 * h.mhartid:
+        return m.mtimecmp_high[h.mhartid]
+    if register == 0xBFF8:
+        return h.mtime & 0xFFFFFFFF
+    if register == 0xBFFC:
+        return (h.mtime >> 32) & 0xFFFFFFFF
+    return 0
+
+
+def clint_store(h, m, register, value):
+    """Write one 32-bit CLINT register."""
+    if register == 4 * h.mhartid:
+        h.lines = (h.lines & ~8) | ((value & 1) << 3)
+    elif register == 0x4000 + 8 * h.mhartid:
+        m.mtimecmp_low[h.mhartid] = value
+    elif register == 0x4004 + 8 * h.mhartid:
+        m.mtimecmp_high[h.mhartid] = value
+    elif register == 0xBFF8:
+        m.time_base = m.time_base + value - (h.mtime & 0xFFFFFFFF)
+    elif register == 0xBFFC:
+        m.time_base = m.time_base + ((value & 0x7FFFFFFF) - (h.mtime >> 32)) * 0x100000000
+    return RESLICE
+
+
+def load_aligned(h, m, ram8, ram32, page, vaddr, width):
+    """The value loaded, or a negative answer."""
+    paddr = data_address(h, m, ram32, page, vaddr, width, 1)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if 0 <= offset and offset < m.ram_size:
+        return ram_load(m, ram8, offset, width)
+    m.fault_address = vaddr
+    if m.board == 0 or paddr >= 0x100000000:
+        return -6
+    if CLINT <= paddr and paddr < CLINT + 0x10000:
+        if width != 4:
+            return -6
+        return clint_load(h, m, paddr - CLINT)
+    m.exit_address = paddr
+    m.exit_width = width
+    m.exit_store = 0
+    return DEVICE
+
+
+def load_slow(h, m, ram8, ram32, page, vaddr, width):
+    """A load that missed its TLB. A misaligned one is done bytewise; it cannot reach a device."""
+    if vaddr & (width - 1) == 0:
+        return load_aligned(h, m, ram8, ram32, page, vaddr, width)
+    value = 0
+    for i in range(width):
+        byte = load_aligned(h, m, ram8, ram32, page, (vaddr + i) & 0xFFFFFFFF, 1)
+        if byte == DEVICE:
+            return -6
+        if byte < 0:
+            return byte
+        value = value | (byte << (8 * i))
+    return value
+
+
+def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
+    """0 or a negative answer."""
+    paddr = data_address(h, m, ram32, page, vaddr, width, 2)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if 0 <= offset and offset < m.ram_size:
+        return ram_store(m, ram8, code, page, offset, width, value)
+    m.fault_address = vaddr
+    if m.board == 0 or paddr >= 0x100000000:
+        return -8
+    if CLINT <= paddr and paddr < CLINT + 0x10000:
+        if width != 4:
+            return -8
+        return clint_store(h, m, paddr - CLINT, value)
+    m.exit_address = paddr
+    m.exit_width = width
+    m.exit_value = value
+    m.exit_store = 1
+    return DEVICE
+
+
+def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
+    """A store that missed its TLB. A misaligned one is checked whole, then done bytewise."""
+    if vaddr & (width - 1) == 0:
+        return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
+    for i in range(width):
+        address = (vaddr + i) & 0xFFFFFFFF
+        paddr = data_address(h, m, ram32, page, address, 1, 2)
+        if paddr < 0:
+            return paddr
+        offset = paddr - m.ram_base
+        if offset < 0 or offset >= m.ram_size:
+            m.fault_address = address
+            return -8
+    answer = 0
+    for i in range(width):
+        done = store_aligned(
+            h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 255
+        )
+        if done < 0:
+            answer = done
+    return answer
+
+
+def atomic_offset(h, m, ram32, page, vaddr, access):
+    """The RAM offset of an LR (access 1), SC or AMO (2), or -1 - cause; atomics reach RAM only."""
+    if vaddr & 3:
+        m.fault_address = vaddr
+        return -5 if access == 1 else -7
+    paddr = data_address(h, m, ram32, page, vaddr, 4, access)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if offset < 0 or offset >= m.ram_size:
+        m.fault_address = vaddr
+        return -6 if access == 1 else -8
+    return offset

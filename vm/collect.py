@@ -1,0 +1,124 @@
+"""Gathering the source of functions, so that one generated file holds everything that the engine runs.
+
+Compiled code is cached by the file that holds it, and a change in a function of another file would go
+unnoticed; so all of it goes into one file, named by its content (`vm.codegen`).
+"""
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+PRELUDE = {"I64", "U64", "U32", "U8"}
+"""Conversions that the generated file defines for each engine."""
+
+
+def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
+    """The syntax tree of a function, without decorators, annotations and docstring."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        raise TypeError(f"{function!r} is not a plain function")
+    tree.decorator_list = []
+    if isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant):
+        tree.body = tree.body[1:]
+    return tree
+
+
+def used_names(tree: ast.AST) -> set[str]:
+    """Names that the tree reads."""
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
+    """Source text by name of these functions and of all functions and integers that they use.
+
+    Order: what is used comes before what uses it. Raises TypeError when a function uses anything else
+    than functions, integers and the names of `PRELUDE`, or when two functions share a name.
+    """
+    found: dict[str, str] = {}
+    origin: dict[str, Any] = {}
+
+    def visit(name: str, value: Any) -> None:
+        if name in origin:
+            if origin[name] is not value:
+                raise TypeError(f"two different objects are called '{name}'")
+            return
+        origin[name] = value
+        if isinstance(value, types.FunctionType):
+            tree = function_tree(value)
+            local = {a.arg for a in tree.args.args}
+            for used in sorted(used_names(tree) - local - PRELUDE):
+                if used in value.__globals__:
+                    visit(used, value.__globals__[used])
+            found[name] = ast.unparse(tree)
+        elif isinstance(value, int):
+            found[name] = f"{name} = {value:#x}" if value > 9 else f"{name} = {value}"
+        else:
+            raise TypeError(f"'{name}' is neither a function nor an integer")
+
+    for function in functions:
+        visit(function.__name__, function)
+    return found
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+class _Inline(ast.NodeTransformer):
+    """Replace calls of one-expression functions by their expression, where nothing is evaluated twice."""
+
+    def __init__(self, scope: dict[str, Any], called: set[str]) -> None:
+        self.scope = scope
+        self.called = called
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Name) or node.func.id not in self.scope:
+            return node
+        function = self.scope[node.func.id]
+        tree = function_tree(function)
+        parameters = [a.arg for a in tree.args.args]
+        body = tree.body[0]
+        if len(tree.body) == 1 and isinstance(body, ast.Return) and body.value is not None:
+            uses = [n.id for n in ast.walk(body.value) if isinstance(n, ast.Name)]
+            if all(
+                uses.count(p) <= 1 or isinstance(a, ast.Name | ast.Constant)
+                for p, a in zip(parameters, node.args, strict=True)
+            ):
+                expression = _Substitute(dict(zip(parameters, node.args, strict=True))).visit(body.value)
+                return _Inline(function.__globals__, self.called).visit(expression)
+        self.called.add(node.func.id)
+        return node
+
+
+class _Fold(ast.NodeTransformer):
+    """Compute what is constant, so that shifts by constants are seen as such."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
+            return ast.Constant(eval(ast.unparse(node), {"__builtins__": {}}))
+        return node
+
+
+def inline_expression(function: Callable[..., Any], values: dict[str, str]) -> tuple[str, set[str]]:
+    """The text of a one-expression meaning with its parameters replaced, and the functions it still calls.
+
+    values: replacement text by parameter name. Raises TypeError when the meaning is not one expression.
+    """
+    tree = function_tree(function)
+    body = tree.body[0]
+    if len(tree.body) != 1 or not isinstance(body, ast.Return) or body.value is None:
+        raise TypeError(f"the meaning of '{function.__name__}' is not a single expression")
+    called: set[str] = set()
+    scope = {n: v for n, v in function.__globals__.items() if isinstance(v, types.FunctionType)}
+    expression = _Inline(scope, called).visit(body.value)
+    expression = _Substitute({n: ast.parse(v, mode="eval").body for n, v in values.items()}).visit(expression)
+    return ast.unparse(_Fold().visit(expression)), called

@@ -1,0 +1,178 @@
+"""The board's devices that the host serves: UART, test finisher, HTIF; addresses as on QEMU's `virt`.
+
+A device answers `load(offset, width)` and `store(offset, width, value)` for physical accesses within its
+range; `None` and `False` mean an access fault.
+"""
+
+import select
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+UART_BASE = 0x10000000
+FINISHER_BASE = 0x100000
+CAPTURE_LIMIT = 16 << 20
+"""Bytes of console output that stay readable; older ones are dropped."""
+
+
+class Device(Protocol):
+    """What the bus asks of a device."""
+
+    def load(self, offset: int, width: int) -> int | None:
+        """The value of `width` bytes at `offset`, None for an access fault."""
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Write; False for an access fault."""
+
+
+class Halt(Exception):
+    """A device ends the run with this exit code."""
+
+    def __init__(self, code: int, reset: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reset = reset
+
+
+class Console:
+    """Where console bytes go to and come from.
+
+    stdout: stream that receives output at once, or None to capture only.
+    stdin: bytes, or a stream that is polled, or None for an empty input.
+    """
+
+    def __init__(self, stdout: BinaryIO | None = None, stdin: BinaryIO | bytes | None = None) -> None:
+        self.stdout = stdout
+        self._captured = bytearray()
+        self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
+        self._stream = None if isinstance(stdin, bytes) else stdin
+
+    @property
+    def output(self) -> bytes:
+        """What was printed, at most the last CAPTURE_LIMIT bytes."""
+        return bytes(self._captured[-CAPTURE_LIMIT:])
+
+    def write(self, data: bytes) -> None:
+        """Print."""
+        self._captured += data
+        if len(self._captured) > 2 * CAPTURE_LIMIT:
+            del self._captured[:CAPTURE_LIMIT]
+        if self.stdout is not None:
+            self.stdout.write(data)
+            if b"\n" in data:
+                self.stdout.flush()
+
+    def flush(self) -> None:
+        """Push out what the stream buffers."""
+        if self.stdout is not None:
+            self.stdout.flush()
+
+    def ready(self) -> bool:
+        """Whether a byte can be read now."""
+        if not self._pending and self._stream is not None:
+            self._poll()
+        return bool(self._pending)
+
+    def read(self) -> int | None:
+        """The next input byte, or None."""
+        return self._pending.pop(0) if self.ready() else None
+
+    def _poll(self) -> None:
+        assert self._stream is not None
+        try:
+            readable = select.select([self._stream], [], [], 0)[0]
+        except (OSError, ValueError):
+            readable = [self._stream]
+        if readable:
+            reader: Callable[[int], bytes] = getattr(self._stream, "read1", self._stream.read)
+            data = reader(4096)
+            if data:
+                self._pending += data
+            else:
+                self._stream = None
+
+
+class Uart:
+    """A 16550A without interrupts: what is written is printed at once, and the transmitter is always empty."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.registers = bytearray(8)
+        self.divisor = bytearray(2)
+
+    def load(self, offset: int, width: int) -> int | None:
+        """Byte registers only."""
+        if width != 1 or offset > 7:
+            return None
+        divisor_access = self.registers[3] & 0x80
+        if offset < 2 and divisor_access:
+            return self.divisor[offset]
+        if offset == 0:
+            return self.console.read() or 0
+        if offset == 2:
+            return 0xC1 if self.registers[2] & 1 else 0x01
+        if offset == 5:
+            return 0x60 | (1 if self.console.ready() else 0)
+        if offset == 6:
+            return 0xB0
+        return self.registers[offset]
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Byte registers only; line and modem status ignore writes."""
+        if width != 1 or offset > 7:
+            return False
+        if offset < 2 and self.registers[3] & 0x80:
+            self.divisor[offset] = value & 0xFF
+        elif offset == 0:
+            self.console.write(bytes((value & 0xFF,)))
+        elif offset not in (5, 6):
+            self.registers[offset] = value & 0xFF
+        return True
+
+
+class Finisher:
+    """SiFive test finisher: 0x5555 ends with 0, 0x3333 with the code above it, 0x7777 resets."""
+
+    def load(self, offset: int, width: int) -> int | None:
+        """Reads as zero."""
+        return 0 if offset < 4 else None
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Raises Halt for the three commands."""
+        if offset >= 4:
+            return False
+        command = value & 0xFFFF
+        if offset == 0 and command == 0x5555:
+            raise Halt(0)
+        if offset == 0 and command == 0x3333:
+            raise Halt((value >> 16) & 0xFFFF)
+        if offset == 0 and command == 0x7777:
+            raise Halt(0, reset=True)
+        return True
+
+
+class Bus:
+    """Devices by physical address."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int, Device]] = []
+
+    def add(self, base: int, size: int, device: Device) -> None:
+        """Serve [base, base + size). Raises ValueError when the range overlaps another."""
+        for other, length, _ in self.ranges:
+            if base < other + length and other < base + size:
+                raise ValueError(f"device range {base:#x} overlaps the one at {other:#x}")
+        self.ranges.append((base, size, device))
+
+    def load(self, address: int, width: int) -> int | None:
+        """The value, or None for an access fault."""
+        for base, size, device in self.ranges:
+            if base <= address and address + width <= base + size:
+                return device.load(address - base, width)
+        return None
+
+    def store(self, address: int, width: int, value: int) -> bool:
+        """Whether the store was done; False for an access fault."""
+        for base, size, device in self.ranges:
+            if base <= address and address + width <= base + size:
+                return device.store(address - base, width, value)
+        return False

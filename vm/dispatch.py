@@ -1,0 +1,377 @@
+"""Text of `execute`, the run loop's inner function: one arm per op, the meaning of each inlined.
+
+Names in the generated text: `x` the registers, `d` the packed instruction, `ip` its index in `code` (1025
+entries per page of RAM: 1024 instructions and one that stands for the page's end), `first` the index of
+the page's first entry, `vbase` = pc - 4 * ip, `number` the page's number in RAM, `n` instructions done,
+`stop` the value of n at which to leave the inner loop.
+"""
+
+from isa import INSTRUCTIONS, Instruction, Kind
+from vm.collect import inline_expression
+from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
+
+LIMIT = -10
+FAR = -11
+RESUME = -12
+
+OPERANDS = {
+    "rs1": "x[(d >> 16) & 31]",
+    "rs2": "x[(d >> 24) & 31]",
+    "imm": "(d >> 32) & 0xFFFFFFFF",
+    "shamt": "d >> 32",
+    "uimm": "(d >> 16) & 31",
+}
+RD = "(d >> 8) & 31"
+PC = "(vbase + 4 * ip) & 0xFFFFFFFF"
+
+ENTRY = '''
+def execute(h, m, ram8, ram16, ram32, code, page, limit):
+    x = h.x
+    fetch_tlb = h.fetch_tlb
+    load_tlb = h.load_tlb
+    store_tlb = h.store_tlb
+    start = h.cycle
+    n = 0
+    status = -12
+    refresh(h)
+    while True:
+        if status != -11:
+            if h.stale:
+                refresh(h)
+            if (h.mip | h.lines) & h.mie != 0:
+                cause = pending_interrupt(h)
+                if cause >= 0:
+                    count_trap(h, 32 + (cause & 31))
+                    take_trap(h, cause, 0)
+                    refresh(h)
+            fetch_context = h.fetch_context
+            data_context = h.data_context
+        if n >= limit:
+            h.cycle = start + n
+            return -10
+        pc = h.pc
+        stop = limit
+        entry = 2 * ((pc >> 12) & 255)
+        if fetch_tlb[entry] == (pc & 0xFFFFF000) | fetch_context:
+            offset = pc + fetch_tlb[entry + 1]
+        else:
+            offset = fetch_offset(h, m, ram32, pc)
+            if offset >= 0 and fetch_tlb[entry] != (pc & 0xFFFFF000) | fetch_context:
+                stop = n + 1
+        status = -12
+        tval = pc
+        number = 0
+        ip = 0
+        vbase = pc
+        if pc & 3:
+            status = 0
+        elif offset < 0:
+            status = -1 - offset
+        else:
+            number = offset >> 12
+            ip = (offset >> 2) + number
+            first = number * 1025
+            vbase = pc - 4 * ip
+            while True:
+                if n >= stop:
+                    h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
+                    break
+                d = code[U64(ip)]
+                op = d & 0xFF
+'''
+
+UNDECODED_ARM = """
+if ip - first == 1024:
+    h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
+    status = -11
+    break
+word = I64(ram32[U64(ip - number)])
+code[U64(ip)] = decode_word(word)
+if page[U64(number)] & 127 == 0:
+    page[U64(number)] = page[U64(number)] | U8(1)
+    for i in range(256):
+        store_tlb[2 * i] = -1
+continue
+"""
+
+EXIT = """
+        h.cycle = start + n
+        if status == -1:
+            h.pc = (h.pc + 4) & 0xFFFFFFFF
+            n += 1
+        elif status == -2:
+            n += 1
+            refresh(h)
+        elif status >= 0:
+            h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
+            if (m.host_traps >> status) & 1:
+                m.exit_cause = status
+                m.exit_tval = tval
+                return -20
+            n += 1
+            h.unretired = h.unretired + 1
+            count_trap(h, status)
+            take_trap(h, status, tval)
+            refresh(h)
+        elif status == -3:
+            h.pc = (h.pc + 4) & 0xFFFFFFFF
+            h.cycle = start + n + 1
+            return -3
+        elif status < -99:
+            h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
+            if status != -100:
+                h.pc = (h.pc + 4) & 0xFFFFFFFF
+                h.cycle = start + n + 1
+            return status
+"""
+
+
+def _value(i: Instruction) -> tuple[list[str], set[str]]:
+    names = {name: name for name in i.inputs}
+    lines = [f"{name} = {PC if name == 'pc' else OPERANDS[name]}" for name in i.inputs]
+    text, called = inline_expression(i.meaning, names)
+    return [*lines, f"x[{RD}] = {text}"], called
+
+
+def _far(target: str) -> list[str]:
+    return [
+        f"if {target} & 2:",
+        "    status = 0",
+        f"    tval = {target}",
+        "    break",
+    ]
+
+
+def _branch(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
+    return [
+        *(f"{name} = {OPERANDS[name]}" for name in i.inputs),
+        f"if {text}:",
+        "    near = ip + (d >> 34)",
+        "    if near - first >= 0 and near - first < 1024 and d & 0x200000000 == 0:",
+        "        ip = near",
+        "        n += 1",
+        "        continue",
+        "    target = (vbase + 4 * ip + (d >> 32)) & 0xFFFFFFFF",
+        *("    " + line for line in _far("target")),
+        "    h.pc = target",
+        "    n += 1",
+        "    status = -11",
+        "    break",
+    ], called
+
+
+def _jump(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
+    return [
+        *(f"{name} = {PC if name == 'pc' else OPERANDS[name]}" for name in i.inputs),
+        f"target = {text}",
+        *_far("target"),
+        f"x[{RD}] = (vbase + 4 * ip + 4) & 0xFFFFFFFF",
+        "x[0] = 0",
+        "n += 1",
+        "near = (target - vbase) >> 2",
+        "if near - first >= 0 and near - first < 1024:",
+        "    ip = near",
+        "    continue",
+        "h.pc = target",
+        "status = -11",
+        "break",
+    ], called
+
+
+def _leave_on(answer: str) -> list[str]:
+    return [
+        f"if {answer} < 0:",
+        f"    status = {answer}",
+        f"    if {answer} > -20:",
+        f"        status = -1 - {answer}",
+        "        tval = m.fault_address",
+        "    break",
+    ]
+
+
+SYNC = [
+    "h.cycle = start + n",
+    "h.instret = h.cycle - h.unretired",
+    "h.mtime = m.time_base + h.cycle // 100",
+]
+
+
+def _typed(width: int, index: str) -> str:
+    return {1: f"ram8[U64({index})]", 2: f"ram16[U64(({index}) >> 1)]", 4: f"ram32[U64(({index}) >> 2)]"}[width]
+
+
+def _load(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {"data": "data"})
+    page_mask = 0xFFFFF000 | (i.width - 1)
+    return [
+        "address = (x[(d >> 16) & 31] + (d >> 32)) & 0xFFFFFFFF",
+        "entry = 2 * ((address >> 12) & 255)",
+        f"if load_tlb[entry] == (address & {page_mask:#x}) | data_context:",
+        f"    data = I64({_typed(i.width, 'address + load_tlb[entry + 1]')})",
+        "else:",
+        *("    " + line for line in SYNC),
+        f"    data = load_slow(h, m, ram8, ram32, page, address, {i.width})",
+        *("    " + line for line in _leave_on("data")),
+        f"x[{RD}] = {text}",
+        "x[0] = 0",
+    ], called
+
+
+def _store(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {"rs2": "rs2"})
+    page_mask = 0xFFFFF000 | (i.width - 1)
+    cast = {1: "U8", 2: "U16", 4: "U32"}[i.width]
+    return [
+        "address = (x[(d >> 16) & 31] + (d >> 32)) & 0xFFFFFFFF",
+        "entry = 2 * ((address >> 12) & 255)",
+        "rs2 = x[(d >> 24) & 31]",
+        f"if store_tlb[entry] == (address & {page_mask:#x}) | data_context:",
+        f"    {_typed(i.width, 'address + store_tlb[entry + 1]')} = {cast}({text})",
+        "else:",
+        *("    " + line for line in SYNC),
+        f"    done = store_slow(h, m, ram8, ram32, code, page, address, {i.width}, {text})",
+        *("    " + line for line in _leave_on("done")),
+    ], called
+
+
+def _atomic_address(access: int) -> list[str]:
+    tlb = "load_tlb" if access == 1 else "store_tlb"
+    return [
+        "address = x[(d >> 16) & 31]",
+        "entry = 2 * ((address >> 12) & 255)",
+        f"if {tlb}[entry] == (address & 0xFFFFF003) | data_context:",
+        f"    offset = address + {tlb}[entry + 1]",
+        "else:",
+        f"    offset = atomic_offset(h, m, ram32, page, address, {access})",
+        *("    " + line for line in _leave_on("offset")),
+    ]
+
+
+def _amo(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
+    return [
+        *_atomic_address(2),
+        "old = ram_load(m, ram8, offset, 4)",
+        "rs2 = x[(d >> 24) & 31]",
+        f"done = ram_store(m, ram8, code, page, offset, 4, {text})",
+        f"x[{RD}] = old",
+        "x[0] = 0",
+        *_leave_on("done"),
+    ], called
+
+
+def _lr(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {"data": "data"})
+    return [
+        *_atomic_address(1),
+        "data = ram_load(m, ram8, offset, 4)",
+        "h.reservation = offset",
+        f"x[{RD}] = {text}",
+        "x[0] = 0",
+    ], called
+
+
+def _sc(i: Instruction) -> tuple[list[str], set[str]]:
+    text, called = inline_expression(i.meaning, {"rs2": "rs2"})
+    return [
+        "done = 0",
+        "failed = 1",
+        "if h.reservation >= 0:",
+        *("    " + line for line in _atomic_address(2)),
+        "    if offset == h.reservation:",
+        "        rs2 = x[(d >> 24) & 31]",
+        f"        done = ram_store(m, ram8, code, page, offset, 4, {text})",
+        "        failed = 0",
+        "h.reservation = -1",
+        f"x[{RD}] = failed",
+        "x[0] = 0",
+        *_leave_on("done"),
+    ], called
+
+
+def _illegal() -> list[str]:
+    return ["status = 2", "tval = I64(ram32[U64(ip - number)])", "break"]
+
+
+def _csr(i: Instruction) -> tuple[list[str], set[str]]:
+    operand = OPERANDS["uimm"] if "uimm" in i.operands else OPERANDS["rs1"]
+    text, called = inline_expression(i.meaning, {"old": "old", "operand": "operand"})
+    # "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all"
+    writes = "1" if i.name in ("csrrw", "csrrwi") else "(d >> 16) & 31"
+    return [
+        *SYNC,
+        f"writes = {writes}",
+        "old = csr_access(h, d >> 32, writes)",
+        "if old < 0:",
+        *("    " + line for line in _illegal()),
+        f"operand = {operand}",
+        "if writes:",
+        f"    csr_write(h, d >> 32, ({text}) & 0xFFFFFFFF)",
+        f"x[{RD}] = old",
+        "x[0] = 0",
+        "if writes:",
+        f"    h.pc = {PC}",
+        "    refresh(h)",
+        "    status = -1",
+        "    break",
+    ], called
+
+
+def _system(i: Instruction) -> tuple[list[str], set[str]]:
+    arguments = ", ".join("h" if name == "h" else OPERANDS[name] for name in i.inputs)
+    return [
+        *SYNC,
+        f"h.pc = {PC}",
+        f"status = {i.meaning.__name__}({arguments})",
+        "tval = 0",
+        "if status == 2:",
+        "    tval = I64(ram32[U64(ip - number)])",
+        "elif status == 3:",
+        "    tval = h.pc",
+        "break",
+    ], {i.meaning.__name__}
+
+
+_ARMS = {
+    Kind.VALUE: _value,
+    Kind.BRANCH: _branch,
+    Kind.JUMP: _jump,
+    Kind.LOAD: _load,
+    Kind.STORE: _store,
+    Kind.AMO: _amo,
+    Kind.LR: _lr,
+    Kind.SC: _sc,
+    Kind.CSR: _csr,
+    Kind.SYSTEM: _system,
+}
+
+
+def emit_execute() -> tuple[str, set[str]]:
+    """The text of `execute`, and the names of the functions of `isa` that it calls."""
+    ops = op_numbers()
+    called: set[str] = set()
+    arms: list[tuple[int, list[str]]] = []
+    for i in INSTRUCTIONS:
+        if i.kind is Kind.FENCE:
+            continue
+        lines, uses = _ARMS[i.kind](i)
+        called |= uses
+        arms.append((ops[i.name], [f"# {i.name}", *lines]))
+    arms.append((NOP, ["pass"]))
+    arms.append((UNDECODED, UNDECODED_ARM.strip().splitlines()))
+    text = ENTRY.strip("\n").splitlines()
+    pad = " " * 16
+    for position, (op, lines) in enumerate(arms):
+        text.append(f"{pad}{'if' if position == 0 else 'elif'} op == {op}:")
+        text.extend(f"{pad}    {line}" for line in lines)
+    text.append(f"{pad}else:")
+    text.extend(f"{pad}    {line}" for line in _illegal())
+    text.append(f"{pad}ip += 1")
+    text.append(f"{pad}n += 1")
+    text.extend(EXIT.strip("\n").splitlines())
+    return "\n".join(text), called
+
+
+assert ILLEGAL == 2

@@ -1,0 +1,150 @@
+"""Text of the decoder and of the CSR file, generated from the ISA table."""
+
+from isa import CSRS, INSTRUCTIONS, Csr, Instruction, Kind
+from isa.instruction import Pattern
+
+UNDECODED = 0
+NOP = 1
+ILLEGAL = 2
+FIRST_OP = 3
+"""Dense op numbers: the three above, then the instructions in the order of the table, then pairs."""
+
+
+def op_numbers() -> dict[str, int]:
+    """Op number by instruction name."""
+    return {instruction.name: FIRST_OP + i for i, instruction in enumerate(INSTRUCTIONS)}
+
+
+def immediate_expression(pattern: Pattern) -> str:
+    """Text that extracts the sign-extended immediate of `word` as a word."""
+    parts = []
+    for s in pattern.slices:
+        if s.operand == "imm":
+            parts.append(f"(((word >> {s.low}) & {(1 << s.width) - 1:#x}) << {s.start})")
+    text = " | ".join(parts)
+    sign = 1 << (pattern.imm_bits - 1)
+    return f"((({text}) ^ {sign:#x}) - {sign:#x}) & 0xFFFFFFFF"
+
+
+def packed_expression(instruction: Instruction, op: int) -> str:
+    """Text that packs a decoded instruction: op, rd << 8, rs1 << 16, rs2 << 24, immediate << 32."""
+    parts = [str(op)]
+    operands = instruction.operands
+    for name, shift in (("rd", 8), ("rs1", 16), ("uimm", 16), ("rs2", 24)):
+        if name in operands:
+            low = next(s.low for s in instruction.pattern.slices if s.operand == name)
+            parts.append(f"(((word >> {low}) & 31) << {shift})")
+    if "imm" in operands:
+        parts.append(f"(s32({immediate_expression(instruction.pattern)}) << 32)")
+    elif "shamt" in operands:
+        parts.append("(((word >> 20) & 31) << 32)")
+    elif "csr" in operands:
+        parts.append("(((word >> 20) & 0xFFF) << 32)")
+    return " | ".join(parts)
+
+
+def emit_decoder() -> str:
+    """`decode_word(word)`: the packed form, an int64."""
+    ops = op_numbers()
+    lines = ["def decode_word(word):", "    opcode = word & 0x7f"]
+    by_opcode: dict[int, list[Instruction]] = {}
+    for instruction in INSTRUCTIONS:
+        by_opcode.setdefault(instruction.match & 0x7F, []).append(instruction)
+    for opcode, instructions in by_opcode.items():
+        lines.append(f"    if opcode == {opcode:#x}:")
+        for i in instructions:
+            lines.append(f"        if word & {i.mask:#x} == {i.match:#x}:")
+            if i.kind is Kind.FENCE:
+                lines.append(f"            return {NOP}")
+                continue
+            if i.kind is Kind.VALUE:
+                lines.append("            if (word >> 7) & 31 == 0:")
+                lines.append(f"                return {NOP}")
+            lines.append(f"            return {packed_expression(i, ops[i.name])}")
+    lines.append(f"    return {ILLEGAL}")
+    return "\n".join(lines)
+
+
+def _arguments(csr: Csr) -> str:
+    return "h" if csr.index is None else f"h, {csr.index}"
+
+
+def csr_read_expression(csr: Csr) -> str:
+    """Text that reads the CSR of `h`."""
+    if csr.constant is not None:
+        return str(csr.constant)
+    if csr.read is not None:
+        return f"{csr.read.__name__}({_arguments(csr)})"
+    return f"h.{csr.storage}"
+
+
+def csr_write_statement(csr: Csr) -> str:
+    """Text that writes `value` to the CSR of `h`."""
+    if csr.write is not None:
+        return f"{csr.write.__name__}({_arguments(csr)}, value)"
+    mask = csr.write_mask
+    if mask == 0:
+        return "pass"
+    if mask == 0xFFFFFFFF:
+        return f"h.{csr.storage} = value"
+    return f"h.{csr.storage} = (h.{csr.storage} & {0xFFFFFFFF ^ mask:#x}) | (value & {mask:#x})"
+
+
+def emit_csr_read() -> str:
+    """`csr_read(h, address)`: the value, or -1 if no such CSR exists or its guard refuses."""
+    lines = ["def csr_read(h, address):"]
+    zeros = []
+    for csr in CSRS:
+        if csr.constant == 0 and csr.guard is None:
+            zeros.append(csr.address)
+            continue
+        lines.append(f"    if address == {csr.address:#x}:")
+        if csr.guard is not None:
+            lines.append(f"        if {csr.guard.__name__}(h) == 0:")
+            lines.append("            return -1")
+        lines.append(f"        return {csr_read_expression(csr)}")
+    for first, last in _ranges(zeros):
+        lines.append(f"    if address >= {first:#x} and address <= {last:#x}:")
+        lines.append("        return 0")
+    lines.append("    return -1")
+    return "\n".join(lines)
+
+
+def emit_csr_write() -> str:
+    """`csr_write(h, address, value)`: obey a write that `csr_access` has allowed."""
+    lines = ["def csr_write(h, address, value):"]
+    for number, csr in enumerate(c for c in CSRS if csr_write_statement(c) != "pass"):
+        lines.append(f"    {'if' if number == 0 else 'elif'} address == {csr.address:#x}:")
+        lines.append(f"        {csr_write_statement(csr)}")
+    return "\n".join(lines)
+
+
+CSR_ACCESS = '''
+def csr_access(h, address, writes):
+    """The value of a CSR for an instruction in the present mode, or -1 for an illegal access."""
+    if (address >> 8) & 3 > h.mode:
+        return -1
+    if writes and address >> 10 == 3:
+        return -1
+    return csr_read(h, address)
+'''
+
+
+def _ranges(addresses: list[int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    for address in sorted(addresses):
+        if ranges and ranges[-1][1] == address - 1:
+            ranges[-1] = (ranges[-1][0], address)
+        else:
+            ranges.append((address, address))
+    return ranges
+
+
+def csr_functions() -> list:
+    """Every function that the CSR declarations name."""
+    found = {}
+    for csr in CSRS:
+        for function in (csr.read, csr.write, csr.guard):
+            if function is not None:
+                found[function.__name__] = function
+    return list(found.values())

@@ -1,0 +1,117 @@
+"""The memory layout of a hart and of the machine around it, and a plain-Python view of both.
+
+Every field is int64 (or an array of int64), so one record serves compiled code, snapshots and Python.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from isa.hart import FIELDS, RESET
+
+TLB_ENTRIES = 256
+"""Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
+
+HART_FIELDS: tuple[tuple[str, int], ...] = (
+    *FIELDS,
+    ("unretired", 1),  # instructions that trapped instead of retiring: instret = cycle - unretired
+    ("generation", 1),  # number of times that all translations were dropped
+    ("fetch_context", 1),  # high half of the tags that are valid now, per access type
+    ("data_context", 1),
+    ("data_mode", 1),  # mode of loads and stores: MPP under MPRV
+    ("fetch_tlb", 2 * TLB_ENTRIES),
+    ("load_tlb", 2 * TLB_ENTRIES),
+    ("store_tlb", 2 * TLB_ENTRIES),
+    ("trap_counts", 64),  # taken traps by cause; interrupts at 32 + code
+)
+
+MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
+    ("ram_base", 1),
+    ("ram_size", 1),
+    ("board", 1),  # 1: CLINT present and other device accesses go to the host
+    ("time_base", 1),  # mtime = time_base + cycle // 100
+    ("mtimecmp_low", 8),
+    ("mtimecmp_high", 8),
+    ("tohost", 1),  # physical address whose writes stop the run loop, or -1
+    ("host_traps", 1),  # exception causes that go to the host instead of the guest
+    ("exit_cause", 1),
+    ("exit_tval", 1),
+    ("exit_address", 1),  # of a device access: physical address, bytes, value stored
+    ("exit_width", 1),
+    ("exit_value", 1),
+    ("exit_store", 1),
+    ("fault_address", 1),  # vaddr of the access that faulted last
+)
+
+
+def _dtype(fields: tuple[tuple[str, int], ...]) -> np.dtype:
+    return np.dtype([(name, np.int64) if count == 1 else (name, np.int64, (count,)) for name, count in fields])
+
+
+HART = _dtype(HART_FIELDS)
+MACHINE = _dtype(MACHINE_FIELDS)
+
+
+def new_harts(count: int, misa: int) -> np.ndarray:
+    """`count` harts after reset: ndarray of HART, shape (count,)."""
+    harts = np.zeros(count, HART)
+    for name, value in RESET.items():
+        harts[name] = value
+    harts["misa"] = misa
+    harts["mhartid"] = np.arange(count)
+    for name in ("fetch_tlb", "load_tlb", "store_tlb"):
+        harts[name] = -1
+    return harts
+
+
+def new_machine(ram_base: int, ram_size: int, board: bool) -> np.ndarray:
+    """The machine's own state: ndarray of MACHINE, shape (1,)."""
+    machine = np.zeros(1, MACHINE)
+    machine["ram_base"] = ram_base
+    machine["ram_size"] = ram_size
+    machine["board"] = int(board)
+    machine["mtimecmp_low"] = 0xFFFFFFFF
+    machine["mtimecmp_high"] = 0xFFFFFFFF
+    machine["tohost"] = -1
+    return machine
+
+
+def _view_class(name: str, fields: tuple[tuple[str, int], ...]) -> type:
+    """A class whose attributes read and write one record through a memoryview of int64.
+
+    A memoryview yields plain integers, and refuses what does not fit 64 bits: numpy scalars would do neither.
+    """
+    body: dict[str, Any] = {"__slots__": ("_words", *(f"_{n}" for n, c in fields if c > 1))}
+    offset = 0
+    arrays: list[tuple[str, int, int]] = []
+
+    def scalar(position: int) -> property:
+        def get(self: Any) -> int:
+            return self._words[position]
+
+        def put(self: Any, value: int) -> None:
+            self._words[position] = value
+
+        return property(get, put)
+
+    for field, count in fields:
+        if count == 1:
+            body[field] = scalar(offset)
+        else:
+            arrays.append((f"_{field}", offset, count))
+            body[field] = property(lambda self, slot=f"_{field}": getattr(self, slot))
+        offset += count
+
+    def init(self: Any, record: np.ndarray) -> None:
+        words = memoryview(record.view(np.int64)).cast("B").cast("q")
+        self._words = words
+        for slot, start, count in arrays:
+            setattr(self, slot, words[start : start + count])
+
+    body["__init__"] = init
+    body["__doc__"] = f"One {name} record as an object with integer attributes; `record` is an ndarray of shape (1,)."
+    return type(name, (), body)
+
+
+HartView: Any = _view_class("HartView", HART_FIELDS)
+MachineView: Any = _view_class("MachineView", MACHINE_FIELDS)

@@ -1,0 +1,72 @@
+"""The run loop around `execute`: time, timer interrupts and idling.
+
+`run` lets hart `index` go on for `budget` steps (instructions retired or trapped) and returns why it
+stopped: -10 budget spent, -20 a trap that the host asked for, -3 idle with nothing to wake it, -100 a
+device access that the host must serve, -102 a write to `tohost`.
+"""
+
+from isa.trap import pending_interrupt, take_trap  # noqa: F401  (used by the generated text)
+
+FOREVER = 0x3FFFFFFFFFFFFFFF
+
+
+def count_trap(h, index):
+    """Count a taken trap: its cause, or 32 + code for an interrupt."""
+    h.trap_counts[index & 63] = h.trap_counts[index & 63] + 1
+
+
+def timer_deadline(h, m):
+    """mtimecmp in ticks, at most `FOREVER` (software writes all ones to mean never)."""
+    high = m.mtimecmp_high[h.mhartid]
+    if high >= 0x3FFFFFFF:
+        return FOREVER
+    return (high << 32) | m.mtimecmp_low[h.mhartid]
+
+
+def update_time(h, m):
+    """mtime from the cycles done, one tick per 100; the timer line follows it. Returns ticks to the deadline."""
+    h.instret = h.cycle - h.unretired
+    h.mtime = m.time_base + h.cycle // 100
+    if m.board == 0:
+        return FOREVER
+    left = timer_deadline(h, m) - h.mtime
+    if left <= 0:
+        h.lines = h.lines | 0x80
+        return FOREVER
+    h.lines = h.lines & ~0x80
+    return left
+
+
+def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
+    """See the module. Everything but the two numbers is memory of the machine (`vm.engine`)."""
+    h = harts[index]
+    m = machine[0]
+    end = h.cycle + budget
+    while True:
+        left = update_time(h, m)
+        if h.cycle >= end:
+            return -10
+        limit = end - h.cycle
+        if left < limit:
+            # The line rises with the first cycle of the deadline's tick.
+            limit = min(limit, left * 100 - h.cycle % 100)
+        status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
+        if status == -3:
+            left = update_time(h, m)
+            if (h.mip | h.lines) & h.mie == 0:
+                if left == FOREVER or h.mie & 0x80 == 0:
+                    return -3
+                # Idle time is skipped, not waited for.
+                m.time_base = m.time_base + left
+        elif status != -10 and status != -101:
+            update_time(h, m)
+            return status
+
+
+def drop_code(code, page, first, count):
+    """Forget the decoded instructions of `count` pages of RAM from page `first` on (the host wrote there)."""
+    for number in range(first, first + count):
+        if page[U64(number)] & 127:
+            page[U64(number)] = page[U64(number)] & 128
+            for i in range(1025):
+                code[U64(number * 1025 + i)] = 0

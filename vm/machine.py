@@ -1,0 +1,365 @@
+"""A whole machine: harts, RAM and board, built from a program, run and looked at from Python."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import isa
+from isa.cause import describe
+from vm import codegen, engine
+from vm.devices import FINISHER_BASE, UART_BASE, Bus, Console, Device, Finisher, Halt, Uart
+from vm.htif import Htif
+from vm.isa_string import misa_value, parse_isa
+from vm.registers import Csrs, Registers
+
+RAM_BASE = 0x80000000
+CHUNK = {"numba": 20_000_000, "python": 20_000}
+"""Steps between two looks at the clock and at Ctrl-C: some 50 ms."""
+
+TrapHook = Callable[["Machine", int, int], None]
+
+
+class ExitReason(Enum):
+    """Why `Machine.run` came back."""
+
+    LIMIT = "instruction limit"
+    TIMEOUT = "timeout"
+    TRAP = "trap for the host"
+    HALT = "halted"
+    IDLE = "idle with nothing that could wake it"
+    BREAKPOINT = "breakpoint"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP."""
+
+    reason: ExitReason
+    pc: int
+    code: int = 0
+    cause: int = 0
+    tval: int = 0
+    reset: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.reason.value} at pc {self.pc:#010x}"
+        return f"{text}: {describe(self.cause)}" if self.reason is ExitReason.TRAP else text
+
+
+class MemoryRangeError(ValueError):
+    """An access of the host outside RAM."""
+
+
+class Machine:
+    """One machine.
+
+    memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
+    engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
+    board: whether CLINT, UART and test finisher are there.
+    stdout, stdin: console streams; without them output is captured and input is empty.
+    Raises ValueError for sizes, ISA strings or engines that do not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        isa: str = "rv32ima",
+        memory: int = 128 << 20,
+        ram_base: int = RAM_BASE,
+        engine: str | None = None,
+        board: bool = True,
+        stdout: BinaryIO | None = None,
+        stdin: BinaryIO | bytes | None = None,
+    ) -> None:
+        if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
+            raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
+        kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
+        self.isa = parse_isa(isa)
+        self.engine = _new_engine(kind, misa_value(self.isa), ram_base, memory, board)
+        self.ram = self.engine.ram
+        self.ram_base = ram_base
+        self._h = self.engine.h[0]
+        self._m = self.engine.m
+        self._functions = codegen.python_module()
+        self.x = Registers(self._h)
+        self.csr = Csrs(self._h, self._functions, self._update_time)
+        self.console = Console(stdout, stdin)
+        self.bus = Bus()
+        if board:
+            self.bus.add(FINISHER_BASE, 0x1000, Finisher())
+            self.bus.add(UART_BASE, 0x100, Uart(self.console))
+        self.htif: Htif | None = None
+        self.symbols: dict[str, int] = {}
+        self.breakpoints: set[int] = set()
+        self.host_traps = 0
+        self._trap_hooks: list[tuple[int, TrapHook]] = []
+        self._trace: Any = None
+        self._h.pc = ram_base
+
+    # Building
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> "Machine":
+        """A machine with an ELF, an assembly source or a raw image loaded, entered at its start."""
+        from vm.loader import load_file
+
+        machine = cls(**options)
+        machine.load(load_file(path, raw_base=machine.ram_base))
+        return machine
+
+    @classmethod
+    def from_elf(cls, data: bytes, **options: Any) -> "Machine":
+        """A machine with an ELF loaded."""
+        from vm.loader import load_elf
+
+        machine = cls(**options)
+        machine.load(load_elf(data))
+        return machine
+
+    @classmethod
+    def from_source(cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Any) -> "Machine":
+        """A machine with this assembly text assembled at the start of RAM. Raises `asm.AsmError`."""
+        from asm import assemble_text
+
+        machine = cls(**options)
+        program = assemble_text(text, name=name, entry=entry, text_base=machine.ram_base)
+        for vaddr, data, memsz, _flags in program.segments:
+            machine.write(vaddr, data + bytes(memsz - len(data)))
+        machine.pc = program.entry
+        machine.symbols = dict(program.symbols)
+        machine._watch_tohost()
+        return machine
+
+    def load(self, image: Any) -> None:
+        """Place the segments of a `vm.loader.Image` and enter at its entry. Raises `MemoryRangeError`."""
+        for segment in image.segments:
+            self.write(segment.paddr, segment.data + bytes(segment.memsz - len(segment.data)))
+        self.pc = image.entry
+        self.symbols = dict(image.symbols)
+        self._watch_tohost()
+
+    def _watch_tohost(self) -> None:
+        address = self.symbols.get("tohost")
+        if address is not None and self._offset(address, 8) is not None:
+            self.htif = Htif(self, address, self.symbols.get("fromhost"))
+            self._m.tohost = address & ~7
+            self.engine.page[(address - self.ram_base) >> 12] |= 128
+
+    # State
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self._h.pc
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self._h.pc = value & 0xFFFFFFFF
+
+    @property
+    def mode(self) -> int:
+        """Privilege mode: 0 U, 1 S, 3 M."""
+        return self._h.mode
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        if value not in (0, 1, 3):
+            raise ValueError(f"mode {value} is not 0 (U), 1 (S) or 3 (M)")
+        self._h.mode = value
+
+    @property
+    def cycle(self) -> int:
+        """Instructions done since reset, retired or trapped."""
+        return self._h.cycle
+
+    @property
+    def instret(self) -> int:
+        """Instructions retired since reset."""
+        return self._h.cycle - self._h.unretired
+
+    @property
+    def trap_counts(self) -> dict[int, int]:
+        """Traps taken by the guest, by mcause value."""
+        counts = list(self._h.trap_counts)
+        exceptions = {cause: n for cause, n in enumerate(counts[:32]) if n}
+        return exceptions | {0x80000000 | code: n for code, n in enumerate(counts[32:]) if n}
+
+    def _offset(self, address: int, length: int) -> int | None:
+        offset = address - self.ram_base
+        return offset if 0 <= offset and length >= 0 and offset + length <= len(self.ram) else None
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes of RAM at a physical address. Raises MemoryRangeError outside RAM."""
+        offset = self._offset(address, length)
+        if offset is None:
+            raise MemoryRangeError(f"[{address:#x}, {address + length:#x}) is not RAM")
+        return self.ram[offset : offset + length].tobytes()
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write RAM at a physical address and forget decoded instructions there. Raises MemoryRangeError."""
+        offset = self._offset(address, len(data))
+        if offset is None:
+            raise MemoryRangeError(f"[{address:#x}, {address + len(data):#x}) is not RAM")
+        memoryview(self.ram)[offset : offset + len(data)] = data
+        self.engine.drop_code(offset, len(data))
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the registers, pc, mode, CSRs that hold a value, and all of RAM; not of counters."""
+        total = hashlib.sha256()
+        names = ["x", "pc", "mode", *sorted({c.storage for c in isa.CSRS if c.storage}), "pmpcfg", "pmpaddr"]
+        for name in names:
+            total.update(self.engine.harts[name].tobytes())
+        total.update(memoryview(self.ram))
+        return total.hexdigest()
+
+    # Running
+
+    def on_trap(self, hook: TrapHook, causes: int = 0xFFFF) -> None:
+        """Call hook(machine, cause, tval) before the guest takes an exception whose bit is set in `causes`."""
+        self._trap_hooks.append((causes, hook))
+
+    def on_mmio(self, base: int, size: int, device: Device) -> None:
+        """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps a device."""
+        self.bus.add(base, size, device)
+
+    def trace_to(self, stream: Any) -> None:
+        """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
+        from vm.trace import Trace
+
+        self._trace = None if stream is None else Trace(self, stream)
+
+    def step(self, count: int = 1) -> Exit:
+        """Do `count` instructions."""
+        return self.run(max_instructions=count)
+
+    def run(self, max_instructions: int | None = None, timeout: float | None = None) -> Exit:
+        """Go on until the guest stops or a limit is reached.
+
+        max_instructions: retired or trapped; timeout: seconds of wall clock, kept within some 50 ms.
+        """
+        end = None if max_instructions is None else self._h.cycle + max_instructions
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._m.host_traps = self.host_traps
+        for causes, _ in self._trap_hooks:
+            self._m.host_traps |= causes
+        try:
+            while True:
+                if end is not None and self._h.cycle >= end:
+                    return self._exit(ExitReason.LIMIT)
+                if deadline is not None and time.monotonic() >= deadline:
+                    return self._exit(ExitReason.TIMEOUT)
+                budget = CHUNK[self.engine.kind]
+                if self._trace is not None or self.breakpoints:
+                    budget = 1
+                if end is not None:
+                    budget = min(budget, end - self._h.cycle)
+                exit = self._slice(budget)
+                if exit is not None:
+                    return exit
+                if self.breakpoints and self._h.pc in self.breakpoints:
+                    return self._exit(ExitReason.BREAKPOINT)
+        except KeyboardInterrupt:
+            return self._exit(ExitReason.INTERRUPTED)
+        except Halt as halt:
+            return Exit(ExitReason.HALT, self._h.pc, code=halt.code, reset=halt.reset)
+        finally:
+            self._update_time()
+            self.console.flush()
+
+    def _exit(self, reason: ExitReason) -> Exit:
+        return Exit(reason, self._h.pc)
+
+    def _slice(self, budget: int) -> Exit | None:
+        if self._trace is not None:
+            self._trace.before()
+        status = self.engine.run(0, budget)
+        if status == -20:
+            exit = self._host_trap()
+        elif status == -100:
+            exit = self._device_access()
+        elif status == -102:
+            assert self.htif is not None
+            self.htif.written()
+            exit = None
+        else:
+            exit = self._exit(ExitReason.IDLE) if status == -3 else None
+        if self._trace is not None:
+            self._trace.after()
+        return exit
+
+    def _host_trap(self) -> Exit | None:
+        cause, tval = self._m.exit_cause, self._m.exit_tval
+        for causes, hook in self._trap_hooks:
+            if (causes >> cause) & 1:
+                hook(self, cause, tval)
+        if (self.host_traps >> cause) & 1:
+            return Exit(ExitReason.TRAP, self._h.pc, cause=cause, tval=tval)
+        self.take_trap(cause, tval)
+        return None
+
+    def take_trap(self, cause: int, tval: int) -> None:
+        """Let the guest take this exception at its pc, as the hardware would."""
+        self._h.cycle += 1
+        self._h.unretired += 1
+        self._functions["count_trap"](self._h, cause)
+        self._functions["take_trap"](self._h, cause, tval)
+
+    def retire_trap(self, next_pc: int) -> None:
+        """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
+        self._h.cycle += 1
+        self._h.unretired += 1
+        self._h.pc = next_pc & 0xFFFFFFFF
+
+    def advance_time(self, ticks: int) -> None:
+        """Let `ticks` of 100 ns pass without executing anything."""
+        self._m.time_base += ticks
+        self._update_time()
+
+    def instruction_word(self) -> int | None:
+        """The word at pc, None if it cannot be fetched."""
+        ram32 = memoryview(self.ram).cast("B").cast("I")
+        self._functions["refresh"](self._h)
+        offset = self._functions["fetch_offset"](self._h, self._m, ram32, self._h.pc)
+        return ram32[offset >> 2] if offset >= 0 else None
+
+    def _device_access(self) -> None:
+        m, h = self._m, self._h
+        if m.exit_store:
+            if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
+                return
+            self.take_trap(7, m.fault_address)
+            return
+        value = self.bus.load(m.exit_address, m.exit_width)
+        if value is None:
+            self.take_trap(5, m.fault_address)
+            return
+        word = self.instruction_word()
+        instruction = isa.decode(word or 0)
+        assert word is not None and instruction is not None
+        self.x[(word >> 7) & 31] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
+        h.cycle += 1
+        h.pc = (h.pc + 4) & 0xFFFFFFFF
+
+    def _retiring_store(self, address: int, width: int, value: int) -> bool:
+        # The store retires before a finisher write stops the machine, so that pc is past it.
+        before = self._h.pc
+        self._h.pc = (before + 4) & 0xFFFFFFFF
+        self._h.cycle += 1
+        done = self.bus.store(address, width, value)
+        if not done:
+            self._h.pc = before
+            self._h.cycle -= 1
+        return done
+
+    def _update_time(self) -> None:
+        self._functions["update_time"](self._h, self._m)
+
+
+def _new_engine(kind: str, misa: int, ram_base: int, memory: int, board: bool) -> engine.Engine:
+    return engine.Engine(kind=kind, harts=1, misa=misa, ram_base=ram_base, ram_size=memory, board=board)

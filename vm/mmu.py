@@ -1,0 +1,187 @@
+"""From a virtual address to a byte of RAM: Sv32, PMP and the software TLBs.
+
+These functions run compiled and as plain Python (see `vm.codegen`).
+A negative answer is a fault: -1 - cause.
+Access types: 0 fetch, 1 load, 2 store. `page` holds one byte per page of RAM: 0 for plain data, else the
+page has decoded instructions (1 to 64) or is watched (128), and stores to it take the slow path.
+"""
+
+FETCH = 0
+LOAD = 1
+STORE = 2
+
+
+def access_fault(access):
+    """-1 - cause of an access fault."""
+    return -2 if access == 0 else (-6 if access == 1 else -8)
+
+
+def page_fault(access):
+    """-1 - cause of a page fault."""
+    return -13 if access == 0 else (-14 if access == 1 else -16)
+
+
+def pmp_lookup(h, start, end):
+    """Configuration of the PMP entry that decides [start, end): -1 none matches, -2 one matches only in part.
+
+    "The lowest-numbered PMP entry that matches any byte of an access determines whether that access
+    succeeds or fails. This matching PMP entry must match all bytes of an access, or the access fails,
+    irrespective of the L, R, W, and X bits." (Priv 3.7.1.3)
+    """
+    for i in range(16):
+        cfg = h.pmpcfg[i]
+        matching = (cfg >> 3) & 3
+        if matching == 0:
+            continue
+        address = h.pmpaddr[i]
+        if matching == 1:
+            low = 0
+            if i > 0:
+                low = h.pmpaddr[i - 1] << 2
+            high = address << 2
+        elif matching == 2:
+            low = address << 2
+            high = low + 4
+        else:
+            trailing = address ^ (address + 1)
+            low = (address & ~trailing) << 2
+            high = low + ((trailing + 1) << 2)
+        if low < end and start < high:
+            if low <= start and end <= high:
+                return cfg
+            return -2
+    return -1
+
+
+def pmp_allows(cfg, access, mode):
+    """Whether the answer `cfg` of `pmp_lookup` permits an access in `mode`.
+
+    "If no PMP entry matches an M-mode access, the access succeeds. If no PMP entry matches an S-mode or
+    U-mode access, but at least one PMP entry is implemented, the access fails."
+    """
+    if cfg == -2:
+        return False
+    if mode == 3 and (cfg == -1 or cfg & 0x80 == 0):
+        return True
+    if cfg == -1:
+        return False
+    bit = 4 if access == 0 else access
+    return cfg & bit != 0
+
+
+def pmp_page_uniform(h, paddr):
+    """Whether one decision of the PMP holds for the whole page of `paddr`."""
+    start = paddr & ~0xFFF
+    return pmp_lookup(h, start, start + 4096) != -2
+
+
+def translate(h, m, ram32, vaddr, access, mode):
+    """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2)."""
+    if mode == 3 or h.satp >> 31 == 0:
+        return vaddr
+    address = ((h.satp & 0x3FFFFF) << 12) + ((vaddr >> 22) << 2)
+    level = 1
+    pte = 0
+    while True:
+        offset = address - m.ram_base
+        if offset < 0 or offset >= m.ram_size:
+            return access_fault(access)
+        if not pmp_allows(pmp_lookup(h, address, address + 4), 1, 1):
+            return access_fault(access)
+        pte = I64(ram32[U64(offset >> 2)])
+        if pte & 1 == 0 or pte & 6 == 4:
+            return page_fault(access)
+        if pte & 0xE:
+            break
+        # "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use."
+        if level == 0 or pte & 0xD0:
+            return page_fault(access)
+        level = 0
+        address = ((pte >> 10) << 12) + (((vaddr >> 12) & 0x3FF) << 2)
+    if pte & 0x10:
+        # "S-mode software ... SUM=0 ... will fault", and never executes user pages "regardless of SUM".
+        if mode == 1 and (access == 0 or h.mstatus & 0x40000 == 0):
+            return page_fault(access)
+    elif mode == 0:
+        return page_fault(access)
+    if access == 0:
+        allowed = pte & 8
+    elif access == 1:
+        allowed = pte & 2
+        if h.mstatus & 0x80000:
+            allowed = pte & 0xA
+    else:
+        allowed = pte & 4
+    if allowed == 0:
+        return page_fault(access)
+    if level == 1 and pte & 0xFFC00:
+        return page_fault(access)
+    updated = pte | 0x40
+    if access == 2:
+        updated = updated | 0x80
+    if updated != pte:
+        if not pmp_allows(pmp_lookup(h, address, address + 4), 2, 1):
+            return access_fault(access)
+        ram32[U64((address - m.ram_base) >> 2)] = U32(updated)
+    if level == 1:
+        return ((pte >> 20) << 22) | (vaddr & 0x3FFFFF)
+    return ((pte >> 10) << 12) | (vaddr & 0xFFF)
+
+
+def refresh(h):
+    """Make the TLB tags follow the mode and mstatus; drop all translations when `stale`.
+
+    A tag is the virtual page, plus, from bit 32 on, what the translation depends on: mode, SUM, MXR and
+    the number of times that everything was dropped, so dropping all costs one addition.
+    """
+    if h.stale:
+        h.stale = 0
+        h.generation = h.generation + 1
+        if h.generation >= 0x4000000:
+            h.generation = 1
+            for i in range(512):
+                h.fetch_tlb[i] = -1
+                h.load_tlb[i] = -1
+                h.store_tlb[i] = -1
+    mode = h.mode
+    if mode == 3 and h.mstatus & 0x20000:
+        mode = (h.mstatus >> 11) & 3
+    h.data_mode = mode
+    h.fetch_context = (h.generation << 36) | (h.mode << 32)
+    h.data_context = (h.generation << 36) | (((h.mstatus >> 16) & 0xC) << 32) | (mode << 32)
+
+
+def fetch_offset(h, m, ram32, vaddr):
+    """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
+    paddr = translate(h, m, ram32, vaddr, 0, h.mode)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if offset < 0 or offset >= m.ram_size or not pmp_allows(pmp_lookup(h, paddr, paddr + 4), 0, h.mode):
+        return -2
+    if pmp_page_uniform(h, paddr):
+        entry = 2 * ((vaddr >> 12) & 255)
+        h.fetch_tlb[entry] = (vaddr & 0xFFFFF000) | h.fetch_context
+        h.fetch_tlb[entry + 1] = offset - vaddr
+    return offset
+
+
+def data_address(h, m, ram32, page, vaddr, width, access):
+    """The physical address of an aligned load or store, permissions checked; fills the TLB of its type."""
+    paddr = translate(h, m, ram32, vaddr, access, h.data_mode)
+    if paddr < 0:
+        m.fault_address = vaddr
+        return paddr
+    if not pmp_allows(pmp_lookup(h, paddr, paddr + width), access, h.data_mode):
+        m.fault_address = vaddr
+        return access_fault(access)
+    offset = paddr - m.ram_base
+    if 0 <= offset and offset < m.ram_size and pmp_page_uniform(h, paddr):
+        entry = 2 * ((vaddr >> 12) & 255)
+        if access == 1:
+            h.load_tlb[entry] = (vaddr & 0xFFFFF000) | h.data_context
+            h.load_tlb[entry + 1] = offset - vaddr
+        elif page[U64(offset >> 12)] == 0:
+            h.store_tlb[entry] = (vaddr & 0xFFFFF000) | h.data_context
+            h.store_tlb[entry + 1] = offset - vaddr
+    return paddr

@@ -1,0 +1,75 @@
+"""Registers and CSRs of a hart, by name."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from isa import CSR_BY_NAME
+from isa.hart import ABI_NAMES, REGISTERS
+
+
+def _unknown(kind: str, name: str, names: Any) -> KeyError:
+    close = difflib.get_close_matches(name, list(names), 1)
+    return KeyError(f"no {kind} is called '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+
+
+class Registers:
+    """General registers by ABI name, `x` name or number; values are words in [0, 2^32)."""
+
+    def __init__(self, h: Any) -> None:
+        self._h = h
+
+    def _index(self, key: str | int) -> int:
+        if isinstance(key, int):
+            if not 0 <= key < 32:
+                raise KeyError(f"register number {key} is not in [0, 31]")
+            return key
+        if key not in REGISTERS:
+            raise _unknown("register", key, REGISTERS)
+        return REGISTERS[key]
+
+    def __getitem__(self, key: str | int) -> int:
+        return self._h.x[self._index(key)]
+
+    def __setitem__(self, key: str | int, value: int) -> None:
+        index = self._index(key)
+        if index:
+            self._h.x[index] = value & 0xFFFFFFFF
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._h.x)
+
+    def as_dict(self) -> dict[str, int]:
+        """All 32 by ABI name."""
+        return dict(zip(ABI_NAMES, self._h.x, strict=True))
+
+
+class Csrs:
+    """CSRs by name, read and written as M mode would, WARL rules included.
+
+    Raises KeyError for an unknown name. A write to a read-only CSR has no effect.
+    """
+
+    def __init__(self, h: Any, functions: dict[str, Any], before: Any) -> None:
+        self._h = h
+        self._functions = functions
+        self._before = before
+
+    def _address(self, name: str) -> int:
+        if name not in CSR_BY_NAME:
+            raise _unknown("CSR", name, CSR_BY_NAME)
+        return CSR_BY_NAME[name].address
+
+    def __getitem__(self, name: str) -> int:
+        address = self._address(name)
+        self._before()
+        mode, self._h.mode = self._h.mode, 3
+        try:
+            return self._functions["csr_read"](self._h, address)
+        finally:
+            self._h.mode = mode
+
+    def __setitem__(self, name: str, value: int) -> None:
+        address = self._address(name)
+        self._before()
+        self._functions["csr_write"](self._h, address, value & 0xFFFFFFFF)
