@@ -16,7 +16,7 @@ from isa import system as isa_system
 from isa import trap as isa_trap
 from isa import word as isa_word
 from vm import access, dispatch, emit, loop, mmu
-from vm.collect import collect
+from vm.collect import collect, compiled_text
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen.py. Safe to delete."""
 from numba import njit, int64 as I64, uint64 as U64, uint32 as U32, uint16 as U16, uint8 as U8
@@ -55,16 +55,16 @@ def _system_instructions() -> list[Any]:
     return [i for i in INSTRUCTIONS if i.kind is Kind.SYSTEM]
 
 
+def _decorator(name: str) -> str:
+    if name in ENTRY_POINTS:
+        return "njit(cache=True, nogil=True, error_model='numpy')"
+    # Wrappers for callers in Python and C would double the time to compile.
+    return "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
+
+
 def numba_text() -> str:
     """The module that numba compiles."""
-    lines = [NUMBA_PRELUDE]
-    for block in engine_text().split("\n\n"):
-        if block.startswith("def "):
-            name = block[4 : block.index("(")]
-            options = "cache=True, nogil=True, " if name in ENTRY_POINTS else ""
-            lines.append(f"@njit({options}error_model='numpy')")
-        lines.append(block + "\n")
-    return "\n".join(lines)
+    return NUMBA_PRELUDE + compiled_text(engine_text(), _decorator)
 
 
 @cache

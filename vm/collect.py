@@ -63,6 +63,32 @@ def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
     return found
 
 
+class _Widen(ast.NodeTransformer):
+    """Pass integer constants as I64(...): numba would compile a callee once per constant."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self.names:
+            for i, argument in enumerate(node.args):
+                if isinstance(argument, ast.Constant):
+                    wide = ast.Call(ast.Name("I64", ast.Load()), [argument], [])
+                    node.args[i] = wide
+        return node
+
+
+def compiled_text(text: str, decorator: Callable[[str], str]) -> str:
+    """The text of a module made ready for numba: constants widened, `decorator(name)` on each function."""
+    tree = ast.parse(text)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    tree = _Widen({f.name for f in functions}).visit(tree)
+    for function in functions:
+        function.decorator_list = [ast.parse(decorator(function.name), mode="eval").body]
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
 class _Substitute(ast.NodeTransformer):
     def __init__(self, values: dict[str, ast.expr]) -> None:
         self.values = values

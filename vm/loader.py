@@ -65,6 +65,7 @@ class Segment:
 class Image:
     """A program ready to be placed in memory.
 
+    segments: sorted by virtual address, without overlap.
     phdr: virtual address of the program headers in memory, 0 when no segment holds them.
     """
 
@@ -110,12 +111,14 @@ class Image:
                 best[value] = rank
         return [(value, rank[2]) for value, rank in sorted(best.items())]
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [segment.vaddr for segment in self.segments]
+
     def segment_at(self, vaddr: int) -> Segment | None:
         """The segment that holds this virtual address."""
-        for segment in self.segments:
-            if segment.vaddr <= vaddr < segment.end:
-                return segment
-        return None
+        index = bisect.bisect_right(self._starts, vaddr) - 1
+        return self.segments[index] if index >= 0 and vaddr < self.segments[index].end else None
 
     def symbol_at(self, vaddr: int) -> str | None:
         """`name` or `name+offset` of the symbol at or next below `vaddr` in the same segment."""

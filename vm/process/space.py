@@ -1,0 +1,304 @@
+"""The memory of a process: where its parts lie, what each page permits, and checked access for system calls.
+
+The page table of a real kernel is a byte per page here, and the hart obeys it through PMP: U mode sees
+physical memory as it is, and may touch only what an entry permits.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from vm.loader import EXECUTE, READ, WRITE, Image, LoadError
+from vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
+from vm.process.pmp import entries
+
+PAGE = 4096
+MAPPED = 8
+"""Set in the byte of every page that belongs to the process; the low bits are its permissions."""
+
+MAX_SPAN = 1 << 30
+"""Bytes between the first and the last address of a program whose segments lie far apart."""
+
+_STACK = 8 << 20
+_GUARD = 1 << 20
+_MIB = 1 << 20
+
+
+def page_down(address: int) -> int:
+    return address & -PAGE
+
+
+def page_up(address: int) -> int:
+    return (address + PAGE - 1) & -PAGE
+
+
+class Layout:
+    """Where RAM begins and ends and what lies where, all in bytes and on page boundaries.
+
+    base, size: of the RAM that the machine gets; brk: first address after the segments;
+    stack_bottom, stack_top: of the stack; arena_top: the end of what brk and mmap may give out.
+    Raises LoadError when the program does not fit into `memory` bytes.
+    """
+
+    def __init__(self, image: Image, memory: int) -> None:
+        memory = page_down(memory)
+        spans = [(page_down(s.vaddr), page_up(s.end)) for s in image.segments]
+        spans += [(page_down(a), page_up(a + len(data))) for a, data in load_copies(image)]
+        lowest, highest = min(start for start, _ in spans), max(end for _, end in spans)
+        total = sum(end - start for start, end in _merged(spans))
+        stack = page_down(min(_STACK, memory // 4))
+        guard = page_down(min(_GUARD, memory // 16))
+        needed = total + stack + guard
+        if needed > memory or stack < 4 * PAGE:
+            needed = max(total + stack + guard, total * 3 // 2, 128 << 10)
+            raise LoadError(
+                f"{image.name}: needs {_mebibytes(needed)} MiB of memory and has {_mebibytes(memory)} MiB; "
+                f"use --memory {_mebibytes(needed)}M or more"
+            )
+        self.base = 0 if highest + stack + guard <= memory else lowest & -(4 * _MIB)
+        holes = highest - self.base - total
+        self.size = memory if highest - self.base + stack + guard <= memory else memory + holes
+        if self.size > max(memory, MAX_SPAN):
+            raise LoadError(
+                f"{image.name}: its segments span {_mebibytes(highest - lowest)} MiB of addresses; "
+                f"link them closer together (at most {(MAX_SPAN - memory) // _MIB} MiB apart)"
+            )
+        self.size = min(self.size, (1 << 32) - self.base)
+        if highest + guard + stack > self.base + self.size:
+            raise LoadError(f"{image.name}: ends at {highest:#010x} and leaves no room for a stack above it")
+        self.memory = memory
+        self.brk = highest
+        self.stack_top = self.base + self.size
+        self.stack_bottom = self.stack_top - stack
+        self.arena_top = self.stack_bottom - guard
+
+
+def load_copies(image: Image) -> list[tuple[int, bytes]]:
+    """(address, bytes) of segments whose load address is not where they run and is not covered by another one.
+
+    The start-up code of a program linked for flash copies its data from there.
+    """
+    copies = []
+    for segment in image.segments:
+        start, end = segment.paddr, segment.paddr + len(segment.data)
+        if segment.data and not any(s.vaddr < end and start < s.end for s in image.segments):
+            copies.append((start, segment.data))
+    return copies
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    result: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
+
+
+def _mebibytes(size: int) -> int:
+    return -(-size // _MIB)
+
+
+class AddressSpace:
+    """What each page of a process permits, kept in step with the PMP entries of its hart.
+
+    machine: a `vm.machine.Machine` whose RAM is the layout's; addresses are guest addresses, sizes bytes.
+    """
+
+    def __init__(self, machine: Any, image: Image, layout: Layout) -> None:
+        self.machine = machine
+        self.layout = layout
+        self.base, self.end = layout.base, layout.base + layout.size
+        self._ram = memoryview(machine.ram)
+        self._pages = np.zeros(layout.size // PAGE, np.uint8)
+        self._page = memoryview(self._pages)
+        self._used = np.zeros(layout.size // PAGE, np.bool_)
+        self._granted = 0
+        self.brk_start = self.brk = layout.brk
+        for segment in image.segments:
+            self._place(segment.vaddr, segment.data, segment.memsz, segment.flags)
+        for address, data in load_copies(image):
+            self._place(address, data, len(data), READ)
+        self.grant(layout.stack_bottom, layout.stack_top - layout.stack_bottom, READ | WRITE)
+        self.protect()
+
+    def _place(self, address: int, data: bytes, size: int, permissions: int) -> None:
+        first, last = (page_down(address) - self.base) // PAGE, (page_up(address + size) - self.base) // PAGE
+        pages = self._pages[first:last]
+        self._granted += PAGE * int(np.count_nonzero(pages == 0))
+        pages |= np.uint8(MAPPED | permissions | (READ if permissions & WRITE else 0))
+        self._used[first:last] = True
+        self.machine.write(address, data)
+
+    # --- what pages permit -------------------------------------------------------------------------
+
+    def protect(self) -> None:
+        """Make the PMP entries of the hart say what the pages permit."""
+        permissions = self._pages & 7
+        edges = np.flatnonzero(np.diff(permissions)) + 1
+        starts = [0, *edges.tolist()]
+        ends = [*edges.tolist(), len(permissions)]
+        runs = [
+            (self.base + PAGE * start, self.base + PAGE * end, int(permissions[start]))
+            for start, end in zip(starts, ends, strict=True)
+            if permissions[start]
+        ]
+        addresses, configuration = entries(runs)
+        csr = self.machine.csr
+        for index in range(4):
+            csr[f"pmpcfg{index}"] = 0
+        for index, address in enumerate(addresses):
+            csr[f"pmpaddr{index}"] = address
+        for index in range(4):
+            csr[f"pmpcfg{index}"] = int.from_bytes(configuration[4 * index : 4 * index + 4], "little")
+
+    def grant(self, address: int, size: int, permissions: int) -> None:
+        """Give zeroed pages to the process. Raises ENOMEM when it has all the memory it may have."""
+        first, last = (address - self.base) // PAGE, (address - self.base + size) // PAGE
+        pages, used = self._pages[first:last], self._used[first:last]
+        fresh = PAGE * int(np.count_nonzero(pages == 0))
+        if self._granted + fresh > self.layout.memory:
+            raise SystemCallError(ENOMEM)
+        self._granted += fresh
+        for page in (np.flatnonzero(used) + first).tolist():  # untouched pages are zero, and stay untouched
+            self.machine.write(self.base + PAGE * page, bytes(PAGE))
+        used[:] = True
+        pages[:] = MAPPED | permissions | (READ if permissions & WRITE else 0)
+
+    def release(self, address: int, size: int) -> None:
+        """Take pages away from the process."""
+        pages = self._pages[(address - self.base) // PAGE : (address - self.base + size) // PAGE]
+        self._granted -= PAGE * int(np.count_nonzero(pages))
+        pages[:] = 0
+
+    # --- access for system calls -------------------------------------------------------------------
+
+    def prefix(self, address: int, size: int, permission: int) -> int:
+        """How many of `size` bytes from `address` on the process itself may access so."""
+        if not self.base <= address < self.end:
+            return 0
+        size = min(size, self.end - address)
+        offset = address - self.base
+        first, last = offset // PAGE, (offset + max(size, 1) - 1) // PAGE
+        if last - first < 4:
+            for page in range(first, last + 1):
+                if not self._page[page] & permission:
+                    return max(0, page * PAGE - offset)
+            return size
+        denied = (self._pages[first : last + 1] & permission) == 0
+        return max(0, (first + int(denied.argmax())) * PAGE - offset) if denied.any() else size
+
+    def check(self, address: int, size: int, permission: int) -> None:
+        """Raise EFAULT unless the process itself may access all these bytes so."""
+        if size and self.prefix(address, size, permission) < size:
+            raise SystemCallError(EFAULT)
+
+    def view(self, address: int, size: int) -> memoryview:
+        """Bytes that the process may read, in place. Raises EFAULT."""
+        self.check(address, size, READ)
+        return self._ram[address - self.base : address - self.base + size] if size else self._ram[:0]
+
+    def read(self, address: int, size: int) -> bytes:
+        """A copy of bytes that the process may read. Raises EFAULT."""
+        return bytes(self.view(address, size))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Store bytes where the process may store them. Raises EFAULT."""
+        self.check(address, len(data), WRITE)
+        if data:
+            self.machine.write(address, data)
+
+    def word(self, address: int) -> int:
+        """A 32-bit word that the process may read. Raises EFAULT."""
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def string(self, address: int, limit: int = PAGE) -> bytes:
+        """A NUL-terminated string of fewer than `limit` bytes, cut there. Raises EFAULT."""
+        size = self.prefix(address, limit, READ)
+        data, end, _rest = self.read(address, size).partition(b"\0")
+        if not end and size < limit:
+            raise SystemCallError(EFAULT)
+        return data
+
+    # --- brk and mmap ------------------------------------------------------------------------------
+
+    def set_brk(self, address: int) -> int:
+        """Move the end of the heap, if that is possible; the end that holds then."""
+        old, new = page_up(self.brk), page_up(address)
+        if not self.brk_start <= address <= self.layout.arena_top:
+            return self.brk
+        try:
+            if new > old:
+                if self._pages[(old - self.base) // PAGE : (new - self.base) // PAGE].any():
+                    return self.brk
+                self.grant(old, new - old, READ | WRITE)
+            elif new < old:
+                self.release(new, old - new)
+        except SystemCallError:
+            return self.brk
+        if new != old:
+            self.protect()
+        self.brk = address
+        return address
+
+    def map(self, address: int, size: int, permissions: int, fixed: bool, replace: bool) -> int:
+        """Map `size` bytes of zeros and return where; `address` is a hint, or the place when `fixed`."""
+        if size == 0 or (fixed and address % PAGE):
+            raise SystemCallError(EINVAL)
+        size = page_up(size)
+        if size > self.layout.size:
+            raise SystemCallError(ENOMEM)
+        if fixed:
+            if not max(self.base, PAGE) <= address <= self.end - size:
+                raise SystemCallError(ENOMEM)
+            if not replace and self._pages[(address - self.base) // PAGE :][: size // PAGE].any():
+                raise SystemCallError(EEXIST)
+        else:
+            address = self._find(page_down(address), size)
+        self.grant(address, size, permissions)
+        self.protect()
+        return address
+
+    def _find(self, hint: int, size: int) -> int:
+        """A free place for `size` bytes between the heap and the stack: the hint, else the highest."""
+        low, high = (page_up(self.brk) - self.base) // PAGE, (self.layout.arena_top - self.base) // PAGE
+        count = size // PAGE
+        wanted = (hint - self.base) // PAGE
+        if low <= wanted <= high - count and not self._pages[wanted : wanted + count].any():
+            return hint
+        taken = np.flatnonzero(self._pages[low:high]) + low
+        bounds = np.concatenate(([low - 1], taken, [high]))
+        fitting = np.flatnonzero(np.diff(bounds) - 1 >= count)
+        if len(fitting) == 0:
+            raise SystemCallError(ENOMEM)
+        return self.base + PAGE * (int(bounds[fitting[-1] + 1]) - count)
+
+    def unmap(self, address: int, size: int) -> None:
+        """Unmap every page of the range."""
+        if address % PAGE or size == 0 or address + size > 1 << 32:
+            raise SystemCallError(EINVAL)
+        start, end = max(address, self.base), min(page_up(address + size), self.end)
+        if start < end:
+            self.release(start, end - start)
+            self.protect()
+
+    def change(self, address: int, size: int, permissions: int) -> None:
+        """Give mapped pages other permissions; ENOMEM when one of them is not mapped."""
+        if address % PAGE:
+            raise SystemCallError(EINVAL)
+        size = page_up(size)
+        if size == 0:
+            return
+        if not self.base <= address <= self.end - size:
+            raise SystemCallError(ENOMEM)
+        pages = self._pages[(address - self.base) // PAGE : (address - self.base + size) // PAGE]
+        if not pages.all():
+            raise SystemCallError(ENOMEM)
+        pages[:] = MAPPED | permissions | (READ if permissions & WRITE else 0)
+        self.protect()
+
+
+def permissions_of(prot: int) -> int:
+    """Page permissions for the PROT_READ (1), PROT_WRITE (2), PROT_EXEC (4) bits of mmap and mprotect."""
+    return (READ if prot & 1 else 0) | (WRITE if prot & 2 else 0) | (EXECUTE if prot & 4 else 0)
