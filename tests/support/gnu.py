@@ -1,0 +1,56 @@
+"""Build with the GNU tools and run on QEMU: the second opinion for programs that we build and run ourselves."""
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "riscv64-unknown-elf-"
+ARCHITECTURE = ("-march=rv32ima_zicsr_zifencei", "-mabi=ilp32")
+SYSTEM_QEMU = ("-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false", "-bios", "none", "-nographic")
+
+Find = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run printed on standard output (bytes) and the exit status it ended with."""
+
+    output: bytes
+    status: int
+
+
+def build(tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None) -> Path:
+    """Assemble with GNU as and link with GNU ld --no-relax into `elf`; the linker's addresses unless given."""
+    objects = []
+    for number, source in enumerate(sources):
+        object_file = elf.with_suffix(f".{number}.o")
+        include = ["-I", str(source.parent)]
+        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, *include, str(source), "-o", str(object_file))
+        objects.append(str(object_file))
+    where = [] if text_base is None else [f"-Ttext={text_base:#x}"]
+    run_tool(tool(PREFIX + "ld"), "-m", "elf32lriscv", "--no-relax", *where, *objects, "-o", str(elf))
+    return elf
+
+
+def run_tool(*command: str) -> bytes:
+    """Run a tool that has to succeed; its standard output.  Raises AssertionError with what it complained about."""
+    result = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert result.returncode == 0, f"{' '.join(command)}\n{result.stderr.decode(errors='replace')}"
+    return result.stdout
+
+
+def qemu_user(
+    tool: Find, elf: Path, arguments: Sequence[str] = (), stdin: bytes = b"", environ: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run a user program on qemu-riscv32."""
+    command = [tool("qemu-riscv32"), str(elf), *arguments]
+    result = subprocess.run(command, input=stdin, capture_output=True, timeout=60, env=environ, check=False)
+    return Outcome(result.stdout, result.returncode)
+
+
+def qemu_system(tool: Find, elf: Path, *options: str, stdin: bytes = b"") -> Outcome:
+    """Run a kernel on qemu-system-riscv32's virt machine."""
+    command = [tool("qemu-system-riscv32"), *SYSTEM_QEMU, *options, "-kernel", str(elf)]
+    result = subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+    return Outcome(result.stdout, result.returncode)
