@@ -5,6 +5,7 @@ used, so that a damaged file costs no more time and memory than its own length a
 """
 
 import bisect
+import itertools
 import os
 import stat
 import struct
@@ -86,7 +87,9 @@ class Image:
             if section == 0 or info & 15 in (_STT_SECTION, _STT_FILE, _STT_TLS):
                 continue
             end = self._strings.find(b"\0", name_offset, name_offset + 4096)
-            name = self._strings[name_offset : end if end >= 0 else name_offset + 4096].decode(errors="backslashreplace")
+            name = self._strings[name_offset : end if end >= 0 else name_offset + 4096].decode(
+                errors="backslashreplace"
+            )
             room -= len(name) + 1
             if room < 0:
                 break
@@ -181,6 +184,42 @@ def load_elf(source: bytes | str | os.PathLike[str], name: str | None = None) ->
         return _load(data, name)
     except _Refused as refusal:
         raise LoadError(f"{name}: {refusal}") from None
+
+
+def load_raw(path: str | os.PathLike[str], base: int) -> Image:
+    """The image of a file without headers, placed and entered at `base`. Raises LoadError."""
+    data = read_program(path)
+    if base + len(data) > 1 << 32:
+        raise LoadError(f"{path}: {len(data)} bytes at {base:#010x} run past the 32-bit address space")
+    return Image(base, [Segment(base, base, data, len(data), READ | WRITE | EXECUTE)], os.fspath(path))
+
+
+def load_file(path: str | os.PathLike[str], *, raw_base: int = 0x80000000) -> Image:
+    """The image of an ELF or raw file, or of an assembly source, which is assembled at `raw_base`.
+
+    Raises LoadError, and `asm.AsmError` for a source with mistakes.
+    """
+    kind = detect(path)
+    if kind == "elf":
+        return load_elf(path)
+    if kind == "raw":
+        return load_raw(path, raw_base)
+    from asm import assemble_files
+
+    program = assemble_files([path], text_base=raw_base)
+    segments = [Segment(vaddr, vaddr, data, memsz, flags) for vaddr, data, memsz, flags in program.segments]
+    return Image(program.entry, sorted(segments, key=lambda s: s.vaddr), os.fspath(path))
+
+
+def check_fits(image: Image, base: int, size: int) -> None:
+    """Raise LoadError unless every segment's physical range lies in the RAM of `size` bytes at `base`."""
+    lowest = min(segment.paddr for segment in image.segments)
+    end = max(segment.paddr + segment.memsz for segment in image.segments)
+    if lowest < base or lowest >= base + size:
+        raise LoadError(f"{image.name}: is linked at {lowest:#010x}, where no RAM is: link it at {base:#010x} or above")
+    if end > base + size:
+        needed = -(-(end - base) // (1 << 20))
+        raise LoadError(f"{image.name}: needs {needed} MiB of memory and has {size >> 20} MiB; use --memory {needed}M")
 
 
 class _Refused(Exception):
@@ -290,7 +329,7 @@ def _check_overlap(segments: list[Segment]) -> None:
         sorted((s.paddr, len(s.data), "physical") for s in segments if s.data),
     ]
     for ordered in spans:
-        for (start, size, kind), (follower, _size, _kind) in zip(ordered, ordered[1:], strict=False):
+        for (start, size, kind), (follower, _size, _kind) in itertools.pairwise(ordered):
             if start + size > follower:
                 raise _Refused(f"segments at {kind} addresses {start:#010x} and {follower:#010x} overlap")
 

@@ -4,6 +4,7 @@ from vm.loader import EXECUTE, READ, WRITE
 
 ENTRIES = 16
 _TOR = 8
+_PMP_BITS = {READ: 1, WRITE: 2, EXECUTE: 4}
 
 Run = tuple[int, int, int]
 """First address, address after the last, permissions (READ, WRITE, EXECUTE)."""
@@ -33,7 +34,9 @@ def _encode(runs: list[Run]) -> list[tuple[int, int]]:
     for start, end, permissions in runs:
         if start != top:
             result.append((start >> 2, 0))
-        bits = (1 if permissions & READ else 0) | (2 if permissions & WRITE else 0) | (4 if permissions & EXECUTE else 0)
+        bits = (
+            (1 if permissions & READ else 0) | (2 if permissions & WRITE else 0) | (4 if permissions & EXECUTE else 0)
+        )
         result.append((end >> 2, _TOR | bits))
         top = end
     return result

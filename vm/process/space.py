@@ -44,6 +44,9 @@ class Layout:
         memory = page_down(memory)
         spans = [(page_down(s.vaddr), page_up(s.end)) for s in image.segments]
         spans += [(page_down(a), page_up(a + len(data))) for a, data in load_copies(image)]
+        self.bare = bare_ram(image)
+        if self.bare is not None:
+            spans.append(self.bare)
         lowest, highest = min(start for start, _ in spans), max(end for _, end in spans)
         total = sum(end - start for start, end in _merged(spans))
         stack = page_down(min(_STACK, memory // 4))
@@ -86,6 +89,18 @@ def load_copies(image: Image) -> list[tuple[int, bytes]]:
     return copies
 
 
+def bare_ram(image: Image) -> tuple[int, int] | None:
+    """The pages from the heap to the stack of a program whose linker script lays out the RAM of a board.
+
+    picolibc's script names the bounds, and its start-up code sets sp to the upper one; no segment covers them.
+    """
+    start, end = image.symbols.get("__heap_start"), image.symbols.get("__stack")
+    if start is None or end is None or not 0 < end - start <= MAX_SPAN:
+        return None
+    last = max(segment.end for segment in image.segments)
+    return (page_down(start), page_up(end)) if page_down(start) <= page_up(last) <= page_up(end) else None
+
+
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     result: list[tuple[int, int]] = []
     for start, end in sorted(spans):
@@ -110,9 +125,9 @@ class AddressSpace:
         self.machine = machine
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size
-        self._ram = memoryview(machine.ram)
+        self._ram = machine.ram.data
         self._pages = np.zeros(layout.size // PAGE, np.uint8)
-        self._page = memoryview(self._pages)
+        self._page = self._pages.data
         self._used = np.zeros(layout.size // PAGE, np.bool_)
         self._granted = 0
         self.brk_start = self.brk = layout.brk
@@ -120,6 +135,8 @@ class AddressSpace:
             self._place(segment.vaddr, segment.data, segment.memsz, segment.flags)
         for address, data in load_copies(image):
             self._place(address, data, len(data), READ)
+        if layout.bare is not None:
+            self._place(layout.bare[0], b"", layout.bare[1] - layout.bare[0], READ | WRITE)
         self.grant(layout.stack_bottom, layout.stack_top - layout.stack_bottom, READ | WRITE)
         self.protect()
 

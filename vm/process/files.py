@@ -1,0 +1,266 @@
+"""System calls on files: the three standard streams are all there is, and no path leads anywhere."""
+
+import struct
+from typing import Any
+
+from vm.loader import READ, WRITE
+from vm.process.errno import (
+    EBADF,
+    EFAULT,
+    EINVAL,
+    EMFILE,
+    ENOENT,
+    ENOTDIR,
+    ENOTTY,
+    EPIPE,
+    ERANGE,
+    ESPIPE,
+    SIGPIPE,
+    SystemCallError,
+)  # fmt: skip
+from vm.process.stack import USER_ID
+from vm.process.streams import Input
+from vm.process.table import constant, signed, system_call
+
+MAX_COUNT = 0x7FFFF000
+"""Most bytes of one read or write, as in Linux."""
+
+MAX_VECTORS = 1024
+MAX_FILES = 1024
+_CHARACTER_DEVICE = 0o020620
+_AT_EMPTY_PATH = 0x1000
+
+
+def stream_of(process: Any, fd: int) -> Any:
+    """The stream behind a descriptor. Raises EBADF."""
+    if fd not in process.files:
+        raise SystemCallError(EBADF)
+    return process.files[fd]
+
+
+def put(process: Any, stream: Any, data: memoryview) -> int:
+    """Write to a stream; a reader that has gone raises SIGPIPE unless the guest ignores it."""
+    try:
+        return stream.write(data)
+    except SystemCallError as error:
+        if error.number == EPIPE:
+            process.signal(SIGPIPE)
+        raise
+
+
+@system_call("read", 63)
+def read(process: Any, fd: int, buffer: int, count: int) -> int:
+    stream = stream_of(process, fd)
+    size = process.space.prefix(buffer, min(count, MAX_COUNT), WRITE)
+    if size == 0 and count:
+        if isinstance(stream, Input):
+            raise SystemCallError(EFAULT)
+        raise SystemCallError(EBADF)
+    data = stream.read(size, process.deadline) if size else b""
+    process.space.write(buffer, data)
+    return len(data)
+
+
+@system_call("write", 64)
+def write(process: Any, fd: int, buffer: int, count: int) -> int:
+    stream = stream_of(process, fd)
+    size = process.space.prefix(buffer, min(count, MAX_COUNT), READ) if count else 0
+    if size == 0 and count and not isinstance(stream, Input):
+        raise SystemCallError(EFAULT)
+    return put(process, stream, process.space.view(buffer, size))
+
+
+def _vectors(process: Any, address: int, count: int) -> list[tuple[int, int]]:
+    """The (address, size) pairs of an iovec array. Raises EINVAL for too many or too much, EFAULT."""
+    if count > MAX_VECTORS:
+        raise SystemCallError(EINVAL)
+    vectors = list(struct.iter_unpack("<II", process.space.read(address, 8 * count)))
+    if any(size > 0x7FFFFFFF for _, size in vectors):
+        raise SystemCallError(EINVAL)
+    return [(base, size) for base, size in vectors if size]
+
+
+@system_call("readv", 65)
+def readv(process: Any, fd: int, vector: int, count: int) -> int:
+    stream = stream_of(process, fd)
+    total = 0
+    for base, size in _vectors(process, vector, count):
+        room = process.space.prefix(base, min(size, MAX_COUNT), WRITE)
+        if room == 0:
+            if total:
+                break
+            raise SystemCallError(EFAULT)
+        data = stream.read(room, process.deadline)
+        process.space.write(base, data)
+        total += len(data)
+        if len(data) < size:
+            break
+    return total
+
+
+@system_call("writev", 66)
+def writev(process: Any, fd: int, vector: int, count: int) -> int:
+    stream = stream_of(process, fd)
+    total = 0
+    for base, size in _vectors(process, vector, count):
+        there = process.space.prefix(base, min(size, MAX_COUNT - total), READ)
+        if there == 0:
+            if total:
+                break
+            raise SystemCallError(EFAULT)
+        done = put(process, stream, process.space.view(base, there))
+        total += done
+        if done < size:
+            break
+    return total
+
+
+@system_call("close", 57)
+def close(process: Any, fd: int) -> int:
+    stream_of(process, fd)
+    del process.files[fd]
+    return 0
+
+
+def _duplicate(process: Any, fd: int, lowest: int) -> int:
+    stream = stream_of(process, fd)
+    for free in range(lowest, MAX_FILES):
+        if free not in process.files:
+            process.files[free] = stream
+            return free
+    raise SystemCallError(EMFILE)
+
+
+@system_call("dup", 23)
+def dup(process: Any, fd: int) -> int:
+    return _duplicate(process, fd, 0)
+
+
+@system_call("dup3", 24)
+def dup3(process: Any, fd: int, new: int, flags: int) -> int:
+    if fd == new or flags & ~0o2000000:
+        raise SystemCallError(EINVAL)
+    if new >= MAX_FILES:
+        raise SystemCallError(EBADF)
+    process.files[new] = stream_of(process, fd)
+    return new
+
+
+@system_call("fcntl", 25)
+def fcntl(process: Any, fd: int, command: int, argument: int) -> int:
+    stream = stream_of(process, fd)
+    if command in (0, 1030):  # F_DUPFD, F_DUPFD_CLOEXEC
+        if argument >= MAX_FILES:
+            raise SystemCallError(EINVAL)
+        return _duplicate(process, fd, argument)
+    if command in (1, 2, 4):  # F_GETFD, F_SETFD, F_SETFL
+        return 0
+    if command == 3:  # F_GETFL: O_RDONLY or O_WRONLY
+        return 0 if isinstance(stream, Input) else 1
+    raise SystemCallError(EINVAL)
+
+
+@system_call("ioctl", 29)
+def ioctl(process: Any, fd: int) -> int:
+    stream_of(process, fd)
+    raise SystemCallError(ENOTTY)  # a guest sees no terminal, so that it prints the same everywhere
+
+
+@system_call("lseek", 62)
+def lseek(process: Any, fd: int) -> int:
+    stream_of(process, fd)
+    raise SystemCallError(ESPIPE)
+
+
+def _status(fd: int) -> bytes:
+    """newlib's `struct kernel_stat` (128 bytes, times of 16): a character device, owned by the user."""
+    return struct.pack("<QQIIIIQQqiiq", 1, fd + 1, _CHARACTER_DEVICE, 1, USER_ID, USER_ID, 0, 0, 0, 1024, 0, 0) + bytes(
+        56
+    )
+
+
+@system_call("fstat", 80)
+def fstat(process: Any, fd: int, status: int) -> int:
+    stream_of(process, fd)
+    process.space.write(status, _status(fd))
+    return 0
+
+
+def _descriptor_of(process: Any, fd: int, path: int, flags: int) -> int:
+    """The descriptor that a path relative to one names: itself for an empty path, else there is nothing."""
+    name = process.space.string(path) if path else b""
+    if name:
+        if not name.startswith(b"/") and signed(fd) != -100:  # AT_FDCWD
+            stream_of(process, fd)
+            raise SystemCallError(ENOTDIR)
+        raise SystemCallError(ENOENT)
+    if not flags & _AT_EMPTY_PATH:
+        raise SystemCallError(ENOENT if path else EFAULT)
+    stream_of(process, fd)
+    return fd
+
+
+@system_call("newfstatat", 79)
+def newfstatat(process: Any, fd: int, path: int, status: int, flags: int) -> int:
+    process.space.write(status, _status(_descriptor_of(process, fd, path, flags)))
+    return 0
+
+
+@system_call("statx", 291)
+def statx(process: Any, fd: int, path: int, flags: int, mask: int, status: int) -> int:
+    fd = _descriptor_of(process, fd, path, flags)
+    basic = struct.pack("<IIQIIIHHQQQQ", 0x7FF, 1024, 0, 1, USER_ID, USER_ID, _CHARACTER_DEVICE, 0, fd + 1, 0, 0, 0)
+    process.space.write(status, basic + bytes(256 - len(basic)))
+    return 0
+
+
+def _nothing_there(process: Any, path: int) -> int:
+    process.space.string(path)
+    raise SystemCallError(ENOENT)
+
+
+@system_call("openat", 56)
+def openat(process: Any, fd: int, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+@system_call("faccessat", 48, 439)
+def faccessat(process: Any, fd: int, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+@system_call("readlinkat", 78)
+def readlinkat(process: Any, fd: int, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+@system_call("unlinkat", 35)
+def unlinkat(process: Any, fd: int, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+@system_call("mkdirat", 34)
+def mkdirat(process: Any, fd: int, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+@system_call("chdir", 49)
+def chdir(process: Any, path: int) -> int:
+    return _nothing_there(process, path)
+
+
+for _number, _name in enumerate(("open", "link", "unlink"), 1024):
+    system_call(_name, _number)(_nothing_there)
+for _number, _name in ((1030, "mkdir"), (1033, "access"), (1038, "stat"), (1039, "lstat")):
+    system_call(_name, _number)(_nothing_there)
+
+
+@system_call("getcwd", 17)
+def getcwd(process: Any, buffer: int, size: int) -> int:
+    if size < 2:
+        raise SystemCallError(ERANGE if size else EINVAL)
+    process.space.write(buffer, b"/\0")
+    return 2
+
+
+constant(0o22, "umask", 166)

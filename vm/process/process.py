@@ -1,0 +1,290 @@
+"""A user program on its own: U mode below, the host as its operating system above."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, BinaryIO
+
+from isa import decode
+from isa.cause import BREAKPOINT, ECALL_U, EXCEPTIONS, FETCH_MISALIGNED, ILLEGAL, LOAD_MISALIGNED, STORE_MISALIGNED
+from vm.loader import EXECUTE, Image, LoadError
+from vm.process import files, memory, semihosting, system
+from vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
+from vm.process.space import AddressSpace, Layout
+from vm.process.stack import initial_stack
+from vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
+from vm.process.table import TABLE, name_of
+
+_SERVICES = (files, memory, system)  # importing them fills the table
+
+_SIGNALS = {
+    FETCH_MISALIGNED: SIGBUS, LOAD_MISALIGNED: SIGBUS, STORE_MISALIGNED: SIGBUS, ILLEGAL: SIGILL, BREAKPOINT: SIGTRAP,
+}  # fmt: skip
+"""The signal that Linux sends for a cause; SIGSEGV for the others."""
+
+_ALL_EXCEPTIONS = 0xFFFF
+_MSTATUS_TW = 1 << 21
+_TICK = 100  # nanoseconds
+_LAST_TICK = 1 << 56
+LIMIT_STATUS = 124
+
+
+class Reason(Enum):
+    """Why a process ended."""
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    INSTRUCTIONS = "instruction limit"
+    TIMEOUT = "timeout"
+    OUTPUT = "output limit"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a process ended.
+
+    exit_code: the guest's own, 128 + signal, 124 for a limit, 130 for Ctrl-C.
+    message: the line printed on stderr, if there was one; instructions: retired ones; seconds: of wall clock;
+    system_calls: how often each was made, by name.
+    """
+
+    exit_code: int
+    reason: Reason
+    signal: int = 0
+    message: str | None = None
+    pc: int = 0
+    instructions: int = 0
+    seconds: float = 0.0
+    system_calls: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}, status {self.exit_code}"
+
+
+class _Ended(Exception):
+    """The process is over, in the middle of serving it."""
+
+    def __init__(self, reason: Reason, exit_code: int, signal: int = 0, message: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.exit_code, self.signal, self.message = reason, exit_code, signal, message
+
+
+class Process:
+    """A process made of an image, ready to run.
+
+    argv: with the program's name first; env: a mapping, or `NAME=value` strings; nothing of the host's is added.
+    memory: bytes that segments, heap, mappings and stack may take together.
+    stdin, stdout, stderr: binary streams, None for an empty input and for output that nobody reads.
+    engine: as `Machine` takes it; max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
+    machine: the `Machine` that runs it, for traces and for looking at it afterwards.
+    Raises LoadError when the program, its arguments or its memory do not fit together.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        argv: Sequence[str | bytes] = (),
+        env: Mapping[str, str] | Sequence[str | bytes] = (),
+        *,
+        memory: int = 128 << 20,
+        stdin: BinaryIO | None = None,
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        engine: str | None = None,
+        max_instructions: int | None = None,
+        timeout: float | None = None,
+        max_output: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        from vm.machine import Machine
+
+        segment = image.segment_at(image.entry)
+        if segment is None or not segment.flags & EXECUTE:
+            raise LoadError(f"{image.name}: entry point {image.entry:#010x} is not in an executable segment")
+        layout = Layout(image, memory)
+        self.image = image
+        self.random = random.Random(seed)
+        room = (layout.stack_top - layout.stack_bottom) // 4
+        sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
+        self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, engine=engine, board=False)
+        self.machine.symbols = dict(image.symbols)
+        self.space = AddressSpace(self.machine, image, layout)
+        self.space.write(sp, stack)
+        self._enter(sp)
+        quota = Quota(max_output)
+        self._stderr = Output(stderr, quota)
+        self.files: dict[int, Input | Output] = {0: Input(stdin), 1: Output(stdout, quota), 2: self._stderr}
+        self.argv = list(argv)
+        self.actions: dict[int, bytes] = {}
+        self.signal_mask = 0
+        self.deadline: float | None = None
+        self._max_instructions, self._timeout = max_instructions, timeout
+        self._counts: Counter[int | str] = Counter()
+
+    def _enter(self, sp: int) -> None:
+        machine = self.machine
+        machine.csr["mcounteren"] = machine.csr["scounteren"] = 7
+        machine.csr["mstatus"] = _MSTATUS_TW  # there is nothing that a process could wait for with WFI
+        machine.host_traps = _ALL_EXCEPTIONS
+        machine.x["sp"] = sp
+        machine.pc = self.image.entry
+        machine.mode = 0
+
+    # --- the life of a process ---------------------------------------------------------------------
+
+    def run(self) -> Result:
+        """Run until the guest exits or a limit ends it, and say how that was.
+
+        A fault or a limit is reported in one line on the guest's stderr.
+        """
+        begin = time.monotonic()
+        self.deadline = None if self._timeout is None else begin + self._timeout
+        start = self.machine.cycle
+        try:
+            while True:
+                self._continue(start)
+        except _Ended as end:
+            ended = end
+        except TimedOut:
+            ended = self._timed_out()
+        except OutputLimit:
+            ended = _Ended(Reason.OUTPUT, LIMIT_STATUS, message="output limit reached")
+        except KeyboardInterrupt:
+            ended = _Ended(Reason.INTERRUPTED, 128 + SIGINT, SIGINT)
+        message = ended.message and f"trapline: {ended.message}"
+        if message:
+            self._report(message)
+        return Result(
+            ended.exit_code,
+            ended.reason,
+            ended.signal,
+            message,
+            self.machine.pc,
+            self.machine.instret,
+            time.monotonic() - begin,
+            self.system_calls,
+        )
+
+    def _continue(self, start: int) -> None:
+        """Run up to the next trap and serve it."""
+        from vm.machine import ExitReason
+
+        machine = self.machine
+        budget = None if self._max_instructions is None else self._max_instructions - (machine.cycle - start)
+        timeout = None if self.deadline is None else self.deadline - time.monotonic()
+        exit = machine.run(budget, timeout)
+        if exit.reason is ExitReason.TRAP:
+            if exit.cause == ECALL_U:
+                self.serve()
+            elif exit.cause == BREAKPOINT and semihosting.is_call(self):
+                semihosting.serve(self)
+            else:
+                self._fault(exit.cause, exit.tval)
+        elif exit.reason is ExitReason.LIMIT:
+            limit = f"instruction limit of {self._max_instructions} reached at {self._place(machine.pc)}"
+            raise _Ended(Reason.INSTRUCTIONS, LIMIT_STATUS, message=limit)
+        elif exit.reason is ExitReason.TIMEOUT:
+            raise self._timed_out()
+        elif exit.reason is ExitReason.INTERRUPTED:
+            raise KeyboardInterrupt
+        else:
+            raise _Ended(Reason.SIGNAL, 128 + SIGILL, SIGILL, f"{exit.reason.value} at {self._place(machine.pc)}")
+
+    def serve(self) -> None:
+        """Serve the system call that the registers ask for, and go on behind the `ecall`."""
+        x, machine = self.machine.x, self.machine
+        number = x[17]
+        self._counts[number if number in TABLE else name_of(number)] += 1
+        call = TABLE.get(number)
+        try:
+            result = -ENOSYS if call is None else call.serve(self, *[x[10 + i] for i in range(call.arity)])
+        except SystemCallError as error:
+            result = -error.number
+        x[10] = result & 0xFFFFFFFF
+        machine.retire_trap(machine.pc + 4)
+
+    def exit(self, status: int) -> None:
+        """End the process with this status."""
+        raise _Ended(Reason.EXIT, status)
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal from within: it ends unless it ignores the signal.
+
+        A handler of the guest is not called, and a signal that has one ends the process too.
+        """
+        if not system.ignores(self, number):
+            quiet = number in (SIGPIPE, SIGINT)
+            message = None if quiet else f"killed by signal {number} at {self._place(self.machine.pc)}"
+            raise _Ended(Reason.SIGNAL, 128 + number, number, message)
+
+    # --- time and statistics -----------------------------------------------------------------------
+
+    @property
+    def nanoseconds(self) -> int:
+        """Time since the start, of the machine's clock: one tick of 100 ns for a hundred instructions."""
+        return self._ticks * _TICK
+
+    @property
+    def _ticks(self) -> int:
+        return self.machine.csr["time"] | self.machine.csr["timeh"] << 32
+
+    def pass_time(self, nanoseconds: int) -> None:
+        """Let time pass without waiting; never backwards, and at most some centuries."""
+        if nanoseconds > 0:
+            self.machine.advance_time(min(-(-nanoseconds // _TICK), max(0, _LAST_TICK - self._ticks)))
+
+    def count(self, name: str) -> None:
+        """Note one call of a service that has no system call number."""
+        self._counts[name] += 1
+
+    @property
+    def system_calls(self) -> dict[str, int]:
+        """How often each system call was made so far, by name, the most frequent first."""
+        named: Counter[str] = Counter()
+        for key, count in self._counts.items():
+            named[name_of(key) if isinstance(key, int) else key] += count
+        return dict(named.most_common())
+
+    # --- messages ----------------------------------------------------------------------------------
+
+    def _place(self, pc: int) -> str:
+        symbol = self.image.symbol_at(pc)
+        return f"pc {pc:#010x}" + (f" <{symbol}>" if symbol else "")
+
+    def _timed_out(self) -> _Ended:
+        return _Ended(Reason.TIMEOUT, LIMIT_STATUS, message=f"time limit of {self._timeout:g} s reached")
+
+    def _fault(self, cause: int, tval: int) -> None:
+        pc = self.machine.pc
+        what = EXCEPTIONS.get(cause, f"exception {cause}")
+        number = _SIGNALS.get(cause, SIGSEGV)
+        if cause == ILLEGAL:
+            message = f"{what} {tval:#010x} at {self._place(pc)}{_why_illegal(tval)}"
+        elif cause == BREAKPOINT:
+            message = f"{what} at {self._place(pc)}"
+        else:
+            message = f"{what} at {self._place(pc)}, address {tval:#010x}{self._why_denied(tval)}"
+        raise _Ended(Reason.SIGNAL, 128 + number, number, message)
+
+    def _why_denied(self, address: int) -> str:
+        layout = self.space.layout
+        if layout.arena_top <= address < layout.stack_bottom:
+            return " (the stack is full)"
+        return ""
+
+    def _report(self, message: str) -> None:
+        try:
+            self._stderr.put_all(message.encode(errors="backslashreplace") + b"\n")
+        except (SystemCallError, OutputLimit):
+            pass  # nobody reads it; the exit status tells the same
+
+
+def _why_illegal(word: int) -> str:
+    instruction = decode(word)
+    if instruction is None or not (instruction.privilege != "U" or instruction.name.startswith("csr")):
+        return ""
+    return f" ({instruction.name} is not for user programs here; `trapline boot` runs a whole machine)"

@@ -1,0 +1,204 @@
+"""Semihosting: the calls that a bare-metal C library makes of a debugger, by a marked `ebreak`.
+
+Source: "Semihosting for AArch32 and AArch64" (operations), RISC-V Semihosting (the three-instruction mark).
+picolibc programs linked with `--oslib=semihost` print, read and exit this way.
+"""
+
+import io
+from typing import Any
+
+from vm.loader import READ, WRITE
+from vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
+from vm.process.files import MAX_COUNT, put, stream_of
+from vm.process.streams import Input
+
+_BEFORE = (0x01F01013).to_bytes(4, "little")  # slli x0, x0, 0x1f
+_AFTER = (0x40705013).to_bytes(4, "little")  # srai x0, x0, 7
+_EXITED = 0x20026  # ADP_Stopped_ApplicationExit
+_FAILED = 0xFFFFFFFF
+_FEATURES = b"SHFB\x03"  # exit_extended is there, and `:tt` opened to append is stderr
+_FEATURES_FD = 100
+
+
+def is_call(process: Any) -> bool:
+    """Whether the `ebreak` at pc stands between the two marks."""
+    pc = process.machine.pc
+    space = process.space
+    if space.prefix(pc - 4, 12, READ) < 12:
+        return False
+    return space.read(pc - 4, 4) == _BEFORE and space.read(pc + 4, 4) == _AFTER
+
+
+def serve(process: Any) -> None:
+    """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 when it fails."""
+    machine = process.machine
+    operation, argument = machine.x[10], machine.x[11]
+    name, function = _OPERATIONS.get(operation, (f"operation {operation:#x}", None))
+    process.count(f"semihosting {name}")
+    try:
+        if function is None:
+            raise SystemCallError(ENOSYS)
+        result = function(process, argument)
+    except SystemCallError as error:
+        process.semihosting_errno = error.number
+        result = _FAILED
+    machine.x[10] = result & 0xFFFFFFFF
+    machine.retire_trap(machine.pc + 4)
+
+
+def _fields(process: Any, block: int, count: int) -> list[int]:
+    return [process.space.word((block + 4 * i) & 0xFFFFFFFF) for i in range(count)]
+
+
+def _open(process: Any, block: int) -> int:
+    """The terminal `:tt`, by mode: to read (below 4), to write (below 8), to append: stderr.
+
+    No other file exists but the list of features.
+    """
+    name, mode, size = _fields(process, block, 3)
+    if process.space.read(name, min(size, 256)) == b":semihosting-features":
+        process.files[_FEATURES_FD] = Input(io.BytesIO(_FEATURES))
+        return _FEATURES_FD + 1
+    if process.space.read(name, min(size, 256)) != b":tt" or mode >= 12:
+        raise SystemCallError(ENOENT)
+    fd = mode // 4
+    stream_of(process, fd)
+    return fd + 1  # handles are nonzero
+
+
+def _close(process: Any, block: int) -> int:
+    stream_of(process, _fields(process, block, 1)[0] - 1)
+    return 0
+
+
+def _write_character(process: Any, address: int) -> int:
+    put(process, stream_of(process, 1), process.space.view(address, 1))
+    return 0
+
+
+def _write_string(process: Any, address: int) -> int:
+    while data := process.space.string(address, 1 << 16):
+        put(process, stream_of(process, 1), memoryview(data))
+        address += len(data)
+        if process.space.read(address, 1) == b"\0":
+            break
+    return 0
+
+
+def _write(process: Any, block: int) -> int:
+    handle, buffer, count = _fields(process, block, 3)
+    stream = stream_of(process, handle - 1)
+    return count - put(process, stream, process.space.view(buffer, min(count, MAX_COUNT)))
+
+
+def _read(process: Any, block: int) -> int:
+    handle, buffer, count = _fields(process, block, 3)
+    stream = stream_of(process, handle - 1)
+    process.space.check(buffer, min(count, MAX_COUNT), WRITE)
+    data = stream.read(min(count, MAX_COUNT), process.deadline) if count else b""
+    process.space.write(buffer, data)
+    return count - len(data)
+
+
+def _read_character(process: Any, _argument: int) -> int:
+    data = stream_of(process, 0).read(1, process.deadline)
+    return data[0] if data else _FAILED
+
+
+def _is_error(process: Any, block: int) -> int:
+    return 1 if _fields(process, block, 1)[0] & 0x80000000 else 0
+
+
+def _is_terminal(process: Any, block: int) -> int:
+    stream_of(process, _fields(process, block, 1)[0] - 1)
+    return 1
+
+
+def _seek(process: Any, block: int) -> int:
+    handle, position = _fields(process, block, 2)
+    if handle != _FEATURES_FD + 1 or position > len(_FEATURES):
+        raise SystemCallError(ESPIPE)
+    process.files[_FEATURES_FD] = Input(io.BytesIO(_FEATURES[position:]))
+    return 0
+
+
+def _length(process: Any, block: int) -> int:
+    if _fields(process, block, 1)[0] != _FEATURES_FD + 1:
+        raise SystemCallError(ESPIPE)
+    return len(_FEATURES)
+
+
+def _centiseconds(process: Any, _argument: int) -> int:
+    return process.nanoseconds // 10_000_000
+
+
+def _seconds(process: Any, _argument: int) -> int:
+    return process.nanoseconds // 1_000_000_000
+
+
+def _elapsed(process: Any, block: int) -> int:
+    process.space.write(block, (process.nanoseconds // 100 & (1 << 64) - 1).to_bytes(8, "little"))
+    return 0
+
+
+def _tick_frequency(process: Any, _argument: int) -> int:
+    return 10_000_000
+
+
+def _errno(process: Any, _argument: int) -> int:
+    return getattr(process, "semihosting_errno", 0)
+
+
+def _command_line(process: Any, block: int) -> int:
+    buffer, size = _fields(process, block, 2)
+    words = [word if isinstance(word, bytes) else word.encode() for word in process.argv]
+    line = b" ".join(words)
+    if len(line) + 1 > size:
+        raise SystemCallError(ENOENT)
+    process.space.write(buffer, line + b"\0")
+    process.space.write(block + 4, len(line).to_bytes(4, "little"))
+    return 0
+
+
+def _heap_info(process: Any, block: int) -> int:
+    """Heap base and limit, stack base and limit: where brk and the stack are."""
+    layout = process.space.layout
+    place = process.space.word(block)
+    words = (process.space.brk_start, layout.arena_top, layout.stack_top, layout.stack_bottom)
+    process.space.write(place, b"".join(word.to_bytes(4, "little") for word in words))
+    return 0
+
+
+def _exit(process: Any, reason: int) -> int:
+    process.exit(0 if reason == _EXITED else 1)
+    return 0
+
+
+def _exit_extended(process: Any, block: int) -> int:
+    reason, status = _fields(process, block, 2)
+    process.exit(status & 0xFF if reason == _EXITED else 1)
+    return 0
+
+
+_OPERATIONS: dict[int, tuple[str, Any]] = {
+    0x01: ("open", _open),
+    0x02: ("close", _close),
+    0x03: ("writec", _write_character),
+    0x04: ("write0", _write_string),
+    0x05: ("write", _write),
+    0x06: ("read", _read),
+    0x07: ("readc", _read_character),
+    0x08: ("iserror", _is_error),
+    0x09: ("istty", _is_terminal),
+    0x0A: ("seek", _seek),
+    0x0C: ("flen", _length),
+    0x10: ("clock", _centiseconds),
+    0x11: ("time", _seconds),
+    0x13: ("errno", _errno),
+    0x15: ("get_cmdline", _command_line),
+    0x16: ("heapinfo", _heap_info),
+    0x18: ("exit", _exit),
+    0x20: ("exit_extended", _exit_extended),
+    0x30: ("elapsed", _elapsed),
+    0x31: ("tickfreq", _tick_frequency),
+}

@@ -1,0 +1,140 @@
+"""The standard streams of a process: binary streams of the host behind file descriptors 0, 1 and 2."""
+
+import io
+import os
+import select
+import time
+from typing import Any, BinaryIO
+
+from vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
+
+MAX_READ = 16 << 20
+"""Most bytes that one read takes from the host; a read may always return fewer than it was asked for."""
+
+
+class TimedOut(Exception):
+    """The time limit passed while the guest waited for input."""
+
+
+class OutputLimit(Exception):
+    """The guest printed more than it may."""
+
+
+def _descriptor(stream: Any) -> int | None:
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+class Input:
+    """A stream that the guest reads; None is an empty one.
+
+    A stream with a file descriptor is read there, so that a read returns what there is.
+    """
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self._stream = stream if stream is not None else io.BytesIO()
+        self._fd = _descriptor(stream)
+
+    def read(self, size: int, deadline: float | None) -> bytes:
+        """Up to `size` bytes, b"" at the end. Raises TimedOut when time.monotonic() reaches the deadline."""
+        size = min(size, MAX_READ)
+        try:
+            if self._fd is None:
+                return (getattr(self._stream, "read1", None) or self._stream.read)(size) or b""
+            if deadline is not None:
+                self._wait(self._fd, deadline)
+            return os.read(self._fd, size)
+        except BlockingIOError:
+            raise SystemCallError(EAGAIN) from None
+        except (OSError, ValueError):
+            raise SystemCallError(EIO) from None
+
+    def _wait(self, fd: int, deadline: float) -> None:
+        try:
+            ready = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]
+        except (OSError, ValueError):
+            return  # nothing that select could wait for: read blocks or answers
+        if not ready:
+            raise TimedOut
+
+    def write(self, data: memoryview) -> int:
+        """Not for this end."""
+        raise SystemCallError(EBADF)
+
+
+class Output:
+    """A stream that the guest writes; None swallows everything.
+
+    Bytes go out at once, past the buffer of a stream that has a file descriptor, so that what the guest has
+    written is there when it stops for whatever reason.
+    """
+
+    def __init__(self, stream: BinaryIO | None, quota: "Quota") -> None:
+        self._stream = stream
+        self._fd = _descriptor(stream)
+        self._quota = quota
+        if stream is not None:
+            self._flush()
+
+    def _flush(self) -> None:
+        flush = getattr(self._stream, "flush", None)
+        try:
+            if flush is not None:
+                flush()
+        except (OSError, ValueError):
+            pass  # the write that follows reports it
+
+    def write(self, data: memoryview) -> int:
+        """How many bytes were taken. Raises SystemCallError as write(2) fails, OutputLimit past the quota."""
+        allowed = self._quota.take(len(data))
+        done = self.put_all(data[:allowed])
+        if allowed < len(data):
+            raise OutputLimit
+        return done
+
+    def put_all(self, data: memoryview | bytes) -> int:
+        """Write past the quota; how many bytes were taken, fewer than all only where that would block."""
+        done = 0
+        try:
+            while done < len(data):
+                done += self._put(data[done:])
+        except BlockingIOError:
+            if done == 0:
+                raise SystemCallError(EAGAIN) from None
+        except BrokenPipeError:
+            raise SystemCallError(EPIPE) from None
+        except (OSError, ValueError) as error:
+            raise SystemCallError(ENOSPC if getattr(error, "errno", 0) == ENOSPC else EIO) from None
+        return done
+
+    def _put(self, data: memoryview | bytes) -> int:
+        if self._stream is None:
+            return len(data)
+        if self._fd is not None:
+            return os.write(self._fd, data)
+        taken = self._stream.write(data)
+        self._stream.flush()
+        if taken is None:
+            raise BlockingIOError
+        return taken
+
+    def read(self, size: int, deadline: float | None) -> bytes:
+        """Not for this end."""
+        raise SystemCallError(EBADF)
+
+
+class Quota:
+    """How many bytes of output are left; `limit` None is without end."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.left = limit
+
+    def take(self, size: int) -> int:
+        """How many of `size` bytes may go out."""
+        if self.left is None:
+            return size
+        granted = min(size, self.left)
+        self.left -= granted
+        return granted

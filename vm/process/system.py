@@ -1,0 +1,290 @@
+"""System calls about the process itself: time, identity, signals, limits and the end."""
+
+import struct
+from typing import Any
+
+from vm.process.errno import (
+    EAGAIN,
+    EINVAL,
+    ENOSYS,
+    ESRCH,
+    ETIMEDOUT,
+    IGNORED_BY_DEFAULT,
+    SIGKILL,
+    SystemCallError,
+)  # fmt: skip
+from vm.process.stack import USER_ID
+from vm.process.table import constant, signed, system_call
+
+PROCESS_ID = 1000
+_CLOCKS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11})
+_SECOND = 1_000_000_000
+_SIG_IGN = 1
+
+
+@system_call("exit", 93)
+def exit(process: Any, status: int) -> int:
+    process.exit(status & 0xFF)
+    return 0
+
+
+@system_call("exit_group", 94)
+def exit_group(process: Any, status: int) -> int:
+    process.exit(status & 0xFF)
+    return 0
+
+
+# --- time: of the machine, 100 ns a tick, so that a run can be repeated ----------------------------
+
+
+def _clock(process: Any, clock: int) -> tuple[int, int]:
+    if clock not in _CLOCKS:
+        raise SystemCallError(EINVAL)
+    return divmod(process.nanoseconds, _SECOND)
+
+
+@system_call("clock_gettime64", 403)
+def clock_gettime64(process: Any, clock: int, result: int) -> int:
+    process.space.write(result, struct.pack("<qq", *_clock(process, clock)))
+    return 0
+
+
+@system_call("clock_gettime", 113)
+def clock_gettime(process: Any, clock: int, result: int) -> int:
+    process.space.write(result, struct.pack("<II", *(part & 0xFFFFFFFF for part in _clock(process, clock))))
+    return 0
+
+
+@system_call("clock_getres64", 406)
+def clock_getres64(process: Any, clock: int, result: int) -> int:
+    _clock(process, clock)
+    if result:
+        process.space.write(result, struct.pack("<qq", 0, 100))
+    return 0
+
+
+@system_call("clock_getres", 114)
+def clock_getres(process: Any, clock: int, result: int) -> int:
+    _clock(process, clock)
+    if result:
+        process.space.write(result, struct.pack("<ii", 0, 100))
+    return 0
+
+
+@system_call("gettimeofday", 169)
+def gettimeofday(process: Any, result: int, zone: int) -> int:
+    """newlib's `struct timeval`: 64-bit seconds, 32-bit microseconds, padding."""
+    seconds, rest = _clock(process, 0)
+    if result:
+        process.space.write(result, struct.pack("<qii", seconds, rest // 1000, 0))
+    if zone:
+        process.space.write(zone, bytes(8))
+    return 0
+
+
+@system_call("time", 1062)
+def time(process: Any, result: int) -> int:
+    seconds = _clock(process, 0)[0]
+    if result:
+        process.space.write(result, struct.pack("<q", seconds))
+    return seconds
+
+
+@system_call("times", 153)
+def times(process: Any, result: int) -> int:
+    ticks = process.nanoseconds // 10_000_000
+    if result:
+        process.space.write(result, struct.pack("<IIII", ticks & 0xFFFFFFFF, 0, 0, 0))
+    return ticks & 0x7FFFFFFF
+
+
+def _sleep(process: Any, clock: int, absolute: int, request: int, layout: str) -> int:
+    """Let the requested time pass at once; nothing waits in deterministic time."""
+    seconds, nanoseconds = struct.unpack(layout, process.space.read(request, struct.calcsize(layout)))
+    if seconds < 0 or not 0 <= nanoseconds < _SECOND or clock not in _CLOCKS:
+        raise SystemCallError(EINVAL)
+    wanted = seconds * _SECOND + nanoseconds
+    process.pass_time(wanted - process.nanoseconds if absolute & 1 else wanted)
+    return 0
+
+
+@system_call("nanosleep", 101)
+def nanosleep(process: Any, request: int) -> int:
+    return _sleep(process, 0, 0, request, "<ii")
+
+
+@system_call("clock_nanosleep64", 407)
+def clock_nanosleep64(process: Any, clock: int, flags: int, request: int) -> int:
+    return _sleep(process, clock, flags, request, "<qq")
+
+
+@system_call("clock_nanosleep", 115)
+def clock_nanosleep(process: Any, clock: int, flags: int, request: int) -> int:
+    return _sleep(process, clock, flags, request, "<ii")
+
+
+# --- who and where ---------------------------------------------------------------------------------
+
+constant(PROCESS_ID, "getpid", 172)
+constant(PROCESS_ID, "gettid", 178)
+constant(1, "getppid", 173)
+constant(PROCESS_ID, "getpgid", 155)
+constant(PROCESS_ID, "getsid", 156)
+constant(USER_ID, "getuid", 174)
+constant(USER_ID, "geteuid", 175)
+constant(USER_ID, "getgid", 176)
+constant(USER_ID, "getegid", 177)
+constant(PROCESS_ID, "set_tid_address", 96)
+constant(0, "set_robust_list", 99)
+constant(0, "sched_yield", 124)
+constant(0, "sigaltstack", 132)
+
+
+@system_call("uname", 160)
+def uname(process: Any, result: int) -> int:
+    fields = (b"Linux", b"trapline", b"6.1.0-trapline", b"#1", b"riscv32", b"(none)")
+    process.space.write(result, b"".join(field.ljust(65, b"\0") for field in fields))
+    return 0
+
+
+@system_call("sched_getaffinity", 123)
+def sched_getaffinity(process: Any, pid: int, size: int, mask: int) -> int:
+    if size < 4 or size % 4:
+        raise SystemCallError(EINVAL)
+    process.space.write(mask, b"\1\0\0\0")
+    return 4
+
+
+@system_call("getrandom", 278)
+def getrandom(process: Any, buffer: int, size: int, flags: int) -> int:
+    if flags & ~7:
+        raise SystemCallError(EINVAL)
+    size = min(size, 1 << 16)
+    process.space.check(buffer, size, 2)
+    process.space.write(buffer, process.random.randbytes(size))
+    return size
+
+
+# --- limits ----------------------------------------------------------------------------------------
+
+_UNLIMITED = (1 << 64) - 1
+
+
+def _limit(process: Any, resource: int) -> int:
+    if resource > 15:
+        raise SystemCallError(EINVAL)
+    layout = process.space.layout
+    return {3: layout.stack_top - layout.stack_bottom, 4: 0, 7: 1024, 9: layout.memory}.get(resource, _UNLIMITED)
+
+
+@system_call("prlimit64", 261)
+def prlimit64(process: Any, pid: int, resource: int, new: int, old: int) -> int:
+    if pid not in (0, PROCESS_ID):
+        raise SystemCallError(ESRCH)
+    limit = _limit(process, resource)
+    if new:
+        process.space.read(new, 16)
+    if old:
+        process.space.write(old, struct.pack("<QQ", limit, limit))
+    return 0
+
+
+@system_call("getrlimit", 163)
+def getrlimit(process: Any, resource: int, result: int) -> int:
+    limit = min(_limit(process, resource), 0xFFFFFFFF)
+    process.space.write(result, struct.pack("<II", limit, limit))
+    return 0
+
+
+@system_call("getrusage", 165)
+def getrusage(process: Any, who: int, result: int) -> int:
+    if signed(who) not in (-1, 0, 1):
+        raise SystemCallError(EINVAL)
+    seconds, rest = divmod(process.nanoseconds, _SECOND)
+    process.space.write(result, struct.pack("<ii", seconds & 0x7FFFFFFF, rest // 1000) + bytes(64))
+    return 0
+
+
+# --- signals: recorded; those that would end the process do -----------------------------------------
+
+
+@system_call("rt_sigaction", 134)
+def rt_sigaction(process: Any, number: int, new: int, old: int, size: int) -> int:
+    if not 1 <= number <= 64 or size != 8:
+        raise SystemCallError(EINVAL)
+    action = process.space.read(new, 16) if new else None
+    if old:
+        process.space.write(old, process.actions.get(number, bytes(16)))
+    if action is not None:
+        if number in (SIGKILL, 19):
+            raise SystemCallError(EINVAL)
+        process.actions[number] = action
+    return 0
+
+
+@system_call("rt_sigprocmask", 135)
+def rt_sigprocmask(process: Any, how: int, new: int, old: int, size: int) -> int:
+    if size != 8 or (new and how > 2):
+        raise SystemCallError(EINVAL)
+    mask = int.from_bytes(process.space.read(new, 8), "little") if new else 0
+    if old:
+        process.space.write(old, process.signal_mask.to_bytes(8, "little"))
+    if new:
+        process.signal_mask = (process.signal_mask | mask, process.signal_mask & ~mask, mask)[how]
+    return 0
+
+
+def ignores(process: Any, number: int) -> bool:
+    """Whether this signal does nothing: ignored by the guest, or by default."""
+    handler = int.from_bytes(process.actions.get(number, bytes(4))[:4], "little")
+    return handler == _SIG_IGN or (handler == 0 and number in IGNORED_BY_DEFAULT)
+
+
+@system_call("kill", 129)
+def kill(process: Any, pid: int, number: int) -> int:
+    if number > 64:
+        raise SystemCallError(EINVAL)
+    if signed(pid) not in (PROCESS_ID, 0, -1, -PROCESS_ID):
+        raise SystemCallError(ESRCH)
+    if number:
+        process.signal(number)
+    return 0
+
+
+@system_call("tkill", 130)
+def tkill(process: Any, thread: int, number: int) -> int:
+    return kill(process, thread, number)
+
+
+@system_call("tgkill", 131)
+def tgkill(process: Any, group: int, thread: int, number: int) -> int:
+    if thread != PROCESS_ID:
+        raise SystemCallError(ESRCH)
+    return kill(process, group, number)
+
+
+@system_call("futex", 98)
+def futex32(process: Any, address: int, operation: int, value: int, timeout: int) -> int:
+    return _futex(process, address, operation, value, timeout, "<ii")
+
+
+@system_call("futex", 422)
+def futex64(process: Any, address: int, operation: int, value: int, timeout: int) -> int:
+    return _futex(process, address, operation, value, timeout, "<qq")
+
+
+def _futex(process: Any, address: int, operation: int, value: int, timeout: int, layout: str) -> int:
+    """One thread alone: waking wakes nobody, and waiting ends with its timeout or at once, as if woken."""
+    command = operation & 0x7F
+    if command in (1, 10):  # FUTEX_WAKE, FUTEX_WAKE_BITSET
+        return 0
+    if command not in (0, 9):  # FUTEX_WAIT, FUTEX_WAIT_BITSET
+        raise SystemCallError(ENOSYS)
+    if address % 4:
+        raise SystemCallError(EINVAL)
+    if process.space.word(address) != value:
+        raise SystemCallError(EAGAIN)
+    if timeout:
+        _sleep(process, 0, command == 9, timeout, layout)
+        raise SystemCallError(ETIMEDOUT)
+    return 0

@@ -1,0 +1,61 @@
+"""The table of system calls: number, name, how many arguments, and the function that serves it.
+
+Numbers are those of Linux for RV32 (asm-generic), plus the ones that newlib's libgloss makes above 1000.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SystemCall:
+    """serve(process, *arguments) returns the result; it raises SystemCallError to fail."""
+
+    name: str
+    arity: int
+    serve: Callable[..., int]
+
+
+TABLE: dict[int, SystemCall] = {}
+
+NAMES_WITHOUT_SERVICE = {
+    72: "pselect6", 73: "ppoll", 216: "mremap", 220: "clone", 221: "execve", 258: "riscv_hwprobe", 260: "wait4",
+    283: "membarrier", 293: "rseq", 413: "pselect6", 414: "ppoll", 435: "clone3",
+}  # fmt: skip
+"""Names for the statistics of calls that answer ENOSYS."""
+
+
+def system_call(name: str, *numbers: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Declare the function that serves a system call under these numbers."""
+
+    def declare(serve: Callable[..., int]) -> Callable[..., int]:
+        arity = serve.__code__.co_argcount - 1
+        for number in numbers:
+            if number in TABLE:
+                raise ValueError(f"system call {number} is declared twice: {TABLE[number].name} and {name}")
+            TABLE[number] = SystemCall(name, arity, serve)
+        return serve
+
+    return declare
+
+
+def constant(value: int, name: str, *numbers: int) -> None:
+    """Declare a system call that always answers the same, whatever its arguments are."""
+
+    def serve(process: Any) -> int:
+        return value
+
+    system_call(name, *numbers)(serve)
+
+
+def name_of(number: int) -> str:
+    """The name of a system call, or its number as text."""
+    if number in TABLE:
+        return TABLE[number].name
+    return NAMES_WITHOUT_SERVICE.get(number, f"call {number}")
+
+
+def signed(word: int) -> int:
+    """The word as a signed 32-bit number."""
+    return word - (1 << 32) if word & 0x80000000 else word
