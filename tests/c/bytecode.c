@@ -1,9 +1,9 @@
 /* bytecode.c - an interpreter for a tape language, an expression compiler and a stack machine to run its output. */
 #include "rt.h"
 
-static const char *squares = "++++[>+++++<-]>[<+++++>-]+<+[>[>+>+<<-]++>>[<<+>>-]>>>[-]++>[-]+>>>+[[-]++++++>>>]<<<["
-                             "[<++++++++<++>>-]+<.<[>----<-]<]<<[>>>>>[>>>[-]+++++++++<[>-<-]+++++++++>[-[<->-]+[<<"
-                             "<]]<+>[>>>]<<[<]]>>>[-]<<<[-]<<+<[->>+<<]]";
+/* 9876543210, then 6 * 7 of a character that is 42, then the end of the line. */
+static const char *tape_program = "++++++++[>++++++<-]>+++++++++>++++++++++[<.->-]"
+                                  ">>++++++[>+++++++[>+>+<<-]<-]>>[>.<-]>[-]++++++++++.";
 
 static int run_tape(const char *program, int limit)
 {
@@ -115,7 +115,7 @@ static int evaluate(const char *text)
 
 int main(void)
 {
-    show("steps", run_tape(squares, 20000));
+    show("steps", run_tape(tape_program, 20000));
     show("value", evaluate("1+2*3-4/2"));
     show("value", evaluate("-(12-3*(4+5))*((2))--7"));
     show("value", evaluate("1000000*2147/-3"));
