@@ -139,10 +139,19 @@ class Machine:
     def load(self, image: Any) -> None:
         """Place the segments of a `vm.loader.Image` and enter at its entry. Raises `MemoryRangeError`."""
         for segment in image.segments:
-            self.write(segment.paddr, segment.data + bytes(segment.memsz - len(segment.data)))
+            skipped = self._headers_below_ram(image, segment)
+            self.write(segment.paddr + skipped, segment.data[skipped:] + bytes(segment.memsz - len(segment.data)))
         self.pc = image.entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()
+
+    def _headers_below_ram(self, image: Any, segment: Any) -> int:
+        """Bytes to leave out: linkers like to map the file's headers into the page before the first section."""
+        below = self.ram_base - segment.paddr
+        headers = 52 + 32 * image.phnum
+        if 0 < below <= len(segment.data) and segment.vaddr <= image.phdr < segment.end:
+            return below if not any(segment.data[headers:below]) else 0
+        return 0
 
     def _watch_tohost(self) -> None:
         address = self.symbols.get("tohost")
