@@ -7,7 +7,7 @@
 #
 # How to run it
 #   trapline run programs/fib.s             F(0) to F(47), the largest that fits 32 bits
-#   trapline run programs/fib.s -- 30       F(30) by recursion: 22 million instructions
+#   trapline run programs/fib.s -- 30       F(30) by recursion: 31 million instructions
 
     .text
     .globl  _start

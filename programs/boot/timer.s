@@ -29,12 +29,13 @@ _start:
     call    next_alarm
     li      t0, INTERRUPT_MTI
     csrw    mie, t0
-    csrsi   mstatus, STATUS_MIE
-
     li      s1, TICKS
-1:  wfi                                     # sleep until an interrupt comes; the handler counts in s0
-    bltu    s0, s1, 1b
-
+1:  csrci   mstatus, STATUS_MIE             # no interrupt may come between the look at s0, which the
+    bgeu    s0, s1, 2f                      # handler counts up, and...
+    wfi                                     # ...this, which a request ends even while they are off
+    csrsi   mstatus, STATUS_MIE             # now it is taken
+    j       1b
+2:
     la      a0, all_done
     call    print_string
     li      a0, 0
