@@ -18,7 +18,10 @@
     .equ    RECORD_SIZE, 128                # mepc, then x1 to x31
 
     .macro  for_all_registers instruction   # but x5: t0 holds the address of the record
-    .irp    n, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp    n, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24
+    \instruction x\n, \n * 4(t0)
+    .endr
+    .irp    n, 25, 26, 27, 28, 29, 30, 31
     \instruction x\n, \n * 4(t0)
     .endr
     .endm

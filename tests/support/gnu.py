@@ -21,14 +21,17 @@ class Outcome:
 
 
 def build(tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None) -> Path:
-    """Assemble with GNU as and link with GNU ld --no-relax into `elf`; the linker's addresses unless given."""
+    """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at the linker's addresses or all from `text_base`.
+
+    For `text_base` the linker gets -N, so that the file headers are not put into memory below it.
+    """
     objects = []
     for number, source in enumerate(sources):
         object_file = elf.with_suffix(f".{number}.o")
         include = ["-I", str(source.parent)]
         run_tool(tool(PREFIX + "as"), *ARCHITECTURE, *include, str(source), "-o", str(object_file))
         objects.append(str(object_file))
-    where = [] if text_base is None else [f"-Ttext={text_base:#x}"]
+    where = [] if text_base is None else ["-N", "--no-warn-rwx-segments", f"-Ttext={text_base:#x}"]
     run_tool(tool(PREFIX + "ld"), "-m", "elf32lriscv", "--no-relax", *where, *objects, "-o", str(elf))
     return elf
 
