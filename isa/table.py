@@ -39,7 +39,15 @@ def check_csrs(csrs: Sequence[Csr]) -> None:
             used |= f.mask
 
 
-INSTRUCTIONS: tuple[Instruction, ...] = tuple(DECLARED)
+EXTENSIONS = ("i", "m", "a", "zicsr", "zifencei")
+"""Extensions in the order of an ISA string; others follow in the order of their declaration."""
+
+
+def _extension_order(instruction: Instruction) -> int:
+    return EXTENSIONS.index(instruction.extension) if instruction.extension in EXTENSIONS else len(EXTENSIONS)
+
+
+INSTRUCTIONS: tuple[Instruction, ...] = tuple(sorted(DECLARED, key=_extension_order))
 CSRS: tuple[Csr, ...] = tuple(sorted(MACHINE_CSRS + SUPERVISOR_CSRS, key=lambda c: c.address))
 check_instructions(INSTRUCTIONS)
 check_csrs(CSRS)
@@ -61,4 +69,14 @@ def decode(word: int) -> Instruction | None:
     return None
 
 
-__all__ = ["BY_NAME", "CSRS", "CSR_BY_ADDRESS", "CSR_BY_NAME", "INSTRUCTIONS", "Kind", "check_csrs", "check_instructions", "decode"]
+__all__ = [
+    "BY_NAME",
+    "CSRS",
+    "CSR_BY_ADDRESS",
+    "CSR_BY_NAME",
+    "INSTRUCTIONS",
+    "Kind",
+    "check_csrs",
+    "check_instructions",
+    "decode",
+]
