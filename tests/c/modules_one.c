@@ -4,7 +4,7 @@
 static int hidden = 1;
 int shared = 10;
 __attribute__((weak)) int answer(void) { return 1; }
-int common_between;
+__attribute__((common)) int common_between;
 
 static const char *whoami(void) { return "one"; }
 

@@ -3,7 +3,7 @@
 #include "modules.h"
 
 static int hidden = 2;
-int common_between;
+__attribute__((common)) int common_between;
 
 static const char *whoami(void) { return "two"; }
 const char *other_name(void) { return whoami(); }

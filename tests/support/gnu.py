@@ -5,8 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from elftools.elf.elffile import ELFFile
+
 PREFIX = "riscv64-unknown-elf-"
 ARCHITECTURE = ("-march=rv32ima_zicsr_zifencei", "-mabi=ilp32")
+LINK = ("-m", "elf32lriscv", "--no-relax", "--no-warn-rwx-segments")
+SHF_ALLOC = 2
 SYSTEM_QEMU = ("-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false", "-bios", "none", "-nographic")
 
 Find = Callable[[str], str]
@@ -21,7 +25,7 @@ class Outcome:
 
 
 def build(tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None) -> Path:
-    """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at the linker's addresses or all from `text_base`.
+    """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at its own addresses or all from `text_base`.
 
     For `text_base` the linker gets -N, so that the file headers are not put into memory below it.
     """
@@ -31,9 +35,33 @@ def build(tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None 
         include = ["-I", str(source.parent)]
         run_tool(tool(PREFIX + "as"), *ARCHITECTURE, *include, str(source), "-o", str(object_file))
         objects.append(str(object_file))
-    where = [] if text_base is None else ["-N", "--no-warn-rwx-segments", f"-Ttext={text_base:#x}"]
-    run_tool(tool(PREFIX + "ld"), "-m", "elf32lriscv", "--no-relax", *where, *objects, "-o", str(elf))
+    where = [] if text_base is None else ["-N", f"-Ttext={text_base:#x}"]
+    run_tool(tool(PREFIX + "ld"), *LINK, *where, *objects, "-o", str(elf))
     return elf
+
+
+def build_like(tool: Find, model: Path, sources: Sequence[Path], elf: Path, include: Path = Path()) -> Path:
+    """Assemble and link into `elf` with every section at the address that it has in the ELF file `model`.
+
+    include: where included files are.
+    """
+    objects = []
+    for number, source in enumerate(sources):
+        text = "".join(line for line in source.open() if not line.lstrip().startswith(".addrsig"))  # clang's alone
+        plain = elf.with_suffix(f".{number}.s")
+        plain.write_text(text)
+        objects.append(str(elf.with_suffix(f".{number}.o")))
+        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, "-I", str(include), str(plain), "-o", objects[-1])
+    places = [f"--section-start={name}={address:#x}" for name, (address, _) in loaded(model).items()]
+    run_tool(tool(PREFIX + "ld"), *LINK, *places, *objects, "-o", str(elf))
+    return elf
+
+
+def loaded(elf: Path) -> dict[str, tuple[int, bytes]]:
+    """The sections that take memory: address and contents by name, zeros for those without contents in the file."""
+    with elf.open("rb") as stream:
+        sections = [s for s in ELFFile(stream).iter_sections() if s["sh_flags"] & SHF_ALLOC and s["sh_size"]]
+        return {s.name: (s["sh_addr"], s.data()) for s in sections}
 
 
 def run_tool(*command: str) -> bytes:

@@ -1,0 +1,62 @@
+"""Compiler output: our assembler against GNU as and ld, then our process against QEMU, over a corpus of C programs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.gnu import ARCHITECTURE, PREFIX, build_like, loaded, qemu_user, run_tool
+from support.ours import assemble, run_process
+
+CORPUS = Path(__file__).parents[1] / "c"
+PROGRAMS = sorted(p.stem for p in CORPUS.glob("*.c") if not p.stem.startswith("modules"))
+TWO_FILES = "modules_one+modules_two"
+GCC = "gcc"
+CLANG = "clang"
+
+
+@dataclass(frozen=True)
+class Build:
+    """One program of the corpus (several files joined by +), a compiler and its options."""
+
+    program: str
+    options: str
+    compiler: str = GCC
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.compiler} {self.options}"
+
+    def compile(self, tool, folder: Path) -> list[Path]:
+        """The assembly files that the compiler writes."""
+        if self.compiler == GCC:
+            command = [tool(PREFIX + "gcc"), *ARCHITECTURE]
+        else:
+            command = [tool("clang"), "--target=riscv32", "-march=rv32ima", "-mabi=ilp32", "-Wno-unknown-attributes"]
+        command += ["-ffreestanding", "-fno-builtin", *self.options.split(), "-S"]
+        outputs = []
+        for name in self.program.split("+"):
+            outputs.append(folder / f"{name}.s")
+            run_tool(*command, str(CORPUS / f"{name}.c"), "-o", str(outputs[-1]))
+        return outputs
+
+
+EVERY = ("-O0", "-O2 -fcommon", "-O3 -g")
+SOME = ("-Os -fno-inline", "-O1 -ffunction-sections -fdata-sections -msmall-data-limit=0")
+BUILDS = [
+    *(Build(program, options) for program in [*PROGRAMS, TWO_FILES] for options in EVERY),
+    *(Build(program, options) for program in ("dispatch", "longlong", "statics", "structs") for options in SOME),
+    *(Build(program, "-O2 -fPIC") for program in ("dispatch", "statics", TWO_FILES)),
+    *(Build(program, "-O2", CLANG) for program in PROGRAMS),
+    Build("statics", "-O0 -g", CLANG),
+]
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=str)
+def test_same_bytes_and_same_behaviour(build, tool, tmp_path):
+    sources = build.compile(tool, tmp_path)
+    ours = assemble(sources, tmp_path / "ours")
+    theirs = build_like(tool, ours, sources, tmp_path / "theirs")
+    mine, reference = loaded(ours), loaded(theirs)
+    assert mine.keys() == reference.keys()
+    for name in reference:
+        assert mine[name] == reference[name], name
+    assert run_process(ours) == qemu_user(tool, theirs)
