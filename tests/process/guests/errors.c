@@ -1,0 +1,54 @@
+// What system calls answer to good and bad arguments.
+#include "start.h"
+static char big[10000];
+struct { void *base; u size; } vectors[3] = {{"one ", 4}, {0, 0}, {"two\n", 4}};
+long long times[2];
+char names[390];
+int main(int argc, char **argv) {
+    char *bad = (char *)0xdead0000;
+    show("write bad fd", call(64, 77, big, 4));
+    show("write bad buffer", call(64, 1, bad, 4));
+    show("write nothing", call(64, 1, big, 0));
+    show("read bad fd", call(63, 77, big, 4));
+    show("read bad buffer", call(63, 0, bad, 4));
+    show("read", call(63, 0, big, 3)); put(big); put("\n");
+    show("writev", call(66, 1, vectors, 3));
+    show("writev bad fd", call(66, 77, vectors, 3));
+    show("writev bad vectors", call(66, 1, bad, 3));
+    show("writev none", call(66, 1, vectors, 0));
+    show("close bad fd", call(57, 77, 0, 0));
+    show("ioctl", call(29, 1, 0x5401, big));
+    show("ioctl bad fd", call(29, 77, 0x5401, big));
+    show("llseek", call6(62, 0, 0, 0, P(times), 1, 0));
+    show("fcntl F_GETFL bad fd", call(25, 77, 3, 0));
+    show("fcntl F_GETFD", call(25, 1, 1, 0));
+    show("dup", call(23, 1, 0, 0) > 2);
+    show("dup3 same", call(24, 1, 1, 0));
+    show("openat", call(56, -100, "/there/is/no/such/file", 0));
+    show("openat bad path", call(56, -100, bad, 0));
+    show("faccessat", call(48, -100, "/there/is/no/such/file", 0));
+    show("readlinkat", call6(78, -100, P("/there/is/no/such"), P(big), 100, 0, 0));
+    show("uname", call(160, names, 0, 0)); put(names); put("\n"); put(names + 260); put("\n");
+    show("uname bad", call(160, bad, 0, 0));
+    show("clock", call(403, 1, times, 0));
+    show("clock 99", call(403, 99, times, 0));
+    show("clock bad", call(403, 1, bad, 0));
+    times[0] = 0; times[1] = 1000;
+    show("nanosleep", call6(407, 1, 0, P(times), 0, 0, 0));
+    times[1] = 1000000000;
+    show("nanosleep bad", call6(407, 1, 0, P(times), 0, 0, 0));
+    show("getrandom", call(278, big, 16, 0));
+    show("getrandom flags", call(278, big, 16, 99));
+    show("getpid is gettid", call(172, 0, 0, 0) == call(178, 0, 0, 0));
+    show("kill 0", call(129, call(172, 0, 0, 0), 0, 0));
+    show("kill 99", call(129, call(172, 0, 0, 0), 99, 0));
+    show("sigaction SIGKILL", call6(134, 9, P(big + 100), 0, 8, 0, 0));
+    show("sigaction size", call6(134, 10, P(big + 100), 0, 4, 0, 0));
+    show("sigprocmask", call6(135, 0, P(big + 100), P(big + 200), 8, 0, 0));
+    show("sched_yield", call(124, 0, 0, 0));
+    show("futex", call6(422, P(big + 100), 0, 1, 0, 0, 0));
+    show("unknown", call(500, 0, 0, 0));
+    show("prlimit bad", call6(261, 0, 99, 0, P(big), 0, 0));
+    show("set_tid_address", call(96, big, 0, 0) == call(172, 0, 0, 0));
+    return argc;
+}
