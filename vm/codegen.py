@@ -39,7 +39,7 @@ def engine_text() -> str:
         *emit.csr_functions(),
         mmu.refresh, mmu.fetch_offset, access.load_slow, access.store_slow, access.atomic_offset,
         access.ram_load, access.ram_store,
-        loop.count_trap,
+        loop.count_trap, loop.synchronize,
     ]  # fmt: skip
     parts = list(collect(functions).values())
     parts += [emit.emit_csr_read(), emit.CSR_ACCESS.strip(), emit.emit_csr_write(), emit.emit_decoder(), execute]

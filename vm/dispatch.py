@@ -3,16 +3,17 @@
 Names in the generated text: `x` the registers, `d` the packed instruction, `ip` its index in `code` (1025
 entries per page of RAM: 1024 instructions and one that stands for the page's end), `first` the index of
 the page's first entry, `vbase` = pc - 4 * ip, `number` the page's number in RAM, `n` instructions done,
-`stop` the value of n at which to leave the inner loop.
+`stop` the value of n at which to leave the inner loop, `status` why it was left: a code of `isa.trap`, the
+cause of an exception, or
+
+    -10 limit reached   -11 go on at h.pc, nothing else changed   -12 go on at h.pc
+    -13 jump to `target`   -20 trap for the host   from -1100 on: answers of `vm.access`, less 1000
 """
 
 from isa import INSTRUCTIONS, Instruction, Kind
 from vm.collect import inline_expression
 from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
 
-LIMIT = -10
-FAR = -11
-RESUME = -12
 
 OPERANDS = {
     "rs1": "x[(d >> 16) & 31]",
@@ -62,6 +63,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         tval = pc
         number = 0
         ip = 0
+        target = 0
         vbase = pc
         if pc & 3:
             status = 0
@@ -95,7 +97,22 @@ continue
 """
 
 EXIT = """
+        if status == -13:
+            if target & 2:
+                status = 0
+                tval = target
+            else:
+                n += 1
+                h.pc = target
+                status = -11
+                continue
         h.cycle = start + n
+        if status <= -1000:
+            # A memory access was refused: by a fault, or because the host must serve it.
+            status = status + 1000
+            if status > -20:
+                status = -1 - status
+                tval = m.fault_address
         if status == -1:
             h.pc = (h.pc + 4) & 0xFFFFFFFF
             n += 1
@@ -133,30 +150,19 @@ def _value(i: Instruction) -> tuple[list[str], set[str]]:
     return [*lines, f"x[{RD}] = {text}"], called
 
 
-def _far(target: str) -> list[str]:
-    return [
-        f"if {target} & 2:",
-        "    status = 0",
-        f"    tval = {target}",
-        "    break",
-    ]
-
-
 def _branch(i: Instruction) -> tuple[list[str], set[str]]:
     text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
+    # Bits 1 of an offset is set for a target that is not a multiple of four.
     return [
         *(f"{name} = {OPERANDS[name]}" for name in i.inputs),
         f"if {text}:",
         "    near = ip + (d >> 34)",
-        "    if near - first >= 0 and near - first < 1024 and d & 0x200000000 == 0:",
+        "    if ((near - first) & -1024) | (d & 0x200000000) == 0:",
         "        ip = near",
         "        n += 1",
         "        continue",
         "    target = (vbase + 4 * ip + (d >> 32)) & 0xFFFFFFFF",
-        *("    " + line for line in _far("target")),
-        "    h.pc = target",
-        "    n += 1",
-        "    status = -11",
+        "    status = -13",
         "    break",
     ], called
 
@@ -166,36 +172,26 @@ def _jump(i: Instruction) -> tuple[list[str], set[str]]:
     return [
         *(f"{name} = {PC if name == 'pc' else OPERANDS[name]}" for name in i.inputs),
         f"target = {text}",
-        *_far("target"),
+        "if target & 2:",
+        "    status = -13",
+        "    break",
         f"x[{RD}] = (vbase + 4 * ip + 4) & 0xFFFFFFFF",
         "x[0] = 0",
-        "n += 1",
         "near = (target - vbase) >> 2",
-        "if near - first >= 0 and near - first < 1024:",
-        "    ip = near",
-        "    continue",
-        "h.pc = target",
-        "status = -11",
-        "break",
+        "if (near - first) & -1024:",
+        "    status = -13",
+        "    break",
+        "n += 1",
+        "ip = near",
+        "continue",
     ], called
 
 
 def _leave_on(answer: str) -> list[str]:
-    return [
-        f"if {answer} < 0:",
-        f"    status = {answer}",
-        f"    if {answer} > -20:",
-        f"        status = -1 - {answer}",
-        "        tval = m.fault_address",
-        "    break",
-    ]
+    return [f"if {answer} < 0:", f"    status = {answer} - 1000", "    break"]
 
 
-SYNC = [
-    "h.cycle = start + n",
-    "h.instret = h.cycle - h.unretired",
-    "h.mtime = m.time_base + h.cycle // 100",
-]
+SYNC = ["synchronize(h, m, start + n)"]
 
 
 def _typed(width: int, index: str) -> str:

@@ -15,6 +15,13 @@ def count_trap(h, index):
     h.trap_counts[index & 63] = h.trap_counts[index & 63] + 1
 
 
+def synchronize(h, m, cycle):
+    """Bring the counters up to date before something may look at them."""
+    h.cycle = cycle
+    h.instret = cycle - h.unretired
+    h.mtime = m.time_base + cycle // 100
+
+
 def timer_deadline(h, m):
     """mtimecmp in ticks, at most `FOREVER` (software writes all ones to mean never)."""
     high = m.mtimecmp_high[h.mhartid]
@@ -25,8 +32,7 @@ def timer_deadline(h, m):
 
 def update_time(h, m):
     """mtime from the cycles done, one tick per 100; the timer line follows it. Returns ticks to the deadline."""
-    h.instret = h.cycle - h.unretired
-    h.mtime = m.time_base + h.cycle // 100
+    synchronize(h, m, h.cycle)
     if m.board == 0:
         return FOREVER
     left = timer_deadline(h, m) - h.mtime
