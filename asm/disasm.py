@@ -1,0 +1,200 @@
+"""Disassembler: the text of one instruction word.
+
+Everything follows from the instruction table.
+A spelling is a mnemonic and a syntax; the operands that its syntax does not name have one fixed value, which makes
+each spelling a bit pattern of its own.
+So a word gets the first spelling that matches it, and the text always assembles back to the same word.
+A legal word that no spelling can express (such as `fence` with registers set) is shown as `.word`, like an illegal
+one.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
+from isa.hart import ABI_NAMES
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way to write some words of `instruction`.
+
+    syntax: operands as they are written.
+    fixed: values of operands that the syntax does not name; those in neither are zero.
+    """
+
+    name: str
+    instruction: Instruction
+    syntax: str
+    fixed: Mapping[str, int]
+
+    @property
+    def expansion(self) -> str:
+        """The same word written as the instruction itself, with the operands of `syntax` left open."""
+        spelled = set(_spelled(self.syntax))
+
+        def value(token: re.Match[str]) -> str:
+            operand = _OPERAND_OF.get(token[0], token[0])
+            if operand not in self.instruction.operands or operand in spelled:
+                return token[0]
+            return _show(token[0], self.fixed.get(operand, 0), 0, {}) or "0"
+
+        named = _spelled(self.instruction.syntax)
+        hidden = [f"{name}={value}" for name, value in self.fixed.items() if name not in named]
+        written = f"{self.instruction.name} {_TOKEN.sub(value, self.instruction.syntax)}".strip()
+        return f"{written} with {', '.join(hidden)}" if hidden else written
+
+
+_TOKEN = re.compile(r"[a-z][a-z0-9]*")
+_OPERAND_OF = {"imm12": "imm", "imm20": "imm", "offset": "imm", "label": "imm"}
+_SUFFIXES = ("", ".rl", ".aq", ".aqrl")
+
+
+def _spelled(syntax: str) -> list[str]:
+    return [_OPERAND_OF.get(token, token) for token in _TOKEN.findall(syntax)]
+
+
+def _show(token: str, value: int, pc: int, symbols: Mapping[int, str]) -> str | None:
+    """One operand as text, None when it cannot be written."""
+    if token in ("rd", "rs1", "rs2"):
+        return ABI_NAMES[value]
+    if token == "label":
+        target = (pc + value) & 0xFFFFFFFF
+        return symbols.get(target) or f".{_signed(value):+d}"
+    if token == "imm20":
+        return f"{value >> 12:#x}"
+    if token in ("pred", "succ"):
+        return "".join(letter for letter, bit in zip("iorw", (8, 4, 2, 1), strict=True) if value & bit) or None
+    if token == "csr":
+        return CSR_BY_ADDRESS[value].name if value in CSR_BY_ADDRESS else f"{value:#x}"
+    return str(_signed(value))
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value & 0x80000000 else value
+
+
+def _pseudo(name: str, base: str, syntax: str = "", **fixed: int) -> Spelling:
+    return Spelling(name, BY_NAME[base], syntax, fixed)
+
+
+PSEUDO_INSTRUCTIONS: tuple[Spelling, ...] = (
+    _pseudo("nop", "addi"),
+    _pseudo("li", "addi", "rd, imm12"),
+    _pseudo("mv", "addi", "rd, rs1"),
+    _pseudo("not", "xori", "rd, rs1", imm=0xFFFFFFFF),
+    _pseudo("zext.b", "andi", "rd, rs1", imm=255),
+    _pseudo("seqz", "sltiu", "rd, rs1", imm=1),
+    _pseudo("neg", "sub", "rd, rs2"),
+    _pseudo("snez", "sltu", "rd, rs2"),
+    _pseudo("sltz", "slt", "rd, rs1"),
+    _pseudo("sgtz", "slt", "rd, rs2"),
+    _pseudo("ret", "jalr", rs1=1),
+    _pseudo("jr", "jalr", "rs1"),
+    _pseudo("jr", "jalr", "offset(rs1)"),
+    _pseudo("jalr", "jalr", "rs1", rd=1),
+    _pseudo("jalr", "jalr", "offset(rs1)", rd=1),
+    _pseudo("jalr", "jalr", "rd, rs1"),
+    _pseudo("j", "jal", "label"),
+    _pseudo("jal", "jal", "label", rd=1),
+    _pseudo("beqz", "beq", "rs1, label"),
+    _pseudo("bnez", "bne", "rs1, label"),
+    _pseudo("blez", "bge", "rs2, label"),
+    _pseudo("bgez", "bge", "rs1, label"),
+    _pseudo("bltz", "blt", "rs1, label"),
+    _pseudo("bgtz", "blt", "rs2, label"),
+    _pseudo("fence", "fence", pred=15, succ=15),
+    _pseudo("fence.tso", "fence", fm=8, pred=3, succ=3),
+    _pseudo("pause", "fence", pred=1),
+    _pseudo("sfence.vma", "sfence.vma"),
+    _pseudo("sfence.vma", "sfence.vma", "rs1"),
+    _pseudo("unimp", "csrrw", csr=CSR_BY_NAME["cycle"].address),
+    *(
+        _pseudo(f"rd{name}", "csrrs", "rd", csr=CSR_BY_NAME[name].address)
+        for name in ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
+    ),
+    _pseudo("csrr", "csrrs", "rd, csr"),
+    _pseudo("csrw", "csrrw", "csr, rs1"),
+    _pseudo("csrs", "csrrs", "csr, rs1"),
+    _pseudo("csrc", "csrrc", "csr, rs1"),
+    _pseudo("csrwi", "csrrwi", "csr, uimm"),
+    _pseudo("csrsi", "csrrsi", "csr, uimm"),
+    _pseudo("csrci", "csrrci", "csr, uimm"),
+)
+"""Shorter spellings that the disassembler uses; of several that match the first one is taken."""
+
+REQUIRED_SPELLINGS = tuple(s for s in PSEUDO_INSTRUCTIONS if s.name in ("fence.tso", "pause"))
+"""Spellings of words that the instruction's own syntax cannot express: used without pseudo-instructions too."""
+
+
+class _Form:
+    """A spelling turned into a bit pattern and a list of text pieces and operands."""
+
+    def __init__(self, spelling: Spelling) -> None:
+        instruction = spelling.instruction
+        pattern = instruction.pattern
+        spelled = set(_spelled(spelling.syntax))
+        self.suffixed = "aq" in pattern.operands
+        free = spelled | ({"aq", "rl"} if self.suffixed else set())
+        if unknown := (free | set(spelling.fixed)) - set(pattern.operands):
+            raise ValueError(f"{spelling.name}: the pattern of {instruction.name} has no {', '.join(sorted(unknown))}")
+        self.mask = pattern.mask
+        for piece in pattern.slices:
+            if piece.operand not in free:
+                self.mask |= ((1 << piece.width) - 1) << piece.low
+        self.match = pattern.insert(dict.fromkeys(pattern.operands, 0) | dict(spelling.fixed))
+        self.name = spelling.name
+        self.instruction = instruction
+        # Text pieces at even positions, operand tokens at odd ones.
+        self.pieces = re.split(f"({_TOKEN.pattern})", spelling.syntax)
+
+    def text(self, word: int, pc: int, symbols: Mapping[int, str]) -> str | None:
+        """The instruction's text, None when an operand has no spelling."""
+        values = self.instruction.pattern.extract(word)
+        name = self.name
+        if self.suffixed:
+            name += _SUFFIXES[values["aq"] << 1 | values["rl"]]
+        pieces = self.pieces.copy()
+        for i in range(1, len(pieces), 2):
+            shown = _show(pieces[i], values[_OPERAND_OF.get(pieces[i], pieces[i])], pc, symbols)
+            if shown is None:
+                return None
+            pieces[i] = shown
+        return f"{name} {''.join(pieces)}" if len(pieces) > 1 else name
+
+
+def _by_opcode(spellings: tuple[Spelling, ...]) -> dict[int, list[_Form]]:
+    forms: dict[int, list[_Form]] = {}
+    own = tuple(Spelling(i.name, i, i.syntax, {}) for i in INSTRUCTIONS)
+    for spelling in spellings + own:
+        forms.setdefault(spelling.instruction.match & 0x7F, []).append(_Form(spelling))
+    return forms
+
+
+_WITH_PSEUDO = _by_opcode(PSEUDO_INSTRUCTIONS)
+_WITHOUT_PSEUDO = _by_opcode(REQUIRED_SPELLINGS)
+
+
+def disassemble(word: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True) -> str:
+    """The text of `word` at address `pc`; assembled there, it gives the same word.
+
+    symbols: name by address; a jump or branch to one of these addresses is written with the name, to any other place
+    as `.+offset`.
+    pseudo: whether to prefer pseudo-instructions, as objdump does; else every instruction is written by its own name.
+    An illegal word, and a legal one that has no spelling, gives `.word 0x...`.
+    """
+    for form in (_WITH_PSEUDO if pseudo else _WITHOUT_PSEUDO).get(word & 0x7F, ()):
+        if word & form.mask == form.match:
+            text = form.text(word, pc, symbols or {})
+            if text is not None:
+                return text
+    return f".word {word:#010x}"
+
+
+def jump_target(word: int, pc: int = 0) -> int | None:
+    """Where a `jal` or a branch at `pc` goes, None for every other word."""
+    for form in _WITHOUT_PSEUDO.get(word & 0x7F, ()):
+        if word & form.mask == form.match and "label" in form.pieces:
+            return (pc + form.instruction.pattern.extract(word)["imm"]) & 0xFFFFFFFF
+    return None
