@@ -213,7 +213,10 @@ def load_file(path: str | os.PathLike[str], *, raw_base: int = 0x80000000) -> Im
 
 def check_fits(image: Image, base: int, size: int) -> None:
     """Raise LoadError unless every segment's physical range lies in the RAM of `size` bytes at `base`."""
-    lowest = min(segment.paddr for segment in image.segments)
+    first = min(image.segments, key=lambda segment: segment.paddr)
+    lowest = first.paddr
+    if first.vaddr <= image.phdr < first.end and base - lowest < len(first.data):
+        lowest = max(lowest, base)  # linkers map the file's headers into the page before the first section
     end = max(segment.paddr + segment.memsz for segment in image.segments)
     if lowest < base or lowest >= base + size:
         raise LoadError(f"{image.name}: is linked at {lowest:#010x}, where no RAM is: link it at {base:#010x} or above")

@@ -291,3 +291,18 @@ def test_the_hart_obeys(word, address, cause):
     outcome = run(tiny_image([lui, addi, word, 0x00000013]), memory=16 * MIB)
     assert outcome.status == 139
     assert cause.encode() in outcome.stderr and f"address {address:#010x}".encode() in outcome.stderr
+
+
+@pytest.mark.parametrize("memory", [-5, 0, 1, 4096, 49152])
+def test_hardly_any_memory_is_refused(memory):
+    with pytest.raises(LoadError, match="use --memory 1M"):
+        Process(tiny_image(), memory=memory)
+
+
+def test_a_host_without_that_much_memory(monkeypatch):
+    def machine(**options):
+        raise MemoryError
+
+    monkeypatch.setattr("vm.machine.Machine", machine)
+    with pytest.raises(LoadError, match="this host has no 16 MiB to give"):
+        Process(tiny_image(), memory=16 * MIB)

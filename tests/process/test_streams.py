@@ -124,6 +124,14 @@ def test_a_gigabyte_of_output_takes_no_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
+def test_time_limit_while_nobody_reads_the_output():
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb", buffering=0) as stdout, os.fdopen(reader, "rb"):
+        result = start(WRITE_FOR_EVER, stdout=stdout, stderr=stdout, timeout=0.3).run()
+    assert (result.exit_code, result.reason) == (124, Reason.TIMEOUT)
+    assert result.seconds < 3
+
+
 def test_one_enormous_write_is_bounded_by_the_memory_of_the_guest():
     words = [*li(10, 1), *li(11, DATA), *li(12, 0x7FFFFFFF), *li(17, 64), ECALL, 0x00C55513, *li(17, 93), ECALL]
     outcome = run(tiny_image(words))
@@ -167,4 +175,4 @@ def test_quota():
     quota = Quota(5)
     assert [quota.take(3), quota.take(3), quota.take(3)] == [3, 2, 0]
     assert Quota(None).take(1 << 40) == 1 << 40
-    assert Output(None, Quota(None)).write(memoryview(b"abc")) == 3
+    assert Output(None, Quota(None)).write(memoryview(b"abc"), None) == 3

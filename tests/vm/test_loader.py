@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from elftools.elf.elffile import ELFFile
 from support.elf import PT_DYNAMIC, PT_INTERP, PT_LOAD, Header, elf
-from support.processes import GCC, build
+from support.processes import FREESTANDING, GCC, build
 
 from vm.loader import EXECUTE, READ, WRITE, LoadError, Segment, check_fits, detect, load_elf, load_file
 
@@ -198,3 +198,13 @@ def test_check_fits():
         check_fits(image, 0x80000000, 4 << 20)
     with pytest.raises(LoadError, match="link it at 0x90000000"):
         check_fits(image, 0x90000000, 4 << 20)
+
+
+def test_check_fits_lets_headers_lie_below_ram(tool, tmp_path):
+    """ld puts the page of the file's headers in front of the first section."""
+    path = build(tool, tmp_path, SOURCE, *FREESTANDING, "-Wl,-Ttext-segment=0x7ffff000", "-Wl,-z,noseparate-code")
+    image = load_elf(path)
+    assert image.phdr
+    check_fits(image, image.segments[0].paddr + 0x40, 1 << 20)
+    with pytest.raises(LoadError, match="where no RAM is"):
+        check_fits(image, image.segments[0].paddr + 0x40 + len(image.segments[0].data), 1 << 20)

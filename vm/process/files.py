@@ -41,7 +41,7 @@ def stream_of(process: Any, fd: int) -> Any:
 def put(process: Any, stream: Any, data: memoryview) -> int:
     """Write to a stream; a reader that has gone raises SIGPIPE unless the guest ignores it."""
     try:
-        return stream.write(data)
+        return stream.write(data, process.deadline)
     except SystemCallError as error:
         if error.number == EPIPE:
             process.signal(SIGPIPE)

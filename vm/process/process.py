@@ -29,6 +29,7 @@ _ALL_EXCEPTIONS = 0xFFFF
 _MSTATUS_TW = 1 << 21
 _TICK = 100  # nanoseconds
 _LAST_TICK = 1 << 56
+_PATIENCE = 0.5  # seconds that the last message waits for a reader
 LIMIT_STATUS = 124
 
 
@@ -110,7 +111,12 @@ class Process:
         self.random = random.Random(seed)
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
-        self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, engine=engine, board=False)
+        try:
+            self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, engine=engine, board=False)
+        except MemoryError:
+            raise LoadError(
+                f"{image.name}: this host has no {layout.size >> 20} MiB to give; use less --memory"
+            ) from None
         self.machine.symbols = dict(image.symbols)
         self.space = AddressSpace(self.machine, image, layout)
         self.space.write(sp, stack)
@@ -278,8 +284,9 @@ class Process:
 
     def _report(self, message: str) -> None:
         try:
-            self._stderr.put_all(message.encode(errors="backslashreplace") + b"\n")
-        except (SystemCallError, OutputLimit):
+            line = message.encode(errors="backslashreplace") + b"\n"
+            self._stderr.put_all(line, time.monotonic() + _PATIENCE)
+        except (SystemCallError, TimedOut):
             pass  # nobody reads it; the exit status tells the same
 
 

@@ -12,8 +12,12 @@ MAX_READ = 16 << 20
 """Most bytes that one read takes from the host; a read may always return fewer than it was asked for."""
 
 
+PIPE_BUF = 4096
+"""Bytes that a write to a pipe takes without blocking once the pipe is ready."""
+
+
 class TimedOut(Exception):
-    """The time limit passed while the guest waited for input."""
+    """The time limit passed while the guest waited for its input or for a reader of its output."""
 
 
 class OutputLimit(Exception):
@@ -25,6 +29,17 @@ def _descriptor(stream: Any) -> int | None:
         return stream.fileno()
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def _wait(fd: int, write: bool, deadline: float) -> None:
+    """Return when the descriptor is ready. Raises TimedOut when time.monotonic() reaches the deadline first."""
+    left = max(0.0, deadline - time.monotonic())
+    try:
+        ready = select.select([] if write else [fd], [fd] if write else [], [], left)
+    except (OSError, ValueError):
+        return  # nothing that select could wait for: the call itself blocks or answers
+    if not any(ready):
+        raise TimedOut
 
 
 class Input:
@@ -44,22 +59,14 @@ class Input:
             if self._fd is None:
                 return (getattr(self._stream, "read1", None) or self._stream.read)(size) or b""
             if deadline is not None:
-                self._wait(self._fd, deadline)
+                _wait(self._fd, False, deadline)
             return os.read(self._fd, size)
         except BlockingIOError:
             raise SystemCallError(EAGAIN) from None
         except (OSError, ValueError):
             raise SystemCallError(EIO) from None
 
-    def _wait(self, fd: int, deadline: float) -> None:
-        try:
-            ready = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]
-        except (OSError, ValueError):
-            return  # nothing that select could wait for: read blocks or answers
-        if not ready:
-            raise TimedOut
-
-    def write(self, data: memoryview) -> int:
+    def write(self, data: memoryview, deadline: float | None) -> int:
         """Not for this end."""
         raise SystemCallError(EBADF)
 
@@ -86,20 +93,23 @@ class Output:
         except (OSError, ValueError):
             pass  # the write that follows reports it
 
-    def write(self, data: memoryview) -> int:
-        """How many bytes were taken. Raises SystemCallError as write(2) fails, OutputLimit past the quota."""
+    def write(self, data: memoryview, deadline: float | None) -> int:
+        """How many bytes were taken.
+
+        Raises SystemCallError as write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
+        """
         allowed = self._quota.take(len(data))
-        done = self.put_all(data[:allowed])
+        done = self.put_all(data[:allowed], deadline)
         if allowed < len(data):
             raise OutputLimit
         return done
 
-    def put_all(self, data: memoryview | bytes) -> int:
+    def put_all(self, data: memoryview | bytes, deadline: float | None = None) -> int:
         """Write past the quota; how many bytes were taken, fewer than all only where that would block."""
         done = 0
         try:
             while done < len(data):
-                done += self._put(data[done:])
+                done += self._put(data[done:], deadline)
         except BlockingIOError:
             if done == 0:
                 raise SystemCallError(EAGAIN) from None
@@ -109,10 +119,13 @@ class Output:
             raise SystemCallError(ENOSPC if getattr(error, "errno", 0) == ENOSPC else EIO) from None
         return done
 
-    def _put(self, data: memoryview | bytes) -> int:
+    def _put(self, data: memoryview | bytes, deadline: float | None) -> int:
         if self._stream is None:
             return len(data)
         if self._fd is not None:
+            if deadline is not None:
+                _wait(self._fd, True, deadline)
+                data = data[:PIPE_BUF]
             return os.write(self._fd, data)
         taken = self._stream.write(data)
         self._stream.flush()
