@@ -204,11 +204,9 @@ def load_file(path: str | os.PathLike[str], *, raw_base: int = 0x80000000) -> Im
         return load_elf(path)
     if kind == "raw":
         return load_raw(path, raw_base)
-    from asm import assemble_files
+    from asm import assemble
 
-    program = assemble_files([path], text_base=raw_base)
-    segments = [Segment(vaddr, vaddr, data, memsz, flags) for vaddr, data, memsz, flags in program.segments]
-    return Image(program.entry, sorted(segments, key=lambda s: s.vaddr), os.fspath(path))
+    return load_elf(assemble([Path(path)], text_base=raw_base).elf(), os.fspath(path))
 
 
 def check_fits(image: Image, base: int, size: int) -> None:
