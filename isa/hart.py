@@ -51,7 +51,5 @@ ABI_NAMES = (
     "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 )  # fmt: skip
 
-REGISTERS = (
-    {f"x{i}": i for i in range(32)} | {name: i for i, name in enumerate(ABI_NAMES)} | {"fp": 8}
-)
+REGISTERS = {f"x{i}": i for i in range(32)} | {name: i for i, name in enumerate(ABI_NAMES)} | {"fp": 8}
 """Register number by every accepted name."""

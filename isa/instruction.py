@@ -20,7 +20,19 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-WIDTHS = {"rd": 5, "rs1": 5, "rs2": 5, "shamt": 5, "uimm": 5, "csr": 12, "fm": 4, "pred": 4, "succ": 4, "aq": 1, "rl": 1}
+WIDTHS = {
+    "rd": 5,
+    "rs1": 5,
+    "rs2": 5,
+    "shamt": 5,
+    "uimm": 5,
+    "csr": 12,
+    "fm": 4,
+    "pred": 4,
+    "succ": 4,
+    "aq": 1,
+    "rl": 1,
+}
 
 
 class Kind(Enum):

@@ -27,6 +27,8 @@ INTERRUPT_FIELDS = (
     Field("MTI", 7, 7), Field("SEI", 9, 9), Field("MEI", 11, 11),
 )  # fmt: skip
 
+CAUSE_FIELDS = (Field("Interrupt", 31, 31), Field("Code", 30, 0))
+
 
 def write_mstatus(h, value):
     """Obey all writable fields; MPP keeps its value when the reserved mode 2 is written."""
@@ -202,7 +204,7 @@ MACHINE_CSRS = (
         (Field("CY", 0, 0), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "mcountinhibit", write=write_mcountinhibit),
     Csr("mscratch", 0x340, "Priv 3.1.13", "for the M-mode trap handler", _word("mscratch"), "mscratch"),
     Csr("mepc", 0x341, "Priv 3.1.14", "address of the trapped instruction", (Field("mepc", 31, 2),), "mepc"),
-    Csr("mcause", 0x342, "Priv 3.1.15", "cause of the trap", (Field("Interrupt", 31, 31), Field("Code", 30, 0)), "mcause"),
+    Csr("mcause", 0x342, "Priv 3.1.15", "cause of the trap", CAUSE_FIELDS, "mcause"),
     Csr("mtval", 0x343, "Priv 3.1.16", "address or instruction that trapped", _word("mtval"), "mtval"),
     Csr("mip", 0x344, "Priv 3.1.9", "interrupts pending", INTERRUPT_FIELDS, "mip", read=read_mip, write=write_mip),
     *(Csr(f"pmpcfg{i}", 0x3A0 + i, "Priv 3.7.1", f"configuration of PMP entries {4 * i} to {4 * i + 3}",
@@ -216,7 +218,7 @@ MACHINE_CSRS = (
     Csr("mcycleh", 0xB80, "Priv 3.1.10", "cycles, high half", _word("cycles"), read=read_mcycleh, write=write_mcycleh),
     Csr("minstreth", 0xB82, "Priv 3.1.10", "retired instructions, high half", _word("instructions"),
         read=read_minstreth, write=write_minstreth),
-    *(Csr(f"mhpmcounter{i}", 0xB00 + i, "Priv 3.1.10", "no such event counter: zero", constant=0) for i in range(3, 32)),
-    *(Csr(f"mhpmcounter{i}h", 0xB80 + i, "Priv 3.1.10", "no such event counter: zero", constant=0) for i in range(3, 32)),
+    *(Csr(f"mhpmcounter{i}", 0xB00 + i, "Priv 3.1.10", "no such counter: zero", constant=0) for i in range(3, 32)),
+    *(Csr(f"mhpmcounter{i}h", 0xB80 + i, "Priv 3.1.10", "no such counter: zero", constant=0) for i in range(3, 32)),
     *(Csr(f"mhpmevent{i}", 0x320 + i, "Priv 3.1.10", "no such event: zero", constant=0) for i in range(3, 32)),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from isa.csr import Csr, Field
 from isa.machine_csrs import (
+    CAUSE_FIELDS,
     INTERRUPT_FIELDS,
     MSTATUS_FIELDS,
     read_mcycle,
@@ -124,7 +125,7 @@ SUPERVISOR_CSRS = (
         (Field("FIOM", 0, 0, "rw", "fences order I/O as memory; without effect here"),), "senvcfg"),
     Csr("sscratch", 0x140, "Priv 10.1.6", "for the S-mode trap handler", _word("sscratch"), "sscratch"),
     Csr("sepc", 0x141, "Priv 10.1.7", "address of the trapped instruction", (Field("sepc", 31, 2),), "sepc"),
-    Csr("scause", 0x142, "Priv 10.1.8", "cause of the trap", (Field("Interrupt", 31, 31), Field("Code", 30, 0)), "scause"),
+    Csr("scause", 0x142, "Priv 10.1.8", "cause of the trap", CAUSE_FIELDS, "scause"),
     Csr("stval", 0x143, "Priv 10.1.9", "address or instruction that trapped", _word("stval"), "stval"),
     Csr("sip", 0x144, "Priv 10.1.3", "delegated interrupts pending", _SIE_FIELDS, read=read_sip, write=write_sip),
     Csr("satp", 0x180, "Priv 10.1.11", "address translation",

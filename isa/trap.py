@@ -1,7 +1,7 @@
 """Traps: how a hart enters one, which interrupt it takes, and what an instruction may answer.
 
 Functions here act on a hart record `h` (fields: `isa.hart`). They run as plain Python and compiled.
-Sources: specification, volume II, 3.1.6 (mstatus), 3.1.8 (delegation), 3.1.9 (mip, mie), 3.1.15 (mcause), 3.1.16 (mtval).
+Sources: specification, volume II, 3.1.6 (mstatus), 3.1.8 (delegation), 3.1.9 (mip, mie), 3.1.15 (mcause).
 """
 
 U = 0

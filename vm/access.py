@@ -5,6 +5,7 @@ Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the 
 store was done but the run loop must look at time and interrupts again, `WATCHED` when it hit `tohost`.
 """
 
+from vm.ints import I64, U8, U64
 from vm.mmu import data_address
 
 DEVICE = -100
@@ -167,9 +168,7 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
             return -8
     answer = 0
     for i in range(width):
-        done = store_aligned(
-            h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 255
-        )
+        done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 255)
         if done < 0:
             answer = done
     return answer

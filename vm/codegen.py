@@ -3,13 +3,8 @@
 Both engines run the same text. `numba` compiles it; `python` runs it as it is, over memoryviews.
 """
 
-import hashlib
-import os
-import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from isa import system as isa_system
@@ -19,13 +14,29 @@ from vm import access, dispatch, emit, loop, mmu
 from vm.collect import collect, compiled_text
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen.py. Safe to delete."""
-from numba import njit, int64 as I64, uint64 as U64, uint32 as U32, uint16 as U16, uint8 as U8
+import numpy as np
+from numba import carray, cfunc, njit, types
+from numba import int64 as I64, uint64 as U64, uint32 as U32, uint16 as U16, uint8 as U8
+from vm.hart import HART, MACHINE
 '''
-PYTHON_PRELUDE = '''"""Generated from the instruction table; see vm/codegen.py."""
-I64 = U64 = U32 = U16 = U8 = int
-'''
+PYTHON_PRELUDE = "from vm.ints import I64, U8, U16, U32, U64\n"
+NUMBA_ENTRIES = """
+@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 4))
+def run_entry(harts, machine, ram, code, page, count, pages, index, budget):
+    return run(
+        carray(harts, (count,), HART), carray(machine, (1,), MACHINE), carray(ram, (pages * 4096,), np.uint8),
+        carray(ram, (pages * 2048,), np.uint16), carray(ram, (pages * 1024,), np.uint32),
+        carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), index, budget,
+    )
+
+
+@cfunc(types.int64(types.voidptr, types.voidptr, *[types.int64] * 3))
+def drop_code_entry(code, page, pages, first, count):
+    drop_code(carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), first, count)
+    return 0
+"""
 ENTRY_POINTS = ("run", "drop_code")
-"""Functions that Python calls; only these are cached by numba, the rest is compiled into them."""
+"""Functions that the host calls: by address in the object file, by name under NUMBA_BOUNDSCHECK."""
 
 
 @cache
@@ -57,14 +68,14 @@ def _system_instructions() -> list[Any]:
 
 def _decorator(name: str) -> str:
     if name in ENTRY_POINTS:
-        return "njit(cache=True, nogil=True, error_model='numpy')"
+        return "njit(error_model='numpy')"
     # Wrappers for callers in Python and C would double the time to compile.
     return "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
 
 
-def numba_text() -> str:
-    """The module that numba compiles."""
-    return NUMBA_PRELUDE + compiled_text(engine_text(), _decorator)
+def numba_text(entries: bool = True) -> str:
+    """The module that numba compiles; with `entries`, also the functions that take addresses."""
+    return NUMBA_PRELUDE + compiled_text(engine_text(), _decorator) + (NUMBA_ENTRIES if entries else "")
 
 
 @cache
@@ -73,34 +84,3 @@ def python_module() -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(compile(PYTHON_PRELUDE + engine_text(), "<trapline engine>", "exec"), names)
     return names
-
-
-def cache_directory() -> Path:
-    """Where generated source and compiled code are kept: $TRAPLINE_CACHE_DIR, else the user's cache folder.
-
-    Falls back to a private temporary folder when that cannot be written.
-    """
-    chosen = os.environ.get("TRAPLINE_CACHE_DIR")
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trapline"
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        if os.access(base, os.W_OK):
-            return base
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="trapline-"))
-
-
-def numba_source() -> tuple[Path, bool]:
-    """The generated file, written if need be, and whether compiled code for it exists already."""
-    text = numba_text()
-    flavour = "b" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else ""
-    tag = f"python{sys.version_info.major}{sys.version_info.minor}"
-    name = f"engine_{hashlib.sha256((text + flavour + tag).encode()).hexdigest()[:16]}{flavour}"
-    path = cache_directory() / f"{name}.py"
-    if not path.exists():
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(text)
-        partial.replace(path)
-    compiled = any((path.parent / "__pycache__").glob(f"{name}.run-*.nbi"))
-    return path, compiled

@@ -14,7 +14,6 @@ from isa import INSTRUCTIONS, Instruction, Kind
 from vm.collect import inline_expression
 from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
 
-
 OPERANDS = {
     "rs1": "x[(d >> 16) & 31]",
     "rs2": "x[(d >> 24) & 31]",
@@ -25,7 +24,7 @@ OPERANDS = {
 RD = "(d >> 8) & 31"
 PC = "(vbase + 4 * ip) & 0xFFFFFFFF"
 
-ENTRY = '''
+ENTRY = """
 def execute(h, m, ram8, ram16, ram32, code, page, limit):
     x = h.x
     fetch_tlb = h.fetch_tlb
@@ -80,7 +79,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     break
                 d = code[U64(ip)]
                 op = d & 0xFF
-'''
+"""
 
 UNDECODED_ARM = """
 if ip - first == 1024:

@@ -1,33 +1,18 @@
 """An engine: the memory of a machine and the compiled (or plain Python) functions that run it."""
 
-import importlib.util
-import sys
+import os
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from vm import codegen
 from vm.hart import HartView, MachineView, new_harts, new_machine
 
 PAGE = 4096
+KINDS = ("numba", "python")
 
 on_compile: Callable[[], None] | None = None
-"""Called once before the engine is compiled (the first run with this version of the table)."""
-
-
-@cache
-def _numba_functions() -> Any:
-    path, compiled = codegen.numba_source()
-    if not compiled and on_compile is not None:
-        on_compile()
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+"""Called before the engine is compiled: the first run of this version on this machine."""
 
 
 class Engine:
@@ -39,7 +24,7 @@ class Engine:
     """
 
     def __init__(self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool) -> None:
-        if kind not in ("numba", "python"):
+        if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
         self.kind = kind
         pages = ram_size // PAGE
@@ -50,21 +35,46 @@ class Engine:
         self.machine = new_machine(ram_base, ram_size, board)
         self.h = [HartView(self.harts[i : i + 1]) for i in range(harts)]
         self.m = MachineView(self.machine)
-        if kind == "numba":
-            functions = _numba_functions()
-            self._run, self._drop = functions.run, functions.drop_code
-            self._memory: tuple[Any, ...] = (
-                self.harts, self.machine, self.ram, self.ram.view(np.uint16), self.ram.view(np.uint32),
-                self.code, self.page,
-            )  # fmt: skip
+        if kind == "python":
+            self._use_python()
+        elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+            self._use_checked()
         else:
-            names = codegen.python_module()
-            self._run, self._drop = names["run"], names["drop_code"]
-            ram = memoryview(self.ram)
-            self._memory = (
-                self.h, [self.m], ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
-                memoryview(self.code), memoryview(self.page),
-            )  # fmt: skip
+            self._use_native(pages)
+
+    def _use_native(self, pages: int) -> None:
+        from vm import native
+
+        self._run, self._drop = native.functions(on_compile)
+        # The arrays live as long as this object, so their addresses stay good.
+        harts, machine, ram, code, page = (
+            a.ctypes.data for a in (self.harts, self.machine, self.ram, self.code, self.page)
+        )
+        self._memory: tuple[Any, ...] = (harts, machine, ram, code, page, len(self.harts), pages)
+        self._code_memory: tuple[Any, ...] = (code, page, pages)
+
+    def _use_checked(self) -> None:
+        from vm import native
+
+        module = native.checked_functions()
+        self._run, self._drop = module.run, module.drop_code
+        self._memory = (
+            self.harts, self.machine, self.ram, self.ram.view(np.uint16), self.ram.view(np.uint32),
+            self.code, self.page,
+        )  # fmt: skip
+        self._code_memory = (self.code, self.page)
+
+    def _use_python(self) -> None:
+        from vm import codegen
+
+        names = codegen.python_module()
+        self._run, self._drop = names["run"], names["drop_code"]
+        ram = memoryview(self.ram)
+        self._memory = (
+            self.h, [self.m], ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
+            memoryview(self.code), memoryview(self.page),
+        )  # fmt: skip
+        self._code_memory = self._memory[-2:]
 
     def run(self, index: int, budget: int) -> int:
         """Let hart `index` do at most `budget` steps; the answer is `vm.loop.run`'s."""
@@ -74,4 +84,4 @@ class Engine:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""
         if length > 0:
             first = offset // PAGE
-            self._drop(*self._memory[-2:], first, (offset + length - 1) // PAGE - first + 1)
+            self._drop(*self._code_memory, first, (offset + length - 1) // PAGE - first + 1)

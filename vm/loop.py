@@ -5,7 +5,7 @@ stopped: -10 budget spent, -20 a trap that the host asked for, -3 idle with noth
 device access that the host must serve, -102 a write to `tohost`.
 """
 
-from isa.trap import pending_interrupt, take_trap  # noqa: F401  (used by the generated text)
+from vm.ints import U64
 
 FOREVER = 0x3FFFFFFFFFFFFFFF
 

@@ -11,10 +11,13 @@ from typing import Any, BinaryIO
 
 import isa
 from isa.cause import describe
-from vm import codegen, engine
+from isa.trap import take_trap
+from vm import engine
 from vm.devices import FINISHER_BASE, UART_BASE, Bus, Console, Device, Finisher, Halt, Uart
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
+from vm.loop import count_trap, update_time
+from vm.mmu import fetch_offset, refresh
 from vm.registers import Csrs, Registers
 
 RAM_BASE = 0x80000000
@@ -86,9 +89,8 @@ class Machine:
         self.ram_base = ram_base
         self._h = self.engine.h[0]
         self._m = self.engine.m
-        self._functions = codegen.python_module()
         self.x = Registers(self._h)
-        self.csr = Csrs(self._h, self._functions, self._update_time)
+        self.csr = Csrs(self._h, self._update_time)
         self.console = Console(stdout, stdin)
         self.bus = Bus()
         if board:
@@ -316,8 +318,8 @@ class Machine:
         """Let the guest take this exception at its pc, as the hardware would."""
         self._h.cycle += 1
         self._h.unretired += 1
-        self._functions["count_trap"](self._h, cause)
-        self._functions["take_trap"](self._h, cause, tval)
+        count_trap(self._h, cause)
+        take_trap(self._h, cause, tval)
 
     def retire_trap(self, next_pc: int) -> None:
         """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
@@ -333,8 +335,8 @@ class Machine:
     def instruction_word(self) -> int | None:
         """The word at pc, None if it cannot be fetched."""
         ram32 = memoryview(self.ram).cast("B").cast("I")
-        self._functions["refresh"](self._h)
-        offset = self._functions["fetch_offset"](self._h, self._m, ram32, self._h.pc)
+        refresh(self._h)
+        offset = fetch_offset(self._h, self._m, ram32, self._h.pc)
         return ram32[offset >> 2] if offset >= 0 else None
 
     def _device_access(self) -> None:
@@ -367,7 +369,7 @@ class Machine:
         return done
 
     def _update_time(self) -> None:
-        self._functions["update_time"](self._h, self._m)
+        update_time(self._h, self._m)
 
 
 def _new_engine(kind: str, misa: int, ram_base: int, memory: int, board: bool) -> engine.Engine:

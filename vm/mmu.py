@@ -6,6 +6,8 @@ Access types: 0 fetch, 1 load, 2 store. `page` holds one byte per page of RAM: 0
 page has decoded instructions (1 to 64) or is watched (128), and stores to it take the slow path.
 """
 
+from vm.ints import I64, U32, U64
+
 FETCH = 0
 LOAD = 1
 STORE = 2

@@ -6,6 +6,7 @@ from typing import Any
 
 from isa import CSR_BY_NAME
 from isa.hart import ABI_NAMES, REGISTERS
+from vm.codegen import python_module
 
 
 def _unknown(kind: str, name: str, names: Any) -> KeyError:
@@ -50,9 +51,8 @@ class Csrs:
     Raises KeyError for an unknown name. A write to a read-only CSR has no effect.
     """
 
-    def __init__(self, h: Any, functions: dict[str, Any], before: Any) -> None:
+    def __init__(self, h: Any, before: Any) -> None:
         self._h = h
-        self._functions = functions
         self._before = before
 
     def _address(self, name: str) -> int:
@@ -65,11 +65,11 @@ class Csrs:
         self._before()
         mode, self._h.mode = self._h.mode, 3
         try:
-            return self._functions["csr_read"](self._h, address)
+            return python_module()["csr_read"](self._h, address)
         finally:
             self._h.mode = mode
 
     def __setitem__(self, name: str, value: int) -> None:
         address = self._address(name)
         self._before()
-        self._functions["csr_write"](self._h, address, value & 0xFFFFFFFF)
+        python_module()["csr_write"](self._h, address, value & 0xFFFFFFFF)

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import isa
 from isa import Instruction, Kind
+from isa.trap import pending_interrupt, take_trap
+from vm.loop import count_trap
 
 
 class Trace:
@@ -25,12 +27,11 @@ class Trace:
     def before(self) -> None:
         """Take a pending interrupt, as the step would, and note what is about to be executed."""
         machine, h = self.machine, self._h
-        functions = machine._functions
         machine._update_time()
-        cause = functions["pending_interrupt"](h)
+        cause = pending_interrupt(h)
         if cause >= 0:
-            functions["count_trap"](h, 32 + (cause & 31))
-            functions["take_trap"](h, cause, 0)
+            count_trap(h, 32 + (cause & 31))
+            take_trap(h, cause, 0)
         word = machine.instruction_word()
         instruction = isa.decode(word) if word is not None else None
         self._pending = (h.pc, h.mode, machine.instret, word or 0, instruction, list(h.x))

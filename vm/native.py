@@ -1,0 +1,199 @@
+"""The compiled engine: made once by numba, kept as an object file, loaded without importing numba.
+
+Importing numba and loading its cache takes about 0.6 s, loading an object file through llvmlite 0.05 s:
+that is most of the time of a short program. The object is exactly what numba compiled; it is kept under a
+name made of everything that it depends on: our sources, versions, and the processor.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vm.hart import HART, MACHINE
+
+ENTRIES = ("run_entry", "drop_code_entry")
+SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native")
+"""Files of this package that the compiled code depends on, besides all of `isa`."""
+
+KEPT = 8
+"""Object files that stay in the cache folder; older ones are removed when one is added."""
+
+# Symbols of numba's runtime that the object names and that nothing reachable calls: no function of the
+# engine allocates or raises.
+_UNREACHABLE = (
+    "NRT_Free", "NRT_MemInfo_call_dtor", "NRT_Allocate", "numba_do_raise", "numba_gil_ensure", "numba_gil_release",
+    "numba_runtime_build_excinfo_struct", "numba_unpickle",
+)  # fmt: skip
+
+
+def cache_directory() -> Path:
+    """Where compiled code is kept: $TRAPLINE_CACHE_DIR, else `trapline` in the user's cache folder.
+
+    Falls back to a temporary folder of its own when that cannot be written.
+    """
+    chosen = os.environ.get("TRAPLINE_CACHE_DIR")
+    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trapline"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except OSError:
+        pass
+    return _temporary_directory()
+
+
+@cache
+def _temporary_directory() -> Path:
+    return Path(tempfile.mkdtemp(prefix="trapline-"))
+
+
+@cache
+def engine_key() -> str:
+    """A name for the compiled engine: a digest of the sources of `isa` and `vm` and of the platform."""
+    import llvmlite.binding as llvm
+
+    total = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in [*sorted((here.parent / "isa").glob("*.py")), *(here / f"{name}.py" for name in SOURCES)]:
+        total.update(path.read_bytes())
+    features = llvm.get_host_cpu_features().flatten()
+    for part in (sys.version, version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features):
+        total.update(part.encode() + b"\0")
+    return total.hexdigest()[:20]
+
+
+def is_compiled() -> bool:
+    """Whether the compiled engine is in the cache."""
+    return (cache_directory() / f"engine-{engine_key()}.o").exists()
+
+
+def _import_text(text: str, folder: Path) -> ModuleType:
+    """Import generated source; numba wants a file that it can read the source from."""
+    path = folder / f"trapline_engine_{engine_key()}.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _compile() -> tuple[bytes, list[str]]:
+    """The object file, and the symbols of `ENTRIES`."""
+    from numba.core.registry import cpu_target
+
+    from vm.codegen import numba_text
+
+    with tempfile.TemporaryDirectory(prefix="trapline-") as folder:
+        module = _import_text(numba_text(), Path(folder))
+    machine = cpu_target.target_context.codegen()._tm
+    entries = [getattr(module, name) for name in ENTRIES]
+    libraries = [entry._library._final_module for entry in entries]
+    # The second entry's functions are part of the first module's text as well, so two objects are kept.
+    objects = [machine.emit_object(library) for library in libraries]
+    return _pack(objects), [entry.native_name for entry in entries]
+
+
+def _pack(objects: list[bytes]) -> bytes:
+    return b"".join(len(o).to_bytes(8, "little") + o for o in objects)
+
+
+def _unpack(data: bytes) -> list[bytes]:
+    objects = []
+    while data:
+        size = int.from_bytes(data[:8], "little")
+        objects.append(data[8 : 8 + size])
+        data = data[8 + size :]
+    return objects
+
+
+def _store(data: bytes, symbols: list[str]) -> None:
+    folder = cache_directory()
+    header = "\n".join(symbols).encode() + b"\n\n"
+    body = hashlib.sha256(header + data).digest() + header + data
+    partial = folder / f"engine-{engine_key()}.{os.getpid()}.tmp"
+    try:
+        partial.write_bytes(body)
+        partial.replace(folder / f"engine-{engine_key()}.o")
+        kept = sorted(folder.glob("engine-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
+        for old in kept[KEPT:]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+def _read() -> tuple[bytes, list[str]] | None:
+    """The kept object, None when there is none or it is damaged."""
+    try:
+        body = (cache_directory() / f"engine-{engine_key()}.o").read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(body[32:]).digest() != body[:32]:
+        return None
+    header, _, data = body[32:].partition(b"\n\n")
+    return data, header.decode().split("\n")
+
+
+def _link(data: bytes, symbols: list[str]) -> list[int]:
+    """Addresses of the entries after loading the objects into this process."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    stub = ctypes.cast(_STUB, ctypes.c_void_p).value
+    for name in _UNREACHABLE:
+        if llvm.address_of_symbol(name) is None:
+            llvm.add_symbol(name, stub)
+    addresses = []
+    for object_data, symbol in zip(_unpack(data), symbols, strict=True):
+        target = llvm.Target.from_default_triple().create_target_machine()
+        linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+        linker.add_object_file(llvm.ObjectFileRef.from_data(object_data))
+        linker.finalize_object()
+        _ALIVE.append(linker)
+        addresses.append(linker.get_function_address(symbol))
+    return addresses
+
+
+_STUB = ctypes.CFUNCTYPE(None)(lambda: None)
+_ALIVE: list[Any] = []
+"""Linkers own the code they loaded."""
+
+
+@cache
+def functions(announce: Callable[[], None] | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
+    """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
+
+    announce: called before a compilation, which takes some 15 s.
+    """
+    found = _read()
+    if found is None:
+        if announce is not None:
+            announce()
+        found = _compile()
+        _store(*found)
+    run, drop = _link(*found)
+    integer, pointer = ctypes.c_int64, ctypes.c_void_p
+    return (
+        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 4)(run),
+        ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
+    )
+
+
+@cache
+def checked_functions() -> ModuleType:
+    """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
+    from vm.codegen import numba_text
+
+    assert HART is not None and MACHINE is not None
+    return _import_text(numba_text(entries=False), _temporary_directory())
