@@ -68,14 +68,16 @@ def _system_instructions() -> list[Any]:
 
 def _decorator(name: str) -> str:
     if name in ENTRY_POINTS:
-        return "njit(error_model='numpy')"
+        return "njit(cache=CACHE, error_model='numpy')"
     # Wrappers for callers in Python and C would double the time to compile.
     return "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
 
 
 def numba_text(entries: bool = True) -> str:
     """The module that numba compiles; with `entries`, also the functions that take addresses."""
-    return NUMBA_PRELUDE + compiled_text(engine_text(), _decorator) + (NUMBA_ENTRIES if entries else "")
+    # Entries are kept as an object file (`vm.native`), the checked engine in numba's own cache.
+    text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine_text(), _decorator)
+    return text + (NUMBA_ENTRIES if entries else "")
 
 
 @cache

@@ -69,10 +69,10 @@ class Engine:
 
         names = codegen.python_module()
         self._run, self._drop = names["run"], names["drop_code"]
-        ram = memoryview(self.ram)
+        ram = self.ram.data
         self._memory = (
             self.h, [self.m], ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
-            memoryview(self.code), memoryview(self.page),
+            self.code.data, self.page.data,
         )  # fmt: skip
         self._code_memory = self._memory[-2:]
 

@@ -3,6 +3,7 @@
 Every field is int64 (or an array of int64), so one record serves compiled code, snapshots and Python.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,11 @@ def _view_class(name: str, fields: tuple[tuple[str, int], ...]) -> type:
             body[field] = scalar(offset)
         else:
             arrays.append((f"_{field}", offset, count))
-            body[field] = property(lambda self, slot=f"_{field}": getattr(self, slot))
+            body[field] = property(operator.attrgetter(f"_{field}"))
         offset += count
 
     def init(self: Any, record: np.ndarray) -> None:
-        words = memoryview(record.view(np.int64)).cast("B").cast("q")
+        words = record.view(np.int64).data.cast("B").cast("q")
         self._words = words
         for slot, start, count in arrays:
             setattr(self, slot, words[start : start + count])

@@ -5,7 +5,12 @@ stopped: -10 budget spent, -20 a trap that the host asked for, -3 idle with noth
 device access that the host must serve, -102 a write to `tohost`.
 """
 
+from collections.abc import Callable
+
 from vm.ints import U64
+
+execute: Callable[..., int]
+"""Generated (`vm.dispatch`), so nothing is bound here."""
 
 FOREVER = 0x3FFFFFFFFFFFFFFF
 
@@ -56,7 +61,7 @@ def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
         if left < limit:
             # The line rises with the first cycle of the deadline's tick.
             limit = min(limit, left * 100 - h.cycle % 100)
-        status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
+        status = execute(h, m, ram8, ram16, ram32, code, page, limit)
         if status == -3:
             left = update_time(h, m)
             if (h.mip | h.lines) & h.mie == 0:

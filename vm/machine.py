@@ -217,7 +217,7 @@ class Machine:
         offset = self._offset(address, len(data))
         if offset is None:
             raise MemoryRangeError(f"[{address:#x}, {address + len(data):#x}) is not RAM")
-        memoryview(self.ram)[offset : offset + len(data)] = data
+        self.ram.data[offset : offset + len(data)] = data
         self.engine.drop_code(offset, len(data))
 
     def digest(self) -> str:
@@ -226,7 +226,7 @@ class Machine:
         names = ["x", "pc", "mode", *sorted({c.storage for c in isa.CSRS if c.storage}), "pmpcfg", "pmpaddr"]
         for name in names:
             total.update(self.engine.harts[name].tobytes())
-        total.update(memoryview(self.ram))
+        total.update(self.ram.data)
         return total.hexdigest()
 
     # Running
@@ -293,7 +293,8 @@ class Machine:
         if status == -20:
             exit = self._host_trap()
         elif status == -100:
-            exit = self._device_access()
+            self._device_access()
+            exit = None
         elif status == -102:
             assert self.htif is not None
             self.htif.written()
@@ -334,7 +335,7 @@ class Machine:
 
     def instruction_word(self) -> int | None:
         """The word at pc, None if it cannot be fetched."""
-        ram32 = memoryview(self.ram).cast("B").cast("I")
+        ram32 = self.ram.data.cast("B").cast("I")
         refresh(self._h)
         offset = fetch_offset(self._h, self._m, ram32, self._h.pc)
         return ram32[offset >> 2] if offset >= 0 else None

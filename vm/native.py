@@ -18,8 +18,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vm.hart import HART, MACHINE
-
 ENTRIES = ("run_entry", "drop_code_entry")
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native")
 """Files of this package that the compiled code depends on, besides all of `isa`."""
@@ -78,8 +76,11 @@ def is_compiled() -> bool:
 
 def _import_text(text: str, folder: Path) -> ModuleType:
     """Import generated source; numba wants a file that it can read the source from."""
-    path = folder / f"trapline_engine_{engine_key()}.py"
-    path.write_text(text)
+    path = folder / f"trapline_engine_{hashlib.sha256(text.encode()).hexdigest()[:20]}.py"
+    if not path.exists():
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_text(text)
+        partial.replace(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -195,5 +196,4 @@ def checked_functions() -> ModuleType:
     """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
     from vm.codegen import numba_text
 
-    assert HART is not None and MACHINE is not None
-    return _import_text(numba_text(entries=False), _temporary_directory())
+    return _import_text(numba_text(entries=False), cache_directory())
