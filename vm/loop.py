@@ -61,7 +61,7 @@ def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
         if left < limit:
             # The line rises with the first cycle of the deadline's tick.
             limit = min(limit, left * 100 - h.cycle % 100)
-        status = execute(h, m, ram8, ram16, ram32, code, page, limit)
+        status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
         if status == -3:
             left = update_time(h, m)
             if (h.mip | h.lines) & h.mie == 0:
