@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asm.errors import printable
 
-MAX_FILE = 1 << 30
+MAX_FILE = 1 << 28
 """Longest file that is read, in bytes."""
 
 _HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
