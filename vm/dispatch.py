@@ -13,6 +13,7 @@ cause of an exception, or
 from isa import INSTRUCTIONS, Instruction, Kind
 from vm.collect import inline_expression
 from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
+from vm.hart import TLB_ENTRIES
 
 OPERANDS = {
     "rs1": "x[(d >> 16) & 31]",
@@ -51,7 +52,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             return -10
         pc = h.pc
         stop = limit
-        entry = 2 * ((pc >> 12) & 255)
+        entry = 2 * ((pc >> 12) & TLB_MASK)
         if fetch_tlb[entry] == (pc & 0xFFFFF000) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
         else:
@@ -90,7 +91,7 @@ word = I64(ram32[U64(ip - number)])
 code[U64(ip)] = decode_word(word)
 if page[U64(number)] & 127 == 0:
     page[U64(number)] = page[U64(number)] | U8(1)
-    for i in range(256):
+    for i in range(TLB_MASK + 1):
         store_tlb[2 * i] = -1
 continue
 """
@@ -202,7 +203,7 @@ def _load(i: Instruction) -> tuple[list[str], set[str]]:
     page_mask = 0xFFFFF000 | (i.width - 1)
     return [
         "address = (x[(d >> 16) & 31] + (d >> 32)) & 0xFFFFFFFF",
-        "entry = 2 * ((address >> 12) & 255)",
+        "entry = 2 * ((address >> 12) & TLB_MASK)",
         f"if load_tlb[entry] == (address & {page_mask:#x}) | data_context:",
         f"    data = I64({_typed(i.width, 'address + load_tlb[entry + 1]')})",
         "else:",
@@ -220,7 +221,7 @@ def _store(i: Instruction) -> tuple[list[str], set[str]]:
     cast = {1: "U8", 2: "U16", 4: "U32"}[i.width]
     return [
         "address = (x[(d >> 16) & 31] + (d >> 32)) & 0xFFFFFFFF",
-        "entry = 2 * ((address >> 12) & 255)",
+        "entry = 2 * ((address >> 12) & TLB_MASK)",
         "rs2 = x[(d >> 24) & 31]",
         f"if store_tlb[entry] == (address & {page_mask:#x}) | data_context:",
         f"    {_typed(i.width, 'address + store_tlb[entry + 1]')} = {cast}({text})",
@@ -235,7 +236,7 @@ def _atomic_address(access: int) -> list[str]:
     tlb = "load_tlb" if access == 1 else "store_tlb"
     return [
         "address = x[(d >> 16) & 31]",
-        "entry = 2 * ((address >> 12) & 255)",
+        "entry = 2 * ((address >> 12) & TLB_MASK)",
         f"if {tlb}[entry] == (address & 0xFFFFF003) | data_context:",
         f"    offset = address + {tlb}[entry + 1]",
         "else:",
@@ -366,7 +367,7 @@ def emit_execute() -> tuple[str, set[str]]:
     text.append(f"{pad}ip += 1")
     text.append(f"{pad}n += 1")
     text.extend(EXIT.strip("\n").splitlines())
-    return "\n".join(text), called
+    return "\n".join(text).replace("TLB_MASK", str(TLB_ENTRIES - 1)), called
 
 
 assert ILLEGAL == 2

@@ -10,7 +10,7 @@ import numpy as np
 
 from isa.hart import FIELDS, RESET
 
-TLB_ENTRIES = 256
+TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
 
 HART_FIELDS: tuple[tuple[str, int], ...] = (
@@ -19,6 +19,7 @@ HART_FIELDS: tuple[tuple[str, int], ...] = (
     ("generation", 1),  # number of times that all translations were dropped
     ("fetch_context", 1),  # high half of the tags that are valid now, per access type
     ("data_context", 1),
+    ("pmp_entries", 1),  # 1 + the highest PMP entry that is not off
     ("data_mode", 1),  # mode of loads and stores: MPP under MPRV
     ("fetch_tlb", 2 * TLB_ENTRIES),
     ("load_tlb", 2 * TLB_ENTRIES),

@@ -6,6 +6,7 @@ Access types: 0 fetch, 1 load, 2 store. `page` holds one byte per page of RAM: 0
 page has decoded instructions (1 to 64) or is watched (128), and stores to it take the slow path.
 """
 
+from vm.hart import TLB_ENTRIES
 from vm.ints import I64, U32, U64
 
 FETCH = 0
@@ -30,7 +31,7 @@ def pmp_lookup(h, start, end):
     succeeds or fails. This matching PMP entry must match all bytes of an access, or the access fails,
     irrespective of the L, R, W, and X bits." (Priv 3.7.1.3)
     """
-    for i in range(16):
+    for i in range(h.pmp_entries):
         cfg = h.pmpcfg[i]
         matching = (cfg >> 3) & 3
         if matching == 0:
@@ -69,12 +70,6 @@ def pmp_allows(cfg, access, mode):
         return False
     bit = 4 if access == 0 else access
     return cfg & bit != 0
-
-
-def pmp_page_uniform(h, paddr):
-    """Whether one decision of the PMP holds for the whole page of `paddr`."""
-    start = paddr & ~0xFFF
-    return pmp_lookup(h, start, start + 4096) != -2
 
 
 def translate(h, m, ram32, vaddr, access, mode):
@@ -139,9 +134,13 @@ def refresh(h):
     if h.stale:
         h.stale = 0
         h.generation = h.generation + 1
+        h.pmp_entries = 0
+        for i in range(16):
+            if h.pmpcfg[i] & 0x18:
+                h.pmp_entries = i + 1
         if h.generation >= 0x4000000:
             h.generation = 1
-            for i in range(512):
+            for i in range(2 * TLB_ENTRIES):
                 h.fetch_tlb[i] = -1
                 h.load_tlb[i] = -1
                 h.store_tlb[i] = -1
@@ -159,10 +158,17 @@ def fetch_offset(h, m, ram32, vaddr):
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
-    if offset < 0 or offset >= m.ram_size or not pmp_allows(pmp_lookup(h, paddr, paddr + 4), 0, h.mode):
+    if offset < 0 or offset >= m.ram_size:
         return -2
-    if pmp_page_uniform(h, paddr):
-        entry = 2 * ((vaddr >> 12) & 255)
+    start = paddr & ~0xFFF
+    cfg = pmp_lookup(h, start, start + 4096)
+    uniform = cfg != -2
+    if not uniform:
+        cfg = pmp_lookup(h, paddr, paddr + 4)
+    if not pmp_allows(cfg, 0, h.mode):
+        return -2
+    if uniform:
+        entry = 2 * ((vaddr >> 12) & (TLB_ENTRIES - 1))
         h.fetch_tlb[entry] = (vaddr & 0xFFFFF000) | h.fetch_context
         h.fetch_tlb[entry + 1] = offset - vaddr
     return offset
@@ -174,12 +180,17 @@ def data_address(h, m, ram32, page, vaddr, width, access):
     if paddr < 0:
         m.fault_address = vaddr
         return paddr
-    if not pmp_allows(pmp_lookup(h, paddr, paddr + width), access, h.data_mode):
+    start = paddr & ~0xFFF
+    cfg = pmp_lookup(h, start, start + 4096)
+    uniform = cfg != -2
+    if not uniform:
+        cfg = pmp_lookup(h, paddr, paddr + width)
+    if not pmp_allows(cfg, access, h.data_mode):
         m.fault_address = vaddr
         return access_fault(access)
     offset = paddr - m.ram_base
-    if 0 <= offset and offset < m.ram_size and pmp_page_uniform(h, paddr):
-        entry = 2 * ((vaddr >> 12) & 255)
+    if uniform and 0 <= offset and offset < m.ram_size:
+        entry = 2 * ((vaddr >> 12) & (TLB_ENTRIES - 1))
         if access == 1:
             h.load_tlb[entry] = (vaddr & 0xFFFFF000) | h.data_context
             h.load_tlb[entry + 1] = offset - vaddr
