@@ -140,26 +140,17 @@ class Machine:
 
     def load(self, image: Any) -> None:
         """Place the segments of a `vm.loader.Image` and enter at its entry. Raises `LoadError` if it does not fit."""
+        from vm.loader import check_fits
+
+        check_fits(image, self.ram_base, len(self.ram))
         for segment in image.segments:
             skipped = self._headers_below_ram(image, segment)
-            self._check_fits(image, segment, skipped)
             self.write(segment.paddr + skipped, segment.data[skipped:])
             offset = segment.paddr + len(segment.data) - self.ram_base
             self.ram[offset : offset + segment.memsz - len(segment.data)] = 0
         self.pc = image.entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()
-
-    def _check_fits(self, image: Any, segment: Any, skipped: int) -> None:
-        from vm.loader import LoadError
-
-        start, end = segment.paddr + skipped, segment.paddr + segment.memsz
-        last = self.ram_base + len(self.ram)
-        if start < self.ram_base or start > last:
-            raise LoadError(f"{image.name}: a segment at {start:#010x} is outside RAM, {self.ram_base:#x} to {last:#x}")
-        if end > last:
-            needed = -(-(end - self.ram_base) >> 20)
-            raise LoadError(f"{image.name}: needs {needed} MiB of RAM, there are {len(self.ram) >> 20}; use --memory")
 
     def _headers_below_ram(self, image: Any, segment: Any) -> int:
         """Bytes to leave out: linkers like to map the file's headers into the page before the first section."""
