@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e
 
 
 class Expansion(NamedTuple):
-    """One step of the trail: `what` was expanded (`macro 'push'`, `'defs.inc'`), invoked at `location`."""
+    """One step of the trail: `what` was expanded (`macro 'push'`, `include 'defs.inc'`), invoked at `location`."""
 
     what: str
     location: "Location"
@@ -30,7 +30,7 @@ class Expansion(NamedTuple):
     def render(self) -> str:
         """`in expansion of macro 'push', main.s:12`, or `included from main.s:3` for an include."""
         place = f"{printable(self.location.file)}:{self.location.line}"
-        if self.what.startswith("'"):
+        if self.what.startswith("include "):
             return f"included from {place}"
         return f"in expansion of {self.what}, {place}"
 
