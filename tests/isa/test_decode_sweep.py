@@ -1,0 +1,74 @@
+"""Every one of the 2^32 words is one instruction or illegal, never two."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from isa import INSTRUCTIONS, decode
+
+OPCODE = 0x7F
+
+SWEEP = """
+def sweep(counts):
+    ambiguous = 0
+    for opcode in range(128):
+        for upper in range(1 << 25):
+            hits, index = classify(upper << 7 | opcode)
+            counts[index] += 1
+            ambiguous += hits > 1
+    return ambiguous
+"""
+
+
+def classify_source() -> str:
+    """Python source of `classify(word)`, which counts the patterns that match and names the last of them.
+
+    The index of an illegal word is that after the last instruction.
+    Patterns with the same opcode bits share one test of these bits; all of them are tested, there is no early exit.
+    """
+    lines = ["def classify(word):", "    hits = 0", f"    index = {len(INSTRUCTIONS)}"]
+    for opcode in sorted({i.match & OPCODE for i in INSTRUCTIONS}):
+        lines.append(f"    if word & {OPCODE:#x} == {opcode:#x}:")
+        for number, instruction in enumerate(INSTRUCTIONS):
+            if instruction.match & OPCODE == opcode:
+                assert instruction.mask & OPCODE == OPCODE, f"{instruction.name} leaves opcode bits open"
+                lines.append(f"        if word & {instruction.mask:#x} == {instruction.match:#x}:")
+                lines += ["            hits += 1", f"            index = {number}"]
+    return "\n".join([*lines, "    return hits, index", ""])
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, Callable[..., Any]]:
+    """`classify` and `sweep`, compiled afresh from the table: numba's cache would not notice a changed table."""
+    names: dict[str, Any] = {}
+    exec(classify_source(), names)
+    names["classify"] = numba.njit(names["classify"])
+    exec(SWEEP, names)
+    names["sweep"] = numba.njit(names["sweep"])
+    return names
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="2^32 words need the compiler")
+def test_every_word_is_one_instruction_or_illegal(compiled: dict[str, Callable[..., Any]]) -> None:
+    counts = np.zeros(len(INSTRUCTIONS) + 1, np.int64)
+    assert compiled["sweep"](counts) == 0
+    free_bits = [32 - i.mask.bit_count() for i in INSTRUCTIONS]
+    assert counts[:-1].tolist() == [1 << bits for bits in free_bits]
+    assert counts.sum() == 1 << 32
+
+
+def test_decode_agrees_with_the_patterns(compiled: dict[str, Callable[..., Any]]) -> None:
+    source = random.Random(7)
+    words = [source.getrandbits(32) for _ in range(50_000)]
+    for instruction in INSTRUCTIONS:
+        for _ in range(100):
+            word = source.getrandbits(32) & ~instruction.mask | instruction.match
+            words += [word, word ^ 1 << source.randrange(32)]
+    for word in words:
+        _, index = compiled["classify"](word)
+        expected = INSTRUCTIONS[index] if index < len(INSTRUCTIONS) else None
+        assert decode(word) is expected, f"{word:08x}"
