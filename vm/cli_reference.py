@@ -55,9 +55,9 @@ def encoding_table(instruction: Instruction) -> str:
         width = _token_width(token)
         high, low = position - 1, position - width
         position = low
-        bits = f"{high} {low}" if high != low else str(high)
-        room = max(len(token), len(bits))
-        gap = " " * (room - len(bits) + 1)
+        several = f"{high} {low}"
+        room = max(len(token), len(several) if high != low else len(str(high)))
+        gap = " " * (room - len(several) + 1)
         numbers.append(f" {high}{gap}{low} " if high != low else f" {high:^{room}} ")
         cells.append(f" {token:^{room}} ")
     rule = "+" + "+".join("-" * len(cell) for cell in cells) + "+"
@@ -90,7 +90,7 @@ def instruction_facts(instruction: Instruction) -> list[tuple[str, str]]:
         ("match, mask", f"{instruction.match:#010x}, {instruction.mask:#010x}"),
         ("extension", instruction.extension),
         ("privilege", {"U": "any mode", "S": "S mode or higher", "M": "M mode only"}[instruction.privilege]),
-        ("kind", f"{instruction.kind.value}: {KINDS[instruction.kind.value]}"),
+        ("kind", f"{instruction.kind.value} ({KINDS[instruction.kind.value]})"),
         ("memory", f"{instruction.width} byte{'s'[: instruction.width > 1]}" if instruction.width else ""),
         ("reads", ", ".join(instruction.reads)),
         ("writes", ", ".join(instruction.writes)),
@@ -219,7 +219,10 @@ def markdown() -> str:
     lines += ["## CSRs", ""]
     lines += _table(
         ("address", "name", "mode", "what it is"),
-        [(f"`{address}`", f"`{name}`", mode, summary) for address, name, mode, summary in csr_rows()],
+        [
+            (f"`{address}`", f"`{name.replace(' to ', '` to `')}`", mode, summary)
+            for address, name, mode, summary in csr_rows()
+        ],
     )
     for csr in CSRS:
         if len(csr.fields) > 1:
@@ -248,7 +251,7 @@ def _instruction_section(instruction: Instruction) -> list[str]:
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    return "; ".join(f"{name} {value}" for name, value in facts).capitalize() + "."
+    return _sentence("; ".join(f"{name} {value}" for name, value in facts))
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,114 @@
+"""`trapline isa` and the generated page under docs/reference."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from isa import CSRS, INSTRUCTIONS
+from vm.cli_isa import isa_command
+from vm.cli_reference import encoding_table
+
+PAGE = Path(__file__).parents[2] / "docs/reference/isa.md"
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    """Standard output; of a failed call standard error."""
+    result = CliRunner().invoke(isa_command, arguments)
+    assert result.exit_code == status, result.output
+    if status:
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        return result.stderr
+    return result.stdout
+
+
+def test_committed_page_is_the_generated_one() -> None:
+    generated = run("--markdown")
+    assert PAGE.read_text(encoding="utf-8") == generated, (
+        "the declarations changed: run `trapline isa --markdown > docs/reference/isa.md`"
+    )
+
+
+def test_list_has_every_instruction_under_its_extension() -> None:
+    lines = run().splitlines()
+    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert names == [i.name for i in INSTRUCTIONS]
+    assert [line[0] for line in lines if line and line[0] in "IMAZ"] == ["I", "M", "A", "Z", "Z"]
+
+
+def test_show_instruction() -> None:
+    text = run("show", "mret")
+    for part in ("| 0011000 | 00010 | 00000 |", "M mode only", "mstatus.MPIE", "illegal instruction", "Priv 3.3.2"):
+        assert part in text
+    assert "def mret(h):" in text
+    assert "h.pc = h.mepc" in text
+
+
+def test_show_csr() -> None:
+    text = run("show", "mstatus")
+    assert "0x300" in text and "write_mstatus" in text
+    assert "12:11  MPP" in text
+    assert run("show", "0x300") == text
+
+
+def test_show_several_and_in_capitals() -> None:
+    text = run("show", "MRET", "satp")
+    assert "def mret(h):" in text and "address translation" in text
+
+
+def test_every_name_can_be_shown() -> None:
+    names = [i.name for i in INSTRUCTIONS] + [c.name for c in CSRS]
+    text = run("show", *names)
+    for name in names:
+        assert f"{name}: " in text
+
+
+@pytest.mark.parametrize("instruction", INSTRUCTIONS, ids=lambda i: i.name)
+def test_encoding_table_is_drawn_to_scale(instruction) -> None:
+    numbers, rule, cells, last = encoding_table(instruction).splitlines()
+    assert len(rule) == len(cells) and rule == last
+    assert [c.strip() for c in cells.strip("|").split("|") if c] and " ".join(numbers.split()[:1]) == "31"
+    ends = [int(n) for n in numbers.split()]
+    assert ends == sorted(ends, reverse=True) and ends[-1] == 0
+
+
+def test_csrs() -> None:
+    text = run("csrs")
+    assert "mhpmcounter3 to mhpmcounter31" in text
+    for csr in CSRS:
+        if not csr.name.startswith(("hpm", "mhpm")):
+            assert f" {csr.name} " in text
+
+
+def test_json() -> None:
+    everything = json.loads(run("--json"))
+    assert [i["name"] for i in everything["instructions"]] == [i.name for i in INSTRUCTIONS]
+    assert everything["csrs"] == json.loads(run("csrs", "--json"))
+    mret = json.loads(run("show", "mret", "--json"))
+    assert (mret["match"], mret["mask"], mret["privilege"]) == (0x30200073, 0xFFFFFFFF, "M")
+    both = json.loads(run("show", "--json", "mret", "mstatus"))
+    assert both[0] == mret and both[1]["address"] == 0x300
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("addii", "did you mean 'addi'?"),
+        ("mret ", "did you mean 'mret'?"),
+        ("msatus", "did you mean 'mstatus'?"),
+        ("ret", "pseudo-instruction for 'jalr zero, 0(ra)'; try 'trapline isa show jalr'"),
+        ("0x123", "no CSR with the address 0x123"),
+        ("0xzz", "no CSR with the address 0xzz"),
+        ("\x1b[31mxyzzyxyzzy", "'?[31mxyzzyxyzzy'; 'trapline isa' lists"),
+        ("", "no instruction or CSR ''"),
+    ],
+)
+def test_unknown_name(name: str, answer: str) -> None:
+    assert answer in run("show", name, status=2)
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("shw",), ("--json", "--markdown"), ("--json", "csrs"), ("--bad",)])
+def test_bad_usage(arguments: tuple[str, ...]) -> None:
+    assert "Error: " in run(*arguments, status=2)
