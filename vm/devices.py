@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 UART_BASE = 0x10000000
+UART_SOURCE = 10
+"""Interrupt number of the UART at the PLIC."""
+
 FINISHER_BASE = 0x100000
 CAPTURE_LIMIT = 16 << 20
 """Bytes of console output that stay readable; older ones are dropped."""
@@ -76,10 +79,16 @@ class Console:
         """The next input byte, or None."""
         return self._pending.pop(0) if self.ready() else None
 
-    def _poll(self) -> None:
+    def wait(self, seconds: float) -> bool:
+        """Wait for input; False when there will never be any."""
+        if not self._pending and self._stream is not None:
+            self._poll(seconds)
+        return bool(self._pending) or self._stream is not None
+
+    def _poll(self, seconds: float = 0) -> None:
         assert self._stream is not None
         try:
-            readable = select.select([self._stream], [], [], 0)[0]
+            readable = select.select([self._stream], [], [], seconds)[0]
         except (OSError, ValueError):
             readable = [self._stream]
         if readable:
@@ -92,24 +101,38 @@ class Console:
 
 
 class Uart:
-    """A 16550A without interrupts: what is written is printed at once, and the transmitter is always empty."""
+    """A 16550A: what is written is printed at once, so the transmitter is always empty.
+
+    It asks for an interrupt while IER enables one of: a byte can be read, the transmitter became empty.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.registers = bytearray(8)
         self.divisor = bytearray(2)
+        self.emptied = False
+
+    def interrupt(self) -> int:
+        """What IIR reports: 4 received data, 2 transmitter empty, 1 nothing."""
+        if self.registers[1] & 1 and self.console.ready():
+            return 4
+        if self.registers[1] & 2 and self.emptied:
+            return 2
+        return 1
 
     def load(self, offset: int, width: int) -> int | None:
         """Byte registers only."""
         if width != 1 or offset > 7:
             return None
-        divisor_access = self.registers[3] & 0x80
-        if offset < 2 and divisor_access:
+        if offset < 2 and self.registers[3] & 0x80:
             return self.divisor[offset]
         if offset == 0:
             return self.console.read() or 0
         if offset == 2:
-            return 0xC1 if self.registers[2] & 1 else 0x01
+            cause = self.interrupt()
+            if cause == 2:
+                self.emptied = False
+            return cause | (0xC0 if self.registers[2] & 1 else 0)
         if offset == 5:
             return 0x60 | (1 if self.console.ready() else 0)
         if offset == 6:
@@ -124,6 +147,11 @@ class Uart:
             self.divisor[offset] = value & 0xFF
         elif offset == 0:
             self.console.write(bytes((value & 0xFF,)))
+            self.emptied = True
+        elif offset == 1:
+            if value & 2 and not self.registers[1] & 2:
+                self.emptied = True
+            self.registers[1] = value & 0x0F
         elif offset not in (5, 6):
             self.registers[offset] = value & 0xFF
         return True

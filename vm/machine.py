@@ -13,7 +13,8 @@ import isa
 from isa.cause import describe
 from isa.trap import take_trap
 from vm import engine
-from vm.devices import FINISHER_BASE, UART_BASE, Bus, Console, Device, Finisher, Halt, Uart
+from vm.board import Board
+from vm.devices import Bus, Console, Device, Halt
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
 from vm.loop import count_trap, update_time
@@ -64,7 +65,7 @@ class Machine:
 
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
-    board: whether CLINT, UART and test finisher are there.
+    board: whether CLINT, PLIC, UART and test finisher are there.
     stdout, stdin: console streams; without them output is captured and input is empty.
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
@@ -92,10 +93,8 @@ class Machine:
         self.x = Registers(self._h)
         self.csr = Csrs(self._h, self._update_time)
         self.console = Console(stdout, stdin)
-        self.bus = Bus()
-        if board:
-            self.bus.add(FINISHER_BASE, 0x1000, Finisher())
-            self.bus.add(UART_BASE, 0x100, Uart(self.console))
+        self.board = Board(self.engine.h, self.console) if board else None
+        self.bus = self.board.bus if self.board else Bus()
         self.htif: Htif | None = None
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
@@ -294,6 +293,8 @@ class Machine:
     def _slice(self, budget: int) -> Exit | None:
         if self._trace is not None:
             self._trace.before()
+        if self.board is not None:
+            self.board.update()
         status = self.engine.run(0, budget)
         if status == -20:
             exit = self._host_trap()
@@ -305,7 +306,7 @@ class Machine:
             self.htif.written()
             exit = None
         else:
-            exit = self._exit(ExitReason.IDLE) if status == -3 else None
+            exit = self._exit(ExitReason.IDLE) if status == -3 and not (self.board and self.board.wait()) else None
         if self._trace is not None:
             self._trace.after()
         return exit

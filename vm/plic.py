@@ -1,0 +1,116 @@
+"""The platform-level interrupt controller of QEMU's `virt` board (RISC-V PLIC specification 1.0).
+
+Contexts 2 h and 2 h + 1 are M and S mode of hart h; their external-interrupt lines are mip.MEIP and mip.SEIP.
+"""
+
+from collections.abc import Callable
+
+PLIC_BASE = 0xC000000
+PLIC_SIZE = 0x600000
+SOURCES = 96
+PRIORITIES = 7
+"""Highest priority; the register holds three bits."""
+
+_PENDING = 0x1000
+_ENABLE = 0x2000
+_CONTEXT = 0x200000
+
+
+class Plic:
+    """Level-triggered sources, priorities, enables, thresholds, claim and complete.
+
+    harts: number of harts; drive(context, level): called to set a context's external-interrupt line.
+    """
+
+    def __init__(self, harts: int, drive: Callable[[int, bool], None]) -> None:
+        self.contexts = 2 * harts
+        self.drive = drive
+        self.priority = [0] * SOURCES
+        self.enable = [0] * self.contexts
+        self.threshold = [0] * self.contexts
+        self.level = 0
+        self.pending = 0
+        self.claimed = 0
+
+    def set_line(self, source: int, level: bool) -> None:
+        """A device raises or lowers its line; a line that stays high is pending again after completion."""
+        bit = 1 << source
+        self.level = self.level | bit if level else self.level & ~bit
+        before = self.pending
+        if level and not self.claimed & bit:
+            self.pending |= bit
+        elif not level:
+            self.pending &= ~bit
+        if self.pending != before:
+            self.update()
+
+    def best(self, context: int) -> int:
+        """The source to take: the highest priority above the threshold, of equals the lowest number; 0 for none."""
+        candidates = self.pending & self.enable[context]
+        chosen, priority = 0, self.threshold[context]
+        for source in range(1, SOURCES):
+            if (candidates >> source) & 1 and self.priority[source] > priority:
+                chosen, priority = source, self.priority[source]
+        return chosen
+
+    def update(self) -> None:
+        """Drive every context's line."""
+        for context in range(self.contexts):
+            self.drive(context, self.best(context) != 0)
+
+    def load(self, offset: int, width: int) -> int | None:
+        """Word registers only; reading claim takes the interrupt."""
+        if width != 4 or offset & 3:
+            return None
+        if offset < 4 * SOURCES:
+            return self.priority[offset >> 2]
+        if _PENDING <= offset < _PENDING + SOURCES // 8:
+            return (self.pending >> (8 * (offset - _PENDING))) & 0xFFFFFFFF
+        context, register = divmod(offset - _ENABLE, 0x80)
+        if 0 <= context < self.contexts and register < SOURCES // 8:
+            return (self.enable[context] >> (8 * register)) & 0xFFFFFFFF
+        context, register = divmod(offset - _CONTEXT, 0x1000)
+        if 0 <= context < self.contexts:
+            if register == 0:
+                return self.threshold[context]
+            if register == 4:
+                return self._claim(context)
+        return 0
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Word registers only; writing claim completes the interrupt."""
+        if width != 4 or offset & 3:
+            return False
+        if 0 < offset < 4 * SOURCES:
+            self.priority[offset >> 2] = value & PRIORITIES
+        elif _ENABLE <= offset < _ENABLE + 0x80 * self.contexts:
+            context, register = divmod(offset - _ENABLE, 0x80)
+            if register < SOURCES // 8:
+                mask = 0xFFFFFFFF << (8 * register)
+                # Source 0 does not exist.
+                self.enable[context] = ((self.enable[context] & ~mask) | (value << (8 * register))) & ~1
+        elif offset >= _CONTEXT:
+            context, register = divmod(offset - _CONTEXT, 0x1000)
+            if context < self.contexts and register == 0:
+                self.threshold[context] = value & PRIORITIES
+            elif context < self.contexts and register == 4:
+                self._complete(context, value)
+        self.update()
+        return True
+
+    def _claim(self, context: int) -> int:
+        source = self.best(context)
+        if source:
+            self.pending &= ~(1 << source)
+            self.claimed |= 1 << source
+            self.update()
+        return source
+
+    def _complete(self, context: int, source: int) -> None:
+        # "If the completion ID does not match an interrupt source that is currently enabled for the target,
+        # the completion is silently ignored."
+        if not 0 < source < SOURCES or not (self.enable[context] >> source) & 1:
+            return
+        self.claimed &= ~(1 << source)
+        if (self.level >> source) & 1:
+            self.pending |= 1 << source
