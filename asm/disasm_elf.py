@@ -29,6 +29,7 @@ _STT_FUNC, _STT_SECTION, _STT_FILE = 2, 3, 4
 _EM_RISCV = 243
 _EF_RVC = 1
 _NAME_LIMIT = 4096
+_SECTION_KINDS = {7: "note", 8: "nobits", 14: "init_array", 15: "fini_array", 16: "preinit_array"}
 
 _RELOCATION_NAMES = {
     1: "32", 16: "BRANCH", 17: "JAL", 18: "CALL", 19: "CALL_PLT", 20: "GOT_HI20", 23: "PCREL_HI20", 24: "PCREL_LO12_I",
@@ -53,9 +54,10 @@ class Symbol:
     is_function: bool = False
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, str]:
-        """Functions before other symbols, global before local, compiler-made `.L` names last."""
-        return self.name.startswith(".L"), not self.is_function, not self.is_global, self.name
+    def rank(self) -> tuple[bool, bool, bool, bool, str]:
+        """Functions before other symbols, global before local, the linker's `__` names late, `.L` names last."""
+        made = self.name.startswith("__")
+        return self.name.startswith(".L"), not self.is_function, not self.is_global, made, self.name
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Section:
     data: the bytes, empty for a section that occupies no space in the file, whose length is `size`.
     symbols: sorted by address, then rank.
     data_from: offsets at which data (True) or code (False) begins, as the file's mapping symbols say.
+    kind: the section type's name in assembly source.
     relocations: descriptions by address.
     """
 
@@ -78,6 +81,7 @@ class Section:
     thread_local: bool = False
     alignment: int = 4
     compressed: bool = False
+    kind: str = "progbits"
     symbols: list[Symbol] = field(default_factory=list)
     data_from: list[tuple[int, bool]] = field(default_factory=list)
     relocations: dict[int, list[str]] = field(default_factory=dict)
@@ -90,7 +94,7 @@ class Section:
     @property
     def occupies_file(self) -> bool:
         """Whether the file holds its bytes."""
-        return bool(self.data) or self.size == 0
+        return self.kind != "nobits"
 
     @cached_property
     def _addresses(self) -> list[int]:
@@ -216,6 +220,7 @@ def _sections(
         sections[i] = Section(
             label, address, part, size, bool(flags & _SHF_EXECINSTR), bool(flags & _SHF_WRITE),
             bool(flags & _SHF_ALLOC), bool(flags & _SHF_TLS), max(alignment, 1), compressed,
+            _SECTION_KINDS.get(kind, "progbits"),
         )  # fmt: skip
     for i, header in enumerate(headers):
         if header[1] == _SHT_SYMTAB and i in sections and header[6] in sections:

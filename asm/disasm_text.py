@@ -143,9 +143,8 @@ def assembly(contents: Contents, chosen: Sequence[Section], pseudo: bool = True)
             heading += ".again"
         headings.add(heading)
         flags = "a" * section.allocated + "w" * section.writable + "x" * section.executable + "T" * section.thread_local
-        kind = "progbits" if section.occupies_file else "nobits"
         yield ""
-        yield f'    .section {heading}, "{flags}", @{kind}'
+        yield f'    .section {heading}, "{flags}", @{section.kind}'
         if section.alignment in (1 << power for power in range(1, 17)):
             yield f"    .balign {section.alignment}"
         if entry is not None and section.executable and section.address <= entry < section.end:
