@@ -163,7 +163,10 @@ class _Expander:
             if how != "none":
                 from asm import cpp
 
+                errors = self._diagnostics.error_count
                 text = cpp.preprocess(Text(name, text), how, self._include_dirs, defines, self._diagnostics)
+                if self._diagnostics.error_count > errors:
+                    raise AsmError(self._diagnostics)
             return Text(name, text)
         except SourceError as error:
             self._diagnostics.add(error)

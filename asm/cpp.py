@@ -1,0 +1,127 @@
+"""The C preprocessor in front of `.S` files: pcpp in this process, or a program such as gcc or cpp from PATH.
+
+Either gives text with `# line "file"` markers, which put the positions of later errors right.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from asm.errors import Diagnostics, Location, SourceError
+from asm.source import MAX_SOURCE_BYTES, Text, whole_file
+
+TIMEOUT = 20
+"""Seconds that a program from PATH may take."""
+
+SYSTEM_PROGRAMS = (
+    "riscv32-unknown-elf-cpp",
+    "riscv64-unknown-elf-cpp",
+    "riscv64-linux-gnu-cpp",
+    "cpp",
+    "gcc",
+    "clang",
+    "cc",
+)
+
+PREDEFINED = {
+    "__ASSEMBLER__": "1",
+    "__ELF__": "1",
+    "__ORDER_LITTLE_ENDIAN__": "1234",
+    "__ORDER_BIG_ENDIAN__": "4321",
+    "__BYTE_ORDER__": "__ORDER_LITTLE_ENDIAN__",
+    "__SIZEOF_POINTER__": "4",
+    "__riscv": "1",
+    "__riscv_xlen": "32",
+    "__riscv_i": "2001000",
+    "__riscv_m": "2000000",
+    "__riscv_a": "2001000",
+    "__riscv_mul": "1",
+    "__riscv_div": "1",
+    "__riscv_muldiv": "1",
+    "__riscv_atomic": "1",
+    "__riscv_zicsr": "2000000",
+    "__riscv_zifencei": "2000000",
+    "__riscv_arch_test": "1",
+    "__riscv_float_abi_soft": "1",
+    "__riscv_cmodel_medlow": "1",
+}
+"""What gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32 defines for assembly, and no more."""
+
+DIRECTIVES = ("define|undef|include|include_next|ifdef|ifndef|if|elif|else|endif|elifdef|elifndef"
+              "|pragma|error|warning|ident|line")  # fmt: skip
+
+
+def preprocess(
+    source: Text, how: str, include_dirs: Sequence[Path], defines: Sequence[str], diagnostics: Diagnostics
+) -> str:
+    """The text after preprocessing. `how` is "pcpp" or "system"; `defines` are `NAME` or `NAME=value`.
+
+    Its errors and warnings go to `diagnostics`. Raises SourceError when there is no result to go on with.
+    """
+    pairs = list(PREDEFINED.items())
+    for define in defines:
+        match = _define(define)
+        if not match:
+            raise SourceError(whole_file(source.name), f"bad macro definition '{define}'", "write NAME or NAME=value")
+        pairs.append((match[1], match[2] if match[2] is not None else "1"))
+    if how == "pcpp":
+        from asm.cpp_inside import run
+    elif how == "system":
+        run = _run_system
+    else:
+        raise SourceError(whole_file(source.name), f"no preprocessor '{how}'", "use 'pcpp', 'system' or 'none'")
+    return run(source, include_dirs, pairs, diagnostics)
+
+
+_define = re.compile(r"([A-Za-z_]\w*(?:\([^()]*\))?)(?:=(.*))?", re.DOTALL).fullmatch
+_message = re.compile(r"(.*?):(\d+)(?::(\d+))?: (fatal error|error|warning): (.*)").fullmatch
+
+
+def _run_system(
+    source: Text, include_dirs: Sequence[Path], defines: Sequence[tuple[str, str]], diagnostics: Diagnostics
+) -> str:
+    where = whole_file(source.name)
+    program = next((path for name in SYSTEM_PROGRAMS if (path := shutil.which(name))), None)
+    if program is None:
+        raise SourceError(where, "no C preprocessor on PATH", f"looked for {', '.join(SYSTEM_PROGRAMS)}")
+    command = [
+        program,
+        "-E",
+        "-x",
+        "assembler-with-cpp",
+        "-undef",
+        "-nostdinc",
+        "-iquote",
+        str(Path(source.name).parent),
+    ]
+    command += [word for folder in include_dirs for word in ("-I", str(folder))]
+    command += [f"-D{name}={value}" for name, value in defines]
+    # Reading standard input serves sources that are no file; the marker gives them their name back.
+    name = source.name.replace("\\", "\\\\").replace('"', '\\"')
+    text = f'#line 1 "{name}"\n{source.text}'.encode("utf-8", "surrogateescape")
+    try:
+        done = subprocess.run([*command, "-"], input=text, capture_output=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise SourceError(where, f"{program} did not finish in {TIMEOUT} s") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(where, f"{program} cannot be run: {error}") from None
+    failed = False
+    lines = source.text.split("\n")
+    for line in done.stderr.decode("utf-8", "replace").splitlines():
+        if match := _message(line):
+            number, column = int(match[2]), int(match[3] or 1)
+            shown = lines[number - 1] if match[1] == source.name and 0 < number <= len(lines) else ""
+            place = Location(match[1], number, column, shown)
+            if match[4] == "warning":
+                diagnostics.warning(place, match[5])
+            else:
+                failed = True
+                diagnostics.error(place, match[5])
+    if done.returncode and not failed:
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+        raise SourceError(where, f"{program} failed with status {done.returncode}: {last[0]}")
+    if len(done.stdout) > MAX_SOURCE_BYTES:
+        raise SourceError(where, f"preprocessing makes more than {MAX_SOURCE_BYTES >> 20} MiB")
+    return done.stdout.decode("utf-8", "surrogateescape")
