@@ -15,10 +15,11 @@ OURS = {
     "asm": {"asm", "isa"},
     "vm": {"vm", "isa"},
 }
-MEET = ("cli", "machine", "loader")
-"""Modules of `vm` that may import `asm`: the command line, and where a source is loaded like any other program.
+MEET = ("cli", "machine", "loader", "bench")
+"""Modules of `vm` that may import `asm`: the command line, `trapline bench`, and where a source is loaded like any
+other program.
 
-The latter only inside a function: an ELF file runs without the assembler.
+All but the first only inside a function: an ELF file runs without the assembler.
 """
 
 OTHERS = {

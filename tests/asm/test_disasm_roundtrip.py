@@ -1,0 +1,75 @@
+"""Our disassembler and our assembler are inverse: words, whole programs, and spellings from the syntax table."""
+
+import random
+from pathlib import Path
+
+import pytest
+from support.encodings import plain_text, random_operands
+
+from asm.disasm import PSEUDO_INSTRUCTIONS, disassemble
+from asm.disasm_elf import elf_contents
+from asm.disasm_text import assembly
+from isa import INSTRUCTIONS
+
+BASE = 0x80000000
+PROGRAMS = sorted((Path(__file__).parents[2] / "programs").rglob("*.s"))
+
+
+def assemble_words(lines: list[str]) -> list[int]:
+    """The words that our assembler makes of these lines."""
+    from asm import assemble_text
+
+    program = assemble_text("\n".join(["_start:", *lines, ""]), text_base=BASE)
+    [data] = [data for vaddr, data, _, _ in program.segments if vaddr <= BASE < vaddr + len(data)]
+    [start] = [vaddr for vaddr, data, _, _ in program.segments if vaddr <= BASE < vaddr + len(data)]
+    data = data[BASE - start :]
+    return [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
+
+
+def some_words(count: int) -> list[int]:
+    """Words of every instruction with random operands, near misses of them, and random words."""
+    source = random.Random(5)
+    words = [source.getrandbits(32) for _ in range(count // 10)]
+    while len(words) < count:
+        instruction = source.choice(INSTRUCTIONS)
+        words.append(instruction.encode(**random_operands(instruction, source)))
+        if not len(words) % 8:
+            words.append(words[-1] ^ 1 << source.randrange(32))
+    for spelling in PSEUDO_INSTRUCTIONS:
+        words.append(
+            spelling.instruction.encode(**dict.fromkeys(spelling.instruction.operands, 0) | dict(spelling.fixed))
+        )
+    return words
+
+
+@pytest.mark.parametrize("pseudo", [True, False])
+def test_words(pseudo: bool) -> None:
+    words = some_words(8000)
+    again = assemble_words([disassemble(word, pseudo=pseudo) for word in words])
+    assert len(again) == len(words)
+    wrong = [f"{a:08x} {disassemble(a)!r} {b:08x}" for a, b in zip(words, again, strict=True) if a != b]
+    assert wrong[:10] == []
+
+
+def test_operands_as_numbers() -> None:
+    """Registers as x5, CSRs as addresses, targets as `. + 8`."""
+    source = random.Random(6)
+    samples = [(i, random_operands(i, source)) for i in INSTRUCTIONS for _ in range(60)]
+    words = [i.encode(**operands) for i, operands in samples]
+    lines = [plain_text(i, operands) for i, operands in samples]
+    again = assemble_words(lines)
+    assert [text for text, a, b in zip(lines, words, again, strict=True) if a != b] == []
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
+def test_programs(path: Path) -> None:
+    """Source, ELF, source again: the sections hold the same bytes."""
+    from asm import assemble, assemble_text
+
+    contents = elf_contents(assemble([path]).elf())
+    chosen = [s for s in contents.sections if s.allocated and s.size]
+    assert chosen
+    again = elf_contents(assemble_text("\n".join([*assembly(contents, chosen), ""])).elf())
+    found = {s.name: (s.size, s.data) for s in again.sections}
+    for section in chosen:
+        assert found[section.name] == (section.size, section.data), section.name
