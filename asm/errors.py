@@ -182,12 +182,32 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     for name in names:
         if name.lower() == lowered:
             return f"did you mean '{name}'?"
-    near = difflib.get_close_matches(lowered, names, n=3, cutoff=0.7)
+    allowed = max(1, len(word) // 3)
+    near = [name for name in names[:_MAX_CANDIDATES] if abs(len(name) - len(word)) <= allowed]
+    near = difflib.get_close_matches(lowered, near, n=5, cutoff=0.6)
+    distances = {name: _edits(lowered, name.lower()) for name in near}
+    near = [name for name in near if distances[name] <= allowed]
     if not near:
         return None
-    # Two letters swapped is the commonest slip; difflib's ratio alone prefers any word of the same length.
-    near.sort(key=lambda name: sorted(name) != sorted(lowered))
-    return f"did you mean '{near[0]}'?"
+    # Of names equally far, one with the same letters is likelier: a letter doubled, or typed once instead of twice.
+    best = min(near, key=lambda name: (distances[name], set(name) != set(lowered)))
+    return f"did you mean '{best}'?"
+
+
+_MAX_CANDIDATES = 20_000
+
+
+def _edits(word: str, other: str) -> int:
+    """How many letters were left out, added, replaced, or swapped with their neighbour."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(word):
+        row = [i + 1]
+        for j, wanted in enumerate(other):
+            row.append(min(rows[-1][j + 1] + 1, row[j] + 1, rows[-1][j] + (letter != wanted)))
+            if i and j and letter == other[j - 1] and wanted == word[i - 1]:
+                row[-1] = min(row[-1], rows[-2][j - 1] + 1)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def printable(text: str) -> str:

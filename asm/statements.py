@@ -21,7 +21,7 @@ __all__ = ["Scope", "Statement", "Text", "statements"]
 MAX_DEPTH = 100
 """Macros, repetitions and includes inside one another."""
 
-MAX_EXPANDED = 5_000_000
+MAX_EXPANDED = 1 << 21
 """Statements that macros, repetitions and includes may make in one source."""
 
 
@@ -154,9 +154,11 @@ class _Expander:
     # Sources
 
     def _preprocessed(self, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> Text:
+        name = source.name if isinstance(source, Text) else str(source)
         try:
-            name = source.name if isinstance(source, Text) else str(source)
             text = source.text if isinstance(source, Text) else read_source(source)
+            text.encode("utf-8", "surrogateescape")
+            text = text.removeprefix("\ufeff")
             if not text.strip():
                 raise SourceError(whole_file(name), "is empty: there is nothing to assemble")
             how = preprocess or ("pcpp" if name.endswith((".S", ".sx")) else "none")
@@ -170,7 +172,9 @@ class _Expander:
             return Text(name, text)
         except SourceError as error:
             self._diagnostics.add(error)
-            raise AsmError(self._diagnostics) from None
+        except UnicodeEncodeError:
+            self._diagnostics.error(whole_file(name), "has characters that are no text (lone surrogates)")
+        raise AsmError(self._diagnostics)
 
     def _open(self, text: Text, trail: tuple[Expansion, ...]) -> None:
         source = SourceText(text, self._diagnostics, trail)
@@ -286,8 +290,8 @@ class _Expander:
         count = self._scope.evaluate(operands, at)
         if count < 0:
             raise SourceError(at, f"negative count for '.rept': {count}")
-        if count * max(len(body), 1) > MAX_EXPANDED - self._expanded:
-            message = f"'.rept' would make {count * max(len(body), 1)} statements; the limit is {MAX_EXPANDED}"
+        if (size := count * max(len(body), 1)) > MAX_EXPANDED:
+            message = f"'.rept' would make {size} statements; the limit is {MAX_EXPANDED}"
             raise SourceError(at, message, "for a block of equal data use '.fill count, size, value'")
         return count
 
