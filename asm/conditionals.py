@@ -56,13 +56,15 @@ class Conditionals:
         """
         if keyword in (".else", ".elsec"):
             self._otherwise(location)
-            _no_operands(keyword, operands, at)
+            if not self._blocks[-1].dead:
+                _no_operands(keyword, operands, at)
         elif keyword in (".endif", ".endc"):
             if not self._blocks:
                 raise SourceError(location, f"'{keyword}' without '.if'")
-            self._blocks.pop()
+            block = self._blocks.pop()
             self._update()
-            _no_operands(keyword, operands, at)
+            if not block.dead:
+                _no_operands(keyword, operands, at)
         elif keyword == ".elseif":
             self._otherwise_if(operands, location, at)
         else:

@@ -1,9 +1,10 @@
 """How an error reads: position, caret, hint, trail, limits."""
 
 import pytest
-from asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError, did_you_mean
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError, did_you_mean
 
 
 def render(location, message="bad", hint=None, **options):

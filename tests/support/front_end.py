@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from support.gnu import ARCHITECTURE, PREFIX
+
 from asm.errors import AsmError, Diagnostics, Location, SourceError
 from asm.statements import Statement, Text, statements
-
-from support.gnu import ARCHITECTURE, PREFIX
 
 
 class SimpleScope:
@@ -20,7 +21,8 @@ class SimpleScope:
     def evaluate(self, expression: str, location: Location) -> int:
         text = re.sub(r"&&", " and ", re.sub(r"\|\|", " or ", expression))
         try:
-            value = eval(text, {"__builtins__": {}}, dict(self.symbols))
+            with warnings.catch_warnings(action="ignore"):
+                value = eval(text, {"__builtins__": {}}, dict(self.symbols))
         except Exception as error:
             raise SourceError(location, f"cannot evaluate '{expression}'") from error
         return -1 if value is True else int(value)  # a true comparison is -1, as in GNU as
