@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction
+from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from vm import cli_reference as reference
 
 
@@ -24,7 +24,7 @@ class UserError(click.ClickException):
 
 
 class Address(click.ParamType):
-    """An address in [0, 2^32], decimal or 0x hexadecimal."""
+    """A number in [0, 2^32], decimal or 0x hexadecimal; 2^32 is the address after the last."""
 
     name = "address"
 
@@ -35,9 +35,9 @@ class Address(click.ParamType):
         try:
             number = int(str(value), 0)
         except ValueError:
-            self.fail(f"{value!r} is not a number; write an address like 0x80000000", param, ctx)
+            self.fail(f"{value!r} is not a number; write it like 0x80000000", param, ctx)
         if not 0 <= number <= 1 << 32:
-            self.fail(f"{value} is not an address in [0, 0x100000000]", param, ctx)
+            self.fail(f"{value} is not in [0, 0x100000000]", param, ctx)
         return number
 
 
@@ -102,6 +102,42 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
             _show_instruction(thing)
         else:
             _show_csr(thing)
+
+
+@isa_command.command("decode")
+@click.argument("words", metavar="WORD...", nargs=-1, required=True, type=Address())
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def decode_command(words: tuple[int, ...], as_json: bool) -> None:
+    """Show which instruction a 32-bit word encodes, and its operands.
+
+    WORD is a number, such as 0x30200073.
+    """
+    from asm.disasm import disassemble
+
+    if too_long := [word for word in words if word > 0xFFFFFFFF]:
+        raise UserError(f"error: {too_long[0]:#x} is longer than 32 bits")
+    found = [(word, decode(word)) for word in words]
+    if as_json:
+        objects = [
+            {
+                "word": word,
+                "text": disassemble(word),
+                "instruction": i.name if i else None,
+                "operands": i.pattern.extract(word) if i else {},
+            }
+            for word, i in found
+        ]
+        click.echo(json.dumps(objects))
+        return
+    for word, instruction in found:
+        if instruction is None:
+            click.echo(f"{word:08x}  no instruction: executing it raises an illegal-instruction exception")
+            continue
+        shown = {disassemble(word), disassemble(word, pseudo=False)}
+        click.secho(f"{word:08x}  {' = '.join(sorted(shown, key=len))}", bold=True)
+        click.echo(reference.encoding_table(instruction, word))
+        for name, value in instruction.pattern.extract(word).items():
+            click.echo(f"{name:<6} {value:#x}")
 
 
 def _find(name: str) -> Instruction | Csr:

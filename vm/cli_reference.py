@@ -47,21 +47,27 @@ def extensions() -> Iterator[tuple[str, list[Instruction]]]:
         yield EXTENSION_TITLES.get(extension, extension.capitalize()), list(group)
 
 
-def encoding_table(instruction: Instruction) -> str:
-    """The encoding drawn as one row of cells, the number of a cell's first and last bit above it."""
+def encoding_table(instruction: Instruction, word: int | None = None) -> str:
+    """The encoding drawn as one row of cells, the number of a cell's first and last bit above it.
+
+    With `word` a second row has its bits.
+    """
     position = 32
-    numbers, cells = [], []
+    numbers, cells, values = [], [], []
     for token in instruction.pattern.text.split():
         width = _token_width(token)
         high, low = position - 1, position - width
         position = low
         several = f"{high} {low}"
-        room = max(len(token), len(several) if high != low else len(str(high)))
+        bits = "" if word is None else f"{(word >> low) & ((1 << width) - 1):0{width}b}"
+        room = max(len(token), len(several) if high != low else len(str(high)), len(bits))
         gap = " " * (room - len(several) + 1)
         numbers.append(f" {high}{gap}{low} " if high != low else f" {high:^{room}} ")
         cells.append(f" {token:^{room}} ")
+        values.append(f" {bits:^{room}} ")
     rule = "+" + "+".join("-" * len(cell) for cell in cells) + "+"
-    return "\n".join([(" " + " ".join(numbers)).rstrip(), rule, "|" + "|".join(cells) + "|", rule])
+    rows = [cells] if word is None else [cells, values]
+    return "\n".join([(" " + " ".join(numbers)).rstrip(), rule, *(f"|{'|'.join(row)}|" for row in rows), rule])
 
 
 def _token_width(token: str) -> int:

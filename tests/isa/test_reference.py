@@ -74,6 +74,18 @@ def test_encoding_table_is_drawn_to_scale(instruction) -> None:
     assert ends == sorted(ends, reverse=True) and ends[-1] == 0
 
 
+def test_decode() -> None:
+    text = run("decode", "0x00150513", "4294967295")
+    assert "00150513  addi a0, a0, 1" in text and "| 000000000001 | 01010 |" in text
+    assert "ffffffff  no instruction" in text
+    assert "ret = jalr zero, 0(ra)" in run("decode", "0x8067")
+    [illegal, ret] = json.loads(run("decode", "--json", "0", "0x8067"))
+    assert (illegal["instruction"], illegal["text"]) == (None, ".word 0x00000000")
+    assert (ret["instruction"], ret["operands"]) == ("jalr", {"imm": 0, "rs1": 1, "rd": 0})
+    assert "longer than 32 bits" in run("decode", "0x100000000", status=2)
+    assert "is not a number" in run("decode", "addi", status=2)
+
+
 def test_csrs() -> None:
     text = run("csrs")
     assert "mhpmcounter3 to mhpmcounter31" in text
