@@ -82,8 +82,7 @@ def test_positions():
 
 def test_line_markers_set_the_position():
     source = (
-        '# 12 "x.c" 1\na\nb # c\n# 0 "" 2\nd\n.line 40\ne\n#line 7 "y.c"\nf\n'
-    source += '# 8 "z\\"\\\\.c"\ng; .line 3 "w.s"\nh\n'
+        '# 12 "x.c" 1\na\nb # c\n# 0 "" 2\nd\n.line 40\ne\n#line 7 "y.c"\nf\n# 8 "z\\"\\\\.c"\ng; .line 3 "w.s"\nh\n'
     )
     assert places(source) == [
         ("a", "x.c", 12, 1),
