@@ -74,7 +74,8 @@ def write(hart: SimpleNamespace, csr: Csr, value: int) -> None:
         csr.write(hart, csr.index, value)
 
 
-WRITABLE = [c for c in CSRS if not c.read_only and c.name not in ("mcycle", "minstret", "mcycleh", "minstreth")]
+COUNTERS = ("mcycle", "minstret", "mcycleh", "minstreth")
+WRITABLE = [c for c in CSRS if not c.read_only and c.constant is None and c.name not in COUNTERS]
 NARROWED = ("sie", "sip", "mip")
 """Registers of which a write reaches only the delegated bits, or those that no device holds."""
 
