@@ -1,0 +1,134 @@
+"""Every figure of the documentation, measured again, against peers where there are any.
+
+    python benchmarks/run.py [--repeats 3] [--json FILE]
+
+Peers: qemu-riscv32 and qemu-system-riscv32 on the same ELF, GNU as on the same source.
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / "programs" / "bench"
+
+
+def programs(repeats: int) -> list[dict]:
+    """Speed of the benchmark programs."""
+    from vm.bench import BOARD_PROGRAMS, PROCESS_PROGRAMS, ROUND_TRIPS, measure
+
+    rows = []
+    for name in PROCESS_PROGRAMS + BOARD_PROGRAMS:
+        m = measure(PROGRAMS, name, repeats=repeats)
+        row = {"name": name, "instructions": m.instructions, "seconds": m.seconds, "mips": m.mips}
+        if name == "trap":
+            row["nanoseconds per round trip"] = m.seconds / ROUND_TRIPS * 1e9
+        if m.ratio is not None:
+            row |= {"qemu seconds": m.peer_seconds, "times qemu": m.ratio}
+        rows.append(row)
+    speeds = [row["mips"] for row in rows if row["name"] in PROCESS_PROGRAMS]
+    rows.append({"name": "geometric mean of the first four", "mips": math.prod(speeds) ** (1 / len(speeds))})
+    return rows
+
+
+def assembler(repeats: int) -> list[dict]:
+    """Seconds to assemble 10,000 lines of compiler output, here and with GNU as."""
+    from asm import assemble
+
+    with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
+        folder = Path(scratch)
+        gcc = shutil.which("riscv64-unknown-elf-gcc")
+        if gcc is None:
+            return [{"name": "assembler", "skipped": "riscv64-unknown-elf-gcc is not installed"}]
+        units = []
+        lines = 0
+        sources = sorted((ROOT / "tests" / "c").glob("*.c"))
+        while lines < 10_000:
+            source = sources[len(units) % len(sources)]
+            target = folder / f"unit{len(units)}.s"
+            options = ["-S", "-O2", "-march=rv32ima", "-mabi=ilp32", "-ffreestanding", "-w"]
+            subprocess.run([gcc, *options, "-o", target, source], check=True)
+            # Each unit stands alone: no name of it may clash with another unit's.
+            text = target.read_text().replace("\t.globl\t", "\t.local\t")
+            target.write_text(text)
+            units.append(target)
+            lines += text.count("\n")
+        entry = folder / "entry.s"
+        entry.write_text("\t.globl _start\n_start:\n\tnop\n")
+        seconds = min(_timed(lambda: [_tolerant(assemble, [entry, unit]) for unit in units]) for _ in range(repeats))
+        peer = shutil.which("riscv64-unknown-elf-as")
+        row = {"name": f"assemble {lines} lines of gcc -S", "seconds": seconds, "lines per second": lines / seconds}
+        if peer:
+            command = [peer, "-march=rv32ima", "-mabi=ilp32", "-o", os.devnull]
+            row["gas seconds"] = min(
+                _timed(lambda: [subprocess.run([*command, unit], check=True) for unit in units]) for _ in range(repeats)
+            )
+        return [row]
+
+
+def _tolerant(assemble, sources) -> None:
+    from asm import AsmError
+
+    try:
+        assemble(sources, entry="_start")
+    except AsmError as error:
+        raise SystemExit(f"benchmark source does not assemble:\n{error}") from None
+
+
+def _timed(action) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def start_up(repeats: int) -> list[dict]:
+    """Wall clock and peak memory of `trapline run programs/hello.s`: first ever, then warm."""
+    with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
+        environment = os.environ | {"TRAPLINE_CACHE_DIR": scratch}
+        command = [sys.executable, "-m", "vm", "run", str(ROOT / "programs" / "hello.s")]
+
+        def run() -> float:
+            return _timed(lambda: subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL))
+
+        first = run()
+        warm = min(run() for _ in range(max(repeats, 5)))
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return [
+        {"name": "hello.s, first ever (compiles the engine)", "seconds": first},
+        {"name": "hello.s, warm", "seconds": warm},
+        {"name": "peak memory of any child so far, MiB", "mebibytes": peak},
+    ]
+
+
+def show(row: dict) -> str:
+    """One line of the report."""
+    parts = [f"{value:,.3g} {key}" if isinstance(value, float) else f"{value:,} {key}"
+             for key, value in row.items() if key != "name" and not isinstance(value, str)]  # fmt: skip
+    return f"{row['name']:45} " + "   ".join(parts)
+
+
+def main() -> None:
+    """Measure, print, and keep as JSON when asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3, help="best of this many (default 3)")
+    parser.add_argument("--json", type=Path, help="write all rows here")
+    options = parser.parse_args()
+    rows = []
+    for part in (start_up, programs, assembler):
+        for row in part(options.repeats):
+            rows.append(row)
+            print(show(row), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
