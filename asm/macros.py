@@ -30,11 +30,16 @@ def normalize(text: str) -> str:
     A blank separates arguments only between two symbol characters, or before a `\\` that may become one.
     """
 
+    quoted_end = -1
+
     def squeeze(match: re.Match[str]) -> str:
+        nonlocal quoted_end
         if match["blank"] is None:
+            quoted_end = match.end()
             return match[0]
         before, after = text[max(match.start() - 1, 0) : match.start()], text[match.end() : match.end() + 1]
-        return " " if _is_symbol(before) and (_is_symbol(after) or after == "\\") else ""
+        separates = match.start() == quoted_end or _is_symbol(before)
+        return " " if separates and (_is_symbol(after) or after == "\\") else ""
 
     return _blank.sub(squeeze, text) if " " in text or "\t" in text else text
 

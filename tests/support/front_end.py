@@ -32,7 +32,7 @@ class SimpleScope:
 
     def see(self, statement: Statement, diagnostics: Diagnostics) -> None:
         """Take up what the statement defines."""
-        if match := re.fullmatch(r"\.set\s+([\w.]+)\s*,\s*(.*)|([\w.]+)\s*=\s*(.*)", statement.text):
+        if match := re.fullmatch(r"\.set\s+([\w.]+)\s*,\s*(.*)|([\w.]+)\s*==?\s*(.*)", statement.text):
             try:
                 self.symbols[match[1] or match[3]] = self.evaluate(match[2] or match[4], statement.location)
             except SourceError as error:
