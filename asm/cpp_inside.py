@@ -17,7 +17,7 @@ from asm.cpp import DIRECTIVES
 from asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
 from asm.source import CHARACTER, Text, read_source, whole_file
 
-MAX_TOKENS = 100_000
+MAX_TOKENS = 20_000
 """Longest expansion of one line, in tokens: macros that double at each level grow without bound."""
 
 MAX_INCLUDE_DEPTH = 60
@@ -84,7 +84,9 @@ def prepare(text: str) -> str:
             parts.append(found)
         elif kind == "block":
             blank = re.sub(r"[^\n]", " ", found)
-            parts.append(blank.replace("\n", "\\\n") if in_directive else blank)
+            before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+            # What the comment interrupts goes on behind it; what it only precedes begins there.
+            parts.append(blank.replace("\n", "\\\n") if in_directive or before.strip() else blank)
             if in_directive and "\n" in found:  # the directive goes on behind its comment
                 end = _logical_end(text, position)
                 assert end is not None
@@ -141,15 +143,16 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
     def _markers(self, place: tuple[str, int], entered: list[str]) -> Iterator[str]:
         """Line markers up to `place`; flag 1 says that a file was entered, 2 that it was left."""
         source, number = place
-        while entered and entered[-1] != source and (source in entered or source not in self._includers):
-            entered.pop()
-            yield f'# 1 "{source}" 2\n'
-        chain: list[tuple[str, tuple[str, int]]] = []
+        path: list[str] = []
         step = source
-        while step in self._includers and step not in entered and step not in [name for name, _ in chain]:
-            chain.append((step, self._includers[step]))
+        while step in self._includers and step not in path:
+            path.insert(0, step)
             step = self._includers[step][0]
-        for name, (outer, line) in reversed(chain):
+        while entered != path[: len(entered)]:
+            entered.pop()
+            yield f'# 1 "{entered[-1] if entered else step}" 2\n'
+        for name in path[len(entered) :]:
+            outer, line = self._includers[name]
             entered.append(name)
             yield f'# {line} "{outer}"\n# 1 "{name}" 1\n'
         yield f'# {number} "{source}"\n'

@@ -571,7 +571,7 @@ class Writer:
         self.lines.append(self.blank() + text + end)
 
     def argument(self, names: list[str]) -> str:
-        number = self.number(names)
+        number = self.number(names).replace("'a'", "97")  # GNU as loses the blank behind a character constant
         return self.choose.choice([number, number, f'"{number}"', number.replace("(", " (")])
 
     def call(self, names: list[str]) -> None:

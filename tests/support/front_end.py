@@ -19,7 +19,8 @@ class SimpleScope:
         self.symbols: dict[str, int] = {}
 
     def evaluate(self, expression: str, location: Location) -> int:
-        text = re.sub(r"&&", " and ", re.sub(r"\|\|", " or ", expression))
+        text = expression.replace("&&", " and ").replace("||", " or ")
+        text = re.sub(r"'(.)'", lambda match: str(ord(match[1])), text)
         try:
             with warnings.catch_warnings(action="ignore"):
                 value = eval(text, {"__builtins__": {}}, dict(self.symbols))
