@@ -24,9 +24,9 @@ class SimpleScope:
         try:
             with warnings.catch_warnings(action="ignore"):
                 value = eval(text, {"__builtins__": {}}, dict(self.symbols))
+                return -1 if value is True else int(value)  # a true comparison is -1, as in GNU as
         except Exception as error:
             raise SourceError(location, f"cannot evaluate '{expression}'") from error
-        return -1 if value is True else int(value)  # a true comparison is -1, as in GNU as
 
     def defined(self, name: str) -> bool:
         return name in self.symbols
@@ -35,7 +35,8 @@ class SimpleScope:
         """Take up what the statement defines."""
         if match := re.fullmatch(r"\.set\s+([\w.]+)\s*,\s*(.*)|([\w.]+)\s*==?\s*(.*)", statement.text):
             try:
-                self.symbols[match[1] or match[3]] = self.evaluate(match[2] or match[4], statement.location)
+                name, expression = (match[1], match[2]) if match[1] else (match[3], match[4])
+                self.symbols[name] = self.evaluate(expression, statement.location)
             except SourceError as error:
                 diagnostics.add(error)
         elif match := re.match(r"([A-Za-z_.][\w.]*):", statement.text):
