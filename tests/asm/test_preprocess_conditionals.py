@@ -40,8 +40,8 @@ def test_nesting_in_skipped_text_counts_only_blocks():
     .if 0
       .if 1 +++ not an expression
         .ifdef
-        .else garbage
         .elseif
+        .else garbage
         .endif
       .else
       .macro m
