@@ -5,7 +5,7 @@ this (`.macro`, `.rept`, `.if`, `.include` and their like) are acted upon here a
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -40,16 +40,18 @@ def statements(
     include_dirs: Sequence[Path] = (),
     preprocess: str | None = None,
     defines: Sequence[str] = (),
+    reserved: Collection[str] = (),
 ) -> Iterator[Statement]:
     """The statements of `source` in order, lazily, so that a `.set` takes effect before a later `.if`.
 
     `preprocess` is None (files named `.S` go through pcpp), "pcpp" (always), "system" (the C preprocessor on
     PATH) or "none"; `defines` are its macros, as `NAME` or `NAME=value`.
+    `reserved` are the parser's directives: a macro cannot take their names.
 
     Mistakes are collected in `diagnostics`. Raises AsmError where going on makes no sense: the source or an
     include cannot be read, or expansion does not end.
     """
-    yield from _Expander(scope, diagnostics, include_dirs).run(source, preprocess, defines)
+    yield from _Expander(scope, diagnostics, include_dirs, reserved).run(source, preprocess, defines)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,8 +78,11 @@ _MACRO_ENDS = (".endm", ".endmacro")
 class _Expander:
     """Expands one source."""
 
-    def __init__(self, scope: Scope, diagnostics: Diagnostics, include_dirs: Sequence[Path]) -> None:
+    def __init__(
+        self, scope: Scope, diagnostics: Diagnostics, include_dirs: Sequence[Path], reserved: Collection[str]
+    ) -> None:
         self._scope = scope
+        self._reserved = reserved
         self._diagnostics = diagnostics
         self._include_dirs = include_dirs
         self._conditionals = Conditionals(scope, diagnostics)
@@ -223,8 +228,9 @@ class _Expander:
         body = self._collect(".macro", (".macro",), _MACRO_ENDS, location)
         name, parameters = parse_definition(operands, at, self._label)
         key = name.lower()
-        if key in self._directives:
-            raise SourceError(at, f"'{name}' is a directive and cannot be a macro")
+        if key in self._directives or key in self._reserved:
+            self._diagnostics.warning(at, f"'{name}' is a directive; this macro of the same name is ignored")
+            return
         if key in self._macros:
             before = self._macros[key].location
             hint = f"it is defined at {before.file}:{before.line}; '.purgem {name}' forgets it"

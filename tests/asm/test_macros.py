@@ -91,6 +91,12 @@ def test_names_have_no_case_and_may_shadow_instructions_and_have_dots():
     assert texts("foo: .macro a\n.byte \\a\n.endm\n foo 3") == [".byte 3"]
 
 
+def test_a_directive_stays_a_directive():
+    result, diagnostics = expand(Text("t.s", ".macro .Word x\n.byte \\x\n.endm\n.word 1"), reserved={".word"})
+    assert [s.text for s in result] == [".word 1"]
+    assert diagnostics.render().startswith("t.s:1:8: warning: '.Word' is a directive; this macro")
+
+
 def test_labels_before_a_call():
     assert texts(".macro m x\n.byte \\x\n.endm\n1: m 1\nl:m 2\na : b: m 3; m 4") == [
         *("1:", ".byte 1", "l:", ".byte 2", "a : b:", ".byte 3", ".byte 4")
@@ -214,7 +220,7 @@ def test_positions_and_trail():
         ),
         (
             ".macro .if\n.endm",
-            "t.s:1:8: error: '.if' is a directive and cannot be a macro\n  .macro .if\n         ^",
+            "t.s:1:8: warning: '.if' is a directive; this macro of the same name is ignored\n  .macro .if\n         ^",
         ),
         (
             ".macro push reg:req, count=1\n.endm\n push\n",
