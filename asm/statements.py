@@ -276,7 +276,7 @@ class _Expander:
 
     def _stray(self, word: str, operands: str, location: Location, at: Location) -> None:
         opening = "'.rept', '.irp' or '.irpc'" if word == ".endr" else "'.macro'"
-        raise SourceError(location, f"'{word}' without {opening}")
+        self._diagnostics.warning(location, f"'{word}' without {opening} does nothing")
 
     # Repetitions
 

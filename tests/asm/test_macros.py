@@ -187,8 +187,8 @@ def test_positions_and_trail():
     [
         (".macro m\nx", "t.s:1:1: error: '.macro' is never closed\n  .macro m\n  ^\n  add '.endm'"),
         (".rept 2\n.rept 2\n.endr", "t.s:1:1: error: '.rept' is never closed\n  .rept 2\n  ^\n  add '.endr'"),
-        (".endm", "t.s:1:1: error: '.endm' without '.macro'\n  .endm\n  ^"),
-        (".endr", "t.s:1:1: error: '.endr' without '.rept', '.irp' or '.irpc'\n  .endr\n  ^"),
+        (".endm", "t.s:1:1: warning: '.endm' without '.macro' does nothing\n  .endm\n  ^"),
+        (".endr", "t.s:1:1: warning: '.endr' without '.rept', '.irp' or '.irpc' does nothing\n  .endr\n  ^"),
         (".exitm", "t.s:1:1: warning: '.exitm' outside a macro does nothing\n  .exitm\n  ^"),
         (".purgem m", "t.s:1:9: warning: there is no macro 'm' to purge\n  .purgem m\n          ^"),
         (
