@@ -63,11 +63,13 @@ def read_source(path: Path, blame: Location | None = None) -> str:
         return SourceError(where, f"'{path}' {reason}" if blame else reason, hint)
 
     try:
-        # Non-blocking: opening a FIFO nobody writes to would otherwise wait for ever.
+        # Opened without blocking, because a FIFO that nobody writes to would wait for ever; then read with it,
+        # because a pipe such as the shell's <(gcc -S ...) may have nothing to give yet.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
-            data = file.read(MAX_SOURCE_BYTES + 1) or b""
+            os.set_blocking(file.fileno(), True)
+            data = file.read(MAX_SOURCE_BYTES + 1)
     except FileNotFoundError:
         raise refuse("no such file") from None
     except IsADirectoryError:

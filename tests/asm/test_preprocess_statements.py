@@ -1,6 +1,7 @@
 """Splitting text into statements: comments, strings, separators, positions, and files that are no source."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -167,6 +168,13 @@ def test_an_endless_file_and_a_silent_one_do_not_hang(tmp_path):
     assert refused(Path("/dev/zero")) == "FILE: error: is larger than 64 MiB: not a source file"
     os.mkfifo(tmp_path / "fifo")
     assert refused(tmp_path / "fifo") == "FILE: error: is empty: there is nothing to assemble"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="no /dev/fd")
+def test_a_slow_pipe_is_read_to_its_end():
+    with subprocess.Popen(["sh", "-c", "sleep 0.2; echo nop; sleep 0.2; echo add"], stdout=subprocess.PIPE) as writer:
+        result, _ = expand(Path(f"/dev/fd/{writer.stdout.fileno()}"))
+    assert [s.text for s in result] == ["nop", "add"]
 
 
 def test_stray_bytes_pass_through_unchanged(tmp_path):
