@@ -206,7 +206,7 @@ def load_file(path: str | os.PathLike[str], *, raw_base: int = 0x80000000) -> Im
         return load_raw(path, raw_base)
     from asm import assemble
 
-    return load_elf(assemble([Path(path)], text_base=raw_base).elf(), os.fspath(path))
+    return load_elf(assemble([Path(path)], text_base=raw_base).elf, os.fspath(path))
 
 
 def check_fits(image: Image, base: int, size: int) -> None:

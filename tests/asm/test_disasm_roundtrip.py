@@ -66,10 +66,10 @@ def test_programs(path: Path) -> None:
     """Source, ELF, source again: the sections hold the same bytes."""
     from asm import assemble, assemble_text
 
-    contents = elf_contents(assemble([path]).elf())
+    contents = elf_contents(assemble([path]).elf)
     chosen = [s for s in contents.sections if s.allocated and s.size]
     assert chosen
-    again = elf_contents(assemble_text("\n".join([*assembly(contents, chosen), ""])).elf())
+    again = elf_contents(assemble_text("\n".join([*assembly(contents, chosen), ""])).elf)
     found = {s.name: (s.size, s.data) for s in again.sections}
     for section in chosen:
         assert found[section.name] == (section.size, section.data), section.name

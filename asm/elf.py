@@ -1,0 +1,193 @@
+"""The ELF32 executable of a linked program (System V ABI, chapters 4 and 5; RISC-V ELF psABI)."""
+
+import struct
+from dataclasses import dataclass, field
+
+from asm.linker import Linker
+from asm.placement import PAGE, Layout, Output
+from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data
+from asm.symbols import Symbol
+
+EM_RISCV = 243
+_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
+_PROGRAM = struct.Struct("<8I")
+_SECTION = struct.Struct("<10I")
+_SYMBOL = struct.Struct("<IIIBBH")
+_BINDINGS = {"local": 0, "global": 1, "weak": 2}
+_TYPES = {"notype": 0, "object": 1, "func": 2, "tls": 6, "common": 1}
+_VISIBILITIES = {"default": 0, "internal": 1, "hidden": 2, "protected": 3}
+ARCHITECTURE = "rv32i2p1_m2p0_a2p1_zicsr2p0_zifencei2p0"
+
+
+def attributes() -> bytes:
+    """The .riscv.attributes section: stack alignment (4) and architecture (5)."""
+    body = bytes((4, 16, 5)) + ARCHITECTURE.encode() + b"\0"
+    file = bytes((1,)) + struct.pack("<I", 5 + len(body)) + body
+    vendor = b"riscv\0" + file
+    return b"A" + struct.pack("<I", 4 + len(vendor)) + vendor
+
+
+def contents(output: Output) -> bytes:
+    """The bytes of an output section, gaps between inputs filled: with nops in code, else with zeros."""
+    image = bytearray()
+    for section in output.inputs:
+        gap = section.address - output.address - len(image)
+        image += bytes(gap % 4) + (b"\x13\0\0\0" if output.flags & EXEC else bytes(4)) * (gap // 4)
+        for fragment in section.fragments:
+            image += fragment.data if type(fragment) is Data else fragment.content()
+        image += bytes(section.address + section.size - output.address - len(image))
+    return bytes(image)
+
+
+@dataclass
+class _Strings:
+    data: bytearray = field(default_factory=lambda: bytearray(1))
+    known: dict[str, int] = field(default_factory=dict)
+
+    def add(self, text: str) -> int:
+        if not text:
+            return 0
+        if text not in self.known:
+            self.known[text] = len(self.data)
+            self.data += text.encode("utf-8", "surrogateescape") + b"\0"
+        return self.known[text]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A loadable part: `data` at `vaddr`, zeros up to `memsz` bytes; flags as p_flags (4 read, 2 write, 1 execute)."""
+
+    vaddr: int
+    data: bytes
+    memsz: int
+    flags: int
+
+
+def segments(layout: Layout) -> list[Segment]:
+    """The program's loadable parts, read-only first; headers not included."""
+    found = []
+    for outputs, zeroed, flags in ((layout.read_only, [], 5), (layout.writable, layout.zeroed, 6)):
+        outputs = [o for o in outputs if not (o.flags & TLS and o.type == NOBITS)]
+        everything = [*outputs, *zeroed]
+        if not everything or not any(o.size for o in everything):
+            continue
+        start = everything[0].address
+        image = bytearray()
+        for output in outputs:
+            image += bytes(output.address - start - len(image))
+            image += contents(output) if output.type != NOBITS else bytes(output.size)
+        end = everything[-1].address + everything[-1].size
+        executable = any(o.flags & EXEC for o in outputs)
+        writable = any(o.flags & WRITE for o in everything)
+        bits = 4 | (1 if executable else 0) | (2 if writable else 0) if flags == 5 else 6 | (1 if executable else 0)
+        found.append(Segment(start, bytes(image), end - start, bits))
+    return found
+
+
+def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int, int, str, str, str, int]]:
+    """(name, value, size, binding, type, visibility, section index), local symbols first."""
+    from asm.errors import Location
+
+    nowhere = Location("<symbols>", 1)
+    rows = []
+
+    def row(symbol: Symbol) -> None:
+        index = 0xFFF1
+        if symbol.section is not None:
+            index = numbers.get(id(symbol.section), 0xFFF1)
+        size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
+        value = linker.address(symbol, nowhere) & 0xFFFFFFFF
+        rows.append((symbol.name, value, size & 0xFFFFFFFF, symbol.binding, symbol.type, symbol.visibility, index))
+
+    for unit in linker.units:
+        for symbol in unit.symbols.values():
+            if symbol.binding == "local" and symbol.defined and not symbol.name.startswith((".L", "L0\x01")):
+                row(symbol)
+    for symbol in linker.globals.values():
+        if symbol.defined:
+            row(symbol)
+    return rows
+
+
+def write_elf(linker: Linker, entry: int) -> bytes:
+    """The executable as bytes."""
+    layout = linker.layout
+    outputs = [o for o in (*layout.read_only, *layout.writable, *layout.zeroed) if o.size]
+    loose = [o for o in layout.loose if o.type != ATTRIBUTES and o.size]
+    stack_note = any(o.name == ".note.GNU-stack" for o in layout.loose)
+    parts = segments(layout)
+    count = 1 + len(parts) + stack_note
+    header_size = _HEADER.size + _PROGRAM.size * count
+    image = bytearray(header_size)
+    programs: list[tuple[int, ...]] = []
+    for number, part in enumerate(parts):
+        with_headers = layout.headers and number == 0
+        offset = len(image) + (part.vaddr - len(image)) % PAGE
+        image += bytes(offset - len(image)) + part.data
+        first, size = (offset, len(part.data))
+        address, memory = part.vaddr, part.memsz
+        if with_headers and part.vaddr - layout.start == offset:
+            first, size, address, memory = 0, size + offset, layout.start, memory + offset
+        programs.append((1, first, address, address, size, memory, part.flags, PAGE))
+        for output in outputs:
+            if part.vaddr <= output.address < part.vaddr + max(part.memsz, 1):
+                output.offset = min(offset + output.address - part.vaddr, len(image))
+    names = _Strings()
+    rows: list[tuple[int, ...]] = [(0,) * 10]
+    numbers: dict[int, int] = {}
+    for output in outputs:
+        for section in output.inputs:
+            numbers[id(section)] = len(rows)
+        flags = output.flags & 0x7FF
+        rows.append((names.add(output.name), output.type, flags, output.address, output.offset, output.size, 0, 0,
+                     output.alignment, output.entry_size))  # fmt: skip
+    for output in loose:
+        for section in output.inputs:
+            numbers[id(section)] = len(rows)
+        rows.append((names.add(output.name), output.type, output.flags & 0x7FF, 0, len(image), output.size, 0, 0,
+                     output.alignment, output.entry_size))  # fmt: skip
+        image += contents(output)
+    attribute_bytes = attributes()
+    programs.insert(0, (0x70000003, len(image), 0, 0, len(attribute_bytes), 0, 4, 1))
+    if stack_note:
+        programs.append((0x6474E551, 0, 0, 0, 0, 0, 6, 16))
+    rows.append((names.add(".riscv.attributes"), ATTRIBUTES, 0, 0, len(image), len(attribute_bytes), 0, 0, 1, 0))
+    image += attribute_bytes
+    _append_symbols(linker, image, rows, names, numbers)
+    image += bytes(-len(image) % 4)
+    header = _HEADER.pack(
+        b"\x7fELF\x01\x01\x01" + bytes(9), 2, EM_RISCV, 1, entry, _HEADER.size, len(image), 0, _HEADER.size,
+        _PROGRAM.size, len(programs), _SECTION.size, len(rows), len(rows) - 1,
+    )  # fmt: skip
+    image[: len(header)] = header
+    table = b"".join(_PROGRAM.pack(*p) for p in programs)
+    image[_HEADER.size : _HEADER.size + len(table)] = table
+    for section_row in rows:
+        image += _SECTION.pack(*section_row)
+    return bytes(image)
+
+
+def _append_symbols(
+    linker: Linker, image: bytearray, rows: list[tuple[int, ...]], names: _Strings, numbers: dict[int, int]
+) -> None:
+    """Symbol table, its strings, and the section names."""
+    strings = _Strings()
+    table = bytearray(_SYMBOL.size)
+    found = symbol_rows(linker, numbers)
+    locals_first = sorted(found, key=lambda r: r[3] != "local")
+    for name, value, size, binding, kind, visibility, index in locals_first:
+        info = _BINDINGS[binding] << 4 | _TYPES[kind]
+        table += _SYMBOL.pack(strings.add(name), value, size, info, _VISIBILITIES[visibility], index)
+    local_count = 1 + sum(r[3] == "local" for r in found)
+    image += bytes(-len(image) % 4)
+    link = len(rows) + 1
+    rows.append((names.add(".symtab"), 2, 0, 0, len(image), len(table), link, local_count, 4, _SYMBOL.size))
+    image += table
+    rows.append((names.add(".strtab"), 3, 0, 0, len(image), len(strings.data), 0, 0, 1, 0))
+    image += strings.data
+    title = names.add(".shstrtab")
+    rows.append((title, 3, 0, 0, len(image), len(names.data), 0, 0, 1, 0))
+    image += names.data
+
+
+assert ALLOC == 2

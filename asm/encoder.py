@@ -1,0 +1,420 @@
+"""Instructions to words: operands read by the instruction's own syntax, pseudo-instructions taken apart."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asm.errors import Location, SourceError, did_you_mean
+from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
+from asm.sections import Branch, Fixup
+from asm.symbols import NotConstant, Symbol, constant_value
+from isa import BY_NAME, CSR_BY_NAME, Instruction
+from isa.hart import REGISTERS
+from isa.instruction import WIDTHS
+
+if TYPE_CHECKING:
+    from asm.assembler import Unit
+
+MNEMONICS = [*BY_NAME, *{name for name, _ in PSEUDO}, *SPECIAL]
+ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
+FUNCTIONS = {
+    "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
+}  # fmt: skip
+UNSUPPORTED_FUNCTIONS = (
+    "%tprel_hi", "%tprel_lo", "%tprel_add", "%tls_ie_pcrel_hi", "%tls_gd_pcrel_hi",
+)  # fmt: skip
+
+Operands = tuple
+
+
+class Encoder:
+    """Encodes the instructions of one source into the current section of `unit`."""
+
+    def __init__(self, unit: "Unit") -> None:
+        self.unit = unit
+        self.location: Location = None  # type: ignore[assignment]  # set before every instruction
+        self.text = ""
+        self.special: dict[str, Callable[[Operands], None]] = {
+            "li": self._li, "la": self._la, "lla": self._lla, "lga": self._lga,
+            "call": self._call, "tail": self._tail, "jump": self._jump,
+        }  # fmt: skip
+        self._constant: dict[tuple, int] = {}
+        self._symbolic = False  # the instruction at hand depends on a symbol, whose value may change
+
+    def encode(self, name: str, operands: Operands, location: Location, text: str) -> None:
+        """Append one instruction or pseudo-instruction. Raises SourceError."""
+        self.location = location
+        self.text = text
+        self._dispatch(name, operands)
+
+    def error(self, message: str, hint: str | None = None, about: Any = None) -> SourceError:
+        """An error at the operand `about`, where the text shows it, else at the mnemonic."""
+        needle = about[1] if type(about) is tuple and len(about) > 1 else about
+        column = -1
+        if needle is not None:
+            column = self.text.find(str(needle), self.text.find(" "))
+        return SourceError(self.location.at(column) if column > 0 else self.location, message, hint)
+
+    # Choosing what to encode
+
+    def _dispatch(self, name: str, operands: Operands) -> None:
+        if name in self.special:
+            return self.special[name](operands)
+        if name in FIXED_WORDS:
+            self._count(name, operands, 0)
+            return self._word(FIXED_WORDS[name])
+        insn = BY_NAME.get(name)
+        if insn is None or len(operands) != len(_syntax(insn)):
+            templates = PSEUDO.get((name, len(operands)))
+            if templates is not None:
+                return self._expand(templates, operands)
+        if insn is None:
+            return self._suffixed(name, operands)
+        if insn.name == "jalr" and len(operands) != 2:
+            operands = self._jalr(operands)
+        elif insn.name == "jalr":
+            operands = self._jalr(operands)
+        elif len(operands) == 3 and name in IMMEDIATE_FORMS and self._register(operands[2]) is None:
+            return self._instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
+        elif len(operands) == 3 and name in IMMEDIATE_CSRS and self._register(operands[2]) is None:
+            return self._instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
+        elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and self._far_access(insn, operands):
+            return None
+        return self._instruction(insn, operands)
+
+    def _suffixed(self, name: str, operands: Operands) -> None:
+        stem, _, ordering = name.rpartition(".")
+        insn = BY_NAME.get(stem)
+        if insn is not None and f".{ordering}" in ORDERINGS and "aq" in insn.operands:
+            return self._instruction(insn, operands, ORDERINGS[f".{ordering}"])
+        known = {n for n, _ in PSEUDO}
+        if name in known:
+            counts = sorted(count for n, count in PSEUDO if n == name)
+            raise self.error(f"'{name}' takes {' or '.join(map(str, counts))} operands, not {len(operands)}")
+        hint = did_you_mean(name, MNEMONICS)
+        if name.startswith("c."):
+            hint = "compressed instructions are not part of this machine (rv32ima)"
+        raise SourceError(self.location, f"unknown instruction '{name}'", hint)
+
+    def _expand(self, templates: tuple, operands: Operands) -> None:
+        for mnemonic, *places in templates:
+            real = tuple(
+                operands[p] if type(p) is int else p.value if type(p) is Constant else ("name", p) for p in places
+            )
+            self._dispatch(mnemonic, real)
+
+    def _jalr(self, operands: Operands) -> Operands:
+        """All spellings of jalr as (rd, ("memory", offset, rs1))."""
+        if len(operands) == 1:
+            operands = (("name", "ra"), operands[0])
+        if len(operands) == 3:
+            if self._register(operands[2]) is not None and self._register(operands[1]) is None:
+                return operands[0], ("memory", operands[1], operands[2])
+            return operands[0], ("memory", operands[2], operands[1])
+        if len(operands) != 2:
+            raise self.error(f"'jalr' takes 1 to 3 operands, not {len(operands)}")
+        first, second = operands
+        if type(second) is tuple and second[0] in ("memory", "paren"):
+            return operands
+        if self._register(second) is not None:
+            return first, ("memory", 0, second)
+        return ("name", "ra"), ("memory", second, first)
+
+    # Real instructions
+
+    def _instruction(self, insn: Instruction, operands: Operands, ordering: int = 0) -> None:
+        syntax = _syntax(insn)
+        if len(operands) != len(syntax):
+            self._count(insn.name, operands, len(syntax), insn.syntax)
+        key = (insn.name, operands, ordering)
+        word = self._constant.get(key)
+        if word is not None:
+            return self._word(word)
+        values = dict.fromkeys(insn.operands, 0)
+        if ordering:
+            values["aq"], values["rl"] = ordering >> 1, ordering & 1
+        fixups: list[tuple[str, Any]] = []
+        self._symbolic = False
+        for kind, operand in zip(syntax, operands, strict=True):
+            self._operand(insn, kind, operand, values, fixups)
+        try:
+            encoded = insn.pattern.insert(values)
+        except ValueError as error:
+            raise self.error(f"{insn.name}: {error}") from None
+        if not fixups:
+            if not self._symbolic:
+                self._constant[key] = encoded
+            return self._word(encoded)
+        kind, expression = fixups[0]
+        return self._fixed(encoded, kind, expression, insn)
+
+    def _operand(self, insn: Instruction, kind: str, operand: Any, values: dict, fixups: list) -> None:
+        if kind in ("rd", "rs1", "rs2"):
+            values[kind] = self.register(operand)
+        elif kind in ("offset(rs1)", "(rs1)"):
+            offset, base = self._memory(operand)
+            values["rs1"] = self.register(base)
+            if kind == "offset(rs1)":
+                self._immediate(insn, offset, values, fixups)
+            elif offset != 0:
+                raise self.error(f"'{insn.name}' takes no offset: write '({base[1]})'")
+        elif kind == "csr":
+            values["csr"] = self._csr(operand)
+        elif kind in ("pred", "succ"):
+            values[kind] = self._order_set(operand)
+        elif kind == "label":
+            self._label(insn, operand, fixups)
+        elif kind == "imm20":
+            self._upper(insn, operand, values, fixups)
+        elif kind == "imm12":
+            self._immediate(insn, operand, values, fixups)
+        else:
+            self._field(insn, kind, operand, values, fixups)
+
+    def _immediate(self, insn: Instruction, operand: Any, values: dict, fixups: list) -> None:
+        if type(operand) is not int:
+            operand = self._bound(operand, fixups, lambda e: ("imm", e))
+            if operand is None:
+                return
+        # GNU as takes an immediate as signed or as the 32-bit pattern of a signed one.
+        value = operand - (1 << 32) if (1 << 32) - 2048 <= operand < 1 << 32 else operand
+        if not -2048 <= value <= 2047:
+            raise self.error(f"{insn.name}: immediate {operand} is not in [-2048, 2047]", None, operand)
+        values["imm"] = value
+
+    def _field(self, insn: Instruction, kind: str, operand: Any, values: dict, fixups: list) -> None:
+        if type(operand) is not int:
+            operand = self._bound(operand, fixups, lambda e: (f"field:{kind}", e))
+            if operand is None:
+                return
+        limit = (1 << WIDTHS[kind]) - 1
+        if not 0 <= operand <= limit:
+            what = {"shamt": "shift amount", "uimm": "constant"}.get(kind, kind)
+            raise self.error(f"{insn.name}: {what} {operand} is not in [0, {limit}]", None, operand)
+        values[kind] = operand
+
+    def _upper(self, insn: Instruction, operand: Any, values: dict, fixups: list) -> None:
+        if type(operand) is not int:
+            operand = self._bound(operand, fixups, lambda e: ("imm20", e))
+            if operand is None:
+                return
+        if not 0 <= operand <= 0xFFFFF:
+            raise self.error(f"{insn.name}: immediate {operand} is not in [0, 1048575]", None, operand)
+        values["imm"] = operand << 12
+
+    def _label(self, insn: Instruction, operand: Any, fixups: list) -> None:
+        if (
+            type(operand) is tuple
+            and operand[0] == "name"
+            and operand[1] in REGISTERS
+            and not self.unit.knows(operand[1])
+        ):
+            raise self.error(f"{insn.name}: '{operand[1]}' is a register; a label is expected here", None, operand)
+        fixups.append(("branch" if insn.pattern.imm_bits == 13 else "jal", self.unit.bind(operand)))
+
+    def _bound(self, operand: Any, fixups: list, wrap: Callable[[Any], tuple[str, Any]]) -> int | None:
+        """The operand's value if it is known now; else None, with a fixup added."""
+        self._symbolic = True
+        if type(operand) is tuple and operand[0] == "paren":
+            return self._bound(operand[1], fixups, wrap)
+        if type(operand) is tuple and operand[0] == "function":
+            if operand[1] in UNSUPPORTED_FUNCTIONS:
+                raise self.error(f"{operand[1]}: thread-local storage is not supported", None, operand)
+            if operand[1] not in FUNCTIONS:
+                raise self.error(f"unknown operator '{operand[1]}'", did_you_mean(operand[1], FUNCTIONS), operand)
+            bound = self.unit.bind(operand[2])
+            kind = FUNCTIONS[operand[1]]
+            if kind in ("hi20", "lo12"):
+                try:
+                    value = constant_value(bound)
+                except NotConstant:
+                    pass
+                else:
+                    return ((value + 0x800) >> 12) & 0xFFFFF if kind == "hi20" else ((value & 0xFFF) ^ 0x800) - 0x800
+            fixups.append((kind, bound))
+            return None
+        if type(operand) is tuple and operand[0] in ("memory", "string", "type"):
+            raise self.error("a number or a symbol is expected here", None, operand)
+        if (
+            type(operand) is tuple
+            and operand[0] == "name"
+            and operand[1] in REGISTERS
+            and not self.unit.knows(operand[1])
+        ):
+            raise self.error(f"'{operand[1]}' is a register; a number is expected here", None, operand)
+        bound = self.unit.bind(operand)
+        try:
+            return constant_value(bound)
+        except NotConstant:
+            fixups.append(wrap(bound))
+            return None
+
+    # Operands
+
+    def _register(self, operand: Any) -> int | None:
+        if type(operand) is tuple and operand[0] == "name":
+            return REGISTERS.get(operand[1])
+        return None
+
+    def register(self, operand: Any) -> int:
+        """The number of a register operand. Raises SourceError with a suggestion."""
+        number = self._register(operand)
+        if number is not None:
+            return number
+        if type(operand) is tuple and operand[0] == "name":
+            hint = did_you_mean(operand[1], REGISTERS)
+            if operand[1][:1] == "f" and operand[1][1:].lstrip("tsa").isdigit():
+                hint = "this machine has no floating-point registers (rv32ima)"
+            raise self.error(f"'{operand[1]}' is not a register", hint, operand)
+        raise self.error("a register is expected here", None, operand)
+
+    def _memory(self, operand: Any) -> tuple[Any, Any]:
+        if type(operand) is tuple and operand[0] == "memory":
+            return operand[1], operand[2]
+        if type(operand) is tuple and operand[0] == "paren":
+            return 0, operand[1]
+        raise self.error("an address 'offset(register)' is expected here", None, operand)
+
+    def _csr(self, operand: Any) -> int:
+        if type(operand) is tuple and operand[0] == "name" and not self.unit.knows(operand[1]):
+            csr = CSR_BY_NAME.get(operand[1])
+            if csr is None:
+                raise self.error(f"unknown CSR '{operand[1]}'", did_you_mean(operand[1], CSR_BY_NAME), operand)
+            return csr.address
+        self._symbolic = self._symbolic or type(operand) is not int
+        value = operand if type(operand) is int else self.unit.number(operand, self.location)
+        if not 0 <= value <= 0xFFF:
+            raise self.error(f"CSR number {value} is not in [0, 4095]", None, operand)
+        return value
+
+    def _order_set(self, operand: Any) -> int:
+        if type(operand) is int and 0 <= operand <= 15:
+            return operand
+        if type(operand) is tuple and operand[0] == "name":
+            letters = operand[1]
+            bits = {"i": 8, "o": 4, "r": 2, "w": 1}
+            if letters and all(c in bits for c in letters) and "".join(sorted(letters, key="iorw".index)) == letters:
+                return sum(bits[c] for c in dict.fromkeys(letters))
+        raise self.error("a set of i, o, r, w in this order is expected, such as 'rw'", None, operand)
+
+    def _count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
+        if len(operands) != expected:
+            usage = f"write '{name} {syntax}'" if syntax else None
+            number = f"{expected} operand{'s' if expected != 1 else ''}" if expected else "no operands"
+            raise self.error(f"'{name}' takes {number}, not {len(operands)}", usage)
+
+    # Output
+
+    def _word(self, word: int) -> None:
+        self.unit.section.data().data += word.to_bytes(4, "little")
+
+    def _fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
+        section = self.unit.section
+        if kind == "branch" and isinstance(expression, Symbol | tuple):
+            section.data()
+            index = len(section.open)
+            section.add(Branch(index, word, Fixup(0, "branch", expression, self.location, insn)))
+            return
+        data = section.data()
+        data.fixups.append(Fixup(len(data.data), kind, expression, self.location, insn))
+        data.data += word.to_bytes(4, "little")
+
+    # Pseudo-instructions that depend on values or symbols
+
+    def _li(self, operands: Operands) -> None:
+        self._count("li", operands, 2, "rd, constant")
+        rd = operands[0]
+        self.register(rd)
+        if type(operands[1]) is tuple and operands[1][0] == "function":
+            return self._instruction(BY_NAME["addi"], (rd, ("name", "zero"), operands[1]))
+        value = self.unit.number(operands[1], self.location, "li needs a constant; use 'la' for an address")
+        if not -(1 << 31) <= value < 1 << 32:
+            raise self.error(f"li: constant {value} does not fit 32 bits", None, operands[1])
+        value = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        low = ((value & 0xFFF) ^ 0x800) - 0x800
+        if low == value:
+            return self._instruction(BY_NAME["addi"], (rd, ("name", "zero"), value))
+        self._instruction(BY_NAME["lui"], (rd, ((value - low) >> 12) & 0xFFFFF))
+        if low:
+            self._instruction(BY_NAME["addi"], (rd, rd, low))
+        return None
+
+    def _la(self, operands: Operands) -> None:
+        self._count("la", operands, 2, "rd, symbol")
+        if self.unit.position_independent:
+            return self._lga(operands)
+        return self._lla(operands)
+
+    def _lla(self, operands: Operands) -> None:
+        self._count("lla", operands, 2, "rd, symbol")
+        try:
+            value = constant_value(self.unit.bind(operands[1]))
+        except NotConstant:
+            return self._pair("pcrel_hi20", operands[0], operands[0], "addi", operands[1])
+        return self._li((operands[0], value))
+
+    def _lga(self, operands: Operands) -> None:
+        self._count("lga", operands, 2, "rd, symbol")
+        self._pair("got_hi20", operands[0], operands[0], "lw", operands[1])
+
+    def _pair(self, kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
+        """auipc into `scratch`, then `second` with the low part of the same address."""
+        anchor = self.unit.here(self.location)
+        base = self.register(scratch)
+        auipc, low = BY_NAME["auipc"], BY_NAME[second]
+        self._fixed(auipc.encode(rd=base, imm=0), kind, self.unit.bind(target), auipc)
+        values = dict.fromkeys(low.operands, 0)
+        values["rs1"] = base
+        values["rs2" if "rs2" in values else "rd"] = self.register(rd)
+        self._fixed(low.pattern.insert(values), "pcrel_lo12", anchor, low)
+
+    def _far_access(self, insn: Instruction, operands: Operands) -> bool:
+        """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
+        last = operands[1] if len(operands) > 1 else None
+        if type(last) is tuple and last[0] in ("memory", "paren"):
+            return False
+        if insn.syntax.startswith("rd") and len(operands) == 2:
+            self.register(operands[0])
+            if type(last) is tuple and last[0] in ("string", "type", "function"):
+                return False
+            self._pair("pcrel_hi20", operands[0], operands[0], insn.name, last)
+            return True
+        if insn.syntax.startswith("rs2") and len(operands) == 3:
+            self._pair("pcrel_hi20", operands[2], operands[0], insn.name, last)
+            return True
+        if insn.syntax.startswith("rs2") and len(operands) == 2 and type(last) is not int:
+            raise self.error(
+                f"a store to a symbol needs a scratch register: '{insn.name} {operands[0][1]}, symbol, t0'", None, last
+            )
+        return False
+
+    def _call(self, operands: Operands) -> None:
+        link = ("name", "ra")
+        if len(operands) == 2:
+            link, operands = operands[0], operands[1:]
+        self._count("call", operands, 1, "symbol")
+        self._far_jump(link, link, operands[0])
+
+    def _tail(self, operands: Operands) -> None:
+        self._count("tail", operands, 1, "symbol")
+        self._far_jump(("name", "t1"), ("name", "zero"), operands[0])
+
+    def _jump(self, operands: Operands) -> None:
+        self._count("jump", operands, 2, "symbol, scratch")
+        self._far_jump(operands[1], ("name", "zero"), operands[0])
+
+    def _far_jump(self, scratch: Any, link: Any, target: Any) -> None:
+        anchor = self.unit.here(self.location)
+        base = self.register(scratch)
+        auipc, jalr = BY_NAME["auipc"], BY_NAME["jalr"]
+        self._fixed(auipc.encode(rd=base, imm=0), "pcrel_hi20", self.unit.bind(target), auipc)
+        self._fixed(jalr.encode(rd=self.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, jalr)
+
+
+_SYNTAX: dict[str, tuple[str, ...]] = {}
+
+
+def _syntax(insn: Instruction) -> tuple[str, ...]:
+    found = _SYNTAX.get(insn.name)
+    if found is None:
+        found = _SYNTAX[insn.name] = tuple(p.strip() for p in insn.syntax.split(",") if p.strip())
+    return found

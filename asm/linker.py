@@ -1,0 +1,364 @@
+"""From assembled sources to a program: symbols resolved, sections placed, fixups applied."""
+
+from typing import Any
+
+from asm.assembler import Unit
+from asm.errors import Diagnostics, Location, SourceError
+from asm.parser import OPERATORS, wrap
+from asm.placement import Layout, collect, place
+from asm.sections import ALLOC, NOBITS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
+from asm.symbols import NotConstant, Symbol
+from isa import BY_NAME
+
+JAL = BY_NAME["jal"]
+MAX_ROUNDS = 200
+"""Layout rounds; branches only grow, so it comes to rest long before."""
+
+
+class Linker:
+    """Links `units`; mistakes go to `diagnostics`."""
+
+    def __init__(self, units: list[Unit], diagnostics: Diagnostics, text_base: int | None) -> None:
+        self.units = units
+        self.diagnostics = diagnostics
+        self.text_base = text_base
+        self.globals: dict[str, Symbol] = {}
+        self.undefined: dict[str, Location] = {}
+        self.got: dict[Symbol, int] = {}
+        self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
+        self.high_parts: dict[int, int] = {}
+        self.evaluating: set[int] = set()
+        self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
+
+    def link(self) -> None:
+        """Resolve, lay out, apply. Raises AsmError when there were mistakes."""
+        self._resolve()
+        sections = self._sections()
+        self._relax(sections)
+        read_only, writable, zeroed, loose = collect(sections)
+        self.layout = Layout(read_only, writable, zeroed, loose)
+        stack_note = any(s.name == ".note.GNU-stack" for s in sections)
+        segments = 1 + bool(read_only) + bool(writable or zeroed) + stack_note
+        place(self.layout, 52 + 32 * segments, self.text_base)
+        for name, value in self.layout.symbols.items():
+            symbol = self.globals.get(name)
+            if symbol is not None and not symbol.defined and symbol.common is None:
+                symbol.absolute = value
+        self._apply(sections)
+        for name, location in self.undefined.items():
+            close = [n for n in self.globals if self.globals[n].defined]
+            self.diagnostics.error(location, f"undefined symbol '{name}'", _suggest(name, close))
+        self.diagnostics.raise_if_errors()
+
+    # Symbols
+
+    def _resolve(self) -> None:
+        for unit in self.units:
+            for symbol in unit.symbols.values():
+                if not symbol.defined and symbol.common is None and symbol.binding == "local":
+                    # "Any undefined symbols are assumed to be global."
+                    symbol.binding = "global"
+                if symbol.binding != "local":
+                    self._offer(symbol)
+        for symbol in self.globals.values():
+            if symbol.common is not None and not symbol.defined:
+                self._allocate_common(symbol)
+        for unit in self.units:
+            for symbol in unit.symbols.values():
+                if symbol.binding != "local":
+                    chosen = self.globals[symbol.name]
+                    symbol.target = None if chosen is symbol else chosen
+
+    def _offer(self, symbol: Symbol) -> None:
+        present = self.globals.get(symbol.name)
+        if present is None or _rank(symbol) > _rank(present):
+            if present is not None and present.common and symbol.common:
+                symbol.common = (max(symbol.common[0], present.common[0]), max(symbol.common[1], present.common[1]))
+            if present is not None and symbol.used_at is None:
+                symbol.used_at = present.used_at
+            self.globals[symbol.name] = symbol
+        elif _rank(symbol) == 4 and _rank(present) == 4:
+            first = present.defined_at
+            hint = f"it is defined at {first.file}:{first.line} too" if first else None
+            at = symbol.defined_at or Location("<unknown>", 1)
+            self.diagnostics.error(at, f"symbol '{symbol.name}' is defined twice", hint)
+        elif symbol.common and present.common:
+            present.common = (max(symbol.common[0], present.common[0]), max(symbol.common[1], present.common[1]))
+
+    def _allocate_common(self, symbol: Symbol) -> None:
+        assert symbol.common is not None
+        length, alignment = symbol.common
+        section = Section("COMMON", ALLOC | WRITE, NOBITS, alignment=alignment)
+        symbol.place(section, symbol.defined_at)
+        section.data().data += bytes(length)
+        section.finish()
+        self.units[-1].sections[("COMMON", symbol.name)] = section
+
+    # Layout
+
+    def _sections(self) -> list[Section]:
+        seen: set[str] = set()
+        found: list[Section] = []
+        for unit in self.units:
+            groups = {s.group for s in unit.sections.values() if s.group}
+            dropped = groups & seen
+            seen |= groups
+            found += [s for s in unit.sections.values() if not (s.group and s.group in dropped)]
+        if self._needs_got(found):
+            found.append(self.got_section)
+        return found
+
+    def _needs_got(self, sections: list[Section]) -> bool:
+        for section in sections:
+            for fragment in section.fragments:
+                if type(fragment) is Data:
+                    for fixup in fragment.fixups:
+                        if fixup.kind == "got_hi20":
+                            symbol = self._final(fixup.expression)
+                            if symbol not in self.got:
+                                self.got[symbol] = 4 * (len(self.got) + 1)
+        if self.got:
+            self.got_section.data().data += bytes(4 * (len(self.got) + 1))
+            self.got_section.finish()
+            self.got_section.size = 4 * (len(self.got) + 1)
+        return bool(self.got)
+
+    def _final(self, symbol: Any) -> Any:
+        return symbol.target or symbol if isinstance(symbol, Symbol) else symbol
+
+    def _relax(self, sections: list[Section]) -> None:
+        for section in sections:
+
+            def evaluate(fragment: Any, section: Section = section) -> Any:
+                return self._measure(section, fragment)
+
+            try:
+                for _ in range(MAX_ROUNDS):
+                    if not section.lay_out(evaluate):
+                        break
+            except SourceError as error:
+                self.diagnostics.add(error)
+
+    def _measure(self, section: Section, fragment: Any) -> Any:
+        if type(fragment) is Branch:
+            target = fragment.fixup.expression
+            offset = self._offset_in(section, target)
+            return None if offset is None else offset - fragment.offset
+        if type(fragment) is Org:
+            offset = self._offset_in(section, fragment.expression)
+            if offset is None:
+                raise SourceError(fragment.location, "'.org' needs a number or a place in the same section")
+            return offset
+        assert type(fragment) is Leb128
+        try:
+            return self._section_relative(fragment.expression)
+        except NotConstant:
+            raise SourceError(fragment.location, "this value is not known: labels of different sections") from None
+
+    def _offset_in(self, section: Section, expression: Any) -> int | None:
+        """Offset from the section's start, for a number or symbol plus number; None elsewhere."""
+        if type(expression) is int:
+            return expression
+        if isinstance(expression, Symbol):
+            if expression.value is not None:
+                return self._offset_in(section, expression.value)
+            if expression.section is section and expression.fragment is not None:
+                return expression.fragment.offset + expression.offset
+            return None
+        if expression[0] == "binary" and expression[1] in "+-":
+            left, right = self._offset_in(section, expression[2]), self._offset_in(section, expression[3])
+            if left is None or right is None:
+                return None
+            return left + right if expression[1] == "+" else left - right
+        return None
+
+    def _section_relative(self, expression: Any) -> int:
+        """A value made of distances within sections. Raises NotConstant."""
+        if type(expression) is int:
+            return expression
+        if isinstance(expression, Symbol):
+            if expression.value is not None:
+                return self._section_relative(expression.value)
+            if expression.fragment is None:
+                raise NotConstant
+            return expression.fragment.offset + expression.offset
+        if expression[0] == "binary":
+            left, right = self._section_relative(expression[2]), self._section_relative(expression[3])
+            return wrap(OPERATORS[expression[1]](left, right))
+        raise NotConstant
+
+    # Values
+
+    def value(self, expression: Any, location: Location) -> int:
+        """The value of a bound expression at final addresses. Raises SourceError."""
+        if type(expression) is int:
+            return expression
+        if isinstance(expression, Symbol):
+            return self.address(expression, location)
+        if expression[0] == "unary":
+            operand = self.value(expression[2], location)
+            return {"-": -operand, "~": ~operand, "!": int(not operand)}[expression[1]]
+        left, right = self.value(expression[2], location), self.value(expression[3], location)
+        try:
+            return wrap(OPERATORS[expression[1]](left, right))
+        except (ZeroDivisionError, ValueError, OverflowError):
+            raise SourceError(location, f"cannot compute {left} {expression[1]} {right}") from None
+
+    def address(self, symbol: Symbol, location: Location) -> int:
+        """The value of a symbol; an undefined one is noted and counts as 0."""
+        if symbol.target is not None:
+            symbol = symbol.target
+        if symbol.value is not None:
+            if id(symbol) in self.evaluating:
+                raise SourceError(location, f"the value of '{symbol.name}' depends on itself")
+            self.evaluating.add(id(symbol))
+            try:
+                return self.value(symbol.value, location)
+            finally:
+                self.evaluating.discard(id(symbol))
+        if symbol.absolute is not None:
+            return symbol.absolute
+        if symbol.fragment is None:
+            if symbol.binding != "weak" and not symbol.temporary:
+                self.undefined.setdefault(symbol.name, symbol.used_at or location)
+            return 0
+        assert symbol.section is not None
+        return symbol.section.address + symbol.fragment.offset + symbol.offset
+
+    # Fixups
+
+    def _apply(self, sections: list[Section]) -> None:
+        for section in sections:
+            for fragment in section.fragments:
+                if type(fragment) is not Data:
+                    continue
+                for fixup in fragment.fixups:
+                    if fixup.kind in ("pcrel_hi20", "got_hi20"):
+                        self._note_high_part(section, fragment, fixup)
+        for symbol, offset in self.got.items():
+            value = self.address(symbol, symbol.used_at or Location("<unknown>", 1))
+            self.got_section.data().data[offset : offset + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+        for section in sections:
+            for fragment in section.fragments:
+                try:
+                    if type(fragment) is Data:
+                        self._apply_data(section, fragment)
+                    elif type(fragment) is Branch:
+                        self._replace_branch(section, fragment)
+                except SourceError as error:
+                    self.diagnostics.add(error)
+
+    def _note_high_part(self, section: Section, fragment: Data, fixup: Fixup) -> None:
+        pc = section.address + fragment.offset + fixup.offset
+        try:
+            if fixup.kind == "got_hi20":
+                target = self.got_section.address + self.got[self._final(fixup.expression)]
+            else:
+                target = self.value(fixup.expression, fixup.location)
+        except SourceError as error:
+            self.diagnostics.add(error)
+            return
+        self.high_parts[pc] = (target - pc) & 0xFFFFFFFF
+
+    def _apply_data(self, section: Section, fragment: Data) -> None:
+        base = section.address + fragment.offset
+        for fixup in fragment.fixups:
+            try:
+                self._apply_one(fragment.data, base + fixup.offset, fixup)
+            except SourceError as error:
+                self.diagnostics.add(error)
+
+    def _apply_one(self, data: bytearray, pc: int, fixup: Fixup) -> None:
+        kind = fixup.kind
+        at = fixup.offset
+        if kind.startswith("word"):
+            width = int(kind[4:]) // 8
+            value = self.value(fixup.expression, fixup.location)
+            data[at : at + width] = (value & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
+            return
+        word = int.from_bytes(data[at : at + 4], "little")
+        insn = fixup.insn
+        values = insn.pattern.extract(word)
+        if kind.startswith("field:"):
+            values[kind[6:]] = self.value(fixup.expression, fixup.location)
+        else:
+            values["imm"] = self._immediate(kind, pc, fixup)
+        fixed = word & ~_operand_mask(insn)
+        try:
+            encoded = insn.pattern.insert(values) & _operand_mask(insn) | fixed
+        except ValueError as error:
+            raise SourceError(fixup.location, f"{insn.name}: {error}") from None
+        data[at : at + 4] = encoded.to_bytes(4, "little")
+
+    def _immediate(self, kind: str, pc: int, fixup: Fixup) -> int:
+        if kind in ("pcrel_hi20", "got_hi20"):
+            return (self.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
+        value = self.value(fixup.expression, fixup.location)
+        if kind == "pcrel_lo12":
+            if value not in self.high_parts:
+                message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
+                raise SourceError(fixup.location, message)
+            return _low12(self.high_parts[value])
+        if kind == "hi20":
+            return (value + 0x800) & 0xFFFFF000
+        if kind == "lo12":
+            return _low12(value)
+        if kind == "imm20":
+            if not 0 <= value <= 0xFFFFF:
+                raise SourceError(fixup.location, f"immediate {value} is not in [0, 1048575]")
+            return value << 12
+        if kind in ("branch", "jal"):
+            distance = ((value - pc) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+            reach = 4096 if kind == "branch" else 1 << 20
+            if not -reach <= distance <= reach - 2:
+                raise SourceError(
+                    fixup.location,
+                    f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
+                )
+            if distance & 1:
+                raise SourceError(fixup.location, f"{fixup.insn.name}: the target {value:#x} is odd")
+            return distance
+        if (1 << 32) - 2048 <= value < 1 << 32:
+            value -= 1 << 32
+        return value
+
+    def _replace_branch(self, section: Section, branch: Branch) -> None:
+        """Turn a branch into data with its final bytes."""
+        pc = section.address + branch.offset
+        fixup = branch.fixup
+        data = Data(branch.index)
+        data.offset = branch.offset
+        section.fragments[section.fragments.index(branch)] = data
+        if not branch.long:
+            data.data += branch.word.to_bytes(4, "little")
+            self._apply_one(data.data, pc, fixup)
+            return
+        # Bit 12 of a branch distinguishes the condition from its opposite.
+        opposite = fixup.insn.pattern.insert(fixup.insn.pattern.extract(branch.word) | {"imm": 8}) ^ 0x1000
+        data.data += opposite.to_bytes(4, "little") + JAL.encode(rd=0, imm=0).to_bytes(4, "little")
+        self._apply_one(data.data, pc + 4, Fixup(4, "jal", fixup.expression, fixup.location, JAL))
+
+
+def _rank(symbol: Symbol) -> int:
+    if symbol.defined:
+        return 4 if symbol.binding == "global" else 2
+    if symbol.common is not None:
+        return 3
+    return 1 if symbol.binding == "global" else 0
+
+
+def _low12(value: int) -> int:
+    return ((value & 0xFFF) ^ 0x800) - 0x800
+
+
+def _operand_mask(insn: Any) -> int:
+    mask = 0
+    for s in insn.pattern.slices:
+        mask |= ((1 << s.width) - 1) << s.low
+    return mask
+
+
+def _suggest(name: str, known: list[str]) -> str | None:
+    from asm.errors import did_you_mean
+
+    return did_you_mean(name, known)

@@ -1,0 +1,265 @@
+"""Statements as data: the lark grammar and the transformer that turns a statement into tuples.
+
+An expression is an int, or a tuple whose first item says what it is:
+("name", text), ("local", "1b"), ("modified", name, "plt"), ("binary", operator, left, right),
+("unary", operator, operand), ("paren", expression), ("function", "%hi", expression).
+An operand may also be ("memory", offset, base), ("string", bytes) or ("type", "@function").
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lark import Lark, Transformer, UnexpectedInput, v_args
+from lark.exceptions import VisitError
+
+Expression = Any
+Operand = Any
+
+ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11, "a": 7}
+
+
+class Parsed(NamedTuple):
+    """One statement: its labels, what it is (`operation`, `assignment` or ""), its name and operands."""
+
+    labels: tuple[str, ...]
+    kind: str
+    name: str
+    operands: tuple[Operand, ...]
+
+
+class SyntaxProblem(Exception):
+    """A statement that the grammar refuses: column (from 0) and message."""
+
+    def __init__(self, column: int, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+        self.message = message
+
+
+def unescape(text: str) -> bytes:
+    """The bytes of a string's inside. Octal takes up to three digits, hexadecimal all that follow.
+
+    Characters beyond ASCII are written in UTF-8; undecodable source bytes come back as they were.
+    """
+    if "\\" not in text:
+        return text.encode("utf-8", "surrogateescape")
+    result = bytearray()
+    i = 0
+    while i < len(text):
+        c = text[i]
+        i += 1
+        if c != "\\":
+            result += c.encode("utf-8", "surrogateescape")
+            continue
+        c = text[i]
+        i += 1
+        if c in "01234567":
+            digits = c
+            while i < len(text) and len(digits) < 3 and text[i] in "01234567":
+                digits += text[i]
+                i += 1
+            result.append(int(digits, 8) & 0xFF)
+        elif c in "xX":
+            digits = ""
+            while i < len(text) and text[i] in "0123456789abcdefABCDEF":
+                digits += text[i]
+                i += 1
+            result.append(int(digits or "0", 16) & 0xFF)
+        elif c in ESCAPES:
+            result.append(ESCAPES[c])
+        elif c != "\n":
+            result += c.encode("utf-8", "surrogateescape")
+    return bytes(result)
+
+
+def integer(text: str) -> int:
+    """The value of a number as GNU as reads it: hexadecimal, binary, octal with a leading zero, or decimal."""
+    if text[:2] in ("0x", "0X"):
+        return int(text, 16)
+    if text[:2] in ("0b", "0B"):
+        return int(text, 2)
+    if len(text) > 1 and text[0] == "0":
+        try:
+            return int(text, 8)
+        except ValueError:
+            raise SyntaxProblem(0, f"'{text}' is not an octal number; a leading 0 means octal") from None
+    return int(text)
+
+
+def truncated(a: int, b: int) -> tuple[int, int]:
+    """Quotient and remainder as C has them, rounded towards zero. Raises ZeroDivisionError."""
+    quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    return quotient, a - quotient * b
+
+
+OPERATORS = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: truncated(a, b)[0],
+    "%": lambda a, b: truncated(a, b)[1],
+    "<<": lambda a, b: (a << b) & (2**64 - 1) if b < 64 else 0,
+    ">>": lambda a, b: (a & (2**64 - 1)) >> b,
+    "|": lambda a, b: a | b,
+    "&": lambda a, b: a & b,
+    "^": lambda a, b: a ^ b,
+    "!": lambda a, b: a | ~b,
+    "==": lambda a, b: -(a == b),
+    "<>": lambda a, b: -(a != b),
+    "!=": lambda a, b: -(a != b),
+    "<": lambda a, b: -(a < b),
+    ">": lambda a, b: -(a > b),
+    "<=": lambda a, b: -(a <= b),
+    ">=": lambda a, b: -(a >= b),
+    "&&": lambda a, b: int(bool(a) and bool(b)),
+    "||": lambda a, b: int(bool(a) or bool(b)),
+}
+
+
+def wrap(value: int) -> int:
+    """Expressions are computed in 64-bit two's complement, as in GNU as."""
+    if -(1 << 63) <= value < 1 << 63:
+        return value
+    return ((value + (1 << 63)) & (2**64 - 1)) - (1 << 63)
+
+
+def binary(operator: str, left: Expression, right: Expression) -> Expression:
+    """An operation, computed at once when both sides are numbers."""
+    if (
+        type(left) is int
+        and type(right) is int
+        and not (operator in "/%" and right == 0)
+        and right < 1 << 16 | (1 << 62 if operator not in ("<<", ">>") else 0)
+    ):
+        if operator in ("<<", ">>") and right < 0:
+            return ("binary", operator, left, right)
+        return wrap(OPERATORS[operator](left, right))
+    return ("binary", operator, left, right)
+
+
+@v_args(inline=True)
+class _Build(Transformer):
+    def statement(self, *parts: Any) -> Parsed:
+        labels = tuple(p for p in parts if type(p) is str)
+        body = parts[-1] if parts and type(parts[-1]) is tuple else ("", "", ())
+        return Parsed(labels, *body)
+
+    def label(self, token: str) -> str:
+        return _name(token)
+
+    def assignment(self, name: str, value: Expression) -> tuple:
+        return ("assignment", _name(name), (value,))
+
+    def operation(self, name: str, operands: tuple = ()) -> tuple:
+        return ("operation", str(name), operands)
+
+    def operands(self, *operands: Operand) -> tuple:
+        return operands
+
+    def memory(self, offset: Expression, base: Expression) -> tuple:
+        return ("memory", offset, base)
+
+    def string(self, *tokens: str) -> tuple:
+        return ("string", b"".join(unescape(t[1:-1]) for t in tokens))
+
+    def type_name(self, token: str) -> tuple:
+        return ("type", str(token))
+
+    def binary(self, left: Expression, operator: str, right: Expression) -> Expression:
+        return binary(str(operator), left, right)
+
+    def binary_or(self, left: Expression, right: Expression) -> Expression:
+        return binary("||", left, right)
+
+    def binary_and(self, left: Expression, right: Expression) -> Expression:
+        return binary("&&", left, right)
+
+    def negative(self, value: Expression) -> Expression:
+        return wrap(-value) if type(value) is int else ("unary", "-", value)
+
+    def positive(self, value: Expression) -> Expression:
+        return value
+
+    def complement(self, value: Expression) -> Expression:
+        return ~value if type(value) is int else ("unary", "~", value)
+
+    def negation(self, value: Expression) -> Expression:
+        return int(not value) if type(value) is int else ("unary", "!", value)
+
+    def integer(self, token: str) -> int:
+        return wrap(integer(token))
+
+    def character(self, token: str) -> int:
+        body = token[1:]
+        if len(body) > 1 and body.endswith("'"):
+            body = body[:-1]
+        return unescape(body)[0] if body.startswith("\\") else ord(body)
+
+    def local(self, token: str) -> tuple:
+        return ("local", str(token))
+
+    def name(self, token: str) -> tuple:
+        return ("name", _name(token))
+
+    def modified_name(self, token: str, modifier: str) -> tuple:
+        return ("modified", _name(token), str(modifier)[1:])
+
+    def parenthesized(self, value: Expression) -> Expression:
+        return value if type(value) is int else ("paren", value)
+
+    def function(self, name: str, value: Expression) -> tuple:
+        return ("function", str(name), value)
+
+
+def _name(token: str) -> str:
+    return token[1:-1] if token.startswith('"') else str(token)
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    grammar = (Path(__file__).parent / "grammar.lark").read_text()
+    return Lark(
+        grammar, start=["statement", "operands", "expression"], parser="lalr", lexer="contextual",
+        transformer=_Build(), maybe_placeholders=False, propagate_positions=False,
+    )  # fmt: skip
+
+
+def _parse(text: str, start: str) -> Any:
+    try:
+        return _lark().parse(text, start=start)
+    except UnexpectedInput as error:
+        column = error.column - 1 if error.column and error.column > 0 else len(text)
+        raise SyntaxProblem(min(column, len(text)), _unexpected(text, column)) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, SyntaxProblem):
+            raise error.orig_exc from None
+        raise
+    except RecursionError:
+        raise SyntaxProblem(0, "this expression is nested too deeply") from None
+
+
+def _unexpected(text: str, column: int) -> str:
+    rest = text[column:].lstrip()
+    if not rest:
+        return "the statement ends where an operand is expected"
+    word = rest.split()[0][:20]
+    return f"cannot make sense of '{word}' here"
+
+
+@lru_cache(maxsize=1 << 16)
+def parse_statement(text: str) -> Parsed:
+    """Parse one statement. Raises SyntaxProblem."""
+    return _parse(text, "statement")
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_operands(text: str) -> tuple[Operand, ...]:
+    """Parse operands separated by commas; an empty text has none. Raises SyntaxProblem."""
+    return _parse(text, "operands") if text.strip() else ()
+
+
+@lru_cache(maxsize=1 << 12)
+def parse_expression(text: str) -> Expression:
+    """Parse one expression. Raises SyntaxProblem."""
+    return _parse(text, "expression")

@@ -1,0 +1,122 @@
+"""Assembling and linking in one call: the package's front door."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from asm.assembler import Unit
+from asm.elf import segments, symbol_rows, write_elf
+from asm.errors import Diagnostics, Location
+from asm.linker import Linker
+from asm.sections import Data
+from asm.source import Text
+from asm.symbols import Symbol
+
+Source = str | os.PathLike[str] | Text
+
+
+@dataclass
+class Program:
+    """A linked program.
+
+    entry: address of the first instruction; symbols: address by name, `.L` labels left out;
+    segments: (vaddr, bytes, memsz, flags); sections: (name, address, bytes) of what has an address;
+    lines: address of an instruction -> (file, line); warnings: rendered text, empty without any.
+    """
+
+    entry: int
+    symbols: dict[str, int]
+    segments: list[tuple[int, bytes, int, int]]
+    sections: dict[str, tuple[int, bytes]]
+    warnings: str
+    messages: list[str]
+    _linker: Linker = field(repr=False)
+
+    @cached_property
+    def elf(self) -> bytes:
+        """The program as a static ELF32 executable."""
+        return write_elf(self._linker, self.entry)
+
+    @cached_property
+    def lines(self) -> dict[int, tuple[str, int]]:
+        """(file, line) by address of each statement that made an instruction."""
+        found = {}
+        for unit in self._linker.units:
+            for section in unit.sections.values():
+                for fragment, offset, location in section.lines:
+                    found[section.address + fragment.offset + offset] = (location.file, location.line)
+        return found
+
+
+def assemble(
+    sources: Sequence[Source],
+    *,
+    entry: str | None = None,
+    text_base: int | None = None,
+    include_dirs: Sequence[str | os.PathLike[str]] = (),
+    defines: Sequence[str] = (),
+    preprocess: str | None = None,
+) -> Program:
+    """Assemble sources (paths, or `asm.Text` for text in memory) and link them into one program.
+
+    entry: symbol where it starts, by default `_start`, else the start of .text.
+    text_base: address of .text, by default where GNU ld puts it.
+    defines: `NAME` or `NAME=value`, for the C preprocessor.
+    Raises AsmError, whose text shows every mistake.
+    """
+    diagnostics = Diagnostics()
+    folders = [Path(folder) for folder in include_dirs]
+    units = []
+    for source in sources:
+        path = source if isinstance(source, Text) else Path(source)
+        unit = Unit(path.name if isinstance(path, Text) else str(path), diagnostics, folders)
+        unit.read(path, preprocess, defines)
+        units.append(unit)
+    diagnostics.raise_if_errors()
+    linker = Linker(units, diagnostics, text_base)
+    if entry is not None:
+        linker.globals.setdefault(entry, Symbol(entry, binding="global"))
+    linker.link()
+    start = _entry(linker, entry, diagnostics)
+    diagnostics.raise_if_errors()
+    layout = linker.layout
+    rows = symbol_rows(linker, {})
+    symbols = {name: value for name, value, _, binding, *_ in rows if binding == "local"}
+    symbols |= {name: value for name, value, _, binding, *_ in rows if binding != "local"}
+    parts = [(s.vaddr, s.data, s.memsz, s.flags) for s in segments(layout)]
+    from asm.elf import contents
+
+    outputs = [*layout.read_only, *layout.writable, *layout.zeroed]
+    sections = {o.name: (o.address, contents(o)) for o in outputs}
+    messages = [message for unit in units for message in unit.messages]
+    return Program(
+        start, symbols, parts, sections, diagnostics.render() if diagnostics.warnings else "", messages, linker
+    )
+
+
+def _entry(linker: Linker, name: str | None, diagnostics: Diagnostics) -> int:
+    wanted = name or "_start"
+    for scope in (linker.globals, *(unit.symbols for unit in linker.units)):
+        symbol = scope.get(wanted)
+        if symbol is not None and symbol.defined:
+            address = linker.address(symbol, Location("<entry>", 1))
+            if address & 3:
+                at = symbol.defined_at or Location("<entry>", 1)
+                diagnostics.error(at, f"entry '{wanted}' at {address:#x} is not a multiple of 4")
+            return address
+    if name is not None:
+        at = Location(linker.units[0].name if linker.units else "<none>", 1)
+        diagnostics.error(at, f"entry symbol '{name}' is not defined")
+        return 0
+    text = next((o for o in linker.layout.read_only if o.name == ".text"), None)
+    return text.address if text else linker.layout.start
+
+
+def assemble_text(text: str, *, name: str = "<string>", **options: object) -> Program:
+    """Assemble one source given as text; options as for `assemble`. Raises AsmError."""
+    return assemble([Text(name, text)], **options)  # type: ignore[arg-type]
+
+
+__all__ = ["Data", "Program", "assemble", "assemble_text"]

@@ -1,0 +1,278 @@
+"""Sections as lists of fragments: data, and what gets its size only when everything is laid out."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from asm.errors import Location, SourceError
+
+ALLOC, WRITE, EXEC, MERGE, STRINGS, GROUP, TLS = 2, 1, 4, 0x10, 0x20, 0x200, 0x400
+PROGBITS, NOBITS, NOTE, INIT_ARRAY, FINI_ARRAY, PREINIT_ARRAY = 1, 8, 7, 14, 15, 16
+ATTRIBUTES = 0x70000003
+
+NOP = b"\x13\x00\x00\x00"
+LIMIT = 256 << 20
+"""Bytes that one section may have: more is a slip of the pen."""
+
+
+class Fixup(NamedTuple):
+    """Bytes at `offset` of a fragment that depend on the value of `expression`; `insn` is what they encode."""
+
+    offset: int
+    kind: str
+    expression: Any
+    location: Location
+    insn: Any = None
+
+
+class Fragment:
+    """A piece of a section; `offset` is its place in the section after layout, `size` None until then."""
+
+    __slots__ = ("index", "offset")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.offset = 0
+
+    def fixed_size(self) -> int | None:
+        """The size if layout cannot change it."""
+        return None
+
+    def measure(self, evaluate: Any) -> int:
+        """The size at the present offset."""
+        raise NotImplementedError
+
+    def content(self) -> bytes:
+        """The bytes after layout."""
+        raise NotImplementedError
+
+
+class Data(Fragment):
+    """Bytes, with fixups."""
+
+    __slots__ = ("data", "fixups")
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.data = bytearray()
+        self.fixups: list[Fixup] = []
+
+    def fixed_size(self) -> int | None:
+        return len(self.data)
+
+    def measure(self, evaluate: Any) -> int:
+        return len(self.data)
+
+    def content(self) -> bytes:
+        return bytes(self.data)
+
+
+class Align(Fragment):
+    """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops after zeros; at most `most` bytes."""
+
+    __slots__ = ("alignment", "fill", "most", "padding", "relaxed")
+
+    def __init__(self, index: int, alignment: int, fill: bytes | None, most: int | None, relaxed: bool = False) -> None:
+        super().__init__(index)
+        self.relaxed = relaxed and fill is None
+        self.alignment = alignment
+        self.fill = fill
+        self.most = most
+        self.padding = 0
+
+    def measure(self, evaluate: Any) -> int:
+        padding = -self.offset % self.alignment
+        self.padding = 0 if self.most is not None and padding > self.most else padding
+        return self.padding
+
+    def content(self) -> bytes:
+        if self.fill is None:
+            return bytes(self.padding % 4) + NOP * (self.padding // 4)
+        size = len(self.fill)
+        return bytes(self.padding % size) + self.fill * (self.padding // size)
+
+
+class Branch(Fragment):
+    """A conditional branch: one instruction, or, when its target is too far, its opposite around a jump."""
+
+    __slots__ = ("fixup", "long", "word")
+
+    def __init__(self, index: int, word: int, fixup: Fixup) -> None:
+        super().__init__(index)
+        self.word = word
+        self.fixup = fixup
+        self.long = False
+
+    def measure(self, evaluate: Any) -> int:
+        if not self.long:
+            distance = evaluate(self)
+            if distance is not None and not -4096 <= distance <= 4094:
+                self.long = True
+        return 8 if self.long else 4
+
+
+class Org(Fragment):
+    """Padding up to a given offset."""
+
+    __slots__ = ("expression", "fill", "location", "padding")
+
+    def __init__(self, index: int, expression: Any, fill: int, location: Location) -> None:
+        super().__init__(index)
+        self.expression = expression
+        self.fill = fill
+        self.location = location
+        self.padding = 0
+
+    def measure(self, evaluate: Any) -> int:
+        target = evaluate(self)
+        if target < self.offset:
+            message = f"'.org' goes backwards, from offset {self.offset:#x} to {target:#x}"
+            raise SourceError(self.location, message)
+        self.padding = target - self.offset
+        if self.padding > LIMIT:
+            raise SourceError(self.location, f"'.org' would skip {self.padding} bytes; the limit is {LIMIT}")
+        return self.padding
+
+    def content(self) -> bytes:
+        return bytes((self.fill,)) * self.padding
+
+
+class Leb128(Fragment):
+    """A number of variable length whose value depends on layout."""
+
+    __slots__ = ("data", "expression", "location", "signed")
+
+    def __init__(self, index: int, expression: Any, signed: bool, location: Location) -> None:
+        super().__init__(index)
+        self.expression = expression
+        self.signed = signed
+        self.location = location
+        self.data = b"\0"
+
+    def measure(self, evaluate: Any) -> int:
+        encoded = leb128(evaluate(self), self.signed)
+        # A length that only grows lets the layout come to rest.
+        if len(encoded) < len(self.data):
+            padding = len(self.data) - len(encoded)
+            last = 0x7F if self.signed and encoded[-1] & 0x40 else 0
+            encoded = (
+                encoded[:-1] + bytes((encoded[-1] | 0x80,)) + bytes((last | 0x80,)) * (padding - 1) + bytes((last,))
+            )
+        self.data = encoded
+        return len(self.data)
+
+    def content(self) -> bytes:
+        return self.data
+
+
+def leb128(value: int, signed: bool) -> bytes:
+    """The DWARF encoding of a number (DWARF 5, 7.6)."""
+    result = bytearray()
+    while True:
+        byte = value & 0x7F
+        value >>= 7
+        done = (value == 0 and not byte & 0x40) or (value == -1 and byte & 0x40) if signed else value == 0
+        result.append(byte | (0 if done else 0x80))
+        if done:
+            return bytes(result)
+
+
+@dataclass(eq=False)
+class Section:
+    """One section of one source: fragments in order of subsection, then of appearance."""
+
+    name: str
+    flags: int
+    type: int
+    entry_size: int = 0
+    group: str | None = None
+    alignment: int = 1
+    subsections: dict[int, list[Fragment]] = field(default_factory=dict)
+    current: int = 0
+    fragments: list[Fragment] = field(default_factory=list)
+    size: int = 0
+    address: int = 0
+    lines: list[tuple[Fragment, int, Location]] = field(default_factory=list)
+    used: int = 0
+
+    def __post_init__(self) -> None:
+        self.subsections[0] = []
+
+    @property
+    def open(self) -> list[Fragment]:
+        """The fragments of the current subsection."""
+        return self.subsections.setdefault(self.current, [])
+
+    def data(self) -> Data:
+        """The data fragment at the end."""
+        fragments = self.open
+        if not fragments or type(fragments[-1]) is not Data:
+            fragments.append(Data(len(fragments)))
+        return fragments[-1]  # type: ignore[return-value]
+
+    def position(self) -> tuple[Fragment, int]:
+        """The present end."""
+        data = self.data()
+        return data, len(data.data)
+
+    def add(self, fragment: Fragment) -> None:
+        """Append a fragment made with index len(self.open)."""
+        self.open.append(fragment)
+
+    def reserve(self, count: int, location: Location) -> None:
+        """Account for `count` more bytes. Raises SourceError beyond LIMIT."""
+        self.used += count
+        if self.used > LIMIT:
+            raise SourceError(location, f"section '{self.name}' would have more than {LIMIT >> 20} MiB")
+
+    def fixed_distance(self, start: Fragment, end: Fragment) -> int | None:
+        """Bytes from the start of one fragment to that of another, None while layout can change it."""
+        if start is end:
+            return 0
+        for fragments in self.subsections.values():
+            if start.index < len(fragments) and fragments[start.index] is start:
+                if end.index >= len(fragments) or fragments[end.index] is not end:
+                    return None
+                if start.index > end.index:
+                    distance = self.fixed_distance(end, start)
+                    return None if distance is None else -distance
+                total = 0
+                for fragment in fragments[start.index : end.index]:
+                    size = fragment.fixed_size()
+                    if size is None:
+                        return None
+                    total += size
+                return total
+        return None
+
+    def finish(self) -> None:
+        """Put the subsections behind one another."""
+        self.fragments = [f for number in sorted(self.subsections) for f in self.subsections[number]]
+
+    def lay_out(self, evaluate: Any) -> bool:
+        """Give each fragment its offset. True if something moved."""
+        offset = 0
+        moved = False
+        for fragment in self.fragments:
+            if fragment.offset != offset:
+                fragment.offset = offset
+                moved = True
+            offset += fragment.measure(evaluate)
+        offset += self._end_padding(offset)
+        if offset != self.size:
+            self.size = offset
+            moved = True
+        return moved
+
+    def _end_padding(self, size: int) -> int:
+        """Zeros at the end, as GNU as and ld leave them.
+
+        GNU as pads code to its alignment while every alignment in it still has its longest form, and ld shortens
+        those later.
+        """
+        if not self.flags & EXEC:
+            return 0
+        deleted = 0
+        for fragment in self.fragments:
+            if type(fragment) is Align and fragment.relaxed:
+                deleted += max(fragment.alignment - 4, 0) - fragment.padding
+        return -(size + deleted) % self.alignment
