@@ -53,7 +53,7 @@ class Unit:
 
     def read(self, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> None:
         """Assemble a source; mistakes are collected in the diagnostics, at most `MAX_ERRORS` of them."""
-        for statement in statements(source, self, self.diagnostics, self.include_dirs, preprocess, defines):
+        for statement in statements(source, self, self.diagnostics, self.include_dirs, preprocess, defines, HANDLERS):
             try:
                 self.statement(statement.text, statement.location)
             except SourceError as error:
@@ -75,7 +75,7 @@ class Unit:
                     self.label(found[1].strip('"'), location.at(found.start()))
             operands = text[match.end() :]
             start = match.end() + len(operands) - len(operands.lstrip())
-            self._directive(match[2], operands.strip(), location.at(start))
+            self._directive(match[2], operands.strip(), location.at(start), location.at(end))
             return
         try:
             parsed = parse_statement(text)
@@ -92,13 +92,13 @@ class Unit:
         elif parsed.kind == "assignment":
             self.assign(parsed.name, self.bind(parsed.operands[0], location), location)
 
-    def _directive(self, name: str, operands: str, location: Location) -> None:
+    def _directive(self, name: str, operands: str, location: Location, at: Location) -> None:
         handler = HANDLERS.get(name) or HANDLERS.get(name.lower())
         if handler is None:
             if name.startswith((".cfi_", ".addrsig")):
                 return
             hint = did_you_mean(name, HANDLERS)
-            raise SourceError(location, f"unknown directive '{name}'", hint)
+            raise SourceError(at, f"unknown directive '{name}'", hint)
         try:
             handler(self, name.lower(), operands, location)
         except SyntaxProblem as problem:
