@@ -66,6 +66,11 @@ class Data(Fragment):
         return bytes(self.data)
 
 
+def _unknown(_fragment: Fragment) -> None:
+    """The distance of any branch while nothing has a place."""
+    return None
+
+
 class Align(Fragment):
     """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops after zeros; at most `most` bytes."""
 
@@ -247,6 +252,11 @@ class Section:
     def finish(self) -> None:
         """Put the subsections behind one another."""
         self.fragments = [f for number in sorted(self.subsections) for f in self.subsections[number]]
+        # Every branch is short to begin with: one that grew because its target has no place yet would stay long.
+        offset = 0
+        for fragment in self.fragments:
+            fragment.offset = offset
+            offset += fragment.measure(_unknown) if type(fragment) in (Data, Align, Branch) else 0
 
     def lay_out(self, evaluate: Any) -> bool:
         """Give each fragment its offset. True if something moved."""
