@@ -11,7 +11,7 @@ def assemble(sources: Sequence[Path], elf: Path) -> Path:
     """Assemble and link the files into `elf`."""
     from asm import assemble as assemble_files
 
-    elf.write_bytes(assemble_files(sources).elf())
+    elf.write_bytes(assemble_files(sources).elf)
     return elf
 
 
