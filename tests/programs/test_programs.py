@@ -98,8 +98,9 @@ def trapline(command: str, case: Case) -> Outcome:
     from vm.cli import main
 
     separated = ["--", *case.arguments] if case.arguments else []
-    arguments = [command, str(case.source), *separated]
-    result = CliRunner().invoke(main, arguments, input=case.input, env=case.environ)
+    environ = [f"--env={name}={value}" for name, value in case.environ.items()]
+    arguments = [command, str(case.source), *environ, *separated]
+    result = CliRunner().invoke(main, arguments, input=case.input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Outcome(result.stdout_bytes, result.exit_code)

@@ -1,0 +1,93 @@
+"""The command `trapline`."""
+
+import os
+import sys
+from importlib import import_module, metadata
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "run": ("vm.cli_run", "run_command", "Run a user program: assembly sources or an ELF file."),
+    "boot": ("vm.cli_boot", "boot_command", "Boot a whole machine: a kernel in M mode."),
+    "asm": ("vm.cli_asm", "asm_command", "Assemble and link sources into an ELF file."),
+    "disasm": ("vm.cli_isa", "disasm_command", "List the instructions of a file."),
+    "isa": ("vm.cli_isa", "isa_command", "Explain instructions and CSRs."),
+    "bench": ("vm.cli_bench", "bench_command", "Measure the speed of this machine."),
+}
+"""Module, object and summary by command; a module is imported when its command is used."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Suggest a command for a misspelled one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command; an unexpected exception becomes two lines and status 70.
+
+        TRAPLINE_DEBUG=1 shows the traceback instead.
+        """
+        extra.setdefault("prog_name", "trapline")
+        try:
+            return super().main(*args, **extra)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except Exception as error:
+            if os.environ.get("TRAPLINE_DEBUG") == "1":
+                raise
+            click.echo(f"trapline: internal error: {type(error).__name__}: {error}", err=True)
+            click.echo("This is a bug of trapline; set TRAPLINE_DEBUG=1 and report what it prints.", err=True)
+            sys.exit(70)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("trapline")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version(), prog_name="trapline")
+def main() -> None:
+    """A small RISC machine that you can put a hypervisor under.
+
+    It assembles RISC-V programs (RV32IMA with M, S and U mode), runs them on a compiled machine, and shows what
+    they do.
+
+    \b
+    trapline run programs/hello.s          assemble and run a user program
+    trapline boot programs/boot/timer.s    boot a kernel on the bare machine
+    trapline isa show mret                 look an instruction up
+    """

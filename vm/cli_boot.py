@@ -1,0 +1,101 @@
+"""`trapline boot`: a kernel on the bare machine."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from vm import options
+from vm.cli_run import assemble, finish
+from vm.report import Report, open_for_writing
+
+RAM_BASE = 0x80000000
+
+
+@click.command(
+    "boot",
+    epilog="Exit status: what the kernel gives the test finisher or HTIF; 2 for a mistake in what was asked; "
+    "124 when a limit ended it, or when it idles with nothing that could wake it.",
+)
+@click.argument("kernel", nargs=-1, required=True, metavar="KERNEL...")
+@click.option("--load-address", type=options.Address(), metavar="ADDRESS", help="Where a raw image goes.  [0x80000000]")
+@options.running
+@options.assembling
+@click.pass_context
+def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: Any) -> None:
+    """Boot a kernel.
+
+    KERNEL is an ELF file, a raw image, or one or more assembly sources, which are linked at the start of RAM.
+    The hart starts in M mode with its number in a0. The board has the addresses of QEMU's `virt`: UART at
+    0x10000000, CLINT at 0x2000000, PLIC at 0xc000000, test finisher at 0x100000, RAM at 0x80000000.
+
+    \b
+    trapline boot programs/boot/uart-hello.s
+    trapline boot programs/boot/sv32.s --stats
+    """
+    context.exit(_boot(list(kernel), **settings))
+
+
+def _boot(names: list[str], **settings: Any) -> int:
+    from vm import engine
+    from vm.machine import ExitReason, Machine
+
+    engine.on_compile = options.announce_compilation
+    with options.mistakes():
+        image = _image(names, settings)
+        trace = open_for_writing(settings["trace"]) if settings["trace"] else None
+        if settings["json_file"] and settings["json_file"] != "-":
+            open_for_writing(settings["json_file"]).close()
+        machine = Machine(
+            isa=settings["isa"], memory=settings["memory"], engine=settings["engine"],
+            stdout=options.output_stream(), stdin=getattr(sys.stdin, "buffer", None),
+        )  # fmt: skip
+        machine.load(image)
+        if trace is not None:
+            machine.trace_to(trace)
+        started = time.perf_counter()
+        exit = machine.run(settings["max_instructions"], settings["timeout"])
+        seconds = time.perf_counter() - started
+        if trace is not None:
+            trace.close()
+        status = exit.code & 0xFF if exit.reason is ExitReason.HALT else 0
+        if exit.code and not status:
+            status = 1
+        if exit.reason is ExitReason.INTERRUPTED:
+            status = options.INTERRUPTED
+        elif exit.reason is not ExitReason.HALT:
+            status = options.LIMIT_REACHED
+            click.echo(f"trapline: {describe_stop(machine, exit)}", err=True)
+        report = Report(
+            exit.reason.value, status, machine.instret, seconds, exit.pc, None, machine.trap_counts
+        )  # fmt: skip
+        finish(report, settings, machine.digest)
+    return status
+
+
+def describe_stop(machine: Any, exit: Any) -> str:
+    """Why a machine that did not halt was stopped, with what a person would look at next."""
+    text = f"stopped: {exit}"
+    traps = machine.trap_counts
+    if machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps):
+        from isa.cause import describe
+
+        cause = machine.csr["mcause"]
+        where = f"{describe(cause)} at {machine.csr['mepc']:#010x}"
+        text += f"\n  the last trap was: {where}, and mtvec is 0: no handler is set"
+    return text
+
+
+def _image(names: list[str], settings: dict[str, Any]) -> Any:
+    from vm.loader import LoadError, detect, load_elf, load_raw
+
+    paths = [options.find_program(name) for name in names]
+    kinds = [detect(path) for path in paths]
+    if len(paths) > 1 and set(kinds) != {"asm"}:
+        raise LoadError(f"{paths[0]}: only assembly sources can be linked together")
+    if kinds[0] == "elf":
+        return load_elf(paths[0])
+    if kinds[0] == "raw":
+        return load_raw(paths[0], settings["load_address"] if settings["load_address"] is not None else RAM_BASE)
+    return load_elf(assemble(paths, settings, RAM_BASE).elf, str(paths[0]))

@@ -1,0 +1,180 @@
+"""Options and conventions that the commands share."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+USAGE_ERROR = 2
+LIMIT_REACHED = 124
+INTERRUPTED = 130
+
+
+class Fatal(click.ClickException):
+    """A mistake of the person who typed the command: one message, exit status 2."""
+
+    exit_code = USAGE_ERROR
+
+    def show(self, file: Any = None) -> None:
+        """Print the message as it is: it names its place."""
+        text = self.message if ": error:" in self.message else f"trapline: {self.message}"
+        click.echo(text, err=True)
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and status 2."""
+    raise Fatal(message)
+
+
+class Size(click.ParamType):
+    """Bytes with an optional suffix K, M or G, a multiple of 4096."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
+        shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
+        number = text[:-1] if shift else text
+        if not number.isascii() or not number.isdigit():
+            self.fail(f"'{value}' is not a size such as 64M", param, ctx)
+        size = int(number) << shift
+        if not 4096 <= size <= 2 << 30 or size % 4096:
+            self.fail(f"{value} is not a multiple of 4K in 4K to 2G", param, ctx)
+        return size
+
+
+class Count(click.ParamType):
+    """A positive whole number; 10M and 1e6 are understood."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().lower().replace("_", "")
+        factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:], 1)
+        try:
+            number = float(text[:-1] if factor > 1 else text) * factor
+            count = int(number)
+        except (ValueError, OverflowError):
+            count, number = 0, 1.0
+        if count != number or not 0 < count < 1 << 62:
+            self.fail(f"'{value}' is not a positive whole number such as 1000000, 10M or 1e6", param, ctx)
+        return count
+
+
+class Address(click.ParamType):
+    """An address, decimal or with 0x."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The address in [0, 2^32)."""
+        if isinstance(value, int):
+            return value
+        try:
+            number = int(str(value), 0)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 32:
+            self.fail(f"'{value}' is not an address in 0 to 0xffffffff", param, ctx)
+        return number
+
+
+def assembling(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options about sources: entry, place, include folders, macros."""
+    for option in (
+        click.option("-D", "defines", multiple=True, metavar="NAME[=VALUE]", help="Define a macro for .S sources."),
+        click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="Look for included files here too."),
+        click.option("--text-base", type=Address(), metavar="ADDRESS", help="Where .text starts."),
+        click.option("--entry", metavar="SYMBOL", help="Where the program starts.  [default: _start]"),
+    ):
+        command = option(command)
+    return command
+
+
+def running(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options about running: limits, engine, what to report."""
+    for option in (
+        click.option(
+            "--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has."
+        ),
+        click.option(
+            "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
+        ),
+        click.option("--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; slow."),
+        click.option("--json", "json_file", metavar="FILE", help="Write a JSON object about the run; - is stdout."),
+        click.option("--stats", is_flag=True, help="Tell on stderr what the run did and how fast."),
+        click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this."),
+        click.option("--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."),
+        click.option(
+            "--memory", type=Size(), default="128M", show_default=True, metavar="SIZE", help="RAM, with K, M or G."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """Turn what can be wrong with files and programs into a message and status 2."""
+    from asm.errors import AsmError
+    from vm.loader import LoadError
+
+    try:
+        yield
+    except (AsmError, LoadError) as error:
+        fail(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(f"{error.filename or 'file'}: {error.strerror}")
+    except ValueError as error:
+        fail(str(error))
+
+
+def announce_compilation() -> None:
+    """Say that the first run compiles, instead of being silent for many seconds."""
+    click.echo("trapline: compiling the engine (once for this version, about 20 seconds)...", err=True)
+
+
+def find_program(name: str) -> Path:
+    """The file of this name, else the bundled program, such as `programs/hello.s` or `hello.s`."""
+    path = Path(name)
+    if path.exists():
+        return path
+    folder = bundled_programs()
+    relative = Path(*path.parts[1:]) if path.parts[:1] == ("programs",) else path
+    for candidate in (relative, relative.with_suffix(".s")):
+        if not path.is_absolute() and ".." not in path.parts and (folder / candidate).is_file():
+            return folder / candidate
+    return path
+
+
+def bundled_programs() -> Path:
+    """The folder of programs that come with the package."""
+    here = Path(__file__).parent
+    installed = here / "_programs"
+    return installed if installed.is_dir() else here.parent / "programs"
+
+
+def list_programs() -> list[tuple[str, str]]:
+    """(name, what it is) of each bundled program: the first line of its header comment."""
+    rows = []
+    folder = bundled_programs()
+    for path in sorted(folder.rglob("*.s")):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        rows.append((f"programs/{path.relative_to(folder).as_posix()}", first.lstrip("# ").partition(" - ")[2]))
+    return rows
+
+
+def output_stream() -> Any:
+    """Standard output as a binary stream, whatever stands in for it."""
+    return getattr(sys.stdout, "buffer", sys.stdout)

@@ -1,0 +1,69 @@
+"""What a run did: statistics for people, JSON for programs."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from isa.cause import describe
+
+
+@dataclass
+class Report:
+    """A finished run. seconds: wall clock; traps: by mcause value; calls: system calls by name."""
+
+    reason: str
+    exit_code: int
+    instructions: int
+    seconds: float
+    pc: int
+    digest: str | None = None
+    traps: dict[int, int] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def mips(self) -> float:
+        """Million instructions per second."""
+        return self.instructions / self.seconds / 1e6 if self.seconds > 0 else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` writes."""
+        return {
+            "exit_reason": self.reason,
+            "exit_code": self.exit_code,
+            "retired_instructions": self.instructions,
+            "wall_seconds": round(self.seconds, 6),
+            "mips": round(self.mips, 3),
+            "pc": f"{self.pc:#010x}",
+            "traps": {describe(cause): count for cause, count in self.traps.items()},
+            "system_calls": self.calls,
+            "sha256": self.digest,
+        }
+
+    def show(self) -> None:
+        """Print the statistics on stderr."""
+        rate = f"{self.mips:.0f} million a second" if self.seconds > 0.001 else "too short to tell the rate"
+        click.echo(f"{self.reason}, status {self.exit_code}, pc {self.pc:#010x}", err=True)
+        click.echo(f"{self.instructions:,} instructions in {self.seconds:.3f} s: {rate}", err=True)
+        for cause, count in sorted(self.traps.items()):
+            click.echo(f"  {count:>12,}  {describe(cause)}", err=True)
+        for name, count in sorted(self.calls.items(), key=lambda item: (-item[1], item[0])):
+            click.echo(f"  {count:>12,}  system call {name}", err=True)
+
+
+def open_for_writing(path: str) -> Any:
+    """A text file, checked before the run so that no result is lost. Raises OSError."""
+    return open(path, "w", encoding="utf-8")
+
+
+def write_json(report: Report, target: str) -> None:
+    """Write the report as one line to a file, or as stdout's last line for `-`. Raises OSError."""
+    line = json.dumps(report.as_json()) + "\n"
+    if target == "-":
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    else:
+        Path(target).write_text(line, encoding="utf-8")
