@@ -206,13 +206,14 @@ def common(unit: "Unit", name: str, operands: str, location: Location) -> None:
         alignment = min(16, 1 << max(length.bit_length() - 1, 0)) if name == ".comm" else 1
     if name == ".lcomm" or (symbol.binding == "local" and symbol.explicit):
         old, old_subsection, before = unit.section, unit.section.current, unit.previous
-        unit.switch(unit.open_section(".bss", ALLOC | WRITE, NOBITS))
+        unit.switch(unit.open_section(".bss", ALLOC | WRITE, NOBITS), 1)  # behind the rest, as in GNU as
         align_to(unit, alignment, None, None, location)
         symbol.place(unit.section, location)
         symbol.type, symbol.size = "object", length
         unit.section.reserve(length, location)
         unit.section.data().data += bytes(length)
-        unit.section, unit.section.current, unit.previous = old, old_subsection, before
+        unit.section, unit.previous = old, before
+        unit.section.current = old_subsection
         return
     symbol.common = (length, max(alignment, symbol.common[1] if symbol.common else 1))
     symbol.binding = "weak" if symbol.binding == "weak" else "global"
