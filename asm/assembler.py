@@ -58,6 +58,8 @@ class Unit:
                 self.statement(statement.text, statement.location)
             except SourceError as error:
                 self.diagnostics.add(error)
+            except RecursionError:
+                self.diagnostics.error(statement.location, "this statement's expressions are nested too deeply")
         for number, pending in self.forward.items():
             for symbol in pending:
                 if symbol.used_at is not None:

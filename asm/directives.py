@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from asm.errors import Location, SourceError, did_you_mean
-from asm.parser import unescape
+from asm.parser import parse_expression, unescape
 from asm.sections import (
     ALLOC,
     ATTRIBUTES,
@@ -177,7 +177,7 @@ def size(unit: "Unit", name: str, operands: str, location: Location) -> None:
     fields = split(operands)
     if len(fields) != 2:
         raise SourceError(location, "'.size' needs a symbol and an expression", "write '.size main, . - main'")
-    (expression,) = unit.operands(fields[1])
+    expression = parse_expression(fields[1])
     unit.symbol(fields[0].strip('"')).size = unit.bind(expression, location)
 
 
@@ -186,7 +186,7 @@ def assign(unit: "Unit", name: str, operands: str, location: Location) -> None:
     fields = operands.split(",", 1)
     if len(fields) != 2 or not fields[1].strip():
         raise SourceError(location, f"'{name}' needs a symbol and a value", f"write '{name} LIMIT, 10'")
-    (expression,) = unit.operands(fields[1].strip())
+    expression = parse_expression(fields[1].strip())
     unit.assign(fields[0].strip().strip('"'), unit.bind(expression, location), location, name in (".equiv", ".eqv"))
 
 

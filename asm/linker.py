@@ -7,7 +7,7 @@ from asm.errors import Diagnostics, Location, SourceError
 from asm.parser import OPERATORS, wrap
 from asm.placement import Layout, collect, place
 from asm.sections import ALLOC, NOBITS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
-from asm.symbols import NotConstant, Symbol
+from asm.symbols import NotConstant, Symbol, is_endless
 from isa import BY_NAME
 
 JAL = BY_NAME["jal"]
@@ -33,6 +33,7 @@ class Linker:
     def link(self) -> None:
         """Resolve, lay out, apply. Raises AsmError when there were mistakes."""
         self._resolve()
+        self._refuse_endless()
         sections = self._sections()
         self._relax(sections)
         read_only, writable, zeroed, loose = collect(sections)
@@ -68,6 +69,15 @@ class Linker:
                 if symbol.binding != "local":
                     chosen = self.globals[symbol.name]
                     symbol.target = None if chosen is symbol else chosen
+
+    def _refuse_endless(self) -> None:
+        for unit in self.units:
+            for symbol in unit.symbols.values():
+                if symbol.value is not None and is_endless(symbol.value):
+                    where = symbol.defined_at or Location(unit.name, 0)
+                    message = f"the value of '{symbol.name}' depends on itself, or on too many other symbols"
+                    self.diagnostics.error(where, message)
+        self.diagnostics.raise_if_errors()
 
     def _offer(self, symbol: Symbol) -> None:
         present = self.globals.get(symbol.name)
@@ -138,6 +148,8 @@ class Linker:
                         break
             except SourceError as error:
                 self.diagnostics.add(error)
+            except RecursionError:
+                self.diagnostics.error(None, f"an expression in '{section.name}' is nested too deeply")
 
     def _measure(self, section: Section, fragment: Any) -> Any:
         if type(fragment) is Branch:
@@ -191,14 +203,20 @@ class Linker:
 
     def value(self, expression: Any, location: Location) -> int:
         """The value of a bound expression at final addresses. Raises SourceError."""
+        try:
+            return self._value(expression, location)
+        except RecursionError:
+            raise SourceError(location, "this expression is nested too deeply") from None
+
+    def _value(self, expression: Any, location: Location) -> int:
         if type(expression) is int:
             return expression
         if isinstance(expression, Symbol):
             return self.address(expression, location)
         if expression[0] == "unary":
-            operand = self.value(expression[2], location)
+            operand = self._value(expression[2], location)
             return {"-": -operand, "~": ~operand, "!": int(not operand)}[expression[1]]
-        left, right = self.value(expression[2], location), self.value(expression[3], location)
+        left, right = self._value(expression[2], location), self._value(expression[3], location)
         try:
             return wrap(OPERATORS[expression[1]](left, right))
         except (ZeroDivisionError, ValueError, OverflowError):

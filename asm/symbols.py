@@ -73,23 +73,55 @@ def linear(expression: Bound) -> tuple[int, dict[Symbol, int]]:
         for symbol, count in more.items():
             terms[symbol] = terms.get(symbol, 0) + sign * count
         return constant + sign * other, {s: n for s, n in terms.items() if n}
-    return constant_value(expression), {}
+    return _constant_value(expression), {}
+
+
+MAX_TERMS = 10_000
+
+
+def is_endless(expression: Bound) -> bool:
+    """Whether putting in the values of its symbols gives more than `MAX_TERMS` terms: `a = b + b; b = c + c; ...`.
+
+    An expression that depends on itself has no end, and so is one of these.
+    """
+    pending = [expression]
+    count = 0
+    while pending:
+        term = pending.pop()
+        if isinstance(term, Symbol):
+            if term.value is None:
+                continue
+            pending.append(term.value)
+        elif isinstance(term, tuple):
+            pending += term[2:] if term[0] == "binary" else term[-1:]
+        count += 1
+        if count > MAX_TERMS:
+            return True
+    return False
 
 
 def constant_value(expression: Bound) -> int:
     """The value if it is known now: numbers, and distances within one section. Raises NotConstant."""
     if type(expression) is int:
         return expression
+    if is_endless(expression):
+        raise NotConstant
+    return _constant_value(expression)
+
+
+def _constant_value(expression: Bound) -> int:
+    if type(expression) is int:
+        return expression
     if isinstance(expression, tuple):
         kind = expression[0]
         if kind == "unary" and expression[1] != "-":
-            value = constant_value(expression[2])
+            value = _constant_value(expression[2])
             return ~value if expression[1] == "~" else int(not value)
         if kind == "binary" and expression[1] not in "+-":
             if expression[1] in ("==", "!=", "<>", "<", ">", "<=", ">="):
-                difference = constant_value(("binary", "-", expression[2], expression[3]))
+                difference = _constant_value(("binary", "-", expression[2], expression[3]))
                 return OPERATORS[expression[1]](difference, 0)
-            return compute(expression[1], constant_value(expression[2]), constant_value(expression[3]))
+            return compute(expression[1], _constant_value(expression[2]), _constant_value(expression[3]))
         if kind == "function":
             raise NotConstant
     total, terms = linear(expression)
