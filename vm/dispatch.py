@@ -10,6 +10,8 @@ cause of an exception, or
     -13 jump to `target`   -20 trap for the host   from -1100 on: answers of `vm.access`, less 1000
 """
 
+import re
+
 from isa import INSTRUCTIONS, Instruction, Kind
 from vm.collect import inline_expression
 from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
@@ -344,6 +346,13 @@ _ARMS = {
 }
 
 
+# Names that live within one arm get a name of their own in each: numba takes long over variables with many
+# definitions.
+_TEMPORARY = re.compile(
+    r"(?<![.\w])(rs1|rs2|imm|shamt|pc|near|address|entry|offset|data|done|old|failed|operand|writes|word|i)(?!\w)"
+)
+
+
 def emit_execute() -> tuple[str, set[str]]:
     """The text of `execute`, and the names of the functions of `isa` that it calls."""
     ops = op_numbers()
@@ -361,7 +370,8 @@ def emit_execute() -> tuple[str, set[str]]:
     pad = " " * 16
     for position, (op, lines) in enumerate(arms):
         text.append(f"{pad}{'if' if position == 0 else 'elif'} op == {op}:")
-        text.extend(f"{pad}    {line}" for line in lines)
+        own = rf"\g<0>_{op}"
+        text.extend(f"{pad}    {_TEMPORARY.sub(own, line)}" for line in lines)
     text.append(f"{pad}else:")
     text.extend(f"{pad}    {line}" for line in _illegal())
     text.append(f"{pad}ip += 1")
