@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from vm import options
+from vm import cli_options as options
 
 
 @click.command("bench")

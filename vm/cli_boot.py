@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vm import options
+from vm import cli_options as options
 from vm.cli_run import assemble, finish
 from vm.report import Report, open_for_writing
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vm import options
+from vm import cli_options as options
 from vm.report import Report, open_for_writing, write_json
 
 
