@@ -76,7 +76,7 @@ def linear(expression: Bound) -> tuple[int, dict[Symbol, int]]:
     return _constant_value(expression), {}
 
 
-MAX_TERMS = 10_000
+MAX_TERMS = 1000
 
 
 def is_endless(expression: Bound) -> bool:

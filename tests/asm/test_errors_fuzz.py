@@ -1,0 +1,173 @@
+"""Any source ends in a program or in messages: damaged programs through the whole assembler, and what never ends."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asm import AsmError, assemble_text
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = [
+    path.read_text(encoding="utf-8", errors="surrogateescape")
+    for folder in (ROOT / "programs", ROOT / "tests" / "programs")
+    for path in sorted(folder.rglob("*.s"))
+]
+PIECES = [
+    *(
+        '"',
+        "'",
+        "#",
+        "/*",
+        ";",
+        "\\",
+        "\n",
+        "(",
+        ")",
+        "=",
+        ",",
+        " ",
+        "\t",
+        "\0",
+        "é",
+        "%hi(",
+        "%pcrel_lo(",
+        "-",
+        "~",
+        "<<",
+    ),
+    *(
+        "0x",
+        "99999999999999999999",
+        "-1",
+        ".",
+        "$",
+        "@",
+        "1b",
+        "1f",
+        "a0",
+        "zero",
+        "f0",
+        ".L1",
+        "\\@",
+        "\\()",
+        "&",
+        "%",
+    ),
+    *(".if ", ".endif\n", ".set x,", ".byte ", ".word ", ".align ", ".org ", ".section ", ".fill ", ".space ", ". ="),
+    *(
+        ".uleb128 ",
+        ".insn ",
+        ".insn r 0x33,",
+        ".option ",
+        ".comm ",
+        ".type ",
+        ".size ",
+        ".incbin ",
+        ".include ",
+        ".loc ",
+    ),
+    *(
+        "li ",
+        "la ",
+        "call ",
+        "csrr ",
+        "fence ",
+        "lw ",
+        "jalr ",
+        ".rept 3\n",
+        ".endr\n",
+        ".macro m a\n",
+        ".endm\n",
+        "m ",
+    ),
+    *(".previous\n", ".popsection\n", ".pushsection ", ".subsection ", ".error ", ".print ", ".ascii ", '"\\x', ".end"),
+]
+
+
+def outcome(source: str, name: str = "t.s") -> str:
+    """The messages; empty when the source assembles."""
+    try:
+        program = assemble_text(source, name=name)
+    except AsmError as error:
+        text = str(error)
+        assert ": error: " in text or text.startswith("error: ")
+        text.encode("utf-8")
+        return text
+    assert program.elf[:4] == b"\x7fELF"
+    return ""
+
+
+@pytest.mark.parametrize("name", ["t.s", "t.S"])
+@given(seed=st.integers(0, 2**32))
+def test_damaged_programs(name, seed):
+    choose = random.Random(seed)
+    text = choose.choice(PROGRAMS)
+    start = choose.randrange(max(len(text) - 3000, 0) + 1)
+    text = text[start : start + 3000]
+    for _ in range(choose.randrange(1, 10)):
+        at = choose.randrange(len(text) + 1)
+        text = text[:at] + choose.choice(PIECES) + text[at + choose.choice([0, 0, 1, 2, 5, 40]) :]
+    outcome(text, name)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+def test_random_pieces(text):
+    outcome(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = x + 1\n.word x", "depends on itself"),
+        (".set a, b\n.set b, a\n.word a", "depends on itself"),
+        ("".join(f".set a{i}, a{i + 1} + a{i + 1}\n" for i in range(60)) + ".set a60, 1\n.word a0", "depends on"),
+        ("".join(f".set a{i}, a{i + 1} + 1\n" for i in range(5000)) + ".set a5000, 1\n.word a0", "depends on"),
+        (".word " + "x + " * 5000 + "1", "nested too deeply"),
+        (".rept 1000000000\nnop\n.endr", "the limit is"),
+        (".fill 1 << 40", "the limit is"),
+        (".space 1 << 62", "more than"),
+        (".org 0x7fffffff", "the limit is"),
+        (".macro m\n m\n m\n.endm\n m", "macros nested too deeply"),
+        (".macro m a\n m \\a\\a\n.endm\n m x", "expands to more than"),
+        (".word 1 << 100000000000", "shift by 100000000000"),
+        ("bogus\n" * 5000, "980 more errors not shown; stopped there"),
+    ],
+    ids=range(13),
+)
+def test_what_never_ends_ends_with_a_message(source, message):
+    begin = time.perf_counter()
+    assert message in outcome(source)
+    assert time.perf_counter() - begin < 10
+
+
+@pytest.mark.parametrize(
+    "source", [".word " + "(" * 900 + "1" + ")" * 900, ".word " + "-" * 30000 + "1", "nop;" * 20000]
+)
+def test_what_is_only_long_assembles(source):
+    assert outcome(source) == ""
+
+
+def test_errors_of_all_stages_come_in_one_run():
+    source = """
+        .macro  grow amount
+        addi    sp, sp, \\amount
+        .endm
+_start: grow    5000
+        adddi   a0, a0, 1
+        .wrod   5
+        .if     1 +
+        .endif
+        lw      a0, 4(b0)
+"""
+    assert [line for line in outcome(source).split("\n") if ": error: " in line] == [
+        "t.s:3:17: error: addi: immediate 5000 is not in [-2048, 2047]",
+        "t.s:6:9: error: unknown instruction 'adddi'",
+        "t.s:7:9: error: unknown directive '.wrod'",
+        "t.s:8:19: error: cannot make sense of '+' here",
+        "t.s:10:23: error: 'b0' is not a register",
+    ]
+    assert "  addi    sp, sp, 5000\n                  ^\n  in expansion of macro 'grow', t.s:5\n" in outcome(source)
