@@ -1,0 +1,46 @@
+"""docs/assembler.md says what the assembler does: its directives are the assembler's, its examples assemble."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.front_end import SimpleScope
+
+from asm import AsmError, assemble_text
+from asm.assembler import HANDLERS
+from asm.conditionals import KEYWORDS
+from asm.directives import ignore
+from asm.errors import Diagnostics
+from asm.statements import _Expander
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "assembler.md").read_text(encoding="utf-8")
+MENTIONED = set(re.findall(r"(?<![\w/%$])\.[a-z2-8]\w+", re.sub(r"```.*?```", "", DOCUMENT, flags=re.S)))
+FRONT_END = set(_Expander(SimpleScope(), Diagnostics(), (), ())._special)
+NO_DIRECTIVES = {".elf", ".md", ".cfi_", ".addrsig", ".riscv"}
+
+
+def test_every_directive_of_the_document_exists():
+    known = set(HANDLERS) | FRONT_END
+    assert MENTIONED - known - NO_DIRECTIVES == set()
+
+
+def test_every_directive_is_in_the_document():
+    rare = {".irep", ".irepc", ".rep", ".elsec", ".endc"}  # old spellings, accepted
+    for name, handler in HANDLERS.items():
+        if handler is ignore or re.fullmatch(r"\.(balign|p2align)[wl]|\.common", name):
+            rare.add(name)
+    assert (set(HANDLERS) | FRONT_END | set(KEYWORDS)) - rare - MENTIONED == set()
+
+
+@pytest.mark.parametrize("example", re.findall(r"```asm\n(.*?)```", DOCUMENT, re.S))
+def test_examples_assemble(example):
+    symbols = "" if re.search(r"^LIMIT =", example, re.M) else "LIMIT = 0\n"
+    assemble_text(symbols + example.replace("...", "nop"))
+
+
+def test_the_message_is_the_one_shown():
+    (shown,) = re.findall(r"```\n(trap\.s:.*?)```", DOCUMENT, re.S)
+    source = "\n" * 12 + "  .macro grow n\n" + "addi sp, sp, \\n\n.endm\n" + "\n" * 15 + "  grow 5000\n"
+    with pytest.raises(AsmError) as caught:
+        assemble_text(source, name="trap.s")
+    assert f"{caught.value}\n" == shown
