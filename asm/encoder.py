@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from asm.address_pseudo import EXPANSIONS, far_access
 from asm.errors import Location, SourceError, did_you_mean
 from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
 from asm.sections import Branch, Fixup
@@ -33,10 +34,6 @@ class Encoder:
         self.unit = unit
         self.location: Location = None  # type: ignore[assignment]  # set before every instruction
         self.text = ""
-        self.special: dict[str, Callable[[Operands], None]] = {
-            "li": self._li, "la": self._la, "lla": self._lla, "lga": self._lga,
-            "call": self._call, "tail": self._tail, "jump": self._jump,
-        }  # fmt: skip
         self._constant: dict[tuple, int] = {}
         self._symbolic = False  # the instruction at hand depends on a symbol, whose value may change
 
@@ -57,10 +54,10 @@ class Encoder:
     # Choosing what to encode
 
     def _dispatch(self, name: str, operands: Operands) -> None:
-        if name in self.special:
-            return self.special[name](operands)
+        if name in EXPANSIONS:
+            return EXPANSIONS[name](self, operands)
         if name in FIXED_WORDS:
-            self._count(name, operands, 0)
+            self.count(name, operands, 0)
             return self._word(FIXED_WORDS[name])
         insn = BY_NAME.get(name)
         if insn is None or len(operands) != len(_syntax(insn)):
@@ -74,18 +71,18 @@ class Encoder:
         elif insn.name == "jalr":
             operands = self._jalr(operands)
         elif len(operands) == 3 and name in IMMEDIATE_FORMS and self._register(operands[2]) is None:
-            return self._instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
+            return self.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
         elif len(operands) == 3 and name in IMMEDIATE_CSRS and self._register(operands[2]) is None:
-            return self._instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
-        elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and self._far_access(insn, operands):
+            return self.instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
+        elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(self, insn, operands):
             return None
-        return self._instruction(insn, operands)
+        return self.instruction(insn, operands)
 
     def _suffixed(self, name: str, operands: Operands) -> None:
         stem, _, ordering = name.rpartition(".")
         insn = BY_NAME.get(stem)
         if insn is not None and f".{ordering}" in ORDERINGS and "aq" in insn.operands:
-            return self._instruction(insn, operands, ORDERINGS[f".{ordering}"])
+            return self.instruction(insn, operands, ORDERINGS[f".{ordering}"])
         known = {n for n, _ in PSEUDO}
         if name in known:
             counts = sorted(count for n, count in PSEUDO if n == name)
@@ -121,10 +118,11 @@ class Encoder:
 
     # Real instructions
 
-    def _instruction(self, insn: Instruction, operands: Operands, ordering: int = 0) -> None:
+    def instruction(self, insn: Instruction, operands: Operands, ordering: int = 0) -> None:
+        """Append a real instruction whose operands are written as its syntax says."""
         syntax = _syntax(insn)
         if len(operands) != len(syntax):
-            self._count(insn.name, operands, len(syntax), insn.syntax)
+            self.count(insn.name, operands, len(syntax), insn.syntax)
         key = (insn.name, operands, ordering)
         word = self._constant.get(key)
         if word is not None:
@@ -145,7 +143,7 @@ class Encoder:
                 self._constant[key] = encoded
             return self._word(encoded)
         kind, expression = fixups[0]
-        return self._fixed(encoded, kind, expression, insn)
+        return self.fixed(encoded, kind, expression, insn)
 
     def _operand(self, insn: Instruction, kind: str, operand: Any, values: dict, fixups: list) -> None:
         if kind in ("rd", "rs1", "rs2"):
@@ -296,7 +294,8 @@ class Encoder:
                 return sum(bits[c] for c in dict.fromkeys(letters))
         raise self.error("a set of i, o, r, w in this order is expected, such as 'rw'", None, operand)
 
-    def _count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
+    def count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
+        """Raise SourceError unless there are `expected` operands."""
         if len(operands) != expected:
             usage = f"write '{name} {syntax}'" if syntax else None
             number = f"{expected} operand{'s' if expected != 1 else ''}" if expected else "no operands"
@@ -307,7 +306,8 @@ class Encoder:
     def _word(self, word: int) -> None:
         self.unit.section.data().data += word.to_bytes(4, "little")
 
-    def _fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
+    def fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
+        """Append a word with a fixup; a conditional branch becomes a fragment that can grow."""
         section = self.unit.section
         if kind == "branch" and isinstance(expression, Symbol | tuple):
             section.data()
@@ -317,97 +317,6 @@ class Encoder:
         data = section.data()
         data.fixups.append(Fixup(len(data.data), kind, expression, self.location, insn))
         data.data += word.to_bytes(4, "little")
-
-    # Pseudo-instructions that depend on values or symbols
-
-    def _li(self, operands: Operands) -> None:
-        self._count("li", operands, 2, "rd, constant")
-        rd = operands[0]
-        self.register(rd)
-        if type(operands[1]) is tuple and operands[1][0] == "function":
-            return self._instruction(BY_NAME["addi"], (rd, ("name", "zero"), operands[1]))
-        value = self.unit.number(operands[1], self.location, "li needs a constant; use 'la' for an address")
-        if not -(1 << 31) <= value < 1 << 32:
-            raise self.error(f"li: constant {value} does not fit 32 bits", None, operands[1])
-        value = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
-        low = ((value & 0xFFF) ^ 0x800) - 0x800
-        if low == value:
-            return self._instruction(BY_NAME["addi"], (rd, ("name", "zero"), value))
-        self._instruction(BY_NAME["lui"], (rd, ((value - low) >> 12) & 0xFFFFF))
-        if low:
-            self._instruction(BY_NAME["addi"], (rd, rd, low))
-        return None
-
-    def _la(self, operands: Operands) -> None:
-        self._count("la", operands, 2, "rd, symbol")
-        if self.unit.position_independent:
-            return self._lga(operands)
-        return self._lla(operands)
-
-    def _lla(self, operands: Operands) -> None:
-        self._count("lla", operands, 2, "rd, symbol")
-        try:
-            value = constant_value(self.unit.bind(operands[1]))
-        except NotConstant:
-            return self._pair("pcrel_hi20", operands[0], operands[0], "addi", operands[1])
-        return self._li((operands[0], value))
-
-    def _lga(self, operands: Operands) -> None:
-        self._count("lga", operands, 2, "rd, symbol")
-        self._pair("got_hi20", operands[0], operands[0], "lw", operands[1])
-
-    def _pair(self, kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
-        """auipc into `scratch`, then `second` with the low part of the same address."""
-        anchor = self.unit.here(self.location)
-        base = self.register(scratch)
-        auipc, low = BY_NAME["auipc"], BY_NAME[second]
-        self._fixed(auipc.encode(rd=base, imm=0), kind, self.unit.bind(target), auipc)
-        values = dict.fromkeys(low.operands, 0)
-        values["rs1"] = base
-        values["rs2" if "rs2" in values else "rd"] = self.register(rd)
-        self._fixed(low.pattern.insert(values), "pcrel_lo12", anchor, low)
-
-    def _far_access(self, insn: Instruction, operands: Operands) -> bool:
-        """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
-        last = operands[1] if len(operands) > 1 else None
-        if type(last) is tuple and last[0] in ("memory", "paren"):
-            return False
-        if insn.syntax.startswith("rd") and len(operands) == 2:
-            self.register(operands[0])
-            if type(last) is tuple and last[0] in ("string", "type", "function"):
-                return False
-            self._pair("pcrel_hi20", operands[0], operands[0], insn.name, last)
-            return True
-        if insn.syntax.startswith("rs2") and len(operands) == 3:
-            self._pair("pcrel_hi20", operands[2], operands[0], insn.name, last)
-            return True
-        if insn.syntax.startswith("rs2") and len(operands) == 2 and type(last) is not int:
-            raise self.error(
-                f"a store to a symbol needs a scratch register: '{insn.name} {operands[0][1]}, symbol, t0'", None, last
-            )
-        return False
-
-    def _call(self, operands: Operands) -> None:
-        link = ("name", "ra")
-        if len(operands) == 2:
-            link, operands = operands[0], operands[1:]
-        self._count("call", operands, 1, "symbol")
-        self._far_jump(link, link, operands[0])
-
-    def _tail(self, operands: Operands) -> None:
-        self._count("tail", operands, 1, "symbol")
-        self._far_jump(("name", "t1"), ("name", "zero"), operands[0])
-
-    def _jump(self, operands: Operands) -> None:
-        self._count("jump", operands, 2, "symbol, scratch")
-        self._far_jump(operands[1], ("name", "zero"), operands[0])
-
-    def _far_jump(self, scratch: Any, link: Any, target: Any) -> None:
-        anchor = self.unit.here(self.location)
-        base = self.register(scratch)
-        auipc, jalr = BY_NAME["auipc"], BY_NAME["jalr"]
-        self._fixed(auipc.encode(rd=base, imm=0), "pcrel_hi20", self.unit.bind(target), auipc)
-        self._fixed(jalr.encode(rd=self.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, jalr)
 
 
 _SYNTAX: dict[str, tuple[str, ...]] = {}

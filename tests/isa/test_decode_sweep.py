@@ -53,6 +53,7 @@ def compiled() -> dict[str, Callable[..., Any]]:
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="2^32 words need the compiler")
+@pytest.mark.slow
 def test_every_word_is_one_instruction_or_illegal(compiled: dict[str, Callable[..., Any]]) -> None:
     counts = np.zeros(len(INSTRUCTIONS) + 1, np.int64)
     assert compiled["sweep"](counts) == 0
