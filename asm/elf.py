@@ -94,7 +94,7 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
     def row(symbol: Symbol) -> None:
         index = 0xFFF1
         if symbol.section is not None:
-            index = numbers.get(id(symbol.section), 0xFFF1)
+            index = numbers.get(id(linker.home(symbol)[0]), 0xFFF1)
         size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
         value = linker.address(symbol, nowhere) & 0xFFFFFFFF
         rows.append((symbol.name, value, size & 0xFFFFFFFF, symbol.binding, symbol.type, symbol.visibility, index))

@@ -4,6 +4,7 @@ from typing import Any
 
 from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
+from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
 from asm.placement import Layout, collect, place
 from asm.sections import ALLOC, NOBITS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
@@ -26,6 +27,7 @@ class Linker:
         self.undefined: dict[str, Location] = {}
         self.got: dict[Symbol, int] = {}
         self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
+        self.merged: Merged = {}
         self.high_parts: dict[int, int] = {}
         self.evaluating: set[int] = set()
         self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
@@ -37,6 +39,7 @@ class Linker:
         sections = self._sections()
         self._relax(sections)
         read_only, writable, zeroed, loose = collect(sections)
+        self.merged = merge([*read_only, *writable])
         self.layout = Layout(read_only, writable, zeroed, loose)
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         segments = 1 + bool(read_only) + bool(writable or zeroed) + stack_note
@@ -77,7 +80,7 @@ class Linker:
                     where = symbol.defined_at or Location(unit.name, 0)
                     message = f"the value of '{symbol.name}' depends on itself, or on too many other symbols"
                     self.diagnostics.error(where, message)
-        self.diagnostics.raise_if_errors()
+                    self.diagnostics.raise_if_errors()
 
     def _offer(self, symbol: Symbol) -> None:
         present = self.globals.get(symbol.name)
@@ -240,8 +243,15 @@ class Linker:
             if symbol.binding != "weak" and not symbol.temporary:
                 self.undefined.setdefault(symbol.name, symbol.used_at or location)
             return 0
-        assert symbol.section is not None
-        return symbol.section.address + symbol.fragment.offset + symbol.offset
+        section, offset = self.home(symbol)
+        return section.address + offset
+
+    def home(self, symbol: Symbol) -> tuple[Section, int]:
+        """The section and the offset in it where a placed symbol is, which merging may have changed."""
+        assert symbol.section is not None and symbol.fragment is not None
+        offset = symbol.fragment.offset + symbol.offset
+        source = self.merged.get(symbol.section)
+        return (symbol.section, offset) if source is None else source.place(offset)
 
     # Fixups
 

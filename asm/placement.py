@@ -70,6 +70,11 @@ class Output:
         if section.entry_size != self.entry_size:
             self.entry_size = 0
 
+    def drop(self, sections: set[Section]) -> None:
+        """Forget some of the inputs."""
+        self.inputs = [s for s in self.inputs if s not in sections]
+        self.alignment = max((s.alignment for s in self.inputs), default=1)
+
     def place(self, address: int) -> int:
         """Lay the inputs out from `address` on, aligned; returns the address after the last."""
         self.address = -(-address // self.alignment) * self.alignment
@@ -83,7 +88,7 @@ class Output:
 
 def collect(sections: list[Section]) -> tuple[list[Output], list[Output], list[Output], list[Output]]:
     """The output sections made of `sections`: read-only, writable, zeroed, and those without an address."""
-    left = [s for s in sections if s.size]
+    left = list(sections)  # empty ones too: their alignment counts
     result: list[list[Output]] = []
     for table in (READ_ONLY, WRITABLE, ZEROED):
         outputs = []
@@ -94,12 +99,14 @@ def collect(sections: list[Section]) -> tuple[list[Output], list[Output], list[O
                 for section in matched:
                     output.add(section)
                     left.remove(section)
-            if output.inputs:
+            if any(s.size for s in output.inputs):
                 outputs.append(output)
         result.append(outputs)
     read_only, writable, zeroed = result
     loose: list[Output] = []
     for section in left:
+        if not section.size:
+            continue
         if not section.flags & ALLOC:
             home = loose
         elif section.flags & EXEC:
