@@ -67,7 +67,9 @@ def _pair(encoder: "Encoder", kind: str, scratch: Any, rd: Any, second: str, tar
 def far_access(encoder: "Encoder", insn: Instruction, operands: Operands) -> bool:
     """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
     last = operands[1] if len(operands) > 1 else None
-    if type(last) is tuple and last[0] in ("memory", "paren"):
+    if type(last) is tuple and last[0] == "memory":
+        return False
+    if type(last) is tuple and last[0] == "paren" and encoder.is_register(last[1]):
         return False
     if insn.syntax.startswith("rd") and len(operands) == 2:
         encoder.register(operands[0])

@@ -179,6 +179,9 @@ class Unit:
                 return self.here(at)
             symbol = self.symbol(name, at)
             return symbol.value if symbol.value is not None else symbol
+        if kind == "string":
+            # A name in quotes, such as %hi("a name").
+            return self.bind(("name", expression[1].decode("utf-8", "surrogateescape")), at)
         if kind == "local":
             return self._local(expression[1], at)
         if kind == "paren":

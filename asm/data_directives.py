@@ -1,6 +1,7 @@
 """Directives that make bytes: numbers, strings, files, space, `.insn`."""
 
 import re
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,30 @@ def numbers(unit: "Unit", name: str, operands: str, location: Location) -> None:
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
             unit.diagnostics.warning(location, f"value {value:#x} is cut to {value & mask:#x}")
         _append(unit, (value & mask).to_bytes(width, "little"), location)
+
+
+FLOATS = {".float": "<f", ".single": "<f", ".double": "<d"}
+
+
+def floats(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.float`, `.single` and `.double`: IEEE 754 numbers, for soft-float code."""
+    for field in operands.split(","):
+        text = re.sub(r"^0[a-zA-Z](?=[-+.\d])", "", field.strip())
+        try:
+            data = struct.pack(FLOATS[name], float(text))
+        except (ValueError, OverflowError):
+            raise SourceError(location, f"'{field.strip()}' is not a number that '{name}' can hold") from None
+        _append(unit, data, location)
+
+
+def octa(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.octa`: numbers of 16 bytes, written without operators."""
+    for field in operands.split(","):
+        try:
+            value = int(field.strip(), 0)
+        except ValueError:
+            raise SourceError(location, f"'{field.strip()}' is not a number") from None
+        _append(unit, (value & (2**128 - 1)).to_bytes(16, "little"), location)
 
 
 def strings(unit: "Unit", name: str, operands: str, location: Location) -> None:
@@ -290,7 +315,7 @@ class _Insn:
 
 
 HANDLERS: dict[str, Any] = {
-    **dict.fromkeys(WIDTHS, numbers),
+    **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa,
     ".ascii": strings, ".asciz": strings, ".string": strings,
     ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
     ".uleb128": leb, ".sleb128": leb, ".insn": insn,

@@ -15,7 +15,7 @@ from isa.instruction import WIDTHS
 if TYPE_CHECKING:
     from asm.assembler import Unit
 
-MNEMONICS = [*BY_NAME, *{name for name, _ in PSEUDO}, *SPECIAL]
+MNEMONICS = dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
@@ -59,6 +59,8 @@ class Encoder:
         if name in FIXED_WORDS:
             self.count(name, operands, 0)
             return self._word(FIXED_WORDS[name])
+        if name not in MNEMONICS and name.lower() in MNEMONICS:
+            return self._dispatch(name.lower(), operands)
         insn = BY_NAME.get(name)
         if insn is None or len(operands) != len(_syntax(insn)):
             templates = PSEUDO.get((name, len(operands)))
@@ -70,9 +72,9 @@ class Encoder:
             operands = self._jalr(operands)
         elif insn.name == "jalr":
             operands = self._jalr(operands)
-        elif len(operands) == 3 and name in IMMEDIATE_FORMS and self._register(operands[2]) is None:
+        elif len(operands) == 3 and name in IMMEDIATE_FORMS and self.register_number(operands[2]) is None:
             return self.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
-        elif len(operands) == 3 and name in IMMEDIATE_CSRS and self._register(operands[2]) is None:
+        elif len(operands) == 3 and name in IMMEDIATE_CSRS and self.register_number(operands[2]) is None:
             return self.instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
         elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(self, insn, operands):
             return None
@@ -104,7 +106,7 @@ class Encoder:
         if len(operands) == 1:
             operands = (("name", "ra"), operands[0])
         if len(operands) == 3:
-            if self._register(operands[2]) is not None and self._register(operands[1]) is None:
+            if self.register_number(operands[2]) is not None and self.register_number(operands[1]) is None:
                 return operands[0], ("memory", operands[1], operands[2])
             return operands[0], ("memory", operands[2], operands[1])
         if len(operands) != 2:
@@ -112,7 +114,7 @@ class Encoder:
         first, second = operands
         if type(second) is tuple and second[0] in ("memory", "paren"):
             return operands
-        if self._register(second) is not None:
+        if self.register_number(second) is not None:
             return first, ("memory", 0, second)
         return ("name", "ra"), ("memory", second, first)
 
@@ -248,14 +250,19 @@ class Encoder:
 
     # Operands
 
-    def _register(self, operand: Any) -> int | None:
+    def is_register(self, operand: Any) -> bool:
+        """Whether an operand is the name of a register."""
+        return self.register_number(operand) is not None
+
+    def register_number(self, operand: Any) -> int | None:
+        """The number of a register operand, None for any other operand."""
         if type(operand) is tuple and operand[0] == "name":
             return REGISTERS.get(operand[1])
         return None
 
     def register(self, operand: Any) -> int:
         """The number of a register operand. Raises SourceError with a suggestion."""
-        number = self._register(operand)
+        number = self.register_number(operand)
         if number is not None:
             return number
         if type(operand) is tuple and operand[0] == "name":

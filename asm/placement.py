@@ -128,6 +128,10 @@ def _orphan_position(home: list[Output], section: Section) -> int:
     """After the last output section of the same kind, as ld puts sections that its script does not name."""
     if section.flags & EXEC:
         return max((i + 1 for i, o in enumerate(home) if o.flags & EXEC), default=0)
+    if section.flags & WRITE and section.type != NOBITS:
+        # Behind .data and other such sections, before the table's later ones.
+        later = {".data1", ".got", ".sdata"}
+        return next((i for i, o in enumerate(home) if o.name in later), len(home))
     if section.flags & ALLOC and not section.flags & WRITE and section.type == NOTE:
         return 0
     return len(home)
@@ -168,6 +172,26 @@ def place(layout: Layout, header_size: int, text_base: int | None) -> None:
         _place_data(layout, -(-address // PAGE) * PAGE)
     for output in layout.loose:
         output.place(0)
+
+
+def load_segments(layout: Layout) -> list[list[Output]]:
+    """The sections that are loaded, as ld groups them: what is writable begins a segment, unless on the same page."""
+    groups: list[list[Output]] = []
+    for output in (*layout.read_only, *layout.writable, *layout.zeroed):
+        if not output.size or (output.flags & TLS and output.type == NOBITS):
+            continue
+        if groups:
+            group = groups[-1]
+            last = group[-1]
+            end = last.address + last.size
+            apart = -(-end // PAGE) < output.address // PAGE or output.address < end
+            loaded_again = last.type == NOBITS and output.type != NOBITS
+            turns_writable = output.flags & WRITE and not any(o.flags & WRITE for o in group)
+            if not (apart or loaded_again or (turns_writable and (end - 1) // PAGE != output.address // PAGE)):
+                group.append(output)
+                continue
+        groups.append([output])
+    return groups
 
 
 def _place_data(layout: Layout, address: int) -> int:
