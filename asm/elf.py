@@ -4,8 +4,8 @@ import struct
 from dataclasses import dataclass, field
 
 from asm.linker import Linker
-from asm.placement import PAGE, Layout, Output
-from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data
+from asm.placement import PAGE, Layout, Output, load_segments
+from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, WRITE, Data
 from asm.symbols import Symbol
 
 EM_RISCV = 243
@@ -66,21 +66,16 @@ class Segment:
 def segments(layout: Layout) -> list[Segment]:
     """The program's loadable parts, read-only first; headers not included."""
     found = []
-    for outputs, zeroed, flags in ((layout.read_only, [], 5), (layout.writable, layout.zeroed, 6)):
-        outputs = [o for o in outputs if not (o.flags & TLS and o.type == NOBITS)]
-        everything = [*outputs, *zeroed]
-        if not everything or not any(o.size for o in everything):
-            continue
-        start = everything[0].address
+    for outputs in load_segments(layout):
+        start = outputs[0].address
         image = bytearray()
         for output in outputs:
-            image += bytes(output.address - start - len(image))
-            image += contents(output) if output.type != NOBITS else bytes(output.size)
-        end = everything[-1].address + everything[-1].size
+            if output.type != NOBITS:
+                image += bytes(output.address - start - len(image)) + contents(output)
+        end = outputs[-1].address + outputs[-1].size
         executable = any(o.flags & EXEC for o in outputs)
-        writable = any(o.flags & WRITE for o in everything)
-        bits = 4 | (1 if executable else 0) | (2 if writable else 0) if flags == 5 else 6 | (1 if executable else 0)
-        found.append(Segment(start, bytes(image), end - start, bits))
+        writable = any(o.flags & WRITE for o in outputs)
+        found.append(Segment(start, bytes(image), end - start, 4 | (1 if executable else 0) | (2 if writable else 0)))
     return found
 
 

@@ -6,7 +6,7 @@ from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
-from asm.placement import Layout, collect, place
+from asm.placement import Layout, collect, load_segments, place
 from asm.sections import ALLOC, NOBITS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
 from asm.symbols import NotConstant, Symbol, is_endless
 from isa import BY_NAME
@@ -42,8 +42,11 @@ class Linker:
         self.merged = merge([*read_only, *writable])
         self.layout = Layout(read_only, writable, zeroed, loose)
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
-        segments = 1 + bool(read_only) + bool(writable or zeroed) + stack_note
-        place(self.layout, 52 + 32 * segments, self.text_base)
+        count = bool(read_only) + bool(writable or zeroed)
+        for _ in range(MAX_ROUNDS):  # the headers lie below .text, and how many there are follows from the addresses
+            place(self.layout, 52 + 32 * (1 + count + stack_note), self.text_base)
+            if count == (count := len(load_segments(self.layout))):
+                break
         for name, value in self.layout.symbols.items():
             symbol = self.globals.get(name)
             if symbol is not None and not symbol.defined and symbol.common is None:
