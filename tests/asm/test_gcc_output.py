@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.gnu import ARCHITECTURE, PREFIX, build_like, loaded, qemu_user, run_tool
+from support.gnu import ARCHITECTURE, PREFIX, build, loaded, qemu_user, run_tool
 from support.ours import assemble, run_process
 
 CORPUS = Path(__file__).parents[1] / "c"
@@ -50,11 +50,11 @@ BUILDS = [
 ]
 
 
-@pytest.mark.parametrize("build", BUILDS, ids=str)
-def test_same_bytes_and_same_behaviour(build, tool, tmp_path):
-    sources = build.compile(tool, tmp_path)
+@pytest.mark.parametrize("case", BUILDS, ids=str)
+def test_same_bytes_and_same_behaviour(case, tool, tmp_path):
+    sources = case.compile(tool, tmp_path)
     ours = assemble(sources, tmp_path / "ours")
-    theirs = build_like(tool, ours, sources, tmp_path / "theirs")
+    theirs = build(tool, sources, tmp_path / "theirs")
     mine, reference = loaded(ours), loaded(theirs)
     assert mine.keys() == reference.keys()
     for name in reference:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from support.gnu import build_like, loaded
+from support.gnu import build, loaded
 from support.ours import assemble
 
 WORDS = ("hello", "lo", "ello", "", "say hello", "o", "x", "hello, hello", "ohello", "oooo", "oo")
@@ -48,4 +48,4 @@ def test_same_as_ld(seed, tool, tmp_path):
         sources.append(tmp_path / f"source{number}.s")
         sources[-1].write_text(program(rng, entry=number == 0))
     ours = assemble(sources, tmp_path / "ours")
-    assert loaded(ours) == loaded(build_like(tool, ours, sources, tmp_path / "theirs"))
+    assert loaded(ours) == loaded(build(tool, sources, tmp_path / "theirs"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.gnu import PREFIX, build_like, loaded, qemu_user, run_tool
+from support.gnu import PREFIX, build, loaded, qemu_user, run_tool
 from support.ours import assemble, run_process
 
 DIALECT = Path(__file__).parent / "dialect"
@@ -15,7 +15,7 @@ def test_same_bytes_and_same_behaviour(source, tool, tmp_path):
     if source.suffix == ".S":
         plain = tmp_path / f"{source.stem}.s"
         run_tool(tool(PREFIX + "gcc"), "-E", "-march=rv32ima", "-mabi=ilp32", str(source), "-o", str(plain))
-    theirs = build_like(tool, ours, [source if source.suffix == ".s" else plain], tmp_path / "theirs", DIALECT)
+    theirs = build(tool, [source if source.suffix == ".s" else plain], tmp_path / "theirs", include=DIALECT)
     mine, reference = loaded(ours), loaded(theirs)
     assert mine.keys() == reference.keys()
     for name in reference:

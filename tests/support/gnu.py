@@ -24,36 +24,23 @@ class Outcome:
     status: int
 
 
-def build(tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None) -> Path:
-    """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at its own addresses or all from `text_base`.
+def build(
+    tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None, include: Path | None = None
+) -> Path:
+    """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at ld's addresses or all from `text_base`.
 
     For `text_base` the linker gets -N, so that the file headers are not put into memory below it.
+    include: where included files are, by default beside the source. `.addrsig`, clang's alone, is left out.
     """
     objects = []
     for number, source in enumerate(sources):
-        object_file = elf.with_suffix(f".{number}.o")
-        include = ["-I", str(source.parent)]
-        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, *include, str(source), "-o", str(object_file))
+        plain, object_file = elf.with_suffix(f".{number}.s"), elf.with_suffix(f".{number}.o")
+        plain.write_text("".join(line for line in source.open() if not line.lstrip().startswith(".addrsig")))
+        folder = str(include or source.parent)
+        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, "-I", folder, str(plain), "-o", str(object_file))
         objects.append(str(object_file))
     where = [] if text_base is None else ["-N", f"-Ttext={text_base:#x}"]
     run_tool(tool(PREFIX + "ld"), *LINK, *where, *objects, "-o", str(elf))
-    return elf
-
-
-def build_like(tool: Find, model: Path, sources: Sequence[Path], elf: Path, include: Path = Path()) -> Path:
-    """Assemble and link into `elf` with every section at the address that it has in the ELF file `model`.
-
-    include: where included files are.
-    """
-    objects = []
-    for number, source in enumerate(sources):
-        text = "".join(line for line in source.open() if not line.lstrip().startswith(".addrsig"))  # clang's alone
-        plain = elf.with_suffix(f".{number}.s")
-        plain.write_text(text)
-        objects.append(str(elf.with_suffix(f".{number}.o")))
-        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, "-I", str(include), str(plain), "-o", objects[-1])
-    places = [f"--section-start={name}={address:#x}" for name, (address, _) in loaded(model).items()]
-    run_tool(tool(PREFIX + "ld"), *LINK, *places, *objects, "-o", str(elf))
     return elf
 
 
