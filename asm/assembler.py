@@ -64,7 +64,11 @@ class Unit:
             for symbol in pending:
                 if symbol.used_at is not None:
                     self.diagnostics.error(symbol.used_at, f"no label '{number}:' follows this '{number}f'")
-        for section in self.sections.values():
+        for (name, _), section in self.sections.items():
+            if name in self.symbols and not self.defined(name):  # the name of a section stands for its start
+                start = self.symbols[name]
+                start.fragment, start.offset = section.start()
+                start.section, start.temporary = section, True
             section.finish()
 
     def statement(self, text: str, location: Location) -> None:

@@ -146,11 +146,27 @@ def assembly(contents: Contents, chosen: Sequence[Section], pseudo: bool = True)
         yield ""
         yield f'    .section {heading}, "{flags}", @{section.kind}'
         if section.alignment in (1 << power for power in range(1, 17)):
-            yield f"    .balign {section.alignment}"
+            yield from _aligned(section)
         if entry is not None and section.executable and section.address <= entry < section.end:
             section.symbols.insert(0, Symbol(entry, "_start", True, True))
             section.symbols.sort(key=lambda s: (s.address, s.rank))
         yield from _section_assembly(section, names, pseudo)
+
+
+def _aligned(section: Section) -> Iterator[str]:
+    """The alignment of a section, so that its end is not padded where the original's was not.
+
+    GNU as pads code to its alignment, counting each relaxed alignment at its longest, which is a multiple of the
+    alignment less 4; so some of them at the start, where ld takes them out again, stand for a size that is no multiple.
+    """
+    yield f"    .balign {section.alignment}"
+    if section.executable and section.alignment > 4 and section.size % section.alignment:
+        missing = section.size % section.alignment // 4
+        yield "    .option relax"
+        yield f"    .rept {missing}  # leaves no bytes at the start, and keeps the end from being padded"
+        yield f"    .balign {section.alignment}"
+        yield "    .endr"
+        yield "    .option norelax"
 
 
 class _Names:

@@ -4,6 +4,7 @@ from typing import Any
 
 from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
+from asm.got import contents, offsets
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
 from asm.placement import Layout, collect, load_segments, place
@@ -38,9 +39,9 @@ class Linker:
         self._refuse_endless()
         sections = self._sections()
         self._relax(sections)
-        read_only, writable, zeroed, loose = collect(sections)
+        self.layout = collect(sections)
+        read_only, writable, zeroed = self.layout.read_only, self.layout.writable, self.layout.zeroed
         self.merged = merge([*read_only, *writable])
-        self.layout = Layout(read_only, writable, zeroed, loose)
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         count = bool(read_only) + bool(writable or zeroed)
         for _ in range(MAX_ROUNDS):  # the headers lie below .text, and how many there are follows from the addresses
@@ -125,19 +126,16 @@ class Linker:
         return found
 
     def _needs_got(self, sections: list[Section]) -> bool:
-        for section in sections:
-            for fragment in section.fragments:
-                if type(fragment) is Data:
-                    for fixup in fragment.fixups:
-                        if fixup.kind == "got_hi20":
-                            symbol = self._final(fixup.expression)
-                            if symbol not in self.got:
-                                self.got[symbol] = 4 * (len(self.got) + 1)
-        if self.got:
-            self.got_section.data().data += bytes(4 * (len(self.got) + 1))
-            self.got_section.finish()
-            self.got_section.size = 4 * (len(self.got) + 1)
-        return bool(self.got)
+        fixups = (f for s in sections for part in s.fragments if type(part) is Data for f in part.fixups)
+        finals = (self._final(fixup.expression) for fixup in fixups if fixup.kind == "got_hi20")
+        wanted = [symbol for symbol in finals if isinstance(symbol, Symbol)]
+        if not wanted:
+            return False
+        self.got = offsets(wanted, self.units, self.globals)
+        self.got_section.data().data += contents(self.got)
+        self.got_section.finish()
+        self.got_section.size = len(contents(self.got))
+        return True
 
     def _final(self, symbol: Any) -> Any:
         return symbol.target or symbol if isinstance(symbol, Symbol) else symbol
@@ -283,6 +281,10 @@ class Linker:
         pc = section.address + fragment.offset + fixup.offset
         try:
             if fixup.kind == "got_hi20":
+                if not isinstance(fixup.expression, Symbol):
+                    raise SourceError(
+                        fixup.location, "only a symbol, without a sum, has an entry in the GOT", "add afterwards"
+                    )
                 target = self.got_section.address + self.got[self._final(fixup.expression)]
             else:
                 target = self.value(fixup.expression, fixup.location)

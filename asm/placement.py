@@ -86,12 +86,13 @@ class Output:
         return end
 
 
-def collect(sections: list[Section]) -> tuple[list[Output], list[Output], list[Output], list[Output]]:
-    """The output sections made of `sections`: read-only, writable, zeroed, and those without an address."""
+def collect(sections: list[Section]) -> "Layout":
+    """The output sections made of `sections`, in order, without addresses."""
     left = list(sections)  # empty ones too: their alignment counts
     result: list[list[Output]] = []
+    empty: list[Empty] = []
     for table in (READ_ONLY, WRITABLE, ZEROED):
-        outputs = []
+        outputs: list[Output] = []
         for name, groups in table:
             output = Output(name)
             for patterns in groups:
@@ -101,12 +102,12 @@ def collect(sections: list[Section]) -> tuple[list[Output], list[Output], list[O
                     left.remove(section)
             if any(s.size for s in output.inputs):
                 outputs.append(output)
+            elif output.inputs:
+                empty.append((output.inputs, outputs, len(outputs)))
         result.append(outputs)
     read_only, writable, zeroed = result
     loose: list[Output] = []
     for section in left:
-        if not section.size:
-            continue
         if not section.flags & ALLOC:
             home = loose
         elif section.flags & EXEC:
@@ -116,12 +117,15 @@ def collect(sections: list[Section]) -> tuple[list[Output], list[Output], list[O
         else:
             home = read_only
         existing = next((o for o in home if o.name == section.name), None)
+        if existing is None and not section.size:
+            empty.append(([section], home, len(home)))
+            continue
         if existing is None:
             existing = Output(section.name)
             position = _orphan_position(home, section)
             home.insert(position, existing)
         existing.add(section)
-    return read_only, writable, zeroed, loose
+    return Layout(read_only, writable, zeroed, loose, empty)
 
 
 def _orphan_position(home: list[Output], section: Section) -> int:
@@ -137,6 +141,10 @@ def _orphan_position(home: list[Output], section: Section) -> int:
     return len(home)
 
 
+Empty = tuple[list[Section], list[Output], int]
+"""Sections without contents, for labels in them: they lie before the output section of this index in a list."""
+
+
 @dataclass
 class Layout:
     """Output sections in the order of their addresses, and the symbols that the linker script defines."""
@@ -145,14 +153,17 @@ class Layout:
     writable: list[Output]
     zeroed: list[Output]
     loose: list[Output]
+    empty: "list[Empty]" = field(default_factory=list)
     symbols: dict[str, int] = field(default_factory=dict)
     start: int = 0
+    data_start: int = 0
     headers: bool = True
 
 
 def place(layout: Layout, header_size: int, text_base: int | None) -> None:
     """Give every output section its address. text_base: where .text starts, None for ld's default."""
     address = TEXT_SEGMENT + header_size if text_base is None else text_base
+    first_address = address
     layout.headers = text_base is None
     layout.start = TEXT_SEGMENT if text_base is None else text_base
     symbols = layout.symbols
@@ -172,6 +183,12 @@ def place(layout: Layout, header_size: int, text_base: int | None) -> None:
         _place_data(layout, -(-address // PAGE) * PAGE)
     for output in layout.loose:
         output.place(0)
+    starts = {id(layout.read_only): first_address, id(layout.writable): layout.data_start}
+    starts[id(layout.zeroed)] = symbols["__bss_start"]
+    for sections, outputs, index in layout.empty:
+        before = outputs[index - 1] if index else None
+        for section in sections:
+            section.address = before.address + before.size if before else starts.get(id(outputs), 0)
 
 
 def load_segments(layout: Layout) -> list[list[Output]]:
@@ -197,6 +214,7 @@ def load_segments(layout: Layout) -> list[list[Output]]:
 def _place_data(layout: Layout, address: int) -> int:
     """Place what is writable from `address` on; returns the end."""
     symbols = layout.symbols
+    layout.data_start = address
     sdata_begin = None
     for name in ("preinit_array", "init_array", "fini_array"):
         symbols[f"__{name}_start"] = symbols[f"__{name}_end"] = address

@@ -219,6 +219,11 @@ class Section:
         data = self.data()
         return data, len(data.data)
 
+    def start(self) -> tuple[Fragment, int]:
+        """The beginning."""
+        fragments = next((self.subsections[n] for n in sorted(self.subsections) if self.subsections[n]), None)
+        return (fragments[0], 0) if fragments else self.position()
+
     def add(self, fragment: Fragment) -> None:
         """Append a fragment made with index len(self.open)."""
         self.open.append(fragment)
