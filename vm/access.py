@@ -13,6 +13,7 @@ RESLICE = -101
 WATCHED = -102
 
 CLINT = 0x2000000
+CLINT_SIZE = 0x10000
 CODE_STORES = 64
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
@@ -106,7 +107,7 @@ def load_aligned(h, m, ram8, ram32, page, vaddr, width):
     m.fault_address = vaddr
     if m.board == 0 or paddr >= 0x100000000:
         return -6
-    if CLINT <= paddr and paddr < CLINT + 0x10000:
+    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
             return -6
         return clint_load(h, m, paddr - CLINT)
@@ -142,7 +143,7 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     m.fault_address = vaddr
     if m.board == 0 or paddr >= 0x100000000:
         return -8
-    if CLINT <= paddr and paddr < CLINT + 0x10000:
+    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
             return -8
         return clint_store(h, m, paddr - CLINT, value)

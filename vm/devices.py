@@ -185,7 +185,9 @@ class Bus:
         self.ranges: list[tuple[int, int, Device]] = []
 
     def add(self, base: int, size: int, device: Device) -> None:
-        """Serve [base, base + size). Raises ValueError when the range overlaps another."""
+        """Serve [base, base + size). Raises ValueError when there is no such range or it overlaps another."""
+        if size <= 0 or base < 0 or base + size > 1 << 32:
+            raise ValueError(f"device range {base:#x} of {size} bytes is not within 4 GiB")
         for other, length, _ in self.ranges:
             if base < other + length and other < base + size:
                 raise ValueError(f"device range {base:#x} overlaps the one at {other:#x}")

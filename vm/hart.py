@@ -30,7 +30,7 @@ HART_FIELDS: tuple[tuple[str, int], ...] = (
 MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("ram_base", 1),
     ("ram_size", 1),
-    ("board", 1),  # 1: CLINT present and other device accesses go to the host
+    ("board", 1),  # 1: CLINT present and other device accesses go to the host; 2: no CLINT, but devices
     ("time_base", 1),  # mtime = time_base + cycle // 100
     ("mtimecmp_low", 8),
     ("mtimecmp_high", 8),

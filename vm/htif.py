@@ -19,13 +19,23 @@ class Htif:
         self.machine = machine
         self.tohost = tohost
         self.fromhost = fromhost
+        self._due: int | None = None
 
     def written(self) -> None:
-        """Serve the command, after both halves had time to be written. Raises Halt on exit."""
+        """A store has hit `tohost`: the command is read once both halves had time to be written."""
+        if self._due is None:
+            self._due = self.machine.cycle + WAIT_STEPS
+
+    def limit(self, budget: int) -> int:
+        """How many of `budget` steps may be done before `serve` has to be called."""
+        return budget if self._due is None else min(budget, max(1, self._due - self.machine.cycle))
+
+    def serve(self, at_once: bool = False) -> None:
+        """Serve the command if it is due; at_once: because the machine stops here. Raises Halt on exit."""
+        if self._due is None or (self.machine.cycle < self._due and not at_once):
+            return
+        self._due = None
         machine = self.machine
-        machine._m.tohost = -1
-        machine.engine.run(0, WAIT_STEPS)
-        machine._m.tohost = self.tohost & ~7
         command = int.from_bytes(machine.read(self.tohost, 8), "little")
         if command == 0:
             return

@@ -38,7 +38,7 @@ def timer_deadline(h, m):
 def update_time(h, m):
     """mtime from the cycles done, one tick per 100; the timer line follows it. Returns ticks to the deadline."""
     synchronize(h, m, h.cycle)
-    if m.board == 0:
+    if m.board != 1:
         return FOREVER
     left = timer_deadline(h, m) - h.mtime
     if left <= 0:

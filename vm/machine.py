@@ -4,17 +4,16 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import isa
-from isa.cause import describe
-from isa.trap import take_trap
+from isa.trap import pending_interrupt, take_trap
 from vm import engine
+from vm.access import CLINT, CLINT_SIZE
 from vm.board import Board
 from vm.devices import Bus, Console, Device, Halt
+from vm.exit import Exit, ExitReason
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
 from vm.loop import count_trap, update_time
@@ -22,38 +21,13 @@ from vm.mmu import fetch_offset, refresh
 from vm.registers import Csrs, Registers
 
 RAM_BASE = 0x80000000
+ONLY_DEVICES = 2
+"""`board` of the machine's record: accesses outside RAM go to the host, and there is no CLINT."""
+
 CHUNK = {"numba": 20_000_000, "python": 20_000}
 """Steps between two looks at the clock and at Ctrl-C: some 50 ms."""
 
 TrapHook = Callable[["Machine", int, int], None]
-
-
-class ExitReason(Enum):
-    """Why `Machine.run` came back."""
-
-    LIMIT = "instruction limit"
-    TIMEOUT = "timeout"
-    TRAP = "trap for the host"
-    HALT = "halted"
-    IDLE = "idle with nothing that could wake it"
-    BREAKPOINT = "breakpoint"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class Exit:
-    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP."""
-
-    reason: ExitReason
-    pc: int
-    code: int = 0
-    cause: int = 0
-    tval: int = 0
-    reset: bool = False
-
-    def __str__(self) -> str:
-        text = f"{self.reason.value} at pc {self.pc:#010x}"
-        return f"{text}: {describe(self.cause)}" if self.reason is ExitReason.TRAP else text
 
 
 class MemoryRangeError(ValueError):
@@ -62,6 +36,11 @@ class MemoryRangeError(ValueError):
 
 class Machine:
     """One machine.
+
+    Attributes: `x` registers by ABI name, `csr` CSRs by name, `ram` the memory (uint8[memory]; `write` is for code,
+    because it forgets what was decoded), `symbols` addresses by name, `breakpoints` addresses at which `run` stops
+    before the instruction there, `host_traps` a bit for each exception cause that ends `run` instead of reaching
+    the guest, `console` what was printed.
 
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
@@ -240,10 +219,18 @@ class Machine:
         self._trap_hooks.append((causes, hook))
 
     def on_mmio(self, base: int, size: int, device: Device) -> None:
-        """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps a device."""
+        """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps RAM or a device."""
+        taken = [(self.ram_base, len(self.ram), "RAM")]
+        if self.board is not None:
+            taken.append((CLINT, CLINT_SIZE, "the CLINT"))
+        for other, length, name in taken:
+            if base < other + length and other < base + size:
+                raise ValueError(f"device range {base:#x} overlaps {name} at {other:#x}")
         self.bus.add(base, size, device)
+        if self.board is None:
+            self._m.board = ONLY_DEVICES
 
-    def trace_to(self, stream: Any) -> None:
+    def trace_to(self, stream: TextIO | None) -> None:
         """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
         from vm.trace import Trace
 
@@ -274,7 +261,11 @@ class Machine:
                     budget = 1
                 if end is not None:
                     budget = min(budget, end - self._h.cycle)
+                if self.htif is not None:
+                    budget = self.htif.limit(budget)
                 exit = self._slice(budget)
+                if self.htif is not None:
+                    self.htif.serve(at_once=exit is not None)
                 if exit is not None:
                     return exit
                 if self.breakpoints and self._h.pc in self.breakpoints:
@@ -291,28 +282,35 @@ class Machine:
         return Exit(reason, self._h.pc)
 
     def _slice(self, budget: int) -> Exit | None:
-        if self._trace is not None:
-            self._trace.before()
         if self.board is not None:
             self.board.update()
-        status = self.engine.run(0, budget)
+        if self._trace is not None or self.breakpoints:
+            # The step would take the interrupt and execute the handler's first instruction in one go.
+            if self._take_interrupt() and self._h.pc in self.breakpoints:
+                return self._exit(ExitReason.BREAKPOINT)
+        if self._trace is not None:
+            self._trace.before()
+        try:
+            return self._served(self.engine.run(0, budget))
+        finally:
+            if self._trace is not None:
+                self._trace.after()
+
+    def _served(self, status: int) -> Exit | None:
+        """Do what the run loop came back for."""
         if status == -20:
-            exit = self._host_trap()
-        elif status == -100:
-            self._device_access()
-            exit = None
-        elif status == -102:
+            return self._exception(self._m.exit_cause, self._m.exit_tval)
+        if status == -100:
+            return self._device_access()
+        if status == -102:
             assert self.htif is not None
             self.htif.written()
-            exit = None
-        else:
-            exit = self._exit(ExitReason.IDLE) if status == -3 and not (self.board and self.board.wait()) else None
-        if self._trace is not None:
-            self._trace.after()
-        return exit
+        elif status == -3 and not (self.board and self.board.wait()):
+            return self._exit(ExitReason.IDLE)
+        return None
 
-    def _host_trap(self) -> Exit | None:
-        cause, tval = self._m.exit_cause, self._m.exit_tval
+    def _exception(self, cause: int, tval: int) -> Exit | None:
+        """An exception at pc: for the hooks, then for the host that asked for it or for the guest."""
         for causes, hook in self._trap_hooks:
             if (causes >> cause) & 1:
                 hook(self, cause, tval)
@@ -320,6 +318,16 @@ class Machine:
             return Exit(ExitReason.TRAP, self._h.pc, cause=cause, tval=tval)
         self.take_trap(cause, tval)
         return None
+
+    def _take_interrupt(self) -> bool:
+        """Take a pending interrupt as the next step would; whether there was one."""
+        self._update_time()
+        cause = pending_interrupt(self._h)
+        if cause < 0:
+            return False
+        count_trap(self._h, 32 + (cause & 31))
+        take_trap(self._h, cause, 0)
+        return True
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the guest take this exception at its pc, as the hardware would."""
@@ -346,23 +354,22 @@ class Machine:
         offset = fetch_offset(self._h, self._m, ram32, self._h.pc)
         return ram32[offset >> 2] if offset >= 0 else None
 
-    def _device_access(self) -> None:
+    def _device_access(self) -> Exit | None:
         m, h = self._m, self._h
         if m.exit_store:
             if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
-                return
-            self.take_trap(7, m.fault_address)
-            return
+                return None
+            return self._exception(7, m.fault_address)
         value = self.bus.load(m.exit_address, m.exit_width)
         if value is None:
-            self.take_trap(5, m.fault_address)
-            return
+            return self._exception(5, m.fault_address)
         word = self.instruction_word()
         instruction = isa.decode(word or 0)
         assert word is not None and instruction is not None
         self.x[(word >> 7) & 31] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
         h.cycle += 1
         h.pc = (h.pc + 4) & 0xFFFFFFFF
+        return None
 
     def _retiring_store(self, address: int, width: int, value: int) -> bool:
         # The store retires before a finisher write stops the machine, so that pc is past it.

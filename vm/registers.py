@@ -72,4 +72,10 @@ class Csrs:
     def __setitem__(self, name: str, value: int) -> None:
         address = self._address(name)
         self._before()
-        python_module()["csr_write"](self._h, address, value & 0xFFFFFFFF)
+        # Writes to counters reckon with the instruction that makes them; here there is none.
+        h, cycle, instret = self._h, self._h.cycle, self._h.instret
+        h.cycle, h.instret = cycle - 1, instret - 1
+        try:
+            python_module()["csr_write"](h, address, value & 0xFFFFFFFF)
+        finally:
+            h.cycle, h.instret = cycle, instret

@@ -2,8 +2,8 @@
 
     core   0: 3 0x80000004 (0x0182a283) x5  0x80000000 mem 0x80000018
 
-mode, pc, word, then what the instruction wrote: a register, CSRs as `c773_mtvec`, memory (`mem` and the
-virtual address; for a store the value too, two digits a byte).
+mode, pc, word, then what the instruction wrote: a register, CSRs as `c773_mtvec` (of a pair that shares bits
+the M-mode one), memory (`mem` and the virtual address; for a store the value too, two digits a byte).
 Trapped instructions do not retire and have no line.
 """
 
@@ -11,8 +11,12 @@ from typing import Any, TextIO
 
 import isa
 from isa import Instruction, Kind
-from isa.trap import pending_interrupt, take_trap
-from vm.loop import count_trap
+from vm.codegen import python_module
+from vm.hart import HartView
+from vm.mmu import translate
+
+_SHARED = {"sstatus": "mstatus", "sie": "mie", "sip": "mip"}
+"""S-mode views: what is logged is the register that holds the bits."""
 
 
 class Trace:
@@ -23,18 +27,17 @@ class Trace:
         self.stream = stream
         self._h = machine._h
         self._pending: tuple[int, int, int, int, Instruction | None, list[int]] | None = None
+        self._written = ""
+        self._reservation = -1
 
     def before(self) -> None:
-        """Take a pending interrupt, as the step would, and note what is about to be executed."""
+        """Note what is about to be executed; a pending interrupt has been taken."""
         machine, h = self.machine, self._h
-        machine._update_time()
-        cause = pending_interrupt(h)
-        if cause >= 0:
-            count_trap(h, 32 + (cause & 31))
-            take_trap(h, cause, 0)
         word = machine.instruction_word()
         instruction = isa.decode(word) if word is not None else None
         self._pending = (h.pc, h.mode, machine.instret, word or 0, instruction, list(h.x))
+        self._reservation = h.reservation
+        self._written = self._csrs(instruction, instruction.pattern.extract(word)) if instruction else ""
 
     def after(self) -> None:
         """Write the line if the instruction retired."""
@@ -46,19 +49,38 @@ class Trace:
         operands = instruction.pattern.extract(word)
         if operands.get("rd"):
             line += f" x{operands['rd']:<2} {self._h.x[operands['rd']]:#010x}"
-        line += self._csrs(instruction, operands)
+        line += self._written
         line += self._memory(instruction, operands, x)
         self.stream.write(line + "\n")
 
     def _csrs(self, instruction: Instruction, operands: dict[str, int]) -> str:
-        written = []
-        if instruction.kind is Kind.CSR:
-            always = instruction.name in ("csrrw", "csrrwi")
-            if always or operands.get("rs1") or operands.get("uimm"):
-                written = [isa.CSR_BY_ADDRESS[operands["csr"]].name]
-        elif instruction.name in ("mret", "sret"):
-            written = ["mstatus"]
-        return "".join(f" c{isa.CSR_BY_NAME[n].address}_{n} {self.machine.csr[n]:#010x}" for n in written)
+        """What the instruction will write to CSRs, found on a copy of the hart.
+
+        Afterwards would be too late: an instruction that unmasks an interrupt is followed by the trap at once.
+        """
+        names, h = python_module(), HartView(self.machine.engine.harts[:1].copy())
+        if instruction.name in ("mret", "sret"):
+            if names[instruction.name](h) != -2:
+                return ""
+            written = ["mstatus", "mstatush"] if instruction.name == "mret" else ["mstatus"]
+        elif instruction.kind is Kind.CSR and self._writes(instruction, operands):
+            address = operands["csr"]
+            old = names["csr_access"](h, address, 1)
+            if old < 0:
+                return ""
+            operand = operands["uimm"] if "uimm" in operands else h.x[operands["rs1"]]
+            names["csr_write"](h, address, instruction.meaning(old, operand) & 0xFFFFFFFF)
+            name = isa.CSR_BY_ADDRESS[address].name
+            written = [_SHARED.get(name, name)]
+        else:
+            return ""
+        h.cycle, h.instret, h.mode = h.cycle + 1, h.instret + 1, 3
+        values = ((isa.CSR_BY_NAME[name].address, name) for name in written)
+        return "".join(f" c{address}_{name} {names['csr_read'](h, address):#010x}" for address, name in values)
+
+    @staticmethod
+    def _writes(instruction: Instruction, operands: dict[str, int]) -> bool:
+        return instruction.name in ("csrrw", "csrrwi") or bool(operands.get("rs1") or operands.get("uimm"))
 
     def _memory(self, instruction: Instruction, operands: dict[str, int], x: list[int]) -> str:
         if not instruction.width:
@@ -68,11 +90,16 @@ class Trace:
         value: int | None = None
         if instruction.kind is Kind.STORE:
             value = instruction.meaning(x[operands["rs2"]])
-        elif instruction.kind is Kind.SC and self._h.x[operands["rd"]] == 0 and operands["rd"]:
-            value = x[operands["rs2"]]
-        elif instruction.kind is Kind.AMO:
-            old = self._h.x[operands["rd"]] if operands["rd"] else 0
-            value = instruction.meaning(old, x[operands["rs2"]])
+        elif instruction.kind is Kind.AMO or (instruction.kind is Kind.SC and self._reservation >= 0):
+            # rd may be x0 and tell nothing, so memory is asked.
+            offset = self._ram_offset(address)
+            if instruction.kind is Kind.AMO or offset == self._reservation:
+                value = int.from_bytes(self.machine.ram[offset : offset + 4].tobytes(), "little")
         if value is not None:
             text += f" mem {address:#010x} 0x{value:0{2 * instruction.width}x}"
         return text
+
+    def _ram_offset(self, vaddr: int) -> int:
+        """Where in RAM the word is that an atomic has just written."""
+        m, ram32 = self.machine._m, self.machine.ram.data.cast("B").cast("I")
+        return translate(self._h, m, ram32, vaddr, 2, self._h.data_mode) - m.ram_base

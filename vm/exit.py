@@ -1,0 +1,34 @@
+"""Why a run of a machine came back."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from isa.cause import describe
+
+
+class ExitReason(Enum):
+    """Why `Machine.run` came back."""
+
+    LIMIT = "instruction limit"
+    TIMEOUT = "timeout"
+    TRAP = "trap for the host"
+    HALT = "halted"
+    IDLE = "idle with nothing that could wake it"
+    BREAKPOINT = "breakpoint"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP."""
+
+    reason: ExitReason
+    pc: int
+    code: int = 0
+    cause: int = 0
+    tval: int = 0
+    reset: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.reason.value} at pc {self.pc:#010x}"
+        return f"{text}: {describe(self.cause)}" if self.reason is ExitReason.TRAP else text
