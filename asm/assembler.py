@@ -9,7 +9,7 @@ from asm import data_directives, directives
 from asm.encoder import Encoder
 from asm.errors import Diagnostics, Location, SourceError, did_you_mean
 from asm.parser import SyntaxProblem, parse_expression, parse_operands, parse_statement
-from asm.sections import ALLOC, EXEC, NOBITS, PROGBITS, WRITE, Section
+from asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Section
 from asm.source import Text
 from asm.statements import statements
 from asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
@@ -43,11 +43,18 @@ class Unit:
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
         self.groups: set[str] = set()
         self.messages: list[str] = []
+        self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
         self.section.alignment = 4
         self.open_section(".data", ALLOC | WRITE, PROGBITS)
         self.open_section(".bss", ALLOC | WRITE, NOBITS)
         self.encoder = Encoder(self)
+
+    def reserve(self, count: int, location: Location) -> None:
+        """Account for `count` more bytes, in whatever section. Raises SourceError beyond LIMIT."""
+        self.reserved += count
+        if self.reserved > LIMIT:
+            raise SourceError(location, f"the sections would have more than {LIMIT >> 20} MiB together")
 
     # Reading
 

@@ -25,9 +25,9 @@ WIDTHS = {
 
 def _append(unit: "Unit", data: bytes, location: Location) -> None:
     section = unit.section
-    if section.type == NOBITS and any(data):
+    if section.type == NOBITS and data.count(0) != len(data):
         raise SourceError(location, f"'{section.name}' holds no bytes, only space")
-    section.reserve(len(data), location)
+    unit.reserve(len(data), location)
     section.data().data += data
 
 

@@ -204,13 +204,13 @@ def common(unit: "Unit", name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"symbol '{symbol.name}' is defined twice")
     if alignment == 0:
         alignment = min(16, 1 << max(length.bit_length() - 1, 0)) if name == ".comm" else 1
+    unit.reserve(length, location)
     if name == ".lcomm" or (symbol.binding == "local" and symbol.explicit):
         old, old_subsection, before = unit.section, unit.section.current, unit.previous
         unit.switch(unit.open_section(".bss", ALLOC | WRITE, NOBITS), 1)  # behind the rest, as in GNU as
         align_to(unit, alignment, None, None, location)
         symbol.place(unit.section, location)
         symbol.type, symbol.size = "object", length
-        unit.section.reserve(length, location)
         unit.section.data().data += bytes(length)
         unit.section, unit.previous = old, before
         unit.section.current = old_subsection

@@ -4,6 +4,7 @@ The tables are read with `struct` and every offset and size is compared with the
 damaged file ends in a `DisassemblyError` and costs no more than its own length.
 """
 
+import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -125,7 +126,9 @@ class Contents:
 def read_file(path: Path) -> bytes:
     """All bytes of a file. Raises DisassemblyError when it cannot be read, is empty or is unreasonably long."""
     try:
-        with path.open("rb") as stream:
+        # Opened without blocking: a FIFO that nobody writes to would wait for ever.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as stream:
+            os.set_blocking(stream.fileno(), True)
             data = stream.read(MAX_FILE + 1)
     except OSError as error:
         raise DisassemblyError(f"cannot read it: {error.strerror or error}") from None

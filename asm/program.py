@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from asm.assembler import Unit
-from asm.elf import segments, symbol_rows, write_elf
+from asm.elf import contents, segments, symbol_rows, write_elf
 from asm.errors import Diagnostics, Location
 from asm.linker import Linker
-from asm.sections import Data
-from asm.source import Text
+from asm.sections import LIMIT, Data
+from asm.source import Text, whole_file
 from asm.symbols import Symbol
 
 Source = str | os.PathLike[str] | Text
@@ -22,14 +22,13 @@ class Program:
     """A linked program.
 
     entry: address of the first instruction; symbols: address by name, `.L` labels left out;
-    segments: (vaddr, bytes, memsz, flags); sections: (name, address, bytes) of what has an address;
+    segments: (vaddr, bytes, memsz, flags);
     lines: address of an instruction -> (file, line); warnings: rendered text, empty without any.
     """
 
     entry: int
     symbols: dict[str, int]
     segments: list[tuple[int, bytes, int, int]]
-    sections: dict[str, tuple[int, bytes]]
     warnings: str
     messages: list[str]
     _linker: Linker = field(repr=False)
@@ -38,6 +37,13 @@ class Program:
     def elf(self) -> bytes:
         """The program as a static ELF32 executable."""
         return write_elf(self._linker, self.entry)
+
+    @cached_property
+    def sections(self) -> dict[str, tuple[int, bytes]]:
+        """(address, bytes) by name of what has an address; made when asked for, because .bss may be enormous."""
+        layout = self._linker.layout
+        outputs = [*layout.read_only, *layout.writable, *layout.zeroed]
+        return {o.name: (o.address, contents(o)) for o in outputs}
 
     @cached_property
     def lines(self) -> dict[int, tuple[str, int]]:
@@ -79,6 +85,7 @@ def assemble(
     if entry is not None:
         linker.globals.setdefault(entry, Symbol(entry, binding="global"))
     linker.link()
+    _check_size(linker, diagnostics)
     start = _entry(linker, entry, diagnostics)
     diagnostics.raise_if_errors()
     layout = linker.layout
@@ -86,14 +93,17 @@ def assemble(
     symbols = {name: value for name, value, _, binding, *_ in rows if binding == "local"}
     symbols |= {name: value for name, value, _, binding, *_ in rows if binding != "local"}
     parts = [(s.vaddr, s.data, s.memsz, s.flags) for s in segments(layout)]
-    from asm.elf import contents
-
-    outputs = [*layout.read_only, *layout.writable, *layout.zeroed]
-    sections = {o.name: (o.address, contents(o)) for o in outputs}
     messages = [message for unit in units for message in unit.messages]
-    return Program(
-        start, symbols, parts, sections, diagnostics.render() if diagnostics.warnings else "", messages, linker
-    )
+    return Program(start, symbols, parts, diagnostics.render() if diagnostics.warnings else "", messages, linker)
+
+
+def _check_size(linker: Linker, diagnostics: Diagnostics) -> None:
+    """Refuse what padding has blown up: `.balign` and `.org` can ask for any size, again and again."""
+    for unit in linker.units:
+        size = sum(section.size for section in unit.sections.values())
+        if size > 2 * LIMIT:
+            message = f"the sections would have {size >> 20} MiB together, padding included"
+            diagnostics.error(whole_file(unit.name), message, f"the limit is {2 * LIMIT >> 20} MiB")
 
 
 def _entry(linker: Linker, name: str | None, diagnostics: Diagnostics) -> int:

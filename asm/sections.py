@@ -197,7 +197,6 @@ class Section:
     size: int = 0
     address: int = 0
     lines: list[tuple[Fragment, int, Location]] = field(default_factory=list)
-    used: int = 0
 
     def __post_init__(self) -> None:
         self.subsections[0] = []
@@ -227,12 +226,6 @@ class Section:
     def add(self, fragment: Fragment) -> None:
         """Append a fragment made with index len(self.open)."""
         self.open.append(fragment)
-
-    def reserve(self, count: int, location: Location) -> None:
-        """Account for `count` more bytes. Raises SourceError beyond LIMIT."""
-        self.used += count
-        if self.used > LIMIT:
-            raise SourceError(location, f"section '{self.name}' would have more than {LIMIT >> 20} MiB")
 
     def fixed_distance(self, start: Fragment, end: Fragment) -> int | None:
         """Bytes from the start of one fragment to that of another, None while layout can change it."""

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from vm.loader import MAX_MEMORY
+
 USAGE_ERROR = 2
 LIMIT_REACHED = 124
 INTERRUPTED = 130
@@ -44,7 +46,7 @@ class Size(click.ParamType):
         if not number.isascii() or not number.isdigit():
             self.fail(f"'{value}' is not a size such as 64M", param, ctx)
         size = int(number) << shift
-        if not 4096 <= size <= 2 << 30 or size % 4096:
+        if not 4096 <= size <= MAX_MEMORY or size % 4096:
             self.fail(f"{value} is not a multiple of 4K in 4K to 2G", param, ctx)
         return size
 
@@ -125,19 +127,23 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def mistakes() -> Iterator[None]:
     """Turn what can be wrong with files and programs into a message and status 2."""
-    from asm.errors import AsmError
+    from asm.errors import AsmError, printable
     from vm.loader import LoadError
 
     try:
         yield
-    except (AsmError, LoadError) as error:
+    except AsmError as error:
         fail(str(error))
+    except LoadError as error:
+        fail(printable(str(error)))
     except BrokenPipeError:
         raise
     except OSError as error:
-        fail(f"{error.filename or 'file'}: {error.strerror}")
+        fail(printable(f"{error.filename or 'output'}: {error.strerror or error}"))
     except ValueError as error:
         fail(str(error))
+    except MemoryError:
+        fail("this computer has not enough memory for that")
 
 
 def announce_compilation() -> None:

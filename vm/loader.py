@@ -19,6 +19,9 @@ READ, WRITE, EXECUTE = 4, 2, 1
 MAX_FILE = 1 << 30
 """Longest file that is read, in bytes."""
 
+MAX_MEMORY = 2 << 30
+"""Most RAM that a machine can be given, in bytes."""
+
 COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 
 _HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
@@ -219,8 +222,16 @@ def check_fits(image: Image, base: int, size: int) -> None:
     if lowest < base or lowest >= base + size:
         raise LoadError(f"{image.name}: is linked at {lowest:#010x}, where no RAM is: link it at {base:#010x} or above")
     if end > base + size:
-        needed = -(-(end - base) // (1 << 20))
-        raise LoadError(f"{image.name}: needs {needed} MiB of memory and has {size >> 20} MiB; use --memory {needed}M")
+        raise LoadError(f"{image.name}: {memory_advice(end - base, size)}")
+
+
+def memory_advice(needed: int, given: int) -> str:
+    """What to say when a program needs more bytes of memory than it was given."""
+    mebibytes = -(-needed // (1 << 20))
+    text = f"needs {mebibytes} MiB of memory and has {given / (1 << 20):.4g} MiB"
+    if needed > MAX_MEMORY:
+        return f"{text}; a machine has at most {MAX_MEMORY >> 20} MiB"
+    return f"{text}; use --memory {mebibytes}M or more"
 
 
 class _Refused(Exception):

@@ -105,7 +105,7 @@ def test_layout_with_segments_far_apart():
 
 @pytest.mark.parametrize("segments, memory, message", [
     ([(0x10000, 200 * MIB)], 128 * MIB, "needs 300 MiB of memory and has 128 MiB; use --memory 300M or more"),
-    ([(0x10000, 0xFFFEFFFF)], 128 * MIB, "use --memory"),
+    ([(0x10000, 0xFFFEFFFF)], 128 * MIB, "a machine has at most 2048 MiB"),
     ([(0x10000, 0x1000)], 4096, "use --memory 1M"),
     ([(0x10000, 0x1000), (0xF0000000, 0x1000)], 128 * MIB, "its segments span 3840 MiB"),
     ([(0xFFFFF000, 0x1000)], 16 * MIB, "leaves no room for a stack"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vm.loader import EXECUTE, READ, WRITE, Image, LoadError
+from vm.loader import EXECUTE, READ, WRITE, Image, LoadError, memory_advice
 from vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
 from vm.process.pmp import entries
 
@@ -54,10 +54,7 @@ class Layout:
         needed = total + stack + guard
         if needed > memory or stack < 4 * PAGE:
             needed = max(total + stack + guard, total * 3 // 2, 128 << 10)
-            raise LoadError(
-                f"{image.name}: needs {_mebibytes(needed)} MiB of memory and has {_mebibytes(memory)} MiB; "
-                f"use --memory {_mebibytes(needed)}M or more"
-            )
+            raise LoadError(f"{image.name}: {memory_advice(needed, memory)}")
         self.base = 0 if highest + stack + guard <= memory else lowest & -(4 * _MIB)
         holes = highest - self.base - total
         self.size = memory if highest - self.base + stack + guard <= memory else memory + holes

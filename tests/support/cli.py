@@ -1,0 +1,119 @@
+"""The command line for tests: in this process where that is enough, in one of its own where it matters."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from vm.cli import main
+
+MIB = 1 << 20
+
+# VmHWM belongs to the address space, which exec makes anew; ru_maxrss would start at what the tests themselves use.
+_MEASURED = """
+import sys
+sys.argv[0] = "trapline"
+from vm.cli import main
+try:
+    main()
+finally:
+    for line in open("/proc/self/status"):
+        if line.startswith("VmHWM:"):
+            open({target!r}, "w").write(line.split()[1])
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind. peak: resident bytes at most, 0 when it was not measured; seconds: wall clock."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float = 0.0
+    peak: int = 0
+
+    @property
+    def message(self) -> str:
+        """What it said on stderr."""
+        return self.stderr.decode()
+
+
+def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
+    """Run the command in this process; no exception may come out of it."""
+    begin = time.monotonic()
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, time.monotonic() - begin)
+    check_manners(outcome)
+    return outcome
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The words that start the command as a process of its own."""
+    return [sys.executable, "-m", "vm", *map(str, arguments)]
+
+
+def environment(**changes: str | None) -> dict[str, str]:
+    """This process's environment with some variables set, and those that are None taken out."""
+    merged = {**os.environ, **{name: value for name, value in changes.items() if value is not None}}
+    return {name: value for name, value in merged.items() if changes.get(name, "") is not None}
+
+
+def execute(
+    *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = 60,
+    stdout: int = subprocess.PIPE, folder: Path | None = None,
+) -> Outcome:  # fmt: skip
+    """Run the command in a process of its own and measure it. Fails after `timeout` seconds: nothing may hang."""
+    with tempfile.NamedTemporaryFile("r") as peak:
+        code = _MEASURED.format(target=peak.name)
+        begin = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
+            env=dict(env) if env is not None else None, timeout=timeout, check=False, cwd=folder,
+        )  # fmt: skip
+        seconds = time.monotonic() - begin
+        kib = int(peak.read() or 0)
+    outcome = Outcome(done.returncode, done.stdout or b"", done.stderr, seconds, kib << 10)
+    check_manners(outcome)
+    return outcome
+
+
+def check_manners(outcome: Outcome) -> None:
+    """Whatever happened: no traceback, and no status that stands for a bug."""
+    text = outcome.stderr + outcome.stdout
+    assert b"Traceback" not in text and b"internal error" not in text, text.decode(errors="replace")
+    assert outcome.status not in (1, 70) or not outcome.stderr, outcome.message
+
+
+def refused(outcome: Outcome, *parts: str, lines: int | None = 1) -> None:
+    """A mistake of the person: status 2, nothing on stdout, and a message with all of `parts` on stderr."""
+    assert (outcome.status, outcome.stdout) == (2, b""), outcome
+    for part in parts:
+        assert part in outcome.message, f"{part!r} is not in {outcome.message!r}"
+    assert lines is None or outcome.message.count("\n") == lines, outcome.message
+
+
+def watchdog(process: subprocess.Popen[bytes], seconds: float) -> threading.Timer:
+    """Kill a process that is still there after `seconds`; cancel it when the process has ended."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def write(folder: Path, name: str, content: str | bytes | Sequence[str]) -> Path:
+    """A file with this content."""
+    path = folder / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content if isinstance(content, str) else "\n".join(content) + "\n")
+    return path
