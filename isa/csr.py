@@ -33,6 +33,7 @@ class Csr:
     read(h[, index]), write(h[, index], value): functions over the hart record; without them the
     register reads as stored and a write replaces the writable fields.
     constant: the value of a register that never changes.
+    held(h): what CSRRS and CSRRC set and clear bits of, where that is not what the register reads as.
     guard(h): for registers that may be forbidden although the mode suffices; returns 1 to allow.
     """
 
@@ -46,6 +47,7 @@ class Csr:
     reset: int = 0
     read: Callable[..., Any] | None = None
     write: Callable[..., Any] | None = None
+    held: Callable[..., Any] | None = None
     constant: int | None = None
     guard: Callable[..., Any] | None = None
 

@@ -57,6 +57,12 @@ def write_mip(h, value):
     h.mip = value & 0x222
 
 
+def held_mip(h):
+    """ "only the software-writable SEIP bit participates in the read-modify-write sequence of a CSRRS or CSRRC
+    instruction", not the line from the interrupt controller (3.1.9)."""
+    return h.mip
+
+
 def counter_low(count, offset):
     """Low word of a 64-bit counter kept as a count and the offset that a write left."""
     return u32(count + offset)
@@ -207,7 +213,8 @@ MACHINE_CSRS = (
     Csr("mepc", 0x341, "Priv 3.1.14", "address of the trapped instruction", (Field("mepc", 31, 2),), "mepc"),
     Csr("mcause", 0x342, "Priv 3.1.15", "cause of the trap", CAUSE_FIELDS, "mcause"),
     Csr("mtval", 0x343, "Priv 3.1.16", "address or instruction that trapped", _word("mtval"), "mtval"),
-    Csr("mip", 0x344, "Priv 3.1.9", "interrupts pending", INTERRUPT_FIELDS, "mip", read=read_mip, write=write_mip),
+    Csr("mip", 0x344, "Priv 3.1.9", "interrupts pending", INTERRUPT_FIELDS, "mip",
+        read=read_mip, write=write_mip, held=held_mip),
     *(Csr(f"pmpcfg{i}", 0x3A0 + i, "Priv 3.7.1", f"configuration of PMP entries {4 * i} to {4 * i + 3}",
           tuple(Field(f"pmp{4 * i + j}cfg", 8 * j + 7, 8 * j, "warl") for j in range(4)),
           index=i, read=read_pmpcfg, write=write_pmpcfg) for i in range(4)),

@@ -53,7 +53,14 @@ def engine_text() -> str:
         loop.count_trap, loop.synchronize,
     ]  # fmt: skip
     parts = list(collect(functions).values())
-    parts += [emit.emit_csr_read(), emit.CSR_ACCESS.strip(), emit.emit_csr_write(), emit.emit_decoder(), execute]
+    parts += [
+        emit.emit_csr_read(),
+        emit.CSR_ACCESS.strip(),
+        emit.emit_csr_held(),
+        emit.emit_csr_write(),
+        emit.emit_decoder(),
+        execute,
+    ]
     known = set(collect(functions))
     parts += [text for name, text in collect([loop.run, loop.drop_code]).items() if name not in known]
     return "\n\n".join(parts) + "\n"

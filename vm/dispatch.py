@@ -295,7 +295,7 @@ def _illegal() -> list[str]:
 
 def _csr(i: Instruction) -> tuple[list[str], set[str]]:
     operand = OPERANDS["uimm"] if "uimm" in i.operands else OPERANDS["rs1"]
-    text, called = inline_expression(i.meaning, {"old": "old", "operand": "operand"})
+    text, called = inline_expression(i.meaning, {"old": "held", "operand": "operand"})
     # "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all"
     writes = "1" if i.name in ("csrrw", "csrrwi") else "(d >> 16) & 31"
     return [
@@ -306,6 +306,7 @@ def _csr(i: Instruction) -> tuple[list[str], set[str]]:
         *("    " + line for line in _illegal()),
         f"operand = {operand}",
         "if writes:",
+        *(["    held = csr_held(h, d >> 32, old)"] if "held" in text else []),
         f"    csr_write(h, d >> 32, ({text}) & 0xFFFFFFFF)",
         f"x[{RD}] = old",
         "x[0] = 0",
@@ -349,7 +350,7 @@ _ARMS = {
 # Names that live within one arm get a name of their own in each: numba takes long over variables with many
 # definitions.
 _TEMPORARY = re.compile(
-    r"(?<![.\w])(rs1|rs2|imm|shamt|pc|near|address|entry|offset|data|done|old|failed|operand|writes|word|i)(?!\w)"
+    r"(?<![.\w])(rs1|rs2|imm|shamt|pc|near|address|entry|offset|data|done|old|failed|operand|held|writes|word|i)(?!\w)"
 )
 
 

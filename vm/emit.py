@@ -119,6 +119,17 @@ def emit_csr_write() -> str:
     return "\n".join(lines)
 
 
+def emit_csr_held() -> str:
+    """`csr_held(h, address, old)`: what CSRRS and CSRRC change bits of; `old` is what the CSR reads as."""
+    lines = ["def csr_held(h, address, old):"]
+    for csr in CSRS:
+        if csr.held is not None:
+            lines.append(f"    if address == {csr.address:#x}:")
+            lines.append(f"        return {csr.held.__name__}(h)")
+    lines.append("    return old")
+    return "\n".join(lines)
+
+
 CSR_ACCESS = '''
 def csr_access(h, address, writes):
     """The value of a CSR for an instruction in the present mode, or -1 for an illegal access."""
@@ -144,7 +155,7 @@ def csr_functions() -> list:
     """Every function that the CSR declarations name."""
     found = {}
     for csr in CSRS:
-        for function in (csr.read, csr.write, csr.guard):
+        for function in (csr.read, csr.write, csr.held, csr.guard):
             if function is not None:
                 found[function.__name__] = function
     return list(found.values())
