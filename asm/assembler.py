@@ -76,7 +76,7 @@ class Unit:
                 start = self.symbols[name]
                 start.fragment, start.offset = section.start()
                 start.section, start.temporary = section, True
-            section.finish()
+            section.finish(self.relax)
 
     def statement(self, text: str, location: Location) -> None:
         """Assemble one statement. Raises SourceError."""

@@ -79,12 +79,14 @@ def octa(unit: "Unit", name: str, operands: str, location: Location) -> None:
 
 
 def strings(unit: "Unit", name: str, operands: str, location: Location) -> None:
-    """`.ascii`, and `.asciz` and `.string`, which end each string with a zero byte."""
+    """`.ascii`, and the rest, which end each string with a zero: `.string16` and `.string32` of wider characters."""
     end = b"" if name == ".ascii" else b"\0"
+    width = {".string16": 2, ".string32": 4}.get(name, 1)
     for operand in unit.operands(operands):
         if type(operand) is not tuple or operand[0] != "string":
             raise SourceError(location, f"'{name}' takes strings in quotes")
-        _append(unit, operand[1] + end, location)
+        text = operand[1] + end
+        _append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location)
 
 
 def space(unit: "Unit", name: str, operands: str, location: Location) -> None:
@@ -316,7 +318,8 @@ class _Insn:
 
 HANDLERS: dict[str, Any] = {
     **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa,
-    ".ascii": strings, ".asciz": strings, ".string": strings,
+    ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
+    ".string16": strings, ".string32": strings,
     ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
     ".uleb128": leb, ".sleb128": leb, ".insn": insn,
 }  # fmt: skip

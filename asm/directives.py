@@ -230,6 +230,8 @@ def align_to(unit: "Unit", alignment: int, fill: bytes | None, most: int | None,
     if alignment > 1:
         if fill is None and not section.flags & EXEC:
             fill = b"\0"
+        if fill is None and alignment <= 4:
+            return  # GNU as takes it that code is aligned for instructions
         section.data()
         section.add(Align(len(section.open), alignment, fill, most, unit.relax))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from asm.linker import Linker
 from asm.placement import PAGE, Layout, Output, load_segments
-from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, WRITE, Data
+from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
 from asm.symbols import Symbol
 
 EM_RISCV = 243
@@ -35,7 +35,7 @@ def contents(output: Output) -> bytes:
         image += bytes(gap % 4) + (b"\x13\0\0\0" if output.flags & EXEC else bytes(4)) * (gap // 4)
         for fragment in section.fragments:
             image += fragment.data if type(fragment) is Data else fragment.content()
-        image += bytes(section.address + section.size - output.address - len(image))
+        image += bytes(section.padding) if section.blank_end else code_padding(section.padding)
     return bytes(image)
 
 
@@ -92,6 +92,9 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
             index = numbers.get(id(linker.home(symbol)[0]), 0xFFF1)
         size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
         value = linker.address(symbol, nowhere) & 0xFFFFFFFF
+        if symbol.section is not None and symbol.section.flags & TLS:
+            symbol.type = "tls"
+            value -= linker.thread_local[0].address if linker.thread_local else 0
         rows.append((symbol.name, value, size & 0xFFFFFFFF, symbol.binding, symbol.type, symbol.visibility, index))
 
     for unit in linker.units:
@@ -104,6 +107,14 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
     return rows
 
 
+def _tls_segment(outputs: list[Output]) -> tuple[int, ...]:
+    """The program header of what each thread has for itself."""
+    first, last = outputs[0], outputs[-1]
+    filled = first.size if first.type != NOBITS else 0
+    size = last.address + last.size - first.address
+    return (7, first.offset, first.address, first.address, filled, size, 4, max(o.alignment for o in outputs))
+
+
 def write_elf(linker: Linker, entry: int) -> bytes:
     """The executable as bytes."""
     layout = linker.layout
@@ -111,7 +122,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     loose = [o for o in layout.loose if o.type != ATTRIBUTES and o.size]
     stack_note = any(o.name == ".note.GNU-stack" for o in layout.loose)
     parts = segments(layout)
-    count = 1 + len(parts) + stack_note
+    count = 1 + len(parts) + stack_note + bool(linker.thread_local)
     header_size = _HEADER.size + _PROGRAM.size * count
     image = bytearray(header_size)
     programs: list[tuple[int, ...]] = []
@@ -144,6 +155,8 @@ def write_elf(linker: Linker, entry: int) -> bytes:
         image += contents(output)
     attribute_bytes = attributes()
     programs.insert(0, (0x70000003, len(image), 0, 0, len(attribute_bytes), 0, 4, 1))
+    if linker.thread_local:
+        programs.append(_tls_segment(linker.thread_local))
     if stack_note:
         programs.append((0x6474E551, 0, 0, 0, 0, 0, 6, 16))
     rows.append((names.add(".riscv.attributes"), ATTRIBUTES, 0, 0, len(image), len(attribute_bytes), 0, 0, 1, 0))

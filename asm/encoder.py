@@ -19,10 +19,9 @@ MNEMONICS = dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
+    "%tprel_hi": "tprel_hi20", "%tprel_lo": "tprel_lo12",
 }  # fmt: skip
-UNSUPPORTED_FUNCTIONS = (
-    "%tprel_hi", "%tprel_lo", "%tprel_add", "%tls_ie_pcrel_hi", "%tls_gd_pcrel_hi",
-)  # fmt: skip
+UNSUPPORTED_FUNCTIONS = ("%tls_ie_pcrel_hi", "%tls_gd_pcrel_hi")
 
 Operands = tuple
 
@@ -68,10 +67,10 @@ class Encoder:
                 return self._expand(templates, operands)
         if insn is None:
             return self._suffixed(name, operands)
-        if insn.name == "jalr" and len(operands) != 2:
+        if insn.name == "jalr":
             operands = self._jalr(operands)
-        elif insn.name == "jalr":
-            operands = self._jalr(operands)
+        elif name == "add" and len(operands) == 4 and operands[3][:2] == ("function", "%tprel_add"):
+            operands = operands[:3]  # the fourth is a mark for linkers that relax
         elif len(operands) == 3 and name in IMMEDIATE_FORMS and self.register_number(operands[2]) is None:
             return self.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
         elif len(operands) == 3 and name in IMMEDIATE_CSRS and self.register_number(operands[2]) is None:
@@ -218,7 +217,9 @@ class Encoder:
             return self._bound(operand[1], fixups, wrap)
         if type(operand) is tuple and operand[0] == "function":
             if operand[1] in UNSUPPORTED_FUNCTIONS:
-                raise self.error(f"{operand[1]}: thread-local storage is not supported", None, operand)
+                raise self.error(
+                    f"{operand[1]}: only the local-exec model of thread-local storage is supported", None, operand
+                )
             if operand[1] not in FUNCTIONS:
                 raise self.error(f"unknown operator '{operand[1]}'", did_you_mean(operand[1], FUNCTIONS), operand)
             bound = self.unit.bind(operand[2])

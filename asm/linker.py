@@ -7,8 +7,9 @@ from asm.errors import Diagnostics, Location, SourceError
 from asm.got import contents, offsets
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
-from asm.placement import Layout, collect, load_segments, place
-from asm.sections import ALLOC, NOBITS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
+from asm.placement import Layout, Output, collect, load_segments, place
+from asm.relocation import immediate, operand_mask
+from asm.sections import ALLOC, NOBITS, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
 from asm.symbols import NotConstant, Symbol, is_endless
 from isa import BY_NAME
 
@@ -31,6 +32,7 @@ class Linker:
         self.merged: Merged = {}
         self.high_parts: dict[int, int] = {}
         self.evaluating: set[int] = set()
+        self.thread_local: list[Output] = []
         self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
 
     def link(self) -> None:
@@ -42,10 +44,11 @@ class Linker:
         self.layout = collect(sections)
         read_only, writable, zeroed = self.layout.read_only, self.layout.writable, self.layout.zeroed
         self.merged = merge([*read_only, *writable])
+        self.thread_local = [output for output in (*writable, *zeroed) if output.flags & TLS]
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         count = bool(read_only) + bool(writable or zeroed)
         for _ in range(MAX_ROUNDS):  # the headers lie below .text, and how many there are follows from the addresses
-            place(self.layout, 52 + 32 * (1 + count + stack_note), self.text_base)
+            place(self.layout, 52 + 32 * (1 + count + stack_note + bool(self.thread_local)), self.text_base)
             if count == (count := len(load_segments(self.layout))):
                 break
         for name, value in self.layout.symbols.items():
@@ -315,45 +318,13 @@ class Linker:
         if kind.startswith("field:"):
             values[kind[6:]] = self.value(fixup.expression, fixup.location)
         else:
-            values["imm"] = self._immediate(kind, pc, fixup)
-        fixed = word & ~_operand_mask(insn)
+            values["imm"] = immediate(self, fixup, pc)
+        fixed = word & ~operand_mask(insn)
         try:
-            encoded = insn.pattern.insert(values) & _operand_mask(insn) | fixed
+            encoded = insn.pattern.insert(values) & operand_mask(insn) | fixed
         except ValueError as error:
             raise SourceError(fixup.location, f"{insn.name}: {error}") from None
         data[at : at + 4] = encoded.to_bytes(4, "little")
-
-    def _immediate(self, kind: str, pc: int, fixup: Fixup) -> int:
-        if kind in ("pcrel_hi20", "got_hi20"):
-            return (self.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
-        value = self.value(fixup.expression, fixup.location)
-        if kind == "pcrel_lo12":
-            if value not in self.high_parts:
-                message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
-                raise SourceError(fixup.location, message)
-            return _low12(self.high_parts[value])
-        if kind == "hi20":
-            return (value + 0x800) & 0xFFFFF000
-        if kind == "lo12":
-            return _low12(value)
-        if kind == "imm20":
-            if not 0 <= value <= 0xFFFFF:
-                raise SourceError(fixup.location, f"immediate {value} is not in [0, 1048575]")
-            return value << 12
-        if kind in ("branch", "jal"):
-            distance = ((value - pc) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
-            reach = 4096 if kind == "branch" else 1 << 20
-            if not -reach <= distance <= reach - 2:
-                raise SourceError(
-                    fixup.location,
-                    f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
-                )
-            if distance & 1:
-                raise SourceError(fixup.location, f"{fixup.insn.name}: the target {value:#x} is odd")
-            return distance
-        if (1 << 32) - 2048 <= value < 1 << 32:
-            value -= 1 << 32
-        return value
 
     def _replace_branch(self, section: Section, branch: Branch) -> None:
         """Turn a branch into data with its final bytes."""
@@ -378,17 +349,6 @@ def _rank(symbol: Symbol) -> int:
     if symbol.common is not None:
         return 3
     return 1 if symbol.binding == "global" else 0
-
-
-def _low12(value: int) -> int:
-    return ((value & 0xFFF) ^ 0x800) - 0x800
-
-
-def _operand_mask(insn: Any) -> int:
-    mask = 0
-    for s in insn.pattern.slices:
-        mask |= ((1 << s.width) - 1) << s.low
-    return mask
 
 
 def _suggest(name: str, known: list[str]) -> str | None:

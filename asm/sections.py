@@ -71,17 +71,27 @@ def _unknown(_fragment: Fragment) -> None:
     return None
 
 
-class Align(Fragment):
-    """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops after zeros; at most `most` bytes."""
+def code_padding(count: int) -> bytes:
+    """Bytes that align code where relaxation is off, as GNU as writes them."""
+    return bytes(count % 2) + b"\x01\0" * (count // 2 % 2) + NOP * (count // 4)
 
-    __slots__ = ("alignment", "fill", "most", "padding", "relaxed")
+
+class Align(Fragment):
+    """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops; at most `most` bytes.
+
+    relaxed: written in code while relaxation was on, so that ld takes out what is too much of the longest padding.
+    blank: written in code while relaxation was off, in a source that ends with it on: GNU as leaves zeros.
+    """
+
+    __slots__ = ("alignment", "blank", "fill", "most", "padding", "relaxed")
 
     def __init__(self, index: int, alignment: int, fill: bytes | None, most: int | None, relaxed: bool = False) -> None:
         super().__init__(index)
         self.relaxed = relaxed and fill is None
+        self.blank = False
         self.alignment = alignment
         self.fill = fill
-        self.most = most
+        self.most = None if self.relaxed else most
         self.padding = 0
 
     def measure(self, evaluate: Any) -> int:
@@ -90,8 +100,10 @@ class Align(Fragment):
         return self.padding
 
     def content(self) -> bytes:
+        if self.relaxed:
+            return NOP * (self.padding // 4) + b"\x01\0\0"[: self.padding % 4]
         if self.fill is None:
-            return bytes(self.padding % 4) + NOP * (self.padding // 4)
+            return bytes(self.padding) if self.blank else code_padding(self.padding)
         size = len(self.fill)
         return bytes(self.padding % size) + self.fill * (self.padding // size)
 
@@ -196,6 +208,8 @@ class Section:
     fragments: list[Fragment] = field(default_factory=list)
     size: int = 0
     address: int = 0
+    padding: int = 0
+    blank_end: bool = True
     lines: list[tuple[Fragment, int, Location]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -247,13 +261,16 @@ class Section:
                 return total
         return None
 
-    def finish(self) -> None:
-        """Put the subsections behind one another."""
+    def finish(self, relax: bool = True) -> None:
+        """Put the subsections behind one another. relax: whether relaxation is on at the end of the source."""
+        self.blank_end = relax
         self.fragments = [f for number in sorted(self.subsections) for f in self.subsections[number]]
         # Every branch is short to begin with: one that grew because its target has no place yet would stay long.
         offset = 0
         for fragment in self.fragments:
             fragment.offset = offset
+            if type(fragment) is Align:
+                fragment.blank = relax
             offset += fragment.measure(_unknown) if type(fragment) in (Data, Align, Branch) else 0
 
     def lay_out(self, evaluate: Any) -> bool:
@@ -265,14 +282,15 @@ class Section:
                 fragment.offset = offset
                 moved = True
             offset += fragment.measure(evaluate)
-        offset += self._end_padding(offset)
+        self.padding = self._end_padding(offset)
+        offset += self.padding
         if offset != self.size:
             self.size = offset
             moved = True
         return moved
 
     def _end_padding(self, size: int) -> int:
-        """Zeros at the end, as GNU as and ld leave them.
+        """How many bytes GNU as and ld leave at the end.
 
         GNU as pads code to its alignment while every alignment in it still has its longest form, and ld shortens
         those later.

@@ -1,0 +1,61 @@
+"""What a fixup puts into an instruction, once addresses are known."""
+
+from typing import TYPE_CHECKING, Any
+
+from asm.errors import SourceError
+from asm.sections import Fixup
+
+if TYPE_CHECKING:
+    from asm.linker import Linker
+
+
+def immediate(linker: "Linker", fixup: Fixup, pc: int) -> int:
+    """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
+    kind = fixup.kind
+    if kind in ("pcrel_hi20", "got_hi20"):
+        return (linker.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
+    value = linker.value(fixup.expression, fixup.location)
+    if kind == "pcrel_lo12":
+        if value not in linker.high_parts:
+            message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
+            raise SourceError(fixup.location, message)
+        return _low12(linker.high_parts[value])
+    if kind == "hi20":
+        return (value + 0x800) & 0xFFFFF000
+    if kind == "lo12":
+        return _low12(value)
+    if kind in ("tprel_hi20", "tprel_lo12"):
+        if not linker.thread_local:
+            raise SourceError(fixup.location, "no section of this program is thread-local (.tdata, .tbss)")
+        value -= linker.thread_local[0].address  # the thread pointer points at the first of them
+        return (value + 0x800) & 0xFFFFF000 if kind == "tprel_hi20" else _low12(value)
+    if kind == "imm20":
+        if not 0 <= value <= 0xFFFFF:
+            raise SourceError(fixup.location, f"immediate {value} is not in [0, 1048575]")
+        return value << 12
+    if kind in ("branch", "jal"):
+        distance = ((value - pc) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        reach = 4096 if kind == "branch" else 1 << 20
+        if not -reach <= distance <= reach - 2:
+            raise SourceError(
+                fixup.location,
+                f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
+            )
+        if distance & 1:
+            raise SourceError(fixup.location, f"{fixup.insn.name}: the target {value:#x} is odd")
+        return distance
+    if (1 << 32) - 2048 <= value < 1 << 32:
+        value -= 1 << 32
+    return value
+
+
+def _low12(value: int) -> int:
+    return ((value & 0xFFF) ^ 0x800) - 0x800
+
+
+def operand_mask(insn: Any) -> int:
+    """The bits of an instruction word that operands take."""
+    mask = 0
+    for s in insn.pattern.slices:
+        mask |= ((1 << s.width) - 1) << s.low
+    return mask

@@ -1,0 +1,183 @@
+##### integers
+_start: nop
+    .data
+    .byte 1, -1, 255, 'a', 'b'
+    .half 1, -2
+    .2byte 0xffff
+    .short 3
+    .hword 4
+    .word -1, 0xffffffff, _start, . - 4
+    .4byte 5
+    .long 6, 7
+    .int 8
+    .dword 0x123456789abcdef0
+    .8byte -2
+    .quad 9
+##### strings
+_start: nop
+    .data
+    .ascii "a\n\t\"\\\101\x41"
+    .asciz "zero", "two"
+    .string "s", ""
+    .string8 "x"
+    .string16 "ab"
+    .string32 "c"
+    .ascii "a" "b"
+##### space
+_start: nop
+    .data
+    .zero 3
+    .space 4, 7
+    .skip 5
+    .skip 2, 0xff
+    .fill 3
+    .fill 2, 2, 0x1234
+    .fill 2, 4, 0x12345678
+    .fill 1, 8, 0x12345678
+##### alignment in data
+_start: nop
+    .data
+    .byte 1
+    .align 2
+    .byte 2
+    .p2align 3
+    .byte 3
+    .balign 16
+    .byte 4
+    .p2align 2, 0xff
+    .byte 5
+    .balign 8, 1, 2
+    .byte 6
+    .balign 4
+    .word 7
+    .p2alignl 3, 0x12345678
+    .word 7
+    .p2alignl 3, 0x12345678
+##### alignment in code
+_start: nop
+    .align 4
+    nop
+    .balign 32
+    nop
+    .p2align 3
+    nop
+##### alignment in code without relaxation
+    .option norelax
+_start: nop
+    .align 4
+    nop
+    .balign 32
+    nop
+    .p2align 3, , 2
+    nop
+##### alignment in code at an odd place
+_start: nop
+    .byte 1
+    .align 3
+    nop
+    .align 2
+    .byte 1, 2, 3
+    .align 2
+    .byte 4
+    .p2align 4, , 1
+    nop
+##### alignment in code at an odd place without relaxation
+    .option norelax
+_start: .byte 1
+    .align 3
+    nop
+    .align 2
+    .byte 1, 2, 3
+    .align 2
+    .byte 4
+    .align 3, 0
+    nop
+    .align 4
+    nop
+    .half 1
+##### relaxation turned off at the end
+_start: nop
+    .align 4
+    nop
+    .option norelax
+    nop
+    .align 5
+    nop
+##### relaxation turned on at the end
+    .option norelax
+_start: nop
+    .align 4
+    nop
+    .option relax
+    nop
+    .align 5
+    nop
+##### org
+_start: nop
+    .org 0x20
+    nop
+    .org . + 8
+    nop
+##### leb128
+_start: nop
+    .data
+    .uleb128 0
+    .uleb128 127
+    .uleb128 128
+    .uleb128 0xffffffff
+    .sleb128 -1
+    .sleb128 63
+    .sleb128 64
+    .sleb128 -65
+    .sleb128 100000
+##### differences of labels
+_start: nop
+1:  .word 1f - 1b
+    .half 1f - 1b
+    .byte 1f - _start
+1:  .data
+a:  .word b - a, . - a, a - .
+b:  .word b - a + 5, (b - a) * 2
+##### octa and floats
+_start: nop
+    .data
+    .octa 0x0123456789abcdef0123456789abcdef
+    .float 1.5, -2.25, 0
+    .single 3.0
+    .double 1.5, 1e10
+##### incbin of itself
+_start: nop
+    .data
+    .ascii "ab"
+    .equ here, . - 2
+    .word here
+##### common and local common
+_start: la a0, c
+    la a1, l
+    la a2, m
+    .comm c, 100, 16
+    .lcomm l, 8
+    .local m
+    .comm m, 4, 4
+##### bss
+_start: la a0, z
+    .bss
+    .skip 7
+    .balign 8
+z:  .zero 16
+##### empty sections with labels
+_start: la a0, d
+    la a1, b
+    la a2, q
+    .data
+d:
+    .bss
+b:
+    .section .q, "aw"
+q:
+##### names of sections
+_start: la a0, named
+    .data
+    .word .text, named
+    .section named, "aw"
+    .word 1

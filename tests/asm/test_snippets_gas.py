@@ -1,0 +1,101 @@
+"""Snippets of assembly, each with the sections that GNU as and ld `--no-relax` make of the same text."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from support.gnu import build, loaded
+from support.ours import assemble
+
+HERE = Path(__file__).parent / "snippets"
+SNIPPETS = {
+    f"{path.stem}: {title}": text
+    for path in sorted(HERE.glob("*.s"))
+    for title, text in re.findall(r"^##### (.*)\n((?:(?!##### ).*\n)*)", path.read_text(), re.MULTILINE)
+}
+
+
+def same(tool, folder: Path, text: str) -> None:
+    source = folder / "snippet.s"
+    source.write_text("    .globl _start\n" + text)
+    mine, reference = loaded(assemble([source], folder / "ours")), loaded(build(tool, [source], folder / "theirs"))
+    assert {n: (hex(a), d.hex()) for n, (a, d) in mine.items()} == {
+        n: (hex(a), d.hex()) for n, (a, d) in reference.items()
+    }
+
+
+@pytest.mark.parametrize("title", SNIPPETS)
+def test_snippet(title, tool, tmp_path):
+    same(tool, tmp_path, SNIPPETS[title])
+
+
+def test_there_are_snippets():
+    assert len(SNIPPETS) > 60
+
+
+def test_random_li(tool, tmp_path):
+    """Every shape of constant: powers of two, their neighbours, sign boundaries of 12 and 32 bits, random words."""
+    source = random.Random(1)
+    values = [sign * ((1 << n) + d) for n in range(32) for d in (-2, -1, 0, 1, 2) for sign in (1, -1)]
+    values += [source.getrandbits(32) for _ in range(500)] + [0x7FF, 0x800, 0xFFFFF800, 0xFFFFF7FF, 0xFFFFFFFF]
+    values = [v for v in values if -(1 << 31) <= v < 1 << 32]
+    same(tool, tmp_path, "_start:\n" + "".join(f"    li x{1 + i % 31}, {v}\n" for i, v in enumerate(values)))
+
+
+def test_random_branch_distances(tool, tmp_path):
+    """Branches near and beyond 4 KiB, forwards and backwards: the same of them become two instructions."""
+    source = random.Random(2)
+    lines = ["_start:"]
+    for n in range(60):
+        lines.append(
+            f"l{n}: {source.choice(['beqz a0,', 'bne a1, a2,', 'bltu t0, t1,', 'bgt s0, s1,'])} l{source.randrange(60)}"
+        )
+        lines.append(f"    .skip {4 * source.randrange(0, 300)}")
+    same(tool, tmp_path, "\n".join([*lines, ""]))
+
+
+OPERATORS = [
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "<<",
+    ">>",
+    "&",
+    "|",
+    "^",
+    "!",
+    "==",
+    "!=",
+    "<>",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "&&",
+    "||",
+]
+
+
+def test_random_expressions(tool, tmp_path):
+    """Constant expressions with every operator, unary ones and parentheses: precedence and 64-bit arithmetic."""
+    source = random.Random(3)
+
+    def expression(depth: int) -> str:
+        if depth == 0 or source.random() < 0.2:
+            return source.choice(["k", "0x7f", "1", "3", "-1", "'a", "0b101", "017", "0xffffffff", "12", "m"])
+        if source.random() < 0.2:
+            return source.choice("-~!") + "(" + expression(depth - 1) + ")"
+        left, right = expression(depth - 1), expression(depth - 1)
+        operator = source.choice(OPERATORS)
+        if operator in "/%":
+            right = str(source.randrange(1, 9))
+        if operator in ("<<", ">>"):
+            right = str(source.randrange(0, 20))
+        text = f"{left} {operator} {right}"
+        return f"({text})" if source.random() < 0.5 else text
+
+    lines = [f"    .8byte {expression(3)}" for _ in range(400)]
+    same(tool, tmp_path, "\n".join(["    k = 5", "    .set m, k * 3 - 20", "_start:", *lines, ""]))
