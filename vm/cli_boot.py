@@ -16,7 +16,7 @@ RAM_BASE = 0x80000000
 @click.command(
     "boot",
     epilog="Exit status: what the kernel gives the test finisher or HTIF; 2 for a mistake in what was asked; "
-    "124 when a limit ended it, or when it idles with nothing that could wake it.",
+    "124 when a limit ended it, when it idles with nothing that could wake it, or when it can only trap for ever.",
 )
 @click.argument("kernel", nargs=-1, required=True, metavar="KERNEL...")
 @click.option("--load-address", type=options.Address(), metavar="ADDRESS", help="Where a raw image goes.  [0x80000000]")
@@ -51,6 +51,7 @@ def _boot(names: list[str], **settings: Any) -> int:
             isa=settings["isa"], memory=settings["memory"], engine=settings["engine"],
             stdout=options.output_stream(), stdin=getattr(sys.stdin, "buffer", None),
         )  # fmt: skip
+        machine.ends_trap_loops = True
         machine.load(image)
         if trace is not None:
             machine.trace_to(trace)
@@ -76,14 +77,21 @@ def _boot(names: list[str], **settings: Any) -> int:
 
 def describe_stop(machine: Any, exit: Any) -> str:
     """Why a machine that did not halt was stopped, with what a person would look at next."""
-    text = f"stopped: {exit}"
-    traps = machine.trap_counts
-    if machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps):
-        from isa.cause import describe
+    from isa.cause import FETCH_ACCESS, describe
+    from vm.machine import ExitReason
 
-        cause = machine.csr["mcause"]
-        where = f"{describe(cause)} at {machine.csr['mepc']:#010x}"
-        text += f"\n  the last trap was: {where}, and mtvec is 0: no handler is set"
+    text = f"stopped: {exit}"
+    traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
+    if endless:
+        text += ", where the trap handler should be and cannot be executed"
+    if endless or (machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
+        level = "s" if endless and machine.mode == 1 else "m"
+        cause = machine.csr[f"{level}cause"]
+        text += f"\n  the last trap was: {describe(cause)} at {machine.csr[f'{level}epc']:#010x}"
+        earlier = ", ".join(describe(number) for number in traps if number not in (FETCH_ACCESS, cause))
+        text += f"; before that: {earlier}" if earlier else ""
+        if machine.csr[f"{level}tvec"] == 0:
+            text += f"\n  {level}tvec is 0: no handler is set"
     return text
 
 

@@ -13,6 +13,7 @@ class ExitReason(Enum):
     TIMEOUT = "timeout"
     TRAP = "trap for the host"
     HALT = "halted"
+    TRAP_LOOP = "trap loop"
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
     INTERRUPTED = "interrupted"

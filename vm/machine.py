@@ -19,13 +19,14 @@ from vm.isa_string import misa_value, parse_isa
 from vm.loop import count_trap, update_time
 from vm.mmu import fetch_offset, refresh
 from vm.registers import Csrs, Registers
+from vm.trap_loop import TrapLoop
 
 RAM_BASE = 0x80000000
 ONLY_DEVICES = 2
 """`board` of the machine's record: accesses outside RAM go to the host, and there is no CLINT."""
 
-CHUNK = {"numba": 20_000_000, "python": 20_000}
-"""Steps between two looks at the clock and at Ctrl-C: some 50 ms."""
+CHUNK = {"numba": 1_000_000, "python": 2_000}
+"""Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one."""
 
 TrapHook = Callable[["Machine", int, int], None]
 
@@ -40,7 +41,7 @@ class Machine:
     Attributes: `x` registers by ABI name, `csr` CSRs by name, `ram` the memory (uint8[memory]; `write` is for code,
     because it forgets what was decoded), `symbols` addresses by name, `breakpoints` addresses at which `run` stops
     before the instruction there, `host_traps` a bit for each exception cause that ends `run` instead of reaching
-    the guest, `console` what was printed.
+    the guest, `ends_trap_loops` whether `run` ends when the guest can only trap for ever, `console` what was printed.
 
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
@@ -78,6 +79,8 @@ class Machine:
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
         self.host_traps = 0
+        self.ends_trap_loops = False
+        self._trap_loop = TrapLoop(self._h)
         self._trap_hooks: list[tuple[int, TrapHook]] = []
         self._trace: Any = None
         self._h.pc = ram_base
@@ -305,6 +308,10 @@ class Machine:
         if status == -102:
             assert self.htif is not None
             self.htif.written()
+        elif status == -10:
+            self.console.flush()
+            if self.ends_trap_loops and self._trap_loop.closed():
+                return self._exit(ExitReason.TRAP_LOOP)
         elif status == -3 and not (self.board and self.board.wait()):
             return self._exit(ExitReason.IDLE)
         return None
