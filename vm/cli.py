@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import Any
 
@@ -16,6 +18,37 @@ COMMANDS = {
     "bench": ("vm.cli_bench", "bench_command", "Measure the speed of this machine."),
 }
 """Module, object and summary by command; a module is imported when its command is used."""
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    """A closed pipe and Ctrl-C end a command silently, with a shell's status for these signals.
+
+    Left to click they would be status 1 and `Aborted!`.
+    """
+    try:
+        try:
+            yield
+        except (SystemExit, click.exceptions.Exit):
+            sys.stdout.flush()  # while a closed pipe can still be noticed
+            raise
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
+        _discard_output()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        _discard_output()
+        click.echo(f"trapline: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        sys.exit(2)
+
+
+def _discard_output() -> None:
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # a stream that is no file
 
 
 class LazyGroup(click.Group):
@@ -49,20 +82,30 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line, where `--help` and `--version` already print."""
+        with _endings():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _endings():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command; an unexpected exception becomes two lines and status 70.
 
         TRAPLINE_DEBUG=1 shows the traceback instead.
         """
         extra.setdefault("prog_name", "trapline")
+        if sys.stdout is None:  # closed by the caller, as by `>&-`
+            sys.stdout = open(os.devnull, "w")
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")
         try:
             return super().main(*args, **extra)
-        except BrokenPipeError:
-            # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
-        except KeyboardInterrupt:
-            sys.exit(130)
         except Exception as error:
             if os.environ.get("TRAPLINE_DEBUG") == "1":
                 raise
