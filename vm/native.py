@@ -5,10 +5,12 @@ that is most of the time of a short program. The object is exactly what numba co
 name made of everything that it depends on: our sources, versions, and the processor.
 """
 
+import atexit
 import ctypes
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -51,7 +53,9 @@ def cache_directory() -> Path:
 
 @cache
 def _temporary_directory() -> Path:
-    return Path(tempfile.mkdtemp(prefix="trapline-"))
+    folder = tempfile.mkdtemp(prefix="trapline-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 @cache
