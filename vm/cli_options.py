@@ -1,5 +1,6 @@
 """Options and conventions that the commands share."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +73,22 @@ class Count(click.ParamType):
         return count
 
 
+class Seconds(click.ParamType):
+    """A positive number of seconds; a limit that is never reached, such as nan, is none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            self.fail(f"'{value}' is not a positive number of seconds such as 10 or 0.5", param, ctx)
+        return seconds
+
+
 class Address(click.ParamType):
     """An address, decimal or with 0x."""
 
@@ -114,7 +131,7 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; slow."),
         click.option("--json", "json_file", metavar="FILE", help="Write a JSON object about the run; - is stdout."),
         click.option("--stats", is_flag=True, help="Tell on stderr what the run did and how fast."),
-        click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this."),
+        click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this."),
         click.option("--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."),
         click.option(
             "--memory", type=Size(), default="128M", show_default=True, metavar="SIZE", help="RAM, with K, M or G."
