@@ -13,7 +13,7 @@ RESLICE = -101
 WATCHED = -102
 
 CLINT = 0x2000000
-CLINT_SIZE = 0x10000
+CLINT_SIZE = 0xC000
 CODE_STORES = 64
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 

@@ -103,70 +103,133 @@ class Console:
 class Uart:
     """A 16550A: what is written is printed at once, so the transmitter is always empty.
 
-    It asks for an interrupt while IER enables one of: a byte can be read, the transmitter became empty.
+    It asks for an interrupt while IER enables one of: a byte was lost, one can be read, the transmitter became
+    empty. Only loopback can lose bytes. The FIFO's trigger level has no effect: one byte is enough.
+    An access of more than one byte is one of the register at its address, as on QEMU.
     """
+
+    DIVISOR_LATCH = 0x80
+    """In LCR: the first two registers are the divisor."""
+    LOOPBACK = 0x10
+    """In MCR: what is transmitted is received, and MCR's outputs are MSR's inputs."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.registers = bytearray(8)
-        self.divisor = bytearray(2)
+        self.registers = bytearray((0, 0, 0, 0, 8, 0, 0, 0))
+        self.divisor = bytearray((12, 0))
         self.emptied = False
+        self.looped = bytearray()
+        self.holding = 0
+        self.overrun = False
+
+    def received(self) -> bool:
+        """Whether a byte can be read."""
+        return bool(self.looped) or (not self.registers[4] & self.LOOPBACK and self.console.ready())
 
     def interrupt(self) -> int:
-        """What IIR reports: 4 received data, 2 transmitter empty, 1 nothing."""
-        if self.registers[1] & 1 and self.console.ready():
+        """What IIR reports: 6 line status, 4 received data, 2 transmitter empty, 1 nothing."""
+        if self.registers[1] & 4 and self.overrun:
+            return 6
+        if self.registers[1] & 1 and self.received():
             return 4
         if self.registers[1] & 2 and self.emptied:
             return 2
         return 1
 
     def load(self, offset: int, width: int) -> int | None:
-        """Byte registers only."""
-        if width != 1 or offset > 7:
+        """The byte register at `offset`."""
+        if offset > 7:
             return None
-        if offset < 2 and self.registers[3] & 0x80:
+        if offset < 2 and self.registers[3] & self.DIVISOR_LATCH:
             return self.divisor[offset]
         if offset == 0:
-            return self.console.read() or 0
+            return self._receive()
         if offset == 2:
             cause = self.interrupt()
             if cause == 2:
                 self.emptied = False
             return cause | (0xC0 if self.registers[2] & 1 else 0)
         if offset == 5:
-            return 0x60 | (1 if self.console.ready() else 0)
+            overrun, self.overrun = self.overrun, False
+            return 0x60 | overrun << 1 | self.received()
         if offset == 6:
-            return 0xB0
+            return self._modem_status()
         return self.registers[offset]
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """Byte registers only; line and modem status ignore writes."""
-        if width != 1 or offset > 7:
+        """Write the byte register at `offset`; line and modem status ignore it."""
+        if offset > 7:
             return False
-        if offset < 2 and self.registers[3] & 0x80:
-            self.divisor[offset] = value & 0xFF
+        value &= 0xFF
+        if offset < 2 and self.registers[3] & self.DIVISOR_LATCH:
+            self.divisor[offset] = value
         elif offset == 0:
-            self.console.write(bytes((value & 0xFF,)))
-            self.emptied = True
+            self._transmit(value)
         elif offset == 1:
-            if value & 2 and not self.registers[1] & 2:
-                self.emptied = True
+            if (value ^ self.registers[1]) & 2:
+                self.emptied = bool(value & 2)
             self.registers[1] = value & 0x0F
+        elif offset == 2:
+            self._control_fifo(value)
         elif offset not in (5, 6):
-            self.registers[offset] = value & 0xFF
+            self.registers[offset] = value & (0x1F if offset == 4 else 0xFF)
         return True
+
+    def _receive(self) -> int:
+        byte = None
+        if self.looped:
+            byte = self.looped.pop(0)
+        elif self.received():
+            byte = self.console.read()
+        if self.registers[2] & 1:
+            return byte or 0
+        # Without FIFO there is one register, which keeps its byte.
+        self.holding = self.holding if byte is None else byte
+        return self.holding
+
+    def _transmit(self, value: int) -> None:
+        if not self.registers[4] & self.LOOPBACK:
+            self.console.write(bytes((value,)))
+        else:
+            fifo = self.registers[2] & 1
+            self.overrun = self.overrun or len(self.looped) >= (16 if fifo else 1)
+            if not fifo:
+                self.looped[:] = (value,)
+                self.holding = value
+            elif len(self.looped) < 16:
+                self.looped.append(value)
+        self.emptied = True
+
+    def _control_fifo(self, value: int) -> None:
+        # Switching FIFOs on or off empties them. Input that the host still holds has not arrived: it stays.
+        if (value ^ self.registers[2]) & 1:
+            value |= 6
+        if value & 2:
+            self.looped.clear()
+        if value & 4:
+            self.emptied = True
+        self.registers[2] = value & 0xC9
+
+    def _modem_status(self) -> int:
+        control = self.registers[4]
+        if control & self.LOOPBACK:
+            return (control & 0x0C) << 4 | (control & 2) << 3 | (control & 1) << 5
+        return 0xB0
 
 
 class Finisher:
-    """SiFive test finisher: 0x5555 ends with 0, 0x3333 with the code above it, 0x7777 resets."""
+    """SiFive test finisher: 0x5555 ends with 0, 0x3333 with the code above it, 0x7777 resets.
+
+    It takes half-words and words; all its other registers are zero.
+    """
 
     def load(self, offset: int, width: int) -> int | None:
         """Reads as zero."""
-        return 0 if offset < 4 else None
+        return 0 if width > 1 else None
 
     def store(self, offset: int, width: int, value: int) -> bool:
         """Raises Halt for the three commands."""
-        if offset >= 4:
+        if width == 1:
             return False
         command = value & 0xFFFF
         if offset == 0 and command == 0x5555:

@@ -33,15 +33,16 @@ class Plic:
         self.claimed = 0
 
     def set_line(self, source: int, level: bool) -> None:
-        """A device raises or lowers its line; a line that stays high is pending again after completion."""
+        """A device raises or lowers its line; a line that stays high is pending again after completion.
+
+        "If a level-sensitive interrupt source deasserts the interrupt after the PLIC core accepts the request and
+        before the interrupt is serviced, the interrupt request remains present in the IP bit of the PLIC core and
+        will be serviced by a handler".
+        """
         bit = 1 << source
         self.level = self.level | bit if level else self.level & ~bit
-        before = self.pending
-        if level and not self.claimed & bit:
+        if level and not (self.claimed | self.pending) & bit:
             self.pending |= bit
-        elif not level:
-            self.pending &= ~bit
-        if self.pending != before:
             self.update()
 
     def best(self, context: int) -> int:

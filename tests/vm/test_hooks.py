@@ -199,7 +199,7 @@ def test_a_machine_without_board_has_no_clint_and_no_uart() -> None:
         (RAM - 4, 8),
         (RAM + (1 << 20) - 4, 4),
         (0x2000000, 0x10000),  # CLINT
-        (0x200FFFC, 8),
+        (0x200BFFC, 8),
         (0x10000000, 1),  # UART
         (0x0FFFFFFF, 2),
         (0xC000000, 4),  # PLIC
