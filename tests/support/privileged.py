@@ -225,10 +225,14 @@ def refusals(rng: Random) -> Snippet:
 def trap_value(cause: int, value: int, instruction: int) -> tuple[int, int]:
     """mcause and mtval, or scause and stval, without what QEMU does differently."""
     opcode = instruction & 0x7F
+    if opcode == 0x2F and instruction >> 27 != 2 and cause == 5:
+        return 7, value
     if cause == 3:
         return cause, 0
     if cause == 0 and opcode in (0x6F, 0x63):
         return cause, 0
+    if cause == 2 and value & 3 != 3:
+        return cause, value & 0xFFFF
     return cause, value
 
 

@@ -5,7 +5,7 @@ harness: every trap into M mode appends a record to a log and goes on at the add
 the program prints the log on the UART, a line a record, and powers off.
 
 What a snippet may rely on: `s0` holds its number; `gp`, `tp` and `sp` belong to the harness; s8 and s9 hold the
-addresses of the trap vectors of S and M mode; a trap into S mode gathers scause, sepc, stval and sstatus in t0 to t3,
+addresses of the trap vectors of S and M mode; PMP entry 0 lets everything at the program and its log; a trap into S mode gathers scause, sepc, stval and sstatus in t0 to t3,
 puts the number of its vector into ra and jumps to s10: one of the exits, which trap to M mode.
 """
 
@@ -26,9 +26,17 @@ RAM = 0x80000000
 MEMORY = 16 << 20
 LOG = 0x80200000
 TABLES = 0x80300000
-"""Page tables; and a word each that U mode may run at, see `harness`."""
+"""A root page table and one of the second level for each of its entries that snippets use."""
 ARENA = 0x80400000
 """Four MiB that belong to the snippets."""
+PROBED = ARENA + 0x10000
+"""64 KiB of it, full of ebreak, to be accessed by probes."""
+HARNESS = (RAM | 0x1FFFFF) >> 2
+"""pmpaddr of the RAM below the arena, as a naturally aligned power of two."""
+STUBS = {name: f"{name} a2, (a0)" for name in ("lb", "lhu", "lw")}
+STUBS |= {name: f"{name} a1, (a0)" for name in ("sb", "sh", "sw")}
+STUBS |= {"amoadd": "amoadd.w a2, a3, (a0)", "lr": "lr.w a2, (a0)", "fetch": "jr a0"}
+"""Accesses that a probe can do at address a0."""
 
 EXTENSIONS = ",zba=false,zbb=false,zbc=false,zbs=false,sstc=false,debug=false,pmu-num=29,marchid=0,mimpid=0"
 QEMU = (*SYSTEM_QEMU[:3], SYSTEM_QEMU[3] + EXTENSIONS, *SYSTEM_QEMU[4:])
@@ -38,16 +46,29 @@ FIELDS = (
     "a0", "a1", "a2", "a3", "t0", "t1", "t2", "t3",
 )  # fmt: skip
 
+CLEARED = (
+    "mstatus", "mie", "mip", "mideleg", "medeleg", "satp", "mscratch", "sscratch", "mepc", "sepc", "mcause", "scause",
+    "mtval", "stval", "mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg",
+    *(f"pmpcfg{i}" for i in range(1, 4)), *(f"pmpaddr{i}" for i in range(1, 15)),
+)  # fmt: skip
+
 PRELUDE = f"""
     .equ    LOG, {LOG}
     .equ    TABLES, {TABLES}
     .equ    ARENA, {ARENA}
+    .equ    HARNESS, {HARNESS}
     .text
     .globl  _start
 _start:
     la      s9, m_vector
     la      s8, s_vector
     li      gp, LOG
+    li      t0, {PROBED}
+    li      t1, {PROBED + 0x10000}
+    li      t2, 0x00100073
+1:  sw      t2, (t0)
+    addi    t0, t0, 4
+    bltu    t0, t1, 1b
     j       snippets
 
     .balign 64
@@ -78,38 +99,15 @@ m_trap:
 reset_state:
     csrw    mtvec, s9
     csrw    stvec, s8
-    {
-    "; ".join(
-        f"csrw {name}, zero"
-        for name in (
-            "mstatus",
-            "mie",
-            "mip",
-            "mideleg",
-            "medeleg",
-            "satp",
-            "mscratch",
-            "sscratch",
-            "mepc",
-            "sepc",
-            "mcause",
-            "scause",
-            "mtval",
-            "stval",
-            "mcounteren",
-            "scounteren",
-            "mcountinhibit",
-            "menvcfg",
-            "senvcfg",
-            *(f"pmpcfg{i}" for i in range(4)),
-            *(f"pmpaddr{i}" for i in range(15)),
-        )
-    )
-}
+    {"; ".join(f"csrw {name}, zero" for name in CLEARED)}
     li      t0, -1
     csrw    pmpaddr15, t0
     li      t0, 0x1f000000
     csrw    pmpcfg3, t0
+    li      t0, HARNESS
+    csrw    pmpaddr0, t0
+    li      t0, 0x1f
+    csrw    pmpcfg0, t0
     sfence.vma
     li      t0, 0x2000000
     sw      zero, 0(t0)
@@ -119,6 +117,16 @@ reset_state:
     la      s10, exit_ecall
     {"; ".join(f"li {r}, 0" for r in ("sp", "ra", *FIELDS[8:]))}
     jr      t6
+
+enter_probe:
+    mv      s11, t6
+    csrw    mstatus, t5
+    csrw    mepc, t4
+    mret
+probe_here:
+    mv      s11, t6
+    csrw    mstatus, t5
+    jr      t4
 
 finish:
     li      s0, LOG
@@ -163,9 +171,20 @@ exit_ebreak:
     ebreak
 exit_illegal:
     .word   0
+    {"; ".join(f"stub_{name}: {text}; ecall" for name, text in STUBS.items())}
     .balign 4096
 snippets:
 """
+
+
+def probe(access: str, address: int, mstatus: int, value: int = 0x00100073, alias: int = 0) -> list[str]:
+    """One access of STUBS in the mode MPP of mstatus, or in M mode itself when MPRV is set; it ends with a record.
+
+    alias: what to add to the stub's address where that mode cannot run at it.
+    """
+    enter = "probe_here" if mstatus & 1 << 17 else "enter_probe"
+    return [f"li a0, {address:#x}", f"li a1, {value:#x}", "li a2, 0", "li a3, 0", f"li t5, {mstatus:#x}",
+            f"la t4, stub_{access} + {alias}", f"jal t6, {enter}"]  # fmt: skip
 
 
 @dataclass(frozen=True)

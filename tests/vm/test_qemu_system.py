@@ -9,20 +9,22 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from support import privileged
+from support import privileged, protection
 from support.gnu import Find
 from support.systems import Snippet, compare
 
 SNIPPETS = 50
+GENERATORS = (
+    privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals,
+    protection.pmp_words, protection.pmp_pages, protection.pmp_locks,
+)  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    "generate", [privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals]
-)
+@pytest.mark.parametrize("generate", GENERATORS)
 def test_same_records_as_qemu(tool: Find, generate: Callable[[Random], Snippet], seed: int) -> None:
-    """CSRs, traps, returns, interrupts."""
+    """CSRs, traps, returns, interrupts, PMP."""
     rng = Random(seed)
     records = compare(tool, [generate(rng) for _ in range(SNIPPETS)], privileged.mask)
     assert records > 2 * SNIPPETS
