@@ -90,9 +90,10 @@ def clint_store(h, m, register, value):
     elif register == 0x4004 + 8 * h.mhartid:
         m.mtimecmp_high[h.mhartid] = value
     elif register == 0xBFF8:
-        m.time_base = m.time_base + value - (h.mtime & 0xFFFFFFFF)
+        m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & 0x7FFFFFFFFFFFFFFF
     elif register == 0xBFFC:
-        m.time_base = m.time_base + ((value & 0x7FFFFFFF) - (h.mtime >> 32)) * 0x100000000
+        high = (value & 0x7FFFFFFF) - (h.mtime >> 32)
+        m.time_base = (m.time_base + high * 0x100000000) & 0x7FFFFFFFFFFFFFFF
     return RESLICE
 
 

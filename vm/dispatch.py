@@ -274,6 +274,12 @@ def _lr(i: Instruction) -> tuple[list[str], set[str]]:
 def _sc(i: Instruction) -> tuple[list[str], set[str]]:
     text, called = inline_expression(i.meaning, {"rs2": "rs2"})
     return [
+        # Its address must be aligned whether it succeeds or not (volume I, 13.2).
+        "address = x[(d >> 16) & 31]",
+        "if address & 3:",
+        "    m.fault_address = address",
+        "    status = -1007",
+        "    break",
         "done = 0",
         "failed = 1",
         "if h.reservation >= 0:",

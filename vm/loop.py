@@ -12,7 +12,8 @@ from vm.ints import U64
 execute: Callable[..., int]
 """Generated (`vm.dispatch`), so nothing is bound here."""
 
-FOREVER = 0x3FFFFFFFFFFFFFFF
+FOREVER = 0x7FFFFFFFFFFFFFFF
+"""No deadline. Also the greatest mtime: its top bit is always 0."""
 
 
 def count_trap(h, index):
@@ -24,15 +25,15 @@ def synchronize(h, m, cycle):
     """Bring the counters up to date before something may look at them."""
     h.cycle = cycle
     h.instret = cycle - h.unretired
-    h.mtime = m.time_base + cycle // 100
+    h.mtime = (m.time_base + cycle // 100) & FOREVER
 
 
-def timer_deadline(h, m):
-    """mtimecmp in ticks, at most `FOREVER` (software writes all ones to mean never)."""
+def ticks_left(h, m):
+    """Ticks until mtime is mtimecmp, `FOREVER` if it never is (software writes all ones to mean that)."""
     high = m.mtimecmp_high[h.mhartid]
-    if high >= 0x3FFFFFFF:
+    if high >= 0x80000000:
         return FOREVER
-    return (high << 32) | m.mtimecmp_low[h.mhartid]
+    return ((high << 32) | m.mtimecmp_low[h.mhartid]) - h.mtime
 
 
 def update_time(h, m):
@@ -40,7 +41,7 @@ def update_time(h, m):
     synchronize(h, m, h.cycle)
     if m.board != 1:
         return FOREVER
-    left = timer_deadline(h, m) - h.mtime
+    left = ticks_left(h, m)
     if left <= 0:
         h.lines = h.lines | 0x80
         return FOREVER
@@ -68,7 +69,7 @@ def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
                 if left == FOREVER or h.mie & 0x80 == 0:
                     return -3
                 # Idle time is skipped, not waited for.
-                m.time_base = m.time_base + left
+                m.time_base = (m.time_base + left) & FOREVER
         elif status != -10 and status != -101:
             update_time(h, m)
             return status

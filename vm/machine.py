@@ -16,7 +16,7 @@ from vm.devices import Bus, Console, Device, Halt
 from vm.exit import Exit, ExitReason
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
-from vm.loop import count_trap, update_time
+from vm.loop import FOREVER, count_trap, update_time
 from vm.mmu import fetch_offset, refresh
 from vm.registers import Csrs, Registers
 from vm.trap_loop import TrapLoop
@@ -351,7 +351,7 @@ class Machine:
 
     def advance_time(self, ticks: int) -> None:
         """Let `ticks` of 100 ns pass without executing anything."""
-        self._m.time_base += ticks
+        self._m.time_base = (self._m.time_base + ticks) & FOREVER
         self._update_time()
 
     def instruction_word(self) -> int | None:
