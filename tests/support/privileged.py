@@ -2,15 +2,13 @@
 
 from random import Random
 
-from support.systems import ARENA, Snippet
+from support.systems import ARENA, EXITS, Snippet
 
 import isa
 
 NO_CODE = ARENA + 0x8000
 """RAM that nothing is stored to."""
 RESULTS = ("a0", "a1", "a2", "a3")
-EXITS = {"exit_illegal": 1 << 2, "exit_ebreak": 1 << 3, "exit_ecall": 1 << 9}
-"""The ways out of S mode, and the bit that medeleg must not have for each."""
 COUNTING = {f"{m}{name}{h}" for m in ("m", "") for name in ("cycle", "instret", "time") for h in ("", "h")}
 """CSRs whose values depend on time: they are accessed, and the value is dropped."""
 
@@ -225,8 +223,8 @@ def refusals(rng: Random) -> Snippet:
 def trap_value(cause: int, value: int, instruction: int) -> tuple[int, int]:
     """mcause and mtval, or scause and stval, without what QEMU does differently."""
     opcode = instruction & 0x7F
-    if opcode == 0x2F and instruction >> 27 != 2 and cause == 5:
-        return 7, value
+    if opcode == 0x2F and instruction >> 27 != 2 and cause in (5, 13):
+        return cause + 2, value
     if cause == 3:
         return cause, 0
     if cause == 0 and opcode in (0x6F, 0x63):

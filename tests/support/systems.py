@@ -5,8 +5,9 @@ harness: every trap into M mode appends a record to a log and goes on at the add
 the program prints the log on the UART, a line a record, and powers off.
 
 What a snippet may rely on: `s0` holds its number; `gp`, `tp` and `sp` belong to the harness; s8 and s9 hold the
-addresses of the trap vectors of S and M mode; PMP entry 0 lets everything at the program and its log; a trap into S mode gathers scause, sepc, stval and sstatus in t0 to t3,
-puts the number of its vector into ra and jumps to s10: one of the exits, which trap to M mode.
+addresses of the trap vectors of S and M mode. PMP entry 0 lets all modes at the program and its log. A trap into S mode
+gathers scause, sepc, stval and sstatus in t0 to t3, puts the number of its vector into ra and jumps to s10: one of
+the exits, which trap to M mode.
 """
 
 import subprocess
@@ -31,8 +32,12 @@ ARENA = 0x80400000
 """Four MiB that belong to the snippets."""
 PROBED = ARENA + 0x10000
 """64 KiB of it, full of ebreak, to be accessed by probes."""
+ALIAS = 0x400000
+"""What to add to an address of the program for U mode under Sv32, which has a mapping of its own."""
 HARNESS = (RAM | 0x1FFFFF) >> 2
 """pmpaddr of the RAM below the arena, as a naturally aligned power of two."""
+EXITS = {"exit_illegal": 1 << 2, "exit_ebreak": 1 << 3, "exit_ecall": 1 << 9}
+"""The ways out of S mode, and the bit that medeleg must not have for each."""
 STUBS = {name: f"{name} a2, (a0)" for name in ("lb", "lhu", "lw")}
 STUBS |= {name: f"{name} a1, (a0)" for name in ("sb", "sh", "sw")}
 STUBS |= {"amoadd": "amoadd.w a2, a3, (a0)", "lr": "lr.w a2, (a0)", "fetch": "jr a0"}
@@ -229,9 +234,14 @@ def record(line: str, code: Callable[[int], int]) -> dict[str, int]:
 
 
 def code_of(elf: bytes) -> Callable[[int], int]:
-    """The word at an address of the program, 0 outside."""
+    """The word at an address of the program, or at its ALIAS; 0 outside."""
     text = load_elf(elf).segments[0]
-    return lambda address: int.from_bytes(text.data[address - text.vaddr :][:4], "little") if address >= RAM else 0
+
+    def word(address: int) -> int:
+        start = (address & ~ALIAS) - text.vaddr
+        return int.from_bytes(text.data[start : start + 4], "little") if start >= 0 else 0
+
+    return word
 
 
 Mask = Callable[[dict[str, int]], dict[str, int]]

@@ -16,7 +16,7 @@ from support.systems import Snippet, compare
 SNIPPETS = 50
 GENERATORS = (
     privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals,
-    protection.pmp_words, protection.pmp_pages, protection.pmp_locks,
+    protection.pmp_words, protection.pmp_pages, protection.pmp_locks, protection.paging,
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ GENERATORS = (
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("generate", GENERATORS)
 def test_same_records_as_qemu(tool: Find, generate: Callable[[Random], Snippet], seed: int) -> None:
-    """CSRs, traps, returns, interrupts, PMP."""
+    """CSRs, traps, returns, interrupts, PMP, Sv32."""
     rng = Random(seed)
     records = compare(tool, [generate(rng) for _ in range(SNIPPETS)], privileged.mask)
     assert records > 2 * SNIPPETS
