@@ -58,22 +58,24 @@ class Trace:
 
         Afterwards would be too late: an instruction that unmasks an interrupt is followed by the trap at once.
         """
+        returns = instruction.name in ("mret", "sret")
+        if not returns and not (instruction.kind is Kind.CSR and self._writes(instruction, operands)):
+            return ""
         names, h = python_module(), HartView(self.machine.engine.harts[:1].copy())
-        if instruction.name in ("mret", "sret"):
+        if returns:
             if names[instruction.name](h) != -2:
                 return ""
             written = ["mstatus", "mstatush"] if instruction.name == "mret" else ["mstatus"]
-        elif instruction.kind is Kind.CSR and self._writes(instruction, operands):
+        else:
             address = operands["csr"]
             old = names["csr_access"](h, address, 1)
             if old < 0:
                 return ""
+            held = names["csr_held"](h, address, old)
             operand = operands["uimm"] if "uimm" in operands else h.x[operands["rs1"]]
-            names["csr_write"](h, address, instruction.meaning(old, operand) & 0xFFFFFFFF)
+            names["csr_write"](h, address, instruction.meaning(held, operand) & 0xFFFFFFFF)
             name = isa.CSR_BY_ADDRESS[address].name
             written = [_SHARED.get(name, name)]
-        else:
-            return ""
         h.cycle, h.instret, h.mode = h.cycle + 1, h.instret + 1, 3
         values = ((isa.CSR_BY_NAME[name].address, name) for name in written)
         return "".join(f" c{address}_{name} {names['csr_read'](h, address):#010x}" for address, name in values)
