@@ -19,6 +19,7 @@ Handler = Callable[["Unit", str, str, Location], None]
 HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS
 
 _head = re.compile(r"((?:[\w.$]+|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]+)(?=\s|$|\")").match
+_labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
 _split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
 
 
@@ -96,6 +97,8 @@ class Unit:
             raise SourceError(location.at(problem.column), problem.message) from None
         for label in parsed.labels:
             self.label(label, location)
+        if parsed.labels and parsed.kind and (labels := _labels(text)):
+            text, location = text[labels.end() :], location.at(labels.end())
         if parsed.kind == "operation":
             section = self.section
             if section.type == NOBITS:

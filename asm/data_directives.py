@@ -125,8 +125,10 @@ def incbin(unit: "Unit", name: str, operands: str, location: Location) -> None:
     if match is None:
         raise SourceError(location, "'.incbin' needs a file name in quotes")
     path = find_file(match[1], location.file, unit.include_dirs)
-    if path is None or not Path(path).is_file():
+    if path is None:
         raise SourceError(location, f"no such file: '{match[1]}'")
+    if not Path(path).is_file():
+        raise SourceError(location, f"'{match[1]}' is not a regular file")
     skip, count = 0, None
     if match[2]:
         numbers = [unit.evaluate(v, location) if v.strip() else 0 for v in match[2].split(",")]

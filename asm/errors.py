@@ -18,6 +18,8 @@ MAX_ERRORS = 1000
 """Errors after which assembling stops: nobody reads that many, and a loop may produce millions."""
 
 _LINE_WIDTH = 160
+_MESSAGE_LENGTH = 400
+_LONGEST_WORD = 200
 _UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -118,6 +120,7 @@ class Diagnostics:
 
     def error(self, location: Location | None, message: str, hint: str | None = None) -> None:
         """Record an error. Raises AsmError at the `MAX_ERRORS`th."""
+        message = _shortened(message)
         if not self._is_new("error", location, message):
             return
         self.error_count += 1
@@ -128,6 +131,7 @@ class Diagnostics:
 
     def warning(self, location: Location | None, message: str, hint: str | None = None) -> None:
         """Record a warning."""
+        message = _shortened(message)
         if self.warning_count >= MAX_ERRORS or not self._is_new("warning", location, message):
             return
         self.warning_count += 1
@@ -175,8 +179,15 @@ class AsmError(Exception):
         return self.diagnostics.render()
 
 
+def _shortened(message: str) -> str:
+    """A message with the middle of what it quotes left out when that is very long."""
+    return message if len(message) <= _MESSAGE_LENGTH else f"{message[:200]}...{message[-100:]}"
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """A suggestion such as `did you mean 'addi'?` for a misspelt word, or None when nothing is near."""
+    if len(word) > _LONGEST_WORD:
+        return None
     lowered = word.lower()
     names = [name for name in dict.fromkeys(candidates) if name != word]
     for name in names:

@@ -16,6 +16,9 @@ from lark.exceptions import VisitError
 Expression = Any
 Operand = Any
 
+MOST_DIGITS = 4000
+"""Digits of a number: below what Python converts by default, and far beyond 64 bits."""
+
 ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11, "a": 7}
 
 
@@ -75,6 +78,8 @@ def unescape(text: str) -> bytes:
 
 def integer(text: str) -> int:
     """The value of a number as GNU as reads it: hexadecimal, binary, octal with a leading zero, or decimal."""
+    if len(text) > MOST_DIGITS:
+        raise SyntaxProblem(0, f"a number of {len(text)} digits; it may have {MOST_DIGITS}")
     if text[:2] in ("0x", "0X"):
         return int(text, 16)
     if text[:2] in ("0b", "0B"):
