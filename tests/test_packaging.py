@@ -1,0 +1,124 @@
+"""The wheel holds what runs and nothing else, and what is unpacked from it works far from the checkout."""
+
+import configparser
+import os
+import subprocess
+import sys
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("isa", "asm", "vm")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the checkout; pip fetches the build backend from its package index."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--no-deps", "-w", str(folder), "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if result.returncode:
+        missing = any(text in result.stderr for text in ("No module named pip", "No matching distribution found"))
+        if missing and os.environ.get("TRAPLINE_REQUIRE_TOOLS") != "1":
+            pytest.skip("pip or the build backend cannot be had here")
+        pytest.fail(result.stderr[-2000:])
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def files(folder: Path, *suffixes: str) -> set[str]:
+    """Paths below a folder that belong to a fresh checkout."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and (not suffixes or path.suffix in suffixes)
+    }
+
+
+def run(unpacked: Path, folder: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """`trapline WORDS` with the unpacked wheel, and nothing of the checkout, to import from."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PYTHONPATH"] = str(unpacked)
+    environment["NUMBA_CACHE_DIR"] = str(folder)
+    script = (
+        "import vm, sys; assert vm.__file__.startswith(sys.argv.pop(1)), vm.__file__; from vm.cli import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, str(unpacked), *words],
+        input=stdin, capture_output=True, cwd=folder, env=environment, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_the_wheel_holds_the_three_packages_whole(unpacked: Path) -> None:
+    for package in PACKAGES:
+        assert files(unpacked / package, ".py", ".lark") >= files(ROOT / package, ".py", ".lark"), package
+    assert (unpacked / "asm/grammar.lark").read_bytes() == (ROOT / "asm/grammar.lark").read_bytes()
+
+
+def test_the_wheel_holds_the_programs(unpacked: Path) -> None:
+    assert (unpacked / "vm/_programs/hello.s").is_file()
+    assert files(unpacked / "vm/_programs") >= files(ROOT / "programs", ".s", ".inc")
+    for name in files(ROOT / "programs", ".s", ".inc"):
+        assert (unpacked / "vm/_programs" / name).read_bytes() == (ROOT / "programs" / name).read_bytes()
+
+
+def test_the_wheel_holds_nothing_else(wheel: Path, unpacked: Path) -> None:
+    metadata = [path.name for path in unpacked.glob("*.dist-info")]
+    assert len(metadata) == 1
+    assert {path.name for path in unpacked.iterdir()} == {*PACKAGES, *metadata}
+    for name in files(unpacked):
+        assert not any(part in ("tests", "docs", "benchmarks", "conftest.py") for part in Path(name).parts), name
+        assert "__pycache__" not in name and not Path(name).name.startswith((".", "test_")), name
+    assert wheel.name.endswith("-py3-none-any.whl") and wheel.stat().st_size < 2 << 20
+
+
+def test_the_wheel_says_what_it_needs(unpacked: Path) -> None:
+    (folder,) = unpacked.glob("*.dist-info")
+    entries = configparser.ConfigParser()
+    entries.read(folder / "entry_points.txt")
+    assert dict(entries["console_scripts"]) == {"trapline": "vm.cli:main"}
+    metadata = message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
+    assert metadata["Name"] == "trapline" and metadata["Requires-Python"] == ">=3.11"
+    required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
+    names = {line.replace(">", " ").replace("=", " ").replace("<", " ").split()[0] for line in required}
+    assert {"numba", "numpy", "lark", "click", "rich", "pyelftools"} <= names
+    assert set(metadata.get_all("Provides-Extra") or []) >= {"test"}
+    assert (metadata.get_payload() or "").startswith("# Trapline"), "the README is the description"
+
+
+def test_it_lists_its_programs(unpacked: Path, tmp_path: Path) -> None:
+    result = run(unpacked, tmp_path, "run", "--list")
+    assert result.returncode == 0, result.stderr
+    listed = {line.split()[0] for line in result.stdout.decode().splitlines()}
+    assert {"programs/hello.s", "programs/boot/timer.s"} <= listed or {"hello.s", "boot/timer.s"} <= listed, listed
+
+
+@pytest.mark.parametrize("name", ["programs/hello.s", "hello"])
+def test_it_runs_a_program_by_name(name: str, unpacked: Path, tmp_path: Path) -> None:
+    result = run(unpacked, tmp_path, "run", name)
+    expected = (ROOT / "programs/expected/hello.out").read_bytes()
+    assert (result.returncode, result.stdout) == (0, expected), result.stderr
+
+
+def test_it_boots_a_program_with_its_includes(unpacked: Path, tmp_path: Path) -> None:
+    result = run(unpacked, tmp_path, "boot", "programs/boot/uart-hello.s")
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+def test_it_assembles_and_disassembles(unpacked: Path, tmp_path: Path) -> None:
+    assert run(unpacked, tmp_path, "asm", "programs/hello.s", "-o", "hello").returncode == 0
+    result = run(unpacked, tmp_path, "disasm", "hello")
+    assert result.returncode == 0 and b"ecall" in result.stdout, result.stderr
