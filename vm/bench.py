@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vm.loader import load_elf
 from vm.machine import ExitReason, Machine
-from vm.process import Process
+from vm.process import Process, Reason
 
 PROCESS_PROGRAMS = ("fib", "sieve", "matmul", "sha256")
 BOARD_PROGRAMS = ("trap", "walk")
@@ -56,6 +56,8 @@ def _run_process(elf: bytes, name: str) -> tuple[int, float]:
     start = time.perf_counter()
     result = process.run()
     seconds = time.perf_counter() - start
+    if result.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
     if result.exit_code:
         raise BenchmarkError(f"{name} ended with status {result.exit_code}: its result is wrong")
     return result.instructions, seconds
@@ -66,6 +68,8 @@ def _run_board(elf: bytes, name: str) -> tuple[int, float]:
     start = time.perf_counter()
     exit = machine.run()
     seconds = time.perf_counter() - start
+    if exit.reason is ExitReason.INTERRUPTED:
+        raise KeyboardInterrupt
     if exit.reason is not ExitReason.HALT or exit.code:
         raise BenchmarkError(f"{name} ended with {exit}")
     return machine.instret, seconds

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from vm import signals
+
 COMMANDS = {
     "run": ("vm.cli_run", "run_command", "Run a user program: assembly sources or an ELF file."),
     "boot": ("vm.cli_boot", "boot_command", "Boot a whole machine: a kernel in M mode."),
@@ -37,7 +39,7 @@ def _endings() -> Iterator[None]:
         _discard_output()
         sys.exit(141)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(signals.status())
     except OSError as error:
         _discard_output()
         click.echo(f"trapline: {error.filename or 'output'}: {error.strerror or error}", err=True)
@@ -105,7 +107,8 @@ class LazyGroup(click.Group):
         if sys.stderr is None:
             sys.stderr = open(os.devnull, "w")
         try:
-            return super().main(*args, **extra)
+            with signals.caught():
+                return super().main(*args, **extra)
         except Exception as error:
             if os.environ.get("TRAPLINE_DEBUG") == "1":
                 raise

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from vm import cli_options as options
+from vm import signals
 from vm.cli_run import assemble, finish
 from vm.report import Report, open_for_writing
 
@@ -64,7 +65,7 @@ def _boot(names: list[str], **settings: Any) -> int:
         if exit.code and not status:
             status = 1
         if exit.reason is ExitReason.INTERRUPTED:
-            status = options.INTERRUPTED
+            status = signals.status()
         elif exit.reason is not ExitReason.HALT:
             status = options.LIMIT_REACHED
             click.echo(f"trapline: {describe_stop(machine, exit)}", err=True)

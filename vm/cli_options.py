@@ -13,7 +13,6 @@ from vm.loader import MAX_MEMORY
 
 USAGE_ERROR = 2
 LIMIT_REACHED = 124
-INTERRUPTED = 130
 
 
 class Fatal(click.ClickException):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vm import cli_options as options
+from vm import signals
 from vm.report import Report, open_for_writing, write_json
 
 
@@ -16,7 +17,8 @@ from vm.report import Report, open_for_writing, write_json
     "run",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": True},
     epilog="Exit status: the program's own; 2 for a mistake in what was asked; 124 when a limit ended it; "
-    "128 + n when it was killed by signal n, such as 139 for an access to memory that it does not have.",
+    "128 + n when it was killed by signal n, such as 139 for an access to memory that it does not have, or when "
+    "trapline was: 130 for Ctrl-C.",
 )
 @click.argument("words", nargs=-1, metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
@@ -106,7 +108,7 @@ def assemble(paths: list[Path], settings: dict[str, Any], text_base: int | None)
 def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
     from vm import engine
     from vm.isa_string import parse_isa
-    from vm.process import Process
+    from vm.process import Process, Reason
 
     engine.on_compile = options.announce_compilation
     with options.mistakes():
@@ -130,12 +132,13 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
         seconds = time.perf_counter() - started
         if trace is not None:
             trace.close()
+        status = signals.status() if result.reason is Reason.INTERRUPTED else result.exit_code
         report = Report(
-            result.reason.value, result.exit_code, result.instructions, seconds, result.pc, None,
+            result.reason.value, status, result.instructions, seconds, result.pc, None,
             process.machine.trap_counts, result.system_calls,
         )  # fmt: skip
         finish(report, settings, process.machine.digest)
-    return result.exit_code
+    return status
 
 
 def finish(report: Report, settings: dict[str, Any], digest: Callable[[], str]) -> None:
