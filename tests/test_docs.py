@@ -39,7 +39,7 @@ def test_readme_python() -> None:
 def test_readme_tour(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if os.environ.get("TRAPLINE_ENGINE") == "python":
-        # 1.3 million calls take it a quarter of a minute; a thousandth of them shows as much.
+        # Millions of calls take it a quarter of a minute; a thousandth of them shows as much.
         command = re.sub(r"(fib\.s .*-- )30\b", r"\g<1>15", command)
     if "disasm" in command:
         run("trapline asm programs/hello.s -o hello")
