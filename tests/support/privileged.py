@@ -2,6 +2,8 @@
 
 from random import Random
 
+from support.differences import WRITABLE
+from support.protection import pmp_byte
 from support.systems import ARENA, EXITS, Snippet
 
 import isa
@@ -11,28 +13,6 @@ NO_CODE = ARENA + 0x8000
 RESULTS = ("a0", "a1", "a2", "a3")
 COUNTING = {f"{m}{name}{h}" for m in ("m", "") for name in ("cycle", "instret", "time") for h in ("", "h")}
 """CSRs whose values depend on time: they are accessed, and the value is dropped."""
-
-WRITABLE: dict[str, int] = {
-    "mstatus": 0xFFFFF9FF,
-    "sstatus": 0xFFFFF9FF,
-    "mepc": 0xFFFFFFFC,
-    "sepc": 0xFFFFFFFC,
-    "mcountinhibit": 5,
-    "mcounteren": 7,
-    "scounteren": 7,
-    "menvcfg": 1,
-    "senvcfg": 1,
-    "medeleg": 0xFFFFB3FF & 0xFFFF,
-    "mideleg": 0x222,
-    "mie": 0xAAA,
-    "sie": 0xAAA,
-    "mip": 0xAAA,
-    "sip": 0xAAA,
-    "menvcfgh": 0,
-    "mstatush": 0,
-    **{c.name: 0 for c in isa.CSRS if c.name.startswith("mhpm")},
-}
-"""Bits to which a write is narrowed, by CSR, because QEMU obeys or ignores it in the others: see DIFFERENCES."""
 
 NAMES = [c.name for c in isa.CSRS]
 WEIGHED = [n for n in NAMES if "hpm" not in n and not n.startswith("pmp")]
@@ -52,15 +32,10 @@ def word(rng: Random) -> int:
     return ARENA + rng.getrandbits(20)
 
 
-def pmp_byte(rng: Random, lock: float = 0) -> int:
-    """A configuration of one PMP entry without the reserved bits and R=0, W=1."""
-    return rng.choice((0, 1, 3, 4, 5, 7)) | rng.randrange(4) << 3 | (0x80 if rng.random() < lock else 0)
-
-
 def csr_value(rng: Random, csr: isa.Csr) -> int:
     """A value to write or to set or clear bits with, within what QEMU treats as the specification does."""
     if csr.name.startswith("pmpcfg"):
-        return sum(pmp_byte(rng) << 8 * i for i in range(4))
+        return sum(pmp_byte(rng, rng.randrange(4), lock=0) << 8 * i for i in range(4))
     value = word(rng) & WRITABLE.get(csr.name, 0xFFFFFFFF)
     if csr.name == "mstatus":
         value = value & ~0x1800 | rng.choice((0, 0x1800))
@@ -220,25 +195,45 @@ def refusals(rng: Random) -> Snippet:
     return Snippet("refusals", "\n".join(lines))
 
 
-def trap_value(cause: int, value: int, instruction: int) -> tuple[int, int]:
-    """mcause and mtval, or scause and stval, without what QEMU does differently."""
-    opcode = instruction & 0x7F
-    if opcode == 0x2F and instruction >> 27 != 2 and cause in (5, 13):
-        return cause + 2, value
-    if cause == 3:
-        return cause, 0
-    if cause == 0 and opcode in (0x6F, 0x63):
-        return cause, 0
-    if cause == 2 and value & 3 != 3:
-        return cause, value & 0xFFFF
-    return cause, value
-
-
-def mask(record: dict[str, int]) -> dict[str, int]:
-    """The record without what QEMU does differently."""
-    mcause, mtval = trap_value(record["mcause"], record["mtval"], record["m_instruction"])
-    scause, stval = trap_value(record["t0"], record["t2"], record["s_instruction"])
-    mstatus = record["mstatus"]
-    if mstatus & 0x1800 != 0x1800:
-        mstatus &= ~0x20000
-    return record | {"mcause": mcause, "mtval": mtval, "t0": scause, "t2": stval, "mstatus": mstatus}
+def existing_csrs(mode: int) -> Snippet:
+    """Read all 4096 addresses in a mode: a0 to a3 gather a bit for each of 128 that is not refused."""
+    return Snippet(
+        f"CSRs that mode {mode} may read",
+        f"""
+    csrwi   mcounteren, 7
+    csrwi   scounteren, 7
+    li      s1, 0
+1:  slli    t4, s1, 20
+    li      t5, 0x2073
+    or      t4, t4, t5
+    la      t5, 2f
+    sw      t4, (t5)
+    fence.i
+    la      s11, 3f
+    li      t4, {mode << 11}
+    csrw    mstatus, t4
+    csrw    mepc, t5
+    mret
+2:  .word   0
+    ecall
+3:  addi    gp, gp, -64
+    lw      t4, 4(gp)
+    addi    t4, t4, -2
+    snez    t4, t4
+    slli    s2, s2, 1
+    or      s2, s2, t4
+    addi    s1, s1, 1
+    andi    t4, s1, 31
+    bnez    t4, 4f
+    mv      a0, a1
+    mv      a1, a2
+    mv      a2, a3
+    mv      a3, s2
+    andi    t4, s1, 127
+    bnez    t4, 4f
+    la      s11, 4f
+    ecall
+4:  li      t4, 4096
+    bltu    s1, t4, 1b
+    """,
+    )

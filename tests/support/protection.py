@@ -152,14 +152,13 @@ def paging_probe(rng: Random, odd: bool, atomic: bool) -> list[str]:
 
 
 def paging_pmp(rng: Random) -> list[str]:
-    """PMP regions on the page tables and on what they map."""
-    lines = []
-    for i, place in enumerate(
-        rng.sample([TABLES, *(TABLES + 0x1000 * (s + 1) for s in SLOTS), PROBED, PROBED + 0x1000], 3)
-    ):
+    """PMP regions on the page tables and on what they map. Tables are writable where they are readable."""
+    lines, cfg = [], [0x1F]
+    tables = [TABLES + 0x1000 * number for number in range(1 + len(SLOTS))]
+    for i, place in enumerate(rng.sample([*tables, PROBED, PROBED + 0x1000], 3)):
         lines += [f"li t4, {(place | 0x7FF) >> 2:#x}", f"csrw pmpaddr{i + 1}, t4"]
-    cfg = int.from_bytes([0x1F, *(pmp_byte(rng, 3, 0) for _ in range(3))], "little")
-    return [*lines, f"li t4, {cfg:#x}", "csrw pmpcfg0, t4"]
+        cfg.append(rng.choice((0x18, 0x1B, 0x1C, 0x1F)) if place in tables else pmp_byte(rng, 3, 0))
+    return [*lines, f"li t4, {int.from_bytes(cfg, 'little'):#x}", "csrw pmpcfg0, t4"]
 
 
 def paging(rng: Random) -> Snippet:
@@ -178,10 +177,13 @@ def paging(rng: Random) -> Snippet:
     exit = rng.choice(list(EXITS))
     medeleg = rng.getrandbits(16) & 0xB3FF & ~EXITS[exit]
     medeleg = medeleg & ~0x8080 | (medeleg & 0x2020) << 2
+    regions = paging_pmp(rng) if outside and rng.random() < 0.5 else []
+    if regions:
+        # The S-mode handler itself may be out of reach.
+        medeleg &= ~0xA2
     satp = 1 << 31 | rng.getrandbits(9) << 22 | TABLES >> 12
     lines = [f"la s10, {exit}", *store_words(words), f"li t4, {medeleg:#x}", "csrw medeleg, t4"]
-    if outside and rng.random() < 0.5:
-        lines += paging_pmp(rng)
+    lines += regions
     lines += [f"li t4, {satp:#x}", "csrw satp, t4", "sfence.vma"]
     for _ in range(16):
         lines += paging_probe(rng, odd=not outside, atomic=atomic)

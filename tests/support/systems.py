@@ -26,16 +26,16 @@ from vm.machine import ExitReason, Machine
 RAM = 0x80000000
 MEMORY = 16 << 20
 LOG = 0x80200000
-TABLES = 0x80300000
-"""A root page table and one of the second level for each of its entries that snippets use."""
 ARENA = 0x80400000
 """Four MiB that belong to the snippets."""
+TABLES = ARENA + 0x300000
+"""A root page table and one of the second level for each of its entries that snippets use."""
 PROBED = ARENA + 0x10000
 """64 KiB of it, full of ebreak, to be accessed by probes."""
 ALIAS = 0x400000
 """What to add to an address of the program for U mode under Sv32, which has a mapping of its own."""
 HARNESS = (RAM | 0x1FFFFF) >> 2
-"""pmpaddr of the RAM below the arena, as a naturally aligned power of two."""
+"""pmpaddr of the four MiB below the arena, as a naturally aligned power of two."""
 EXITS = {"exit_illegal": 1 << 2, "exit_ebreak": 1 << 3, "exit_ecall": 1 << 9}
 """The ways out of S mode, and the bit that medeleg must not have for each."""
 STUBS = {name: f"{name} a2, (a0)" for name in ("lb", "lhu", "lw")}
