@@ -46,6 +46,7 @@ class Console:
     def __init__(self, stdout: BinaryIO | None = None, stdin: BinaryIO | bytes | None = None) -> None:
         self.stdout = stdout
         self._captured = bytearray()
+        self._looks = 0
         self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
         self._stream = None if isinstance(stdin, bytes) else stdin
 
@@ -56,6 +57,7 @@ class Console:
 
     def write(self, data: bytes) -> None:
         """Print."""
+        self._looks = 0
         self._captured += data
         if len(self._captured) > 2 * CAPTURE_LIMIT:
             del self._captured[:CAPTURE_LIMIT]
@@ -71,6 +73,10 @@ class Console:
 
     def ready(self) -> bool:
         """Whether a byte can be read now."""
+        self._looks += 1
+        if self._looks == 2:
+            # Nothing was printed between two looks: the guest waits, and what it printed is for whoever should answer.
+            self.flush()
         if not self._pending and self._stream is not None:
             self._poll()
         return bool(self._pending)
@@ -81,6 +87,7 @@ class Console:
 
     def wait(self, seconds: float) -> bool:
         """Wait for input; False when there will never be any."""
+        self.flush()
         if not self._pending and self._stream is not None:
             self._poll(seconds)
         return bool(self._pending) or self._stream is not None
