@@ -26,7 +26,8 @@ _start:
 
     la      t0, arrived
     li      t1, 1
-    amoadd.w zero, t1, (t0)
+    amoadd.w t1, t1, (t0)
+    bltz    t1, park                        # too late: hart 0 has shut the door
 
     li      s1, ROUNDS
 1:  la      a0, lock
@@ -50,9 +51,13 @@ check:
     call    acquire
     lw      s2, left
     fence   r, r
-    lw      t0, arrived
-    beq     s2, t0, 2f                      # all that have arrived are through
-    la      a0, lock
+    la      t0, arrived
+    lr.w    t1, (t0)
+    bne     t1, s2, 1f                      # not all that have arrived are through
+    li      t1, 1 << 31                     # they are: from now on the count is negative, whoever comes
+    sc.w    t1, t1, (t0)
+    beqz    t1, 2f
+1:  la      a0, lock
     call    release
     j       check
 2:  li      t0, ROUNDS
