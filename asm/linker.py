@@ -271,12 +271,12 @@ class Linker:
             value = self.address(symbol, symbol.used_at or Location("<unknown>", 1))
             self.got_section.data().data[offset : offset + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
         for section in sections:
-            for fragment in section.fragments:
+            for index, fragment in enumerate(section.fragments):
                 try:
                     if type(fragment) is Data:
                         self._apply_data(section, fragment)
                     elif type(fragment) is Branch:
-                        self._replace_branch(section, fragment)
+                        self._replace_branch(section, index, fragment)
                 except SourceError as error:
                     self.diagnostics.add(error)
 
@@ -326,13 +326,13 @@ class Linker:
             raise SourceError(fixup.location, f"{insn.name}: {error}") from None
         data[at : at + 4] = encoded.to_bytes(4, "little")
 
-    def _replace_branch(self, section: Section, branch: Branch) -> None:
-        """Turn a branch into data with its final bytes."""
+    def _replace_branch(self, section: Section, index: int, branch: Branch) -> None:
+        """Turn a branch, the section's fragment `index`, into data with its final bytes."""
         pc = section.address + branch.offset
         fixup = branch.fixup
         data = Data(branch.index)
         data.offset = branch.offset
-        section.fragments[section.fragments.index(branch)] = data
+        section.fragments[index] = data
         if not branch.long:
             data.data += branch.word.to_bytes(4, "little")
             self._apply_one(data.data, pc, fixup)

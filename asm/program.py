@@ -12,6 +12,7 @@ from asm.errors import Diagnostics, Location
 from asm.linker import Linker
 from asm.sections import LIMIT, Data
 from asm.source import Text, whole_file
+from asm.statements import PREPROCESSED
 from asm.symbols import Symbol
 
 Source = str | os.PathLike[str] | Text
@@ -32,6 +33,10 @@ class Program:
     warnings: str
     messages: list[str]
     _linker: Linker = field(repr=False)
+
+    def show_warnings(self, color: bool = False) -> str:
+        """The warnings as `warnings` has them, for a terminal with colours if asked for."""
+        return self._linker.diagnostics.render(color)
 
     @cached_property
     def elf(self) -> bytes:
@@ -64,12 +69,15 @@ def assemble(
     include_dirs: Sequence[str | os.PathLike[str]] = (),
     defines: Sequence[str] = (),
     preprocess: str | None = None,
+    cpp: str = "pcpp",
 ) -> Program:
     """Assemble sources (paths, or `asm.Text` for text in memory) and link them into one program.
 
     entry: symbol where it starts, by default `_start`, else the start of .text.
     text_base: address of .text, by default where GNU ld puts it.
     defines: `NAME` or `NAME=value`, for the C preprocessor.
+    cpp: what files named `.S` pass through, "pcpp" or "system", the first C preprocessor on PATH.
+    preprocess: the same for every source, or "none"; by default only `.S` files are preprocessed.
     Raises AsmError, whose text shows every mistake.
     """
     diagnostics = Diagnostics()
@@ -77,8 +85,9 @@ def assemble(
     units = []
     for source in sources:
         path = source if isinstance(source, Text) else Path(source)
-        unit = Unit(path.name if isinstance(path, Text) else str(path), diagnostics, folders)
-        unit.read(path, preprocess, defines)
+        name = path.name if isinstance(path, Text) else str(path)
+        unit = Unit(name, diagnostics, folders)
+        unit.read(path, preprocess or (cpp if name.endswith(PREPROCESSED) else None), defines)
         units.append(unit)
     diagnostics.raise_if_errors()
     linker = Linker(units, diagnostics, text_base)

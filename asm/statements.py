@@ -18,6 +18,9 @@ from asm.source import STRING, WHITE, Piece, SourceText, Text, find_file, read_s
 
 __all__ = ["Scope", "Statement", "Text", "statements"]
 
+PREPROCESSED = (".S", ".sx")
+"""Suffixes of sources that pass through a C preprocessor."""
+
 MAX_DEPTH = 100
 """Macros, repetitions and includes inside one another."""
 
@@ -166,7 +169,7 @@ class _Expander:
             text = text.removeprefix("\ufeff")
             if not text.strip():
                 raise SourceError(whole_file(name), "is empty: there is nothing to assemble")
-            how = preprocess or ("pcpp" if name.endswith((".S", ".sx")) else "none")
+            how = preprocess or ("pcpp" if name.endswith(PREPROCESSED) else "none")
             if how != "none":
                 from asm import cpp
 

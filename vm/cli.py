@@ -86,6 +86,8 @@ class LazyGroup(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line, where `--help` and `--version` already print."""
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
         with _endings():
             return super().make_context(*args, **extra)
 

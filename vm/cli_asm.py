@@ -1,5 +1,6 @@
 """`trapline asm`: sources to an ELF file."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,21 @@ def list_program(program: Any) -> str:
     labels: dict[int, list[str]] = {}
     for name, value in program.symbols.items():
         labels.setdefault(value, []).append(name)
+    names = {address: found[0] for address, found in labels.items()}
+    sections = sorted((address, data) for address, data in program.sections.values() if data)
+    starts = [address for address, _ in sections]
+    addresses = sorted(program.lines)
     lines = []
-    for address in sorted(program.lines):
-        section = next(((a, d) for a, d in program.sections.values() if a <= address < a + len(d)), None)
-        if section is None:
+    for address, following in zip(addresses, [*addresses[1:], 1 << 32], strict=True):
+        index = bisect_right(starts, address) - 1
+        if index < 0 or address >= starts[index] + len(sections[index][1]):
             continue
-        for name in labels.get(address, ()):
-            lines.append(f"{address:08x} <{name}>:")
-        offset = address - section[0]
-        following = min((a for a in program.lines if a > address), default=section[0] + len(section[1]))
+        start, data = sections[index]
+        lines += [f"{address:08x} <{name}>:" for name in labels.get(address, ())]
         file, line = program.lines[address]
-        end = min(following - section[0], len(section[1]), offset + 8)
-        for at in range(offset, max(end, offset + 4), 4):
-            word = int.from_bytes(section[1][at : at + 4], "little")
-            text = disassemble(word, section[0] + at, symbols=program.symbols)
-            lines.append(f"{section[0] + at:08x}: {word:08x}  {text:32} {file}:{line}".rstrip())
+        # A statement makes two instructions at most; what else comes before the next one is data.
+        for at in range(address, max(min(following, start + len(data), address + 8), address + 4), 4):
+            word = int.from_bytes(data[at - start : at - start + 4], "little")
+            text = disassemble(word, at, symbols=names)
+            lines.append(f"{at:08x}: {word:08x}  {text:32} {file}:{line}".rstrip())
     return "\n".join(lines) + "\n"

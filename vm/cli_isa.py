@@ -11,6 +11,7 @@ import click
 
 from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from vm import cli_reference as reference
+from vm.cli_options import colored
 
 
 class UserError(click.ClickException):
@@ -20,7 +21,7 @@ class UserError(click.ClickException):
 
     def show(self, file: object = None) -> None:
         """Write the message to standard error."""
-        click.echo(self.message, err=True)
+        click.echo(self.message, err=True, color=colored())
 
 
 class Address(click.ParamType):
@@ -246,7 +247,7 @@ def disasm_command(
         raise click.UsageError(f"--stop {stop:#x} is not above --start {start:#x}")
 
     def refuse(message: str, hint: str | None = None) -> UserError:
-        return UserError(Diagnostic("error", Location(str(file), 0), message, hint).render())
+        return UserError(Diagnostic("error", Location(str(file), 0), message, hint).render(colored()))
 
     try:
         data = read_file(file)

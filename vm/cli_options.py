@@ -1,6 +1,7 @@
 """Options and conventions that the commands share."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,14 +22,26 @@ class Fatal(click.ClickException):
     exit_code = USAGE_ERROR
 
     def show(self, file: Any = None) -> None:
-        """Print the message as it is: it names its place."""
-        text = self.message if ": error:" in self.message else f"trapline: {self.message}"
-        click.echo(text, err=True)
+        """Print the message."""
+        click.echo(f"trapline: {self.message}", err=True)
+
+
+class Diagnosed(Fatal):
+    """Mistakes in sources, rendered with their places."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the messages, with the colours that they have."""
+        click.echo(self.message, err=True, color=colored())
 
 
 def fail(message: str) -> NoReturn:
     """End with a message and status 2."""
     raise Fatal(message)
+
+
+def colored() -> bool:
+    """Whether messages on stderr may have colours: on a terminal, unless NO_COLOR (https://no-color.org) is set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class Size(click.ParamType):
@@ -107,8 +120,15 @@ class Address(click.ParamType):
 
 
 def assembling(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options about sources: entry, place, include folders, macros."""
+    """Options about sources: entry, place, include folders, macros, preprocessor."""
     for option in (
+        click.option(
+            "--cpp",
+            type=click.Choice(["pcpp", "system"]),
+            default="pcpp",
+            show_default=True,
+            help="Preprocess .S sources with what trapline brings, or with the C preprocessor of this system.",
+        ),
         click.option("-D", "defines", multiple=True, metavar="NAME[=VALUE]", help="Define a macro for .S sources."),
         click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="Look for included files here too."),
         click.option("--text-base", type=Address(), metavar="ADDRESS", help="Where .text starts."),
@@ -149,7 +169,7 @@ def mistakes() -> Iterator[None]:
     try:
         yield
     except AsmError as error:
-        fail(str(error))
+        raise Diagnosed(error.diagnostics.render(colored())) from None
     except LoadError as error:
         fail(printable(str(error)))
     except BrokenPipeError:

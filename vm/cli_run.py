@@ -96,10 +96,10 @@ def assemble(paths: list[Path], settings: dict[str, Any], text_base: int | None)
     base = settings["text_base"] if settings["text_base"] is not None else text_base
     program = asm.assemble(
         paths, entry=settings["entry"], text_base=base, include_dirs=settings["include_dirs"],
-        defines=settings["defines"],
+        defines=settings["defines"], cpp=settings["cpp"],
     )  # fmt: skip
     if program.warnings:
-        click.echo(program.warnings, err=True)
+        click.echo(program.show_warnings(options.colored()), err=True, color=options.colored())
     for message in program.messages:
         click.echo(message, err=True)
     return program
