@@ -6,7 +6,7 @@ store was done but the run loop must look at time and interrupts again, `WATCHED
 """
 
 from vm.ints import I64, U8, U64
-from vm.mmu import data_address
+from vm.mmu import data_address, forget_code
 
 DEVICE = -100
 RESLICE = -101
@@ -14,8 +14,6 @@ WATCHED = -102
 
 CLINT = 0x2000000
 CLINT_SIZE = 0xC000
-CODE_STORES = 64
-"""Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
 
 def ram_load(m, ram8, offset, width):
@@ -26,29 +24,6 @@ def ram_load(m, ram8, offset, width):
     if width > 2:
         value = value | (I64(ram8[U64(offset + 2)]) << 16) | (I64(ram8[U64(offset + 3)]) << 24)
     return value
-
-
-def forget_code(code, page, offset):
-    """Drop the decoded instructions that a store at this RAM offset changes.
-
-    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
-    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
-    """
-    number = offset >> 12
-    count = I64(page[U64(number)]) & 127
-    if count == 0:
-        return
-    if count >= CODE_STORES:
-        page[U64(number)] = page[U64(number)] & 128
-        first = number * 1025
-        for i in range(1025):
-            code[U64(first + i)] = 0
-    else:
-        page[U64(number)] = page[U64(number)] + 1
-        index = (offset >> 2) + number
-        code[U64(index)] = 0
-        if index > 0:
-            code[U64(index - 1)] = 0
 
 
 def ram_store(m, ram8, code, page, offset, width, value):
@@ -97,9 +72,9 @@ def clint_store(h, m, register, value):
     return RESLICE
 
 
-def load_aligned(h, m, ram8, ram32, page, vaddr, width):
+def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     """The value loaded, or a negative answer."""
-    paddr = data_address(h, m, ram32, page, vaddr, width, 1)
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, 1)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
@@ -118,13 +93,13 @@ def load_aligned(h, m, ram8, ram32, page, vaddr, width):
     return DEVICE
 
 
-def load_slow(h, m, ram8, ram32, page, vaddr, width):
+def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     """A load that missed its TLB. A misaligned one is done bytewise; it cannot reach a device."""
     if vaddr & (width - 1) == 0:
-        return load_aligned(h, m, ram8, ram32, page, vaddr, width)
+        return load_aligned(h, m, ram8, ram32, code, page, vaddr, width)
     value = 0
     for i in range(width):
-        byte = load_aligned(h, m, ram8, ram32, page, (vaddr + i) & 0xFFFFFFFF, 1)
+        byte = load_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1)
         if byte == DEVICE:
             return -6
         if byte < 0:
@@ -135,7 +110,7 @@ def load_slow(h, m, ram8, ram32, page, vaddr, width):
 
 def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     """0 or a negative answer."""
-    paddr = data_address(h, m, ram32, page, vaddr, width, 2)
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, 2)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
@@ -161,7 +136,7 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
         return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
     for i in range(width):
         address = (vaddr + i) & 0xFFFFFFFF
-        paddr = data_address(h, m, ram32, page, address, 1, 2)
+        paddr = data_address(h, m, ram32, code, page, address, 1, 2)
         if paddr < 0:
             return paddr
         offset = paddr - m.ram_base
@@ -176,12 +151,12 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
     return answer
 
 
-def atomic_offset(h, m, ram32, page, vaddr, access):
+def atomic_offset(h, m, ram32, code, page, vaddr, access):
     """The RAM offset of an LR (access 1), SC or AMO (2), or -1 - cause; atomics reach RAM only."""
     if vaddr & 3:
         m.fault_address = vaddr
         return -5 if access == 1 else -7
-    paddr = data_address(h, m, ram32, page, vaddr, 4, access)
+    paddr = data_address(h, m, ram32, code, page, vaddr, 4, access)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base

@@ -58,7 +58,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         if fetch_tlb[entry] == (pc & 0xFFFFF000) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
         else:
-            offset = fetch_offset(h, m, ram32, pc)
+            offset = fetch_offset(h, m, ram32, code, page, pc)
             if offset >= 0 and fetch_tlb[entry] != (pc & 0xFFFFF000) | fetch_context:
                 stop = n + 1
         status = -12
@@ -210,7 +210,7 @@ def _load(i: Instruction) -> tuple[list[str], set[str]]:
         f"    data = I64({_typed(i.width, 'address + load_tlb[entry + 1]')})",
         "else:",
         *("    " + line for line in SYNC),
-        f"    data = load_slow(h, m, ram8, ram32, page, address, {i.width})",
+        f"    data = load_slow(h, m, ram8, ram32, code, page, address, {i.width})",
         *("    " + line for line in _leave_on("data")),
         f"x[{RD}] = {text}",
         "x[0] = 0",
@@ -242,7 +242,7 @@ def _atomic_address(access: int) -> list[str]:
         f"if {tlb}[entry] == (address & 0xFFFFF003) | data_context:",
         f"    offset = address + {tlb}[entry + 1]",
         "else:",
-        f"    offset = atomic_offset(h, m, ram32, page, address, {access})",
+        f"    offset = atomic_offset(h, m, ram32, code, page, address, {access})",
         *("    " + line for line in _leave_on("offset")),
     ]
 

@@ -358,7 +358,7 @@ class Machine:
         """The word at pc, None if it cannot be fetched."""
         ram32 = self.ram.data.cast("B").cast("I")
         refresh(self._h)
-        offset = fetch_offset(self._h, self._m, ram32, self._h.pc)
+        offset = fetch_offset(self._h, self._m, ram32, self.engine.code, self.engine.page, self._h.pc)
         return ram32[offset >> 2] if offset >= 0 else None
 
     def _device_access(self) -> Exit | None:

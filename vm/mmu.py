@@ -13,6 +13,9 @@ FETCH = 0
 LOAD = 1
 STORE = 2
 
+CODE_STORES = 64
+"""Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
+
 
 def access_fault(access):
     """-1 - cause of an access fault."""
@@ -72,7 +75,30 @@ def pmp_allows(cfg, access, mode):
     return cfg & bit != 0
 
 
-def translate(h, m, ram32, vaddr, access, mode):
+def forget_code(code, page, offset):
+    """Drop the decoded instructions that a store at this RAM offset changes.
+
+    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
+    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
+    """
+    number = offset >> 12
+    count = I64(page[U64(number)]) & 127
+    if count == 0:
+        return
+    if count >= CODE_STORES:
+        page[U64(number)] = page[U64(number)] & 128
+        first = number * 1025
+        for i in range(1025):
+            code[U64(first + i)] = 0
+    else:
+        page[U64(number)] = page[U64(number)] + 1
+        index = (offset >> 2) + number
+        code[U64(index)] = 0
+        if index > 0:
+            code[U64(index - 1)] = 0
+
+
+def translate(h, m, ram32, code, page, vaddr, access, mode):
     """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2)."""
     if mode == 3 or h.satp >> 31 == 0:
         return vaddr
@@ -120,6 +146,7 @@ def translate(h, m, ram32, vaddr, access, mode):
         if not pmp_allows(pmp_lookup(h, address, address + 4), 2, 1):
             return access_fault(access)
         ram32[U64((address - m.ram_base) >> 2)] = U32(updated)
+        forget_code(code, page, address - m.ram_base)
     if level == 1:
         return ((pte >> 20) << 22) | (vaddr & 0x3FFFFF)
     return ((pte >> 10) << 12) | (vaddr & 0xFFF)
@@ -152,9 +179,9 @@ def refresh(h):
     h.data_context = (h.generation << 36) | (((h.mstatus >> 16) & 0xC) << 32) | (mode << 32)
 
 
-def fetch_offset(h, m, ram32, vaddr):
+def fetch_offset(h, m, ram32, code, page, vaddr):
     """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
-    paddr = translate(h, m, ram32, vaddr, 0, h.mode)
+    paddr = translate(h, m, ram32, code, page, vaddr, 0, h.mode)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
@@ -174,9 +201,9 @@ def fetch_offset(h, m, ram32, vaddr):
     return offset
 
 
-def data_address(h, m, ram32, page, vaddr, width, access):
+def data_address(h, m, ram32, code, page, vaddr, width, access):
     """The physical address of an aligned load or store, permissions checked; fills the TLB of its type."""
-    paddr = translate(h, m, ram32, vaddr, access, h.data_mode)
+    paddr = translate(h, m, ram32, code, page, vaddr, access, h.data_mode)
     if paddr < 0:
         m.fault_address = vaddr
         return paddr

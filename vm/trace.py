@@ -103,5 +103,6 @@ class Trace:
 
     def _ram_offset(self, vaddr: int) -> int:
         """Where in RAM the word is that an atomic has just written."""
-        m, ram32 = self.machine._m, self.machine.ram.data.cast("B").cast("I")
-        return translate(self._h, m, ram32, vaddr, 2, self._h.data_mode) - m.ram_base
+        m, engine = self.machine._m, self.machine.engine
+        ram32 = engine.ram.data.cast("B").cast("I")
+        return translate(self._h, m, ram32, engine.code, engine.page, vaddr, 2, self._h.data_mode) - m.ram_base
