@@ -72,7 +72,7 @@ def _boot(names: list[str], **settings: Any) -> int:
         report = Report(
             exit.reason.value, status, machine.instret, seconds, exit.pc, None, machine.trap_counts
         )  # fmt: skip
-        finish(report, settings, machine.digest)
+        finish(report, settings, machine.digest, machine.console.mid_line)
     return status
 
 

@@ -137,17 +137,17 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
             result.reason.value, status, result.instructions, seconds, result.pc, None,
             process.machine.trap_counts, result.system_calls,
         )  # fmt: skip
-        finish(report, settings, process.machine.digest)
+        finish(report, settings, process.machine.digest, process.stdout.mid_line)
     return status
 
 
-def finish(report: Report, settings: dict[str, Any], digest: Callable[[], str]) -> None:
-    """Print and write what was asked for."""
+def finish(report: Report, settings: dict[str, Any], digest: Callable[[], str], mid_line: bool) -> None:
+    """Print and write what was asked for. mid_line: the guest's output does not end with a newline."""
     if settings["stats"]:
         report.show()
     if settings["json_file"]:
         report.digest = digest()
-        write_json(report, settings["json_file"])
+        write_json(report, settings["json_file"], mid_line)
 
 
 def _binary(stream: Any) -> Any:

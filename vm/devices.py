@@ -55,6 +55,11 @@ class Console:
         """What was printed, at most the last CAPTURE_LIMIT bytes."""
         return bytes(self._captured[-CAPTURE_LIMIT:])
 
+    @property
+    def mid_line(self) -> bool:
+        """Whether something was printed and its last byte is no newline."""
+        return bool(self._captured) and self._captured[-1] != ord("\n")
+
     def write(self, data: bytes) -> None:
         """Print."""
         self._looks = 0

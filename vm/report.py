@@ -59,11 +59,14 @@ def open_for_writing(path: str) -> Any:
     return open(path, "w", encoding="utf-8")
 
 
-def write_json(report: Report, target: str) -> None:
-    """Write the report as one line to a file, or as stdout's last line for `-`. Raises OSError."""
+def write_json(report: Report, target: str, mid_line: bool = False) -> None:
+    """Write the report as one line to a file, or as stdout's last line for `-`. Raises OSError.
+
+    mid_line: whether what was printed so far needs a newline first.
+    """
     line = json.dumps(report.as_json()) + "\n"
     if target == "-":
-        sys.stdout.write(line)
+        sys.stdout.write(f"\n{line}" if mid_line else line)
         sys.stdout.flush()
     else:
         Path(target).write_text(line, encoding="utf-8")

@@ -123,7 +123,8 @@ class Process:
         self._enter(sp)
         quota = Quota(max_output)
         self._stderr = Output(stderr, quota)
-        self.files: dict[int, Input | Output] = {0: Input(stdin), 1: Output(stdout, quota), 2: self._stderr}
+        self.stdout = Output(stdout, quota)
+        self.files: dict[int, Input | Output] = {0: Input(stdin), 1: self.stdout, 2: self._stderr}
         self.argv = list(argv)
         self.actions: dict[int, bytes] = {}
         self.signal_mask = 0

@@ -74,6 +74,7 @@ class Input:
 class Output:
     """A stream that the guest writes; None swallows everything.
 
+    mid_line: whether something was written and the last byte was no newline.
     Bytes go out at once, past the buffer of a stream that has a file descriptor, so that what the guest has
     written is there when it stops for whatever reason.
     """
@@ -82,6 +83,7 @@ class Output:
         self._stream = stream
         self._fd = _descriptor(stream)
         self._quota = quota
+        self.mid_line = False
         if stream is not None:
             self._flush()
 
@@ -110,6 +112,7 @@ class Output:
         try:
             while done < len(data):
                 done += self._put(data[done:], deadline)
+                self.mid_line = data[done - 1] != ord("\n")
         except BlockingIOError:
             if done == 0:
                 raise SystemCallError(EAGAIN) from None
