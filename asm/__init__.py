@@ -1,7 +1,20 @@
 """The assembler: GNU as's language for RV32IMA, linked into a static ELF in the same call."""
 
+from typing import TYPE_CHECKING, Any
+
 from asm.errors import AsmError
-from asm.program import Program, assemble, assemble_text
 from asm.source import Text
 
+if TYPE_CHECKING:
+    from asm.program import Program, assemble, assemble_text
+
 __all__ = ["AsmError", "Program", "Text", "assemble", "assemble_text"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on demand: `trapline isa` and `trapline disasm` need parts of this package, and no parser.
+    if name in __all__:
+        from asm import program
+
+        return getattr(program, name)
+    raise AttributeError(f"module 'asm' has no attribute '{name}'")

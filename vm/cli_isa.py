@@ -1,11 +1,13 @@
 """`trapline isa`, the reference on the terminal, and `trapline disasm`."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -207,7 +209,8 @@ def _print_table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[s
             table.add_column(heading, no_wrap=heading != "summary")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        Console(width=min(shutil.get_terminal_size().columns, 140)).print(table)
+        styles: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+        Console(width=min(shutil.get_terminal_size().columns, 140), color_system=styles).print(table)
         return
     widths = [max(len(row[i]) for row in rows) for i in range(len(headings))]
     click.echo(title)

@@ -56,7 +56,7 @@ class Size(click.ParamType):
         text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
         shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
         number = text[:-1] if shift else text
-        if not number.isascii() or not number.isdigit():
+        if not number.isascii() or not number.isdigit() or len(number) > 20:
             self.fail(f"'{value}' is not a size such as 64M", param, ctx)
         size = int(number) << shift
         if not 4096 <= size <= MAX_MEMORY or size % 4096:
@@ -148,7 +148,14 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
             "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
         ),
         click.option("--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; slow."),
-        click.option("--json", "json_file", metavar="FILE", help="Write a JSON object about the run; - is stdout."),
+        click.option(
+            "--json",
+            "json_file",
+            metavar="[FILE]",
+            is_flag=False,
+            flag_value="-",
+            help="Write a JSON object about the run to FILE, or as stdout's last line.",
+        ),
         click.option("--stats", is_flag=True, help="Tell on stderr what the run did and how fast."),
         click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this."),
         click.option("--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."),

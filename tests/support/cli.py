@@ -49,7 +49,7 @@ class Outcome:
 def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """Run the command in this process; no exception may come out of it."""
     begin = time.monotonic()
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="trapline")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, time.monotonic() - begin)
     check_manners(outcome)
