@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.machines import RAM, M, S, U, encode, enter, from_words, put, set_status
+from support.machines import RAM, M, S, U, csr_word, encode, enter, from_words, put, set_status
 
 from vm import Machine
 
@@ -156,7 +156,7 @@ def probe(machine: Machine, model: Model, name: str, address: int, mode: int) ->
         assert machine.mode == M and machine.pc == HANDLER
 
 
-@given(st.lists(st.one_of(writes, writes, probes, probes, probes), min_size=4, max_size=60), st.booleans())
+@given(st.lists(st.one_of(writes, writes, probes, probes, probes), min_size=8, max_size=80), st.booleans())
 @settings(max_examples=150)
 def test_any_sequence_of_writes_and_accesses(operations: list[tuple[str, int, int, int]], background: bool) -> None:
     """Entries change between accesses, and each access is judged by the entries as they are then."""
@@ -238,6 +238,30 @@ def test_execution_stops_exactly_where_it_is_denied(edge: int, mode: int) -> Non
     # addi and jal back to the word before it: two additions each time around from the second on.
     assert machine.trap_counts == {1: 1}
     assert machine.instret == edge // 4 + 41
+
+
+@pytest.mark.parametrize("name", ["lw", "sw", "fetch"])
+@pytest.mark.parametrize("register", ["pmpcfg0", "pmpaddr0", "pmpaddr1"])
+def test_a_write_of_either_register_acts_on_pages_used_before(register: str, name: str) -> None:
+    """Entry 1, TOR above entry 0's address, permits the page at AREA; the guest changes one register and back."""
+    good = {"pmpaddr0": AREA >> 2, "pmpaddr1": (AREA + 0x1000) >> 2, "pmpcfg0": (TOR | READ | WRITE | EXECUTE) << 8}
+    bad = {"pmpaddr0": (AREA + 0x1000) >> 2, "pmpaddr1": AREA >> 2, "pmpcfg0": (TOR | LOCK) << 8}
+    machine, model = prepared(), Model()
+    machine.x[20], machine.x[21] = good[register], bad[register]
+    for csr, value in good.items():
+        machine.csr[csr] = value
+    model.cfg[1] = good["pmpcfg0"] >> 8
+    model.addr[0:2] = good["pmpaddr0"], good["pmpaddr1"]
+    for source, denied in ((20, False), (21, True), (20, register == "pmpcfg0")):
+        put(machine, CODE, [csr_word("csrrw", register, rs1=source)])
+        enter(machine, M, CODE)
+        machine.step()
+        if source == 21:
+            model.cfg[1] = bad["pmpcfg0"] >> 8 if register == "pmpcfg0" else model.cfg[1]
+        if register != "pmpcfg0":
+            model.addr[int(register[-1])] = machine.x[source]
+        probe(machine, model, name, AREA + 0x40, U)
+        assert (machine.csr["mcause"] != 0) == denied
 
 
 def test_lock_holds_for_machine_mode_and_until_reset() -> None:
