@@ -302,7 +302,7 @@ def test_output_cut_by_a_limit(tmp_path, command, text):
 
 
 def test_a_console_that_prints_for_ever(tmp_path):
-    outcome = execute("boot", write(tmp_path, "guest.s", FOREVER), "--timeout", "1")
+    outcome = execute("boot", write(tmp_path, "guest.s", FOREVER), "--timeout", "0.5")
     ended(outcome, 124, "timeout")
     assert outcome.stdout.strip(b"a") == b"" and outcome.peak < 400 * MIB
 
