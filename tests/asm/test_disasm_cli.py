@@ -12,7 +12,7 @@ from support.gnu import PREFIX, Find, run_tool
 
 from asm.disasm_elf import Contents, DisassemblyError, elf_contents, raw_contents
 from asm.disasm_text import assembly, listing
-from vm.cli_isa import disasm_command
+from vm.cli import main
 
 PROGRAM = """
     .globl _start, counter
@@ -55,7 +55,7 @@ buffer:
 
 def disasm(*arguments: object, status: int = 0) -> str:
     """Standard output; of a failed call standard error."""
-    result = CliRunner().invoke(disasm_command, [str(a) for a in arguments])
+    result = CliRunner().invoke(main, ["disasm", *(str(a) for a in arguments)])
     assert result.exit_code == status, result.output
     if status:
         assert "Traceback" not in result.stderr

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from isa import CSRS, INSTRUCTIONS
-from vm.cli_isa import isa_command
+from vm.cli import main
 from vm.cli_reference import encoding_table
 
 PAGE = Path(__file__).parents[2] / "docs/reference/isa.md"
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs/reference/isa.md"
 
 def run(*arguments: str, status: int = 0) -> str:
     """Standard output; of a failed call standard error."""
-    result = CliRunner().invoke(isa_command, arguments)
+    result = CliRunner().invoke(main, ["isa", *arguments])
     assert result.exit_code == status, result.output
     if status:
         assert result.stdout == ""
