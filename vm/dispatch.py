@@ -38,6 +38,9 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     status = -12
     refresh(h)
     while True:
+        if n >= limit:
+            h.cycle = start + n
+            return -10
         if status != -11:
             if h.stale:
                 refresh(h)
@@ -49,9 +52,6 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     refresh(h)
             fetch_context = h.fetch_context
             data_context = h.data_context
-        if n >= limit:
-            h.cycle = start + n
-            return -10
         pc = h.pc
         stop = limit
         entry = 2 * ((pc >> 12) & TLB_MASK)
