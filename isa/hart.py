@@ -16,6 +16,7 @@ FIELDS: tuple[tuple[str, int], ...] = (
     ("mtime", 1),  # ticks of 100 ns
     ("mhartid", 1),
     ("misa", 1),
+    ("extensions", 1),  # optional extensions that this hart has (`isa.extension`)
     ("mstatus", 1),
     ("medeleg", 1),
     ("mideleg", 1),
@@ -25,12 +26,14 @@ FIELDS: tuple[tuple[str, int], ...] = (
     ("mcounteren", 1),
     ("menvcfg", 1),
     ("mcountinhibit", 1),
+    ("mleak", 1),
     ("mscratch", 1),
     ("mepc", 1),
     ("mcause", 1),
     ("mtval", 1),
     ("mcycle", 1),  # what to add to `cycle`
     ("minstret", 1),  # what to add to `instret`
+    ("uflags", 1),
     ("stvec", 1),
     ("scounteren", 1),
     ("senvcfg", 1),
@@ -44,7 +47,7 @@ FIELDS: tuple[tuple[str, int], ...] = (
 )
 
 RESET = {"mode": 3, "reservation": -1, "stale": 1}
-"""Fields that are not zero after reset; `misa` follows from the ISA string."""
+"""Fields that are not zero after reset; `misa` and `extensions` follow from the ISA string."""
 
 ABI_NAMES = (
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",

@@ -8,8 +8,9 @@ specification draws it, the assembly syntax, the extension, the privilege and th
         return u32(rs1 + rs2)
 
 The parameters of a meaning function name its inputs: register values (`rs1`, `rs2`), immediates
-(`imm`, `shamt`, `uimm`), `pc`, `old` (the memory word an AMO read), `data` (what a load read) or `h`
-(the hart record, system instructions only).
+(`imm`, `shamt`, `uimm`), `pc`, `old` (the memory word an AMO read), `data` (what a load read) or, for
+system instructions only, `h` (the hart record), `rd` (a register's number), `readable` (1 if a byte at
+rs1 may be loaded here, else 0) and `paddr` (the physical address of rs1, -1 if it has none).
 """
 
 import inspect
@@ -158,7 +159,7 @@ class Instruction:
 
     name: assembly mnemonic, such as `amoadd.w`.
     syntax: operands as they are written, such as `rd, offset(rs1)`.
-    extension: the part of the ISA string that brings it: `i`, `m`, `a`, `zicsr`, `zifencei` or an `x...` name.
+    extension: the part of the ISA string that brings it: one of `isa.extension.BASE` or an `x...` name.
     privilege: lowest mode that may execute it, `U`, `S` or `M`.
     reads, writes: state other than what the pattern and the kind already say, such as `mstatus.MPIE`.
     causes: names (of `isa.cause`) of the exceptions that executing it can raise, fetch aside.
@@ -216,7 +217,7 @@ _INPUTS = {
     Kind.SC: {"rs2"},
     Kind.FENCE: set(),
     Kind.CSR: {"old", "operand"},
-    Kind.SYSTEM: {"h", "rs1", "rs2", "imm"},
+    Kind.SYSTEM: {"h", "rd", "rs1", "rs2", "imm", "readable", "paddr"},
 }
 _REQUIRED_OPERANDS = {
     Kind.VALUE: {"rd"},

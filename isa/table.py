@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
 from isa.csr import Csr
+from isa.extension import BASE
 from isa.instruction import DECLARED, DeclarationError, Instruction, Kind
+from isa.leak import LEAK_CSRS
 from isa.machine_csrs import MACHINE_CSRS
 from isa.supervisor_csrs import SUPERVISOR_CSRS
 
@@ -39,16 +41,13 @@ def check_csrs(csrs: Sequence[Csr]) -> None:
             used |= f.mask
 
 
-EXTENSIONS = ("i", "m", "a", "zicsr", "zifencei")
-"""Extensions in the order of an ISA string; others follow in the order of their declaration."""
-
-
 def _extension_order(instruction: Instruction) -> int:
-    return EXTENSIONS.index(instruction.extension) if instruction.extension in EXTENSIONS else len(EXTENSIONS)
+    """As in an ISA string; optional extensions follow in the order of their declaration."""
+    return BASE.index(instruction.extension) if instruction.extension in BASE else len(BASE)
 
 
 INSTRUCTIONS: tuple[Instruction, ...] = tuple(sorted(DECLARED, key=_extension_order))
-CSRS: tuple[Csr, ...] = tuple(sorted(MACHINE_CSRS + SUPERVISOR_CSRS, key=lambda c: c.address))
+CSRS: tuple[Csr, ...] = tuple(sorted(MACHINE_CSRS + SUPERVISOR_CSRS + LEAK_CSRS, key=lambda c: c.address))
 check_instructions(INSTRUCTIONS)
 check_csrs(CSRS)
 

@@ -48,7 +48,8 @@ def engine_text() -> str:
         isa_trap.take_trap, isa_trap.pending_interrupt,
         *(f.meaning for f in _system_instructions()),
         *emit.csr_functions(),
-        mmu.refresh, mmu.fetch_offset, access.load_slow, access.store_slow, access.atomic_offset,
+        mmu.refresh, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
+        access.load_slow, access.store_slow, access.atomic_offset,
         access.ram_load, access.ram_store,
         loop.count_trap, loop.synchronize,
     ]  # fmt: skip

@@ -25,6 +25,12 @@ OPERANDS = {
     "uimm": "(d >> 16) & 31",
 }
 RD = "(d >> 8) & 31"
+SYSTEM_OPERANDS = OPERANDS | {
+    "h": "h",
+    "rd": RD,
+    "readable": f"load_allowed(h, m, ram32, {OPERANDS['rs1']})",
+    "paddr": f"real_address(h, m, ram32, {OPERANDS['rs1']})",
+}
 PC = "(vbase + 4 * ip) & 0xFFFFFFFF"
 
 ENTRY = """
@@ -90,7 +96,7 @@ if ip - first == 1024:
     status = -11
     break
 word = I64(ram32[U64(ip - number)])
-code[U64(ip)] = decode_word(word)
+code[U64(ip)] = decode_word(word, h.extensions)
 if page[U64(number)] & 127 == 0:
     page[U64(number)] = page[U64(number)] | U8(1)
     for i in range(TLB_MASK + 1):
@@ -325,7 +331,7 @@ def _csr(i: Instruction) -> tuple[list[str], set[str]]:
 
 
 def _system(i: Instruction) -> tuple[list[str], set[str]]:
-    arguments = ", ".join("h" if name == "h" else OPERANDS[name] for name in i.inputs)
+    arguments = ", ".join(SYSTEM_OPERANDS[name] for name in i.inputs)
     return [
         *SYNC,
         f"h.pc = {PC}",

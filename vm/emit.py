@@ -1,6 +1,7 @@
 """Text of the decoder and of the CSR file, generated from the ISA table."""
 
 from isa import CSRS, INSTRUCTIONS, Csr, Instruction, Kind
+from isa.extension import extension_bit
 from isa.instruction import Pattern
 
 UNDECODED = 0
@@ -44,16 +45,18 @@ def packed_expression(instruction: Instruction, op: int) -> str:
 
 
 def emit_decoder() -> str:
-    """`decode_word(word)`: the packed form, an int64."""
+    """`decode_word(word, extensions)`: the packed form, an int64, for a hart with these optional extensions."""
     ops = op_numbers()
-    lines = ["def decode_word(word):", "    opcode = word & 0x7f"]
+    lines = ["def decode_word(word, extensions):", "    opcode = word & 0x7f"]
     by_opcode: dict[int, list[Instruction]] = {}
     for instruction in INSTRUCTIONS:
         by_opcode.setdefault(instruction.match & 0x7F, []).append(instruction)
     for opcode, instructions in by_opcode.items():
         lines.append(f"    if opcode == {opcode:#x}:")
         for i in instructions:
-            lines.append(f"        if word & {i.mask:#x} == {i.match:#x}:")
+            bit = extension_bit(i.extension)
+            there = f" and extensions & {bit:#x}" if bit else ""
+            lines.append(f"        if word & {i.mask:#x} == {i.match:#x}{there}:")
             if i.kind is Kind.FENCE:
                 lines.append(f"            return {NOP}")
                 continue

@@ -23,7 +23,9 @@ class Engine:
     kind: `numba` or `python`.
     """
 
-    def __init__(self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool) -> None:
+    def __init__(
+        self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0
+    ) -> None:
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
         self.kind = kind
@@ -31,7 +33,7 @@ class Engine:
         self.ram = np.zeros(ram_size, np.uint8)
         self.code = np.zeros(pages * 1025, np.int64)
         self.page = np.zeros(pages, np.uint8)
-        self.harts = new_harts(harts, misa)
+        self.harts = new_harts(harts, misa, extensions)
         self.machine = new_machine(ram_base, ram_size, board)
         self.h = [HartView(self.harts[i : i + 1]) for i in range(harts)]
         self.m = MachineView(self.machine)

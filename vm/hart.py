@@ -54,12 +54,13 @@ HART = _dtype(HART_FIELDS)
 MACHINE = _dtype(MACHINE_FIELDS)
 
 
-def new_harts(count: int, misa: int) -> np.ndarray:
-    """`count` harts after reset: ndarray of HART, shape (count,)."""
+def new_harts(count: int, misa: int, extensions: int = 0) -> np.ndarray:
+    """`count` harts after reset with these optional extensions: ndarray of HART, shape (count,)."""
     harts = np.zeros(count, HART)
     for name, value in RESET.items():
         harts[name] = value
     harts["misa"] = misa
+    harts["extensions"] = extensions
     harts["mhartid"] = np.arange(count)
     for name in ("fetch_tlb", "load_tlb", "store_tlb"):
         harts[name] = -1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import isa
+from isa.extension import extension_mask
 from isa.trap import pending_interrupt, take_trap
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
@@ -65,7 +66,7 @@ class Machine:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, misa_value(self.isa), ram_base, memory, board)
+        self.engine = _new_engine(kind, self.isa, ram_base, memory, board)
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._h = self.engine.h[0]
@@ -393,5 +394,6 @@ class Machine:
         update_time(self._h, self._m)
 
 
-def _new_engine(kind: str, misa: int, ram_base: int, memory: int, board: bool) -> engine.Engine:
-    return engine.Engine(kind=kind, harts=1, misa=misa, ram_base=ram_base, ram_size=memory, board=board)
+def _new_engine(kind: str, extensions: tuple[str, ...], ram_base: int, memory: int, board: bool) -> engine.Engine:
+    hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
+    return engine.Engine(kind=kind, harts=1, ram_base=ram_base, ram_size=memory, board=board, **hart)

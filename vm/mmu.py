@@ -98,10 +98,8 @@ def forget_code(code, page, offset):
             code[U64(index - 1)] = 0
 
 
-def translate(h, m, ram32, code, page, vaddr, access, mode):
-    """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2)."""
-    if mode == 3 or h.satp >> 31 == 0:
-        return vaddr
+def find_leaf(h, m, ram32, vaddr, access):
+    """Where the leaf PTE of `vaddr` is: its physical address with the level in bit 0, or a fault (Priv 10.3.2)."""
     address = ((h.satp & 0x3FFFFF) << 12) + ((vaddr >> 22) << 2)
     level = 1
     pte = 0
@@ -121,23 +119,43 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
             return page_fault(access)
         level = 0
         address = ((pte >> 10) << 12) + (((vaddr >> 12) & 0x3FF) << 2)
+    if level == 1 and pte & 0xFFC00:
+        return page_fault(access)
+    return address | level
+
+
+def pte_allows(h, pte, access, mode):
+    """Whether a leaf PTE permits an access in `mode`."""
     if pte & 0x10:
         # "S-mode software ... SUM=0 ... will fault", and never executes user pages "regardless of SUM".
         if mode == 1 and (access == 0 or h.mstatus & 0x40000 == 0):
-            return page_fault(access)
+            return False
     elif mode == 0:
-        return page_fault(access)
+        return False
     if access == 0:
-        allowed = pte & 8
-    elif access == 1:
-        allowed = pte & 2
-        if h.mstatus & 0x80000:
-            allowed = pte & 0xA
-    else:
-        allowed = pte & 4
-    if allowed == 0:
-        return page_fault(access)
-    if level == 1 and pte & 0xFFC00:
+        return pte & 8 != 0
+    if access == 1:
+        return pte & (0xA if h.mstatus & 0x80000 else 2) != 0
+    return pte & 4 != 0
+
+
+def leaf_address(pte, level, vaddr):
+    """The physical address of `vaddr` under its leaf PTE; 34 bits."""
+    if level == 1:
+        return ((pte >> 20) << 22) | (vaddr & 0x3FFFFF)
+    return ((pte >> 10) << 12) | (vaddr & 0xFFF)
+
+
+def translate(h, m, ram32, code, page, vaddr, access, mode):
+    """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2)."""
+    if mode == 3 or h.satp >> 31 == 0:
+        return vaddr
+    leaf = find_leaf(h, m, ram32, vaddr, access)
+    if leaf < 0:
+        return leaf
+    address = leaf & ~3
+    pte = I64(ram32[U64((address - m.ram_base) >> 2)])
+    if not pte_allows(h, pte, access, mode):
         return page_fault(access)
     updated = pte | 0x40
     if access == 2:
@@ -147,9 +165,34 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
             return access_fault(access)
         ram32[U64((address - m.ram_base) >> 2)] = U32(updated)
         forget_code(code, page, address - m.ram_base)
-    if level == 1:
-        return ((pte >> 20) << 22) | (vaddr & 0x3FFFFF)
-    return ((pte >> 10) << 12) | (vaddr & 0xFFF)
+    return leaf_address(pte, leaf & 1, vaddr)
+
+
+def real_address(h, m, ram32, vaddr):
+    """The physical address of `vaddr` by translation alone, as data; -1 if it has none of 32 bits. Changes nothing."""
+    if h.data_mode == 3 or h.satp >> 31 == 0:
+        return vaddr
+    leaf = find_leaf(h, m, ram32, vaddr, 1)
+    if leaf < 0:
+        return -1
+    paddr = leaf_address(I64(ram32[U64((leaf - m.ram_base) >> 2)]), leaf & 1, vaddr)
+    return paddr if paddr < 0x100000000 else -1
+
+
+def load_allowed(h, m, ram32, vaddr):
+    """1 if translation and PMP permit a load of the byte at `vaddr`, else 0. Changes nothing."""
+    paddr = real_address(h, m, ram32, vaddr)
+    if paddr < 0:
+        return 0
+    if h.data_mode < 3 and h.satp >> 31:
+        leaf = find_leaf(h, m, ram32, vaddr, 1)
+        pte = I64(ram32[U64((leaf - m.ram_base) >> 2)])
+        if not pte_allows(h, pte, 1, h.data_mode):
+            return 0
+        # Setting A is a store to the table.
+        if pte & 0x40 == 0 and not pmp_allows(pmp_lookup(h, leaf & ~3, (leaf & ~3) + 4), 2, 1):
+            return 0
+    return 1 if pmp_allows(pmp_lookup(h, paddr, paddr + 1), 1, h.data_mode) else 0
 
 
 def refresh(h):

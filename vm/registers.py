@@ -48,7 +48,7 @@ class Registers:
 class Csrs:
     """CSRs by name, read and written as M mode would, WARL rules included.
 
-    Raises KeyError for an unknown name. A write to a read-only CSR has no effect.
+    Raises KeyError for a name that is unknown or that this machine lacks. A write to a read-only CSR has no effect.
     """
 
     def __init__(self, h: Any, before: Any) -> None:
@@ -65,13 +65,16 @@ class Csrs:
         self._before()
         mode, self._h.mode = self._h.mode, 3
         try:
-            return python_module()["csr_read"](self._h, address)
+            value = python_module()["csr_read"](self._h, address)
         finally:
             self._h.mode = mode
+        if value < 0:
+            raise KeyError(f"this machine has no CSR '{name}': no extension that brings it is in its ISA string")
+        return value
 
     def __setitem__(self, name: str, value: int) -> None:
         address = self._address(name)
-        self._before()
+        self[name]  # to see that it is there
         # Writes to counters reckon with the instruction that makes them; here there is none.
         h, cycle, instret = self._h, self._h.cycle, self._h.instret
         h.cycle, h.instret = cycle - 1, instret - 1

@@ -89,19 +89,19 @@ def test_overlap_is_refused() -> None:
 
 
 def test_partial_overlap_is_refused() -> None:
-    general = declared("general", "0000000 rs2 rs1 000 rd 0001011")
-    special = declared("special", "imm[6:0] rs2 rs1 000 rd 0001011")
+    general = declared("general", "0000000 rs2 rs1 000 rd 0101011")
+    special = declared("special", "imm[6:0] rs2 rs1 000 rd 0101011")
     with pytest.raises(DeclarationError, match="overlap"):
         check_instructions([general, special])
 
 
 def test_same_name_is_refused() -> None:
     with pytest.raises(DeclarationError, match="'add' is declared twice"):
-        check_instructions([*INSTRUCTIONS, declared("add", "0000000 rs2 rs1 000 rd 0001011")])
+        check_instructions([*INSTRUCTIONS, declared("add", "0000000 rs2 rs1 000 rd 0101011")])
 
 
 def test_new_instruction_without_overlap_is_taken() -> None:
-    check_instructions([*INSTRUCTIONS, declared("xadd", "0000000 rs2 rs1 000 rd 0001011")])
+    check_instructions([*INSTRUCTIONS, declared("xadd", "0000000 rs2 rs1 000 rd 0101011")])
 
 
 def test_csr_declared_twice_is_refused() -> None:

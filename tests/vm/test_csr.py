@@ -21,7 +21,7 @@ COUNTER_BITS = {"cycle": 0, "cycleh": 0, "time": 1, "timeh": 1, "instret": 2, "i
 
 
 def machine_with(*words: int) -> Machine:
-    machine = from_words(words)
+    machine = from_words(words, isa="rv32ima_xleak")
     machine.csr["mtvec"] = RAM + 0x1000
     open_memory(machine)
     return machine
@@ -127,6 +127,8 @@ RULES: dict[str, Callable[[int, int], int | None]] = {
     "mtval": mask(0xFFFFFFFF),
     "stval": mask(0xFFFFFFFF),
     "satp": mask(0xFFFFFFFF),
+    "uflags": mask(0xF),
+    "mleak": mask(0xFF),
     **{f"pmpcfg{i}": pmpcfg for i in range(4)},
     **{f"pmpaddr{i}": mask(0xFFFFFFFF) for i in range(16)},
     **{f"mhpmcounter{i}{h}": zero for i in range(3, 32) for h in ("", "h")},
@@ -302,13 +304,13 @@ def test_counter_enables(name: str) -> None:
 
 def test_identity_and_reset_values() -> None:
     """After reset: M mode; MIE, MPRV, mcause clear; no PMP entry on (3.4). The rest is ours to choose, and stays."""
-    machine = Machine(memory=0x1000)
+    machine = Machine(memory=0x1000, isa="rv32ima_xleak")
     assert machine.mode == M
     assert machine.csr["mstatus"] & 0x20008 == 0
     assert machine.csr["mcause"] == 0
     assert all(machine.csr[f"pmpcfg{i}"] & 0x98989898 == 0 for i in range(4))
     letters = {chr(ord("a") + i) for i in range(26) if machine.csr["misa"] >> i & 1}
-    assert (letters, machine.csr["misa"] >> 30) == (set("imasu"), 1)
+    assert (letters, machine.csr["misa"] >> 30) == (set("imasux"), 1)
     assert machine.csr["mhartid"] == 0
     assert {c.name: machine.csr[c.name] for c in isa.CSRS if c.name not in ("misa",)} == {
         c.name: 0 for c in isa.CSRS if c.name not in ("misa",)

@@ -1,0 +1,35 @@
+"""Which extensions there are: those that every hart has, and the optional ones with their bits.
+
+An instruction of an optional extension is illegal on a hart whose `extensions` field lacks its bit.
+"""
+
+BASE = ("i", "m", "a", "zicsr", "zifencei")
+"""Extensions in the order of an ISA string that every hart has."""
+
+XLEAK = ("xpopf", "xpushf", "xrdmode", "xsidt", "xsgdt", "xjrst", "xprobe", "xlra")
+"""The holes, in the order of their bits in `mleak`."""
+
+OPTIONAL: list[str] = list(XLEAK)
+"""Optional extensions; the position is the bit in `h.extensions`. Declarations of others append to it."""
+
+GROUPS: dict[str, tuple[str, ...]] = {"xleak": XLEAK}
+"""Names in an ISA string that stand for several extensions."""
+
+MOST = 62
+"""How many optional extensions fit into the field."""
+
+
+def extension_bit(name: str) -> int:
+    """The mask of `name` in `h.extensions`; 0 for an extension that every hart has.
+
+    Raises ValueError for a name that no declaration has mentioned.
+    """
+    return 0 if name in BASE else 1 << OPTIONAL.index(name)
+
+
+def extension_mask(names: tuple[str, ...]) -> int:
+    """What `h.extensions` holds for these extensions."""
+    mask = 0
+    for name in names:
+        mask |= extension_bit(name)
+    return mask
