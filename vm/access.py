@@ -42,13 +42,13 @@ def ram_store(m, ram8, code, page, offset, width, value):
 
 
 def clint_load(h, m, register):
-    """One 32-bit CLINT register, or a load access fault: msip, mtimecmp and mtime (SiFive CLINT layout)."""
-    if register == 4 * h.mhartid:
-        return (h.lines >> 3) & 1
-    if register == 0x4000 + 8 * h.mhartid:
-        return m.mtimecmp_low[h.mhartid]
-    if register == 0x4004 + 8 * h.mhartid:
-        return m.mtimecmp_high[h.mhartid]
+    """One 32-bit CLINT register: msip, mtimecmp and mtime (SiFive CLINT layout); 0 for what is not there."""
+    if register < 4 * m.harts:
+        return m.msip[register >> 2]
+    if 0x4000 <= register and register < 0x4000 + 8 * m.harts:
+        if register & 4:
+            return m.mtimecmp_high[(register >> 3) & 7]
+        return m.mtimecmp_low[(register >> 3) & 7]
     if register == 0xBFF8:
         return h.mtime & 0xFFFFFFFF
     if register == 0xBFFC:
@@ -57,13 +57,14 @@ def clint_load(h, m, register):
 
 
 def clint_store(h, m, register, value):
-    """Write one 32-bit CLINT register."""
-    if register == 4 * h.mhartid:
-        h.lines = (h.lines & ~8) | ((value & 1) << 3)
-    elif register == 0x4000 + 8 * h.mhartid:
-        m.mtimecmp_low[h.mhartid] = value
-    elif register == 0x4004 + 8 * h.mhartid:
-        m.mtimecmp_high[h.mhartid] = value
+    """Write one 32-bit CLINT register. Lines follow when the hart that they belong to has its turn."""
+    if register < 4 * m.harts:
+        m.msip[register >> 2] = value & 1
+    elif 0x4000 <= register and register < 0x4000 + 8 * m.harts:
+        if register & 4:
+            m.mtimecmp_high[(register >> 3) & 7] = value
+        else:
+            m.mtimecmp_low[(register >> 3) & 7] = value
     elif register == 0xBFF8:
         m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & 0x7FFFFFFFFFFFFFFF
     elif register == 0xBFFC:

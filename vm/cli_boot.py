@@ -21,6 +21,9 @@ RAM_BASE = 0x80000000
 )
 @click.argument("kernel", nargs=-1, required=True, metavar="KERNEL...")
 @click.option("--load-address", type=options.Address(), metavar="ADDRESS", help="Where a raw image goes.  [0x80000000]")
+@click.option(
+    "--harts", type=click.IntRange(1, 8), default=1, show_default=True, metavar="N", help="How many harts there are."
+)
 @options.running
 @options.assembling
 @click.pass_context
@@ -28,7 +31,7 @@ def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: An
     """Boot a kernel.
 
     KERNEL is an ELF file, a raw image, or one or more assembly sources, which are linked at the start of RAM.
-    The hart starts in M mode with its number in a0. The board has the addresses of QEMU's `virt`: UART at
+    Each hart starts in M mode with its number in a0. The board has the addresses of QEMU's `virt`: UART at
     0x10000000, CLINT at 0x2000000, PLIC at 0xc000000, test finisher at 0x100000, RAM at 0x80000000.
 
     \b
@@ -49,11 +52,13 @@ def _boot(names: list[str], **settings: Any) -> int:
         if settings["json_file"] and settings["json_file"] != "-":
             open_for_writing(settings["json_file"]).close()
         machine = Machine(
-            isa=settings["isa"], memory=settings["memory"], engine=settings["engine"],
+            isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
             stdout=options.output_stream(), stdin=getattr(sys.stdin, "buffer", None),
         )  # fmt: skip
         machine.ends_trap_loops = True
         machine.load(image)
+        for number, hart in enumerate(machine.harts):
+            hart.x["a0"] = number
         if trace is not None:
             machine.trace_to(trace)
         started = time.perf_counter()

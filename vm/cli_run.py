@@ -112,7 +112,7 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
 
     engine.on_compile = options.announce_compilation
     with options.mistakes():
-        parse_isa(settings["isa"])
+        parse_isa(settings["isa"])  # before the program is looked at
         for item in settings["env"]:
             if "=" not in item or item.startswith("="):
                 options.fail(f"--env {item}: is not NAME=VALUE")
@@ -123,7 +123,8 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
         process = Process(
             image, [programs[0], *arguments], list(settings["env"]), memory=settings["memory"],
             stdin=_binary(sys.stdin), stdout=_binary(sys.stdout), stderr=_binary(sys.stderr),
-            engine=settings["engine"], max_instructions=settings["max_instructions"], timeout=settings["timeout"],
+            isa=settings["isa"], engine=settings["engine"],
+            max_instructions=settings["max_instructions"], timeout=settings["timeout"],
         )  # fmt: skip
         if trace is not None:
             process.machine.trace_to(trace)

@@ -21,12 +21,12 @@ from vm.hart import HART, MACHINE
 '''
 PYTHON_PRELUDE = "from vm.ints import I64, U8, U16, U32, U64\n"
 NUMBA_ENTRIES = """
-@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 4))
-def run_entry(harts, machine, ram, code, page, count, pages, index, budget):
+@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 3))
+def run_entry(harts, machine, ram, code, page, count, pages, budget):
     return run(
         carray(harts, (count,), HART), carray(machine, (1,), MACHINE), carray(ram, (pages * 4096,), np.uint8),
         carray(ram, (pages * 2048,), np.uint16), carray(ram, (pages * 1024,), np.uint32),
-        carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), index, budget,
+        carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), count, budget,
     )
 
 
@@ -48,7 +48,7 @@ def engine_text() -> str:
         isa_trap.take_trap, isa_trap.pending_interrupt,
         *(f.meaning for f in _system_instructions()),
         *emit.csr_functions(),
-        mmu.refresh, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
+        mmu.refresh, mmu.follow_code, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
         access.load_slow, access.store_slow, access.atomic_offset,
         access.ram_load, access.ram_store,
         loop.count_trap, loop.synchronize,

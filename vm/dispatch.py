@@ -43,6 +43,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     n = 0
     status = -12
     refresh(h)
+    follow_code(h, m)
     while True:
         if n >= limit:
             h.cycle = start + n
@@ -99,8 +100,8 @@ word = I64(ram32[U64(ip - number)])
 code[U64(ip)] = decode_word(word, h.extensions)
 if page[U64(number)] & 127 == 0:
     page[U64(number)] = page[U64(number)] | U8(1)
-    for i in range(TLB_MASK + 1):
-        store_tlb[2 * i] = -1
+    m.code_epoch = m.code_epoch + 1
+    follow_code(h, m)
 continue
 """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vm.hart import HartView, MachineView, new_harts, new_machine
+from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -28,13 +28,15 @@ class Engine:
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
+        if not 1 <= harts <= MAX_HARTS:
+            raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = kind
         pages = ram_size // PAGE
         self.ram = np.zeros(ram_size, np.uint8)
         self.code = np.zeros(pages * 1025, np.int64)
         self.page = np.zeros(pages, np.uint8)
         self.harts = new_harts(harts, misa, extensions)
-        self.machine = new_machine(ram_base, ram_size, board)
+        self.machine = new_machine(ram_base, ram_size, board, harts)
         self.h = [HartView(self.harts[i : i + 1]) for i in range(harts)]
         self.m = MachineView(self.machine)
         if kind == "python":
@@ -62,7 +64,7 @@ class Engine:
         self._run, self._drop = module.run, module.drop_code
         self._memory = (
             self.harts, self.machine, self.ram, self.ram.view(np.uint16), self.ram.view(np.uint32),
-            self.code, self.page,
+            self.code, self.page, len(self.harts),
         )  # fmt: skip
         self._code_memory = (self.code, self.page)
 
@@ -74,13 +76,16 @@ class Engine:
         ram = self.ram.data
         self._memory = (
             self.h, [self.m], ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
-            self.code.data, self.page.data,
+            self.code.data, self.page.data, len(self.h),
         )  # fmt: skip
-        self._code_memory = self._memory[-2:]
+        self._code_memory = self._memory[-3:-1]
 
-    def run(self, index: int, budget: int) -> int:
-        """Let hart `index` do at most `budget` steps; the answer is `vm.loop.run`'s."""
-        return self._run(*self._memory, index, budget)
+    def run(self, budget: int) -> int:
+        """Let the harts do at most `budget` steps together; the answer is `vm.loop.run`'s.
+
+        With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
+        """
+        return self._run(*self._memory, budget)
 
     def drop_code(self, offset: int, length: int) -> None:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""

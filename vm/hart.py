@@ -13,8 +13,15 @@ from isa.hart import FIELDS, RESET
 TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
 
+MTIP = 1 << 7
+MAX_HARTS = 8
+
 HART_FIELDS: tuple[tuple[str, int], ...] = (
     *FIELDS,
+    ("waiting", 1),  # 1: executed wfi, and no interrupt that mie enables is pending yet
+    ("stopped", 1),  # 1: executes nothing until someone starts it
+    ("idled", 1),  # steps that passed while it was waiting or stopped and others ran
+    ("code_epoch", 1),  # `code_epoch` of the machine that the store TLB is good for
     ("unretired", 1),  # instructions that trapped instead of retiring: instret = cycle - unretired
     ("generation", 1),  # number of times that all translations were dropped
     ("fetch_context", 1),  # high half of the tags that are valid now, per access type
@@ -30,10 +37,17 @@ HART_FIELDS: tuple[tuple[str, int], ...] = (
 MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("ram_base", 1),
     ("ram_size", 1),
+    ("harts", 1),
     ("board", 1),  # 1: CLINT present and other device accesses go to the host; 2: no CLINT, but devices
-    ("time_base", 1),  # mtime = time_base + cycle // 100
-    ("mtimecmp_low", 8),
-    ("mtimecmp_high", 8),
+    ("time_base", 1),  # mtime = time_base + (cycle + idled) // 100
+    ("timer_line", 1),  # mip bit that a due timer raises: MTIP, or STIP under the built-in SBI
+    ("msip", MAX_HARTS),  # software interrupts to M mode, by hart
+    ("mtimecmp_low", MAX_HARTS),
+    ("mtimecmp_high", MAX_HARTS),
+    ("current", 1),  # the hart that runs, or ran last
+    ("slice_left", 1),  # steps until the next hart's turn
+    ("asleep", 1),  # harts that were found idle since one last ran
+    ("code_epoch", 1),  # number of times that a page of data became one of code
     ("tohost", 1),  # physical address whose writes stop the run loop, or -1
     ("host_traps", 1),  # exception causes that go to the host instead of the guest
     ("exit_cause", 1),
@@ -67,14 +81,17 @@ def new_harts(count: int, misa: int, extensions: int = 0) -> np.ndarray:
     return harts
 
 
-def new_machine(ram_base: int, ram_size: int, board: bool) -> np.ndarray:
+def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np.ndarray:
     """The machine's own state: ndarray of MACHINE, shape (1,)."""
     machine = np.zeros(1, MACHINE)
     machine["ram_base"] = ram_base
     machine["ram_size"] = ram_size
+    machine["harts"] = harts
+    machine["slice_left"] = 1000
     machine["board"] = int(board)
     machine["mtimecmp_low"] = 0xFFFFFFFF
     machine["mtimecmp_high"] = 0xFFFFFFFF
+    machine["timer_line"] = MTIP
     machine["tohost"] = -1
     return machine
 

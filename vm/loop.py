@@ -1,8 +1,8 @@
-"""The run loop around `execute`: time, timer interrupts and idling.
+"""The run loop around `execute`: whose turn it is, time, timer interrupts and idling.
 
-`run` lets hart `index` go on for `budget` steps (instructions retired or trapped) and returns why it
-stopped: -10 budget spent, -20 a trap that the host asked for, -3 idle with nothing to wake it, -100 a
-device access that the host must serve, -102 a write to `tohost`.
+`run` lets the harts go on for `budget` steps together (instructions retired or trapped) and returns why it
+stopped, with the hart concerned in `m.current`: -10 budget spent, -20 a trap that the host asked for, -3 all
+are idle and nothing will wake them, -100 a device access that the host must serve, -102 a write to `tohost`.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,9 @@ execute: Callable[..., int]
 FOREVER = 0x7FFFFFFFFFFFFFFF
 """No deadline. Also the greatest mtime: its top bit is always 0."""
 
+SLICE = 1000
+"""Steps that each of several harts gets in turn: 10 ticks, by which their clocks may differ."""
+
 
 def count_trap(h, index):
     """Count a taken trap: its cause, or 32 + code for an interrupt."""
@@ -25,34 +28,75 @@ def synchronize(h, m, cycle):
     """Bring the counters up to date before something may look at them."""
     h.cycle = cycle
     h.instret = cycle - h.unretired
-    h.mtime = (m.time_base + cycle // 100) & FOREVER
+    h.mtime = (m.time_base + (cycle + h.idled) // 100) & FOREVER
 
 
 def ticks_left(h, m):
     """Ticks until mtime is mtimecmp, `FOREVER` if it never is (software writes all ones to mean that)."""
-    high = m.mtimecmp_high[h.mhartid]
+    high = m.mtimecmp_high[h.mhartid & 7]
     if high >= 0x80000000:
         return FOREVER
-    return ((high << 32) | m.mtimecmp_low[h.mhartid]) - h.mtime
+    return ((high << 32) | m.mtimecmp_low[h.mhartid & 7]) - h.mtime
 
 
 def update_time(h, m):
-    """mtime from the cycles done, one tick per 100; the timer line follows it. Returns ticks to the deadline."""
+    """mtime from the steps that passed, one tick per 100; the CLINT's lines follow. Returns ticks to the deadline."""
     synchronize(h, m, h.cycle)
     if m.board != 1:
         return FOREVER
     left = ticks_left(h, m)
+    lines = (h.lines & ~(m.timer_line | 8)) | (m.msip[h.mhartid & 7] << 3)
     if left <= 0:
-        h.lines = h.lines | 0x80
+        h.lines = lines | m.timer_line
         return FOREVER
-    h.lines = h.lines & ~0x80
+    h.lines = lines
     return left
 
 
-def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
-    """See the module. Everything but the two numbers is memory of the machine (`vm.engine`)."""
-    h = harts[index]
-    m = machine[0]
+def skip_time(harts, m, count):
+    """Idle time is skipped, not waited for: let mtime be the next deadline that can wake a hart. 0 without one."""
+    least = FOREVER
+    for i in range(count):
+        h = harts[i]
+        if h.stopped == 0 and h.mie & m.timer_line:
+            least = min(least, update_time(h, m))
+    if least == FOREVER:
+        return 0
+    m.time_base = (m.time_base + least) & FOREVER
+    return 1
+
+
+def next_hart(harts, m, count):
+    """Choose the hart whose turn it is, `m.current`; -3 when all are idle and nothing will wake them."""
+    while True:
+        if m.slice_left <= 0:
+            m.current = m.current + 1
+            if m.current >= count:
+                m.current = 0
+            m.slice_left = FOREVER if count == 1 else SLICE
+            if count > 1:
+                # Another hart may have stored to the reserved word.
+                harts[m.current].reservation = -1
+        h = harts[m.current]
+        if h.waiting:
+            update_time(h, m)
+            if (h.mip | h.lines) & h.mie:
+                h.waiting = 0
+        if h.waiting == 0 and h.stopped == 0:
+            m.asleep = 0
+            return 0
+        if m.asleep > count:
+            m.asleep = 0
+            if skip_time(harts, m, count) == 0:
+                return -3
+        m.asleep = m.asleep + 1
+        if count > 1:
+            h.idled = h.idled + m.slice_left
+        m.slice_left = 0
+
+
+def run_hart(h, m, ram8, ram16, ram32, code, page, budget):
+    """Let one hart go on for `budget` steps; -3 when it begins to wait, else the answers of `run`."""
     end = h.cycle + budget
     while True:
         left = update_time(h, m)
@@ -61,17 +105,32 @@ def run(harts, machine, ram8, ram16, ram32, code, page, index, budget):
         limit = end - h.cycle
         if left < limit:
             # The line rises with the first cycle of the deadline's tick.
-            limit = min(limit, left * 100 - h.cycle % 100)
+            limit = min(limit, left * 100 - (h.cycle + h.idled) % 100)
         status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
-        if status == -3:
-            left = update_time(h, m)
-            if (h.mip | h.lines) & h.mie == 0:
-                if left == FOREVER or h.mie & 0x80 == 0:
-                    return -3
-                # Idle time is skipped, not waited for.
-                m.time_base = (m.time_base + left) & FOREVER
-        elif status != -10 and status != -101:
+        if status != -10 and status != -101:
             update_time(h, m)
+            if status != -3:
+                return status
+            if (h.mip | h.lines) & h.mie == 0:
+                h.waiting = 1
+                return -3
+
+
+def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
+    """See the module. Everything but the two numbers is memory of the machine (`vm.engine`)."""
+    m = machine[0]
+    left = budget
+    while True:
+        if next_hart(harts, m, count) < 0:
+            return -3
+        if left <= 0:
+            return -10
+        h = harts[m.current]
+        before = h.cycle
+        status = run_hart(h, m, ram8, ram16, ram32, code, page, min(left, m.slice_left))
+        left = left - (h.cycle - before)
+        m.slice_left = m.slice_left - (h.cycle - before)
+        if status != -10 and status != -3:
             return status
 
 

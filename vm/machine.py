@@ -3,13 +3,11 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import isa
 from isa.extension import extension_mask
-from isa.trap import pending_interrupt, take_trap
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
 from vm.board import Board
@@ -17,10 +15,9 @@ from vm.devices import Bus, Console, Device, Halt
 from vm.exit import Exit, ExitReason
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
-from vm.loop import FOREVER, count_trap, update_time
-from vm.mmu import fetch_offset, refresh
-from vm.registers import Csrs, Registers
-from vm.trap_loop import TrapLoop
+from vm.loop import FOREVER, update_time
+from vm.registers import Hart
+from vm.service import Service, TrapHook
 
 RAM_BASE = 0x80000000
 ONLY_DEVICES = 2
@@ -28,8 +25,6 @@ ONLY_DEVICES = 2
 
 CHUNK = {"numba": 1_000_000, "python": 2_000}
 """Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one."""
-
-TrapHook = Callable[["Machine", int, int], None]
 
 
 class MemoryRangeError(ValueError):
@@ -39,11 +34,13 @@ class MemoryRangeError(ValueError):
 class Machine:
     """One machine.
 
-    Attributes: `x` registers by ABI name, `csr` CSRs by name, `ram` the memory (uint8[memory]; `write` is for code,
+    Attributes: `harts` its harts (`vm.registers.Hart`); `x`, `csr`, `pc` and `mode` are those of the first: registers
+    by ABI name, CSRs by name; `ram` the memory (uint8[memory]; `write` is for code,
     because it forgets what was decoded), `symbols` addresses by name, `breakpoints` addresses at which `run` stops
     before the instruction there, `host_traps` a bit for each exception cause that ends `run` instead of reaching
     the guest, `ends_trap_loops` whether `run` ends when the guest can only trap for ever, `console` what was printed.
 
+    harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
     board: whether CLINT, PLIC, UART and test finisher are there.
@@ -55,6 +52,7 @@ class Machine:
         self,
         *,
         isa: str = "rv32ima",
+        harts: int = 1,
         memory: int = 128 << 20,
         ram_base: int = RAM_BASE,
         engine: str | None = None,
@@ -66,13 +64,12 @@ class Machine:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, self.isa, ram_base, memory, board)
+        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board)
         self.ram = self.engine.ram
         self.ram_base = ram_base
-        self._h = self.engine.h[0]
         self._m = self.engine.m
-        self.x = Registers(self._h)
-        self.csr = Csrs(self._h, self._update_time)
+        self.harts = [Hart(h, self._update_time) for h in self.engine.h]
+        self.x, self.csr = self.harts[0].x, self.harts[0].csr
         self.console = Console(stdout, stdin)
         self.board = Board(self.engine.h, self.console) if board else None
         self.bus = self.board.bus if self.board else Bus()
@@ -81,10 +78,9 @@ class Machine:
         self.breakpoints: set[int] = set()
         self.host_traps = 0
         self.ends_trap_loops = False
-        self._trap_loop = TrapLoop(self._h)
-        self._trap_hooks: list[tuple[int, TrapHook]] = []
+        self._service = Service(self)
         self._trace: Any = None
-        self._h.pc = ram_base
+        self.pc = ram_base
 
     # Building
 
@@ -153,38 +149,42 @@ class Machine:
 
     @property
     def pc(self) -> int:
-        """Address of the next instruction."""
-        return self._h.pc
+        """Address of the next instruction of the first hart; setting it sets that of every hart."""
+        return self.harts[0].pc
 
     @pc.setter
     def pc(self, value: int) -> None:
-        self._h.pc = value & 0xFFFFFFFF
+        for hart in self.harts:
+            hart.pc = value
 
     @property
     def mode(self) -> int:
-        """Privilege mode: 0 U, 1 S, 3 M."""
-        return self._h.mode
+        """Privilege mode of the first hart: 0 U, 1 S, 3 M."""
+        return self.harts[0].mode
 
     @mode.setter
     def mode(self, value: int) -> None:
-        if value not in (0, 1, 3):
-            raise ValueError(f"mode {value} is not 0 (U), 1 (S) or 3 (M)")
-        self._h.mode = value
+        self.harts[0].mode = value
+
+    @property
+    def current(self) -> Hart:
+        """The hart that runs, or ran last."""
+        return self.harts[self._m.current]
 
     @property
     def cycle(self) -> int:
-        """Instructions done since reset, retired or trapped."""
-        return self._h.cycle
+        """Instructions done by all harts since reset, retired or trapped."""
+        return sum(h.cycle for h in self.engine.h)
 
     @property
     def instret(self) -> int:
-        """Instructions retired since reset."""
-        return self._h.cycle - self._h.unretired
+        """Instructions retired by all harts since reset."""
+        return sum(hart.instret for hart in self.harts)
 
     @property
     def trap_counts(self) -> dict[int, int]:
-        """Traps taken by the guest, by mcause value."""
-        counts = list(self._h.trap_counts)
+        """Traps taken by all harts, by mcause value."""
+        counts = [sum(column) for column in zip(*(h.trap_counts for h in self.engine.h), strict=True)]
         exceptions = {cause: n for cause, n in enumerate(counts[:32]) if n}
         return exceptions | {0x80000000 | code: n for code, n in enumerate(counts[32:]) if n}
 
@@ -220,7 +220,7 @@ class Machine:
 
     def on_trap(self, hook: TrapHook, causes: int = 0xFFFF) -> None:
         """Call hook(machine, cause, tval) before the guest takes an exception whose bit is set in `causes`."""
-        self._trap_hooks.append((causes, hook))
+        self._service.trap_hooks.append((causes, hook))
 
     def on_mmio(self, base: int, size: int, device: Device) -> None:
         """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps RAM or a device."""
@@ -249,14 +249,14 @@ class Machine:
 
         max_instructions: retired or trapped; timeout: seconds of wall clock, kept within some 50 ms.
         """
-        end = None if max_instructions is None else self._h.cycle + max_instructions
+        end = None if max_instructions is None else self.cycle + max_instructions
         deadline = None if timeout is None else time.monotonic() + timeout
         self._m.host_traps = self.host_traps
-        for causes, _ in self._trap_hooks:
+        for causes, _ in self._service.trap_hooks:
             self._m.host_traps |= causes
         try:
             while True:
-                if end is not None and self._h.cycle >= end:
+                if end is not None and self.cycle >= end:
                     return self._exit(ExitReason.LIMIT)
                 if deadline is not None and time.monotonic() >= deadline:
                     return self._exit(ExitReason.TIMEOUT)
@@ -264,7 +264,7 @@ class Machine:
                 if self._trace is not None or self.breakpoints:
                     budget = 1
                 if end is not None:
-                    budget = min(budget, end - self._h.cycle)
+                    budget = min(budget, end - self.cycle)
                 if self.htif is not None:
                     budget = self.htif.limit(budget)
                 exit = self._slice(budget)
@@ -272,128 +272,64 @@ class Machine:
                     self.htif.serve(at_once=exit is not None)
                 if exit is not None:
                     return exit
-                if self.breakpoints and self._h.pc in self.breakpoints:
+                if self.breakpoints and self.current.pc in self.breakpoints:
                     return self._exit(ExitReason.BREAKPOINT)
         except KeyboardInterrupt:
             return self._exit(ExitReason.INTERRUPTED)
         except Halt as halt:
-            return Exit(ExitReason.HALT, self._h.pc, code=halt.code, reset=halt.reset)
+            return Exit(ExitReason.HALT, self.current.pc, code=halt.code, reset=halt.reset)
         finally:
-            self._update_time()
+            for h in self.engine.h:
+                self._update_time(h)
             self.console.flush()
 
     def _exit(self, reason: ExitReason) -> Exit:
-        return Exit(reason, self._h.pc)
+        return Exit(reason, self.current.pc)
 
     def _slice(self, budget: int) -> Exit | None:
         if self.board is not None:
             self.board.update()
         if self._trace is not None or self.breakpoints:
+            if (idle := self.engine.run(0)) != -10:
+                return self._service.served(idle)
             # The step would take the interrupt and execute the handler's first instruction in one go.
-            if self._take_interrupt() and self._h.pc in self.breakpoints:
+            if self._service.take_interrupt() and self.current.pc in self.breakpoints:
                 return self._exit(ExitReason.BREAKPOINT)
         if self._trace is not None:
             self._trace.before()
         try:
-            return self._served(self.engine.run(0, budget))
+            return self._service.served(self.engine.run(budget))
         finally:
             if self._trace is not None:
                 self._trace.after()
 
-    def _served(self, status: int) -> Exit | None:
-        """Do what the run loop came back for."""
-        if status == -20:
-            return self._exception(self._m.exit_cause, self._m.exit_tval)
-        if status == -100:
-            return self._device_access()
-        if status == -102:
-            assert self.htif is not None
-            self.htif.written()
-        elif status == -10:
-            self.console.flush()
-            if self.ends_trap_loops and self._trap_loop.closed():
-                return self._exit(ExitReason.TRAP_LOOP)
-        elif status == -3 and not (self.board and self.board.wait()):
-            return self._exit(ExitReason.IDLE)
-        return None
-
-    def _exception(self, cause: int, tval: int) -> Exit | None:
-        """An exception at pc: for the hooks, then for the host that asked for it or for the guest."""
-        for causes, hook in self._trap_hooks:
-            if (causes >> cause) & 1:
-                hook(self, cause, tval)
-        if (self.host_traps >> cause) & 1:
-            return Exit(ExitReason.TRAP, self._h.pc, cause=cause, tval=tval)
-        self.take_trap(cause, tval)
-        return None
-
-    def _take_interrupt(self) -> bool:
-        """Take a pending interrupt as the next step would; whether there was one."""
-        self._update_time()
-        cause = pending_interrupt(self._h)
-        if cause < 0:
-            return False
-        count_trap(self._h, 32 + (cause & 31))
-        take_trap(self._h, cause, 0)
-        return True
-
     def take_trap(self, cause: int, tval: int) -> None:
-        """Let the guest take this exception at its pc, as the hardware would."""
-        self._h.cycle += 1
-        self._h.unretired += 1
-        count_trap(self._h, cause)
-        take_trap(self._h, cause, tval)
+        """Let the hart that ran last take this exception at its pc, as the hardware would."""
+        self._service.take_trap(cause, tval)
 
     def retire_trap(self, next_pc: int) -> None:
         """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
-        self._h.cycle += 1
-        self._h.unretired += 1
-        self._h.pc = next_pc & 0xFFFFFFFF
+        h = self.current.h
+        h.cycle += 1
+        h.unretired += 1
+        h.pc = next_pc & 0xFFFFFFFF
 
     def advance_time(self, ticks: int) -> None:
         """Let `ticks` of 100 ns pass without executing anything."""
         self._m.time_base = (self._m.time_base + ticks) & FOREVER
-        self._update_time()
+        for h in self.engine.h:
+            self._update_time(h)
 
     def instruction_word(self) -> int | None:
-        """The word at pc, None if it cannot be fetched."""
-        ram32 = self.ram.data.cast("B").cast("I")
-        refresh(self._h)
-        offset = fetch_offset(self._h, self._m, ram32, self.engine.code, self.engine.page, self._h.pc)
-        return ram32[offset >> 2] if offset >= 0 else None
+        """The word at the pc of the hart that ran last, None if it cannot be fetched."""
+        return self._service.instruction_word()
 
-    def _device_access(self) -> Exit | None:
-        m, h = self._m, self._h
-        if m.exit_store:
-            if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
-                return None
-            return self._exception(7, m.fault_address)
-        value = self.bus.load(m.exit_address, m.exit_width)
-        if value is None:
-            return self._exception(5, m.fault_address)
-        word = self.instruction_word()
-        instruction = isa.decode(word or 0)
-        assert word is not None and instruction is not None
-        self.x[(word >> 7) & 31] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
-        h.cycle += 1
-        h.pc = (h.pc + 4) & 0xFFFFFFFF
-        return None
-
-    def _retiring_store(self, address: int, width: int, value: int) -> bool:
-        # The store retires before a finisher write stops the machine, so that pc is past it.
-        before = self._h.pc
-        self._h.pc = (before + 4) & 0xFFFFFFFF
-        self._h.cycle += 1
-        done = self.bus.store(address, width, value)
-        if not done:
-            self._h.pc = before
-            self._h.cycle -= 1
-        return done
-
-    def _update_time(self) -> None:
-        update_time(self._h, self._m)
+    def _update_time(self, h: Any) -> None:
+        update_time(h, self._m)
 
 
-def _new_engine(kind: str, extensions: tuple[str, ...], ram_base: int, memory: int, board: bool) -> engine.Engine:
+def _new_engine(
+    kind: str, extensions: tuple[str, ...], harts: int, ram_base: int, memory: int, board: bool
+) -> engine.Engine:
     hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
-    return engine.Engine(kind=kind, harts=1, ram_base=ram_base, ram_size=memory, board=board, **hart)
+    return engine.Engine(kind=kind, harts=harts, ram_base=ram_base, ram_size=memory, board=board, **hart)

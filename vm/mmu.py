@@ -222,6 +222,14 @@ def refresh(h):
     h.data_context = (h.generation << 36) | (((h.mstatus >> 16) & 0xC) << 32) | (mode << 32)
 
 
+def follow_code(h, m):
+    """Drop the store TLB if a page of data has become one of code since it was filled."""
+    if h.code_epoch != m.code_epoch:
+        h.code_epoch = m.code_epoch
+        for i in range(TLB_ENTRIES):
+            h.store_tlb[2 * i] = -1
+
+
 def fetch_offset(h, m, ram32, code, page, vaddr):
     """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
     paddr = translate(h, m, ram32, code, page, vaddr, 0, h.mode)

@@ -190,7 +190,7 @@ def functions(announce: Callable[[], None] | None = None) -> tuple[Callable[...,
     run, drop = _link(*found)
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     return (
-        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 4)(run),
+        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 3)(run),
         ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
     )
 

@@ -1,7 +1,7 @@
 """Registers and CSRs of a hart, by name."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from isa import CSR_BY_NAME
@@ -60,14 +60,20 @@ class Csrs:
             raise _unknown("CSR", name, CSR_BY_NAME)
         return CSR_BY_NAME[name].address
 
-    def __getitem__(self, name: str) -> int:
-        address = self._address(name)
+    def __contains__(self, name: str) -> bool:
+        return name in CSR_BY_NAME and self._read(CSR_BY_NAME[name].address) >= 0
+
+    def _read(self, address: int) -> int:
+        """The value, -1 for a CSR that an absent extension would bring."""
         self._before()
         mode, self._h.mode = self._h.mode, 3
         try:
-            value = python_module()["csr_read"](self._h, address)
+            return python_module()["csr_read"](self._h, address)
         finally:
             self._h.mode = mode
+
+    def __getitem__(self, name: str) -> int:
+        value = self._read(self._address(name))
         if value < 0:
             raise KeyError(f"this machine has no CSR '{name}': no extension that brings it is in its ISA string")
         return value
@@ -82,3 +88,49 @@ class Csrs:
             python_module()["csr_write"](h, address, value & 0xFFFFFFFF)
         finally:
             h.cycle, h.instret = cycle, instret
+
+
+class Hart:
+    """One hart: `x` registers by ABI name, `csr` CSRs by name.
+
+    h: its record (`vm.hart.HartView`); update_time: brings the counters of this hart up to date.
+    """
+
+    def __init__(self, h: Any, update_time: Callable[[Any], None]) -> None:
+        self.h = h
+        self.x = Registers(h)
+        self.csr = Csrs(h, lambda: update_time(h))
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self.h.pc
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self.h.pc = value & 0xFFFFFFFF
+
+    @property
+    def mode(self) -> int:
+        """Privilege mode: 0 U, 1 S, 3 M."""
+        return self.h.mode
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        if value not in (0, 1, 3):
+            raise ValueError(f"mode {value} is not 0 (U), 1 (S) or 3 (M)")
+        self.h.mode = value
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits in `wfi`; setting this to False lets it go on, as an interrupt would."""
+        return bool(self.h.waiting)
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        self.h.waiting = int(value)
+
+    @property
+    def instret(self) -> int:
+        """Instructions retired since reset."""
+        return self.h.cycle - self.h.unretired

@@ -25,17 +25,20 @@ class Trace:
     def __init__(self, machine: Any, stream: TextIO) -> None:
         self.machine = machine
         self.stream = stream
-        self._h = machine._h
         self._pending: tuple[int, int, int, int, Instruction | None, list[int]] | None = None
         self._written = ""
         self._reservation = -1
+
+    @property
+    def _h(self) -> Any:
+        return self.machine.current.h
 
     def before(self) -> None:
         """Note what is about to be executed; a pending interrupt has been taken."""
         machine, h = self.machine, self._h
         word = machine.instruction_word()
         instruction = isa.decode(word) if word is not None else None
-        self._pending = (h.pc, h.mode, machine.instret, word or 0, instruction, list(h.x))
+        self._pending = (h.pc, h.mode, self._h.cycle - self._h.unretired, word or 0, instruction, list(h.x))
         self._reservation = h.reservation
         self._written = self._csrs(instruction, instruction.pattern.extract(word)) if instruction else ""
 
@@ -43,7 +46,7 @@ class Trace:
         """Write the line if the instruction retired."""
         assert self._pending is not None
         pc, mode, instret, word, instruction, x = self._pending
-        if self.machine.instret == instret or instruction is None:
+        if self._h.cycle - self._h.unretired == instret or instruction is None:
             return
         line = f"core{self._h.mhartid:4}: {mode} {pc:#010x} ({word:#010x})"
         operands = instruction.pattern.extract(word)
@@ -61,7 +64,7 @@ class Trace:
         returns = instruction.name in ("mret", "sret")
         if not returns and not (instruction.kind is Kind.CSR and self._writes(instruction, operands)):
             return ""
-        names, h = python_module(), HartView(self.machine.engine.harts[:1].copy())
+        names, h = python_module(), self._copy()
         if returns:
             if names[instruction.name](h) != -2:
                 return ""
@@ -79,6 +82,10 @@ class Trace:
         h.cycle, h.instret, h.mode = h.cycle + 1, h.instret + 1, 3
         values = ((isa.CSR_BY_NAME[name].address, name) for name in written)
         return "".join(f" c{address}_{name} {names['csr_read'](h, address):#010x}" for address, name in values)
+
+    def _copy(self) -> Any:
+        index = self.machine.engine.m.current
+        return HartView(self.machine.engine.harts[index : index + 1].copy())
 
     @staticmethod
     def _writes(instruction: Instruction, operands: dict[str, int]) -> bool:

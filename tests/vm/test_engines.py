@@ -38,6 +38,7 @@ def advance(machine: Machine, steps: int) -> ExitReason:
     end = machine.cycle + steps
     reason = ExitReason.LIMIT
     while machine.cycle < end and reason in (ExitReason.LIMIT, ExitReason.IDLE):
+        machine.current.waiting = False
         reason = machine.run(max_instructions=end - machine.cycle).reason
     assert machine.cycle <= end
     return reason

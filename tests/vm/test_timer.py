@@ -224,6 +224,7 @@ def test_mtime_near_its_end_keeps_the_machine_going(now: int) -> None:
     """)
     for _ in range(4):
         machine.run(max_instructions=5000)
+        machine.current.waiting = False
     assert machine.pc == machine.symbols["done"]
 
 

@@ -192,7 +192,7 @@ def traced(machine: Machine, steps: int = 100_000) -> tuple[list[str], Exit]:
 
 
 def csr_values(machine: Machine) -> dict[str, int]:
-    return {c.name: machine.csr[c.name] for c in isa.CSRS if not c.name.startswith(UNTRACKED)}
+    return {c.name: machine.csr[c.name] for c in isa.CSRS if c.name in machine.csr and not c.name.startswith(UNTRACKED)}
 
 
 def trace_agrees(make: Callable[[], Machine], steps: int = 100_000, look_at_csrs: bool = True) -> list[str]:

@@ -80,7 +80,7 @@ class Process:
     argv: with the program's name first; env: a mapping, or `NAME=value` strings; nothing of the host's is added.
     memory: bytes that segments, heap, mappings and stack may take together.
     stdin, stdout, stderr: binary streams, None for an empty input and for output that nobody reads.
-    engine: as `Machine` takes it; max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
+    isa, engine: as `Machine` has them; max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
     machine: the `Machine` that runs it, for traces and for looking at it afterwards.
     Raises LoadError when the program, its arguments or its memory do not fit together.
     """
@@ -95,6 +95,7 @@ class Process:
         stdin: BinaryIO | None = None,
         stdout: BinaryIO | None = None,
         stderr: BinaryIO | None = None,
+        isa: str = "rv32ima",
         engine: str | None = None,
         max_instructions: int | None = None,
         timeout: float | None = None,
@@ -112,7 +113,7 @@ class Process:
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
-            self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, engine=engine, board=False)
+            self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False)
         except MemoryError:
             raise LoadError(
                 f"{image.name}: this host has no {layout.size >> 20} MiB to give; use less --memory"

@@ -1,0 +1,111 @@
+"""What the host does when the run loop comes back to it: device accesses, traps that it asked for, `tohost`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import isa
+from isa.trap import pending_interrupt, take_trap
+from vm.exit import Exit, ExitReason
+from vm.loop import count_trap, update_time
+from vm.mmu import fetch_offset, refresh
+from vm.trap_loop import TrapLoop
+
+TrapHook = Callable[[Any, int, int], None]
+
+
+class Service:
+    """Serves the exits of one machine (`vm.machine.Machine`); `h` is the hart that the last one is about."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
+        self.trap_hooks: list[tuple[int, TrapHook]] = []
+        self._m = machine.engine.m
+        self._trap_loop = TrapLoop(machine.engine.h[0]) if len(machine.engine.h) == 1 else None
+
+    @property
+    def h(self) -> Any:
+        """The hart that runs or ran last."""
+        return self.machine.engine.h[self._m.current]
+
+    def served(self, status: int) -> Exit | None:
+        """Do what the run loop came back for; the reason to stop, None to go on."""
+        machine = self.machine
+        if status == -20:
+            return self.exception(self._m.exit_cause, self._m.exit_tval)
+        if status == -100:
+            return self._device_access()
+        if status == -102:
+            machine.htif.written()
+        elif status == -10:
+            machine.console.flush()
+            if machine.ends_trap_loops and self._trap_loop is not None and self._trap_loop.closed():
+                return Exit(ExitReason.TRAP_LOOP, self.h.pc)
+        elif status == -3 and not (machine.board and machine.board.wait()):
+            return Exit(ExitReason.IDLE, self.h.pc)
+        return None
+
+    def exception(self, cause: int, tval: int) -> Exit | None:
+        """An exception at pc: for the hooks, then for the host that asked for it or for the guest."""
+        for causes, hook in self.trap_hooks:
+            if (causes >> cause) & 1:
+                hook(self.machine, cause, tval)
+        if (self.machine.host_traps >> cause) & 1:
+            return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
+        self.take_trap(cause, tval)
+        return None
+
+    def take_interrupt(self) -> bool:
+        """Take a pending interrupt as the next step would; whether there was one."""
+        h = self.h
+        update_time(h, self._m)
+        cause = pending_interrupt(h)
+        if cause < 0:
+            return False
+        count_trap(h, 32 + (cause & 31))
+        take_trap(h, cause, 0)
+        return True
+
+    def take_trap(self, cause: int, tval: int) -> None:
+        """Let the guest take this exception at its pc, as the hardware would."""
+        h = self.h
+        h.cycle += 1
+        h.unretired += 1
+        count_trap(h, cause)
+        take_trap(h, cause, tval)
+
+    def instruction_word(self) -> int | None:
+        """The word at pc, None if it cannot be fetched."""
+        engine = self.machine.engine
+        ram32 = engine.ram.data.cast("B").cast("I")
+        refresh(self.h)
+        offset = fetch_offset(self.h, self._m, ram32, engine.code, engine.page, self.h.pc)
+        return ram32[offset >> 2] if offset >= 0 else None
+
+    def _device_access(self) -> Exit | None:
+        m, h = self._m, self.h
+        if m.exit_store:
+            if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
+                return None
+            return self.exception(7, m.fault_address)
+        value = self.machine.bus.load(m.exit_address, m.exit_width)
+        if value is None:
+            return self.exception(5, m.fault_address)
+        word = self.instruction_word()
+        instruction = isa.decode(word or 0)
+        assert word is not None and instruction is not None
+        if rd := (word >> 7) & 31:
+            h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
+        h.cycle += 1
+        h.pc = (h.pc + 4) & 0xFFFFFFFF
+        return None
+
+    def _retiring_store(self, address: int, width: int, value: int) -> bool:
+        # The store retires before a finisher write stops the machine, so that pc is past it.
+        h, before = self.h, self.h.pc
+        h.pc = (before + 4) & 0xFFFFFFFF
+        h.cycle += 1
+        done = self.machine.bus.store(address, width, value)
+        if not done:
+            h.pc = before
+            h.cycle -= 1
+        return done
