@@ -189,9 +189,18 @@ def mistakes() -> Iterator[None]:
         fail("this computer has not enough memory for that")
 
 
-def announce_compilation() -> None:
-    """Say that the first run compiles, instead of being silent for many seconds."""
-    click.echo("trapline: compiling the engine (once for this version, about 20 seconds)...", err=True)
+@contextmanager
+def announce_compilation() -> Iterator[None]:
+    """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
+    message = "trapline: compiling the engine (once for this version, about 20 seconds)..."
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        click.echo(message, err=True)
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(message, spinner="line"):
+        yield
 
 
 def find_program(name: str) -> Path:
