@@ -9,7 +9,7 @@ import click
 from vm import cli_options as options
 from vm import signals
 from vm.cli_run import assemble, finish
-from vm.report import Report, open_for_writing
+from vm.report import Report, close, open_for_writing
 
 RAM_BASE = 0x80000000
 
@@ -60,7 +60,7 @@ def _boot(names: list[str], **settings: Any) -> int:
         exit = machine.run(settings["max_instructions"], settings["timeout"])
         seconds = time.perf_counter() - started
         if trace is not None:
-            trace.close()
+            close(trace)
         status = exit.code & 0xFF if exit.reason is ExitReason.HALT else 0
         if exit.code and not status:
             status = 1

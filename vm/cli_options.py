@@ -147,7 +147,11 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
         ),
-        click.option("--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; slow."),
+        click.option(
+            "--trace",
+            metavar="FILE",
+            help="Write a line per instruction as Spike's commit log does; - is stdout; slow.",
+        ),
         click.option(
             "--json",
             "json_file",

@@ -3,6 +3,8 @@
 import io
 import os
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -157,14 +159,21 @@ def test_files_that_are_none(tmp_path):
         load_elf("nul\0inside")
 
 
-def test_a_file_without_permission(tmp_path):
-    path = tmp_path / "locked"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("this user may read everything")
-    with pytest.raises(LoadError, match="Permission denied"):
-        load_elf(path)
+def test_a_file_without_permission():
+    """Root may read everything, so it looks with the rights of nobody, in a folder that anybody may enter."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "locked")
+        path.write_bytes(b"x")
+        path.chmod(0)
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(LoadError, match="Permission denied"):
+                load_elf(path)
+        finally:
+            os.seteuid(user)
 
 
 def test_a_file_longer_than_a_program_is_not_read(tmp_path):
