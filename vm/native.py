@@ -113,10 +113,14 @@ def _compile() -> tuple[bytes, list[str]]:
     return _pack(objects), [entry.native_name for entry in entries]
 
 
-_APART = """import sys
+# It ends with whoever waits for it, even one that was killed before it could end anything: that closes its input.
+_APART = """import os, sys, threading
+threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
 sys.path[:] = sys.argv[1:]
 from vm import native
 sys.stdout.buffer.write(native._sealed(*native._compile()))
+sys.stdout.flush()
+os._exit(0)
 """
 
 
@@ -131,16 +135,17 @@ def _compile_apart() -> tuple[bytes, list[str]]:
     try:
         process = subprocess.Popen(
             [sys.executable, "-c", _APART, *sys.path], env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except (OSError, ValueError):
         return _compile()
-    assert process.stdout is not None
+    assert process.stdin is not None and process.stdout is not None
     try:
         body = process.stdout.read()
     finally:
         process.kill()
         process.wait()
+        process.stdin.close()
         process.stdout.close()
     return _unsealed(body) or _compile()
 

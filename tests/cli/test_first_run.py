@@ -39,6 +39,14 @@ def compilers(cache: Path) -> list[str]:
     return found
 
 
+def gone(cache: Path) -> None:
+    """No process stays behind, a moment later."""
+    deadline = time.monotonic() + 5
+    while compilers(cache) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert compilers(cache) == []
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("delay", [0, 2.5])
 def test_a_signal_while_compiling(tmp_path: Path, number: int, status: int, delay: float) -> None:
@@ -58,7 +66,17 @@ def test_a_signal_while_compiling(tmp_path: Path, number: int, status: int, dela
     assert (process.returncode, stdout, stderr) == (status, b"", b"")
     print(f"{seconds:.3f} s after the signal")
     assert seconds < ALLOWED
-    assert list(tmp_path.iterdir()) == [] and compilers(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+    gone(tmp_path)
+
+
+def test_the_compiler_ends_with_a_killed_run(tmp_path: Path) -> None:
+    with subprocess.Popen(command(*HELLO), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=fresh(tmp_path)) as run:
+        assert run.stderr is not None and run.stderr.readline() == NOTICE + b"\n"
+        time.sleep(1.5)
+        assert len(compilers(tmp_path)) == 2
+        run.kill()
+    gone(tmp_path)
 
 
 def test_a_spinner_at_a_terminal(tmp_path: Path) -> None:
@@ -92,4 +110,4 @@ def test_a_spinner_at_a_terminal(tmp_path: Path) -> None:
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0, "the cursor is shown again"
     print(f"{seconds:.3f} s after the key")
     assert seconds < ALLOWED
-    assert compilers(tmp_path) == []
+    gone(tmp_path)

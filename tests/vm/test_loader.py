@@ -196,8 +196,11 @@ def test_raw_files_are_placed_at_the_base(tmp_path):
     (tmp_path / "k.bin").write_bytes(b"\x73\0\0\0")
     image = load_file(tmp_path / "k.bin", raw_base=0x80000000)
     assert (image.entry, image.segments[0].paddr, image.segments[0].data) == (0x80000000, 0x80000000, b"\x73\0\0\0")
-    with pytest.raises(LoadError, match="32-bit address space"):
+    with pytest.raises(LoadError, match="not a multiple of 4"):
         load_file(tmp_path / "k.bin", raw_base=0xFFFFFFFE)
+    (tmp_path / "k.bin").write_bytes(b"\x73\0\0\0\0")
+    with pytest.raises(LoadError, match="32-bit address space"):
+        load_file(tmp_path / "k.bin", raw_base=0xFFFFFFFC)
 
 
 def test_check_fits():
