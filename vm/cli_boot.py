@@ -40,11 +40,13 @@ def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: An
 
 def _boot(names: list[str], **settings: Any) -> int:
     from vm import engine
+    from vm.loader import check_fits
     from vm.machine import ExitReason, Machine
 
     engine.on_compile = options.announce_compilation
     with options.mistakes():
         image = _image(names, settings)
+        check_fits(image, RAM_BASE, settings["memory"])  # before a first run compiles the engine in vain
         trace = open_for_writing(settings["trace"]) if settings["trace"] else None
         if settings["json_file"] and settings["json_file"] != "-":
             open_for_writing(settings["json_file"]).close()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.cli import Outcome, check_manners, command, environment, watchdog
+from support.cli import Outcome, check_manners, command, environment, watchdog, write
 
 pytestmark = [
     pytest.mark.slow,
@@ -68,6 +68,14 @@ def test_a_signal_while_compiling(tmp_path: Path, number: int, status: int, dela
     assert seconds < ALLOWED
     assert list(tmp_path.iterdir()) == []
     gone(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run", "boot"])
+def test_a_program_that_does_not_fit_compiles_nothing(tmp_path: Path, name: str) -> None:
+    source = write(tmp_path, "big.s", "_start: j _start\n.bss\n.skip 0x10000000")
+    cache = tmp_path / "cache"
+    done = subprocess.run(command(name, source), env=fresh(cache), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2 and b"of memory and has 128 MiB" in done.stderr and NOTICE not in done.stderr
 
 
 def test_the_compiler_ends_with_a_killed_run(tmp_path: Path) -> None:
