@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,23 @@ def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "system call write" in outputs["trapline run count.s --stats"]
     assert len(Path("count.log").read_text().splitlines()) == 1 + 3 * 7 + 2  # an ecall traps and does not retire
     assert "li" in outputs["trapline disasm count"]
+
+
+def test_tutorial_on_c(tool, tmp_path: Path) -> None:
+    """Its commands, by a shell, with the files that it shows."""
+    document = "docs/tutorials/c-programs.md"
+    tool("riscv64-unknown-elf-gcc")
+    for name, text in zip(("sum.c", "read.c"), blocks(document, "c"), strict=True):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "start.s").write_text(blocks(document, "asm")[0])
+    ended = []
+    for script in blocks(document, "sh"):
+        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+        assert done.stderr == b""
+        ended.append((done.returncode, done.stdout))
+    assert ended == [(10, b""), (3, b"read hello\n0.667\n")]
 
 
 @pytest.mark.parametrize("document", [str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md") if ".venv" not in p.parts])

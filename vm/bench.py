@@ -91,17 +91,21 @@ def _peer_command(name: str, elf: Path) -> list[str] | None:
 
 
 def measure(folder: Path, name: str, *, repeats: int = 3, peer: bool = True) -> Measurement:
-    """Assemble and run `folder/name.s` here and on QEMU. Raises BenchmarkError and `asm.AsmError`."""
+    """Assemble and run `folder/name.s` here and on QEMU, in turn, so that a busy moment meets both.
+
+    Raises BenchmarkError and `asm.AsmError`.
+    """
     on_board = name in BOARD_PROGRAMS
     elf = _assembled(folder / f"{name}.s", 0x80000000 if on_board else None)
     run = _run_board if on_board else _run_process
-    runs = [run(elf, name) for _ in range(repeats)]
-    peer_seconds = None
+    runs, peer_runs = [], []
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
         path = Path(scratch) / f"{name}.elf"
         path.write_bytes(elf)
         path.chmod(0o755)
         command = _peer_command(name, path) if peer else None
-        if command is not None:
-            peer_seconds = min(_run_peer(command) for _ in range(repeats))
-    return Measurement(name, runs[0][0], min(seconds for _, seconds in runs), peer_seconds)
+        for _ in range(repeats):
+            runs.append(run(elf, name))
+            if command is not None:
+                peer_runs.append(_run_peer(command))
+    return Measurement(name, runs[0][0], min(seconds for _, seconds in runs), min(peer_runs, default=None))

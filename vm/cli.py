@@ -114,8 +114,11 @@ class LazyGroup(click.Group):
         except Exception as error:
             if os.environ.get("TRAPLINE_DEBUG") == "1":
                 raise
-            click.echo(f"trapline: internal error: {type(error).__name__}: {error}", err=True)
-            click.echo("This is a bug of trapline; set TRAPLINE_DEBUG=1 and report what it prints.", err=True)
+            try:
+                click.echo(f"trapline: internal error: {type(error).__name__}: {error}", err=True)
+                click.echo("This is a bug of trapline; set TRAPLINE_DEBUG=1 and report what it prints.", err=True)
+            except OSError:
+                sys.exit(2)  # stderr takes no messages: a full disk, and what stopped us in the first place
             sys.exit(70)
 
 

@@ -9,7 +9,7 @@ import click
 from vm import cli_options as options
 from vm import signals
 from vm.cli_run import assemble, finish
-from vm.report import Report, open_for_writing
+from vm.report import Report, close, open_for_writing
 
 RAM_BASE = 0x80000000
 
@@ -43,11 +43,13 @@ def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: An
 
 def _boot(names: list[str], **settings: Any) -> int:
     from vm import engine
+    from vm.loader import check_fits
     from vm.machine import ExitReason, Machine
 
     engine.on_compile = options.announce_compilation
     with options.mistakes():
         image = _image(names, settings)
+        check_fits(image, RAM_BASE, settings["memory"])  # before a first run compiles the engine in vain
         trace = open_for_writing(settings["trace"]) if settings["trace"] else None
         if settings["json_file"] and settings["json_file"] != "-":
             open_for_writing(settings["json_file"]).close()
@@ -65,7 +67,7 @@ def _boot(names: list[str], **settings: Any) -> int:
         exit = machine.run(settings["max_instructions"], settings["timeout"])
         seconds = time.perf_counter() - started
         if trace is not None:
-            trace.close()
+            close(trace)
         status = exit.code & 0xFF if exit.reason is ExitReason.HALT else 0
         if exit.code and not status:
             status = 1

@@ -147,7 +147,11 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
         ),
-        click.option("--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; slow."),
+        click.option(
+            "--trace",
+            metavar="FILE",
+            help="Write a line per instruction as Spike's commit log does; - is stdout; slow.",
+        ),
         click.option(
             "--json",
             "json_file",
@@ -189,9 +193,18 @@ def mistakes() -> Iterator[None]:
         fail("this computer has not enough memory for that")
 
 
-def announce_compilation() -> None:
-    """Say that the first run compiles, instead of being silent for many seconds."""
-    click.echo("trapline: compiling the engine (once for this version, about 20 seconds)...", err=True)
+@contextmanager
+def announce_compilation() -> Iterator[None]:
+    """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
+    message = "trapline: compiling the engine (once for this version, about 20 seconds)..."
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        click.echo(message, err=True)
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(message, spinner="line"):
+        yield
 
 
 def find_program(name: str) -> Path:

@@ -10,7 +10,7 @@ import click
 
 from vm import cli_options as options
 from vm import signals
-from vm.report import Report, open_for_writing, write_json
+from vm.report import Report, close, open_for_writing, write_json
 
 
 @click.command(
@@ -132,7 +132,7 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
         result = process.run()
         seconds = time.perf_counter() - started
         if trace is not None:
-            trace.close()
+            close(trace)
         status = signals.status() if result.reason is Reason.INTERRUPTED else result.exit_code
         report = Report(
             result.reason.value, status, result.instructions, seconds, result.pc, None,

@@ -61,7 +61,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             data_context = h.data_context
         pc = h.pc
         stop = limit
-        entry = 2 * ((pc >> 12) & TLB_MASK)
+        entry = 2 * (((pc >> 12) ^ (fetch_context >> 22)) & TLB_MASK)
         if fetch_tlb[entry] == (pc & 0xFFFFF000) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
         else:

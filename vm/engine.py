@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 PAGE = 4096
 KINDS = ("numba", "python")
 
-on_compile: Callable[[], None] | None = None
-"""Called before the engine is compiled: the first run of this version on this machine."""
+on_compile: Callable[[], AbstractContextManager[None]] | None = None
+"""Entered while the engine is compiled: in the first run of this version on this machine."""
 
 
 class Engine:

@@ -192,6 +192,8 @@ def load_elf(source: bytes | str | os.PathLike[str], name: str | None = None) ->
 def load_raw(path: str | os.PathLike[str], base: int) -> Image:
     """The image of a file without headers, placed and entered at `base`. Raises LoadError."""
     data = read_program(path)
+    if base % 4:
+        raise LoadError(f"{path}: is entered at {base:#010x}, which is not a multiple of 4")
     if base + len(data) > 1 << 32:
         raise LoadError(f"{path}: {len(data)} bytes at {base:#010x} run past the 32-bit address space")
     return Image(base, [Segment(base, base, data, len(data), READ | WRITE | EXECUTE)], os.fspath(path))
@@ -228,7 +230,8 @@ def check_fits(image: Image, base: int, size: int) -> None:
 def memory_advice(needed: int, given: int) -> str:
     """What to say when a program needs more bytes of memory than it was given."""
     mebibytes = -(-needed // (1 << 20))
-    text = f"needs {mebibytes} MiB of memory and has {given / (1 << 20):.4g} MiB"
+    has = f"{given >> 20} MiB" if given % (1 << 20) == 0 else f"{given >> 10} KiB"
+    text = f"needs {mebibytes} MiB of memory and has {has}"
     if needed > MAX_MEMORY:
         return f"{text}; a machine has at most {MAX_MEMORY >> 20} MiB"
     return f"{text}; use --memory {mebibytes}M or more"

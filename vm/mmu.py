@@ -246,7 +246,9 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
     if not pmp_allows(cfg, 0, h.mode):
         return -2
     if uniform:
-        entry = 2 * ((vaddr >> 12) & (TLB_ENTRIES - 1))
+        # The mode, bits 33:32 of the context, is part of the place: a page that two modes execute in turn, such as
+        # that of a short trap handler, has an entry for each.
+        entry = 2 * (((vaddr >> 12) ^ (h.fetch_context >> 22)) & (TLB_ENTRIES - 1))
         h.fetch_tlb[entry] = (vaddr & 0xFFFFF000) | h.fetch_context
         h.fetch_tlb[entry + 1] = offset - vaddr
     return offset

@@ -11,9 +11,11 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,8 @@ from typing import Any
 ENTRIES = ("run_entry", "drop_code_entry")
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native")
 """Files of this package that the compiled code depends on, besides all of `isa`."""
+
+Announce = Callable[[], AbstractContextManager[None]]
 
 KEPT = 8
 """Object files that stay in the cache folder; older ones are removed when one is added."""
@@ -41,13 +45,13 @@ def cache_directory() -> Path:
     Falls back to a temporary folder of its own when that cannot be written.
     """
     chosen = os.environ.get("TRAPLINE_CACHE_DIR")
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trapline"
     try:
+        base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trapline"
         base.mkdir(parents=True, exist_ok=True)
         if os.access(base, os.W_OK):
             return base
-    except OSError:
-        pass
+    except (OSError, RuntimeError):
+        pass  # RuntimeError: a user without a home folder
     return _temporary_directory()
 
 
@@ -109,6 +113,57 @@ def _compile() -> tuple[bytes, list[str]]:
     return _pack(objects), [entry.native_name for entry in entries]
 
 
+# It ends with whoever waits for it, even one that was killed before it could end anything: that closes its input.
+_APART = """import os, sys, threading
+threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
+sys.path[:] = sys.argv[1:]
+from vm import native
+sys.stdout.buffer.write(native._sealed(*native._compile()))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def _compile_apart() -> tuple[bytes, list[str]]:
+    """What `_compile` answers, made by a process of its own, which ends at once when this one is interrupted.
+
+    In this process LLVM would be in the way of Ctrl-C: it answers late, and where it calls Python back ctypes
+    prints the KeyboardInterrupt and goes on. Variables of numba's, such as NUMBA_DISABLE_JIT, do not reach the
+    process: its result is kept for runs without them. Where no such process can be had, compiles in this one.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _APART, *sys.path], env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except (OSError, ValueError):
+        return _compile()
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        body = process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+    return _unsealed(body) or _compile()
+
+
+def _sealed(data: bytes, symbols: list[str]) -> bytes:
+    """The content of an object file in the cache: a digest, the symbols of `ENTRIES`, the objects."""
+    header = "\n".join(symbols).encode() + b"\n\n"
+    return hashlib.sha256(header + data).digest() + header + data
+
+
+def _unsealed(body: bytes) -> tuple[bytes, list[str]] | None:
+    """What `_sealed` was given, None when the content is damaged."""
+    if hashlib.sha256(body[32:]).digest() != body[:32]:
+        return None
+    header, _, data = body[32:].partition(b"\n\n")
+    return data, header.decode().split("\n")
+
+
 def _pack(objects: list[bytes]) -> bytes:
     return b"".join(len(o).to_bytes(8, "little") + o for o in objects)
 
@@ -124,11 +179,9 @@ def _unpack(data: bytes) -> list[bytes]:
 
 def _store(data: bytes, symbols: list[str]) -> None:
     folder = cache_directory()
-    header = "\n".join(symbols).encode() + b"\n\n"
-    body = hashlib.sha256(header + data).digest() + header + data
     partial = folder / f"engine-{engine_key()}.{os.getpid()}.tmp"
     try:
-        partial.write_bytes(body)
+        partial.write_bytes(_sealed(data, symbols))
         partial.replace(folder / f"engine-{engine_key()}.o")
         kept = sorted(folder.glob("engine-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
         for old in kept[KEPT:]:
@@ -143,10 +196,7 @@ def _read() -> tuple[bytes, list[str]] | None:
         body = (cache_directory() / f"engine-{engine_key()}.o").read_bytes()
     except OSError:
         return None
-    if hashlib.sha256(body[32:]).digest() != body[:32]:
-        return None
-    header, _, data = body[32:].partition(b"\n\n")
-    return data, header.decode().split("\n")
+    return _unsealed(body)
 
 
 def _link(data: bytes, symbols: list[str]) -> list[int]:
@@ -176,16 +226,15 @@ _ALIVE: list[Any] = []
 
 
 @cache
-def functions(announce: Callable[[], None] | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
+def functions(announce: Announce | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
     """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
 
-    announce: called before a compilation, which takes some 15 s.
+    announce: entered while the engine is compiled, which takes some 15 s.
     """
     found = _read()
     if found is None:
-        if announce is not None:
-            announce()
-        found = _compile()
+        with announce() if announce is not None else nullcontext():
+            found = _compile_apart()
         _store(*found)
     run, drop = _link(*found)
     integer, pointer = ctypes.c_int64, ctypes.c_void_p

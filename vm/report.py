@@ -55,8 +55,17 @@ class Report:
 
 
 def open_for_writing(path: str) -> Any:
-    """A text file, checked before the run so that no result is lost. Raises OSError."""
+    """A text file, checked before the run so that no result is lost; stdout for `-`. Raises OSError."""
+    if path == "-":
+        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # the guest writes to it, too
+        return sys.stdout
     return open(path, "w", encoding="utf-8")
+
+
+def close(stream: Any) -> None:
+    """Close what `open_for_writing` gave, but not stdout."""
+    if stream is not sys.stdout:
+        stream.close()
 
 
 def write_json(report: Report, target: str, mid_line: bool = False) -> None:

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from support.effort import seeds
 from support.gnu import build, loaded
 from support.ours import assemble
 
@@ -40,7 +41,7 @@ def program(rng: random.Random, entry: bool) -> str:
     return "\n".join([*lines, *text, "\t.data", *(f"\t.word {label} + 1" for label in labels), ""])
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_same_as_ld(seed, tool, tmp_path):
     rng = random.Random(seed)
     sources = []

@@ -164,6 +164,12 @@ def test_memory_of_four_gigabytes_is_not_allocated(file):
         assert outcome.peak < 100 * MIB and outcome.seconds < 10
 
 
+def test_memory_below_a_megabyte_is_told_in_kilobytes(tmp_path):
+    path = write(tmp_path, "small.s", ["_start: j _start", ".bss", ".skip 0x10000"])
+    outcome = invoke(*arguments("boot", path), "--memory", "20K")
+    refused(outcome, "needs 1 MiB of memory and has 20 KiB; use --memory 1M or more")
+
+
 def test_the_advice_on_memory_can_be_followed(file):
     program = elf(Header(entry=RAM), [(PT_LOAD, RAM, CODE, 200 * MIB, 7)])
     for command, size in (("boot", "200M"), ("run", "300M")):
@@ -204,6 +210,12 @@ def test_an_image_that_passes_the_end_of_memory(file):
     refused(invoke("boot", image, "--load-address", "0xfffff800"), "run past the 32-bit address space")
     refused(invoke("boot", image, "--load-address", "0x87fff800"), "use --memory 129M")
     refused(invoke("boot", image, "--load-address", "0x1000"), "where no RAM is")
+
+
+def test_an_image_at_an_odd_place(file):
+    image = file(NOISE)
+    for place in ("0x80000001", "0x80000002"):
+        refused(invoke("boot", image, "--load-address", place), f"entered at {place}, which is not a multiple of 4")
 
 
 @pytest.mark.parametrize("command", ["run", "boot", "asm"])

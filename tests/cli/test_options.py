@@ -151,6 +151,18 @@ def test_the_trace_of_a_machine(tmp_path):
     assert lines[-1].endswith(" mem 0x00100000 0x00063333")
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_trace_on_stdout(tmp_path, options):
+    """In order with what the guest prints, and stdout stays open for the report."""
+    source = (
+        "_start: li a0, 1\n la a1, m\n li a2, 2\n li a7, 64\n ecall\n li a7, 93\n li a0, 0\n ecall\n.data\nm: .ascii "
+    )
+    outcome = invoke("run", write(tmp_path, "guest.s", source + '"a\\n"'), "--trace", "-", *options)
+    lines = outcome.stdout.decode().splitlines()
+    assert lines[5] == "a" and all(LINE.fullmatch(line) for line in [*lines[:5], *lines[6:8]]), lines
+    assert len(lines) == 8 + len(options) and outcome.status == 0
+
+
 def test_a_trace_changes_nothing(tmp_path):
     path = write(tmp_path, "guest.s", TRAPS)
     plain, traced = (

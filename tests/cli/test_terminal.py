@@ -195,6 +195,14 @@ def test_a_reader_that_went_away(tmp_path, arguments):
     assert (outcome.status, outcome.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("arguments, status", [(["run", "missing.s"], 2), (["run", "--bogus"], 2),
+                                               (["run", "programs/hello.s", "--stats"], 2)])  # fmt: skip
+def test_messages_that_cannot_be_written(arguments, status):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command(*arguments), stdout=subprocess.DEVNULL, stderr=full, timeout=60, check=False)
+    assert done.returncode == status
+
+
 @pytest.mark.parametrize("redirection, status", [("> /dev/full", 2), (">&-", 0), ("2>&-", 0), ("<&-", 0)])
 def test_streams_that_are_full_or_closed(redirection, status):
     line = " ".join([*command("isa", "show", "mret"), redirection])

@@ -31,6 +31,16 @@ def test_over_semihosting_with_the_librarys_own_start(tool, tmp_path):
     assert outcome.result.system_calls["semihosting exit_extended"] == 1
 
 
+def test_a_program_that_allocates_nothing(tool, tmp_path):
+    """It has no heap, whose bounds name the RAM, and a stack all the same."""
+    source = """#include <stdio.h>
+    static int deep(int n) { volatile char room[700]; room[0] = n; return n ? room[0] + deep(n - 1) : 0; }
+    int main(void) { printf("%d\\n", deep(30)); return 3; }"""
+    path = build(tool, tmp_path, source, *PICOLIBC, "-fno-inline", "--oslib=semihost", "--crt0=hosted")
+    outcome = run(path)
+    assert (outcome.stdout, outcome.stderr, outcome.status) == (b"465\n", b"", 3)
+
+
 def test_a_program_for_the_bare_machine_says_so(tool, tmp_path):
     """The start file for semihosting sets mtvec, which is not for U mode."""
     outcome = run(build(tool, tmp_path, SEMIHOSTED, *PICOLIBC, "--oslib=semihost", "--crt0=semihost"))

@@ -3,8 +3,9 @@
 import io
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import examples
 from support.processes import DATA, TEXT, tiny_image
 
 from vm.process import Process
@@ -23,7 +24,7 @@ ends = {93, 94}
 MOVES_MEMORY = {214, 215, 222, 226}
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(
     st.lists(st.tuples(numbers, six_arguments), min_size=1, max_size=12),
     st.binary(max_size=64),

@@ -52,6 +52,9 @@ SUPERPAGE = RAM >> 12 << 10 | 0xCF
 READ_ONLY = ARENA >> 12 << 10 | 3
 """A leaf for 4 MiB: R, V."""
 
+USER_PAGE = ARENA >> 12 << 10 | 0xDF
+"""A leaf for 4 MiB: D, A, U, X, W, R, V."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -129,6 +132,8 @@ DIFFERENCES = (
            f"li t4, {TABLES + 0x400}; lw a0, (t4); {LOG}", a0=READ_ONLY),
     access("accessed-under-pmp", region(1, (TABLES | 0x7FF) >> 2, 0x19) + table(READ_ONLY), "lw", 0x40000000, mcause=5),
     access("table-outside-ram", table(0x50000 >> 12 << 10 | 1), "lw", 0x40000000, mcause=5),
+    Difference("user-page-executed", "\n".join([table(USER_PAGE), *probe("lw", 0x40000000, 0x40800),
+                                                *probe("fetch", 0x40000000, 0x40800)]), {"mcause": 12}),
     access("misaligned-outside-ram", "", "lw", 0x90000001, mcause=5, mtval=0x90000001),
     access("misaligned-across-regions", region(1, ARENA >> 2, 0x11) + region(2, (ARENA >> 2) + 1, 0x11),
            "lw", ARENA + 2, mcause=9),

@@ -7,8 +7,9 @@ exceptions, including ECALL and EBREAK, are not considered to retire" (volume II
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import examples
 from support.machines import MTIME, RAM, M, S, U, csr_word, encode, enter, from_text, from_words, open_memory, put
 
 from vm import Machine
@@ -80,7 +81,7 @@ def test_interrupts_cost_nothing_themselves_and_wfi_retires() -> None:
 
 @pytest.mark.parametrize("name", ["mcycle", "minstret"])
 @given(low=EDGES, high=EDGES, steps=st.integers(0, 20))
-@settings(max_examples=30)
+@examples(30)
 def test_written_values_are_what_the_next_instruction_reads(name: str, low: int, high: int, steps: int) -> None:
     """ "the value written ... will be the value read by the following instruction"; the halves are one number."""
     machine = from_words([])
@@ -103,7 +104,7 @@ def test_written_values_are_what_the_next_instruction_reads(name: str, low: int,
 
 @pytest.mark.parametrize("name", ["mcycle", "minstret"])
 @given(first=EDGES, second=EDGES)
-@settings(max_examples=30)
+@examples(30)
 def test_writing_a_half_keeps_the_other(name: str, first: int, second: int) -> None:
     """Low and high half each: the other is what counting made it, a carry from the write's own step included."""
     machine = from_words([])
@@ -150,7 +151,7 @@ def test_inhibited_counters_stand_still() -> None:
 
 
 @given(low=EDGES, high=EDGES, inhibited=st.sampled_from([1, 4, 5]), steps=st.integers(0, 9))
-@settings(max_examples=30)
+@examples(30)
 def test_inhibited_counters_can_be_written(low: int, high: int, inhibited: int, steps: int) -> None:
     machine = from_words([NOP] * 7)
     machine.run(max_instructions=7)

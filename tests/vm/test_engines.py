@@ -9,9 +9,10 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import generate
+from support.effort import examples, seeds
 from support.machines import (
     CLINT,
     MTIMECMP,
@@ -66,7 +67,7 @@ def both(**options: object) -> tuple[Machine, Machine]:
     return Machine(memory=MEMORY, **options), Machine(memory=MEMORY, engine="python", **options)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(12))
 def test_general_instructions(seed: int) -> None:
     rng = random.Random(seed)
     words = generate.program(rng, 1500)
@@ -155,7 +156,7 @@ def privileged_word(rng: random.Random) -> int:
     return generate.program(rng, 1)[0]
 
 
-@pytest.mark.parametrize("seed", range(48))
+@pytest.mark.parametrize("seed", seeds(48))
 def test_privileged_instructions(seed: int) -> None:
     """CSR writes, traps, xRET, WFI, the timer, delegation and stores to code, in a loop over 400 of them."""
     rng = random.Random(seed)
@@ -207,7 +208,7 @@ def test_user_programs(path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 700), max_size=12), st.integers(0, 15))
-@settings(max_examples=40)
+@examples(40)
 def test_budget_is_exact(budgets: list[int], seed: int) -> None:
     """run(n) does n steps, no more and no less, whatever they are."""
     rng = random.Random(seed)
@@ -227,7 +228,7 @@ def test_budget_is_exact(budgets: list[int], seed: int) -> None:
 
 
 @given(st.integers(0, 5000))
-@settings(max_examples=40)
+@examples(40)
 def test_straight_line_retires_exactly(n: int) -> None:
     """Of n increments run(n) does n, across pages; nothing else is counted."""
     machine = Machine(memory=0x8000)

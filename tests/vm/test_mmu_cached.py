@@ -12,6 +12,7 @@ from support.machines import (
     csr_word,
     encode,
     enter,
+    from_text,
     get,
     put,
 )
@@ -173,3 +174,28 @@ def test_address_space_identifiers_keep_translations_apart() -> None:
             assert (machine.x[TO], machine.x[14]) == (frame, FRAME + 0x1000)
             machine.step()
     assert machine.trap_counts == {}
+
+
+def test_a_page_that_two_modes_execute_in_turn_is_translated_once_for_each() -> None:
+    """U mode and the handler of its traps share a page: neither throws the other's translation out."""
+    machine = from_text("""
+        li      t0, -1
+        csrw    pmpaddr0, t0
+        li      t0, 0x1f
+        csrw    pmpcfg0, t0
+        la      t0, handler
+        csrw    mtvec, t0
+        la      t0, user
+        csrw    mepc, t0
+        mret
+user:   ecall
+        j       user
+        .balign 4
+handler: csrr   t0, mepc
+        addi    t0, t0, 4
+        csrw    mepc, t0
+        mret
+    """)
+    machine.run(max_instructions=1000)
+    tags = [tag for tag in list(machine._h.fetch_tlb)[::2] if tag & 0xFFFFFFFF == RAM]
+    assert len(tags) == 2 and {tag >> 32 & 3 for tag in tags} == {0, 3}

@@ -7,8 +7,9 @@ parts: it must fail if any of its bytes is denied, and may fail if they are not 
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import examples
 from support.machines import RAM, M, S, U, csr_word, encode, enter, from_words, put, set_status
 
 from vm import Machine
@@ -157,7 +158,7 @@ def probe(machine: Machine, model: Model, name: str, address: int, mode: int) ->
 
 
 @given(st.lists(st.one_of(writes, writes, probes, probes, probes), min_size=8, max_size=80), st.booleans())
-@settings(max_examples=150)
+@examples(150)
 def test_any_sequence_of_writes_and_accesses(operations: list[tuple[str, int, int, int]], background: bool) -> None:
     """Entries change between accesses, and each access is judged by the entries as they are then."""
     machine, model = prepared(), Model()
@@ -175,7 +176,7 @@ def test_any_sequence_of_writes_and_accesses(operations: list[tuple[str, int, in
 
 
 @given(st.lists(st.tuples(cfgs, addresses), min_size=1, max_size=16), st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_every_entry_order(table: list[tuple[int, int]], data: st.DataObject) -> None:
     """A whole table at once, then the words at both edges of every region that lies in the area, in every way."""
     machine, model = prepared(), Model()

@@ -13,6 +13,7 @@ from random import Random
 import pytest
 from support import privileged, protection
 from support.differences import DIFFERENCES, Difference, mask
+from support.effort import seeds
 from support.gnu import Find, run_tool
 from support.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
@@ -24,7 +25,7 @@ GENERATORS = (
 DOCUMENT = Path(__file__).parents[2] / "docs/decisions/0001-differences-from-qemu-7.2.md"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("generate", GENERATORS)
 def test_same_records_as_qemu(tool: Find, generate: Callable[[Random], Snippet], seed: int) -> None:
     """CSRs, traps, returns, interrupts, PMP, Sv32."""

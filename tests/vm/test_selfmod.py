@@ -7,8 +7,9 @@ Every case executes the old instruction first, so that it has been decoded.
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import examples
 from support.machines import RAM, M, S, U, encode, enter, from_text, from_words, get, open_memory, put, state
 from support.paging import Space
 
@@ -206,7 +207,7 @@ def test_host_writes_are_executed() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
+@examples(60)
 def test_random_patching_is_as_if_nothing_were_cached(seed: int) -> None:
     """Additions and stores into the program itself, against the same stepped with all decoded forms dropped."""
     rng = random.Random(seed)

@@ -6,8 +6,9 @@ whenever mtime contains a value greater than or equal to mtimecmp" (volume II, 3
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import examples
 from support.machines import (
     MTIME,
     MTIMECMP,
@@ -52,7 +53,7 @@ def set_deadline(machine: Machine, ticks: int) -> None:
 
 
 @given(st.integers(1, 40))
-@settings(max_examples=30)
+@examples(30)
 def test_interrupt_is_taken_before_exactly_the_instruction_of_its_tick(deadline: int) -> None:
     machine = counting()
     set_deadline(machine, deadline)
@@ -65,7 +66,7 @@ def test_interrupt_is_taken_before_exactly_the_instruction_of_its_tick(deadline:
 
 
 @given(st.integers(1, 12), st.integers(1, 1500))
-@settings(max_examples=60)
+@examples(60)
 def test_budget_that_ends_before_the_deadline_sees_no_interrupt(deadline: int, steps: int) -> None:
     machine = counting()
     set_deadline(machine, deadline)
@@ -117,7 +118,7 @@ def ticking() -> Machine:
 
 
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=8))
-@settings(max_examples=25)
+@examples(25)
 def test_time_does_not_depend_on_how_a_run_is_cut(budgets: list[int]) -> None:
     """A program with timer interrupts and WFI: one run and several that add up give the same state, digest included."""
     whole, cut = ticking(), ticking()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support import generate
+from support.effort import seeds
 
 import isa
 from vm import Exit, ExitReason, Machine
@@ -334,7 +335,7 @@ def test_a_trace_can_begin_and_end_anywhere() -> None:
     assert machine.run(max_instructions=10_000).code == 5, "and goes on without"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_random_programs(seed: int) -> None:
     rng = random.Random(seed)
     words, x, data = generate.program(rng, 600), generate.registers(rng), rng.randbytes(generate.DATA_SIZE)

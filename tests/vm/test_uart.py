@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.devices import PLIC, UART, Ask, Note, ask_here, assert_same
+from support.effort import seeds
 from support.gnu import Find
 
 from vm.devices import Console, Uart
@@ -52,7 +53,7 @@ def test_every_register_after_each_write(tool: Find, tmp_path: Path) -> None:
     assert_same(tool, tmp_path, asks)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_random_accesses(seed: int, tool: Find, tmp_path: Path) -> None:
     """Loads and stores of any register, the PLIC's line looked at after each."""
     rng = random.Random(seed)

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 from support import generate
+from support.effort import seeds
 from support.generate import CODE, DATA, DATA_SIZE
 
 from vm.machine import Machine
@@ -44,7 +45,7 @@ def run_here(machine: Machine, words: list[int], x: list[int], data: bytes) -> t
     return list(machine.x), machine.read(DATA, DATA_SIZE), machine.instret - before
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_same_state_after_random_programs(seed: int) -> None:
     """Four times 130 programs of 5,000 instructions, most of which are reached: over a million executed in all."""
     rng = random.Random(seed)

@@ -90,11 +90,14 @@ def bare_ram(image: Image) -> tuple[int, int] | None:
     """The pages from the heap to the stack of a program whose linker script lays out the RAM of a board.
 
     picolibc's script names the bounds, and its start-up code sets sp to the upper one; no segment covers them.
+    A program that allocates nothing has no lower bound, but the place that its data is copied from has a name.
     """
+    last = max(segment.end for segment in image.segments)
     start, end = image.symbols.get("__heap_start"), image.symbols.get("__stack")
+    if start is None and "__data_source" in image.symbols:
+        start = last
     if start is None or end is None or not 0 < end - start <= MAX_SPAN:
         return None
-    last = max(segment.end for segment in image.segments)
     return (page_down(start), page_up(end)) if page_down(start) <= page_up(last) <= page_up(end) else None
 
 
