@@ -187,6 +187,7 @@ class Virtqueue:
                 # "MUST NOT set both VIRTQ_DESC_F_INDIRECT and VIRTQ_DESC_F_NEXT".
                 if indirect or flags & NEXT or not length or length % 16:
                     raise QueueError("an indirect table that is nested, continued, empty or no whole descriptors")
+                self._must_be_ram(address, length)
                 table, size, index, indirect = address, length // 16, 0, True
                 left = min(size, QUEUE_MAX - len(chain.readable) - len(chain.writable))
                 continue

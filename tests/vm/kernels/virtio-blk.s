@@ -152,6 +152,27 @@ placed:
     request 8, zero_sector, data, 20, 2     # name
     call    print_data
     li      t1, 0x5555
+    li      t2, 2
+    bne     s2, t2, off                     # in the legacy layout QEMU does not say that a device has stopped
+    la      t0, descriptors                 # a chain without end stops it
+    li      t1, 1 << 16 | 1
+    sw      t1, 28(t0)
+    la      t0, available
+    lhu     t1, 2(t0)
+    addi    t1, t1, 1
+    fence
+    sh      t1, 2(t0)
+    fence
+    sw      zero, QUEUE_NOTIFY(s0)
+1:  lw      a0, INTERRUPT_STATUS(s0)
+    andi    a0, a0, 2                       # configuration change
+    beqz    a0, 1b
+    call    print_word
+    show    STATUS
+    lhu     a0, used + 2
+    call    print_word
+    call    newline
+    li      t1, 0x5555
     j       off
 failed:
     li      t1, 0x13333
