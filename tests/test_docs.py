@@ -35,6 +35,12 @@ def test_readme_python() -> None:
     exec(compile(code, "README.md", "exec"), {})
 
 
+def test_board_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("docs/board.md", "python")
+    exec(compile(code, "docs/board.md", "exec"), {})
+
+
 @pytest.mark.parametrize(
     "command", [c for b in blocks("README.md", "sh")[2:] for c in b.splitlines() if "bench" not in c]
 )

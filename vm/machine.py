@@ -43,7 +43,7 @@ class Machine:
     harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
-    board: whether CLINT, PLIC, UART and test finisher are there.
+    board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty.
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
@@ -59,6 +59,7 @@ class Machine:
         board: bool = True,
         stdout: BinaryIO | None = None,
         stdin: BinaryIO | bytes | None = None,
+        legacy_virtio: bool = True,
     ) -> None:
         if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
@@ -71,7 +72,7 @@ class Machine:
         self.harts = [Hart(h, self._update_time) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr
         self.console = Console(stdout, stdin)
-        self.board = Board(self.engine.h, self.console) if board else None
+        self.board = Board(self.engine.h, self.console, self, legacy_virtio) if board else None
         self.bus = self.board.bus if self.board else Bus()
         self.htif: Htif | None = None
         self.symbols: dict[str, int] = {}

@@ -5,7 +5,7 @@ At the end it prints the notes on the UART, whatever state that is in, and stops
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +136,9 @@ table:
 """
 
 
+Plug = Callable[[Machine], object]
+
+
 def program(asks: Sequence[Ask]) -> bytes:
     """The guest with this table, as an ELF file."""
     rows = "".join(f".word ask_{ask.kind}, {ask.address:#x}, {ask.value:#x}\n" for ask in asks)
@@ -150,19 +153,25 @@ def _parse(output: bytes) -> tuple[bytes, list[Note]]:
     return output[: match.start()], [Note(*words[i : i + 3]) for i in range(0, len(words), 3)]
 
 
-def ask_here(asks: Sequence[Ask], stdin: bytes = b"") -> tuple[bytes, list[Note]]:
-    """What was printed meanwhile, and the notes, on our machine."""
-    machine = Machine.from_elf(program(asks), memory=1 << 20, stdin=stdin)
+def ask_here(
+    asks: Sequence[Ask], stdin: bytes = b"", plug: Plug | None = None, **options: bool
+) -> tuple[bytes, list[Note]]:
+    """What was printed meanwhile, and the notes, on our machine. plug: puts devices into it; options: of Machine."""
+    machine = Machine.from_elf(program(asks), memory=1 << 20, stdin=stdin, **options)
+    if plug is not None:
+        plug(machine)
     exit = machine.run(max_instructions=10_000 + 4000 * len(asks) + sum(2 * a.value for a in asks if a.kind == "pause"))
     assert exit.reason is ExitReason.HALT and exit.code == 0, exit
     return _parse(machine.console.output)
 
 
-def ask_qemu(tool: Find, folder: Path, asks: Sequence[Ask], stdin: bytes = b"") -> tuple[bytes, list[Note]]:
+def ask_qemu(
+    tool: Find, folder: Path, asks: Sequence[Ask], stdin: bytes = b"", options: Sequence[str] = ()
+) -> tuple[bytes, list[Note]]:
     """The same on QEMU."""
     elf = folder / "asks.elf"
     elf.write_bytes(program(asks))
-    outcome = qemu_system(tool, elf, stdin=stdin)
+    outcome = qemu_system(tool, elf, *options, stdin=stdin)
     assert outcome.status == 0, outcome
     return _parse(outcome.output)
 

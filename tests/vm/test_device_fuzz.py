@@ -27,6 +27,7 @@ MAPPED = (
     (0x2000000, 0x200C000, (4,)),  # CLINT
     (0xC000000, 0xC600000, (4,)),  # PLIC
     (0x10000000, 0x10000008, (1, 2, 4)),  # UART
+    *((0x10001000 + 0x1000 * n, 0x10001200 + 0x1000 * n, (1, 2, 4)) for n in range(8)),  # virtio
     (RAM, RAM + SIZE, (1, 2, 4)),
 )
 EDGES = sorted({edge + d for start, end, _ in MAPPED for edge in (start, end) for d in range(-8, 9)})
@@ -34,8 +35,9 @@ REGISTERS = [
     *range(0x100000, 0x100010), *range(0x10000000, 0x10000010), *range(0x2000000, 0x2000010),
     *range(0x2003FF8, 0x2004010), *range(0x200BFF0, 0x200C004), *range(0xC000000, 0xC000010),
     *range(0xC000FF8, 0xC001010), *range(0xC001FF8, 0xC002010), *range(0xC002078, 0xC002110),
-    *range(0xC200000, 0xC200010), *range(0xC201000, 0xC201010), *range(0xC202000, 0xC202010), 0, 1, 2, 4, 0xFFFFFFFC,
-    0xFFFFFFFF,
+    *range(0xC200000, 0xC200010), *range(0xC201000, 0xC201010), *range(0xC202000, 0xC202010),
+    *range(0x10001000, 0x10001010), *range(0x10003070, 0x10003078), *range(0x10008100, 0x10008104),
+    0, 1, 2, 4, 0xFFFFFFFC, 0xFFFFFFFF,
 ]  # fmt: skip
 ADDRESS = st.one_of(
     st.sampled_from(REGISTERS),

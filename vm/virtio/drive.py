@@ -1,0 +1,111 @@
+"""A file that the user named, as the sectors of a disk.
+
+Without more said the disk is copy-on-write: what the guest writes stays in memory and is gone at the end.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+SECTOR = 512
+PAGE = 4096
+"""Bytes that copy-on-write keeps as one."""
+KEPT_LIMIT = 1 << 30
+"""Bytes that copy-on-write keeps at most: the file may be far larger than the host's memory."""
+
+
+class DriveError(ValueError):
+    """The file cannot serve as a drive."""
+
+
+class Drive:
+    """A raw disk image.
+
+    A file that is no whole number of sectors is one to the guest, as on QEMU: its last sector is filled up with
+    zeros. A write to that sector that goes through makes the file whole.
+    A file that is removed meanwhile stays what it was, because it stays open; where one was truncated, reading fails.
+
+    readonly: the guest cannot write. write: what the guest writes is written to the file.
+    Raises DriveError for a file that cannot be opened, or is no file or block device, and when both are asked for.
+    """
+
+    def __init__(self, path: str | Path, *, readonly: bool = False, write: bool = False) -> None:
+        if readonly and write:
+            raise DriveError(f"{path}: a drive is either read-only or written through")
+        self.readonly = readonly
+        self.write_through = write
+        try:
+            kind = os.stat(path).st_mode
+            if not stat.S_ISREG(kind) and not stat.S_ISBLK(kind):
+                what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
+                raise DriveError(f"{path}: is {what}, and a drive is the image of a disk in a file")
+            self._file = os.open(path, os.O_RDWR if write else os.O_RDONLY)
+        except OSError as error:
+            raise DriveError(f"{path}: {error.strerror}") from None
+        self._size = os.lseek(self._file, 0, os.SEEK_END)
+        self._open = True
+        self._kept: dict[int, bytearray] = {}
+
+    @property
+    def capacity(self) -> int:
+        """Sectors of 512 bytes."""
+        return -(-self._size // SECTOR)
+
+    def read(self, position: int, length: int) -> bytes:
+        """Bytes of the disk, within its capacity. Raises OSError."""
+        data = self._read_file(position, length)
+        if self._kept:
+            for number in range(position // PAGE, (position + length - 1) // PAGE + 1):
+                if page := self._kept.get(number):
+                    start = number * PAGE - position
+                    first, last = max(start, 0), min(start + PAGE, length)
+                    data[first:last] = page[first - start : last - start]
+        return bytes(data)
+
+    def _read_file(self, position: int, length: int) -> bytearray:
+        data = bytearray()
+        there = max(0, min(length, self._size - position))
+        while len(data) < there:
+            part = os.pread(self._file, there - len(data), position + len(data))
+            if not part:
+                raise OSError(f"the file ends at {position + len(data)}, where {self._size} bytes were")
+            data += part
+        return data + bytes(length - there)
+
+    def write(self, position: int, data: bytes) -> None:
+        """Write bytes of the disk, within its capacity. Raises OSError."""
+        if self.readonly:
+            raise PermissionError("the drive is read-only")
+        if self.write_through:
+            while data:
+                done = os.pwrite(self._file, data, position)
+                position, data = position + done, data[done:]
+            self._size = max(self._size, position)
+            return
+        while data:
+            number, offset = divmod(position, PAGE)
+            part = data[: PAGE - offset]
+            self._page(number)[offset : offset + len(part)] = part
+            position, data = position + len(part), data[len(part) :]
+
+    def _page(self, number: int) -> bytearray:
+        page = self._kept.get(number)
+        if page is None:
+            if len(self._kept) >= KEPT_LIMIT // PAGE:
+                raise OSError("the guest has written more than is kept in memory")
+            page = self._kept[number] = self._read_file(number * PAGE, PAGE)
+        return page
+
+    def flush(self) -> None:
+        """What was written through is on the disk when this returns. Raises OSError."""
+        if self.write_through:
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Flush and close the file, once. Raises OSError when the flush fails."""
+        if self._open:
+            self._open = False
+            try:
+                self.flush()
+            finally:
+                os.close(self._file)

@@ -1,0 +1,227 @@
+"""The split virtqueue: descriptor table, available ring and used ring in the guest's memory (VIRTIO 1.2, 2.7).
+
+All of it is written by the guest, so nothing in it is believed: what breaks a rule raises QueueError, and what a
+notification may cost is limited.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+QUEUE_MAX = 1024
+"""Greatest queue size, as on QEMU, and the most buffers that a chain may have."""
+LEGACY_ALIGN = 4096
+"""QueueAlign when the driver writes none, or 0, as on QEMU: there are kernels that do either."""
+DESCRIPTOR_LIMIT = 1 << 17
+"""Descriptors that one notification may ask the device to follow: 128 for each entry of the largest queue."""
+BYTE_LIMIT = 1 << 30
+"""Bytes that one notification may ask the device to move."""
+PIECE = 1 << 20
+"""Bytes moved at a time, so that a large buffer takes no more of the host's memory than this."""
+
+NEXT, WRITE, INDIRECT = 1, 2, 4
+NO_INTERRUPT = 1
+_DESCRIPTOR = struct.Struct("<QIHH")
+
+
+class QueueError(Exception):
+    """The driver broke a rule: the device needs a reset."""
+
+
+class Memory(Protocol):
+    """Guest memory by physical address, as `vm.machine.Machine` offers it. Both raise ValueError outside RAM."""
+
+    def read(self, address: int, length: int) -> bytes:
+        """`length` bytes at `address`."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put `data` at `address`."""
+
+
+@dataclass
+class Chain:
+    """The buffers of one request as (address, length): those the device reads, then those it writes."""
+
+    head: int
+    readable: list[tuple[int, int]] = field(default_factory=list)
+    writable: list[tuple[int, int]] = field(default_factory=list)
+
+
+def total(buffers: list[tuple[int, int]]) -> int:
+    """Bytes in all the buffers."""
+    return sum(length for _, length in buffers)
+
+
+def pieces(buffers: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Bytes [start, end) of the buffers laid end to end, as (address, length) of at most PIECE bytes.
+
+    "The device MUST NOT make assumptions about the particular arrangement of descriptors."
+    """
+    for address, length in buffers:
+        first, last = max(start, 0), min(end, length)
+        for at in range(first, last, PIECE):
+            yield address + at, min(PIECE, last - at)
+        start, end = start - length, end - length
+
+
+class Virtqueue:
+    """One queue: where the driver put its parts, and how far both sides have come.
+
+    Attributes: `size` entries, `ready` whether the driver enabled it, `descriptors`, `available` and `used` physical
+    addresses of the parts, `page_number` and `align` what the legacy interface has instead, `notified` whether
+    buffers may wait that the device has not looked at.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.reset()
+
+    def reset(self) -> None:
+        """As after power on."""
+        self.size = QUEUE_MAX
+        self.descriptors = self.available = self.used = 0
+        self.page_number, self.align = 0, LEGACY_ALIGN
+        self.ready = self.notified = False
+        self._event_idx = False
+        self._bytes_left = self._descriptors_left = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """The driver enables the queue: both rings begin at entry 0, and where they are has to be looked at."""
+        self._next = self._done = self._signalled = 0
+        self._waiting = 0
+        self._checked = False
+
+    def place_legacy(self, base: int) -> None:
+        """All three parts one behind the other from `base` on (VIRTIO 1.2, 2.7.2)."""
+        self.descriptors = base
+        self.available = base + 16 * self.size
+        end = self.available + 6 + 2 * self.size
+        self.used = (end + self.align - 1) // self.align * self.align
+
+    @property
+    def waiting(self) -> int:
+        """Chains that are left of those that `begin` found."""
+        return self._waiting
+
+    # Guest memory
+
+    def read(self, address: int, length: int) -> bytes:
+        """Guest memory. Raises QueueError outside RAM and when a notification asks for too much."""
+        self._count(length)
+        try:
+            return self.memory.read(address, length)
+        except ValueError as error:
+            raise QueueError(str(error)) from None
+
+    def write(self, address: int, data: bytes) -> None:
+        """Guest memory, likewise."""
+        self._count(len(data))
+        try:
+            self.memory.write(address, data)
+        except ValueError as error:
+            raise QueueError(str(error)) from None
+
+    def _count(self, length: int) -> None:
+        self._bytes_left -= length
+        if self._bytes_left < 0:
+            raise QueueError(f"a notification asks for more than {BYTE_LIMIT} bytes")
+
+    def _half(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 2), "little")
+
+    def _must_be_ram(self, address: int, length: int) -> None:
+        # RAM is one range, so both ends tell.
+        self.read(address, 1)
+        self.read(address + length - 1, 1)
+
+    # One notification
+
+    def begin(self, event_idx: bool) -> None:
+        """Look at what the driver has made available. event_idx: VIRTIO_F_EVENT_IDX was negotiated."""
+        self._bytes_left, self._descriptors_left = BYTE_LIMIT, DESCRIPTOR_LIMIT
+        self._event_idx = event_idx
+        self.notified = False
+        if not self._checked:
+            self._check()
+        waiting = (self._half(self.available + 2) - self._next) & 0xFFFF
+        if waiting > self.size:
+            raise QueueError(f"{waiting} available entries in a queue of {self.size}")
+        self._waiting = waiting
+
+    def _check(self) -> None:
+        size = self.size
+        if not 0 < size <= QUEUE_MAX or size & (size - 1):
+            # "Queue Size value is always a power of 2."
+            raise QueueError(f"queue size {size} is not a power of two up to {QUEUE_MAX}")
+        parts = (self.descriptors, 16, 16 * size), (self.available, 2, 6 + 2 * size), (self.used, 4, 6 + 8 * size)
+        for address, alignment, length in parts:
+            if address % alignment:
+                raise QueueError(f"part of a queue at {address:#x} is not aligned to {alignment}")
+            self._must_be_ram(address, length)
+        self._checked = True
+
+    def pop(self) -> Chain | None:
+        """The next chain that the driver made available, None when there is no more."""
+        if not self._waiting:
+            return None
+        chain = self._chain(self._half(self.available + 4 + 2 * (self._next % self.size)))
+        self._waiting -= 1
+        self._next = (self._next + 1) & 0xFFFF
+        return chain
+
+    def _chain(self, head: int) -> Chain:
+        chain = Chain(head)
+        table, size, index, indirect = self.descriptors, self.size, head, False
+        left = size
+        while True:
+            if index >= size:
+                raise QueueError(f"descriptor {index} of a table of {size}")
+            left, self._descriptors_left = left - 1, self._descriptors_left - 1
+            if left < 0 or self._descriptors_left < 0:
+                raise QueueError("descriptors without end")
+            address, length, flags, following = _DESCRIPTOR.unpack(self.read(table + 16 * index, 16))
+            if flags & INDIRECT:
+                # "The driver MUST NOT set the VIRTQ_DESC_F_INDIRECT flag within an indirect descriptor", and
+                # "MUST NOT set both VIRTQ_DESC_F_INDIRECT and VIRTQ_DESC_F_NEXT".
+                if indirect or flags & NEXT or not length or length % 16:
+                    raise QueueError("an indirect table that is nested, continued, empty or no whole descriptors")
+                self._must_be_ram(address, length)
+                table, size, index, indirect = address, length // 16, 0, True
+                left = min(size, QUEUE_MAX - len(chain.readable) - len(chain.writable))
+                continue
+            self._add(chain, address, length, flags)
+            if not flags & NEXT:
+                return chain
+            index = following
+
+    def _add(self, chain: Chain, address: int, length: int, flags: int) -> None:
+        if not length:
+            raise QueueError("a buffer of no bytes")
+        self._must_be_ram(address, length)
+        if flags & WRITE:
+            chain.writable.append((address, length))
+        elif chain.writable:
+            # "The driver MUST place any device-writable descriptor elements after any device-readable" ones.
+            raise QueueError("a buffer to read behind one to write")
+        else:
+            chain.readable.append((address, length))
+
+    def push(self, chain: Chain, written: int) -> None:
+        """Give a chain back, with the number of bytes written from the start of its writable buffers."""
+        element = self.used + 4 + 8 * (self._done % self.size)
+        self.write(element, struct.pack("<II", chain.head, written))
+        self._done = (self._done + 1) & 0xFFFF
+        # "The device MUST set len prior to updating the used idx."
+        self.write(self.used + 2, struct.pack("<H", self._done))
+
+    def finish(self) -> bool:
+        """Whether the driver wants to be told about what was given back since the last time."""
+        before, self._signalled = self._signalled, self._done
+        if self._event_idx:
+            # "notifications are unnecessary until the driver writes entry with an index specified by avail_event"
+            self.write(self.used + 4 + 8 * self.size, struct.pack("<H", (self._next + self._waiting) & 0xFFFF))
+            event = self._half(self.available + 4 + 2 * self.size)
+            return (self._done - event - 1) & 0xFFFF < (self._done - before) & 0xFFFF
+        return self._done != before and not self._half(self.available) & NO_INTERRUPT
