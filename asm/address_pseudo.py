@@ -109,7 +109,7 @@ def _far_jump(encoder: "Encoder", scratch: Any, link: Any, target: Any) -> None:
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
     auipc, jalr = BY_NAME["auipc"], BY_NAME["jalr"]
-    encoder.fixed(auipc.encode(rd=base, imm=0), "pcrel_hi20", encoder.unit.bind(target), auipc)
+    encoder.fixed(auipc.encode(rd=base, imm=0), "call_hi20", encoder.unit.bind(target), auipc)
     encoder.fixed(jalr.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, jalr)
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from asm import data_directives, directives
 from asm.encoder import Encoder
 from asm.errors import Diagnostics, Location, SourceError, did_you_mean
-from asm.parser import SyntaxProblem, parse_expression, parse_operands, parse_statement
+from asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands, parse_statement
 from asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Section
 from asm.source import Text
 from asm.statements import statements
@@ -143,6 +144,7 @@ class Unit:
     def label(self, name: str, location: Location) -> None:
         """Define a label here. Raises SourceError when it has a definition."""
         if name.isdigit():
+            name = str(int(name[:MOST_DIGITS]))
             pending = self.forward.pop(name, None)
             symbol = pending[0] if pending else Symbol(name, temporary=True)
             symbol.place(self.section, location)
@@ -166,11 +168,12 @@ class Unit:
         symbol = self.symbol(name)
         if symbol.fragment is not None or symbol.common is not None or (once and symbol.defined):
             self._refuse_second(symbol, location)
-        if symbol.value is not None and isinstance(symbol.value, int):
-            # Uses before this one keep the old value: they were bound to the number.
-            pass
+        if symbol.value is not None and type(symbol.value) is not int:
+            # Uses before this one keep the old value: what they were bound to leaves the table.
+            self.symbols[name] = replacement = replace(symbol)
+            symbol.binding, symbol.temporary = "local", True
+            symbol = replacement
         symbol.value = value
-        symbol.redefinable = True
         symbol.defined_at = location
 
     def here(self, location: Location) -> Symbol:
@@ -192,7 +195,7 @@ class Unit:
             if name == ".":
                 return self.here(at)
             symbol = self.symbol(name, at)
-            return symbol.value if symbol.value is not None else symbol
+            return symbol.value if type(symbol.value) is int else symbol
         if kind == "string":
             # A name in quotes, such as %hi("a name").
             return self.bind(("name", expression[1].decode("utf-8", "surrogateescape")), at)
@@ -218,7 +221,7 @@ class Unit:
         raise SourceError(at, "a number or a symbol is expected here")
 
     def _local(self, text: str, location: Location) -> Symbol:
-        number, direction = str(int(text[:-1])), text[-1]
+        number, direction = str(int(text[:-1][:MOST_DIGITS])), text[-1]
         if direction == "b":
             if not self.locals.get(number):
                 raise SourceError(location, f"no label '{number}:' precedes this '{text}'")

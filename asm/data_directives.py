@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 WIDTHS = {
     ".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,
-    ".8byte": 8, ".dword": 8, ".quad": 8,
+    ".8byte": 8, ".dword": 8, ".quad": 8, ".dc": 2, ".dc.b": 1, ".dc.w": 2, ".dc.l": 4, ".dc.a": 4,
 }  # fmt: skip
+
+
+BLOCKS = {
+    f"{stem}{suffix}": size
+    for stem in (".dcb", ".ds")
+    for suffix, size in (("", 2), (".b", 1), (".w", 2), (".l", 4))
+} | {".ds.s": 4, ".ds.d": 8, ".ds.p": 12, ".ds.x": 12}  # fmt: skip
 
 
 def _append(unit: "Unit", data: bytes, location: Location) -> None:
@@ -54,7 +61,7 @@ def numbers(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, (value & mask).to_bytes(width, "little"), location)
 
 
-FLOATS = {".float": "<f", ".single": "<f", ".double": "<d"}
+FLOATS = {".float": "<f", ".single": "<f", ".double": "<d", ".dc.s": "<f", ".dc.d": "<d"}
 
 
 def floats(unit: "Unit", name: str, operands: str, location: Location) -> None:
@@ -117,6 +124,19 @@ def fill(unit: "Unit", name: str, operands: str, location: Location) -> None:
     # "the contents of each repeat bytes is taken from an 8-byte number, the highest order 4 bytes are zero"
     item = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size]
     _append(unit, item * count, location)
+
+
+def block(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.dcb.b count, value` and its kin: a number repeated; `.ds.b count`: zeros."""
+    values = [unit.number(v, location) for v in unit.operands(operands)]
+    most = 1 if name.startswith(".ds") else 2
+    if not 1 <= len(values) <= most:
+        raise SourceError(location, f"'{name}' needs a count{' and a value' if most == 2 else ''}")
+    count, value = (*values, 0)[:2]
+    size = BLOCKS[name]
+    if count < 0 or count * size > LIMIT:
+        raise SourceError(location, f"'{name}': count {count} is not in [0, {LIMIT // size}]")
+    _append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location)
 
 
 def incbin(unit: "Unit", name: str, operands: str, location: Location) -> None:
@@ -322,6 +342,6 @@ HANDLERS: dict[str, Any] = {
     **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings,
-    ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
+    **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
     ".uleb128": leb, ".sleb128": leb, ".insn": insn,
 }  # fmt: skip

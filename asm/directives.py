@@ -190,6 +190,18 @@ def assign(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.assign(fields[0].strip().strip('"'), unit.bind(expression, location), location, name in (".equiv", ".eqv"))
 
 
+def weak_reference(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.weakref alias, target`: uses of `alias` are uses of `target`, which need not be defined anywhere."""
+    fields = _names(unit, operands, location)
+    if len(fields) != 2:
+        raise SourceError(location, "'.weakref' needs two symbols", "write '.weakref alias, target'")
+    alias, target = fields
+    if alias.defined:
+        raise SourceError(location, f"symbol '{alias.name}' is defined twice")
+    alias.value, alias.temporary, alias.defined_at = target, True, location
+    target.wanted_weakly = True
+
+
 def common(unit: "Unit", name: str, operands: str, location: Location) -> None:
     """`.comm name, size, alignment` and `.lcomm name, size`."""
     fields = split(operands)
@@ -340,6 +352,7 @@ HANDLERS: dict[str, Any] = {
     ".globl": binding, ".global": binding, ".local": binding, ".weak": binding,
     ".hidden": visibility, ".protected": visibility, ".internal": visibility,
     ".type": symbol_type, ".size": size, ".set": assign, ".equ": assign, ".equiv": assign, ".eqv": assign,
+    ".weakref": weak_reference,
     ".comm": common, ".common": common, ".lcomm": common,
     ".align": align, ".p2align": align, ".balign": align, ".p2alignw": align, ".p2alignl": align,
     ".balignw": align, ".balignl": align, ".org": org, ".option": option,
@@ -347,7 +360,7 @@ HANDLERS: dict[str, Any] = {
     **dict.fromkeys(
         (".attribute", ".file", ".loc", ".ident", ".cfi_sections", ".addrsig", ".addrsig_sym", ".stabs", ".stabn",
          ".stabd", ".version", ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func",
-         ".endfunc", ".symver", ".variant_cc", ".weakref", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels",
+         ".endfunc", ".symver", ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels",
          ".bundle_align_mode", ".ent", ".desc", ".reloc", ".lto_discard", ".dtprelword"),
         ignore,
     ),

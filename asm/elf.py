@@ -3,8 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
+from asm.got import TABLE_OFFSET
 from asm.linker import Linker
-from asm.placement import PAGE, Layout, Output, load_segments
+from asm.placement import PAGE, Layout, Output, load_segments, note_segments
 from asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
 from asm.symbols import Symbol
 
@@ -28,11 +29,10 @@ def attributes() -> bytes:
 
 
 def contents(output: Output) -> bytes:
-    """The bytes of an output section, gaps between inputs filled: with nops in code, else with zeros."""
+    """The bytes of an output section, gaps between inputs filled with zeros, as ld's script for RISC-V has it."""
     image = bytearray()
     for section in output.inputs:
-        gap = section.address - output.address - len(image)
-        image += bytes(gap % 4) + (b"\x13\0\0\0" if output.flags & EXEC else bytes(4)) * (gap // 4)
+        image += bytes(section.address - output.address - len(image))
         for fragment in section.fragments:
             image += fragment.data if type(fragment) is Data else fragment.content()
         image += bytes(section.padding) if section.blank_end else code_padding(section.padding)
@@ -79,6 +79,18 @@ def segments(layout: Layout) -> list[Segment]:
     return found
 
 
+def _copied(symbol: Symbol) -> Symbol:
+    """The label that an alias stands for, whose type and size it takes unless it has its own, as in GNU as."""
+    label = symbol
+    while isinstance(label.value, Symbol):
+        label = label.value
+        if symbol.type == "notype":
+            symbol.type = label.type
+        if symbol.size is None:
+            symbol.size = label.size
+    return label
+
+
 def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int, int, str, str, str, int]]:
     """(name, value, size, binding, type, visibility, section index), local symbols first."""
     from asm.errors import Location
@@ -88,8 +100,9 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
 
     def row(symbol: Symbol) -> None:
         index = 0xFFF1
-        if symbol.section is not None:
-            index = numbers.get(id(linker.home(symbol)[0]), 0xFFF1)
+        place = _copied(symbol)
+        if place.section is not None:
+            index = numbers.get(id(linker.home(place)[0]), 0xFFF1)
         size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
         value = linker.address(symbol, nowhere) & 0xFFFFFFFF
         if symbol.section is not None and symbol.section.flags & TLS:
@@ -99,8 +112,13 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
 
     for unit in linker.units:
         for symbol in unit.symbols.values():
-            if symbol.binding == "local" and symbol.defined and not symbol.name.startswith((".L", "L0\x01")):
+            hidden = symbol.temporary or symbol.name.startswith((".L", "L0\x01"))
+            if symbol.binding == "local" and symbol.defined and not hidden:
                 row(symbol)
+    if linker.got:
+        table = linker.got_section.address + TABLE_OFFSET
+        index = numbers.get(id(linker.got_section), 0)
+        rows.append(("_GLOBAL_OFFSET_TABLE_", table, 0, "local", "object", "default", index))
     for symbol in linker.globals.values():
         if symbol.defined:
             row(symbol)
@@ -122,7 +140,8 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     loose = [o for o in layout.loose if o.type != ATTRIBUTES and o.size]
     stack_note = any(o.name == ".note.GNU-stack" for o in layout.loose)
     parts = segments(layout)
-    count = 1 + len(parts) + stack_note + bool(linker.thread_local)
+    notes = note_segments(layout)
+    count = 1 + len(parts) + len(notes) + stack_note + bool(linker.thread_local)
     header_size = _HEADER.size + _PROGRAM.size * count
     image = bytearray(header_size)
     programs: list[tuple[int, ...]] = []
@@ -155,6 +174,9 @@ def write_elf(linker: Linker, entry: int) -> bytes:
         image += contents(output)
     attribute_bytes = attributes()
     programs.insert(0, (0x70000003, len(image), 0, 0, len(attribute_bytes), 0, 4, 1))
+    for note in notes:
+        size = note[-1].address + note[-1].size - note[0].address
+        programs.append((4, note[0].offset, note[0].address, note[0].address, size, size, 4, note[0].alignment))
     if linker.thread_local:
         programs.append(_tls_segment(linker.thread_local))
     if stack_note:

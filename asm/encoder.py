@@ -7,7 +7,7 @@ from asm.address_pseudo import EXPANSIONS, far_access
 from asm.errors import Location, SourceError, did_you_mean
 from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
 from asm.sections import Branch, Fixup
-from asm.symbols import NotConstant, Symbol, constant_value
+from asm.symbols import NotConstant, constant_value
 from isa import BY_NAME, CSR_BY_NAME, Instruction
 from isa.hart import REGISTERS
 from isa.instruction import WIDTHS
@@ -317,7 +317,7 @@ class Encoder:
     def fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
         """Append a word with a fixup; a conditional branch becomes a fragment that can grow."""
         section = self.unit.section
-        if kind == "branch" and isinstance(expression, Symbol | tuple):
+        if kind == "branch":
             section.data()
             index = len(section.open)
             section.add(Branch(index, word, Fixup(0, "branch", expression, self.location, insn)))

@@ -8,6 +8,9 @@ from asm.symbols import Symbol
 HEADER = b"\xff\xff\xff\xff" + bytes(8)
 """What comes before the entries: the two words of `.got.plt`, and the address of a dynamic section: there is none."""
 
+TABLE_OFFSET = 8
+"""Where in `.got` the symbol _GLOBAL_OFFSET_TABLE_ is: behind `.got.plt`."""
+
 BUCKETS = 4051
 """Size of ld's hash table of symbols (`bfd_default_hash_table_size`); it grows from 3038 symbols on."""
 

@@ -2,18 +2,23 @@
 
 from typing import Any
 
+from asm import common
 from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
 from asm.got import contents, offsets
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
-from asm.placement import Layout, Output, collect, load_segments, place
+from asm.placement import Layout, Output, collect, load_segments, note_segments, place
 from asm.relocation import immediate, operand_mask
-from asm.sections import ALLOC, NOBITS, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
+from asm.sections import ALLOC, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
 from asm.symbols import NotConstant, Symbol, is_endless
 from isa import BY_NAME
 
 JAL = BY_NAME["jal"]
+JALR = BY_NAME["jalr"]
+ELSEWHERE = 1 << 32
+"""The distance of a branch to another section: too far for a conditional branch."""
+
 MAX_ROUNDS = 200
 """Layout rounds; branches only grow, so it comes to rest long before."""
 
@@ -31,6 +36,7 @@ class Linker:
         self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
         self.merged: Merged = {}
         self.high_parts: dict[int, int] = {}
+        self.absent: set[int] = set()  # where functions are called that nobody defines
         self.evaluating: set[int] = set()
         self.thread_local: list[Output] = []
         self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
@@ -47,9 +53,10 @@ class Linker:
         self.thread_local = [output for output in (*writable, *zeroed) if output.flags & TLS]
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         count = bool(read_only) + bool(writable or zeroed)
+        others = 1 + stack_note + bool(self.thread_local)
         for _ in range(MAX_ROUNDS):  # the headers lie below .text, and how many there are follows from the addresses
-            place(self.layout, 52 + 32 * (1 + count + stack_note + bool(self.thread_local)), self.text_base)
-            if count == (count := len(load_segments(self.layout))):
+            place(self.layout, 52 + 32 * (others + count), self.text_base)
+            if count == (count := len(load_segments(self.layout)) + len(note_segments(self.layout))):
                 break
         for name, value in self.layout.symbols.items():
             symbol = self.globals.get(name)
@@ -64,16 +71,15 @@ class Linker:
     # Symbols
 
     def _resolve(self) -> None:
+        homes = common.homes(self.units)
         for unit in self.units:
             for symbol in unit.symbols.values():
                 if not symbol.defined and symbol.common is None and symbol.binding == "local":
                     # "Any undefined symbols are assumed to be global."
-                    symbol.binding = "global"
+                    symbol.binding = "weak" if symbol.wanted_weakly and symbol.used_at is None else "global"
                 if symbol.binding != "local":
                     self._offer(symbol)
-        for symbol in self.globals.values():
-            if symbol.common is not None and not symbol.defined:
-                self._allocate_common(symbol)
+        common.allocate(self.globals, homes)
         for unit in self.units:
             for symbol in unit.symbols.values():
                 if symbol.binding != "local":
@@ -104,15 +110,6 @@ class Linker:
             self.diagnostics.error(at, f"symbol '{symbol.name}' is defined twice", hint)
         elif symbol.common and present.common:
             present.common = (max(symbol.common[0], present.common[0]), max(symbol.common[1], present.common[1]))
-
-    def _allocate_common(self, symbol: Symbol) -> None:
-        assert symbol.common is not None
-        length, alignment = symbol.common
-        section = Section("COMMON", ALLOC | WRITE, NOBITS, alignment=alignment)
-        symbol.place(section, symbol.defined_at)
-        section.data().data += bytes(length)
-        section.finish()
-        self.units[-1].sections[("COMMON", symbol.name)] = section
 
     # Layout
 
@@ -161,8 +158,10 @@ class Linker:
     def _measure(self, section: Section, fragment: Any) -> Any:
         if type(fragment) is Branch:
             target = fragment.fixup.expression
-            offset = self._offset_in(section, target)
-            return None if offset is None else offset - fragment.offset
+            offset = None if self._is_replaceable(target) else self._offset_in(section, target)
+            # GNU as writes a branch out of its section, or to what another source may define instead, as the
+            # opposite branch around a jump: it cannot know the distance, and `jal` reaches nearly everything.
+            return ELSEWHERE if type(target) is int or offset is None else offset - fragment.offset
         if type(fragment) is Org:
             offset = self._offset_in(section, fragment.expression)
             if offset is None:
@@ -173,6 +172,17 @@ class Linker:
             return self._section_relative(fragment.expression)
         except NotConstant:
             raise SourceError(fragment.location, "this value is not known: labels of different sections") from None
+
+    def _is_replaceable(self, target: Any) -> bool:
+        """Whether a definition in another source may take the place of a branch's target."""
+        terms = [target]
+        while terms:
+            term = terms.pop()
+            if isinstance(term, tuple):
+                terms += term[2:]
+            elif isinstance(term, Symbol) and term.binding == "weak":
+                return True
+        return False
 
     def _offset_in(self, section: Section, expression: Any) -> int | None:
         """Offset from the section's start, for a number or symbol plus number; None elsewhere."""
@@ -265,7 +275,7 @@ class Linker:
                 if type(fragment) is not Data:
                     continue
                 for fixup in fragment.fixups:
-                    if fixup.kind in ("pcrel_hi20", "got_hi20"):
+                    if fixup.kind in ("pcrel_hi20", "call_hi20", "got_hi20"):
                         self._note_high_part(section, fragment, fixup)
         for symbol, offset in self.got.items():
             value = self.address(symbol, symbol.used_at or Location("<unknown>", 1))
@@ -289,12 +299,25 @@ class Linker:
                         fixup.location, "only a symbol, without a sum, has an entry in the GOT", "add afterwards"
                     )
                 target = self.got_section.address + self.got[self._final(fixup.expression)]
+            elif fixup.kind == "call_hi20" and self._is_absent(fixup.expression):
+                self.absent.add(pc)
+                target = pc
             else:
                 target = self.value(fixup.expression, fixup.location)
         except SourceError as error:
             self.diagnostics.add(error)
             return
         self.high_parts[pc] = (target - pc) & 0xFFFFFFFF
+
+    def _is_absent(self, target: Any) -> bool:
+        """Whether this is a weak symbol that nobody defines."""
+        if not isinstance(target, Symbol):
+            return False
+        final = self._final(target)
+        seen = {final}
+        while isinstance(final.value, Symbol) and (final := self._final(final.value)) not in seen:
+            seen.add(final)
+        return not final.defined and final.binding == "weak"
 
     def _apply_data(self, section: Section, fragment: Data) -> None:
         base = section.address + fragment.offset
@@ -319,6 +342,8 @@ class Linker:
             values[kind[6:]] = self.value(fixup.expression, fixup.location)
         else:
             values["imm"] = immediate(self, fixup, pc)
+            if kind == "pcrel_lo12" and insn is JALR and self.value(fixup.expression, fixup.location) in self.absent:
+                values["rs1"] = 0  # x0 as the base: the call goes to address 0, as ld has it
         fixed = word & ~operand_mask(insn)
         try:
             encoded = insn.pattern.insert(values) & operand_mask(insn) | fixed

@@ -77,7 +77,11 @@ def unescape(text: str) -> bytes:
 
 
 def integer(text: str) -> int:
-    """The value of a number as GNU as reads it: hexadecimal, binary, octal with a leading zero, or decimal."""
+    """The value of a number as GNU as reads it: hexadecimal, binary, octal with a leading zero, or decimal.
+
+    C's suffixes U, L and LL mean nothing here.
+    """
+    text = text.rstrip("uUlL")
     if len(text) > MOST_DIGITS:
         raise SyntaxProblem(0, f"a number of {len(text)} digits; it may have {MOST_DIGITS}")
     if text[:2] in ("0x", "0X"):

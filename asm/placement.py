@@ -3,7 +3,7 @@
 import fnmatch
 from dataclasses import dataclass, field
 
-from asm.sections import ALLOC, EXEC, NOBITS, NOTE, TLS, WRITE, Section
+from asm.sections import ALLOC, EXEC, MERGE, NOBITS, NOTE, STRINGS, TLS, WRITE, Section
 
 PAGE = 0x1000
 TEXT_SEGMENT = 0x10000
@@ -40,7 +40,7 @@ WRITABLE: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 )  # fmt: skip
 ZEROED: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (".sbss", ((".sbss", ".sbss.*", ".gnu.linkonce.sb.*"),)),
-    (".bss", ((".bss", ".bss.*", ".gnu.linkonce.b.*", "COMMON"),)),
+    (".bss", ((".bss", ".bss.*", ".gnu.linkonce.b.*"), ("COMMON",))),
 )
 
 
@@ -62,7 +62,8 @@ class Output:
         """Append an input section."""
         self.inputs.append(section)
         self.alignment = max(self.alignment, section.alignment)
-        self.flags |= section.flags
+        mergeable = section.flags & self.flags & (MERGE | STRINGS) if len(self.inputs) > 1 else section.flags
+        self.flags = (self.flags | section.flags) & ~(MERGE | STRINGS) | mergeable & (MERGE | STRINGS)
         if len(self.inputs) == 1:
             self.type, self.entry_size = section.type, section.entry_size
         elif section.type != NOBITS and self.type == NOBITS:
@@ -137,7 +138,8 @@ def _orphan_position(home: list[Output], section: Section) -> int:
         later = {".data1", ".got", ".sdata"}
         return next((i for i, o in enumerate(home) if o.name in later), len(home))
     if section.flags & ALLOC and not section.flags & WRITE and section.type == NOTE:
-        return 0
+        # Notes come first, those of greater alignment before the others.
+        return next((i for i, o in enumerate(home) if o.type != NOTE or o.alignment < section.alignment), len(home))
     return len(home)
 
 
@@ -211,30 +213,54 @@ def load_segments(layout: Layout) -> list[list[Output]]:
     return groups
 
 
+def note_segments(layout: Layout) -> list[list[Output]]:
+    """The runs of neighbouring notes in memory that are aligned alike: each has a program header of its own."""
+    groups: list[list[Output]] = []
+    before: Output | None = None
+    for output in (*layout.read_only, *layout.writable):
+        if output.type == NOTE and output.size:
+            if before is not None and before.type == NOTE and before.alignment == output.alignment:
+                groups[-1].append(output)
+            else:
+                groups.append([output])
+        before = output
+    return groups
+
+
 def _place_data(layout: Layout, address: int) -> int:
     """Place what is writable from `address` on; returns the end."""
     symbols = layout.symbols
     layout.data_start = address
     sdata_begin = None
-    for name in ("preinit_array", "init_array", "fini_array"):
-        symbols[f"__{name}_start"] = symbols[f"__{name}_end"] = address
+    arrays = [".preinit_array", ".init_array", ".fini_array"]
+    for name in arrays:
+        symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
     for output in layout.writable:
         if output.flags & TLS and output.type == NOBITS:
             output.place(address)
-            continue
-        address = output.place(address)
+            address = output.address  # it takes no room, but its alignment counts
+        else:
+            address = output.place(address)
         if output.name == ".data":
             symbols["__DATA_BEGIN__"] = output.address
         if output.name == ".sdata":
             sdata_begin = output.address
-        if output.name in (".preinit_array", ".init_array", ".fini_array"):
+        if output.name in arrays:
+            del arrays[: arrays.index(output.name)]
             symbols[f"__{output.name[1:]}_start"] = output.address
             symbols[f"__{output.name[1:]}_end"] = address
+            del arrays[0]
+        if output.name in (".tdata", ".tbss", ".preinit_array", ".init_array"):
+            for name in arrays:  # what has no contents lies behind what comes before
+                symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
     symbols.setdefault("__DATA_BEGIN__", address)
     symbols["__SDATA_BEGIN__"] = address if sdata_begin is None else sdata_begin
     symbols["_edata"] = symbols["edata"] = symbols["__bss_start"] = address
     for output in layout.zeroed:
         address = output.place(address)
+        if output.name == ".bss":
+            address = -(-address // 4) * 4
+            output.size = address - output.address
     symbols["__BSS_END__"] = address
     # ld: MIN(__SDATA_BEGIN__ + 0x800, MAX(__DATA_BEGIN__ + 0x800, __BSS_END__ - 0x800))
     begin = symbols["__DATA_BEGIN__"]

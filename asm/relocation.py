@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def immediate(linker: "Linker", fixup: Fixup, pc: int) -> int:
     """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
     kind = fixup.kind
-    if kind in ("pcrel_hi20", "got_hi20"):
+    if kind in ("pcrel_hi20", "call_hi20", "got_hi20"):
         return (linker.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
     value = linker.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":

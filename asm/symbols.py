@@ -21,6 +21,7 @@ class Symbol:
 
     binding: `local`, `global` or `weak`; type: `notype`, `object`, `func`, `tls` or `common`.
     target: the definition in another source, found by the linker.
+    wanted_weakly: an alias of `.weakref` stands for it, so that it may stay undefined unless it is used by name too.
     """
 
     name: str
@@ -28,7 +29,6 @@ class Symbol:
     fragment: Fragment | None = None
     offset: int = 0
     value: Bound = None
-    redefinable: bool = False
     binding: str = "local"
     explicit: bool = False
     type: str = "notype"
@@ -40,6 +40,7 @@ class Symbol:
     target: "Symbol | None" = None
     absolute: int | None = None
     temporary: bool = field(default=False)
+    wanted_weakly: bool = False
 
     @property
     def defined(self) -> bool:

@@ -1,4 +1,7 @@
-"""Snippets of assembly, each with the sections that GNU as and ld `--no-relax` make of the same text."""
+"""Snippets of assembly, each with the sections that GNU as and ld `--no-relax` make of the same text.
+
+A snippet of several files has a line `#### file` between them.
+"""
 
 import random
 import re
@@ -17,9 +20,11 @@ SNIPPETS = {
 
 
 def same(tool, folder: Path, text: str) -> None:
-    source = folder / "snippet.s"
-    source.write_text("    .globl _start\n" + text)
-    mine, reference = loaded(assemble([source], folder / "ours")), loaded(build(tool, [source], folder / "theirs"))
+    sources = []
+    for number, part in enumerate(("    .globl _start\n" + text).split("#### file\n")):
+        sources.append(folder / f"snippet{number}.s")
+        sources[-1].write_text(part)
+    mine, reference = loaded(assemble(sources, folder / "ours")), loaded(build(tool, sources, folder / "theirs"))
     assert {n: (hex(a), d.hex()) for n, (a, d) in mine.items()} == {
         n: (hex(a), d.hex()) for n, (a, d) in reference.items()
     }
