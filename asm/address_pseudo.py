@@ -20,7 +20,7 @@ def _li(encoder: "Encoder", operands: Operands) -> None:
         return encoder.instruction(BY_NAME["addi"], (rd, ("name", "zero"), operands[1]))
     value = encoder.unit.number(operands[1], encoder.location, "li needs a constant; use 'la' for an address")
     if not -(1 << 31) <= value < 1 << 32:
-        raise encoder.error(f"li: constant {value} does not fit 32 bits", None, operands[1])
+        raise encoder.error(f"li: constant {value} is not in [-2147483648, 4294967295]", None, operands[1])
     value = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
     low = ((value & 0xFFF) ^ 0x800) - 0x800
     if low == value:

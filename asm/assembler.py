@@ -90,7 +90,8 @@ class Unit:
                     self.label(found[1].strip('"'), location.at(found.start()))
             operands = text[match.end() :]
             start = match.end() + len(operands) - len(operands.lstrip())
-            self._directive(match[2], operands.strip(), location.at(start), location.at(end))
+            at = location.at(end)
+            self._directive(match[2], operands.strip(), location.at(start) if operands.strip() else at, at)
             return
         try:
             parsed = parse_statement(text)

@@ -139,7 +139,7 @@ def subsection(unit: "Unit", name: str, operands: str, location: Location) -> No
 def _names(unit: "Unit", operands: str, location: Location) -> list[Symbol]:
     names = [field.strip('"') for field in split(operands)]
     for name in names:
-        if not re.fullmatch(r"[\w.$\x80-\uffff]+", name):
+        if not re.fullmatch(r"[^\W\d][\w.$]*|[.$][\w.$]*", name):
             raise SourceError(location, f"'{name}' is not a symbol")
     return [unit.symbol(name) for name in names]
 

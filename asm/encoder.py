@@ -91,6 +91,10 @@ class Encoder:
         hint = did_you_mean(name, MNEMONICS)
         if name.startswith("c."):
             hint = "compressed instructions are not part of this machine (rv32ima)"
+        elif name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):
+            hint = "this machine has no floating-point instructions (rv32ima)"
+        elif name in ("ld", "sd", "lwu", "flw", "fsw", "fld", "fsd") or (name[-1:] == "w" and name[:-1] in BY_NAME):
+            hint = "this machine has 32-bit registers and no floating point (rv32ima)"
         raise SourceError(self.location, f"unknown instruction '{name}'", hint)
 
     def _expand(self, templates: tuple, operands: Operands) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lark import Lark, Transformer, UnexpectedInput, v_args
+from lark import Lark, Transformer, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
 
 Expression = Any
@@ -237,6 +237,12 @@ def _lark() -> Lark:
 def _parse(text: str, start: str) -> Any:
     try:
         return _lark().parse(text, start=start)
+    except UnexpectedToken as error:
+        if error.token.type != "$END":
+            column = (error.column or 1) - 1
+            raise SyntaxProblem(min(column, len(text)), _unexpected(text, column)) from None
+        missing = "there is a '(' without its ')'" if "RPAR" in error.expected and "(" in text else None
+        raise SyntaxProblem(len(text.rstrip()), missing or _unexpected(text, len(text))) from None
     except UnexpectedInput as error:
         column = error.column - 1 if error.column and error.column > 0 else len(text)
         raise SyntaxProblem(min(column, len(text)), _unexpected(text, column)) from None

@@ -167,7 +167,23 @@ _start: grow    5000
         "t.s:3:17: error: addi: immediate 5000 is not in [-2048, 2047]",
         "t.s:6:9: error: unknown instruction 'adddi'",
         "t.s:7:9: error: unknown directive '.wrod'",
-        "t.s:8:19: error: cannot make sense of '+' here",
+        "t.s:8:20: error: the statement ends where an operand is expected",
         "t.s:10:23: error: 'b0' is not a register",
     ]
     assert "  addi    sp, sp, 5000\n                  ^\n  in expansion of macro 'grow', t.s:5\n" in outcome(source)
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "column"),
+    [
+        (".word (1", "there is a '(' without its ')'", 9),
+        ("lui a0, %hi(x", "there is a '(' without its ')'", 14),
+        (".popsection", "'.popsection' without '.pushsection'", 1),
+        (".globl 1x", "'1x' is not a symbol", 8),
+        ("li a0, 0x1ffffffff", "li: constant 8589934591 is not in [-2147483648, 4294967295]", 1),
+        ("fadd.s fa0, fa1, fa2", "unknown instruction 'fadd.s'", 1),
+        ("ld a0, 0(sp)", "unknown instruction 'ld'", 1),
+    ],
+)
+def test_where_a_mistake_is_shown(line, message, column):
+    assert outcome(line).startswith(f"t.s:1:{column}: error: {message}\n  {line}\n  {' ' * (column - 1)}^")
