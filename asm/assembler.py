@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asm import data_directives, directives
+from asm import cfi_directives, data_directives, directives
+from asm.cfi_directives import Frames
 from asm.encoder import Encoder
 from asm.errors import Diagnostics, Location, SourceError, did_you_mean
 from asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands, parse_statement
@@ -17,7 +18,7 @@ from asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
 from isa.hart import REGISTERS
 
 Handler = Callable[["Unit", str, str, Location], None]
-HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS
+HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS | cfi_directives.HANDLERS
 
 _head = re.compile(r"((?:[\w.$]+|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]+)(?=\s|$|\")").match
 _labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
@@ -45,6 +46,7 @@ class Unit:
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
         self.groups: set[str] = set()
         self.messages: list[str] = []
+        self.frames = Frames()
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
         self.section.alignment = 4
@@ -73,6 +75,8 @@ class Unit:
             for symbol in pending:
                 if symbol.used_at is not None:
                     self.diagnostics.error(symbol.used_at, f"no label '{number}:' follows this '{number}f'")
+        if self.frames.open is not None:
+            self.diagnostics.error(self.frames.open.location, "this function has no '.cfi_endproc'")
         for (name, _), section in self.sections.items():
             if name in self.symbols and not self.defined(name):  # the name of a section stands for its start
                 start = self.symbols[name]
@@ -113,8 +117,6 @@ class Unit:
     def _directive(self, name: str, operands: str, location: Location, at: Location) -> None:
         handler = HANDLERS.get(name) or HANDLERS.get(name.lower())
         if handler is None:
-            if name.startswith((".cfi_", ".addrsig")):
-                return
             hint = did_you_mean(name, HANDLERS)
             raise SourceError(at, f"unknown directive '{name}'", hint)
         try:

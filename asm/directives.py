@@ -358,7 +358,7 @@ HANDLERS: dict[str, Any] = {
     ".balignw": align, ".balignl": align, ".org": org, ".option": option,
     ".error": message, ".err": message, ".warning": message, ".print": message, ".abort": message,
     **dict.fromkeys(
-        (".attribute", ".file", ".loc", ".ident", ".cfi_sections", ".addrsig", ".addrsig_sym", ".stabs", ".stabn",
+        (".attribute", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn",
          ".stabd", ".version", ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func",
          ".endfunc", ".symver", ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels",
          ".bundle_align_mode", ".ent", ".desc", ".reloc", ".lto_discard", ".dtprelword"),

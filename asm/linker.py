@@ -5,6 +5,7 @@ from typing import Any
 from asm import common
 from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
+from asm.frames import tables
 from asm.got import contents, offsets
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
@@ -47,6 +48,11 @@ class Linker:
         self._refuse_endless()
         sections = self._sections()
         self._relax(sections)
+        try:
+            sections += tables(self.units, set(sections), self._final)
+        except SourceError as error:
+            self.diagnostics.add(error)
+            self.diagnostics.raise_if_errors()
         self.layout = collect(sections)
         read_only, writable, zeroed = self.layout.read_only, self.layout.writable, self.layout.zeroed
         self.merged = merge([*read_only, *writable])

@@ -47,6 +47,8 @@ BUILDS = [
     *(Build(program, "-O2 -fPIC") for program in ("dispatch", "statics", TWO_FILES)),
     *(Build(program, "-O2", CLANG) for program in PROGRAMS),
     Build("statics", "-O0 -g", CLANG),
+    Build(TWO_FILES, "-O2 -fasynchronous-unwind-tables"),
+    Build("dispatch", "-O1 -funwind-tables", CLANG),
 ]
 
 

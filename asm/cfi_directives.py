@@ -1,0 +1,306 @@
+"""Call frame information: the `.cfi_` directives, gathered for the tables that asm/frames.py writes (DWARF 5, 6.4)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asm.errors import Location, SourceError
+from asm.sections import Section, leb128
+from asm.symbols import Bound, Symbol
+from isa.hart import REGISTERS
+
+if TYPE_CHECKING:
+    from asm.assembler import Unit
+
+DATA_ALIGNMENT = -4
+RETURN_COLUMN = 1
+STACK_POINTER = 2
+OMIT = 0xFF
+
+ADVANCE, ESCAPE, REMEMBER = "advance", "escape", "remember"
+
+
+class Rule(NamedTuple):
+    """One instruction of a table: what it is, for comparison, and its bytes; `place` is where an advance leads."""
+
+    kind: str
+    code: bytes
+    place: Symbol | None = None
+
+
+class Pointer(NamedTuple):
+    """An address with its encoding (LSB, "DWARF Exception Header Encoding")."""
+
+    encoding: int
+    target: Bound
+
+
+NONE = Pointer(OMIT, None)
+
+
+@dataclass(eq=False)
+class Frame:
+    """What is known of the frame of one function."""
+
+    section: Section
+    start: Symbol
+    location: Location
+    end: Symbol | None = None
+    rules: list[Rule] = field(default_factory=list)
+    personality: Pointer = NONE
+    lsda: Pointer = NONE
+    return_column: int = RETURN_COLUMN
+    signal: bool = False
+    last: Symbol | None = None
+    cfa_offset: int = 0
+    remembered: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Frames:
+    """The frames of one source, and which tables are wanted of them."""
+
+    sections: tuple[str, ...] = (".eh_frame",)
+    finished: list[Frame] = field(default_factory=list)
+    open: Frame | None = None
+
+
+def _uleb(value: int) -> bytes:
+    return leb128(value, False)
+
+
+def _factored(offset: int, location: Location) -> int:
+    if offset % DATA_ALIGNMENT:
+        raise SourceError(location, f"offset {offset} of a saved register is not a multiple of {-DATA_ALIGNMENT}")
+    return offset // DATA_ALIGNMENT
+
+
+class _Reader:
+    """The operands of one directive."""
+
+    def __init__(self, unit: "Unit", name: str, operands: str, location: Location) -> None:
+        self.unit = unit
+        self.name = name
+        self.values = list(unit.operands(operands))
+        self.location = location
+
+    @property
+    def frame(self) -> Frame:
+        """The function at hand; an advance to the present place is noted first."""
+        frame = self.unit.frames.open
+        if frame is None:
+            raise SourceError(self.location, f"'{self.name}' without '.cfi_startproc'")
+        return frame
+
+    def rule(self, code: bytes, kind: str = "") -> None:
+        """Append a rule that holds from here on."""
+        frame = self.frame
+        if frame.section is not self.unit.section:
+            message = f"'{self.name}' in '{self.unit.section.name}': the function is in '{frame.section.name}'"
+            raise SourceError(self.location, message)
+        here = self.unit.here(self.location)
+        last = frame.last or frame.start
+        if (here.fragment, here.offset) != (last.fragment, last.offset):
+            frame.rules.append(Rule(ADVANCE, b"", here))
+            frame.last = here
+        frame.rules.append(Rule(kind or self.name, code))
+
+    def count(self, expected: int) -> None:
+        """Raise SourceError unless there are so many operands."""
+        if len(self.values) != expected:
+            raise SourceError(self.location, f"'{self.name}' takes {expected} operands, not {len(self.values)}")
+
+    def number(self, index: int) -> int:
+        """An operand as a number."""
+        return self.unit.number(self.values[index], self.location)
+
+    def register(self, index: int) -> int:
+        """An operand as a register's DWARF number: for x0 to x31 that of the register."""
+        value = self.values[index]
+        if type(value) is tuple and value[0] == "name" and value[1] in REGISTERS:
+            return REGISTERS[value[1]]
+        number = self.number(index)
+        if not 0 <= number < 8192:
+            raise SourceError(self.location, f"register number {number} is not in [0, 8191]")
+        return number
+
+
+Handler = Callable[[_Reader], None]
+
+
+def _def_cfa(r: _Reader) -> None:
+    r.count(2)
+    register, offset = r.register(0), r.number(1)
+    r.frame.cfa_offset = offset
+    if offset < 0:
+        r.rule(b"\x12" + _uleb(register) + leb128(_factored(offset, r.location), True))
+    else:
+        r.rule(b"\x0c" + _uleb(register) + _uleb(offset))
+
+
+def _def_cfa_register(r: _Reader) -> None:
+    r.count(1)
+    r.rule(b"\x0d" + _uleb(r.register(0)))
+
+
+def _set_offset(r: _Reader, offset: int) -> None:
+    r.frame.cfa_offset = offset
+    if offset < 0:
+        r.rule(b"\x13" + leb128(_factored(offset, r.location), True), ".cfi_def_cfa_offset")
+    else:
+        r.rule(b"\x0e" + _uleb(offset), ".cfi_def_cfa_offset")
+
+
+def _def_cfa_offset(r: _Reader) -> None:
+    r.count(1)
+    _set_offset(r, r.number(0))
+
+
+def _adjust_cfa_offset(r: _Reader) -> None:
+    r.count(1)
+    _set_offset(r, r.frame.cfa_offset + r.number(0))
+
+
+def _saved(r: _Reader, offset: int) -> None:
+    register, factored = r.register(0), _factored(offset, r.location)
+    if factored < 0:
+        r.rule(b"\x11" + _uleb(register) + leb128(factored, True), ".cfi_offset")
+    elif register < 64:
+        r.rule(bytes((0x80 | register,)) + _uleb(factored), ".cfi_offset")
+    else:
+        r.rule(b"\x05" + _uleb(register) + _uleb(factored), ".cfi_offset")
+
+
+def _offset(r: _Reader) -> None:
+    r.count(2)
+    _saved(r, r.number(1))
+
+
+def _rel_offset(r: _Reader) -> None:
+    r.count(2)
+    _saved(r, r.number(1) - r.frame.cfa_offset)
+
+
+def _val_offset(r: _Reader) -> None:
+    r.count(2)
+    factored = _factored(r.number(1), r.location)
+    if factored < 0:
+        r.rule(b"\x15" + _uleb(r.register(0)) + leb128(factored, True))
+    else:
+        r.rule(b"\x14" + _uleb(r.register(0)) + _uleb(factored))
+
+
+def _register(r: _Reader) -> None:
+    r.count(2)
+    r.rule(b"\x09" + _uleb(r.register(0)) + _uleb(r.register(1)))
+
+
+def _each(short: int, code: int) -> Handler:
+    def handler(r: _Reader) -> None:
+        for index in range(len(r.values)):
+            register = r.register(index)
+            r.rule(bytes((short | register,)) if short and register < 64 else bytes((code,)) + _uleb(register))
+
+    return handler
+
+
+def _remember(r: _Reader) -> None:
+    r.count(0)
+    r.frame.remembered.append(r.frame.cfa_offset)
+    r.rule(b"\x0a", REMEMBER)
+
+
+def _restore_state(r: _Reader) -> None:
+    r.count(0)
+    if not r.frame.remembered:
+        raise SourceError(r.location, "'.cfi_restore_state' without '.cfi_remember_state'")
+    r.frame.cfa_offset = r.frame.remembered.pop()
+    r.rule(b"\x0b")
+
+
+def _escape(r: _Reader) -> None:
+    r.rule(bytes(r.number(index) & 0xFF for index in range(len(r.values))), ESCAPE)
+
+
+def _pointer(r: _Reader) -> Pointer:
+    encoding = r.number(0) if r.values else OMIT
+    if encoding == OMIT:
+        return NONE
+    if not 0 <= encoding <= 0xFF or encoding & 7 not in (0, 2, 3, 4) or encoding & 0x70 not in (0, 0x10):
+        raise SourceError(r.location, f"'{r.name}': encoding {encoding:#x} is not supported", "use 0x1b or 0x9b")
+    r.count(2)
+    return Pointer(encoding, r.unit.bind(r.values[1], r.location))
+
+
+def _personality(r: _Reader) -> None:
+    r.frame.personality = _pointer(r)
+
+
+def _lsda(r: _Reader) -> None:
+    r.frame.lsda = _pointer(r)
+
+
+def _return_column(r: _Reader) -> None:
+    r.count(1)
+    r.frame.return_column = r.register(0)
+
+
+def _signal_frame(r: _Reader) -> None:
+    r.count(0)
+    r.frame.signal = True
+
+
+RULES: dict[str, Handler] = {
+    ".cfi_def_cfa": _def_cfa, ".cfi_def_cfa_register": _def_cfa_register, ".cfi_def_cfa_offset": _def_cfa_offset,
+    ".cfi_adjust_cfa_offset": _adjust_cfa_offset, ".cfi_offset": _offset, ".cfi_rel_offset": _rel_offset,
+    ".cfi_val_offset": _val_offset, ".cfi_register": _register, ".cfi_restore": _each(0xC0, 0x06),
+    ".cfi_undefined": _each(0, 0x07), ".cfi_same_value": _each(0, 0x08), ".cfi_remember_state": _remember,
+    ".cfi_restore_state": _restore_state, ".cfi_escape": _escape, ".cfi_personality": _personality,
+    ".cfi_lsda": _lsda, ".cfi_return_column": _return_column, ".cfi_signal_frame": _signal_frame,
+}  # fmt: skip
+
+
+def rule(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """A directive between `.cfi_startproc` and `.cfi_endproc`."""
+    reader = _Reader(unit, name, operands, location)
+    reader.frame  # noqa: B018  # outside of a function this is the mistake to name
+    RULES[name](reader)
+
+
+def start(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.cfi_startproc` and `.cfi_startproc simple`, which leaves the rule for the stack pointer to the source."""
+    if unit.frames.open is not None:
+        first = unit.frames.open.location
+        raise SourceError(location, "'.cfi_startproc' inside a function", f"it began at {first.file}:{first.line}")
+    if operands not in ("", "simple"):
+        raise SourceError(location, f"'{name}' takes no operand but 'simple'")
+    frame = Frame(unit.section, unit.here(location), location)
+    if not operands:
+        frame.rules.append(Rule(".cfi_def_cfa_register", bytes((0x0D, STACK_POINTER))))
+    unit.frames.open = frame
+
+
+def end(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.cfi_endproc`."""
+    frame = unit.frames.open
+    if frame is None:
+        raise SourceError(location, "'.cfi_endproc' without '.cfi_startproc'")
+    unit.frames.open = None
+    if frame.section is not unit.section:
+        raise SourceError(location, f"'.cfi_endproc' in '{unit.section.name}': began in '{frame.section.name}'")
+    frame.end = unit.here(location)
+    unit.frames.finished.append(frame)
+
+
+def sections(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.cfi_sections .eh_frame, .debug_frame`: which tables to make."""
+    names = tuple(part.strip() for part in operands.split(",")) if operands else ()
+    for part in names:
+        if part not in (".eh_frame", ".debug_frame"):
+            raise SourceError(location, f"'{part}' is not '.eh_frame' or '.debug_frame'")
+    unit.frames.sections = names
+
+
+HANDLERS: dict[str, Any] = {
+    **dict.fromkeys(RULES, rule), ".cfi_startproc": start, ".cfi_endproc": end, ".cfi_sections": sections,
+}  # fmt: skip

@@ -1,0 +1,215 @@
+"""The tables for unwinding, `.eh_frame` and `.debug_frame`, as GNU as and ld make them of the `.cfi_` directives.
+
+DWARF 5, 6.4.1; LSB, "Exception Frames".  A common entry (CIE) says what several functions share, and each function
+has an entry of its own (FDE).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from asm.assembler import Unit
+from asm.cfi_directives import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
+from asm.errors import Location, SourceError
+from asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
+from asm.symbols import Symbol
+
+VERSION = 3
+PC_RELATIVE = 0x10
+CODE_POINTER = 0x1B
+"""How `.eh_frame` has the addresses of functions: relative to the place, 4 bytes, signed."""
+
+LONGEST_SHARED = 50
+"""ld compares no more initial instructions than so many bytes, and leaves CIEs with more as they are."""
+
+SIZES = {0: 4, 2: 2, 3: 4, 4: 8}
+
+
+class _Common:
+    """What the FDEs of one source share."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        stop = (i for i, rule in enumerate(frame.rules) if rule.kind in (ADVANCE, REMEMBER, ESCAPE))
+        self.rules = frame.rules[: next(stop, len(frame.rules))]
+        self.used = False
+
+    def suits(self, frame: Frame, for_unwinding: bool) -> bool:
+        """Whether an FDE can have this CIE. Debuggers are not told of personalities."""
+        mine = self.frame
+        return (
+            mine.return_column == frame.return_column
+            and mine.signal == frame.signal
+            and (mine.personality == frame.personality or not for_unwinding)
+            and (mine.lsda.encoding == frame.lsda.encoding or not for_unwinding)
+            and self.rules == frame.rules[: len(self.rules)]
+        )
+
+
+def tables(units: Iterable[Unit], live: set[Section], final: Callable[[Any], Any]) -> list[Section]:
+    """The sections that `units` want. live: the sections that are linked, laid out; final: the definition of a symbol.
+
+    Raises SourceError for a function whose parts are not in the order of their addresses.
+
+    ld leaves out the FDEs of code that is not linked, and puts equal CIEs together, in `.eh_frame` only.
+    """
+    sections = []
+    for name, flags in ((".eh_frame", ALLOC), (".debug_frame", 0)):
+        table = _Table(name, flags, final)
+        for unit in units:
+            if name in unit.frames.sections and unit.frames.finished:
+                table.take(unit.frames.finished, live)
+        if table.data.data:
+            sections.append(table.finish())
+    return sections
+
+
+class _Table:
+    """One section in the making."""
+
+    def __init__(self, name: str, flags: int, final: Callable[[Any], Any]) -> None:
+        self.section = Section(name, flags, PROGBITS, alignment=4)
+        self.for_unwinding = name == ".eh_frame"
+        self.final = final
+        self.data = self.section.data()
+        self.known: dict[Any, int] = {}
+
+    def finish(self) -> Section:
+        """The section, laid out."""
+        self.section.finish()
+        self.section.size = len(self.data.data)
+        return self.section
+
+    def take(self, frames: list[Frame], live: set[Section]) -> None:
+        """Add the entries of one source."""
+        commons: list[_Common] = []
+        chosen: list[_Common] = []
+        for frame in frames:
+            common = next((c for c in reversed(commons) if c.suits(frame, self.for_unwinding)), None)
+            if common is None:
+                common = _Common(frame)
+                commons.append(common)
+            common.used = common.used or frame.section in live or not self.for_unwinding
+            chosen.append(common)
+        offsets: dict[_Common, int] = {}
+        for frame, common in zip(frames, chosen, strict=True):
+            if common.used and common not in offsets:
+                offsets[common] = self._common(common)
+            if frame.section in live or not self.for_unwinding:
+                self._function(frame, common, offsets[common])
+
+    # Entries
+
+    def _common(self, common: _Common) -> int:
+        """Write a CIE, or find one that is the same; returns its offset."""
+        frame = common.frame
+        begin = len(self.data.data)
+        code = b"".join(rule.code for rule in common.rules)
+        target = self.final(frame.personality.target)
+        key = (code, frame.return_column, frame.signal, frame.personality.encoding, target, frame.lsda.encoding)
+        if self.for_unwinding and len(code) <= LONGEST_SHARED and key in self.known:
+            return self.known[key]
+        self.known[key] = begin
+        self._number(0, 4)
+        if self.for_unwinding:
+            self._number(0, 4)
+            letters = b"z" + b"P" * (frame.personality.encoding != OMIT) + b"L" * (frame.lsda.encoding != OMIT) + b"R"
+        else:
+            self._number(0xFFFFFFFF, 4)
+            letters = b""
+        self.data.data += bytes((VERSION,)) + letters + b"S" * frame.signal + b"\0"
+        self.data.data += leb128(1, False) + leb128(DATA_ALIGNMENT, True) + leb128(frame.return_column, False)
+        if self.for_unwinding:
+            personality, lsda = frame.personality, frame.lsda
+            size = 1 if personality.encoding == OMIT else 2 + SIZES[personality.encoding & 7]
+            self.data.data += leb128(size + (lsda.encoding != OMIT), False)
+            if personality.encoding != OMIT:
+                self._number(personality.encoding, 1)
+                self._pointer(personality, frame.location)
+            if lsda.encoding != OMIT:
+                self._number(lsda.encoding, 1)
+            self._number(CODE_POINTER, 1)
+        self.data.data += code
+        self._close(begin)
+        return begin
+
+    def _function(self, frame: Frame, common: _Common, offset: int) -> None:
+        begin = len(self.data.data)
+        assert frame.end is not None
+        self._number(0, 4)
+        self._number(begin + 4 - offset if self.for_unwinding else offset, 4)
+        self._pointer(Pointer(CODE_POINTER if self.for_unwinding else 0, frame.start), frame.location)
+        self._number(_distance(frame.start, frame.end), 4)
+        if self.for_unwinding:
+            size = 0 if frame.lsda.encoding == OMIT else SIZES[frame.lsda.encoding & 7]
+            self.data.data += leb128(size, False)
+            if size:
+                self._pointer(frame.lsda, frame.location)
+        at = frame.start
+        for rule in frame.rules[len(common.rules) :]:
+            if rule.kind == ADVANCE:
+                assert rule.place is not None
+                self._advance(frame.section, at, rule)
+                at = rule.place
+            else:
+                self.data.data += rule.code
+        self._close(begin)
+
+    def _advance(self, section: Section, start: Symbol, rule: Rule) -> None:
+        assert rule.place is not None
+        distance = _distance(start, rule.place)
+        # GNU as chooses the form before ld has shortened alignments.
+        longest = distance + _shortened(section, start, rule.place)
+        if longest == 0:
+            return
+        if longest < 64:
+            self._number(0x40 | distance, 1)
+            return
+        code, width = (2, 1) if longest < 1 << 8 else (3, 2) if longest < 1 << 16 else (4, 4)
+        self._number(code, 1)
+        self._number(distance, width)
+
+    # Bytes
+
+    def _number(self, value: int, width: int) -> None:
+        self.data.data += value.to_bytes(width, "little")
+
+    def _pointer(self, pointer: Pointer, location: Location) -> None:
+        expression = pointer.target
+        if pointer.encoding & PC_RELATIVE:
+            here = Symbol(".", temporary=True)
+            here.place(self.section, location)
+            expression = ("binary", "-", expression, here)
+        width = SIZES[pointer.encoding & 7]
+        self.data.fixups.append(Fixup(len(self.data.data), f"word{8 * width}", expression, location))
+        self.data.data += bytes(width)
+
+    def _close(self, begin: int) -> None:
+        """Fill an entry up to its alignment, and write its length in front of it."""
+        data = self.data.data
+        data += bytes(-len(data) % 4)
+        data[begin : begin + 4] = (len(data) - begin - 4).to_bytes(4, "little")
+
+
+def _place(symbol: Symbol) -> int:
+    assert symbol.fragment is not None
+    return symbol.fragment.offset + symbol.offset
+
+
+def _distance(start: Symbol, end: Symbol) -> int:
+    distance = _place(end) - _place(start)
+    if distance < 0:
+        where = end.defined_at or Location("<unknown>", 1)
+        raise SourceError(where, "this place lies before the one that the last '.cfi_' directive describes")
+    return distance
+
+
+def _shortened(section: Section, start: Symbol, end: Symbol) -> int:
+    """By how many bytes ld shortens the alignments between two places."""
+    total = 0
+    first = _place(start)
+    for fragment in section.fragments:
+        if fragment is end.fragment:
+            break
+        if type(fragment) is Align and fragment.relaxed and fragment.offset >= first:
+            total += fragment.alignment - 4 - fragment.padding
+    return total
