@@ -52,6 +52,16 @@ def _lga(encoder: "Encoder", operands: Operands) -> None:
     _pair(encoder, "got_hi20", operands[0], operands[0], "lw", operands[1])
 
 
+def _la_tls_ie(encoder: "Encoder", operands: Operands) -> None:
+    encoder.count("la.tls.ie", operands, 2, "rd, symbol")
+    _pair(encoder, "tls_ie_hi20", operands[0], operands[0], "lw", operands[1])
+
+
+def _la_tls_gd(encoder: "Encoder", operands: Operands) -> None:
+    encoder.count("la.tls.gd", operands, 2, "rd, symbol")
+    _pair(encoder, "tls_gd_hi20", operands[0], operands[0], "addi", operands[1])
+
+
 def _pair(encoder: "Encoder", kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
     """auipc into `scratch`, then `second` with the low part of the same address."""
     anchor = encoder.unit.here(encoder.location)
@@ -115,5 +125,6 @@ def _far_jump(encoder: "Encoder", scratch: Any, link: Any, target: Any) -> None:
 
 EXPANSIONS: dict[str, Callable[["Encoder", Operands], None]] = {
     "li": _li, "la": _la, "lla": _lla, "lga": _lga, "call": _call, "tail": _tail, "jump": _jump,
+    "la.tls.ie": _la_tls_ie, "la.tls.gd": _la_tls_gd,
 }  # fmt: skip
 """What each of these mnemonics does."""

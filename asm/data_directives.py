@@ -61,6 +61,14 @@ def numbers(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, (value & mask).to_bytes(width, "little"), location)
 
 
+def thread_offset(unit: "Unit", name: str, operands: str, location: Location) -> None:
+    """`.dtprelword symbol + 0x800`: the offset of a thread-local variable, in debugging information."""
+    for operand in unit.operands(operands):
+        data = unit.section.data()
+        data.fixups.append(Fixup(len(data.data), "word32:dtprel", unit.bind(operand, location), location))
+        data.data += bytes(4)
+
+
 FLOATS = {".float": "<f", ".single": "<f", ".double": "<d", ".dc.s": "<f", ".dc.d": "<d"}
 
 
@@ -339,7 +347,7 @@ class _Insn:
 
 
 HANDLERS: dict[str, Any] = {
-    **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa,
+    **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa, ".dtprelword": thread_offset,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings,
     **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,

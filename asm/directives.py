@@ -361,7 +361,7 @@ HANDLERS: dict[str, Any] = {
         (".attribute", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn",
          ".stabd", ".version", ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func",
          ".endfunc", ".symver", ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels",
-         ".bundle_align_mode", ".ent", ".desc", ".reloc", ".lto_discard", ".dtprelword"),
+         ".bundle_align_mode", ".ent", ".desc", ".reloc", ".lto_discard"),
         ignore,
     ),
 }  # fmt: skip

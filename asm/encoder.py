@@ -19,9 +19,9 @@ MNEMONICS = dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
-    "%tprel_hi": "tprel_hi20", "%tprel_lo": "tprel_lo12",
+    "%tprel_hi": "tprel_hi20", "%tprel_lo": "tprel_lo12", "%tls_ie_pcrel_hi": "tls_ie_hi20",
+    "%tls_gd_pcrel_hi": "tls_gd_hi20",
 }  # fmt: skip
-UNSUPPORTED_FUNCTIONS = ("%tls_ie_pcrel_hi", "%tls_gd_pcrel_hi")
 
 Operands = tuple
 
@@ -220,10 +220,6 @@ class Encoder:
         if type(operand) is tuple and operand[0] == "paren":
             return self._bound(operand[1], fixups, wrap)
         if type(operand) is tuple and operand[0] == "function":
-            if operand[1] in UNSUPPORTED_FUNCTIONS:
-                raise self.error(
-                    f"{operand[1]}: only the local-exec model of thread-local storage is supported", None, operand
-                )
             if operand[1] not in FUNCTIONS:
                 raise self.error(f"unknown operator '{operand[1]}'", did_you_mean(operand[1], FUNCTIONS), operand)
             bound = self.unit.bind(operand[2])

@@ -6,12 +6,12 @@ from asm import common
 from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
 from asm.frames import tables
-from asm.got import contents, offsets
+from asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
 from asm.placement import Layout, Output, collect, load_segments, note_segments, place
 from asm.relocation import immediate, operand_mask
-from asm.sections import ALLOC, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
+from asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
 from asm.symbols import NotConstant, Symbol, is_endless
 from isa import BY_NAME
 
@@ -33,7 +33,7 @@ class Linker:
         self.text_base = text_base
         self.globals: dict[str, Symbol] = {}
         self.undefined: dict[str, Location] = {}
-        self.got: dict[Symbol, int] = {}
+        self.got: Entries = {}
         self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
         self.merged: Merged = {}
         self.high_parts: dict[int, int] = {}
@@ -129,12 +129,18 @@ class Linker:
             found += [s for s in unit.sections.values() if not (s.group and s.group in dropped)]
         if self._needs_got(found):
             found.append(self.got_section)
+            if size := relocations(self.got):
+                room = Section(".rela.dyn", ALLOC, RELA, RELOCATION_SIZE, alignment=4)
+                room.data().data += bytes(size)
+                room.finish()
+                room.size = size
+                found.append(room)
         return found
 
     def _needs_got(self, sections: list[Section]) -> bool:
         fixups = (f for s in sections for part in s.fragments if type(part) is Data for f in part.fixups)
-        finals = (self._final(fixup.expression) for fixup in fixups if fixup.kind == "got_hi20")
-        wanted = [symbol for symbol in finals if isinstance(symbol, Symbol)]
+        finals = ((self._final(fixup.expression), fixup.kind) for fixup in fixups if fixup.kind in KINDS)
+        wanted = [(symbol, kind) for symbol, kind in finals if isinstance(symbol, Symbol)]
         if not wanted:
             return False
         self.got = offsets(wanted, self.units, self.globals)
@@ -281,11 +287,12 @@ class Linker:
                 if type(fragment) is not Data:
                     continue
                 for fixup in fragment.fixups:
-                    if fixup.kind in ("pcrel_hi20", "call_hi20", "got_hi20"):
+                    if fixup.kind in ("pcrel_hi20", "call_hi20", *KINDS):
                         self._note_high_part(section, fragment, fixup)
-        for symbol, offset in self.got.items():
-            value = self.address(symbol, symbol.used_at or Location("<unknown>", 1))
-            self.got_section.data().data[offset : offset + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+        block = self.thread_local[0].address if self.thread_local else 0
+        for (symbol, kind), offset in self.got.items():
+            filled = entry(kind, self.address(symbol, symbol.used_at or Location("<unknown>", 1)), block)
+            self.got_section.data().data[offset : offset + len(filled)] = filled
         for section in sections:
             for index, fragment in enumerate(section.fragments):
                 try:
@@ -299,12 +306,12 @@ class Linker:
     def _note_high_part(self, section: Section, fragment: Data, fixup: Fixup) -> None:
         pc = section.address + fragment.offset + fixup.offset
         try:
-            if fixup.kind == "got_hi20":
+            if fixup.kind in KINDS:
                 if not isinstance(fixup.expression, Symbol):
                     raise SourceError(
                         fixup.location, "only a symbol, without a sum, has an entry in the GOT", "add afterwards"
                     )
-                target = self.got_section.address + self.got[self._final(fixup.expression)]
+                target = self.got_section.address + self.got[self._final(fixup.expression), fixup.kind]
             elif fixup.kind == "call_hi20" and self._is_absent(fixup.expression):
                 self.absent.add(pc)
                 target = pc
@@ -337,8 +344,10 @@ class Linker:
         kind = fixup.kind
         at = fixup.offset
         if kind.startswith("word"):
-            width = int(kind[4:]) // 8
+            width = int(kind[4:].partition(":")[0]) // 8
             value = self.value(fixup.expression, fixup.location)
+            if kind == "word32:dtprel":
+                value -= DTV_OFFSET + (self.thread_local[0].address if self.thread_local else 0)
             data[at : at + width] = (value & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
             return
         word = int.from_bytes(data[at : at + 4], "little")

@@ -9,6 +9,7 @@ PAGE = 0x1000
 TEXT_SEGMENT = 0x10000
 
 READ_ONLY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+    (".rela.dyn", ((".rela.dyn",),)),
     (".init", ((".init",),)),
     (".text", (
         (".text.unlikely", ".text.*_unlikely", ".text.unlikely.*"), (".text.exit", ".text.exit.*"),
@@ -70,6 +71,7 @@ class Output:
             self.type = section.type
         if section.entry_size != self.entry_size:
             self.entry_size = 0
+            self.flags &= ~(MERGE | STRINGS)
 
     def drop(self, sections: set[Section]) -> None:
         """Forget some of the inputs."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from asm.errors import SourceError
+from asm.got import KINDS
 from asm.sections import Fixup
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 def immediate(linker: "Linker", fixup: Fixup, pc: int) -> int:
     """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
     kind = fixup.kind
-    if kind in ("pcrel_hi20", "call_hi20", "got_hi20"):
+    if kind in ("pcrel_hi20", "call_hi20", *KINDS):
         return (linker.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
     value = linker.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":

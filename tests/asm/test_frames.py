@@ -42,8 +42,8 @@ def test_the_table_for_debuggers(tool, tmp_path):
         (".cfi_startproc\n.data\n.cfi_endproc", "t.s:3:1: error: '.cfi_endproc' in '.data': began in '.text'"),
         (".cfi_startproc\n.data\n.cfi_undefined 1", "t.s:3:16: error: '.cfi_undefined' in '.data': the function is in"),
         (
-            ".text 1\n.cfi_startproc\nnop\n.text 0\nnop\n.cfi_undefined 1\n.cfi_endproc",
-            "t.s:6:16: error: this place lies",
+            ".text 1\nnop\n.cfi_startproc\n.text\n.cfi_undefined 1\n.text 1\n.cfi_endproc",
+            "t.s:5:16: error: this place lies",
         ),
         (".text 1\nnop\n.cfi_startproc\n.text\n.cfi_endproc", "t.s:5:1: error: this place lies before"),
         (".cfi_sections .text", "t.s:1:15: error: '.text' is not '.eh_frame' or '.debug_frame'"),
