@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from asm.errors import Location, SourceError
 from asm.parser import parse_operands
-from asm.sections import LIMIT, NOBITS, Fixup, Leb128, leb128
+from asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
 from asm.source import find_file
-from asm.symbols import NotConstant, constant_value
+from asm.symbols import NotConstant, Symbol, constant_value
 from isa import BY_NAME
 from isa.hart import REGISTERS
 from isa.instruction import Pattern
@@ -109,20 +109,54 @@ def space(unit: "Unit", name: str, operands: str, location: Location) -> None:
     values = unit.operands(operands)
     if not 1 <= len(values) <= 2:
         raise SourceError(location, f"'{name}' needs a size", f"write '{name} 16'")
-    count = unit.number(values[0], location)
     fill = unit.number(values[1], location) if len(values) == 2 else 0
+    bound = unit.bind(values[0], location)
+    try:
+        count = constant_value(bound)
+    except NotConstant:
+        return _later(unit, values[0], bound, bytes((fill & 0xFF,)), location)
     if count < 0:
         raise SourceError(location, f"'{name}': negative size {count}")
     if count > LIMIT:
         raise SourceError(location, f"'{name}' {count}: more than {LIMIT} bytes")
-    _append(unit, bytes((fill & 0xFF,)) * count, location)
+    return _append(unit, bytes((fill & 0xFF,)) * count, location)
+
+
+def _later(unit: "Unit", written: Any, bound: Any, item: bytes, location: Location) -> None:
+    """Room whose size is known when everything is laid out, such as `.space 64 - (. - start)` behind branches."""
+    if any(symbol.name and not symbol.defined and symbol.name != "." for symbol in _symbols(bound)) and (
+        type(written) is tuple and written[0] == "name"
+    ):
+        unit.number(written, location)  # a name alone is no distance: say so now
+    section = unit.section
+    section.data()
+    section.add(Fill(len(section.open), bound, item, location))
+
+
+def _symbols(bound: Any) -> list[Symbol]:
+    """The symbols of an expression."""
+    found: list[Symbol] = []
+    pending = [bound]
+    while pending:
+        term = pending.pop()
+        if isinstance(term, Symbol):
+            found.append(term)
+        elif isinstance(term, tuple):
+            pending += term[2:]
+    return found
 
 
 def fill(unit: "Unit", name: str, operands: str, location: Location) -> None:
     """`.fill repeat, size, value`."""
-    values = [unit.number(v, location) for v in unit.operands(operands)]
-    if not 1 <= len(values) <= 3:
+    written = unit.operands(operands)
+    if not 1 <= len(written) <= 3:
         raise SourceError(location, "'.fill' needs a count", "write '.fill count, size, value'")
+    bound = unit.bind(written[0], location)
+    try:
+        first: int | None = constant_value(bound)
+    except NotConstant:
+        first = None
+    values = [first or 0, *(unit.number(v, location) for v in written[1:])]
     count, size, value = (*values, *(1, 0)[len(values) - 1 :])
     if count < 0 or size < 0:
         raise SourceError(location, "'.fill': negative count or size")
@@ -131,7 +165,9 @@ def fill(unit: "Unit", name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"'.fill' would make {count * size} bytes; the limit is {LIMIT}")
     # "the contents of each repeat bytes is taken from an 8-byte number, the highest order 4 bytes are zero"
     item = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size]
-    _append(unit, item * count, location)
+    return (
+        _append(unit, item * count, location) if first is not None else _later(unit, written[0], bound, item, location)
+    )
 
 
 def block(unit: "Unit", name: str, operands: str, location: Location) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asm.address_pseudo import EXPANSIONS, far_access
+from asm.csr_names import ELSEWHERE
 from asm.errors import Location, SourceError, did_you_mean
 from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
 from asm.sections import Branch, Fixup
@@ -283,6 +284,8 @@ class Encoder:
     def _csr(self, operand: Any) -> int:
         if type(operand) is tuple and operand[0] == "name" and not self.unit.knows(operand[1]):
             csr = CSR_BY_NAME.get(operand[1])
+            if operand[1] in ELSEWHERE:
+                return ELSEWHERE[operand[1]]
             if csr is None:
                 raise self.error(f"unknown CSR '{operand[1]}'", did_you_mean(operand[1], CSR_BY_NAME), operand)
             return csr.address

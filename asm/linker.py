@@ -7,21 +7,17 @@ from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
 from asm.frames import tables
 from asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
+from asm.layout import MAX_ROUNDS, lay_out
 from asm.merge import Merged, merge
 from asm.parser import OPERATORS, wrap
 from asm.placement import Layout, Output, collect, load_segments, note_segments, place
 from asm.relocation import immediate, operand_mask
-from asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Leb128, Org, Section
-from asm.symbols import NotConstant, Symbol, is_endless
+from asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
+from asm.symbols import Symbol, is_endless
 from isa import BY_NAME
 
 JAL = BY_NAME["jal"]
 JALR = BY_NAME["jalr"]
-ELSEWHERE = 1 << 32
-"""The distance of a branch to another section: too far for a conditional branch."""
-
-MAX_ROUNDS = 200
-"""Layout rounds; branches only grow, so it comes to rest long before."""
 
 
 class Linker:
@@ -47,7 +43,7 @@ class Linker:
         self._resolve()
         self._refuse_endless()
         sections = self._sections()
-        self._relax(sections)
+        lay_out(sections, self.diagnostics)
         try:
             sections += tables(self.units, set(sections), self._final)
         except SourceError as error:
@@ -151,82 +147,6 @@ class Linker:
 
     def _final(self, symbol: Any) -> Any:
         return symbol.target or symbol if isinstance(symbol, Symbol) else symbol
-
-    def _relax(self, sections: list[Section]) -> None:
-        for section in sections:
-
-            def evaluate(fragment: Any, section: Section = section) -> Any:
-                return self._measure(section, fragment)
-
-            try:
-                for _ in range(MAX_ROUNDS):
-                    if not section.lay_out(evaluate):
-                        break
-            except SourceError as error:
-                self.diagnostics.add(error)
-            except RecursionError:
-                self.diagnostics.error(None, f"an expression in '{section.name}' is nested too deeply")
-
-    def _measure(self, section: Section, fragment: Any) -> Any:
-        if type(fragment) is Branch:
-            target = fragment.fixup.expression
-            offset = None if self._is_replaceable(target) else self._offset_in(section, target)
-            # GNU as writes a branch out of its section, or to what another source may define instead, as the
-            # opposite branch around a jump: it cannot know the distance, and `jal` reaches nearly everything.
-            return ELSEWHERE if type(target) is int or offset is None else offset - fragment.offset
-        if type(fragment) is Org:
-            offset = self._offset_in(section, fragment.expression)
-            if offset is None:
-                raise SourceError(fragment.location, "'.org' needs a number or a place in the same section")
-            return offset
-        assert type(fragment) is Leb128
-        try:
-            return self._section_relative(fragment.expression)
-        except NotConstant:
-            raise SourceError(fragment.location, "this value is not known: labels of different sections") from None
-
-    def _is_replaceable(self, target: Any) -> bool:
-        """Whether a definition in another source may take the place of a branch's target."""
-        terms = [target]
-        while terms:
-            term = terms.pop()
-            if isinstance(term, tuple):
-                terms += term[2:]
-            elif isinstance(term, Symbol) and term.binding == "weak":
-                return True
-        return False
-
-    def _offset_in(self, section: Section, expression: Any) -> int | None:
-        """Offset from the section's start, for a number or symbol plus number; None elsewhere."""
-        if type(expression) is int:
-            return expression
-        if isinstance(expression, Symbol):
-            if expression.value is not None:
-                return self._offset_in(section, expression.value)
-            if expression.section is section and expression.fragment is not None:
-                return expression.fragment.offset + expression.offset
-            return None
-        if expression[0] == "binary" and expression[1] in "+-":
-            left, right = self._offset_in(section, expression[2]), self._offset_in(section, expression[3])
-            if left is None or right is None:
-                return None
-            return left + right if expression[1] == "+" else left - right
-        return None
-
-    def _section_relative(self, expression: Any) -> int:
-        """A value made of distances within sections. Raises NotConstant."""
-        if type(expression) is int:
-            return expression
-        if isinstance(expression, Symbol):
-            if expression.value is not None:
-                return self._section_relative(expression.value)
-            if expression.fragment is None:
-                raise NotConstant
-            return expression.fragment.offset + expression.offset
-        if expression[0] == "binary":
-            left, right = self._section_relative(expression[2]), self._section_relative(expression[3])
-            return wrap(OPERATORS[expression[1]](left, right))
-        raise NotConstant
 
     # Values
 

@@ -153,6 +153,30 @@ class Org(Fragment):
         return bytes((self.fill,)) * self.padding
 
 
+class Fill(Fragment):
+    """A number of bytes that depends on layout: `item`, as often as the expression says."""
+
+    __slots__ = ("count", "expression", "item", "location")
+
+    def __init__(self, index: int, expression: Any, item: bytes, location: Location) -> None:
+        super().__init__(index)
+        self.expression = expression
+        self.item = item
+        self.location = location
+        self.count = 0
+
+    def measure(self, evaluate: Any) -> int:
+        self.count = evaluate(self)
+        if not 0 <= self.count * len(self.item) <= LIMIT:
+            raise SourceError(
+                self.location, f"a count of {self.count} is not in [0, {LIMIT // max(len(self.item), 1)}]"
+            )
+        return self.count * len(self.item)
+
+    def content(self) -> bytes:
+        return self.item * self.count
+
+
 class Leb128(Fragment):
     """A number of variable length whose value depends on layout."""
 

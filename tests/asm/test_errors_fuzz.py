@@ -129,6 +129,12 @@ def test_random_pieces(text):
         (".word " + "x + " * 5000 + "1", "nested too deeply"),
         (".rept 1000000000\nnop\n.endr", "the limit is"),
         (".fill 1 << 40", "the limit is"),
+        ("a: .space b - a + 1\nb:", "does not come to rest"),
+        ("a: .space (b - a) * 2 + 1\nb:", "a count of"),
+        (".space a - b\na: nop\nb:", "a count of -4 is not in [0,"),
+        ("a: .space 4 / (b - c)\nb:\nc:", "t.s:1:11: error: this value cannot be computed"),
+        (".space a - b\na: .data\nb:", "t.s:1:8: error: this value is not known"),
+        (".space a", "t.s:1:8: error: 'a' is not a constant"),
         (".space 1 << 62", "more than"),
         (".org 0x7fffffff", "the limit is"),
         (".macro m\n m\n m\n.endm\n m", "macros nested too deeply"),
@@ -136,7 +142,7 @@ def test_random_pieces(text):
         (".word 1 << 100000000000", "shift by 100000000000"),
         ("bogus\n" * 5000, "980 more errors not shown; stopped there"),
     ],
-    ids=range(13),
+    ids=range(19),
 )
 def test_what_never_ends_ends_with_a_message(source, message):
     begin = time.perf_counter()

@@ -181,3 +181,33 @@ _start: la a0, named
     .word .text, named
     .section named, "aw"
     .word 1
+##### Room that depends on what comes, or on branches
+_start:
+    beqz a0, next
+    .space 64 - (. - _start)
+    bnez a0, far
+    .fill 200 - (. - _start), 1, 7
+next:
+    .space end - start, 3
+    .fill (end - start) / 4, 4, 0x12345678
+    .space 5000
+far:
+    nop
+    .data
+start:
+    .word 1, 2
+end:
+##### Room as long as a distance in a later section with room of its own
+_start:
+    .space end - start
+    nop
+    .data
+start:
+    .space late - early
+    .fill (late - early) / 4, 2, 0x1234
+    .balign 4
+end:
+    .section .rodata
+early:
+    .word 1, 2
+late:

@@ -1,0 +1,24 @@
+"""CSRs of extensions that this machine has not: GNU as gives their names the same addresses."""
+
+from support.encodings import gnu_words
+
+from asm import assemble_text
+from asm.csr_names import ELSEWHERE
+from isa import CSR_BY_ADDRESS
+
+UNKNOWN_TO_GAS = {"seed", "hcontext"}
+NAMES = sorted(ELSEWHERE.keys() - UNKNOWN_TO_GAS)
+
+
+def test_addresses_equal_gnu_as(tool, tmp_path):
+    words = gnu_words(tool, tmp_path, ["    .option arch, +zicsr", *(f"csrr a0, {name}" for name in NAMES)])
+    assert {name: hex(word >> 20) for name, word in zip(NAMES, words, strict=True)} == {
+        name: hex(ELSEWHERE[name]) for name in NAMES
+    }
+
+
+def test_they_assemble_and_are_no_csrs_of_this_machine():
+    program = assemble_text("".join(f"csrr a0, {name}\n" for name in ELSEWHERE))
+    _, code = program.sections[".text"]
+    assert [int.from_bytes(code[i : i + 4], "little") >> 20 for i in range(0, len(code), 4)] == [*ELSEWHERE.values()]
+    assert not ELSEWHERE.values() & CSR_BY_ADDRESS.keys()
