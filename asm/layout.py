@@ -1,5 +1,6 @@
 """Offsets within sections: how long branches, alignments and rooms are, before any section has an address."""
 
+from functools import partial
 from typing import Any
 
 from asm.errors import Diagnostics, SourceError
@@ -15,17 +16,29 @@ MAX_ROUNDS = 200
 
 
 def lay_out(sections: list[Section], diagnostics: Diagnostics) -> None:
-    """Give every fragment its offset in its section, until nothing moves any more."""
+    """Give every fragment its offset in its section."""
+    if _come_to_rest(sections, diagnostics):
+        for section in sections:
+            section.settle()
+        for section in sections:
+            for fragment in section.fragments:
+                if type(fragment) is Leb128:  # its length stays, its value is that of the final distance
+                    fragment.measure(partial(_measure, section))
+
+
+def _come_to_rest(sections: list[Section], diagnostics: Diagnostics) -> bool:
+    """Lay out until nothing moves any more; whether that worked."""
     left = list(sections)
     for _ in range(MAX_ROUNDS):
         # All of them in each round: a room in one section may be as long as a distance in another.
         moved = [section for section in left if _round(section, diagnostics)]
         if not moved or diagnostics.error_count:
-            return
+            return not diagnostics.error_count
         left = sections if any(_has_rooms(section) for section in sections) else moved
     section = moved[0]
     where = next((f.location for f in section.fragments if isinstance(f, Fill | Leb128)), None)
     diagnostics.error(where, f"the layout of '{section.name}' does not come to rest")
+    return False
 
 
 def _has_rooms(section: Section) -> bool:
@@ -35,7 +48,7 @@ def _has_rooms(section: Section) -> bool:
 def _round(section: Section, diagnostics: Diagnostics) -> bool:
     """Whether something in the section moved."""
     try:
-        return section.lay_out(lambda fragment: _measure(section, fragment))
+        return section.lay_out(partial(_measure, section))
     except SourceError as error:
         diagnostics.add(error)
     except RecursionError:

@@ -41,6 +41,10 @@ class Fragment:
         """The size at the present offset."""
         raise NotImplementedError
 
+    def settled(self) -> int:
+        """The size at the final offset."""
+        raise NotImplementedError
+
     def content(self) -> bytes:
         """The bytes after layout."""
         raise NotImplementedError
@@ -60,6 +64,9 @@ class Data(Fragment):
         return len(self.data)
 
     def measure(self, evaluate: Any) -> int:
+        return len(self.data)
+
+    def settled(self) -> int:
         return len(self.data)
 
     def content(self) -> bytes:
@@ -95,8 +102,16 @@ class Align(Fragment):
         self.padding = 0
 
     def measure(self, evaluate: Any) -> int:
+        if self.relaxed:
+            self.padding = max(self.alignment - 4, 0)
+            return self.padding
         padding = -self.offset % self.alignment
         self.padding = 0 if self.most is not None and padding > self.most else padding
+        return self.padding
+
+    def settled(self) -> int:
+        if self.relaxed:
+            self.padding = -self.offset % self.alignment
         return self.padding
 
     def content(self) -> bytes:
@@ -126,6 +141,9 @@ class Branch(Fragment):
                 self.long = True
         return 8 if self.long else 4
 
+    def settled(self) -> int:
+        return 8 if self.long else 4
+
 
 class Org(Fragment):
     """Padding up to a given offset."""
@@ -147,6 +165,9 @@ class Org(Fragment):
         self.padding = target - self.offset
         if self.padding > LIMIT:
             raise SourceError(self.location, f"'.org' would skip {self.padding} bytes; the limit is {LIMIT}")
+        return self.padding
+
+    def settled(self) -> int:
         return self.padding
 
     def content(self) -> bytes:
@@ -171,6 +192,9 @@ class Fill(Fragment):
             raise SourceError(
                 self.location, f"a count of {self.count} is not in [0, {LIMIT // max(len(self.item), 1)}]"
             )
+        return self.count * len(self.item)
+
+    def settled(self) -> int:
         return self.count * len(self.item)
 
     def content(self) -> bytes:
@@ -199,6 +223,9 @@ class Leb128(Fragment):
                 encoded[:-1] + bytes((encoded[-1] | 0x80,)) + bytes((last | 0x80,)) * (padding - 1) + bytes((last,))
             )
         self.data = encoded
+        return len(self.data)
+
+    def settled(self) -> int:
         return len(self.data)
 
     def content(self) -> bytes:
@@ -298,7 +325,11 @@ class Section:
             offset += fragment.measure(_unknown) if type(fragment) in (Data, Align, Branch) else 0
 
     def lay_out(self, evaluate: Any) -> bool:
-        """Give each fragment its offset. True if something moved."""
+        """Give each fragment the offset that it has for GNU as. True if something moved.
+
+        Alignments that ld will shorten have their longest form, and all else gets its size from that: an `.org`
+        behind one is not where it says once ld is through.
+        """
         offset = 0
         moved = False
         for fragment in self.fragments:
@@ -306,12 +337,19 @@ class Section:
                 fragment.offset = offset
                 moved = True
             offset += fragment.measure(evaluate)
-        self.padding = self._end_padding(offset)
-        offset += self.padding
         if offset != self.size:
             self.size = offset
             moved = True
         return moved
+
+    def settle(self) -> None:
+        """Give each fragment the offset that ld leaves it at."""
+        offset = 0
+        for fragment in self.fragments:
+            fragment.offset = offset
+            offset += fragment.settled()
+        self.padding = self._end_padding(offset)
+        self.size = offset + self.padding
 
     def _end_padding(self, size: int) -> int:
         """How many bytes GNU as and ld leave at the end.

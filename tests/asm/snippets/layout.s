@@ -79,3 +79,28 @@ _start:
 ##### A string with a quote and a colon in it
 _start:
     .ascii "a\":b", "\"=", "\\"
+##### GNU as places what follows an alignment before ld shortens that
+_start:
+    nop
+    .align 3
+    nop
+    .org 0x100
+    nop
+    .align 6
+    nop
+    .balign 16, 0x13
+    nop
+    .space 1024 - (. - _start)
+    nop
+    .option norelax
+    .align 5
+    nop
+##### Branches that are long only while alignments are
+_start:
+    .rept 40
+    beqz a0, end
+    .space 84
+    .align 5
+    .endr
+end:
+    nop
