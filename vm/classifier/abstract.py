@@ -6,6 +6,7 @@ place of the engine's own are only memory and what exists for speed:
 - the software TLBs never hit, so every access takes the path behind them;
 - an access that translation and protection allow sees the bytes of the visible memory at its vaddr;
 - a page of the visible memory lies in some frame of RAM, different pages in different frames;
+- the instruction's own page is the first of RAM: where it lies shows in the index of its decoded form only;
 - page tables hold any words, and what protection says of a physical address is any legal configuration;
 - the counters are up to date at any time, and no interrupt is taken before the instruction.
 """
@@ -267,6 +268,7 @@ class AbstractEngine:
         self.names.update(choose=choose, both=both)
         exec(compile(merged(text or engine_text()), "<abstract engine>", "exec"), self.names)
         self._contexts = self.names["refresh"]
+        self._decoded: tuple[Any, Any] = (None, None)
         self.names.update(
             refresh=self._refresh, synchronize=_synchronize, load_slow=_load, store_slow=_store,
             atomic_offset=_atomic_offset, ram_load=_ram_load, ram_store=_ram_store, pmp_lookup=_pmp_lookup,
@@ -290,19 +292,29 @@ class AbstractEngine:
         """The cause of the interrupt that `h` takes next, or -1."""
         return self.names["pending_interrupt"](h)
 
+    def _decode(self, word: z3.BitVecRef, extensions: Any) -> Any:
+        """The packed form; kept for the next path, unless it depends on choices."""
+        if self._decoded[0] is not word:
+            before = active().choices
+            packed = self.names["decode_word"](word_of(word), extensions)
+            if active().choices > before:
+                return packed
+            self._decoded = word, packed
+        return self._decoded[1]
+
     def execute(self, fields: dict[str, Any], word: z3.BitVecRef) -> Outcome:
         """Run one instruction from a state, within an exploration.
 
         Raises RuntimeError when the run loop is left for a reason that the abstract machine does not have.
         """
         h, m, memory = Hart(fields, self._contexts), MachineRecord(), Log(_MEMORY)
-        packed = self.names["decode_word"](word_of(word), h.extensions)
+        packed = self._decode(word, h.extensions)
         # The precondition stands for the look at interrupts before the instruction.
         h.mie = 0
 
         def fetch_offset(*arguments: Any) -> Any:
             h.mie = fields["mie"]
-            return word_of(located(low(h.pc, 32)))
+            return h.pc & 0xFFF
 
         self.names["fetch_offset"] = fetch_offset
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)

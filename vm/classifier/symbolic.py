@@ -8,12 +8,16 @@ that no state leads there.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import z3
 
 WIDTH = 64
 """Bits of a word: what compiled code computes with."""
+
+TIMEOUT = 10_000
+"""Milliseconds that z3 gets for one query."""
 
 _SIGN = 1 << (WIDTH - 1)
 _ALL = (1 << WIDTH) - 1
@@ -34,12 +38,13 @@ class Path:
 class Explorer:
     """Runs code once for each way that symbolic conditions can go.
 
-    assumptions: hold on every path. limit: paths after which TooManyPathsError is raised.
+    assumptions: hold on every path; `solver` has them asserted between explorations. limit: paths after which TooManyPathsError is raised.
     """
 
     def __init__(self, assumptions: Iterator[z3.BoolRef] | list[z3.BoolRef], limit: int = 5000) -> None:
-        self._solver = z3.SimpleSolver()
-        self._solver.add(*assumptions)
+        self.solver = z3.SimpleSolver()
+        self.solver.set("timeout", TIMEOUT)
+        self.solver.add(*assumptions)
         self._limit = limit
         self._chosen: list[bool] = []
         self._plan: list[bool] = []
@@ -56,21 +61,26 @@ class Explorer:
                 return
             self._plan = self._waiting.pop()
             self._chosen, self._held, self._known = [], [], {}
-            self._solver.push()
+            self.solver.push()
             outer, _active = _active, self
             try:
                 result = run()
             finally:
                 _active = outer
-                self._solver.pop()
+                self.solver.pop()
             yield Path(tuple(self._held), result)
         if self._waiting:
             raise TooManyPathsError(f"more than {self._limit} paths")
 
+    @property
+    def choices(self) -> int:
+        """How many choices this path has made so far."""
+        return len(self._chosen)
+
     def assume(self, fact: z3.BoolRef) -> None:
         """Add what is true of the symbols that the code has just come to use."""
         self._held.append(fact)
-        self._solver.add(fact)
+        self.solver.add(fact)
 
     def choose(self, term: z3.BoolRef) -> bool:
         """The truth value of `term` on this path."""
@@ -79,19 +89,19 @@ class Explorer:
         position = len(self._chosen)
         if position < len(self._plan):
             value = self._plan[position]
-        elif self._solver.check(term) == z3.unsat:
+        elif self.solver.check(term) == z3.unsat:
             value = False
         else:
             value = True
             # An answer of unknown counts as possible: a path too many proves too little, never too much.
-            if self._solver.check(z3.Not(term)) != z3.unsat:
+            if self.solver.check(z3.Not(term)) != z3.unsat:
                 self._waiting.append([*self._chosen, False])
         held = term if value else z3.Not(term)
         self._chosen.append(value)
         self._known[term.get_id()] = value
         # Keeping the term alive keeps its number from being used again.
         self._held.append(held)
-        self._solver.add(held)
+        self.solver.add(held)
         return value
 
 
@@ -119,8 +129,13 @@ def term_of(value: Any) -> z3.BitVecRef:
     if isinstance(value, Word):
         return value.term
     if isinstance(value, Condition):
-        return z3.If(value.term, z3.BitVecVal(1, WIDTH), z3.BitVecVal(0, WIDTH))
-    return z3.BitVecVal(int(value), WIDTH)
+        return z3.If(value.term, _number(1), _number(0))
+    return _number(int(value))
+
+
+@lru_cache(4096)
+def _number(value: int) -> z3.BitVecRef:
+    return z3.BitVecVal(value, WIDTH)
 
 
 def low(value: Any, bits: int) -> z3.BitVecRef:
