@@ -28,18 +28,17 @@ PAGE_NUMBER = z3.BitVecSort(20)
 RELOCATION = z3.BitVec("relocation", 16)
 """Which relocation is in force: everything that translation decides is a function of it."""
 
-_MEMORY = z3.Function("memory", ADDRESS, z3.BitVecSort(8))
+MEMORY = z3.Function("memory", ADDRESS, z3.BitVecSort(8))
 _REGISTER = z3.Function("x", z3.BitVecSort(5), z3.BitVecSort(32))
-_FRAME = z3.Function("frame", RELOCATION.sort(), PAGE_NUMBER, PAGE_NUMBER)
+FRAME = z3.Function("frame", RELOCATION.sort(), PAGE_NUMBER, PAGE_NUMBER)
 _PAGE_IN = z3.Function("page_in", RELOCATION.sort(), PAGE_NUMBER, PAGE_NUMBER)
-_TABLE = z3.Function("table", RELOCATION.sort(), ADDRESS, ADDRESS)
-_PROTECTION = z3.Function("protection", RELOCATION.sort(), *[z3.BitVecSort(34)] * 2, z3.BitVecSort(16))
+TABLE = z3.Function("table", RELOCATION.sort(), ADDRESS, ADDRESS)
+PROTECTION = z3.Function("protection", RELOCATION.sort(), *[z3.BitVecSort(34)] * 2, z3.BitVecSort(16))
 RAM_BASE = 0x80000000
 
 ZERO_REGISTER = _REGISTER(z3.BitVecVal(0, 5)) == 0
 """That x0 is 0."""
 
-EXECUTED, TRAPPED, WAITING = "executed", "trapped", "waiting"
 ALL_CAUSES = -1
 """`host_traps`: every exception comes back to the host with the state untouched."""
 
@@ -73,9 +72,11 @@ class Log:
     def __init__(self, before: z3.FuncDeclRef) -> None:
         self.before = before
         self.writes: list[tuple[z3.BitVecRef, z3.BitVecRef]] = []
+        self.touched: list[z3.BitVecRef] = []
 
     def read(self, index: z3.BitVecRef) -> z3.BitVecRef:
         """The element now at `index`."""
+        self.touched.append(index)
         value = self.before(index)
         for where, written in self.writes:
             value = z3.If(where == index, written, value)
@@ -83,6 +84,7 @@ class Log:
 
     def write(self, index: z3.BitVecRef, value: z3.BitVecRef) -> None:
         """Change one element."""
+        self.touched.append(index)
         self.writes.append((index, value))
 
 
@@ -133,12 +135,12 @@ class MachineRecord:
 
 @dataclass
 class Outcome:
-    """What one instruction came to: kind (executed, trapped, waiting), cause of a trap, hart and memory after it."""
+    """What one instruction came to: the cause if it trapped; hart and memory after it; whether the hart waits."""
 
-    kind: str
-    cause: int
+    cause: int | None
     hart: Hart
     memory: Log
+    waits: Any = False
 
 
 def symbol(name: str, bits: int) -> Any:
@@ -148,13 +150,13 @@ def symbol(name: str, bits: int) -> Any:
 
 def located(vaddr: z3.BitVecRef) -> z3.BitVecRef:
     """The offset in RAM of the byte that is visible at `vaddr`; no other visible page lies in its frame."""
-    return z3.simplify(z3.Concat(_FRAME(RELOCATION, z3.Extract(31, 12, vaddr)), z3.Extract(11, 0, vaddr)))
+    return z3.simplify(z3.Concat(FRAME(RELOCATION, z3.Extract(31, 12, vaddr)), z3.Extract(11, 0, vaddr)))
 
 
 def injective(vaddr: z3.BitVecRef) -> z3.BoolRef:
     """That no other visible page lies in the frame of this one."""
     page = z3.simplify(z3.Extract(31, 12, vaddr))
-    return _PAGE_IN(RELOCATION, _FRAME(RELOCATION, page)) == page
+    return _PAGE_IN(RELOCATION, FRAME(RELOCATION, page)) == page
 
 
 def visible_at(offset: Any) -> z3.BitVecRef:
@@ -162,7 +164,7 @@ def visible_at(offset: Any) -> z3.BitVecRef:
     term = low(offset, 32)
     if term.decl().kind() == z3.Z3_OP_CONCAT:
         page = z3.simplify(z3.Extract(31, 12, term))
-        if page.decl().eq(_FRAME) and page.arg(0).eq(RELOCATION):
+        if page.decl().eq(FRAME) and page.arg(0).eq(RELOCATION):
             return z3.simplify(z3.Concat(page.arg(1), z3.Extract(11, 0, term)))
     return z3.simplify(z3.Concat(_PAGE_IN(RELOCATION, z3.Extract(31, 12, term)), z3.Extract(11, 0, term)))
 
@@ -204,7 +206,7 @@ class _Tables:
     """`ram32`: the words that page tables are made of."""
 
     def __getitem__(self, index: Any) -> Any:
-        return word_of(_TABLE(RELOCATION, low(index, 32)))
+        return word_of(TABLE(RELOCATION, low(index, 32)))
 
 
 def _same(value: Any) -> Any:
@@ -247,7 +249,7 @@ def _ram_store(m: Any, ram8: Log, code: Any, page: Any, offset: Any, width: int,
 
 def _pmp_lookup(h: Hart, start: Any, end: Any) -> Any:
     """The configuration that decides [start, end), -1 or -2; a legal one never has W without R."""
-    answer = _PROTECTION(RELOCATION, low(start, 34), low(end, 34))
+    answer = PROTECTION(RELOCATION, low(start, 34), low(end, 34))
     legal = z3.And(z3.ULE(answer, 0x9F), answer & 0x60 == 0, answer & 0x18 != 0, answer & 3 != 2)
     active().assume(z3.Or(answer == -1, answer == -2, legal))
     return word_of(z3.SignExt(48, answer))
@@ -307,7 +309,7 @@ class AbstractEngine:
 
         Raises RuntimeError when the run loop is left for a reason that the abstract machine does not have.
         """
-        h, m, memory = Hart(fields, self._contexts), MachineRecord(), Log(_MEMORY)
+        h, m, memory = Hart(fields, self._contexts), MachineRecord(), Log(MEMORY)
         packed = self._decode(word, h.extensions)
         # The precondition stands for the look at interrupts before the instruction.
         h.mie = 0
@@ -319,7 +321,8 @@ class AbstractEngine:
         self.names["fetch_offset"] = fetch_offset
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)
         if status == -20:
-            return Outcome(TRAPPED, m.exit_cause, h, memory)
+            return Outcome(m.exit_cause, h, memory)
         if status not in (-10, -3):
             raise RuntimeError(f"the abstract machine left its run loop with {status}")
-        return Outcome(EXECUTED if status == -10 else WAITING, 0, h, memory)
+        # As in `vm.loop.run`: the hart idles until an interrupt that mie enables is pending.
+        return Outcome(None, h, memory, status == -3 and (h.mip | h.lines) & h.mie == 0)

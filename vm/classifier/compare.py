@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from vm.classifier.abstract import RESERVED, RESERVED_AT, TRAPPED, WAITING, Log, Outcome, any_reservation, visible_at
+from vm.classifier.abstract import RESERVED, RESERVED_AT, Log, Outcome, any_reservation, visible_at
 from vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS
 from vm.classifier.symbolic import Path, Word, low, term_of
 
@@ -39,12 +39,17 @@ class Run:
     @property
     def traps(self) -> bool:
         """Whether it ends in a trap that counts."""
-        return self.outcome.kind == TRAPPED and self.outcome.cause not in MEMORY_TRAPS
+        return self.outcome.cause is not None and self.outcome.cause not in MEMORY_TRAPS
 
     @property
     def executes(self) -> bool:
         """Whether it does not trap."""
-        return self.outcome.kind != TRAPPED
+        return self.outcome.cause is None
+
+    @property
+    def accesses(self) -> tuple[z3.ExprRef, ...]:
+        """The vaddrs of the bytes that it reads or writes."""
+        return tuple(self.outcome.memory.touched)
 
     @cached_property
     def visible(self) -> "Visible":
@@ -63,8 +68,8 @@ class Run:
                 after[name] = low(new, 32)
         if h.dropped or not isinstance(h.stale, int) or h.stale:
             after["dropped"] = _ALWAYS if h.dropped else low(h.stale, 1)
-        if self.outcome.kind == WAITING:
-            after["waiting"] = _ALWAYS
+        if self.outcome.waits is not False:
+            after["waiting"] = low(self.outcome.waits, 1)
         return after
 
     def _control_fields(self) -> Iterator[tuple[str, Any, Any]]:

@@ -20,7 +20,7 @@ from vm.classifier.abstract import RELOCATION, AbstractEngine, instruction_word
 from vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
 from vm.classifier.compare import Renaming, Run, constants, control_differs, words
 from vm.classifier.model import QUESTIONS, Kind, Question, Row
-from vm.classifier.proof_model import Model
+from vm.classifier.proof_model import Demand, Model, Symbolic, simple_states
 from vm.classifier.symbolic import Explorer, TooManyPathsError, term_of
 from vm.isa_string import misa_value
 
@@ -50,6 +50,8 @@ class Decided:
 
 
 NO = Decided(Verdict.NO)
+TRIES = 1000
+"""Ways to answer yes among which a state that is simple to build is looked for."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Prover:
         paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word))
         return [Run.of(path, mode, fields) for path in paths]
 
-    def first(self, query: Query, demands: Iterator[list[z3.BoolRef]]) -> Decided:
+    def first(self, query: Query, demands: Iterator[Demand]) -> Decided:
         """YES with a model for the first demand that a state or pair of the query can meet, NO if none can be."""
         solver = self._explorers[query.modes[0]].solver
         solver.push()
@@ -121,22 +123,34 @@ class Prover:
                 solver.add(*self.states.facts[mode])
             if query.renaming is not None:
                 solver.add(*map(query.renaming, self.states.facts[query.modes[0]]))
-            answer = NO
-            for demand in demands:
-                result = solver.check(*demand)
-                if result == z3.sat:
-                    return Decided(Verdict.YES, self._model(solver, query))
-                if result == z3.unknown:
-                    answer = Decided(Verdict.UNKNOWN, reason=solver.reason_unknown())
-            return answer
+            return self._answer(solver, query, demands)
         finally:
             solver.pop()
 
-    def _model(self, solver: z3.Solver, query: Query) -> Model:
-        states: list[tuple[dict[str, Any], Renaming | None]] = [(self.states.fields[m], None) for m in query.modes]
+    def _answer(self, solver: z3.Solver, query: Query, demands: Iterator[Demand]) -> Decided:
+        answer = NO
+        for tried, demand in enumerate(demands):
+            if answer.verdict is Verdict.YES and tried > TRIES:
+                break
+            if answer.verdict is not Verdict.YES:
+                result = solver.check(*demand.facts)
+                if result == z3.unknown:
+                    answer = Decided(Verdict.UNKNOWN, reason=solver.reason_unknown())
+                if result != z3.sat:
+                    continue
+                answer = Decided(Verdict.YES, self._model(solver, query, demand, simple=False))
+            if solver.check(*demand.facts, *simple_states(self._states(query), demand)) == z3.sat:
+                return Decided(Verdict.YES, self._model(solver, query, demand, simple=True))
+        return answer
+
+    def _states(self, query: Query) -> list[Symbolic]:
+        states: list[Symbolic] = [(self.states.fields[mode], None) for mode in query.modes]
         if query.renaming is not None:
             states.append((self.states.fields[query.modes[0]], query.renaming))
-        return Model.of(solver.model(), query.word, states)
+        return states
+
+    def _model(self, solver: z3.Solver, query: Query, demand: Demand, simple: bool) -> Model:
+        return Model.of(solver.model(), query.word, self._states(query), demand, simple)
 
 
 class _RowProof:
@@ -172,11 +186,11 @@ class _RowProof:
         executing = [[r for r in those if r.executes] for those in runs]
         renaming = self._prover.renamings.get(question.kind)
         if question.kind is Kind.EXECUTES:
-            demands = ([*r.conditions] for r in executing[0])
+            demands = (Demand(r.conditions, r.accesses) for r in executing[0])
         elif question.kind is Kind.TRAPS:
-            demands = ([*r.conditions] for r in runs[0] if r.traps)
+            demands = (Demand(r.conditions, r.accesses) for r in runs[0] if r.traps)
         elif question.kind is Kind.CONTROL:
-            demands = ([*r.conditions, z3.Or(*r.changed)] for r in executing[0] if r.changed)
+            demands = (Demand((*r.conditions, z3.Or(*r.changed)), r.accesses) for r in executing[0] if r.changed)
         elif renaming is None:
             demands = _mode_pairs(*executing)
         else:
@@ -188,23 +202,24 @@ class _RowProof:
         return self._prover.first(query, itertools.chain([first], demands))
 
 
-def _mode_pairs(first: list[Run], second: list[Run]) -> Iterator[list[z3.BoolRef]]:
+def _mode_pairs(first: list[Run], second: list[Run]) -> Iterator[Demand]:
     """What pairs of states that differ in mode must satisfy to differ in what they show or how they change."""
     for one in first:
         for other in second:
             if not one.contradicts(other):
                 differs = z3.Or(one.visible.differs(other.visible), control_differs(one, other))
                 if not z3.is_false(z3.simplify(differs)):
-                    yield [*one.conditions, *other.conditions, differs]
+                    yield Demand((*one.conditions, *other.conditions, differs), (*one.accesses, *other.accesses))
 
 
-def _pairs(runs: list[Run], renaming: Renaming) -> Iterator[list[z3.BoolRef]]:
+def _pairs(runs: list[Run], renaming: Renaming) -> Iterator[Demand]:
     """What pairs of states that differ in the renamed symbols must satisfy to differ in what they show."""
     if not any(renaming.touches(t) for r in runs for t in (*r.conditions, *r.visible.terms)):
         # Whether it executes and what it shows depends on nothing that may differ.
         return
-    renamed = [(r, r.visible.renamed(renaming), [*map(renaming, r.conditions)]) for r in runs]
+    renamed = [(r, r.visible.renamed(renaming)) for r in runs]
     pairs = sorted(itertools.product(runs, renamed), key=lambda pair: pair[0] is not pair[1][0])
-    for one, (_, visible, conditions) in pairs:
+    for one, (other, visible) in pairs:
         if not one.visible.equals(visible):
-            yield [*one.conditions, *conditions, one.visible.differs(visible)]
+            facts = (*one.conditions, *map(renaming, other.conditions), one.visible.differs(visible))
+            yield Demand(facts, (*one.accesses, *map(renaming, other.accesses)))
