@@ -51,8 +51,8 @@ class AnyState:
     """The states of a machine configuration in which an instruction may be executed.
 
     constants: hart fields that hold one value in every state. fixed: CSR values that hold in every state.
-    `fields[mode]`, `facts[mode]`: the symbolic hart, and what is true of it; the latter includes that no
-    interrupt is taken before the instruction.
+    `fields[mode]`, `facts[mode]`: the symbolic hart, and what is true of it: `legal_values`, what is fixed, and
+    that no interrupt is taken before the instruction.
     Raises ValueError for a CSR that does not exist or cannot hold its value.
     """
 
@@ -70,7 +70,8 @@ class AnyState:
             else:
                 reads.append((csr.address, value))
         self.fields = {mode: self._fields(mode) for mode in MODES}
-        common = [*self._legal_values(), *(self._reads(address, value) for address, value in reads)]
+        self.legal_values = self._legal_values()
+        common = [*self.legal_values, *(self._reads(address, value) for address, value in reads)]
         self.facts = {mode: [*common, self._quiet(mode)] for mode in MODES}
 
     def _after_reset(self) -> Hart:

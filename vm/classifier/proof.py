@@ -108,6 +108,14 @@ class Prover:
         asked = _RowProof(self, row)
         return {question: asked.decide(question) for question in QUESTIONS}
 
+    def decide(self, row: Row, question: Question) -> Decided:
+        """The answer to one question about a row."""
+        return _RowProof(self, row).decide(question)
+
+    def word(self, row: Row, csr: int | None) -> z3.BitVecRef:
+        """The encodings of a row, with this CSR if it has that operand."""
+        return instruction_word(row.instruction, {**row.fixed} | ({} if csr is None else {"csr": csr}))
+
     def runs(self, word: z3.BitVecRef, mode: int) -> list[Run]:
         """Every way through an instruction in a mode."""
         fields = self.states.fields[mode]
@@ -158,8 +166,7 @@ class _RowProof:
 
     def __init__(self, prover: Prover, row: Row) -> None:
         self._prover = prover
-        operands: list[dict[str, int]] = [{"csr": address} for address in row.csrs] or [{}]
-        self._words = [instruction_word(row.instruction, {**row.fixed, **csr}) for csr in operands]
+        self._words = [prover.word(row, csr) for csr in row.csrs or (None,)]
         self._runs: dict[tuple[int, int], list[Run]] = {}
 
     def _of(self, number: int, mode: int) -> list[Run]:
