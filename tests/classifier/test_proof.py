@@ -9,10 +9,10 @@ from vm.isa_string import parse_isa
 
 pytest.importorskip("z3")
 
-from vm.classifier.model import QUESTIONS, Kind, Question  # noqa: E402
-from vm.classifier.proof import Answers, Decided, Prover, Verdict, prove  # noqa: E402
-from vm.classifier.replay import confirms  # noqa: E402
-from vm.classifier.rows import rows  # noqa: E402
+from vm.classifier.model import QUESTIONS, Kind, Question
+from vm.classifier.proof import Answers, Decided, Prover, Verdict, prove
+from vm.classifier.replay import confirms
+from vm.classifier.rows import rows
 
 pytestmark = pytest.mark.slow
 

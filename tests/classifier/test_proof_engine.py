@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 ISA = "rv32ima_xleak"
 ROWS = rows(parse_isa(ISA))
-STATES = 4
+STATES = 3
 """Random states per row and mode."""
 ROOT, TABLE, CODE_TABLE = 1, 2, 3
 PAGE = RAM_BASE >> 12
@@ -70,7 +70,7 @@ def encoded(row: Row, operands: dict[str, int]) -> int:
     return row.instruction.encode(**signed)
 
 
-def random_machine(rng: random.Random, mode: int, operands: dict[str, int]) -> Machine:
+def random_machine(rng: random.Random, mode: int, row: Row, operands: dict[str, int]) -> Machine:
     """A machine whose CSRs were written at random, in the mode, where code and data can be accessed."""
     machine = Machine(isa=ISA, memory=RAM_SIZE, engine="python", board=False)
     h = machine.engine.h[0]
@@ -97,7 +97,10 @@ def random_machine(rng: random.Random, mode: int, operands: dict[str, int]) -> M
     for i in range(1, 32):
         h.x[i] = number(rng)
     data = RAM_BASE + DATA * 4096 + 32
-    address = rng.choice([data, data + 4, data + 8, data + rng.randrange(16), rng.getrandbits(14), number(rng)])
+    address = rng.choice([data, data + 4, data + 8, data + rng.randrange(16), number(rng)])
+    if row.instruction.kind is isa.Kind.SYSTEM and rng.random() < 0.5:
+        # Through tables that map different pages to one frame: memory is seen at most once, so only to ask about.
+        address = rng.getrandbits(14)
     if base := operands.get("rs1"):
         h.x[base] = address
     h.reservation = rng.choice([-1, DATA * 4096 + 4 * rng.randrange(8, 12)])
@@ -193,7 +196,7 @@ def test_the_machine_does_what_a_path_says(prover: Prover, row: Row) -> None:
     for mode in MODES:
         for _ in range(STATES):
             operands = operands_of(rng, row)
-            machine = random_machine(rng, mode, operands)
+            machine = random_machine(rng, mode, row, operands)
             put(machine, (machine.pc - RAM_BASE) >> 2, encoded(row, operands))
             value = Valuation(machine, prover, mode, operands)
             assert all(map(value.of, prover.states.facts[mode]))

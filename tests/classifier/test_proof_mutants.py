@@ -4,11 +4,11 @@ import pytest
 
 pytest.importorskip("z3")
 
-from support.mutants import MUTANTS, Mutant  # noqa: E402
+from support.mutants import MUTANTS, Mutant
 
-from vm.classifier.proof import Prover, Verdict  # noqa: E402
-from vm.classifier.rows import rows  # noqa: E402
-from vm.isa_string import parse_isa  # noqa: E402
+from vm.classifier.proof import Prover, Verdict
+from vm.classifier.rows import rows
+from vm.isa_string import parse_isa
 
 pytestmark = pytest.mark.slow
 

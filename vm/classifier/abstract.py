@@ -266,7 +266,7 @@ class AbstractEngine:
     """
 
     def __init__(self, text: str | None = None) -> None:
-        self.names: dict[str, Any] = {name: _same for name in ("I64", "U64", "U32", "U16", "U8")}
+        self.names: dict[str, Any] = dict.fromkeys(("I64", "U64", "U32", "U16", "U8"), _same)
         self.names.update(choose=choose, both=both)
         exec(compile(merged(text or engine_text()), "<abstract engine>", "exec"), self.names)
         self._contexts = self.names["refresh"]

@@ -35,6 +35,7 @@ _SIMPLE = {
 }
 """By field: the values that an element of it may have in a state that is simple to build."""
 
+
 @dataclass(frozen=True)
 class Demand:
     """What a state or pair must satisfy for a yes, and the vaddrs that the instruction then accesses."""
@@ -70,7 +71,9 @@ class Model:
     simple: bool
 
     @classmethod
-    def of(cls, model: z3.ModelRef, word: z3.BitVecRef, states: Sequence[Symbolic], demand: "Demand", simple: bool) -> "Model":
+    def of(
+        cls, model: z3.ModelRef, word: z3.BitVecRef, states: Sequence[Symbolic], demand: "Demand", simple: bool
+    ) -> "Model":
         """Read the values of symbolic states off what z3 has found for a demand."""
 
         def value(term: z3.ExprRef) -> int:
