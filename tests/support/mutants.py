@@ -52,11 +52,8 @@ def in_arm(instruction: str, added: str) -> Callable[[str], str]:
         lines = arm[0].splitlines(keepends=True)
         places = [i for i, line in enumerate(lines) if line.startswith(f"{arm[1]}{RD} = ")]
         at = places[-1] if places else 0
-        return (
-            text[: arm.start()]
-            + "".join([*lines[: at + 1], f"{arm[1]}{added}\n", *lines[at + 1 :]])
-            + text[arm.end() :]
-        )
+        lines.insert(at + 1, f"{arm[1]}{added}\n")
+        return text[: arm.start()] + "".join(lines) + text[arm.end() :]
 
     return change
 

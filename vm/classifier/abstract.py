@@ -104,6 +104,8 @@ class Registers(Log):
 class Hart:
     """A hart record with symbolic fields; what the engine only keeps for speed is constant."""
 
+    stale: Any
+    mie: Any
     dropped = False
     """Whether cached translations were dropped."""
 
@@ -123,7 +125,9 @@ class Hart:
 
 
 class MachineRecord:
-    """The machine's record, of which an instruction may only use where an exception is reported."""
+    """The machine's record: where RAM is, and where an exception is reported."""
+
+    exit_cause: int
 
     def __init__(self) -> None:
         for name, count in MACHINE_FIELDS:
@@ -259,6 +263,10 @@ def _synchronize(h: Hart, m: Any, cycle: Any) -> None:
     """The counters of the initial state are in step already, whatever they hold."""
 
 
+def _follow_code(h: Hart, m: Any) -> None:
+    """Which pages hold code matters to the store TLB only."""
+
+
 class AbstractEngine:
     """The generated engine over the abstract machine.
 
@@ -272,8 +280,8 @@ class AbstractEngine:
         self._contexts = self.names["refresh"]
         self._decoded: tuple[Any, Any] = (None, None)
         self.names.update(
-            refresh=self._refresh, synchronize=_synchronize, load_slow=_load, store_slow=_store,
-            atomic_offset=_atomic_offset, ram_load=_ram_load, ram_store=_ram_store, pmp_lookup=_pmp_lookup,
+            refresh=self._refresh, follow_code=_follow_code, synchronize=_synchronize, pmp_lookup=_pmp_lookup,
+            load_slow=_load, store_slow=_store, atomic_offset=_atomic_offset, ram_load=_ram_load, ram_store=_ram_store,
         )  # fmt: skip
 
     def _refresh(self, h: Hart) -> None:

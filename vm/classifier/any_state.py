@@ -36,9 +36,9 @@ CONSTANT_FIELDS = ("mhartid", "misa", "extensions")
 """What no instruction and no hypervisor changes."""
 ENGINE_FIELDS = (
     "stale", "unretired", "generation", "fetch_context", "data_context", "pmp_entries", "data_mode",
-    "fetch_tlb", "load_tlb", "store_tlb", "trap_counts",
+    "fetch_tlb", "load_tlb", "store_tlb", "trap_counts", "waiting", "stopped", "idled", "code_epoch",
 )  # fmt: skip
-"""How the engine keeps things; no state of the machine."""
+"""How the engine keeps things; no state of the machine: a hart that executes is neither waiting nor stopped."""
 
 FIXED_AT_RESET = ("mleak", "mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg")
 """CSRs that hold their reset value in every state unless the configuration fixes another."""

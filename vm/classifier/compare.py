@@ -1,6 +1,6 @@
 """What an execution shows and changes, as terms: the parts of the paper's definitions that z3 compares."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,9 +139,7 @@ class Visible:
 
     def equals(self, other: "Visible") -> bool:
         """Whether both are written alike, term by term: then nothing can differ."""
-        return len(self.terms) == len(other.terms) and all(
-            a.eq(b) for a, b in zip(self.terms, other.terms, strict=True)
-        )
+        return _same_terms(self.terms, other.terms)
 
     def renamed(self, renaming: "Renaming") -> "Visible":
         """The same of the second state of a pair."""
@@ -153,9 +151,13 @@ class Visible:
         parts = [a != b for a, b in zip(self.words, other.words, strict=True) if not a.eq(b)]
         for (log, ours), (_, theirs) in zip(self.arrays, other.arrays, strict=True):
             where = z3.Const(f"any_{log.before.name()}", log.before.domain(0))
-            if len(ours) != len(theirs) or not all(a.eq(x) and b.eq(y) for (a, b), (x, y) in zip(ours, theirs)):
+            if not _same_terms([t for pair in ours for t in pair], [t for pair in theirs for t in pair]):
                 parts.append(_read(log, ours, where) != _read(log, theirs, where))
         return z3.simplify(z3.Or(*parts))
+
+
+def _same_terms(ours: Sequence[z3.ExprRef], theirs: Sequence[z3.ExprRef]) -> bool:
+    return len(ours) == len(theirs) and all(a.eq(b) for a, b in zip(ours, theirs, strict=True))
 
 
 def _read(log: Log, writes: Iterable[tuple[z3.ExprRef, z3.ExprRef]], where: z3.ExprRef) -> z3.ExprRef:

@@ -191,6 +191,7 @@ class _RowProof:
         runs = [self._of(number, mode) for mode in question.modes]
         executing = [[r for r in those if r.executes] for those in runs]
         renaming = self._prover.renamings.get(question.kind)
+        demands: Iterator[Demand]
         if question.kind is Kind.EXECUTES:
             demands = (Demand(r.conditions, r.accesses) for r in executing[0])
         elif question.kind is Kind.TRAPS:

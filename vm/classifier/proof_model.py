@@ -1,8 +1,8 @@
 """A model of a query: concrete states that answer a question with yes, such that a machine can be put into them.
 
 z3 may choose any state that fits. So it is asked again for one that is simple to build: RAM of 64 KiB with the
-instruction in its first page and its data in another, translation off or through tables in a few fixed pages, and all of memory open to
-every mode by the last PMP entry.
+instruction in its first page and its data in another, translation off or through tables in a few fixed pages, and
+all of memory open to every mode by the last PMP entry.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Puts a machine into the states of a model and executes the instruction: what z3 says against what the machine does."""
+"""Puts a machine into the states of a model and executes the instruction there: what z3 says, done."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,6 @@ _TRANSLATED = 1 << 31
 _LEAF = 0xCF
 """PTE: dirty, accessed, executable, writable, readable, valid."""
 _USER = 0x10
-_WAITS = -3
 _TRAPPED = -20
 
 
@@ -71,8 +70,8 @@ def step(machine: Machine) -> After:
     ram = machine.ram.copy()
     # The generation counts how often cached translations were dropped; the first time is the reset's.
     h.generation = 0
-    status = machine.engine.run(0, 1)
-    after = _control(machine) | {"waiting": status == _WAITS, "dropped": h.generation > 1 or h.stale == 1}
+    status = machine.engine.run(1)
+    after = _control(machine) | {"waiting": bool(h.waiting), "dropped": h.generation > 1 or h.stale == 1}
     before |= {"waiting": False, "dropped": False}
     memory = {int(i): int(machine.ram[i]) for i in np.flatnonzero(ram != machine.ram)}
     visible = {"x": tuple(h.x), "pc": h.pc, "uflags": h.uflags, "reservation": h.reservation, "memory": memory}

@@ -38,7 +38,8 @@ class Path:
 class Explorer:
     """Runs code once for each way that symbolic conditions can go.
 
-    assumptions: hold on every path; `solver` has them asserted between explorations. limit: paths after which TooManyPathsError is raised.
+    assumptions: hold on every path; `solver` has them asserted between explorations.
+    limit: paths after which TooManyPathsError is raised.
     """
 
     def __init__(self, assumptions: Iterator[z3.BoolRef] | list[z3.BoolRef], limit: int = 5000) -> None:
