@@ -1,0 +1,147 @@
+"""Any state in which an instruction may be executed: symbolic fields, and what holds of them.
+
+The legal values of a CSR follow from its declaration: those that it holds after they are written to it on a hart
+after reset.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import z3
+
+from isa import CSR_BY_NAME, CSRS, Csr
+from isa.hart import RESET
+from vm.classifier.abstract import (
+    RESERVED_AT,
+    ZERO_REGISTER,
+    AbstractEngine,
+    Hart,
+    any_reservation,
+    injective,
+    symbol,
+)
+from vm.classifier.model import MODES
+from vm.classifier.symbolic import Explorer, Word, low, term_of, word_of
+from vm.hart import HART_FIELDS
+
+VISIBLE = ("x", "pc", "reservation", "uflags")
+"""What a program can see of itself; with them the visible memory."""
+RELOCATION_FIELDS = ("satp", "pmpcfg", "pmpaddr")
+CONFIGURATION_FIELDS = (
+    "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "mtvec", "stvec", "mcounteren", "scounteren", "menvcfg",
+    "senvcfg", "mcountinhibit", "mleak", "mepc", "mcause", "mtval", "mscratch", "sepc", "scause", "stval", "sscratch",
+)  # fmt: skip
+TIME_FIELDS = ("cycle", "instret", "mtime", "mcycle", "minstret")
+CONSTANT_FIELDS = ("mhartid", "misa", "extensions")
+"""What no instruction and no hypervisor changes."""
+ENGINE_FIELDS = (
+    "stale", "unretired", "generation", "fetch_context", "data_context", "pmp_entries", "data_mode",
+    "fetch_tlb", "load_tlb", "store_tlb", "trap_counts", "waiting", "stopped", "idled", "code_epoch",
+)  # fmt: skip
+"""How the engine keeps things; no state of the machine: a hart that executes is neither waiting nor stopped."""
+
+FIXED_AT_RESET = ("mleak", "mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg")
+"""CSRs that hold their reset value in every state unless the configuration fixes another."""
+
+VALUE = z3.BitVec("value", 32)
+_BITS = {"cycle": 62, "instret": 62, "mtime": 63, "mcycle": 64, "minstret": 64, "pmpcfg": 8, "mhartid": 3}
+
+
+class AnyState:
+    """The states of a machine configuration in which an instruction may be executed.
+
+    constants: hart fields that hold one value in every state. fixed: CSR values that hold in every state.
+    `fields[mode]`, `facts[mode]`: the symbolic hart, and what is true of it: `legal_values`, what is fixed, and
+    that no interrupt is taken before the instruction.
+    Raises ValueError for a CSR that does not exist or cannot hold its value.
+    """
+
+    def __init__(self, engine: AbstractEngine, constants: Mapping[str, int], fixed: Mapping[str, int]) -> None:
+        self.engine = engine
+        self.constants = dict(constants)
+        there = self._present()
+        self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in there}
+        reads: list[tuple[int, int]] = []
+        at_reset = {c.name: 0 for c in there if c.name in FIXED_AT_RESET}
+        for name, value in (at_reset | dict(fixed)).items():
+            csr = self._checked(name, value, there)
+            if csr.storage is not None:
+                self.constants[csr.storage] = value
+            else:
+                reads.append((csr.address, value))
+        self.fields = {mode: self._fields(mode) for mode in MODES}
+        self.legal_values = self._legal_values()
+        common = [*self.legal_values, *(self._reads(address, value) for address, value in reads)]
+        self.facts = {mode: [*common, self._quiet(mode)] for mode in MODES}
+
+    def _after_reset(self) -> Hart:
+        """A hart on which a CSR is tried out."""
+        fields = {name: [0] * count if count > 1 else RESET.get(name, 0) for name, count in HART_FIELDS if name != "x"}
+        return Hart(fields | {name: self.constants[name] for name in CONSTANT_FIELDS if name in self.constants})
+
+    def _present(self) -> list[Csr]:
+        """CSRs that this machine has: M mode can read them after reset."""
+        return [c for c in CSRS if self.engine.csr_read(self._after_reset(), c.address) != -1]
+
+    def _checked(self, name: str, value: int, there: list[Csr]) -> Csr:
+        csr = CSR_BY_NAME.get(name)
+        if csr is None or csr not in there:
+            raise ValueError(f"this machine has no CSR '{name}'")
+        h = self._after_reset()
+        self.engine.csr_write(h, csr.address, value)
+        if (held := self.engine.csr_read(h, csr.address)) != value:
+            raise ValueError(f"CSR {name} cannot hold {value:#x}: written after reset, it reads {held:#x}")
+        return csr
+
+    def _fields(self, mode: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, count in HART_FIELDS:
+            bits = _BITS.get(name, 32)
+            if name in self.constants:
+                fields[name] = self.constants[name]
+            elif name in ENGINE_FIELDS:
+                if name != "data_mode":
+                    fields[name] = 0
+            elif count == 1:
+                fields[name] = symbol(name, bits)
+            elif name != "x":
+                fields[name] = [symbol(f"{name}[{i}]", bits) for i in range(count)]
+        fields["mode"] = mode
+        fields["pc"] = word_of(z3.Concat(z3.BitVec("pc_word", 30), z3.BitVecVal(0, 2)))
+        fields["reservation"] = any_reservation()
+        return fields
+
+    def _legal_values(self) -> list[z3.BoolRef]:
+        """That every CSR holds a legal value, every line is one of an interrupt, and x0 is 0."""
+        h = Hart(self.fields[3])
+        facts = [ZERO_REGISTER, injective(RESERVED_AT)]
+        if isinstance(h.lines, Word):
+            facts.append(term_of(h.lines & ~CSR_BY_NAME["mie"].write_mask) == 0)
+        for csr in CSRS:
+            if csr.storage is not None and not csr.read_only and csr.storage not in self.constants:
+                held = getattr(h, csr.storage)
+            elif csr.index is not None:
+                held = self.engine.csr_read(h, csr.address)
+            else:
+                continue
+            facts.append(z3.substitute(self.legal(csr), (VALUE, low(held, 32))))
+        return [fact for fact in map(z3.simplify, facts) if not z3.is_true(fact)]
+
+    def _reads(self, address: int, value: int) -> z3.BoolRef:
+        return z3.simplify(term_of(self.engine.csr_read(Hart(self.fields[3]), address)) == value)
+
+    def _quiet(self, mode: int) -> z3.BoolRef:
+        """That no interrupt is taken."""
+        paths = Explorer([]).paths(lambda: self.engine.pending_interrupt(Hart(self.fields[mode])))
+        return z3.Or(*(z3.And(*p.conditions) for p in paths if p.result == -1))
+
+    def legal(self, csr: Csr) -> z3.BoolRef:
+        """That the CSR holds the word `value` after this is written to it on a hart after reset."""
+
+        def write() -> Any:
+            h = self._after_reset()
+            self.engine.csr_write(h, csr.address, word_of(VALUE))
+            return low(self.engine.csr_read(h, csr.address), 32)
+
+        paths = Explorer([]).paths(write)
+        return z3.simplify(z3.Or(*(z3.And(*p.conditions, p.result == VALUE) for p in paths)))

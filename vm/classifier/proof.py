@@ -1,0 +1,232 @@
+"""Decides the questions of `vm.classifier.model` for all states with z3.
+
+The instruction's own meaning runs on a symbolic hart (`vm.classifier.abstract`); each way through it is a `Run`
+with its conditions and what it came to. A pair of states is a pair of runs over shared symbols, of which those
+that may differ are renamed in the second. z3 then looks for values that satisfy what the question asks; that
+there are none is a proof, and otherwise its values are a model. What is assumed about states and memory is said
+in docs/classifier.md, "What the proof assumes".
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import z3
+
+from isa.extension import extension_mask
+from vm.classifier.abstract import RELOCATION, AbstractEngine, instruction_word
+from vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
+from vm.classifier.compare import Renaming, Run, constants, control_differs, words
+from vm.classifier.model import QUESTIONS, Kind, Question, Row
+from vm.classifier.proof_model import Demand, Model, Symbolic, simple_states
+from vm.classifier.symbolic import Explorer, TooManyPathsError, term_of
+from vm.isa_string import misa_value
+
+VARIED = {
+    Kind.LOCATION: (RELOCATION_FIELDS, (RELOCATION,)),
+    Kind.CONFIGURATION: (CONFIGURATION_FIELDS, ()),
+    Kind.TIME: (TIME_FIELDS, ()),
+}
+"""What the two states of a pair may differ in: fields of the hart, and symbols beside them."""
+
+
+class Verdict(Enum):
+    """What is known about a question."""
+
+    NO = "no such state"
+    YES = "there is one"
+    UNKNOWN = "undecided"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The answer to a question: NO is proved for all states, YES has a model, UNKNOWN a reason."""
+
+    verdict: Verdict
+    model: Model | None = None
+    reason: str = ""
+
+
+NO = Decided(Verdict.NO)
+TRIES = 1000
+"""Ways to answer yes among which a state that is simple to build is looked for."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """States that are asked for: an instruction in one mode or two, or in one mode twice with symbols renamed."""
+
+    word: z3.BitVecRef
+    modes: tuple[int, ...]
+    renaming: Renaming | None = None
+
+
+Answers = dict[Question, Decided]
+
+
+def prove(
+    rows: Iterable[Row],
+    extensions: tuple[str, ...],
+    fixed: Mapping[str, int] | None = None,
+    progress: Callable[[Row, Answers], None] | None = None,
+    text: str | None = None,
+) -> dict[str, Answers]:
+    """Answer every question about every row for all states.
+
+    extensions: of the machine, as `vm.isa_string.parse_isa` gives them. fixed: CSR values that hold in every
+    state. progress: called after each row. text: the engine's functions, where a test changes a meaning.
+    Raises ValueError for a CSR that does not exist or cannot hold its value.
+    """
+    prover = Prover(extensions, fixed or {}, text)
+    found: dict[str, Answers] = {}
+    for row in rows:
+        found[row.name] = prover.answers(row)
+        if progress is not None:
+            progress(row, found[row.name])
+    return found
+
+
+class Prover:
+    """The proofs about one machine configuration."""
+
+    def __init__(self, extensions: tuple[str, ...], fixed: Mapping[str, int], text: str | None = None) -> None:
+        constants = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
+        self.engine = AbstractEngine(text)
+        self.states = AnyState(self.engine, constants, fixed)
+        self._explorers = {mode: Explorer(facts) for mode, facts in self.states.facts.items()}
+        self.renamings = {kind: self._renaming(*varied) for kind, varied in VARIED.items()}
+
+    def _renaming(self, fields: tuple[str, ...], beside: tuple[z3.ExprRef, ...]) -> Renaming:
+        """The symbols of these fields and those beside them get other names in the second state."""
+        own = [c for name in fields for value in words(self.states.fields[3][name]) for c in constants(term_of(value))]
+        return Renaming((*own, *beside))
+
+    def answers(self, row: Row) -> Answers:
+        """The answer to every question about a row."""
+        asked = _RowProof(self, row)
+        return {question: asked.decide(question) for question in QUESTIONS}
+
+    def decide(self, row: Row, question: Question) -> Decided:
+        """The answer to one question about a row."""
+        return _RowProof(self, row).decide(question)
+
+    def word(self, row: Row, csr: int | None) -> z3.BitVecRef:
+        """The encodings of a row, with this CSR if it has that operand."""
+        return instruction_word(row.instruction, {**row.fixed} | ({} if csr is None else {"csr": csr}))
+
+    def runs(self, word: z3.BitVecRef, mode: int) -> list[Run]:
+        """Every way through an instruction in a mode."""
+        fields = self.states.fields[mode]
+        paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word))
+        return [Run.of(path, mode, fields) for path in paths]
+
+    def first(self, query: Query, demands: Iterator[Demand]) -> Decided:
+        """YES with a model for the first demand that a state or pair of the query can meet, NO if none can be."""
+        solver = self._explorers[query.modes[0]].solver
+        solver.push()
+        try:
+            for mode in query.modes[1:]:
+                solver.add(*self.states.facts[mode])
+            if query.renaming is not None:
+                solver.add(*map(query.renaming, self.states.facts[query.modes[0]]))
+            return self._answer(solver, query, demands)
+        finally:
+            solver.pop()
+
+    def _answer(self, solver: z3.Solver, query: Query, demands: Iterator[Demand]) -> Decided:
+        answer = NO
+        for tried, demand in enumerate(demands):
+            if answer.verdict is Verdict.YES and tried > TRIES:
+                break
+            if answer.verdict is not Verdict.YES:
+                result = solver.check(*demand.facts)
+                if result == z3.unknown:
+                    answer = Decided(Verdict.UNKNOWN, reason=solver.reason_unknown())
+                if result != z3.sat:
+                    continue
+                answer = Decided(Verdict.YES, self._model(solver, query, demand, simple=False))
+            if solver.check(*demand.facts, *simple_states(self._states(query), demand)) == z3.sat:
+                return Decided(Verdict.YES, self._model(solver, query, demand, simple=True))
+        return answer
+
+    def _states(self, query: Query) -> list[Symbolic]:
+        states: list[Symbolic] = [(self.states.fields[mode], None) for mode in query.modes]
+        if query.renaming is not None:
+            states.append((self.states.fields[query.modes[0]], query.renaming))
+        return states
+
+    def _model(self, solver: z3.Solver, query: Query, demand: Demand, simple: bool) -> Model:
+        return Model.of(solver.model(), query.word, self._states(query), demand, simple)
+
+
+class _RowProof:
+    """The proofs about one row; runs are made when a question needs them and kept for the others."""
+
+    def __init__(self, prover: Prover, row: Row) -> None:
+        self._prover = prover
+        self._words = [prover.word(row, csr) for csr in row.csrs or (None,)]
+        self._runs: dict[tuple[int, int], list[Run]] = {}
+
+    def _of(self, number: int, mode: int) -> list[Run]:
+        if (number, mode) not in self._runs:
+            self._runs[number, mode] = self._prover.runs(self._words[number], mode)
+        return self._runs[number, mode]
+
+    def decide(self, question: Question) -> Decided:
+        """The answer for the row: yes if any of its CSRs yields one."""
+        undecided = NO
+        for number in range(len(self._words)):
+            try:
+                answer = self._decide(question, number)
+            except TooManyPathsError as error:
+                answer = Decided(Verdict.UNKNOWN, reason=str(error))
+            if answer.verdict is Verdict.YES:
+                return answer
+            undecided = answer if answer.verdict is Verdict.UNKNOWN else undecided
+        return undecided
+
+    def _decide(self, question: Question, number: int) -> Decided:
+        # All runs come before the query: it asserts facts that are none of theirs.
+        runs = [self._of(number, mode) for mode in question.modes]
+        executing = [[r for r in those if r.executes] for those in runs]
+        renaming = self._prover.renamings.get(question.kind)
+        demands: Iterator[Demand]
+        if question.kind is Kind.EXECUTES:
+            demands = (Demand(r.conditions, r.accesses) for r in executing[0])
+        elif question.kind is Kind.TRAPS:
+            demands = (Demand(r.conditions, r.accesses) for r in runs[0] if r.traps)
+        elif question.kind is Kind.CONTROL:
+            demands = (Demand((*r.conditions, z3.Or(*r.changed)), r.accesses) for r in executing[0] if r.changed)
+        elif renaming is None:
+            demands = _mode_pairs(*executing)
+        else:
+            demands = _pairs(executing[0], renaming)
+        first = next(demands, None)
+        if first is None:
+            return NO
+        query = Query(self._words[number], question.modes, renaming)
+        return self._prover.first(query, itertools.chain([first], demands))
+
+
+def _mode_pairs(first: list[Run], second: list[Run]) -> Iterator[Demand]:
+    """What pairs of states that differ in mode must satisfy to differ in what they show or how they change."""
+    for one in first:
+        for other in second:
+            if not one.contradicts(other):
+                differs = z3.Or(one.visible.differs(other.visible), control_differs(one, other))
+                if not z3.is_false(z3.simplify(differs)):
+                    yield Demand((*one.conditions, *other.conditions, differs), (*one.accesses, *other.accesses))
+
+
+def _pairs(runs: list[Run], renaming: Renaming) -> Iterator[Demand]:
+    """What pairs of states that differ in the renamed symbols must satisfy to differ in what they show."""
+    if not any(renaming.touches(t) for r in runs for t in (*r.conditions, *r.visible.terms)):
+        # Whether it executes and what it shows depends on nothing that may differ.
+        return
+    renamed = [(r, r.visible.renamed(renaming)) for r in runs]
+    pairs = sorted(itertools.product(runs, renamed), key=lambda pair: pair[0] is not pair[1][0])
+    for one, (other, visible) in pairs:
+        if not one.visible.equals(visible):
+            facts = (*one.conditions, *map(renaming, other.conditions), one.visible.differs(visible))
+            yield Demand(facts, (*one.accesses, *map(renaming, other.accesses)))

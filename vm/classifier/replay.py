@@ -1,0 +1,101 @@
+"""Puts a machine into the states of a model and executes the instruction there: what z3 says, done."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vm.classifier.abstract import ALL_CAUSES, RAM_BASE
+from vm.classifier.any_state import CONFIGURATION_FIELDS, CONSTANT_FIELDS, ENGINE_FIELDS, RELOCATION_FIELDS
+from vm.classifier.compare import MEMORY_TRAPS
+from vm.classifier.model import Kind, Question
+from vm.classifier.proof_model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
+from vm.machine import Machine
+
+_TRANSLATED = 1 << 31
+_LEAF = 0xCF
+"""PTE: dirty, accessed, executable, writable, readable, valid."""
+_USER = 0x10
+_TRAPPED = -20
+
+
+@dataclass(frozen=True)
+class After:
+    """What one step did: the cause if it trapped; what the program can see; the control state where it changed."""
+
+    cause: int | None
+    visible: dict[str, Any]
+    changes: dict[str, Any]
+
+
+def machine_in(state: ModelState, word: int, isa: str) -> Machine:
+    """A machine in this state, about to execute `word`; of the plain Python engine."""
+    machine = Machine(isa=isa, memory=RAM_SIZE, engine="python", board=False)
+    h, m = machine.engine.h[0], machine.engine.m
+    for name, value in state.fields.items():
+        if isinstance(value, list):
+            for i, element in enumerate(value):
+                getattr(h, name)[i] = element
+        elif name not in (*CONSTANT_FIELDS, *ENGINE_FIELDS):
+            setattr(h, name, value)
+    for number, value in enumerate(state.x):
+        h.x[number] = value
+    # The machine derives mtime and instret from its cycles.
+    m.time_base = (h.mtime - h.cycle // 100) & 0x7FFFFFFFFFFFFFFF
+    h.unretired = h.cycle - h.instret
+    h.stale = 1
+    for index, entry in state.tables.items():
+        _put(machine, index, entry)
+    if h.satp & _TRANSLATED:
+        root = (h.satp & 0x3FFFFF) - (RAM_BASE >> 12)
+        _put(machine, root * 1024 + OWN_ENTRY, ((RAM_BASE >> 12) + root + 1) << 10 | 1)
+        for page in (0, DATA):
+            leaf = ((RAM_BASE >> 12) + page) << 10 | _LEAF
+            _put(machine, (root + 1) * 1024 + page, leaf | (_USER if h.mode == 0 else 0))
+    for vaddr, byte in state.memory.items():
+        machine.ram[vaddr - RAM_BASE] = byte
+    _put(machine, (h.pc - RAM_BASE) >> 2, word)
+    m.host_traps = ALL_CAUSES
+    return machine
+
+
+def _put(machine: Machine, index: int, word: int) -> None:
+    machine.ram.data[4 * index : 4 * index + 4] = word.to_bytes(4, "little")
+
+
+def step(machine: Machine) -> After:
+    """Execute one instruction."""
+    h = machine.engine.h[0]
+    before = _control(machine)
+    ram = machine.ram.copy()
+    # The generation counts how often cached translations were dropped; the first time is the reset's.
+    h.generation = 0
+    status = machine.engine.run(1)
+    after = _control(machine) | {"waiting": bool(h.waiting), "dropped": h.generation > 1 or h.stale == 1}
+    before |= {"waiting": False, "dropped": False}
+    memory = {int(i): int(machine.ram[i]) for i in np.flatnonzero(ram != machine.ram)}
+    visible = {"x": tuple(h.x), "pc": h.pc, "uflags": h.uflags, "reservation": h.reservation, "memory": memory}
+    changes = {name: value for name, value in after.items() if value != before[name]}
+    return After(machine.engine.m.exit_cause if status == _TRAPPED else None, visible, changes)
+
+
+def _control(machine: Machine) -> dict[str, Any]:
+    h = machine.engine.h[0]
+    names = ("mode", *RELOCATION_FIELDS, *CONFIGURATION_FIELDS)
+    values = {name: getattr(h, name) for name in names}
+    return {name: value if isinstance(value, int) else tuple(value) for name, value in values.items()}
+
+
+def confirms(question: Question, model: Model, isa: str) -> bool:
+    """Whether the machine, put into the states of the model, answers the question with yes too."""
+    runs = [step(machine_in(state, model.word, isa)) for state in model.states]
+    first, last = runs[0], runs[-1]
+    if question.kind is Kind.TRAPS:
+        return first.cause is not None and first.cause not in MEMORY_TRAPS
+    if any(run.cause is not None for run in runs):
+        return False
+    if question.kind is Kind.EXECUTES:
+        return True
+    if question.kind is Kind.CONTROL:
+        return bool(first.changes)
+    return first.visible != last.visible or (question.kind is Kind.MODE and first.changes != last.changes)
