@@ -12,6 +12,7 @@ from isa import trap as isa_trap
 from isa import word as isa_word
 from vm import access, dispatch, emit, loop, mmu
 from vm.collect import collect, compiled_text
+from vm.hypervisor import dispatcher
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen.py. Safe to delete."""
 import numpy as np
@@ -21,10 +22,11 @@ from vm.hart import HART, MACHINE
 '''
 PYTHON_PRELUDE = "from vm.ints import I64, U8, U16, U32, U64\n"
 NUMBA_ENTRIES = """
-@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 3))
-def run_entry(harts, machine, ram, code, page, count, pages, budget):
+@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 5))
+def run_entry(harts, machine, ram, code, page, harts_there, machines, count, pages, budget):
     return run(
-        carray(harts, (count,), HART), carray(machine, (1,), MACHINE), carray(ram, (pages * 4096,), np.uint8),
+        carray(harts, (harts_there,), HART), carray(machine, (machines,), MACHINE),
+        carray(ram, (pages * 4096,), np.uint8),
         carray(ram, (pages * 2048,), np.uint16), carray(ram, (pages * 1024,), np.uint32),
         carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), count, budget,
     )
@@ -63,7 +65,9 @@ def engine_text() -> str:
         execute,
     ]
     known = set(collect(functions))
-    parts += [text for name, text in collect([loop.run, loop.drop_code]).items() if name not in known]
+    parts += [
+        text for name, text in collect([dispatcher.dispatch, loop.run, loop.drop_code]).items() if name not in known
+    ]
     return "\n\n".join(parts) + "\n"
 
 

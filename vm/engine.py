@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
+from vm.hypervisor.allocator import FRAMES
+from vm.hypervisor.setup import under_hypervisor
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -22,24 +24,34 @@ class Engine:
     harts: ndarray of `vm.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
     ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.mmu`.
     kind: `numba` or `python`.
+    technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
+    virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
     """
 
     def __init__(
-        self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0
-    ) -> None:
+        self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
+        technique: str = "bare",
+    ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
         if not 1 <= harts <= MAX_HARTS:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = kind
-        pages = ram_size // PAGE
-        self.ram = np.zeros(ram_size, np.uint8)
+        frames = 0 if technique == "bare" else FRAMES * harts
+        pages = ram_size // PAGE + frames
+        self._all_ram = np.zeros(pages * PAGE, np.uint8)
+        self.ram = self._all_ram[:ram_size]
         self.code = np.zeros(pages * 1025, np.int64)
         self.page = np.zeros(pages, np.uint8)
-        self.harts = new_harts(harts, misa, extensions)
-        self.machine = new_machine(ram_base, ram_size, board, harts)
-        self.h = [HartView(self.harts[i : i + 1]) for i in range(harts)]
-        self.m = MachineView(self.machine)
+        self._all_harts = new_harts(harts, misa, extensions)
+        self._machines = new_machine(ram_base, ram_size, board, harts)
+        if technique != "bare":
+            self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique)
+        self.harts, self.machine = self._all_harts[:harts], self._machines[:1]
+        self._views = [HartView(self._all_harts[i : i + 1]) for i in range(len(self._all_harts))]
+        self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
+        self.h, self.m = self._views[:harts], self._machine_views[0]
+        self.real = self._machine_views[1:]
         if kind == "python":
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -53,9 +65,10 @@ class Engine:
         self._run, self._drop = native.functions(on_compile)
         # The arrays live as long as this object, so their addresses stay good.
         harts, machine, ram, code, page = (
-            a.ctypes.data for a in (self.harts, self.machine, self.ram, self.code, self.page)
+            a.ctypes.data for a in (self._all_harts, self._machines, self._all_ram, self.code, self.page)
         )
-        self._memory: tuple[Any, ...] = (harts, machine, ram, code, page, len(self.harts), pages)
+        counts = (len(self._all_harts), len(self._machines), len(self.harts), pages)
+        self._memory: tuple[Any, ...] = (harts, machine, ram, code, page, *counts)
         self._code_memory: tuple[Any, ...] = (code, page, pages)
 
     def _use_checked(self) -> None:
@@ -63,8 +76,9 @@ class Engine:
 
         module = native.checked_functions()
         self._run, self._drop = module.run, module.drop_code
+        ram = self._all_ram
         self._memory = (
-            self.harts, self.machine, self.ram, self.ram.view(np.uint16), self.ram.view(np.uint32),
+            self._all_harts, self._machines, ram, ram.view(np.uint16), ram.view(np.uint32),
             self.code, self.page, len(self.harts),
         )  # fmt: skip
         self._code_memory = (self.code, self.page)
@@ -74,9 +88,9 @@ class Engine:
 
         names = codegen.python_module()
         self._run, self._drop = names["run"], names["drop_code"]
-        ram = self.ram.data
+        ram = self._all_ram.data
         self._memory = (
-            self.h, [self.m], ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
+            self._views, self._machine_views, ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
             self.code.data, self.page.data, len(self.h),
         )  # fmt: skip
         self._code_memory = self._memory[-3:-1]

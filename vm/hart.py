@@ -48,6 +48,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("slice_left", 1),  # steps until the next hart's turn
     ("asleep", 1),  # harts that were found idle since one last ran
     ("code_epoch", 1),  # number of times that a page of data became one of code
+    ("technique", 1),  # `vm.hypervisor.TECHNIQUES`; 0: the harts are real
     ("tohost", 1),  # physical address whose writes stop the run loop, or -1
     ("host_traps", 1),  # exception causes that go to the host instead of the guest
     ("exit_cause", 1),
@@ -57,6 +58,16 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("exit_value", 1),
     ("exit_store", 1),
     ("fault_address", 1),  # vaddr of the access that faulted last
+    ("first_frame", 1),  # of a real machine under a virtual one: page number of its frames behind the guest's RAM
+    ("next_frame", 1),  # the first of them that is free, counted from there
+    ("shadow_epoch", 1),  # number of times that the shadow tables were dropped, as TLB tags know it
+    ("shadow_generation", 1),  # `generation` of the virtual hart for which the shadow tables were made
+    ("shadow_mxr", 1),  # its mstatus.MXR
+    ("shadow_drops", 1),
+    ("hidden_faults", 1),  # page faults served by filling a shadow entry
+    ("emulated", 1),  # instructions that an interpreter routine executed
+    ("direct_steps", 1),  # instructions that the real hart executed
+    ("exits", 32),  # traps out of the guest by cause
 )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from vm.ints import U64
 
 execute: Callable[..., int]
-"""Generated (`vm.dispatch`), so nothing is bound here."""
+dispatch: Callable[..., int]
+"""Generated (`vm.dispatch`) and of a layer above (`vm.hypervisor.dispatcher`), so nothing is bound here."""
 
 FOREVER = 0x7FFFFFFFFFFFFFFF
 """No deadline. Also the greatest mtime: its top bit is always 0."""
@@ -95,8 +96,11 @@ def next_hart(harts, m, count):
         m.slice_left = 0
 
 
-def run_hart(h, m, ram8, ram16, ram32, code, page, budget):
-    """Let one hart go on for `budget` steps; -3 when it begins to wait, else the answers of `run`."""
+def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
+    """Let one hart go on for `budget` steps; -3 when it begins to wait, else the answers of `run`.
+
+    A virtual hart goes on through the dispatcher, which has the hart `real` of the machine `r` execute for it.
+    """
     end = h.cycle + budget
     while True:
         left = update_time(h, m)
@@ -106,7 +110,10 @@ def run_hart(h, m, ram8, ram16, ram32, code, page, budget):
         if left < limit:
             # The line rises with the first cycle of the deadline's tick.
             limit = min(limit, left * 100 - (h.cycle + h.idled) % 100)
-        status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
+        if m.technique == 0:
+            status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
+        else:
+            status = dispatch(h, real, m, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821
         if status != -10 and status != -101:
             update_time(h, m)
             if status != -3:
@@ -126,8 +133,10 @@ def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
         if left <= 0:
             return -10
         h = harts[m.current]
+        real = harts[len(harts) - count + m.current]
+        r = machine[(len(machine) - 1) // count * (m.current + 1)]
         before = h.cycle
-        status = run_hart(h, m, ram8, ram16, ram32, code, page, min(left, m.slice_left))
+        status = run_hart(h, real, m, r, ram8, ram16, ram32, code, page, min(left, m.slice_left))
         left = left - (h.cycle - before)
         m.slice_left = m.slice_left - (h.cycle - before)
         if status != -10 and status != -3:

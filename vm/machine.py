@@ -43,6 +43,7 @@ class Machine:
     harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
+    technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty.
     Raises ValueError for sizes, ISA strings or engines that do not exist.
@@ -56,6 +57,7 @@ class Machine:
         memory: int = 128 << 20,
         ram_base: int = RAM_BASE,
         engine: str | None = None,
+        technique: str = "bare",
         board: bool = True,
         stdout: BinaryIO | None = None,
         stdin: BinaryIO | bytes | None = None,
@@ -65,7 +67,7 @@ class Machine:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board)
+        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique)
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
@@ -330,7 +332,9 @@ class Machine:
 
 
 def _new_engine(
-    kind: str, extensions: tuple[str, ...], harts: int, ram_base: int, memory: int, board: bool
+    kind: str, extensions: tuple[str, ...], harts: int, ram_base: int, memory: int, board: bool, technique: str
 ) -> engine.Engine:
     hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
-    return engine.Engine(kind=kind, harts=harts, ram_base=ram_base, ram_size=memory, board=board, **hart)
+    return engine.Engine(
+        kind=kind, harts=harts, ram_base=ram_base, ram_size=memory, board=board, technique=technique, **hart
+    )

@@ -23,7 +23,8 @@ from types import ModuleType
 from typing import Any
 
 ENTRIES = ("run_entry", "drop_code_entry")
-SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native")
+SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
+           "hypervisor/allocator", "hypervisor/dispatcher")  # fmt: skip
 """Files of this package that the compiled code depends on, besides all of `isa`."""
 
 Announce = Callable[[], AbstractContextManager[None]]
@@ -239,7 +240,7 @@ def functions(announce: Announce | None = None) -> tuple[Callable[..., int], Cal
     run, drop = _link(*found)
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     return (
-        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 3)(run),
+        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
         ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
     )
 

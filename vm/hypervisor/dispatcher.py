@@ -1,0 +1,98 @@
+"""The dispatcher: entered on every trap out of the guest, decides which routine serves it.
+
+An interpreter routine is the machine's own step applied to the virtual hart: `execute` with the record of the
+virtual hart checks the virtual mode, obeys the same CSR masks, takes the same traps, walks the guest's own page
+tables and reaches the virtual devices. So nothing about the instruction set is written a second time here.
+Compiled and plain Python run the same text (`vm.codegen`).
+"""
+
+from collections.abc import Callable
+
+from isa.trap import pending_interrupt, take_trap
+from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.loop import count_trap
+from vm.mmu import refresh
+
+execute: Callable[..., int]
+"""Generated (`vm.dispatch`), so nothing is bound here."""
+
+INTERPRET = 1
+HYBRID = 2
+TRAP = 3
+
+
+def enter_guest(v, h):
+    """World switch to the guest: the real hart, in U mode, gets what a program can see of the virtual one."""
+    for i in range(1, 32):
+        h.x[i] = v.x[i]
+    h.pc = v.pc
+    h.uflags = v.uflags
+    h.reservation = v.reservation
+    h.mleak = v.mleak if v.mode == 0 else 0
+
+
+def leave_guest(v, h):
+    """World switch back: what the guest has computed belongs to the virtual hart; `h.cycle` are the steps it took."""
+    for i in range(1, 32):
+        v.x[i] = h.x[i]
+    v.pc = h.pc
+    v.uflags = h.uflags
+    v.reservation = h.reservation
+    v.cycle = v.cycle + h.cycle
+
+
+def runs_directly(v, m):
+    """Whether the technique lets the real hart execute what the virtual one is about to.
+
+    Under MPRV loads and fetches of one mode go through different translations, which no single root offers.
+    """
+    if m.technique == HYBRID:
+        return v.mode == 0
+    return m.technique == TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
+
+
+def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
+    """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
+    follow_virtual(v, h, m, r, ram32)
+    enter_guest(v, h)
+    r.tohost = m.tohost
+    r.code_epoch = m.code_epoch
+    h.cycle = 0
+    status = execute(h, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
+    m.code_epoch = r.code_epoch
+    r.direct_steps = r.direct_steps + h.cycle
+    leave_guest(v, h)
+    return status
+
+
+def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
+    """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
+    if m.technique == INTERPRET:
+        return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
+    end = v.cycle + limit
+    while v.cycle < end:
+        if v.stale:
+            refresh(v)
+        if (v.mip | v.lines) & v.mie != 0:
+            cause = pending_interrupt(v)
+            if cause >= 0:
+                count_trap(v, 32 + (cause & 31))
+                take_trap(v, cause, 0)
+        if runs_directly(v, m):
+            status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
+            if status != -20:
+                if status != -10:
+                    return status
+                continue
+            cause = r.exit_cause
+            r.exits[cause & 31] = r.exits[cause & 31] + 1
+            if cause >= 12:
+                access = 2 if cause == 15 else cause - 12
+                if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
+                    r.hidden_faults = r.hidden_faults + 1
+                    continue
+        r.emulated = r.emulated + 1
+        status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if status != -10:
+            return status
+    return -10

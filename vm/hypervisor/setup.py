@@ -1,0 +1,33 @@
+"""The records of a virtual machine: virtual harts and board, and the real harts that the hypervisor has."""
+
+import numpy as np
+
+from vm.hypervisor import TECHNIQUES
+from vm.hypervisor.allocator import FRAMES, ROOTS
+
+_ALL_EXCEPTIONS = 0xFFFF
+
+
+def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a machine after reset into a virtual one: (virtual harts and then real ones, virtual machine and then one
+    record for each real hart).
+
+    The real harts stay in U mode, see no interrupt, trap for every exception, and reach the guest's RAM through
+    shadow page tables in FRAMES pages each behind it. No counter is enabled for them.
+    """
+    if technique not in TECHNIQUES:
+        raise ValueError(f"technique '{technique}' is not one of {', '.join(TECHNIQUES)}")
+    real, host = harts.copy(), np.repeat(machine, len(harts))
+    real["mode"] = 0
+    real["pmpcfg"][:, 0] = 0x1F
+    real["pmpaddr"][:, 0] = 0xFFFFFFFF
+    real["pmp_entries"] = 1
+    real["stale"] = 0
+    machine["technique"] = TECHNIQUES[technique]
+    host["first_frame"] = host["ram_size"] // 4096 + np.arange(len(harts)) * FRAMES
+    host["ram_size"] += len(harts) * FRAMES * 4096
+    host["board"] = 0
+    host["host_traps"] = _ALL_EXCEPTIONS
+    host["next_frame"] = ROOTS
+    host["shadow_generation"] = -1
+    return np.concatenate([harts, real]), np.concatenate([machine, host])
