@@ -16,14 +16,16 @@ from vm.isa_string import misa_value
 
 PAIRS = {"numba": 100_000, "python": 1_000}
 """Pairs per row that are compared by default, by how trials run: compiled or as plain Python."""
-PATIENCE = 4
+PATIENCE = 8
 """States that are tried at most, as a multiple of those needed if none were set aside."""
 CHUNK = 4_000
 """States between two looks at Ctrl-C: some 20 ms compiled."""
 PAIRS_PER_STATE = 12
 
 _BY_TRIALS = (Kind.EXECUTES, Kind.TRAPS, Kind.CONTROL, Kind.MODE, Kind.LOCATION, Kind.CONFIGURATION, Kind.TIME)
-assert [q.kind for q in QUESTIONS] == [kind for kind in _BY_TRIALS for _ in range(3)], "the order of `trial.note_states`"
+assert [q.kind for q in QUESTIONS] == [kind for kind in _BY_TRIALS for _ in range(3)], (
+    "the order of `trial.note_states`"
+)
 assert len(QUESTIONS) == trial.QUESTIONS
 
 

@@ -141,7 +141,7 @@ class Shrinker:
         bits = 0
         for vector in s.before:
             bits |= int(vector[word]) ^ reset
-        for bit in range(bits.bit_length()):
+        for bit in reversed(range(bits.bit_length())):
             if bits >> bit & 1:
                 s = self._first_that_holds(self._bit(s, word, 1 << bit, reset), s)
         return s
