@@ -93,7 +93,7 @@ class Engine:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
         if self.kind == "python" or os.environ.get("NUMBA_BOUNDSCHECK") == "1":
             return None
-        address = ctypes.cast(self._run, ctypes.c_void_p).value
+        address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address is not None
         return (address, *self._memory)
 

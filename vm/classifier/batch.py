@@ -32,7 +32,7 @@ WORK: dict[str, tuple[int, ...]] = {
 }
 """The arrays of `desk`, all int64, with their shapes."""
 PARTS = ("visible", "control", "configuration", "time")
-"""The arrays of `parts`: indices of words, see `vm.classifier.states.Space`."""
+"""The arrays of `parts`: masks and indices of words, see `vm.classifier.states.Space`."""
 TABLES = ("row", "reset", "draws", "relocations", *PARTS)
 NUMBERS = ("seed", "first", "last", "wanted")
 ANSWERS = "answers"
@@ -155,12 +155,21 @@ class Batch:
         e, t = self.engine, self.tables
         harts, machine = e.harts.view(np.int64), e.machine.view(np.int64)
         ram = e.ram.view(np.uint32)
-        arrays = (
+        arrays: tuple[np.ndarray, ...] = (
             harts, machine, ram, e.code, self.call, row, t["reset"], t["draws"], t["relocations"],
             *(t[part] for part in PARTS), *self.work.values(), self.answers,
         )  # fmt: skip
-        lengths = (len(harts), len(machine), len(ram), len(e.code), len(row), len(t["draws"]), len(t["relocations"]))
-        lengths += tuple(len(t[part]) for part in PARTS)
+        varying: tuple[np.ndarray, ...] = (
+            harts,
+            machine,
+            ram,
+            e.code,
+            row,
+            t["draws"],
+            t["relocations"],
+            *(t[part] for part in PARTS),
+        )
+        lengths = (len(array) for array in varying)
         return self._entry(*(a.ctypes.data for a in arrays), *lengths, *numbers)
 
     def plain_arguments(self, row: np.ndarray) -> tuple[Any, ...]:

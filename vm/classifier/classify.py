@@ -1,4 +1,4 @@
-"""A classification from end to end: search every row, shrink the witnesses that a report shows, draw the conclusions."""
+"""A classification from end to end: search every row, shrink the witnesses to be shown, draw the conclusions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Laboratory:
         """A row with its answers, and with witnesses for what a report shows of it."""
         found = self._found[row.name] = self.search.find(row, pairs)
         bare = Classified(row, found.answers, found.pairs)
-        shown = {bare.telling, bare.breaking}
+        shown = {bare.telling, *bare.breaking}
         if bare.executes_in_user_mode and bare.timing_dependent:
             shown.add(Question(Kind.TIME, (0,)))
         witnesses = {q: self.witness(row, q) for q in shown if q is not None and bare.answers[q].yes}

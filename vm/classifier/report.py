@@ -16,6 +16,7 @@ TITLES = {
     "2": "it can run under itself",
     "3": "a hybrid hypervisor can be built",
 }
+NAMES = "A CSR instruction without a name beside it stands for itself on all CSRs of S and M mode."
 SENSITIVITIES = ("control", "mode", "location", "configuration")
 FLAGS = (
     "always_traps", "privileged", "sensitive", "control_sensitive", "behavior_sensitive", "mode_sensitive",
@@ -69,7 +70,7 @@ def note(found: Classification) -> str:
 
 def as_text(found: Classification, disassemble: Disassemble) -> str:
     """The report for people: by class, then the theorems."""
-    lines = [title(found), ""]
+    lines = [title(found), NAMES, ""]
     width = max(len(row.row.name) for row in found.rows)
     for name, rows in groups(found):
         lines.append(f"{name} ({len(rows)})")

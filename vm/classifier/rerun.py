@@ -161,8 +161,8 @@ class Replay:
         return before
 
     @staticmethod
-    def _differ(one: np.ndarray, other: np.ndarray, words: np.ndarray) -> bool:
-        return bool((one[words] != other[words]).any())
+    def _differ(one: np.ndarray, other: np.ndarray, mask: np.ndarray) -> bool:
+        return bool(((one ^ other) & mask).any())
 
     def witness(self, s: Situation) -> Witness:
         """The situation as a witness, with what happened."""

@@ -14,7 +14,8 @@ _SIMPLE = {"rd": 10, "rs1": 11, "rs2": 12}
 _CSRS = ("sstatus", "sscratch", "stvec", "satp", "mscratch", "mstatus")
 """CSRs that a witness uses if it can, best known first."""
 _PAIRS = (
-    ("sv32-a", "sv32-b"), ("sv32-a", "sv32-a-absent"), ("bare", "bare-denied"), ("bare", "sv32-a"), ("bare", "bare-locked"),
+    ("sv32-a", "sv32-b"), ("sv32-a", "sv32-a-absent"),
+    ("bare", "bare-denied"), ("bare", "sv32-a"), ("bare", "bare-locked"),
 )  # fmt: skip
 """Relocations of a pair, the simplest first: other frames within the same bounds, then other bounds."""
 _DATA = tuple(memory.RAM_BASE + page * memory.PAGE + memory.WINDOW for page in range(1, memory.PAGES))

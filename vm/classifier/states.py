@@ -111,7 +111,8 @@ class Space:
 
     reset: int64[STATE_WORDS], the state after reset with the fixed CSRs. draws: int64[n, 4], per word that
     differs from state to state: index, mask of random bits, what is always set, bits that the bit above them sets.
-    configuration, time, visible, control: indices of the words of these parts.
+    configuration, time: indices of the words of these parts. visible, control: int64[STATE_WORDS], -1 for the words
+    of these parts, of which `mode` is left to itself.
     """
 
     def __init__(self, misa: int, extensions: int, fixed: Mapping[str, int]) -> None:
@@ -132,8 +133,14 @@ class Space:
         self.draws = np.array([*draws, *_TIME_DRAWS], np.int64)
         self.configuration = words_of(CONFIGURATION)
         self.time = np.array([word for word, *_ in _TIME_DRAWS], np.int64)
-        self.visible = np.array([*words_of(VISIBLE), MEMORY], np.int64)
-        self.control = np.array([WAITS, DROPPED, *(w for w in words_of(CONTROL) if w != MODE)], np.int64)
+        self.visible = _mask([*words_of(VISIBLE), MEMORY])
+        self.control = _mask([WAITS, DROPPED, *(w for w in words_of(CONTROL) if w != MODE)])
+
+
+def _mask(words: list[int]) -> np.ndarray:
+    mask = np.zeros(STATE_WORDS, np.int64)
+    mask[words] = -1
+    return mask
 
 
 Bits = dict[int, tuple[int, int]]

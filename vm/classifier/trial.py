@@ -3,6 +3,7 @@
 These functions run compiled and as plain Python (`vm.classifier.batch`); arrays are int64 unless said otherwise.
 Variant 4 * m + v of a state is in mode m (0 U, 1 S, 2 M) and differs from variant 4 * m in nothing (v = 0), in
 relocation (1), in trap and interrupt configuration (2) or in time (3). Variants 0, 4 and 8 differ in mode.
+`step(call)` is one step of the engine.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,7 @@ from vm.classifier.states import (
 from vm.ints import I64, U32, U64
 
 step: Callable[..., int]
-"""step(call): one step of the engine. Bound where these functions are made ready."""
+"""Provided where this is made ready, so nothing is bound here."""
 
 EXECUTED = 0
 TRAPPED = 1
@@ -248,7 +249,7 @@ def run_variant(h, hart, machine, ram32, code, call, before, after, content, fra
         ram32[U64(code_pte)] = U32(pte)
     if pending_interrupt(h) >= 0:
         return SET_ASIDE
-    status = step(call)
+    status = step(call)  # noqa: F821  (bound where this is made ready)
     for i in range(HART_WORDS):
         after[i] = hart[i]
     after[WAITS] = 1 if status == -3 else 0
@@ -286,12 +287,12 @@ def outcome_of(status, cause, answers):
     return SET_ASIDE
 
 
-def changes(before, after, words):
-    """Whether any of these words differs."""
-    for i in range(len(words)):
-        if before[words[i]] != after[words[i]]:
-            return True
-    return False
+def changes(before, after, mask):
+    """Whether any of the words differs in the bits of its mask."""
+    different = 0
+    for i in range(len(mask)):
+        different = different | ((before[i] ^ after[i]) & mask[i])
+    return different != 0
 
 
 def mode_changes(before, after):

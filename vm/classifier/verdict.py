@@ -45,14 +45,14 @@ class Classified:
         """The answer to one question."""
         return self.answers[Question(kind, modes)].yes
 
-    def any(self, kind: Kind) -> bool:
+    def ever(self, kind: Kind) -> bool:
         """Whether a question of this kind is answered with yes in any mode or pair of modes."""
         return any(answer.yes for question, answer in self.answers.items() if question.kind is kind)
 
     @property
     def always_traps(self) -> bool:
         """It executes in no mode."""
-        return not self.any(Kind.EXECUTES)
+        return not self.ever(Kind.EXECUTES)
 
     @property
     def executes_in_user_mode(self) -> bool:
@@ -76,22 +76,22 @@ class Classified:
     @property
     def control_sensitive(self) -> bool:
         """It changes the control state in some state."""
-        return self.any(Kind.CONTROL)
+        return self.ever(Kind.CONTROL)
 
     @property
     def mode_sensitive(self) -> bool:
         """What it does depends on the mode."""
-        return self.any(Kind.MODE)
+        return self.ever(Kind.MODE)
 
     @property
     def location_sensitive(self) -> bool:
         """What it shows depends on the relocation."""
-        return self.any(Kind.LOCATION)
+        return self.ever(Kind.LOCATION)
 
     @property
     def configuration_sensitive(self) -> bool:
         """What it shows depends on the trap and interrupt configuration."""
-        return self.any(Kind.CONFIGURATION)
+        return self.ever(Kind.CONFIGURATION)
 
     @property
     def behavior_sensitive(self) -> bool:
@@ -101,7 +101,7 @@ class Classified:
     @property
     def timing_dependent(self) -> bool:
         """What it shows depends on counters or time."""
-        return self.any(Kind.TIME)
+        return self.ever(Kind.TIME)
 
     @property
     def sensitive(self) -> bool:
@@ -147,9 +147,9 @@ class Classified:
         return self.witnesses.get(self.telling) if self.telling else None
 
     @property
-    def breaking(self) -> Question | None:
-        """The question whose yes makes it user-sensitive; other bounds than the relocation's last."""
-        return next((question for question in _SENSITIVE_IN_U if self.answers[question].yes), None)
+    def breaking(self) -> tuple[Question, ...]:
+        """The questions whose yes makes it user-sensitive."""
+        return tuple(question for question in _SENSITIVE_IN_U if self.answers[question].yes)
 
     @property
     def evidence(self) -> Evidence:
@@ -231,13 +231,11 @@ def _third(rows: Sequence[Classified], tell: Tell) -> Theorem:
     subset of the set of privileged instructions." """
     broken = [r for r in rows if r.user_sensitive]
     if broken:
-        return _broken(broken, [_why(r, r.breaking, tell) + _shadow(r) for r in broken])
+        return _broken(broken, [_why(r, q, tell) + _shadow(r, q) for r in broken for q in r.breaking])
     spared = [r.row.name for r in rows if r.sensitive and not r.privileged]
     because = ["no instruction that executes in U mode changes or shows there what the hypervisor owns"]
     if spared:
-        because.append(
-            f"{_names(spared)}: sensitive only in higher modes, which the hybrid hypervisor interprets instead of running"
-        )
+        because.append(f"{_names(spared)}: sensitive only in higher modes, which the hybrid hypervisor interprets")
     return Theorem(True, tuple(because), (), _resting(rows, lambda r: _SENSITIVE_IN_U))
 
 
@@ -250,11 +248,10 @@ def _why(r: Classified, question: Question | None, tell: Tell) -> str:
     return f"{r.row.name}: {tell(witness) if witness else question}"
 
 
-def _shadow(r: Classified) -> str:
+def _shadow(r: Classified, question: Question) -> str:
     """What relocations of other bounds mean under a hypervisor, where only those make the difference."""
-    question = _ask(Kind.LOCATION, U)
     witness = r.witnesses.get(question)
-    if witness is None or not _bounds_differ(witness):
+    if question.kind is not Kind.LOCATION or witness is None or not _bounds_differ(witness):
         return ""
     return (
         "; only relocations with other bounds make this difference, so with the relocation of 1974, same bounds and "
