@@ -159,16 +159,8 @@ class Batch:
             harts, machine, ram, e.code, self.call, row, t["reset"], t["draws"], t["relocations"],
             *(t[part] for part in PARTS), *self.work.values(), self.answers,
         )  # fmt: skip
-        varying: tuple[np.ndarray, ...] = (
-            harts,
-            machine,
-            ram,
-            e.code,
-            row,
-            t["draws"],
-            t["relocations"],
-            *(t[part] for part in PARTS),
-        )
+        parts = [t[part] for part in PARTS]
+        varying: tuple[np.ndarray, ...] = (harts, machine, ram, e.code, row, t["draws"], t["relocations"], *parts)
         lengths = (len(array) for array in varying)
         return self._entry(*(a.ctypes.data for a in arrays), *lengths, *numbers)
 
