@@ -3,7 +3,12 @@
 U1 is volume I (unprivileged), P2 volume II (privileged) of the specification; Xleak is docs/xleak.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from vm.classifier.model import MODE_NAMES, Kind
+from vm.classifier.verdict import Classified
+
+EXECUTES, TRAPS = Kind.EXECUTES, Kind.TRAPS
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,9 @@ class Expected:
     sensitive: str  # any of: control mode location configuration time user
     section: str
     sentence: str
-    only_u: str = ""  # to what only because U mode differs from S and M
+    executes: str = "USM"  # modes in which it may execute
+    traps: str = ""  # modes in which it may trap, memory traps aside
+    only_u: str = ""  # sensitive to this only because U mode differs from S and M
 
 
 GENERAL = (
@@ -37,7 +44,8 @@ GENERAL = (
     Expected("fence.i", "innocuous", "", "U1 4",
              "The FENCE.I instruction is used to synchronize the instruction and data streams."),
     Expected("ecall ebreak", "always-traps", "", "U1 2.8",
-             "These two instructions cause a precise requested trap to the supporting execution environment."),
+             "These two instructions cause a precise requested trap to the supporting execution environment.",
+             "", "USM"),
     Expected("mul mulh mulhsu mulhu", "innocuous", "", "U1 12.1",
              "MUL performs an XLEN-bit x XLEN-bit multiplication of rs1 by rs2 and places the lower XLEN bits in the "
              "destination register."),
@@ -55,20 +63,25 @@ GENERAL = (
 """They name registers, pc and memory and nothing else."""
 
 SYSTEM = (
-    Expected("csrrw csrrs csrrc csrrwi csrrsi csrrci", "privileged", "control location configuration time", "P2 2.1",
-             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions."),
+    Expected("csrrw csrrwi", "privileged", "control location configuration time", "P2 2.1",
+             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions.",
+             "SM", "US"),
+    Expected("csrrs csrrc csrrsi csrrci", "privileged", "control location configuration time", "P2 2.1",
+             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions. "
+             "Attempts to write a read-only register also raise illegal-instruction exceptions.", "SM", "USM"),
     Expected("mret", "privileged", "control configuration", "P2 3.3.2",
-             "An xRET instruction can be executed in privilege mode x or higher."),
+             "An xRET instruction can be executed in privilege mode x or higher.", "M", "US"),
     # What mode it leaves for depends on SPP alone, so a hart in M mode leaves its mode where one in S mode stays.
     Expected("sret", "privileged", "control mode configuration", "P2 3.1.6.1",
              "When executing an xRET instruction, supposing xPP holds the value y, ... the privilege mode is changed "
-             "to y."),
+             "to y. ... When TSR=1, attempts to execute SRET while executing in S-mode will raise an "
+             "illegal-instruction exception.", "SM", "US"),
     Expected("wfi", "privileged", "control", "P2 3.3.3",
              "When S-mode is implemented, then executing WFI in U-mode causes an illegal-instruction exception, unless "
-             "it completes within an implementation-specific, bounded time limit."),
+             "it completes within an implementation-specific, bounded time limit.", "SM", "US"),  # S mode: with TW
     Expected("sfence.vma", "privileged", "control", "P2 10.2.1",
              "The supervisor memory-management fence instruction SFENCE.VMA is used to synchronize updates to "
-             "in-memory memory-management data structures with current execution."),
+             "in-memory memory-management data structures with current execution.", "SM", "US"),  # S mode: with TVM
 )  # fmt: skip
 
 COUNTERS = (
@@ -107,7 +120,7 @@ HOLES = {
     "xlra": Expected("lra", "behavior-sensitive", "mode location configuration user", "Xleak 8",
                      "sets rd to the physical address that rs1 is translated to"),
 }  # fmt: skip
-MLEAK = "Xleak, mleak: While a bit is 1, its instruction raises an illegal-instruction exception in U mode."
+MLEAK = "While a bit is 1, its instruction raises an illegal-instruction exception in U mode"
 
 UFLAGS = Expected(
     "csrrw csrrs csrrc csrrwi csrrsi csrrci", "innocuous", "", "Xleak, uflags",
@@ -115,35 +128,64 @@ UFLAGS = Expected(
 )  # fmt: skip
 
 
+FLAGS = ("control", "mode", "location", "configuration")
+
+
 @dataclass(frozen=True)
 class Class:
-    """What a row is expected to be."""
+    """What a row is expected to be; the modes as in `Expected`."""
 
     cls: str
     sensitive: frozenset[str]
-    privileged: bool
+    executes: str
+    traps: str
 
 
-def expected(holes: tuple[str, ...] = (), fixed: bool = False, counters: bool = False) -> dict[str, Class]:
-    """The class of every row of a machine. fixed: mleak has all its bits set; counters: U mode may read them."""
+FLAGS = ("control", "mode", "location", "configuration")
+
+
+def found_class(row: Classified) -> Class:
+    """What the classifier says of a row."""
+    flags = {name for name in FLAGS if getattr(row, f"{name}_sensitive")}
+    flags |= {"time"} if row.timing_dependent else set()
+    flags |= {"user"} if row.user_sensitive else set()
+    executes, traps = ("".join(n for m, n in MODE_NAMES.items() if row.yes(kind, m)) for kind in (EXECUTES, TRAPS))
+    return Class(row.name_of_class, frozenset(flags), executes, traps)
+
+
+ONE_CSR = {
+    # P2 3.1.13 and 3.1.14: registers of M mode that hold what is written.
+    "mscratch": Class("privileged", frozenset(("control", "configuration")), "M", "US"),
+    "mepc": Class("privileged", frozenset(("control", "configuration")), "M", "US"),
+    # P2 2.1: "Attempts to write a read-only register also raise illegal-instruction exceptions."
+    "mhartid": Class("always-traps", frozenset(), "", "USM"),
+    # P2 3.1.6.5: "When TVM=1, attempts to read or write the satp CSR ... while executing in S-mode will raise an
+    # illegal-instruction exception."
+    "satp": Class("privileged", frozenset(("control", "location")), "SM", "US"),
+}
+"""CSR instructions on one CSR each; csrrw for the read-only one."""
+
+
+def expected(holes: tuple[str, ...] = (), fixed: bool = False, counters: str = "M") -> dict[str, Class]:
+    """The class of every row of a machine. fixed: mleak has all its bits set; counters: modes that may read them."""
     table: dict[str, Class] = {}
 
-    def add(entry: Expected, suffix: str = "", **changes: bool) -> None:
-        privileged = changes.get("privileged", entry.cls == "privileged")
-        cls = entry.cls
-        sensitive = frozenset(entry.sensitive.split())
-        if changes.get("mended"):
-            # A hole that traps in U mode is one no longer; what it does in S and M mode is the same.
-            privileged, cls, sensitive = True, "privileged", sensitive - {"user", entry.only_u}
+    def add(entry: Expected, suffix: str = "") -> None:
         for name in entry.names.split():
-            table[name + suffix] = Class(cls, sensitive, privileged)
+            sensitive = frozenset(entry.sensitive.split())
+            table[name + suffix] = Class(entry.cls, sensitive, entry.executes, entry.traps)
 
     for entry in (*GENERAL, *SYSTEM):
         add(entry)
     for entry in COUNTERS:
-        add(entry, privileged=not counters)
+        add(replace(entry, executes=counters, traps="".join(mode for mode in "US" if mode not in counters)))
     for hole in holes:
-        add(HOLES[hole], mended=fixed)
+        entry = HOLES[hole]
+        if fixed:
+            # A hole that traps in U mode is one no longer; what it does in S and M mode is the same.
+            left = set(entry.sensitive.split()) - {"user", entry.only_u}
+            entry = replace(entry, cls="privileged", sensitive=" ".join(left), executes="SM", traps="U")
+        add(entry)
     if {"xpopf", "xpushf"} & set(holes):
         add(UFLAGS, " uflags")
     return table
