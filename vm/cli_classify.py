@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ MOVING = ("mcycle", "minstret")
 @click.option("--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has.")
 @click.option("--csr", "csrs", multiple=True, metavar="NAME=VALUE", help="Fix a CSR in all states; may be repeated.")
 @click.option("--insn", "names", multiple=True, metavar="NAME", help="Only this instruction; may be repeated.")
+@click.option("--prove", is_flag=True, help="Let z3 decide what the search leaves open; takes a minute.")
 @click.option("--pairs", type=options.Count(), metavar="N", help="Pairs of states per row.  [default: 100000 compiled]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Try other states.")
 @click.option("--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-",
@@ -30,7 +32,7 @@ MOVING = ("mcycle", "minstret")
 @click.option("--markdown", is_flag=True, help="Print a Markdown page instead of the text.")
 @click.option("--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, fewer pairs.")
 def classify_command(
-    isa: str, csrs: tuple[str, ...], names: tuple[str, ...], pairs: int | None, seed: int,
+    isa: str, csrs: tuple[str, ...], names: tuple[str, ...], prove: bool, pairs: int | None, seed: int,
     json_file: str | None, markdown: bool, engine: str | None,
 ) -> None:  # fmt: skip
     """Classify the instructions of a machine as Popek and Goldberg did, and say which of their theorems hold.
@@ -43,6 +45,7 @@ def classify_command(
     trapline classify --isa rv32ima
     trapline classify --isa rv32ima_xpopf --insn popf
     trapline classify --isa rv32ima_xleak --csr mleak=0xff --json report.json
+    trapline classify --isa rv32ima_xleak --prove --markdown
     """
     from asm.disasm import disassemble
 
@@ -51,7 +54,7 @@ def classify_command(
     with options.mistakes():
         if json_file and json_file != "-":
             open_for_writing(json_file).close()
-        found = _classification(isa, csrs, names, pairs, seed, engine)
+        found = _classification(isa, csrs, names, prove, pairs, seed, engine)
         from vm.classifier import report
 
         if json_file:
@@ -65,7 +68,7 @@ def classify_command(
 
 
 def _classification(
-    isa: str, csrs: Sequence[str], names: Sequence[str], pairs: int | None, seed: int, engine: str | None
+    isa: str, csrs: Sequence[str], names: Sequence[str], prove: bool, pairs: int | None, seed: int, engine: str | None
 ) -> Any:
     import os
 
@@ -76,14 +79,16 @@ def _classification(
     from vm.isa_string import parse_isa
 
     engines.on_compile = options.announce_compilation
+    if prove and find_spec("z3") is None:
+        options.fail("--prove needs z3, which is not installed: pip install 'trapline[proof]'")
     extensions = parse_isa(isa)
     fixed = fixed_csrs(csrs, extensions)
     everything = rows(extensions)
     chosen = choose(everything, names, isa) if names else None
     kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
     search = Search(extensions, fixed, engine=kind, seed=seed, announce=_announce)
-    with progress(len(chosen or everything)) as advance:
-        return classify(isa.lower(), search, chosen, pairs=pairs, progress=advance)
+    with progress(len(chosen or everything) * (1 + prove)) as advance:
+        return classify(isa.lower(), search, chosen, pairs=pairs, prove=prove, progress=advance)
 
 
 def _announce() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import Outcome, command, environment, invoke, refused
+from support.cli import Outcome, command, environment, invoke, refused, watchdog
 
 FEW = ("--pairs", "60")
 FLAGS = (
@@ -120,7 +121,7 @@ def test_a_value_that_a_csr_does_not_hold_is_shown_as_it_is_held() -> None:
         (("--csr", "stvec=soon"), ("'soon' is not a number in 0 to 0xffffffff",)),
         (("--csr", "stvec=0x100000000"), ("is not a number in 0 to 0xffffffff",)),
         (("--csr", "stvec=-4"), ("is not a number in 0 to 0xffffffff",)),
-        (("--csr", "mleak=1"), ("this machine lacks it",)),
+        (("--csr", "mleak=1"), ("mleak: this machine has no such CSR",)),
         (("--csr", "mhartid=1"), ("mhartid: this CSR cannot be written",)),
         (("--csr", "misa=0"), ("misa: this CSR cannot be written",)),
         (("--csr", "satp=0"), ("relocation is what the search varies",)),
@@ -148,12 +149,46 @@ def test_nothing_but_the_report_is_printed_without_a_terminal() -> None:
     assert b"\x1b" not in outcome.stdout
 
 
-def test_ctrl_c_ends_it_at_once() -> None:
+def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
     process = subprocess.Popen(
-        command("classify", "--pairs", "1e9", "--insn", "add"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment(TRAPLINE_ENGINE=os.environ.get("TRAPLINE_ENGINE")),
+        command("classify", "--pairs", "1e9", "--insn", "add", "--json", target),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    time.sleep(2.5)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, b"", b"")
+    guard = watchdog(process, 60)
+    try:
+        # The file is made before the search begins.
+        while not target.exists():
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    finally:
+        guard.cancel()
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+
+
+def test_progress_is_for_terminals_and_stays_out_of_the_report() -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command("classify", "--insn", "add", "--insn", "sub", "--pairs", "60"), stdout=subprocess.PIPE, stderr=follower,
+        env=environment(NO_COLOR=None, TERM="xterm"),
+    )  # fmt: skip
+    guard = watchdog(process, 60)
+    try:
+        os.close(follower)
+        assert process.stdout is not None
+        out = process.stdout.read()
+        shown = b""
+        try:
+            while chunk := os.read(leader, 4096):
+                shown += chunk
+        except OSError:
+            pass  # a terminal whose other side is closed
+        assert process.wait() == 0
+    finally:
+        guard.cancel()
+        os.close(leader)
+    assert b"2/2" in shown and b"\x1b" in shown
+    assert b"\x1b" not in out and b"innocuous (2)" in out

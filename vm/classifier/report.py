@@ -40,7 +40,7 @@ def sensitive_to(row: Classified) -> str:
 def sentence(row: Classified, disassemble: Disassemble) -> str:
     """The witness in plain words, after the instruction that it is about."""
     if row.witness is None:
-        return ""
+        return f"{row.telling}: there is a state, by proof, that the search has not met" if row.telling else ""
     return f"{disassemble(row.witness.word)}: {tell(row.witness)}"
 
 
