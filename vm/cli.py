@@ -142,4 +142,5 @@ def main() -> None:
     trapline run programs/hello.s          assemble and run a user program
     trapline boot programs/boot/timer.s    boot a kernel on the bare machine
     trapline isa show mret                 look an instruction up
+    trapline classify --isa rv32ima_xpopf  find sensitive instructions
     """
