@@ -91,8 +91,10 @@ def _classification(
         return classify(isa.lower(), search, chosen, pairs=pairs, prove=prove, progress=advance)
 
 
-def _announce() -> None:
-    click.echo("trapline: compiling the search (once for this version, a few seconds)...", err=True)
+@contextmanager
+def _announce() -> Iterator[None]:
+    with options.announce_compilation("search"):
+        yield
 
 
 @contextmanager

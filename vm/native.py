@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,6 @@ from typing import Any
 
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native")
 """Files of this package that the compiled code depends on, besides all of `isa`."""
-
 
 
 @dataclass(frozen=True)

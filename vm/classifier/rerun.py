@@ -57,7 +57,7 @@ class Replay:
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.space = batch.space
-        self._functions = plain_functions(lambda call: batch.engine.run(0, 1))
+        self._functions = plain_functions(lambda call: batch.engine.run(1))
         self._restore = self._functions["restore_content"]
         self._functions["restore_content"] = self._record
         self._written: dict[int, int] = {}

@@ -11,8 +11,8 @@ from vm.classifier import memory, states, trial
 from vm.classifier.batch import Batch
 from vm.classifier.model import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
 from vm.engine import Engine
-from vm.native import Announce
 from vm.isa_string import misa_value
+from vm.native import Announce
 
 PAIRS = {"numba": 100_000, "python": 1_000}
 """Pairs per row that are compared by default, by how trials run: compiled or as plain Python."""
