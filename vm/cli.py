@@ -17,6 +17,7 @@ COMMANDS = {
     "asm": ("vm.cli_asm", "asm_command", "Assemble and link sources into an ELF file."),
     "disasm": ("vm.cli_isa", "disasm_command", "List the instructions of a file."),
     "isa": ("vm.cli_isa", "isa_command", "Explain instructions and CSRs."),
+    "classify": ("vm.cli_classify", "classify_command", "Which instructions are sensitive, which theorems hold."),
     "bench": ("vm.cli_bench", "bench_command", "Measure the speed of this machine."),
 }
 """Module, object and summary by command; a module is imported when its command is used."""
@@ -141,4 +142,5 @@ def main() -> None:
     trapline run programs/hello.s          assemble and run a user program
     trapline boot programs/boot/timer.s    boot a kernel on the bare machine
     trapline isa show mret                 look an instruction up
+    trapline classify --isa rv32ima_xpopf  find sensitive instructions
     """

@@ -194,9 +194,9 @@ def mistakes() -> Iterator[None]:
 
 
 @contextmanager
-def announce_compilation() -> Iterator[None]:
+def announce_compilation(what: str = "engine") -> Iterator[None]:
     """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
-    message = "trapline: compiling the engine (once for this version, about 20 seconds)..."
+    message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         click.echo(message, err=True)
         yield

@@ -1,5 +1,6 @@
 """An engine: the memory of a machine and the compiled (or plain Python) functions that run it."""
 
+import ctypes
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -101,6 +102,14 @@ class Engine:
         With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
         """
         return self._run(*self._memory, budget)
+
+    def entry(self) -> tuple[int, ...] | None:
+        """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
+        if self.kind == "python" or os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+            return None
+        address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
+        assert address is not None
+        return (address, *self._memory)
 
     def drop_code(self, offset: int, length: int) -> None:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""

@@ -8,6 +8,7 @@ name made of everything that it depends on: our sources, versions, and the proce
 import atexit
 import ctypes
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -16,16 +17,37 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ENTRIES = ("run_entry", "drop_code_entry")
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
            "hypervisor/allocator", "hypervisor/dispatcher")  # fmt: skip
 """Files of this package that the compiled code depends on, besides all of `isa`."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Generated code that numba compiles: `function` of `module` answers its text, `entries` are its C functions.
+
+    kind: what the object file's name begins with.
+    """
+
+    kind: str
+    module: str
+    function: str
+    entries: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The generated module."""
+        return getattr(importlib.import_module(self.module), self.function)()
+
+
+ENGINE = Source("engine", "vm.codegen", "numba_text", ("run_entry", "drop_code_entry"))
 
 Announce = Callable[[], AbstractContextManager[None]]
 
@@ -98,16 +120,14 @@ def _import_text(text: str, folder: Path) -> ModuleType:
     return module
 
 
-def _compile() -> tuple[bytes, list[str]]:
-    """The object file, and the symbols of `ENTRIES`."""
+def _compile(source: Source) -> tuple[bytes, list[str]]:
+    """The object file, and the symbols of the entries."""
     from numba.core.registry import cpu_target
 
-    from vm.codegen import numba_text
-
     with tempfile.TemporaryDirectory(prefix="trapline-") as folder:
-        module = _import_text(numba_text(), Path(folder))
+        module = _import_text(source.text, Path(folder))
     machine = cpu_target.target_context.codegen()._tm
-    entries = [getattr(module, name) for name in ENTRIES]
+    entries = [getattr(module, name) for name in source.entries]
     libraries = [entry._library._final_module for entry in entries]
     # The second entry's functions are part of the first module's text as well, so two objects are kept.
     objects = [machine.emit_object(library) for library in libraries]
@@ -117,15 +137,17 @@ def _compile() -> tuple[bytes, list[str]]:
 # It ends with whoever waits for it, even one that was killed before it could end anything: that closes its input.
 _APART = """import os, sys, threading
 threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
-sys.path[:] = sys.argv[1:]
+kind, module, function, entries = sys.argv[1:5]
+sys.path[:] = sys.argv[5:]
 from vm import native
-sys.stdout.buffer.write(native._sealed(*native._compile()))
+source = native.Source(kind, module, function, tuple(entries.split()))
+sys.stdout.buffer.write(native._sealed(*native._compile(source)))
 sys.stdout.flush()
 os._exit(0)
 """
 
 
-def _compile_apart() -> tuple[bytes, list[str]]:
+def _compile_apart(source: Source) -> tuple[bytes, list[str]]:
     """What `_compile` answers, made by a process of its own, which ends at once when this one is interrupted.
 
     In this process LLVM would be in the way of Ctrl-C: it answers late, and where it calls Python back ctypes
@@ -133,13 +155,14 @@ def _compile_apart() -> tuple[bytes, list[str]]:
     process: its result is kept for runs without them. Where no such process can be had, compiles in this one.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    what = (source.kind, source.module, source.function, " ".join(source.entries))
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", _APART, *sys.path], env=environment,
+            [sys.executable, "-c", _APART, *what, *sys.path], env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except (OSError, ValueError):
-        return _compile()
+        return _compile(source)
     assert process.stdin is not None and process.stdout is not None
     try:
         body = process.stdout.read()
@@ -148,11 +171,11 @@ def _compile_apart() -> tuple[bytes, list[str]]:
         process.wait()
         process.stdin.close()
         process.stdout.close()
-    return _unsealed(body) or _compile()
+    return _unsealed(body) or _compile(source)
 
 
 def _sealed(data: bytes, symbols: list[str]) -> bytes:
-    """The content of an object file in the cache: a digest, the symbols of `ENTRIES`, the objects."""
+    """The content of an object file in the cache: a digest, the symbols of the entries, the objects."""
     header = "\n".join(symbols).encode() + b"\n\n"
     return hashlib.sha256(header + data).digest() + header + data
 
@@ -178,23 +201,23 @@ def _unpack(data: bytes) -> list[bytes]:
     return objects
 
 
-def _store(data: bytes, symbols: list[str]) -> None:
+def _store(kind: str, key: str, data: bytes, symbols: list[str]) -> None:
     folder = cache_directory()
-    partial = folder / f"engine-{engine_key()}.{os.getpid()}.tmp"
+    partial = folder / f"{kind}-{key}.{os.getpid()}.tmp"
     try:
         partial.write_bytes(_sealed(data, symbols))
-        partial.replace(folder / f"engine-{engine_key()}.o")
-        kept = sorted(folder.glob("engine-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
+        partial.replace(folder / f"{kind}-{key}.o")
+        kept = sorted(folder.glob(f"{kind}-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
         for old in kept[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError:
         partial.unlink(missing_ok=True)
 
 
-def _read() -> tuple[bytes, list[str]] | None:
+def _read(kind: str, key: str) -> tuple[bytes, list[str]] | None:
     """The kept object, None when there is none or it is damaged."""
     try:
-        body = (cache_directory() / f"engine-{engine_key()}.o").read_bytes()
+        body = (cache_directory() / f"{kind}-{key}.o").read_bytes()
     except OSError:
         return None
     return _unsealed(body)
@@ -226,18 +249,26 @@ _ALIVE: list[Any] = []
 """Linkers own the code they loaded."""
 
 
+def load(source: Source, key: str, announce: Announce | None = None) -> list[int]:
+    """Addresses of the entries of generated code, from its object file or compiled now.
+
+    key: a digest of what the code depends on. announce: entered while it is compiled.
+    """
+    found = _read(source.kind, key)
+    if found is None:
+        with announce() if announce is not None else nullcontext():
+            found = _compile_apart(source)
+        _store(source.kind, key, *found)
+    return _link(*found)
+
+
 @cache
 def functions(announce: Announce | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
     """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
 
     announce: entered while the engine is compiled, which takes some 15 s.
     """
-    found = _read()
-    if found is None:
-        with announce() if announce is not None else nullcontext():
-            found = _compile_apart()
-        _store(*found)
-    run, drop = _link(*found)
+    run, drop = load(ENGINE, engine_key(), announce)
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     return (
         ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),

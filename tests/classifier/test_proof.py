@@ -13,6 +13,7 @@ from vm.classifier.model import QUESTIONS, Kind, Question
 from vm.classifier.proof import Answers, Decided, Prover, Verdict, prove
 from vm.classifier.replay import confirms
 from vm.classifier.rows import rows
+from vm.classifier.search import Search
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +48,19 @@ def test_the_machine_confirms_every_yes(proof: dict[str, Answers]) -> None:
                 assert confirms(question, decided.model, ISA), (name, str(question))
                 count += 1
     assert count > 250
+
+
+def test_search_and_proof_agree(proof: dict[str, Answers]) -> None:
+    """What is proved impossible is never seen, and what is possible is seen."""
+    search = Search(EXTENSIONS)
+    different = [
+        (name, str(question), question in found.findings, answers[question].verdict)
+        for name, answers in proof.items()
+        for found in [search.find(ROWS[name], 40_000)]
+        for question in QUESTIONS
+        if (answers[question].verdict is Verdict.YES) != (question in found.findings)
+    ]
+    assert different == []
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.instruction.extension in ("i", "m", "a")])

@@ -62,7 +62,7 @@ def test_a_damaged_file_is_made_again(filled: Path, tmp_path: Path, damage: str)
     else:
         content[len(content) // 2] ^= 1
     (tmp_path / objects(filled)[0].name).write_bytes(content)
-    code = "from vm import native; print(native._read() is None, native.is_compiled())"
+    code = "from vm import native; print(native._read('engine', native.engine_key()) is None, native.is_compiled())"
     environment = {**os.environ, "TRAPLINE_CACHE_DIR": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert result.stdout.split()[0] == b"True"

@@ -1,0 +1,101 @@
+"""The memory in which instructions are tried: one virtual layout, two sets of frames, and the relocations between.
+
+    vaddr        what                              PTE           in bare mode
+    base         code                              RWX, U as the mode needs it
+    base+0x1000  data                              RW, U
+    base+0x2000  data that some relocations lack   RW, U
+    base+0x3000  data that can only be executed    X, U
+    base+0x4000  data of S mode                    RW
+
+Each page has a window of eight words that an access can reach; nothing else is ever written. The frames A and B hold
+the same. Entries of page tables have A and D set: setting them belongs to the access, not to the instruction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PAGE = 4096
+RAM_BASE = 0x80000000
+PAGES = 5
+"""Pages of the virtual layout."""
+WINDOW = 0x800
+"""Where a page's window starts, in bytes: the middle, so that no immediate leaves the page from there."""
+WINDOW_WORDS = 8
+CONTENT = PAGES * WINDOW_WORDS
+"""Words of all windows."""
+
+FRAMES_B = PAGES * PAGE
+"""Offset of the second set of frames in RAM; the first is at 0."""
+
+_ROOTS = 2 * PAGES
+_VARIANTS = ((0, False), (FRAMES_B, False), (0, True), (FRAMES_B, True))
+"""(frames, whether the third page is absent) of each pair of tables."""
+_LEAVES = _ROOTS + len(_VARIANTS)
+RAM_SIZE = (_LEAVES + len(_VARIANTS)) * PAGE
+TABLES = _ROOTS * PAGE
+"""Offset of the page tables in RAM."""
+
+V, R, W, X, USER, A, D = 1, 2, 4, 8, 16, 64, 128
+_PERMISSIONS = (R | W | X, R | W | USER, R | W | USER, X | USER, R | W)
+_LACKED = 2
+
+OPEN = (0x1F, 0xFFFFFFFF)
+"""PMP entry 1, always there: one region of 2^34 bytes with all permissions."""
+_FRAME = ((RAM_BASE + _LACKED * PAGE) >> 2) | (PAGE // 8 - 1)
+_DENIED, _LOCKED = (0x18, _FRAME), (0x98, _FRAME)
+"""PMP entry 0 where it denies a frame: to S and U mode, and to M mode too."""
+
+
+@dataclass(frozen=True)
+class Relocation:
+    """One way to relocate.
+
+    satp, pmp: what the registers hold, PMP entry 0 as (configuration, address).
+    frames: offset in RAM of the frames in use. code_pte: index of the code page's PTE in RAM as words, -1 without.
+    lacks: whether the third page is out of reach.
+    """
+
+    name: str
+    summary: str
+    satp: int = 0
+    pmp: tuple[int, int] = (0, 0)
+    frames: int = 0
+    code_pte: int = -1
+    lacks: bool = False
+
+
+def _translated(number: int, name: str, summary: str) -> Relocation:
+    frames, lacks = _VARIANTS[number]
+    satp = 1 << 31 | (RAM_BASE // PAGE + _ROOTS + number)
+    return Relocation(name, summary, satp, (0, 0), frames, (_LEAVES + number) * PAGE // 4, lacks)
+
+
+RELOCATIONS: tuple[Relocation, ...] = (
+    Relocation("bare", "no translation"),
+    _translated(0, "sv32-a", "Sv32 that maps every page to itself"),
+    _translated(1, "sv32-b", "Sv32 that maps the same pages to other frames"),
+    _translated(2, "sv32-a-absent", "Sv32 that maps every page to itself but lacks one"),
+    _translated(3, "sv32-b-absent", "Sv32 that maps the pages to other frames and lacks one"),
+    Relocation("bare-denied", "no translation, one page denied by PMP", 0, _DENIED, lacks=True),
+    Relocation("bare-locked", "no translation, one page denied by PMP to M mode too", 0, _LOCKED, lacks=True),
+)
+BY_NAME = {relocation.name: number for number, relocation in enumerate(RELOCATIONS)}
+
+
+def relocation_table() -> np.ndarray:
+    """Per relocation: satp, pmpcfg0, pmpaddr0, frames, code_pte; int64[n, 5]."""
+    return np.array([(r.satp, *r.pmp, r.frames, r.code_pte) for r in RELOCATIONS], np.int64)
+
+
+def image() -> np.ndarray:
+    """RAM with the page tables in it and all else zero: uint32[RAM_SIZE // 4]."""
+    ram = np.zeros(RAM_SIZE // 4, np.uint32)
+    for number, (frames, lacks) in enumerate(_VARIANTS):
+        root, leaf = (_ROOTS + number) * PAGE // 4, (_LEAVES + number) * PAGE
+        ram[root + (RAM_BASE >> 22)] = (RAM_BASE + leaf) >> 12 << 10 | V
+        for page, permissions in enumerate(_PERMISSIONS):
+            if not (lacks and page == _LACKED):
+                frame = RAM_BASE + frames + page * PAGE
+                ram[leaf // 4 + page] = frame >> 12 << 10 | permissions | V | A | D
+    return ram

@@ -1,0 +1,146 @@
+"""The search for witnesses: every row is tried in pseudo-random states, and the engine's own step is the judge."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from isa.extension import extension_mask
+from vm.classifier import memory, states, trial
+from vm.classifier.batch import Batch
+from vm.classifier.model import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
+from vm.engine import Engine
+from vm.isa_string import misa_value
+from vm.native import Announce
+
+PAIRS = {"numba": 100_000, "python": 1_000}
+"""Pairs per row that are compared by default, by how trials run: compiled or as plain Python."""
+PATIENCE = 8
+"""States that are tried at most, as a multiple of those needed if none were set aside."""
+CHUNK = 4_000
+"""States between two looks at Ctrl-C: some 20 ms compiled."""
+PAIRS_PER_STATE = 12
+
+_BY_TRIALS = (Kind.EXECUTES, Kind.TRAPS, Kind.CONTROL, Kind.MODE, Kind.LOCATION, Kind.CONFIGURATION, Kind.TIME)
+assert [q.kind for q in QUESTIONS] == [kind for kind in _BY_TRIALS for _ in range(3)], (
+    "the order of `trial.note_states`"
+)
+assert len(QUESTIONS) == trial.QUESTIONS
+
+
+class SearchError(RuntimeError):
+    """The machine did what no instruction can do: a bug of the engine or of the search."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Where a yes was found: state `number` of the row's sequence, and the variant that says it."""
+
+    number: int
+    variant: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search says about a row: pairs compared, how many bear on each question, and the first finding."""
+
+    pairs: int
+    counts: Mapping[Question, int]
+    findings: Mapping[Question, Finding]
+
+    @property
+    def answers(self) -> Answers:
+        """As answers without witnesses."""
+        return {
+            q: Answer(Evidence.REFUTED if q in self.findings else Evidence.SAMPLED, self.counts[q]) for q in QUESTIONS
+        }
+
+
+class Search:
+    """Searches on one machine configuration.
+
+    extensions: as `vm.isa_string.parse_isa` gives them. fixed: CSR values that hold in every state.
+    engine: `numba` or `python`, or an engine made by `new_engine`.
+    """
+
+    def __init__(
+        self,
+        extensions: tuple[str, ...],
+        fixed: Mapping[str, int] | None = None,
+        *,
+        engine: str | Engine = "numba",
+        seed: int = 0,
+        announce: Announce | None = None,
+    ) -> None:
+        self.extensions = extensions
+        self.fixed = dict(fixed or {})
+        self.seed = seed
+        misa, mask = misa_value(extensions), extension_mask(extensions)
+        self.space = states.Space(misa, mask, self.fixed)
+        self.engine = new_engine(engine, extensions) if isinstance(engine, str) else engine
+        self.batch = Batch(self.engine, self.space, announce)
+        self._prepare()
+
+    @property
+    def default_pairs(self) -> int:
+        """How many pairs a row gets unless somebody asks for another number."""
+        return PAIRS["numba" if self.batch.compiled else "python"]
+
+    def _prepare(self) -> None:
+        """Put the page tables in place and forget all cached translations."""
+        e = self.engine
+        e.ram.view(np.uint32)[:] = memory.image()
+        e.m.host_traps = 0xFFFF
+        for name in ("fetch_tlb", "load_tlb", "store_tlb"):
+            e.harts[name] = -1
+        e.harts["generation"] = 0
+        e.drop_code(0, memory.RAM_SIZE)
+
+    def find(self, row: Row, pairs: int | None = None) -> Found:
+        """Compare `pairs` pairs of states, fewer only where most are set aside. Raises SearchError."""
+        wanted = pairs or self.default_pairs
+        table = states.row_table(row)
+        self.batch.clear()
+        self._prepare()
+        last = PATIENCE * -(-wanted // PAIRS_PER_STATE)
+        chunk = CHUNK if self.batch.compiled else 8
+        number, answers = 0, self.batch.answers
+        while number < last and answers[trial.PAIRS] < wanted:
+            number = self.batch.run(table, self.row_seed(row), number, min(last, number + chunk), wanted)
+        self._check(row)
+        return self._found(answers)
+
+    def row_seed(self, row: Row) -> int:
+        """Where a row's sequence of states begins; rows must not share it."""
+        return (self.seed * 0x2545F491 + zlib.crc32(row.name.encode())) & 0xFFFFFFFF
+
+    def _check(self, row: Row) -> None:
+        """That nothing was written outside of the windows."""
+        if status := int(self.batch.answers[trial.FAILED]):
+            raise SearchError(f"{row.name}: the engine's step answered {status}")
+        ram = self.engine.ram.view(np.uint32).copy()
+        expected = memory.image()
+        for frames in (0, memory.FRAMES_B):
+            for page in range(memory.PAGES):
+                first = (frames + page * memory.PAGE + memory.WINDOW) // 4
+                ram[first : first + memory.WINDOW_WORDS] = 0
+        for relocation in memory.RELOCATIONS:
+            if relocation.code_pte >= 0:
+                ram[relocation.code_pte] = expected[relocation.code_pte]
+        if not np.array_equal(ram, expected):
+            raise SearchError(f"{row.name}: memory changed where no access reaches")
+
+    def _found(self, answers: np.ndarray) -> Found:
+        counts = {q: int(answers[i]) for i, q in enumerate(QUESTIONS)}
+        seen = {q: int(answers[trial.QUESTIONS + i]) for i, q in enumerate(QUESTIONS)}
+        findings = {q: Finding(n // 16, n % 16) for q, n in seen.items() if n >= 0}
+        return Found(int(answers[trial.PAIRS]), counts, findings)
+
+
+def new_engine(kind: str, extensions: tuple[str, ...]) -> Engine:
+    """An engine with the memory of `vm.classifier.memory` and no board."""
+    return Engine(
+        kind=kind, harts=1, misa=misa_value(extensions), extensions=extension_mask(extensions),
+        ram_base=memory.RAM_BASE, ram_size=memory.RAM_SIZE, board=False,
+    )  # fmt: skip

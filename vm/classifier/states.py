@@ -1,0 +1,207 @@
+"""The states of a hart that are tried: their parts, and which values each part may take.
+
+Here a hart is the words of its record, and what is known of CSRs is in tables, so that compiled code
+(`vm.classifier.trial`) needs no names.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from isa import CSR_BY_NAME, CSRS, Csr
+from isa.hart import FIELDS
+from vm.classifier.memory import OPEN
+from vm.classifier.model import Row
+from vm.codegen import python_module
+from vm.hart import HART, MACHINE, HartView, new_harts
+
+VISIBLE = ("x", "pc", "uflags", "reservation")
+"""What a program can see of itself; with them the memory that it reaches."""
+RELOCATION = ("satp", "pmpcfg", "pmpaddr")
+CONFIGURATION = (
+    "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "mtvec", "stvec", "mepc", "mcause", "mtval", "mscratch",
+    "sepc", "scause", "stval", "sscratch",
+)  # fmt: skip
+FIXED = ("mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg", "mleak")
+"""Configuration that says which machine this is: it holds its reset value unless the person says otherwise."""
+TIME = ("cycle", "instret", "mtime", "mcycle", "minstret")
+CONSTANT = ("mhartid", "misa", "extensions")
+DERIVED = ("stale",)
+CONTROL = ("mode", *RELOCATION, *CONFIGURATION, *FIXED, *CONSTANT)
+"""What a hypervisor owns."""
+
+_named = (*VISIBLE, *CONTROL, *TIME, *DERIVED)
+assert sorted(_named) == sorted(name for name, _ in FIELDS), "every field of a hart belongs to one part of its state"
+
+
+def word_of(name: str, index: int = 0) -> int:
+    """The index of a field's word in a hart's record as int64."""
+    assert HART.fields is not None
+    return HART.fields[name][1] // 8 + index
+
+
+def words_of(names: tuple[str, ...]) -> np.ndarray:
+    """The indices of all words of these fields: int64[n]."""
+    counts = dict(FIELDS)
+    return np.array([word_of(name, i) for name in names for i in range(counts[name])], np.int64)
+
+
+HART_WORDS = word_of("fetch_tlb")
+"""Words of a hart's record before its translation caches."""
+WAITS = HART_WORDS
+"""Beside them, of the state after an instruction: whether the hart waits,"""
+DROPPED = HART_WORDS + 1
+"""whether cached translations were dropped,"""
+MEMORY = HART_WORDS + 2
+"""and a number that stands for all changes of visible memory, 0 for none."""
+STATE_WORDS = HART_WORDS + 3
+
+X = word_of("x")
+PC = word_of("pc")
+MODE = word_of("mode")
+RESERVATION = word_of("reservation")
+STALE = word_of("stale")
+LINES = word_of("lines")
+MIP = word_of("mip")
+MIE = word_of("mie")
+MSTATUS = word_of("mstatus")
+SATP = word_of("satp")
+PMPCFG = word_of("pmpcfg")
+PMPADDR = word_of("pmpaddr")
+GENERATION = word_of("generation")
+CODE_EPOCH = word_of("code_epoch")
+MPRV = 0x20000
+TIME_BASE = MACHINE.fields["time_base"][1] // 8  # type: ignore[index]
+EXIT_CAUSE = MACHINE.fields["exit_cause"][1] // 8  # type: ignore[index]
+
+CASE_WORD, CASE_RELOCATION, CASE_OTHER_RELOCATION, CASE_TIME, CASE_OTHER_TIME, CASE_RESERVED = range(6)
+"""What else makes a state: instruction word, relocations, bases of mtime, offset of the reserved word (-1: none)."""
+CASE_WORDS = 6
+
+ROW_MATCH, ROW_FREE, ROW_NARROW, ROW_RS1, ROW_SLICES, ROW_CSRS = range(6)
+ROW_TABLES = 6
+"""A row as numbers: see `row_table`."""
+
+
+def row_table(row: Row) -> np.ndarray:
+    """A row for the generator: int64[n].
+
+    match; mask of random bits; bits that shorten register numbers; whether it has rs1; number of slices of the
+    immediate and of CSRs; then (low, width, start) of the slices, then the addresses of the CSRs.
+    """
+    instruction = row.instruction
+    operands = {s.operand: s for s in instruction.pattern.slices}
+    match = instruction.match
+    free = 0
+    for s in instruction.pattern.slices:
+        mask = ((1 << s.width) - 1) << s.low
+        if s.operand in row.fixed:
+            match |= ((row.fixed[s.operand] >> s.start) << s.low) & mask
+        elif s.operand != "csr":
+            free |= mask
+    narrow = sum(0b11100 << operands[n].low for n in ("rd", "rs1", "rs2") if n in operands and n not in row.fixed)
+    slices = [(s.low, s.width, s.start) for s in instruction.pattern.slices if s.operand == "imm"]
+    numbers = [match, free, narrow, int("rs1" in operands), len(slices), len(row.csrs)]
+    numbers += [number for s in slices for number in s]
+    return np.array([*numbers, *row.csrs], np.int64)
+
+
+class Space:
+    """The states of one machine configuration.
+
+    reset: int64[STATE_WORDS], the state after reset with the fixed CSRs. draws: int64[n, 4], per word that
+    differs from state to state: index, mask of random bits, what is always set, bits that the bit above them sets.
+    configuration, time: indices of the words of these parts. visible, control: int64[STATE_WORDS], -1 for the words
+    of these parts, of which `mode` is left to itself.
+    """
+
+    def __init__(self, misa: int, extensions: int, fixed: Mapping[str, int]) -> None:
+        trial = Trial(misa, extensions)
+        for name, value in fixed.items():
+            trial.write(CSR_BY_NAME[name], value)
+        trial.words[PMPCFG + 1], trial.words[PMPADDR + 1] = OPEN
+        trial.words[STALE] = 0
+        self.reset = np.zeros(STATE_WORDS, np.int64)
+        self.reset[:HART_WORDS] = trial.words[:HART_WORDS]
+        held = _bits(trial.writable(CSR_BY_NAME[name]) for name in fixed)
+        free = _bits(trial.writable(csr) for csr in CSRS if csr.storage in (*CONFIGURATION, "uflags"))
+        free[LINES] = free[MIE]
+        draws = []
+        for word, (mask, implied) in free.items():
+            kept = held.get(word, (0, 0))[0]
+            draws.append((word, mask & ~kept, int(self.reset[word]) & kept, implied))
+        self.draws = np.array([*draws, *_TIME_DRAWS], np.int64)
+        self.configuration = words_of(CONFIGURATION)
+        self.time = np.array([word for word, *_ in _TIME_DRAWS], np.int64)
+        self.visible = _mask([*words_of(VISIBLE), MEMORY])
+        self.control = _mask([WAITS, DROPPED, *(w for w in words_of(CONTROL) if w != MODE)])
+
+
+def _mask(words: list[int]) -> np.ndarray:
+    mask = np.zeros(STATE_WORDS, np.int64)
+    mask[words] = -1
+    return mask
+
+
+Bits = dict[int, tuple[int, int]]
+"""By word of the hart's record: a mask, and which of its bits must be set with the bit above them."""
+
+_TIME_DRAWS = (
+    # A hart has done at least as many instructions as it has not retired.
+    (word_of("cycle"), (1 << 46) - 1, 1 << 22, 0),
+    (word_of("unretired"), (1 << 20) - 1, 0, 0),
+    (word_of("mcycle"), (1 << 62) - 1, 0, 0),
+    (word_of("minstret"), (1 << 62) - 1, 0, 0),
+)
+
+
+class Trial:
+    """A hart after reset on which CSRs are tried out. words: int64, its record."""
+
+    def __init__(self, misa: int, extensions: int) -> None:
+        harts = new_harts(1, misa, extensions)
+        self.words = harts.view(np.int64)
+        self.h = HartView(harts)
+
+    def read(self, csr: Csr) -> int:
+        """What M mode reads, -1 if the machine lacks the CSR."""
+        return python_module()["csr_read"](self.h, csr.address)
+
+    def write(self, csr: Csr, value: int) -> None:
+        """Write as M mode does, by the CSR's own rules."""
+        python_module()["csr_write"](self.h, csr.address, value)
+
+    def writable(self, csr: Csr) -> Bits:
+        """The bits that writes can change, found by writing; of MPP the upper bit goes only with the lower."""
+        found: Bits = {}
+        if csr.constant is not None or self.read(csr) < 0:
+            return found
+        for bit in range(32):
+            for value, implied in ((1 << bit, 0), (3 << bit >> 1, 1 << bit >> 1)):
+                changed = {w: mask for w, mask in self._changed(csr, value).items() if mask >> bit & 1}
+                for word, mask in changed.items():
+                    old = found.get(word, (0, 0))
+                    found[word] = old[0] | mask, old[1] | implied
+                if changed:
+                    break
+        return found
+
+    def _changed(self, csr: Csr, value: int) -> dict[int, int]:
+        """Which bits of which words differ between a write of 0 and one of `value`; changes nothing."""
+        before = self.words[:HART_WORDS].copy()
+        results = []
+        for written in (0, value):
+            self.write(csr, written & 0xFFFFFFFF)
+            results.append(self.words[:HART_WORDS].copy())
+            self.words[:HART_WORDS] = before
+        different = results[0] ^ results[1]
+        return {int(w): int(different[w]) for w in np.flatnonzero(different)}
+
+
+def _bits(parts: Iterable[Bits]) -> Bits:
+    merged: Bits = {}
+    for part in parts:
+        for word, (mask, implied) in part.items():
+            old = merged.get(word, (0, 0))
+            merged[word] = old[0] | mask, old[1] | implied
+    return merged
