@@ -47,16 +47,18 @@ from numba.extending import intrinsic
 from vm.hart import HART
 
 @intrinsic
-def _call(typing, address, a, b, c, d, e, f, g, h):
+def _call(typing, address, a, b, c, d, e, f, g, h, i, j):
     def generate(context, builder, signature, arguments):
         word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word] * 8)
+        kind = ir.FunctionType(word, [word] * 10)
         return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-    return types.int64(*[types.int64] * 9), generate
+    return types.int64(*[types.int64] * 11), generate
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')
 def step(call):
-    return _call(call[0], call[1], call[2], call[3], call[4], call[5], call[6], call[7], I64(1))
+    return _call(
+        call[0], call[1], call[2], call[3], call[4], call[5], call[6], call[7], call[8], call[9], I64(1)
+    )
 
 '''
 _DECORATOR = "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
@@ -71,7 +73,7 @@ def source() -> str:
 def _entry() -> str:
     """Text of the compiled entry: the addresses of all arrays, lengths of those that vary, then the numbers."""
     words = {
-        "hart": "(h_words,)", "machine": "(m_words,)", "ram32": "(ram_words,)", "code": "(code_words,)", "call": "(8,)",
+        "hart": "(h_words,)", "machine": "(m_words,)", "ram32": "(ram_words,)", "code": "(code_words,)", "call": "(10,)",
         "row": "(n_row,)", "reset": f"({S},)", "draws": "(n_draws, 4)", "relocations": "(n_relocations, 5)",
         **{part: f"(n_{part},)" for part in PARTS}, **{name: str(shape) for name, shape in WORK.items()},
         ANSWERS: f"({trial.ANSWERS},)",
@@ -138,7 +140,7 @@ class Batch:
         }  # fmt: skip
         address = engine.entry()
         self.compiled = address is not None
-        self.call = np.array(address if address is not None else [0] * 8, np.int64)
+        self.call = np.array(address if address is not None else [0] * 10, np.int64)
         self._entry = _compiled(announce) if self.compiled else None
         self._plain = plain_functions(lambda call: engine.run(1))
 
