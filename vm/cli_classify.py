@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,10 +31,12 @@ MOVING = ("mcycle", "minstret")
 @click.option("--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-",
               help="Write a JSON object to FILE, or print it instead of the text.")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print a Markdown page instead of the text.")
+@click.option("--witness", "witness_file", metavar="FILE",
+              help="With one --insn: write a program that shows its witness under 'trapline boot'.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, fewer pairs.")
 def classify_command(
     isa: str, csrs: tuple[str, ...], names: tuple[str, ...], prove: bool, pairs: int | None, seed: int,
-    json_file: str | None, markdown: bool, engine: str | None,
+    json_file: str | None, markdown: bool, witness_file: str | None, engine: str | None,
 ) -> None:  # fmt: skip
     """Classify the instructions of a machine as Popek and Goldberg did, and say which of their theorems hold.
 
@@ -43,7 +46,7 @@ def classify_command(
 
     \b
     trapline classify --isa rv32ima
-    trapline classify --isa rv32ima_xpopf --insn popf
+    trapline classify --isa rv32ima_xpopf --insn popf --witness popf.s
     trapline classify --isa rv32ima_xleak --csr mleak=0xff --json report.json
     trapline classify --isa rv32ima_xleak --prove --markdown
     """
@@ -54,9 +57,13 @@ def classify_command(
     with options.mistakes():
         if json_file and json_file != "-":
             open_for_writing(json_file).close()
+        if witness_file and len(names) != 1:
+            options.fail("--witness shows one instruction: give one --insn NAME with it")
         found = _classification(isa, csrs, names, prove, pairs, seed, engine)
         from vm.classifier import report
 
+        if witness_file:
+            _write_witness(found, names[0], witness_file, disassemble)
         if json_file:
             text = json.dumps(report.as_json(found, disassemble)) + "\n"
             if json_file == "-":
@@ -89,6 +96,20 @@ def _classification(
     search = Search(extensions, fixed, engine=kind, seed=seed, announce=_announce)
     with progress(len(chosen or everything) * (1 + prove)) as advance:
         return classify(isa.lower(), search, chosen, pairs=pairs, prove=prove, progress=advance)
+
+
+def _write_witness(found: Any, name: str, file: str, disassemble: Any) -> None:
+    """Write the program that shows the witness of a row: of the one with this very name, if there are several."""
+    from vm.classifier.program import program
+
+    exact = [row for row in found.rows if row.row.name == " ".join(name.lower().split())] or list(found.rows)
+    if len(exact) > 1:
+        options.fail(f"--witness shows one row: which of {', '.join(repr(row.row.name) for row in exact)}?")
+    row = exact[0]
+    if row.witness is None:
+        options.fail(f"'{row.row.name}' is {row.name_of_class}: there is no witness to write")
+    with open_for_writing(file) as stream:
+        stream.write(program(row.witness, found.isa, disassemble, PurePath(file).name))
 
 
 @contextmanager
