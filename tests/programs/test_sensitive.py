@@ -77,12 +77,6 @@ def test_a_hole_retires_in_user_mode_unless_it_is_fixed(name: str) -> None:
         assert free and all(f"{name} retires" in line for line in free)
 
 
-@pytest.mark.parametrize("name", HOLES)
-def test_without_its_extension_a_hole_traps_in_every_mode(name: str) -> None:
-    output = boot(ROOT / "sensitive" / f"{name}.s", "rv32ima").output.decode()
-    assert f"{name} retires" not in output
-
-
 @plain
 def test_qemu_agrees(source: Path, tool, tmp_path: Path) -> None:
     elf = build(tool, [source], tmp_path / source.stem, text_base=RAM)
