@@ -14,13 +14,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from isa.instruction import DeclarationError
+from isa.table import added, derived
 
 ENTRIES = ("run_entry", "drop_code_entry")
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
@@ -30,7 +34,7 @@ SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch
 Announce = Callable[[], AbstractContextManager[None]]
 
 KEPT = 8
-"""Object files that stay in the cache folder; older ones are removed when one is added."""
+"""Object files that stay in the cache folder; when one is added, those that were not used for longest are removed."""
 
 # Symbols of numba's runtime that the object names and that nothing reachable calls: no function of the
 # engine allocates or raises.
@@ -63,9 +67,22 @@ def _temporary_directory() -> Path:
     return Path(folder)
 
 
-@cache
+@derived
 def engine_key() -> str:
-    """A name for the compiled engine: a digest of the sources of `isa` and `vm` and of the platform."""
+    """A name for the compiled engine: a digest of what it is made from.
+
+    That is our sources and the platform; with plugins also the engine's text, which has all that they brought.
+    """
+    plain = _plain_key()
+    if not added():
+        return plain
+    from vm.codegen import numba_text
+
+    return hashlib.sha256(f"{plain}\n{numba_text()}".encode()).hexdigest()[:20]
+
+
+@cache
+def _plain_key() -> str:
     import llvmlite.binding as llvm
 
     total = hashlib.sha256()
@@ -98,14 +115,12 @@ def _import_text(text: str, folder: Path) -> ModuleType:
     return module
 
 
-def _compile() -> tuple[bytes, list[str]]:
-    """The object file, and the symbols of `ENTRIES`."""
+def _compile(text: str) -> tuple[bytes, list[str]]:
+    """The object file of the engine with this text, and the symbols of `ENTRIES`."""
     from numba.core.registry import cpu_target
 
-    from vm.codegen import numba_text
-
     with tempfile.TemporaryDirectory(prefix="trapline-") as folder:
-        module = _import_text(numba_text(), Path(folder))
+        module = _import_text(text, Path(folder))
     machine = cpu_target.target_context.codegen()._tm
     entries = [getattr(module, name) for name in ENTRIES]
     libraries = [entry._library._final_module for entry in entries]
@@ -115,17 +130,18 @@ def _compile() -> tuple[bytes, list[str]]:
 
 
 # It ends with whoever waits for it, even one that was killed before it could end anything: that closes its input.
+# The text is given to it, because it knows of no plugins.
 _APART = """import os, sys, threading
 threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
-sys.path[:] = sys.argv[1:]
+sys.path[:] = sys.argv[2:]
 from vm import native
-sys.stdout.buffer.write(native._sealed(*native._compile()))
+sys.stdout.buffer.write(native._sealed(*native._compile(open(sys.argv[1], encoding="utf-8").read())))
 sys.stdout.flush()
 os._exit(0)
 """
 
 
-def _compile_apart() -> tuple[bytes, list[str]]:
+def _compile_apart(text: str) -> tuple[bytes, list[str]]:
     """What `_compile` answers, made by a process of its own, which ends at once when this one is interrupted.
 
     In this process LLVM would be in the way of Ctrl-C: it answers late, and where it calls Python back ctypes
@@ -133,22 +149,25 @@ def _compile_apart() -> tuple[bytes, list[str]]:
     process: its result is kept for runs without them. Where no such process can be had, compiles in this one.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _APART, *sys.path], env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    except (OSError, ValueError):
-        return _compile()
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        body = process.stdout.read()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    return _unsealed(body) or _compile()
+    with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as source:
+        source.write(text)
+        source.flush()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _APART, source.name, *sys.path], env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError):
+            return _compile(text)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            body = process.stdout.read()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+    return _unsealed(body) or _compile(text)
 
 
 def _sealed(data: bytes, symbols: list[str]) -> bytes:
@@ -163,6 +182,20 @@ def _unsealed(body: bytes) -> tuple[bytes, list[str]] | None:
         return None
     header, _, data = body[32:].partition(b"\n\n")
     return data, header.decode().split("\n")
+
+
+def _compiled() -> tuple[bytes, list[str]]:
+    """The engine's object file and symbols. Raises DeclarationError for a plugin that numba cannot compile."""
+    from vm.codegen import numba_text
+
+    try:
+        return _compile_apart(numba_text())
+    except Exception as error:
+        if not added() or not type(error).__module__.startswith("numba."):
+            raise
+        sources = ", ".join(addition.source for addition in added())
+        reason = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        raise DeclarationError(f"{sources}: numba cannot compile it ({reason}); --engine python can run it") from None
 
 
 def _pack(objects: list[bytes]) -> bytes:
@@ -184,7 +217,7 @@ def _store(data: bytes, symbols: list[str]) -> None:
     try:
         partial.write_bytes(_sealed(data, symbols))
         partial.replace(folder / f"engine-{engine_key()}.o")
-        kept = sorted(folder.glob("engine-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
+        kept = sorted(folder.glob("engine-*.o"), key=lambda p: p.stat().st_atime_ns, reverse=True)
         for old in kept[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError:
@@ -193,10 +226,15 @@ def _store(data: bytes, symbols: list[str]) -> None:
 
 def _read() -> tuple[bytes, list[str]] | None:
     """The kept object, None when there is none or it is damaged."""
+    path = cache_directory() / f"engine-{engine_key()}.o"
     try:
-        body = (cache_directory() / f"engine-{engine_key()}.o").read_bytes()
+        body = path.read_bytes()
     except OSError:
         return None
+    with suppress(OSError):
+        # Many file systems note accesses rarely or never; then a plugin that is edited often would push the plain
+        # engine out.
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
     return _unsealed(body)
 
 
@@ -226,26 +264,33 @@ _ALIVE: list[Any] = []
 """Linkers own the code they loaded."""
 
 
-@cache
-def functions(announce: Announce | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
+Entries = tuple[Callable[..., int], Callable[..., int]]
+_LINKED: dict[str, Entries] = {}
+"""The engines of this process, by key."""
+
+
+def functions(announce: Announce | None = None) -> Entries:
     """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
 
     announce: entered while the engine is compiled, which takes some 15 s.
     """
-    found = _read()
-    if found is None:
-        with announce() if announce is not None else nullcontext():
-            found = _compile_apart()
-        _store(*found)
-    run, drop = _link(*found)
-    integer, pointer = ctypes.c_int64, ctypes.c_void_p
-    return (
-        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
-        ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
-    )
+    key = engine_key()
+    if key not in _LINKED:
+        found = _read()
+        if found is None:
+            with announce() if announce is not None else nullcontext():
+                found = _compiled()
+            _store(*found)
+        run, drop = _link(*found)
+        integer, pointer = ctypes.c_int64, ctypes.c_void_p
+        _LINKED[key] = (
+            ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
+            ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
+        )
+    return _LINKED[key]
 
 
-@cache
+@derived
 def checked_functions() -> ModuleType:
     """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
     from vm.codegen import numba_text
