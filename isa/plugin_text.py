@@ -26,6 +26,14 @@ FIXED = {"cycle", "instret", "mtime", "mhartid", "misa", "extensions", "lines"}
 ARRAYS = {name: count for name, count in FIELDS if count > 1}
 SCALARS = {name for name, count in FIELDS if count == 1}
 
+COMPILED = {
+    f"isa.{name}"
+    for name in (
+        "atomic", "base", "leak", "machine_csrs", "multiply", "supervisor_csrs", "system", "trap", "word",
+    )
+}  # fmt: skip
+"""Modules of this package whose functions engines have anyway; a plugin may call them."""
+
 _OPERATORS = (
     ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift, ast.BitAnd, ast.BitOr, ast.BitXor,
 )  # fmt: skip
@@ -54,6 +62,7 @@ class _Reader:
         self.name = name
         self.system = system
         self.costs: dict[types.FunctionType, int] = {}
+        self.assigned: set[str] = set()  # local names that have a value, whatever way led here
         self.within: list[types.FunctionType] = []
 
     def function(self, function: Any, meaning: bool = False) -> int:
@@ -64,12 +73,13 @@ class _Reader:
         self.line = code.co_firstlineno
         if function in self.within:
             raise self.refuse(f"'{function.__name__}' calls itself; a meaning must come to an end")
-        outer = self.within, getattr(self, "scope", None), getattr(self, "local", None)
+        outer = self.within, getattr(self, "scope", None), getattr(self, "local", None), self.assigned
         self.within = [*self.within, function]
         tree = self._tree(function)
         names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
         self.scope: Any = function.__globals__
-        self.local: Any = {a.arg for a in tree.args.args} | {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        self.assigned = {a.arg for a in tree.args.args}
+        self.local: Any = self.assigned | {n.id for n in names if isinstance(n.ctx, ast.Store)}
         body = tree.body
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
@@ -87,7 +97,7 @@ class _Reader:
             self.line = tree.lineno
             raise self.refuse(f"'{function.__name__}' takes {cost} operations; at most {LONGEST} are allowed")
         self.costs[function] = cost
-        self.within, self.scope, self.local = outer
+        self.within, self.scope, self.local, self.assigned = outer
         return cost
 
     def nothing(self, function: Any) -> None:
@@ -141,6 +151,8 @@ class _Reader:
         if isinstance(s, ast.Assign) and len(s.targets) == 1:
             return self.expression(s.value) + self.target(s.targets[0])
         if isinstance(s, ast.AugAssign) and isinstance(s.op, _OPERATORS):
+            if isinstance(s.target, ast.Name):
+                self.named(s.target.id)
             return 1 + self.expression(s.value) + self.target(s.target)
         if isinstance(s, ast.Pass):
             return 0
@@ -148,14 +160,29 @@ class _Reader:
             hint = "; where(condition, then, otherwise) chooses" if isinstance(s, ast.If) else ""
             raise self.refuse(f"'{_word(s)}' cannot be in a value meaning or what it calls{hint}")
         if isinstance(s, ast.If):
-            return self.expression(s.test) + self.block(s.body) + self.block(s.orelse)
+            return self.expression(s.test) + self.branches(s.body, s.orelse)
         if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call):
             return self.expression(s.value)
         if isinstance(s, ast.Break | ast.Continue):
             return 0
         if isinstance(s, ast.For) and isinstance(s.target, ast.Name) and not s.orelse:
-            return self._times(s.iter) * (1 + self.block(s.body))
+            times, before = self._times(s.iter), self.assigned
+            self.assigned = before | {s.target.id}
+            cost = times * (1 + self.block(s.body))
+            self.assigned = before
+            return cost
         raise self.refuse(f"'{_word(s)}' cannot be in a meaning; there are assignments, if, return, and for over range")
+
+    def branches(self, *bodies: list[ast.stmt]) -> int:
+        """Alternatives: afterwards a name has a value if it has one on each way that goes on."""
+        cost, before, ways = 0, self.assigned, []
+        for body in bodies:
+            self.assigned = set(before)
+            cost += self.block(body)
+            if not _ends(body):
+                ways.append(self.assigned)
+        self.assigned = set.intersection(*ways) if ways else before
+        return cost
 
     def _times(self, call: ast.expr) -> int:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range":
@@ -171,6 +198,7 @@ class _Reader:
 
     def target(self, t: ast.expr) -> int:
         if isinstance(t, ast.Name):
+            self.assigned = self.assigned | {t.id}
             return 1
         field = t.value if isinstance(t, ast.Subscript) else t
         if self.system and isinstance(field, ast.Attribute):
@@ -221,6 +249,8 @@ class _Reader:
 
     def named(self, name: str) -> int:
         if name in self.local:
+            if name not in self.assigned:
+                raise self.refuse(f"'{name}' need not have a value here; set it on every way")
             return 0
         if name not in self.scope:
             raise self.refuse(f"'{name}' is not defined")
@@ -248,7 +278,7 @@ class _Reader:
             raise self.refuse(f"'{name}' {what}")
         if len(e.args) != wanted:
             raise self.refuse(f"'{name}' takes {wanted} arguments, not {len(e.args)}")
-        if isinstance(function, types.FunctionType) and not function.__module__.startswith("isa."):
+        if isinstance(function, types.FunctionType) and function.__module__ not in COMPILED:
             cost += self.function(function)
             self.line = line
         return cost

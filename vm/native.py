@@ -73,7 +73,7 @@ def engine_key() -> str:
 
     That is our sources and the platform; with plugins also the engine's text, which has all that they brought.
     """
-    plain = _plain_key()
+    plain = source_key()
     if not added():
         return plain
     from vm.codegen import numba_text
@@ -82,7 +82,8 @@ def engine_key() -> str:
 
 
 @cache
-def _plain_key() -> str:
+def source_key() -> str:
+    """A name for what is compiled from our own sources, whatever plugins there are."""
     import llvmlite.binding as llvm
 
     total = hashlib.sha256()
