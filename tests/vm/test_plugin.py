@@ -6,6 +6,7 @@ Machines here are plain Python: each plugin would be a compiled engine of its ow
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -244,7 +245,13 @@ def test_both_engines_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from vm import engine, native
 
     compilations: list[str] = []
-    monkeypatch.setattr(engine, "on_compile", lambda: compilations.append(native.engine_key()))
+
+    @contextmanager
+    def compiling() -> Iterator[None]:
+        compilations.append(native.engine_key())
+        yield
+
+    monkeypatch.setattr(engine, "on_compile", compiling)
     isa = ISA + "_xmine_xleak"
     with loaded(KINDS, TUTORIAL):
         texts = [text for text, _, _ in CASES] + [
