@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
 from isa.hart import ABI_NAMES
+from isa.table import derived
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,14 @@ def _by_opcode(spellings: tuple[Spelling, ...]) -> dict[int, list[_Form]]:
     return forms
 
 
-_WITH_PSEUDO = _by_opcode(PSEUDO_INSTRUCTIONS)
-_WITHOUT_PSEUDO = _by_opcode(REQUIRED_SPELLINGS)
+@derived
+def _with_pseudo() -> dict[int, list[_Form]]:
+    return _by_opcode(PSEUDO_INSTRUCTIONS)
+
+
+@derived
+def _without_pseudo() -> dict[int, list[_Form]]:
+    return _by_opcode(REQUIRED_SPELLINGS)
 
 
 def disassemble(word: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True) -> str:
@@ -184,7 +191,7 @@ def disassemble(word: int, pc: int = 0, *, symbols: Mapping[int, str] | None = N
     pseudo: whether to prefer pseudo-instructions, as objdump does; else every instruction is written by its own name.
     An illegal word, and a legal one that has no spelling, gives `.word 0x...`.
     """
-    for form in (_WITH_PSEUDO if pseudo else _WITHOUT_PSEUDO).get(word & 0x7F, ()):
+    for form in (_with_pseudo() if pseudo else _without_pseudo()).get(word & 0x7F, ()):
         if word & form.mask == form.match:
             text = form.text(word, pc, symbols or {})
             if text is not None:
@@ -194,7 +201,7 @@ def disassemble(word: int, pc: int = 0, *, symbols: Mapping[int, str] | None = N
 
 def jump_target(word: int, pc: int = 0) -> int | None:
     """Where a `jal` or a branch at `pc` goes, None for every other word."""
-    for form in _WITHOUT_PSEUDO.get(word & 0x7F, ()):
+    for form in _without_pseudo().get(word & 0x7F, ()):
         if word & form.mask == form.match and "label" in form.pieces:
             return (pc + form.instruction.pattern.extract(word)["imm"]) & 0xFFFFFFFF
     return None

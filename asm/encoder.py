@@ -1,6 +1,7 @@
 """Instructions to words: operands read by the instruction's own syntax, pseudo-instructions taken apart."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from asm.address_pseudo import EXPANSIONS, far_access
@@ -10,13 +11,14 @@ from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPE
 from asm.sections import Branch, Fixup
 from asm.symbols import NotConstant, constant_value
 from isa import BY_NAME, CSR_BY_NAME, Instruction
+from isa.extension import BASE
 from isa.hart import REGISTERS
 from isa.instruction import WIDTHS
+from isa.table import derived
 
 if TYPE_CHECKING:
     from asm.assembler import Unit
 
-MNEMONICS = dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
@@ -25,6 +27,12 @@ FUNCTIONS = {
 }  # fmt: skip
 
 Operands = tuple
+
+
+@derived
+def mnemonics() -> dict[str, None]:
+    """Every name that an instruction may be written by."""
+    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 
 
 class Encoder:
@@ -59,7 +67,7 @@ class Encoder:
         if name in FIXED_WORDS:
             self.count(name, operands, 0)
             return self._word(FIXED_WORDS[name])
-        if name not in MNEMONICS and name.lower() in MNEMONICS:
+        if name not in mnemonics() and name.lower() in mnemonics():
             return self._dispatch(name.lower(), operands)
         insn = BY_NAME.get(name)
         if insn is None or len(operands) != len(_syntax(insn)):
@@ -89,7 +97,7 @@ class Encoder:
         if name in known:
             counts = sorted(count for n, count in PSEUDO if n == name)
             raise self.error(f"'{name}' takes {' or '.join(map(str, counts))} operands, not {len(operands)}")
-        hint = did_you_mean(name, MNEMONICS)
+        hint = did_you_mean(name, mnemonics())
         if name.startswith("c."):
             hint = "compressed instructions are not part of this machine (rv32ima)"
         elif name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):
@@ -318,9 +326,12 @@ class Encoder:
         self.unit.section.data().data += word.to_bytes(4, "little")
 
     def fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
-        """Append a word with a fixup; a conditional branch becomes a fragment that can grow."""
+        """Append a word with a fixup; a conditional branch of the base becomes a fragment that can grow.
+
+        Other branches need not have an opposite, which a long one is made of.
+        """
         section = self.unit.section
-        if kind == "branch":
+        if kind == "branch" and insn.extension in BASE:
             section.data()
             index = len(section.open)
             section.add(Branch(index, word, Fixup(0, "branch", expression, self.location, insn)))
@@ -330,11 +341,10 @@ class Encoder:
         data.data += word.to_bytes(4, "little")
 
 
-_SYNTAX: dict[str, tuple[str, ...]] = {}
-
-
 def _syntax(insn: Instruction) -> tuple[str, ...]:
-    found = _SYNTAX.get(insn.name)
-    if found is None:
-        found = _SYNTAX[insn.name] = tuple(p.strip() for p in insn.syntax.split(",") if p.strip())
-    return found
+    return _written(insn.syntax)
+
+
+@cache
+def _written(syntax: str) -> tuple[str, ...]:
+    return tuple(p.strip() for p in syntax.split(",") if p.strip())

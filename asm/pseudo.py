@@ -7,6 +7,8 @@ a CSR, and `Constant` for a number. What depends on values or symbols (li, la, c
 
 from typing import NamedTuple
 
+from isa.table import reserve
+
 
 class Constant(NamedTuple):
     """A number as an operand of a template."""
@@ -84,3 +86,6 @@ SPECIAL = (
     "li", "la", "lla", "lga", "call", "tail", "jump", "la.tls.gd", "la.tls.ie", "fence.tso", "pause",
 )  # fmt: skip
 """Mnemonics that `asm.encoder` expands itself."""
+
+reserve({name for name, _ in PSEUDO} - {"jal", "fence", "sfence.vma"}, "a pseudo-instruction")
+reserve(SPECIAL, "a pseudo-instruction")

@@ -1,13 +1,18 @@
-"""The finished table: every declared instruction and CSR, checked and indexed.
+"""The table: every declared instruction and CSR, checked and indexed.
 
 Importing this module proves that no two encodings overlap and that no name or address is used twice.
+A plugin (`isa.plugin`) may add instructions of extensions of its own, at any time: they come last, so that what was
+there keeps its place. All that is computed from the table follows, because it is `derived`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
 
 from isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
 from isa.csr import Csr
-from isa.extension import BASE
+from isa.extension import BASE, OPTIONAL
 from isa.instruction import DECLARED, DeclarationError, Instruction, Kind
 from isa.leak import LEAK_CSRS
 from isa.machine_csrs import MACHINE_CSRS
@@ -46,7 +51,12 @@ def _extension_order(instruction: Instruction) -> int:
     return BASE.index(instruction.extension) if instruction.extension in BASE else len(BASE)
 
 
-INSTRUCTIONS: tuple[Instruction, ...] = tuple(sorted(DECLARED, key=_extension_order))
+MOST = 250
+"""How many instructions there can be: the engine numbers them in a byte, with a few numbers of its own."""
+
+INSTRUCTIONS: list[Instruction] = sorted(DECLARED, key=_extension_order)
+"""All instructions; like `BY_NAME` it changes in place, and only through `add` and `remove`."""
+
 CSRS: tuple[Csr, ...] = tuple(sorted(MACHINE_CSRS + SUPERVISOR_CSRS + LEAK_CSRS, key=lambda c: c.address))
 check_instructions(INSTRUCTIONS)
 check_csrs(CSRS)
@@ -58,6 +68,84 @@ CSR_BY_ADDRESS: dict[int, Csr] = {c.address: c for c in CSRS}
 _BY_OPCODE: dict[int, list[Instruction]] = {}
 for _i in INSTRUCTIONS:
     _BY_OPCODE.setdefault(_i.match & 0x7F, []).append(_i)
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """Instructions that were added as one, and their extensions. source: the file; module: what it is imported as."""
+
+    source: str
+    module: str
+    instructions: tuple[Instruction, ...]
+    extensions: tuple[str, ...]
+
+
+_added: tuple[Addition, ...] = ()
+_caches: list[dict[tuple[Addition, ...], object]] = []
+_T = TypeVar("_T")
+
+
+def added() -> tuple[Addition, ...]:
+    """What is there beyond the instructions of this package, in the order in which it was added."""
+    return _added
+
+
+def derived(compute: Callable[[], _T]) -> Callable[[], _T]:
+    """Decorator of a function that computes something from the table: done once for each state of the table."""
+    known: dict[tuple[Addition, ...], object] = {}
+    _caches.append(known)
+
+    @wraps(compute)
+    def once() -> _T:
+        try:
+            return known[_added]  # type: ignore[return-value]
+        except KeyError:
+            result = known[_added] = compute()
+            return result
+
+    return once
+
+
+def add(addition: Addition) -> None:
+    """Put checked instructions at the end of the table, their extensions after all others."""
+    global _added
+    for instruction in addition.instructions:
+        INSTRUCTIONS.append(instruction)
+        BY_NAME[instruction.name] = instruction
+        _BY_OPCODE.setdefault(instruction.match & 0x7F, []).append(instruction)
+    OPTIONAL.extend(addition.extensions)
+    _added = (*_added, addition)
+
+
+def remove(addition: Addition) -> None:
+    """Take the last addition out again. Raises ValueError for any other one: later ones stand on it."""
+    global _added
+    if not _added or _added[-1] is not addition:
+        raise ValueError(f"{addition.source} is not what was loaded last")
+    for instruction in addition.instructions:
+        INSTRUCTIONS.remove(instruction)
+        del BY_NAME[instruction.name]
+        _BY_OPCODE[instruction.match & 0x7F].remove(instruction)
+    del OPTIONAL[len(OPTIONAL) - len(addition.extensions) :]
+    _added = _added[:-1]
+    for known in _caches:
+        for state in [state for state in known if addition in state]:
+            del known[state]
+
+
+RESERVED: dict[str, str] = {}
+"""Mnemonics that already mean something else, and what: see `reserve`."""
+
+
+def reserve(names: Iterable[str], what: str) -> None:
+    """Keep names, such as those of pseudo-instructions, from being declared.
+
+    Raises DeclarationError when one of them has been added already.
+    """
+    for name in names:
+        if name in BY_NAME and any(BY_NAME[name] in addition.instructions for addition in _added):
+            raise DeclarationError(f"instruction '{name}' has the name of {what}; choose another one")
+        RESERVED[name] = what
 
 
 def decode(word: int) -> Instruction | None:
@@ -74,8 +162,14 @@ __all__ = [
     "CSR_BY_ADDRESS",
     "CSR_BY_NAME",
     "INSTRUCTIONS",
+    "Addition",
     "Kind",
+    "add",
+    "added",
     "check_csrs",
     "check_instructions",
     "decode",
+    "derived",
+    "remove",
+    "reserve",
 ]

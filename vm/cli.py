@@ -132,7 +132,15 @@ def _version() -> str:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_version(), prog_name="trapline")
-def main() -> None:
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="Load a Python file that declares instructions of your own; may be repeated. Stands before COMMAND.",
+)
+@click.pass_context
+def main(context: click.Context, plugins: tuple[str, ...]) -> None:
     """A small RISC machine that you can put a hypervisor under.
 
     It assembles RISC-V programs (RV32IMA with M, S and U mode), runs them on a compiled machine, and shows what
@@ -144,3 +152,15 @@ def main() -> None:
     trapline isa show mret                 look an instruction up
     trapline classify --isa rv32ima_xpopf  find sensitive instructions
     """
+    if plugins:
+        _load(plugins, context)
+
+
+def _load(plugins: tuple[str, ...], context: click.Context) -> None:
+    """Load plugins for as long as the command runs."""
+    import asm.pseudo  # noqa: F401  (names that no plugin may declare)
+    from isa import plugin
+    from vm.cli_options import mistakes
+
+    with mistakes():
+        context.with_resource(plugin.loaded(*plugins))

@@ -188,7 +188,7 @@ def mistakes() -> Iterator[None]:
     except OSError as error:
         fail(printable(f"{error.filename or 'output'}: {error.strerror or error}"))
     except ValueError as error:
-        fail(str(error))
+        fail(printable(str(error)))
     except MemoryError:
         fail("this computer has not enough memory for that")
 

@@ -4,12 +4,12 @@ Both engines run the same text. `numba` compiles it; `python` runs it as it is, 
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from isa import system as isa_system
 from isa import trap as isa_trap
 from isa import word as isa_word
+from isa.table import derived
 from vm import access, dispatch, emit, loop, mmu
 from vm.collect import collect, compiled_text
 from vm.hypervisor import dispatcher
@@ -41,14 +41,15 @@ ENTRY_POINTS = ("run", "drop_code")
 """Functions that the host calls: by address in the object file, by name under NUMBA_BOUNDSCHECK."""
 
 
-@cache
+@derived
 def engine_text() -> str:
     """The engine's functions, callees first, without prelude and decorators."""
-    execute, _ = dispatch.emit_execute()
+    execute, called = dispatch.emit_execute()
     functions: list[Callable[..., Any]] = [
         isa_word.s32, isa_word.u32, isa_word.divide, isa_word.remainder,
         isa_trap.take_trap, isa_trap.pending_interrupt,
         *(f.meaning for f in _system_instructions()),
+        *called,
         *emit.csr_functions(),
         mmu.refresh, mmu.follow_code, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
         access.load_slow, access.store_slow, access.atomic_offset,
@@ -92,7 +93,7 @@ def numba_text(entries: bool = True) -> str:
     return text + (NUMBA_ENTRIES if entries else "")
 
 
-@cache
+@derived
 def python_module() -> dict[str, Any]:
     """The engine as plain Python: its functions by name."""
     names: dict[str, Any] = {}

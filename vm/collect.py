@@ -2,10 +2,13 @@
 
 Compiled code is cached by the file that holds it, and a change in a function of another file would go
 unnoticed; so all of it goes into one file, named by its content (`vm.codegen`).
+There, what comes from outside of this project (`isa.plugin`) has its module's name in front, so that it cannot
+clash with the engine's own names.
 """
 
 import ast
 import inspect
+import re
 import textwrap
 import types
 from collections.abc import Callable, Iterable
@@ -21,14 +24,26 @@ def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
     if not isinstance(tree, ast.FunctionDef):
         raise TypeError(f"{function!r} is not a plain function")
     tree.decorator_list = []
+    tree.returns = None
+    for argument in tree.args.args:
+        argument.annotation = None
     if isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant):
         tree.body = tree.body[1:]
     return tree
 
 
-def used_names(tree: ast.AST) -> set[str]:
-    """Names that the tree reads."""
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+def used_names(tree: ast.FunctionDef) -> set[str]:
+    """Names that the function reads, other than its own parameters and variables."""
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    own = {a.arg for a in tree.args.args} | {n.id for n in names if not isinstance(n.ctx, ast.Load)}
+    return {n.id for n in names} - own
+
+
+def engine_name(function: Callable[..., Any], name: str | None = None) -> str:
+    """What a function, or a constant `name` of its module, is called in the engine's text."""
+    module = function.__globals__["__name__"]  # type: ignore[attr-defined]
+    local = name or function.__name__
+    return local if module.partition(".")[0] in ("isa", "vm") else f"{re.sub(r'[^a-zA-Z0-9]', '_', module)}__{local}"
 
 
 def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
@@ -48,18 +63,22 @@ def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
         origin[name] = value
         if isinstance(value, types.FunctionType):
             tree = function_tree(value)
-            local = {a.arg for a in tree.args.args}
-            for used in sorted(used_names(tree) - local - PRELUDE):
+            tree.name = name
+            renamed: dict[str, ast.expr] = {}
+            for used in sorted(used_names(tree) - PRELUDE):
                 if used in value.__globals__:
-                    visit(used, value.__globals__[used])
-            found[name] = ast.unparse(tree)
+                    target = value.__globals__[used]
+                    called = engine_name(target) if isinstance(target, types.FunctionType) else engine_name(value, used)
+                    renamed[used] = ast.Name(called, ast.Load())
+                    visit(called, target)
+            found[name] = ast.unparse(_Substitute(renamed).visit(tree))
         elif isinstance(value, int):
             found[name] = f"{name} = {value:#x}" if value > 9 else f"{name} = {value}"
         else:
             raise TypeError(f"'{name}' is neither a function nor an integer")
 
     for function in functions:
-        visit(function.__name__, function)
+        visit(engine_name(function), function)
     return found
 
 
@@ -98,17 +117,24 @@ class _Substitute(ast.NodeTransformer):
 
 
 class _Inline(ast.NodeTransformer):
-    """Replace calls of one-expression functions by their expression, where nothing is evaluated twice."""
+    """Replace calls of one-expression functions by their expression, where nothing is evaluated twice.
 
-    def __init__(self, scope: dict[str, Any], called: set[str]) -> None:
-        self.scope = scope
+    Constants of the module are replaced by their values. called: receives the functions that stay calls.
+    """
+
+    def __init__(self, scope: dict[str, Any], parameters: list[str], called: list[types.FunctionType]) -> None:
+        self.scope = {name: value for name, value in scope.items() if name not in parameters}
         self.called = called
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self.scope.get(node.id)
+        return ast.Constant(int(value)) if isinstance(value, int) else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        if not isinstance(node.func, ast.Name) or node.func.id not in self.scope:
+        function = self.scope.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if not isinstance(function, types.FunctionType):
             return node
-        function = self.scope[node.func.id]
         tree = function_tree(function)
         parameters = [a.arg for a in tree.args.args]
         body = tree.body[0]
@@ -118,9 +144,10 @@ class _Inline(ast.NodeTransformer):
                 uses.count(p) <= 1 or isinstance(a, ast.Name | ast.Constant)
                 for p, a in zip(parameters, node.args, strict=True)
             ):
-                expression = _Substitute(dict(zip(parameters, node.args, strict=True))).visit(body.value)
-                return _Inline(function.__globals__, self.called).visit(expression)
-        self.called.add(node.func.id)
+                inner = _Inline(function.__globals__, parameters, self.called).visit(body.value)
+                return _Substitute(dict(zip(parameters, node.args, strict=True))).visit(inner)
+        self.called.append(function)
+        node.func = ast.Name(engine_name(function), ast.Load())
         return node
 
 
@@ -134,7 +161,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
 
-def inline_expression(function: Callable[..., Any], values: dict[str, str]) -> tuple[str, set[str]]:
+def inline_expression(function: Callable[..., Any], values: dict[str, str]) -> tuple[str, list[types.FunctionType]]:
     """The text of a one-expression meaning with its parameters replaced, and the functions it still calls.
 
     values: replacement text by parameter name. Raises TypeError when the meaning is not one expression.
@@ -143,8 +170,7 @@ def inline_expression(function: Callable[..., Any], values: dict[str, str]) -> t
     body = tree.body[0]
     if len(tree.body) != 1 or not isinstance(body, ast.Return) or body.value is None:
         raise TypeError(f"the meaning of '{function.__name__}' is not a single expression")
-    called: set[str] = set()
-    scope = {n: v for n, v in function.__globals__.items() if isinstance(v, types.FunctionType)}
-    expression = _Inline(scope, called).visit(body.value)
+    called: list[types.FunctionType] = []
+    expression = _Inline(function.__globals__, [a.arg for a in tree.args.args], called).visit(body.value)
     expression = _Substitute({n: ast.parse(v, mode="eval").body for n, v in values.items()}).visit(expression)
     return ast.unparse(_Fold().visit(expression)), called

@@ -11,9 +11,10 @@ cause of an exception, or
 """
 
 import re
+from types import FunctionType
 
 from isa import INSTRUCTIONS, Instruction, Kind
-from vm.collect import inline_expression
+from vm.collect import engine_name, inline_expression
 from vm.emit import ILLEGAL, NOP, UNDECODED, op_numbers
 from vm.hart import TLB_ENTRIES
 
@@ -32,6 +33,8 @@ SYSTEM_OPERANDS = OPERANDS | {
     "paddr": f"real_address(h, m, ram32, {OPERANDS['rs1']})",
 }
 PC = "(vbase + 4 * ip) & 0xFFFFFFFF"
+Arm = tuple[list[str], list[FunctionType]]
+"""The lines of an op, and the functions that they call beside those of the engine."""
 
 ENTRY = """
 def execute(h, m, ram8, ram16, ram32, code, page, limit):
@@ -125,6 +128,7 @@ EXIT = """
         if status == -1:
             h.pc = (h.pc + 4) & 0xFFFFFFFF
             n += 1
+            refresh(h)
         elif status == -2:
             n += 1
             refresh(h)
@@ -152,14 +156,14 @@ EXIT = """
 """
 
 
-def _value(i: Instruction) -> tuple[list[str], set[str]]:
+def _value(i: Instruction) -> Arm:
     names = {name: name for name in i.inputs}
     lines = [f"{name} = {PC if name == 'pc' else OPERANDS[name]}" for name in i.inputs]
     text, called = inline_expression(i.meaning, names)
     return [*lines, f"x[{RD}] = {text}"], called
 
 
-def _branch(i: Instruction) -> tuple[list[str], set[str]]:
+def _branch(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
     # Bits 1 of an offset is set for a target that is not a multiple of four.
     return [
@@ -176,7 +180,7 @@ def _branch(i: Instruction) -> tuple[list[str], set[str]]:
     ], called
 
 
-def _jump(i: Instruction) -> tuple[list[str], set[str]]:
+def _jump(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
     return [
         *(f"{name} = {PC if name == 'pc' else OPERANDS[name]}" for name in i.inputs),
@@ -207,7 +211,7 @@ def _typed(width: int, index: str) -> str:
     return {1: f"ram8[U64({index})]", 2: f"ram16[U64(({index}) >> 1)]", 4: f"ram32[U64(({index}) >> 2)]"}[width]
 
 
-def _load(i: Instruction) -> tuple[list[str], set[str]]:
+def _load(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {"data": "data"})
     page_mask = 0xFFFFF000 | (i.width - 1)
     return [
@@ -224,7 +228,7 @@ def _load(i: Instruction) -> tuple[list[str], set[str]]:
     ], called
 
 
-def _store(i: Instruction) -> tuple[list[str], set[str]]:
+def _store(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {"rs2": "rs2"})
     page_mask = 0xFFFFF000 | (i.width - 1)
     cast = {1: "U8", 2: "U16", 4: "U32"}[i.width]
@@ -254,7 +258,7 @@ def _atomic_address(access: int) -> list[str]:
     ]
 
 
-def _amo(i: Instruction) -> tuple[list[str], set[str]]:
+def _amo(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {n: n for n in i.inputs})
     return [
         *_atomic_address(2),
@@ -267,7 +271,7 @@ def _amo(i: Instruction) -> tuple[list[str], set[str]]:
     ], called
 
 
-def _lr(i: Instruction) -> tuple[list[str], set[str]]:
+def _lr(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {"data": "data"})
     return [
         *_atomic_address(1),
@@ -278,7 +282,7 @@ def _lr(i: Instruction) -> tuple[list[str], set[str]]:
     ], called
 
 
-def _sc(i: Instruction) -> tuple[list[str], set[str]]:
+def _sc(i: Instruction) -> Arm:
     text, called = inline_expression(i.meaning, {"rs2": "rs2"})
     return [
         # Its address must be aligned whether it succeeds or not (volume I, 13.2).
@@ -306,7 +310,7 @@ def _illegal() -> list[str]:
     return ["status = 2", "tval = I64(ram32[U64(ip - number)])", "break"]
 
 
-def _csr(i: Instruction) -> tuple[list[str], set[str]]:
+def _csr(i: Instruction) -> Arm:
     operand = OPERANDS["uimm"] if "uimm" in i.operands else OPERANDS["rs1"]
     text, called = inline_expression(i.meaning, {"old": "held", "operand": "operand"})
     # "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all"
@@ -325,25 +329,24 @@ def _csr(i: Instruction) -> tuple[list[str], set[str]]:
         "x[0] = 0",
         "if writes:",
         f"    h.pc = {PC}",
-        "    refresh(h)",
         "    status = -1",
         "    break",
     ], called
 
 
-def _system(i: Instruction) -> tuple[list[str], set[str]]:
+def _system(i: Instruction) -> Arm:
     arguments = ", ".join(SYSTEM_OPERANDS[name] for name in i.inputs)
     return [
         *SYNC,
         f"h.pc = {PC}",
-        f"status = {i.meaning.__name__}({arguments})",
+        f"status = {engine_name(i.meaning)}({arguments})",
         "tval = 0",
         "if status == 2:",
         "    tval = I64(ram32[U64(ip - number)])",
         "elif status == 3:",
         "    tval = h.pc",
         "break",
-    ], {i.meaning.__name__}
+    ], []
 
 
 _ARMS = {
@@ -367,16 +370,16 @@ _TEMPORARY = re.compile(
 )
 
 
-def emit_execute() -> tuple[str, set[str]]:
-    """The text of `execute`, and the names of the functions of `isa` that it calls."""
+def emit_execute() -> tuple[str, list[FunctionType]]:
+    """The text of `execute`, and the functions that the meanings in it still call."""
     ops = op_numbers()
-    called: set[str] = set()
+    called: list[FunctionType] = []
     arms: list[tuple[int, list[str]]] = []
     for i in INSTRUCTIONS:
         if i.kind is Kind.FENCE:
             continue
         lines, uses = _ARMS[i.kind](i)
-        called |= uses
+        called += uses
         arms.append((ops[i.name], [f"# {i.name}", *lines]))
     arms.append((NOP, ["pass"]))
     arms.append((UNDECODED, UNDECODED_ARM.strip().splitlines()))

@@ -12,7 +12,7 @@ FIRST_OP = 3
 
 
 def op_numbers() -> dict[str, int]:
-    """Op number by instruction name."""
+    """Op number by instruction name; `isa.table.MOST` keeps them within a byte."""
     return {instruction.name: FIRST_OP + i for i, instruction in enumerate(INSTRUCTIONS)}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isa.table import added
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 from vm.hypervisor.allocator import FRAMES
 from vm.hypervisor.setup import under_hypervisor
@@ -24,7 +25,7 @@ class Engine:
 
     harts: ndarray of `vm.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
     ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.mmu`.
-    kind: `numba` or `python`.
+    kind: `numba` or `python`. additions: the plugins (`isa.plugin`) that were loaded when it was made.
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
     """
@@ -38,6 +39,7 @@ class Engine:
         if not 1 <= harts <= MAX_HARTS:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = kind
+        self.additions = added()
         frames = 0 if technique == "bare" else FRAMES * harts
         pages = ram_size // PAGE + frames
         self._all_ram = np.zeros(pages * PAGE, np.uint8)
@@ -96,11 +98,22 @@ class Engine:
         )  # fmt: skip
         self._code_memory = self._memory[-3:-1]
 
+    def _check_additions(self) -> None:
+        # The host's view of an instruction, as in traces, would not be that of the engine. What was loaded later
+        # changes nothing for it.
+        there = added()
+        if there[: len(self.additions)] != self.additions:
+            gone = next(a for a in self.additions if a not in there)
+            raise RuntimeError(f"this machine was made with {gone.source}, which is no longer loaded")
+
     def run(self, budget: int) -> int:
         """Let the harts do at most `budget` steps together; the answer is `vm.loop.run`'s.
 
         With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
+        Raises RuntimeError when a plugin that it was made with is no longer loaded.
         """
+        if self.additions:
+            self._check_additions()
         return self._run(*self._memory, budget)
 
     def entry(self) -> tuple[int, ...] | None:

@@ -15,14 +15,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from isa.instruction import DeclarationError
+from isa.table import added, derived
 
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
            "hypervisor/allocator", "hypervisor/dispatcher")  # fmt: skip
@@ -52,7 +56,7 @@ ENGINE = Source("engine", "vm.codegen", "numba_text", ("run_entry", "drop_code_e
 Announce = Callable[[], AbstractContextManager[None]]
 
 KEPT = 8
-"""Object files that stay in the cache folder; older ones are removed when one is added."""
+"""Object files of a kind that stay in the cache folder; when one is added, those not used for longest are removed."""
 
 # Symbols of numba's runtime that the object names and that nothing reachable calls: no function of the
 # engine allocates or raises.
@@ -85,9 +89,21 @@ def _temporary_directory() -> Path:
     return Path(folder)
 
 
-@cache
+@derived
 def engine_key() -> str:
-    """A name for the compiled engine: a digest of the sources of `isa` and `vm` and of the platform."""
+    """A name for the compiled engine: a digest of what it is made from.
+
+    That is our sources and the platform; with plugins also the engine's text, which has all that they brought.
+    """
+    plain = source_key()
+    if not added():
+        return plain
+    return hashlib.sha256(f"{plain}\n{ENGINE.text}".encode()).hexdigest()[:20]
+
+
+@cache
+def source_key() -> str:
+    """A name for what is compiled from our own sources, whatever plugins there are."""
     import llvmlite.binding as llvm
 
     total = hashlib.sha256()
@@ -120,14 +136,14 @@ def _import_text(text: str, folder: Path) -> ModuleType:
     return module
 
 
-def _compile(source: Source) -> tuple[bytes, list[str]]:
-    """The object file, and the symbols of the entries."""
+def _compile(text: str, names: Sequence[str]) -> tuple[bytes, list[str]]:
+    """The object file of a generated module, and the symbols of its entries of these names."""
     from numba.core.registry import cpu_target
 
     with tempfile.TemporaryDirectory(prefix="trapline-") as folder:
-        module = _import_text(source.text, Path(folder))
+        module = _import_text(text, Path(folder))
     machine = cpu_target.target_context.codegen()._tm
-    entries = [getattr(module, name) for name in source.entries]
+    entries = [getattr(module, name) for name in names]
     libraries = [entry._library._final_module for entry in entries]
     # The second entry's functions are part of the first module's text as well, so two objects are kept.
     objects = [machine.emit_object(library) for library in libraries]
@@ -135,13 +151,13 @@ def _compile(source: Source) -> tuple[bytes, list[str]]:
 
 
 # It ends with whoever waits for it, even one that was killed before it could end anything: that closes its input.
+# The text is given to it, because it knows of no plugins.
 _APART = """import os, sys, threading
 threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
-kind, module, function, entries = sys.argv[1:5]
-sys.path[:] = sys.argv[5:]
+file, entries = sys.argv[1:3]
+sys.path[:] = sys.argv[3:]
 from vm import native
-source = native.Source(kind, module, function, tuple(entries.split()))
-sys.stdout.buffer.write(native._sealed(*native._compile(source)))
+sys.stdout.buffer.write(native._sealed(*native._compile(open(file, encoding="utf-8").read(), entries.split())))
 sys.stdout.flush()
 os._exit(0)
 """
@@ -155,23 +171,38 @@ def _compile_apart(source: Source) -> tuple[bytes, list[str]]:
     process: its result is kept for runs without them. Where no such process can be had, compiles in this one.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    what = (source.kind, source.module, source.function, " ".join(source.entries))
+    text = source.text
+    with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _APART, file.name, " ".join(source.entries), *sys.path], env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError):
+            return _compile(text, source.entries)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            body = process.stdout.read()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+    return _unsealed(body) or _compile(text, source.entries)
+
+
+def _compiled(source: Source) -> tuple[bytes, list[str]]:
+    """The object file and symbols. Raises DeclarationError for a plugin that numba cannot compile."""
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _APART, *what, *sys.path], env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    except (OSError, ValueError):
-        return _compile(source)
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        body = process.stdout.read()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    return _unsealed(body) or _compile(source)
+        return _compile_apart(source)
+    except Exception as error:
+        if not added() or not type(error).__module__.startswith("numba."):
+            raise
+        sources = ", ".join(addition.source for addition in added())
+        reason = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        raise DeclarationError(f"{sources}: numba cannot compile it ({reason}); --engine python can run it") from None
 
 
 def _sealed(data: bytes, symbols: list[str]) -> bytes:
@@ -207,7 +238,7 @@ def _store(kind: str, key: str, data: bytes, symbols: list[str]) -> None:
     try:
         partial.write_bytes(_sealed(data, symbols))
         partial.replace(folder / f"{kind}-{key}.o")
-        kept = sorted(folder.glob(f"{kind}-*.o"), key=lambda p: p.stat().st_mtime, reverse=True)
+        kept = sorted(folder.glob(f"{kind}-*.o"), key=lambda p: p.stat().st_atime_ns, reverse=True)
         for old in kept[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError:
@@ -216,10 +247,15 @@ def _store(kind: str, key: str, data: bytes, symbols: list[str]) -> None:
 
 def _read(kind: str, key: str) -> tuple[bytes, list[str]] | None:
     """The kept object, None when there is none or it is damaged."""
+    path = cache_directory() / f"{kind}-{key}.o"
     try:
-        body = (cache_directory() / f"{kind}-{key}.o").read_bytes()
+        body = path.read_bytes()
     except OSError:
         return None
+    with suppress(OSError):
+        # Many file systems note accesses rarely or never; then a plugin that is edited often would push the plain
+        # engine out.
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
     return _unsealed(body)
 
 
@@ -257,26 +293,33 @@ def load(source: Source, key: str, announce: Announce | None = None) -> list[int
     found = _read(source.kind, key)
     if found is None:
         with announce() if announce is not None else nullcontext():
-            found = _compile_apart(source)
+            found = _compiled(source)
         _store(source.kind, key, *found)
     return _link(*found)
 
 
-@cache
-def functions(announce: Announce | None = None) -> tuple[Callable[..., int], Callable[..., int]]:
+Entries = tuple[Callable[..., int], Callable[..., int]]
+_LINKED: dict[str, Entries] = {}
+"""The engines of this process, by key."""
+
+
+def functions(announce: Announce | None = None) -> Entries:
     """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
 
     announce: entered while the engine is compiled, which takes some 15 s.
     """
-    run, drop = load(ENGINE, engine_key(), announce)
-    integer, pointer = ctypes.c_int64, ctypes.c_void_p
-    return (
-        ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
-        ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
-    )
+    key = engine_key()
+    if key not in _LINKED:
+        run, drop = load(ENGINE, key, announce)
+        integer, pointer = ctypes.c_int64, ctypes.c_void_p
+        _LINKED[key] = (
+            ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
+            ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
+        )
+    return _LINKED[key]
 
 
-@cache
+@derived
 def checked_functions() -> ModuleType:
     """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
     from vm.codegen import numba_text

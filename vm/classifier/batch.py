@@ -73,7 +73,8 @@ def source() -> str:
 def _entry() -> str:
     """Text of the compiled entry: the addresses of all arrays, lengths of those that vary, then the numbers."""
     words = {
-        "hart": "(h_words,)", "machine": "(m_words,)", "ram32": "(ram_words,)", "code": "(code_words,)", "call": "(10,)",
+        "hart": "(h_words,)", "machine": "(m_words,)", "ram32": "(ram_words,)", "code": "(code_words,)",
+        "call": "(10,)",
         "row": "(n_row,)", "reset": f"({S},)", "draws": "(n_draws, 4)", "relocations": "(n_relocations, 5)",
         **{part: f"(n_{part},)" for part in PARTS}, **{name: str(shape) for name, shape in WORK.items()},
         ANSWERS: f"({trial.ANSWERS},)",
@@ -107,7 +108,7 @@ def compiled_source() -> str:
 
 
 def _key() -> str:
-    total = hashlib.sha256(native.engine_key().encode())
+    total = hashlib.sha256(native.source_key().encode())
     here = Path(__file__).parent
     for name in ("memory", "states", "trial", "batch"):
         total.update((here / f"{name}.py").read_bytes())
