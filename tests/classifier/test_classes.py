@@ -22,7 +22,7 @@ COUNTERS = {"mcounteren": 7, "scounteren": 7}
 def classified(isa: str, *csrs: tuple[str, int]) -> Classification:
     search = Search(parse_isa(isa), dict(csrs), engine=ENGINE)
     # Reading the high half of a counter, one of some 200 CSRs, takes a few states to find.
-    return classify(isa, search, pairs=20_000 if search.batch.compiled else 700)
+    return classify(isa, search, pairs=20_000 if search.batch.compiled else 250)
 
 
 def holds(found: Classification) -> dict[str, bool]:
@@ -36,7 +36,8 @@ def assert_classes(found: Classification, expected: dict[str, classes.Class]) ->
     rare = {}
     if ENGINE == "python" or os.environ.get("NUMBA_BOUNDSCHECK") == "1":
         # One CSR in some 200 is satp or a counter: few pairs may miss it, but may not find more than there is.
-        rare = {n: w for n, w in wrong.items() if n.startswith("csrr") and w[0].sensitive <= w[1].sensitive}
+        rare = {n: (a, b) for n, (a, b) in wrong.items() if n.startswith("csrr") and a.sensitive <= b.sensitive}
+        assert all(a.cls == b.cls and set(a.executes) <= set(b.executes) for a, b in rare.values())
     assert wrong == rare
 
 
@@ -80,7 +81,7 @@ def test_readable_counters_break_theorem_2_alone() -> None:
 def test_each_hole_breaks_theorem_1(hole: str) -> None:
     isa = f"rv32ima_{hole}"
     search = Search(parse_isa(isa), engine=ENGINE)
-    found = classify(isa, search, pairs=400)
+    found = classify(isa, search, pairs=2_000 if search.batch.compiled else 100)
     entry = classes.HOLES[hole]
     theorem = found.theorems["1"]
     assert (theorem.holds, theorem.broken_by, theorem.evidence) == (False, (entry.names,), Evidence.REFUTED)

@@ -149,6 +149,7 @@ def test_nothing_but_the_report_is_printed_without_a_terminal() -> None:
     assert b"\x1b" not in outcome.stdout
 
 
+@pytest.mark.slow  # with bounds checks numba compiles in this process, which answers late
 def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     process = subprocess.Popen(

@@ -47,7 +47,7 @@ def laboratory() -> Laboratory:
 
 
 def classified(laboratory: Laboratory, name: str) -> Classified:
-    return laboratory.classified(next(row for row in rows(EXTENSIONS) if row.name == name), 200)
+    return laboratory.classified(next(row for row in rows(EXTENSIONS) if row.name == name), 120)
 
 
 def test_a_no_that_is_proved_is_evidence(laboratory: Laboratory) -> None:

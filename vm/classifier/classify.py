@@ -59,26 +59,23 @@ class Laboratory:
 
         Raises DisagreementError where the proof denies what the search has seen.
         """
+        verdicts = {question: decided[question].verdict.name for question in known.answers}
+        unseen = [q for q, answer in known.answers.items() if verdicts[q] == "YES" and not answer.yes]
+        if unseen:
+            known = self._again(known, unseen)
         answers = dict(known.answers)
         for question, answer in known.answers.items():
-            verdict = decided[question].verdict.name
-            if verdict == "NO":
+            if verdicts[question] == "NO":
                 if answer.yes:
-                    raise DisagreementError(
-                        f"{known.row.name}: {question} is found on the machine and proved impossible"
-                    )
+                    raise DisagreementError(f"{known.row.name}: {question} was seen, and is proved impossible")
                 answers[question] = replace(answer, evidence=Evidence.PROVED)
-            elif verdict == "YES" and not answer.yes:
-                return self.proved(self._again(known, question), decided)
         return replace(known, answers=answers)
 
-    def _again(self, known: Classified, question: Question) -> Classified:
-        """The row after a longer search for a state that exists; without a witness if that does not find it."""
+    def _again(self, known: Classified, unseen: Sequence[Question]) -> Classified:
+        """The row after a longer search for states that exist; without a witness for what that does not find."""
         longer = self.classified(known.row, PERSISTENCE * known.pairs)
-        if longer.answers[question].yes:
-            return longer
-        certain = {question: Answer(Evidence.REFUTED, longer.pairs)}
-        return replace(longer, answers={**longer.answers, **known.answers, **certain})
+        certain = {q: Answer(Evidence.REFUTED, longer.pairs) for q in unseen if not longer.answers[q].yes}
+        return replace(longer, answers={**longer.answers, **certain})
 
     def witness(self, row: Row, question: Question) -> Witness:
         """The smallest witness that the search's first finding leads to.
