@@ -29,10 +29,15 @@ def rows(extensions: Iterable[str]) -> tuple[Row, ...]:
 def _csr_rows(instruction: Instruction, there: set[str]) -> list[Row]:
     """A CSR instruction on the CSRs of S and M mode, and on `uflags`.
 
-    A write to a read-only CSR traps in every mode and is left out; a CSR that is not there traps likewise.
+    A write to a read-only CSR traps in every mode and is left out; a CSR that is not there traps likewise. Event
+    counters have addresses of U mode, but no counter-enable bit lets a lower mode than M read them.
     """
     writes = instruction.name in WRITES_ALWAYS
-    higher = tuple(c.address for c in CSRS if c.privilege and not (writes and c.read_only) and _is_there(c, there))
+    higher = tuple(
+        c.address
+        for c in CSRS
+        if (c.privilege or c.name.startswith("hpmcounter")) and not (writes and c.read_only) and _is_there(c, there)
+    )
     found = [Row(instruction.name, instruction, higher)]
     uflags = CSR_BY_NAME["uflags"]
     if _is_there(uflags, there):
