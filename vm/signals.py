@@ -1,37 +1,38 @@
-"""SIGTERM ends a run as Ctrl-C does: what the guest printed and the reports asked for are still written."""
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: what the guest printed and the reports asked for are still written."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_received = signal.SIGINT
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+_received: int = signal.SIGINT
 
 
 def _terminate(number: int, frame: Any) -> None:
     global _received
-    _received = signal.SIGTERM
+    _received = number
     raise KeyboardInterrupt
 
 
 @contextmanager
 def caught() -> Iterator[None]:
-    """Meanwhile SIGTERM raises KeyboardInterrupt, unless whoever started us wants it ignored or handles it."""
+    """Meanwhile these raise KeyboardInterrupt, but for those that whoever started us wants ignored or handles."""
     global _received
     _received = signal.SIGINT
+    free = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
     try:
-        free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        if free:
-            signal.signal(signal.SIGTERM, _terminate)
+        for number in free:
+            signal.signal(number, _terminate)
     except ValueError:
-        free = False  # only the main thread may
+        free = []  # only the main thread may
     try:
         yield
     finally:
-        if free:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in free:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def status() -> int:
-    """The exit status after a KeyboardInterrupt: 130 for Ctrl-C, 143 for SIGTERM, as a shell has them."""
+    """The exit status after a KeyboardInterrupt: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, as in a shell."""
     return 128 + _received

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the command stops at once, keeps what there is to keep, and leaves the terminal as it was.
+"""Ctrl-C, SIGTERM and SIGHUP: the command stops at once, keeps what there is to keep, leaves the terminal as it was.
 
 Promised are 0.2 s from the signal to the end of the process. The figure is printed (`pytest -rP`); the assertion
 leaves room for a machine that is busy with other tests.
@@ -112,7 +112,11 @@ QUICK = ["run: loop", "run: waiting for input", "boot: loop"]
 
 @pytest.mark.parametrize(
     "name, number, status",
-    [*((name, signal.SIGINT, 130) for name in ENDLESS), *((name, signal.SIGTERM, 143) for name in QUICK)],
+    [
+        *((name, signal.SIGINT, 130) for name in ENDLESS),
+        *((name, signal.SIGTERM, 143) for name in QUICK),
+        *((name, signal.SIGHUP, 129) for name in QUICK[1:]),
+    ],
 )
 def test_an_endless_guest_stops_at_once(tmp_path, name, number, status):
     """The report comes all the same, so the time includes the digest of 4 MiB of memory.
