@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from vm.devices import FINISHER_BASE, UART_BASE, UART_SOURCE, Bus, Console, Finisher, Uart
+from vm.console import PATIENCE, Console
+from vm.devices import FINISHER_BASE, UART_BASE, UART_SOURCE, Bus, Finisher, Uart
 from vm.plic import PLIC_BASE, PLIC_SIZE, Plic
 from vm.virtio.device import VirtioDevice
 from vm.virtio.queue import Memory
@@ -13,8 +14,6 @@ SEIP = 1 << 9
 VIRTIO_BASE, VIRTIO_STRIDE, VIRTIO_SLOTS = 0x10001000, 0x1000, 8
 VIRTIO_SOURCE = 1
 """Interrupt number of the first virtio slot at the PLIC."""
-PATIENCE = 0.05
-"""Seconds to wait for console input before looking at the clock and at Ctrl-C again."""
 
 
 class Board:
@@ -71,13 +70,21 @@ class Board:
             slot.poll()
             self.plic.set_line(source, slot.interrupt())
 
+    def woken(self) -> bool:
+        """Whether an interrupt is pending that ends a wfi."""
+        return any((h.lines | h.mip) & h.mie for h in self.harts)
+
+    def input_interrupts(self) -> bool:
+        """Whether a device would ask for an interrupt when input arrives."""
+        return bool(self.uart.registers[1] & 1) or any(slot.awaits_input for _, slot in self.plugged)
+
     def wait(self) -> bool:
         """All harts idle: wait a moment for console input. False when nothing can ever come."""
         self.update()
-        if any((h.lines | h.mip) & h.mie for h in self.harts):
+        if self.woken():
             return True
-        if not self.uart.registers[1] & 1 and not any(slot.awaits_input for _, slot in self.plugged):
+        if not self.input_interrupts():
             return False
         arriving = self.console.wait(PATIENCE)
         self.update()
-        return (arriving and not self.console.ready()) or any((h.lines | h.mip) & h.mie for h in self.harts)
+        return (arriving and not self.console.ready()) or self.woken()

@@ -1,13 +1,12 @@
 """`trapline boot`: a kernel on the bare machine."""
 
-import sys
 import time
 from typing import Any
 
 import click
 
+from vm import cli_console, signals
 from vm import cli_options as options
-from vm import signals
 from vm.cli_run import assemble, finish
 from vm.report import Report, close, open_for_writing
 
@@ -16,7 +15,8 @@ RAM_BASE = 0x80000000
 
 @click.command(
     "boot",
-    epilog="Exit status: what the kernel gives the test finisher or HTIF; 2 for a mistake in what was asked; "
+    epilog="Exit status: what the kernel gives the test finisher or HTIF; 0 after Ctrl-A X; 2 for a mistake in what "
+    "was asked; "
     "124 when a limit ended it, when it idles with nothing that could wake it, or when it can only trap for ever.",
 )
 @click.argument("kernel", nargs=-1, required=True, metavar="KERNEL...")
@@ -24,6 +24,7 @@ RAM_BASE = 0x80000000
 @click.option(
     "--harts", type=click.IntRange(1, 8), default=1, show_default=True, metavar="N", help="How many harts there are."
 )
+@cli_console.console_options
 @options.running
 @options.assembling
 @click.pass_context
@@ -33,6 +34,7 @@ def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: An
     KERNEL is an ELF file, a raw image, or one or more assembly sources, which are linked at the start of RAM.
     Each hart starts in M mode with its number in a0. The board has the addresses of QEMU's `virt`: UART at
     0x10000000, CLINT at 0x2000000, PLIC at 0xc000000, test finisher at 0x100000, RAM at 0x80000000.
+    At a terminal every key goes to the kernel; Ctrl-A X quits, Ctrl-A H helps.
 
     \b
     trapline boot programs/boot/uart-hello.s
@@ -53,9 +55,10 @@ def _boot(names: list[str], **settings: Any) -> int:
         trace = open_for_writing(settings["trace"]) if settings["trace"] else None
         if settings["json_file"] and settings["json_file"] != "-":
             open_for_writing(settings["json_file"]).close()
+        console = cli_console.open_console(settings)
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
-            stdout=options.output_stream(), stdin=getattr(sys.stdin, "buffer", None),
+            console=console,
         )  # fmt: skip
         machine.ends_trap_loops = True
         machine.load(image)
@@ -64,7 +67,8 @@ def _boot(names: list[str], **settings: Any) -> int:
         if trace is not None:
             machine.trace_to(trace)
         started = time.perf_counter()
-        exit = machine.run(settings["max_instructions"], settings["timeout"])
+        with console.attached():
+            exit = machine.run(settings["max_instructions"], settings["timeout"])
         seconds = time.perf_counter() - started
         if trace is not None:
             close(trace)
@@ -73,6 +77,8 @@ def _boot(names: list[str], **settings: Any) -> int:
             status = 1
         if exit.reason is ExitReason.INTERRUPTED:
             status = signals.status()
+        elif exit.reason is ExitReason.QUIT:
+            click.echo("\ntrapline: ended by Ctrl-A X", err=True)
         elif exit.reason is not ExitReason.HALT:
             status = options.LIMIT_REACHED
             click.echo(f"trapline: {describe_stop(machine, exit)}", err=True)

@@ -4,17 +4,15 @@ A device answers `load(offset, width)` and `store(offset, width, value)` for phy
 range; `None` and `False` mean an access fault.
 """
 
-import select
-from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import Protocol
+
+from vm.console import Console
 
 UART_BASE = 0x10000000
 UART_SOURCE = 10
 """Interrupt number of the UART at the PLIC."""
 
 FINISHER_BASE = 0x100000
-CAPTURE_LIMIT = 16 << 20
-"""Bytes of console output that stay readable; older ones are dropped."""
 
 
 class Device(Protocol):
@@ -34,82 +32,6 @@ class Halt(Exception):
         super().__init__(code)
         self.code = code
         self.reset = reset
-
-
-class Console:
-    """Where console bytes go to and come from.
-
-    stdout: stream that receives output at once, or None to capture only.
-    stdin: bytes, or a stream that is polled, or None for an empty input.
-    """
-
-    def __init__(self, stdout: BinaryIO | None = None, stdin: BinaryIO | bytes | None = None) -> None:
-        self.stdout = stdout
-        self._captured = bytearray()
-        self._looks = 0
-        self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
-        self._stream = None if isinstance(stdin, bytes) else stdin
-
-    @property
-    def output(self) -> bytes:
-        """What was printed, at most the last CAPTURE_LIMIT bytes."""
-        return bytes(self._captured[-CAPTURE_LIMIT:])
-
-    @property
-    def mid_line(self) -> bool:
-        """Whether something was printed and its last byte is no newline."""
-        return bool(self._captured) and self._captured[-1] != ord("\n")
-
-    def write(self, data: bytes) -> None:
-        """Print."""
-        self._looks = 0
-        self._captured += data
-        if len(self._captured) > 2 * CAPTURE_LIMIT:
-            del self._captured[:CAPTURE_LIMIT]
-        if self.stdout is not None:
-            self.stdout.write(data)
-            if b"\n" in data:
-                self.stdout.flush()
-
-    def flush(self) -> None:
-        """Push out what the stream buffers."""
-        if self.stdout is not None:
-            self.stdout.flush()
-
-    def ready(self) -> bool:
-        """Whether a byte can be read now."""
-        self._looks += 1
-        if self._looks == 2:
-            # Nothing was printed between two looks: the guest waits, and what it printed is for whoever should answer.
-            self.flush()
-        if not self._pending and self._stream is not None:
-            self._poll()
-        return bool(self._pending)
-
-    def read(self) -> int | None:
-        """The next input byte, or None."""
-        return self._pending.pop(0) if self.ready() else None
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for input; False when there will never be any."""
-        self.flush()
-        if not self._pending and self._stream is not None:
-            self._poll(seconds)
-        return bool(self._pending) or self._stream is not None
-
-    def _poll(self, seconds: float = 0) -> None:
-        assert self._stream is not None
-        try:
-            readable = select.select([self._stream], [], [], seconds)[0]
-        except (OSError, ValueError):
-            readable = [self._stream]
-        if readable:
-            reader: Callable[[int], bytes] = getattr(self._stream, "read1", self._stream.read)
-            data = reader(4096)
-            if data:
-                self._pending += data
-            else:
-                self._stream = None
 
 
 class Uart:

@@ -17,6 +17,7 @@ class ExitReason(Enum):
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
     INTERRUPTED = "interrupted"
+    QUIT = "quit at the console"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from isa.extension import extension_mask
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
 from vm.board import Board
-from vm.devices import Bus, Console, Device, Halt
+from vm.console import Console
+from vm.devices import Bus, Device, Halt
 from vm.exit import Exit, ExitReason
 from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
@@ -24,7 +25,10 @@ ONLY_DEVICES = 2
 """`board` of the machine's record: accesses outside RAM go to the host, and there is no CLINT."""
 
 CHUNK = {"numba": 1_000_000, "python": 2_000}
-"""Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one."""
+"""Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one.
+
+A quarter of them where a person types.
+"""
 
 
 class MemoryRangeError(ValueError):
@@ -45,7 +49,7 @@ class Machine:
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
     technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
-    stdout, stdin: console streams; without them output is captured and input is empty.
+    stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
 
@@ -62,6 +66,7 @@ class Machine:
         stdout: BinaryIO | None = None,
         stdin: BinaryIO | bytes | None = None,
         legacy_virtio: bool = True,
+        console: Console | None = None,
     ) -> None:
         if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
@@ -73,7 +78,7 @@ class Machine:
         self._m = self.engine.m
         self.harts = [Hart(h, self._update_time) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr
-        self.console = Console(stdout, stdin)
+        self.console = console or Console(stdout, stdin)
         self.board = Board(self.engine.h, self.console, self, legacy_virtio) if board else None
         self.bus = self.board.bus if self.board else Bus()
         self.htif: Htif | None = None
@@ -257,19 +262,24 @@ class Machine:
         self._m.host_traps = self.host_traps
         for causes, _ in self._service.trap_hooks:
             self._m.host_traps |= causes
+        attended = self.console.interactive
         try:
             while True:
                 if end is not None and self.cycle >= end:
                     return self._exit(ExitReason.LIMIT)
                 if deadline is not None and time.monotonic() >= deadline:
                     return self._exit(ExitReason.TIMEOUT)
-                budget = CHUNK[self.engine.kind]
+                budget = CHUNK[self.engine.kind] >> (2 * attended)
                 if self._trace is not None or self.breakpoints:
                     budget = 1
                 if end is not None:
                     budget = min(budget, end - self.cycle)
                 if self.htif is not None:
                     budget = self.htif.limit(budget)
+                if attended:
+                    self.console.look()
+                    if self.console.quit:
+                        return self._exit(ExitReason.QUIT)
                 exit = self._slice(budget)
                 if self.htif is not None:
                     self.htif.serve(at_once=exit is not None)

@@ -172,7 +172,7 @@ def test_sigterm_that_the_caller_ignores_stays_ignored(tmp_path):
     timer.cancel()
 
 
-@pytest.mark.parametrize("name", ["run: loop", "run: waiting for input", "boot: loop", "boot: polling the UART"])
+@pytest.mark.parametrize("name", ["run: loop", "run: waiting for input"])
 def test_ctrl_c_at_a_terminal(tmp_path, name):
     """The key itself, at a terminal of its own; afterwards the terminal has the settings of before."""
     leader, terminal = pty.openpty()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import isa
 from vm import ExitReason, Machine
 from vm.board import Board
-from vm.devices import Console, Halt
+from vm.console import Console
+from vm.devices import Halt
 from vm.hart import HartView, new_harts
 
 RAM, SIZE = 0x80000000, 1 << 16

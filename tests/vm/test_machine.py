@@ -15,7 +15,8 @@ from support import gnu
 import vm
 from asm import AsmError, assemble_text
 from vm import Exit, ExitReason, Machine
-from vm.devices import Bus, Console
+from vm.console import Console
+from vm.devices import Bus
 from vm.registers import Csrs, Registers
 
 RAM = 0x80000000

@@ -8,7 +8,8 @@ from support.devices import PLIC, UART, Ask, Note, ask_here, assert_same
 from support.effort import seeds
 from support.gnu import Find
 
-from vm.devices import Console, Uart
+from vm.console import Console
+from vm.devices import Uart
 
 DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(UART, UART + 8)
 FCR = IIR

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from support.virtio import AVAILABLE, DATA, TABLE, USED, WRITE, Driver
 
-from vm.devices import Console
+from vm.console import Console
 from vm.virtio.console import VirtioConsole
 from vm.virtio.entropy import REQUEST_LIMIT, Entropy, seeded
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.virtio import BASE, DATA, SIZE, Driver
 
-from vm.devices import Console
+from vm.console import Console
 from vm.virtio.block import Block
 from vm.virtio.console import VirtioConsole
 from vm.virtio.device import VirtioDevice

@@ -2,7 +2,7 @@
 
 import struct
 
-from vm.devices import Console
+from vm.console import Console
 from vm.virtio.device import VirtioDevice
 from vm.virtio.queue import QueueError, Virtqueue, pieces, total
 

@@ -1,0 +1,53 @@
+"""The console of `trapline boot`: its options, and the streams, files or terminal that it is made of."""
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import click
+
+from vm import cli_options as options
+
+
+def console_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options about the console."""
+    for option in (
+        click.option("--console-log", metavar="FILE", help="Write what the kernel prints to FILE, too."),
+        click.option("--input", "input_file", metavar="FILE", help="Take console input from FILE, not from stdin."),
+    ):
+        command = option(command)
+    return command
+
+
+class _File(io.FileIO):
+    """A file that names itself when it takes no more."""
+
+    def write(self, data: Any) -> Any:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self.name
+            raise
+
+
+def open_console(settings: dict[str, Any]) -> Any:
+    """The `vm.console.Console` that was asked for. Raises OSError for its files."""
+    from vm.console import Console
+
+    path, log_path = settings["input_file"], settings["console_log"]
+    if log_path == "-":
+        options.fail("--console-log -: what the kernel prints goes to standard output anyway")
+    source = _standard_input() if path in (None, "-") else open(path, "rb", buffering=0)
+    log = io.BufferedWriter(_File(log_path, "w")) if log_path else None
+    return Console(options.output_stream(), source, log)
+
+
+def _standard_input() -> Any:
+    """A terminal, or a stream as it is, or None."""
+    stream: BinaryIO | None = getattr(sys.stdin, "buffer", None)
+    if stream is None or not stream.isatty():
+        return stream
+    from vm.terminal import Terminal
+
+    return Terminal(stream.fileno())

@@ -1,0 +1,190 @@
+"""The console of a machine: where what the guest prints goes to, and where its input comes from."""
+
+import select
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import BinaryIO, Protocol, runtime_checkable
+
+CAPTURE_LIMIT = 16 << 20
+"""Bytes of console output that stay readable; older ones are dropped."""
+INPUT_LIMIT = 1 << 20
+"""Bytes of input that are taken from a terminal before the guest has read any of them."""
+PATIENCE = 0.05
+"""Seconds to wait for input before looking at the limits of the run again."""
+LOOK_INTERVAL = 0.002
+"""Seconds between two looks at the keys of a terminal while the guest does something else."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where input comes from. interactive: whether a person types it, who waits for answers and may quit."""
+
+    interactive: bool
+    quit: bool
+
+    def poll(self, seconds: float) -> bytes | None:
+        """What arrives within `seconds`, b"" for nothing; None when nothing ever will."""
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        """Meanwhile a machine runs with it; `unread` tells the input that the guest has not read yet."""
+
+
+class Stream:
+    """A pipe or a file."""
+
+    interactive = False
+    quit = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+
+    def poll(self, seconds: float) -> bytes | None:
+        """See Source."""
+        try:
+            readable = bool(select.select([self._stream], [], [], seconds)[0])
+        except (OSError, ValueError):
+            readable = True  # nothing that select could wait for: it has its bytes, or none
+        if not readable:
+            return b""
+        try:
+            return self._read(4096) or None
+        except OSError as error:
+            error.filename = error.filename or getattr(self._stream, "name", "input")
+            raise
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        """See Source."""
+        return nullcontext()
+
+
+class Console:
+    """Where console bytes go to and come from.
+
+    stdout: stream that receives output at once, or None to capture only; log: another one.
+    stdin: bytes, or a stream that is polled, or a Source, or None for an empty input.
+    """
+
+    def __init__(
+        self,
+        stdout: BinaryIO | None = None,
+        stdin: BinaryIO | bytes | Source | None = None,
+        log: BinaryIO | None = None,
+    ) -> None:
+        self.stdout = stdout
+        self.log = log
+        self._captured = bytearray()
+        self._looks = 0
+        self._looked_at = 0.0
+        self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
+        self._source: Source | None = None
+        if stdin is not None and not isinstance(stdin, bytes):
+            self._source = stdin if isinstance(stdin, Source) else Stream(stdin)
+
+    @property
+    def output(self) -> bytes:
+        """What was printed, at most the last CAPTURE_LIMIT bytes."""
+        return bytes(self._captured[-CAPTURE_LIMIT:])
+
+    @property
+    def mid_line(self) -> bool:
+        """Whether something was printed and its last byte is no newline."""
+        return bool(self._captured) and self._captured[-1] != ord("\n")
+
+    @property
+    def pending(self) -> bool:
+        """Whether input has arrived that the guest has not read."""
+        return bool(self._pending)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sits at the other end."""
+        return self._source is not None and self._source.interactive
+
+    @property
+    def quit(self) -> bool:
+        """Whether that person wants the machine to end."""
+        return self._source is not None and self._source.quit
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the guest looked for input in vain since it printed last."""
+        return self._looks > 0 and not self._pending
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Meanwhile a terminal passes every key on; afterwards it is as before, and the log is complete."""
+        try:
+            with nullcontext() if self._source is None else self._source.attached(lambda: bytes(self._pending)):
+                yield
+        finally:
+            log, self.log = self.log, None
+            if log is not None:
+                log.close()
+
+    def write(self, data: bytes) -> None:
+        """Print. Raises OSError when an output stream takes no more."""
+        self._looks = 0
+        self._captured += data
+        if len(self._captured) > 2 * CAPTURE_LIMIT:
+            del self._captured[:CAPTURE_LIMIT]
+        for stream in (self.log, self.stdout):
+            if stream is not None:
+                stream.write(data)
+                if b"\n" in data:
+                    stream.flush()
+
+    def flush(self) -> None:
+        """Push out what the streams buffer."""
+        for stream in (self.log, self.stdout):
+            if stream is not None:
+                stream.flush()
+
+    def ready(self) -> bool:
+        """Whether a byte can be read now."""
+        self._looks += 1
+        if self._looks == 2:
+            # Nothing was printed between two looks: the guest waits, and what it printed is for whoever should answer.
+            self.flush()
+        if not self._pending:
+            self._poll()
+        return bool(self._pending)
+
+    def read(self) -> int | None:
+        """The next input byte, or None."""
+        return self._pending.pop(0) if self.ready() else None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for input; False when there will never be any."""
+        if self._pending:
+            self.flush()
+        else:
+            self.pause(seconds)
+        return bool(self._pending) or self._source is not None
+
+    def pause(self, seconds: float) -> None:
+        """Let `seconds` pass, less when something arrives that was not there before."""
+        self.flush()
+        if self._source is None or len(self._pending) >= (INPUT_LIMIT if self.interactive else 1):
+            time.sleep(seconds)
+        else:
+            self._poll(seconds)
+
+    def look(self) -> None:
+        """Notice keys now and then even while the guest reads none, so that a person can quit."""
+        if not self.interactive or len(self._pending) >= INPUT_LIMIT:
+            return
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_INTERVAL:
+            self._looked_at = now
+            self._poll()
+
+    def _poll(self, seconds: float = 0) -> None:
+        if self._source is None:
+            return
+        data = self._source.poll(seconds)
+        if data is not None:
+            self._pending += data
+        elif not self._source.quit:
+            self._source = None
