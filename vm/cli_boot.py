@@ -58,7 +58,7 @@ def _boot(names: list[str], **settings: Any) -> int:
         console = cli_console.open_console(settings)
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
-            console=console,
+            console=console, clock=settings["clock"],
         )  # fmt: skip
         machine.ends_trap_loops = True
         machine.load(image)

@@ -8,11 +8,19 @@ from typing import Any, BinaryIO
 import click
 
 from vm import cli_options as options
+from vm.clock import KINDS
 
 
 def console_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options about the console."""
+    """Options about the console and the time of a person who sits at it."""
     for option in (
+        click.option(
+            "--clock",
+            type=click.Choice(KINDS),
+            default="instructions",
+            show_default=True,
+            help="mtime counts instructions and skips idle time, so that a run repeats; or it follows the wall clock.",
+        ),
         click.option("--console-log", metavar="FILE", help="Write what the kernel prints to FILE, too."),
         click.option("--input", "input_file", metavar="FILE", help="Take console input from FILE, not from stdin."),
     ):

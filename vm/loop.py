@@ -2,7 +2,8 @@
 
 `run` lets the harts go on for `budget` steps together (instructions retired or trapped) and returns why it
 stopped, with the hart concerned in `m.current`: -10 budget spent, -20 a trap that the host asked for, -3 all
-are idle and nothing will wake them, -100 a device access that the host must serve, -102 a write to `tohost`.
+are idle and nothing will wake them (or whatever will, where `m.idle_exits` is set), -100 a device access that the
+host must serve, -102 a write to `tohost`.
 """
 
 from collections.abc import Callable
@@ -88,7 +89,7 @@ def next_hart(harts, m, count):
             return 0
         if m.asleep > count:
             m.asleep = 0
-            if skip_time(harts, m, count) == 0:
+            if m.idle_exits or skip_time(harts, m, count) == 0:
                 return -3
         m.asleep = m.asleep + 1
         if count > 1:

@@ -11,6 +11,7 @@ from isa.extension import extension_mask
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
 from vm.board import Board
+from vm.clock import Clock
 from vm.console import Console
 from vm.devices import Bus, Device, Halt
 from vm.exit import Exit, ExitReason
@@ -27,7 +28,7 @@ ONLY_DEVICES = 2
 CHUNK = {"numba": 1_000_000, "python": 2_000}
 """Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one.
 
-A quarter of them where a person types.
+A quarter of them where a person types or mtime follows the wall.
 """
 
 
@@ -50,6 +51,7 @@ class Machine:
     technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
+    clock: `instructions`, which is deterministic, or `wall` (`vm.clock`).
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
 
@@ -67,6 +69,7 @@ class Machine:
         stdin: BinaryIO | bytes | None = None,
         legacy_virtio: bool = True,
         console: Console | None = None,
+        clock: str = "instructions",
     ) -> None:
         if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
@@ -81,6 +84,7 @@ class Machine:
         self.console = console or Console(stdout, stdin)
         self.board = Board(self.engine.h, self.console, self, legacy_virtio) if board else None
         self.bus = self.board.bus if self.board else Bus()
+        self.clock = Clock(self, clock)
         self.htif: Htif | None = None
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
@@ -262,7 +266,7 @@ class Machine:
         self._m.host_traps = self.host_traps
         for causes, _ in self._service.trap_hooks:
             self._m.host_traps |= causes
-        attended = self.console.interactive
+        attended = self.clock.start()
         try:
             while True:
                 if end is not None and self.cycle >= end:
@@ -277,6 +281,7 @@ class Machine:
                 if self.htif is not None:
                     budget = self.htif.limit(budget)
                 if attended:
+                    self.clock.follow()
                     self.console.look()
                     if self.console.quit:
                         return self._exit(ExitReason.QUIT)

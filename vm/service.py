@@ -40,7 +40,7 @@ class Service:
             machine.console.flush()
             if machine.ends_trap_loops and self._trap_loop is not None and self._trap_loop.closed():
                 return Exit(ExitReason.TRAP_LOOP, self.h.pc)
-        elif status == -3 and not (machine.board and machine.board.wait()):
+        elif status == -3 and not machine.clock.idle():
             return Exit(ExitReason.IDLE, self.h.pc)
         return None
 

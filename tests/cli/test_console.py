@@ -222,9 +222,10 @@ def test_stopped_and_continued(tmp_path):
 # Time
 
 
-def test_a_prompt_costs_no_processor_time(tmp_path):
+@pytest.mark.parametrize("clock, tick", [("instructions", 0), ("instructions", 100_000), ("wall", 100_000)])
+def test_a_prompt_costs_no_processor_time(tmp_path, clock, tick):
     """Promised are 5 %; the figure is printed (`pytest -rP`), and asserted with room for a busy machine."""
-    with Seat("boot", kernel(tmp_path, 1), *SMALL) as seat:
+    with Seat("boot", kernel(tmp_path, 1, tick=tick), *SMALL, "--clock", clock) as seat:
         seat.expect(b">")
         begin, used = time.monotonic(), seat.processor_seconds()
         time.sleep(0.6)
