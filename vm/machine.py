@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import isa
+from isa.cause import ECALL_S
 from isa.extension import extension_mask
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
@@ -17,6 +18,7 @@ from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
 from vm.loop import FOREVER, update_time
 from vm.registers import Hart
+from vm.sbi.call import Sbi
 from vm.service import Service, TrapHook
 
 RAM_BASE = 0x80000000
@@ -77,6 +79,7 @@ class Machine:
         self.board = Board(self.engine.h, self.console, self, legacy_virtio) if board else None
         self.bus = self.board.bus if self.board else Bus()
         self.htif: Htif | None = None
+        self.sbi: Sbi | None = None
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
         self.host_traps = 0
@@ -129,7 +132,7 @@ class Machine:
             self.write(segment.paddr + skipped, segment.data[skipped:])
             offset = segment.paddr + len(segment.data) - self.ram_base
             self.ram[offset : offset + segment.memsz - len(segment.data)] = 0
-        self.pc = image.entry
+        self.pc = image.physical_entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()
 
@@ -257,6 +260,8 @@ class Machine:
         self._m.host_traps = self.host_traps
         for causes, _ in self._service.trap_hooks:
             self._m.host_traps |= causes
+        if self.sbi is not None:
+            self._m.host_traps |= 1 << ECALL_S
         try:
             while True:
                 if end is not None and self.cycle >= end:
