@@ -90,8 +90,12 @@ def describe_stop(machine: Any, exit: Any) -> str:
     """Why a machine that did not halt was stopped, with what a person would look at next."""
     from isa.cause import FETCH_ACCESS, describe
     from vm.machine import ExitReason
+    from vm.trap_loop import JUMP_TO_ITSELF, is_deaf
 
     text = f"stopped: {exit}"
+    if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
+        if machine.instruction_word() == JUMP_TO_ITSELF and is_deaf(machine.current.h):
+            text += ", where it jumps to itself with interrupts off: nothing can end that"
     traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
     if endless:
         text += ", where the trap handler should be and cannot be executed"
