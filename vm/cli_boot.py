@@ -62,13 +62,13 @@ def _boot(names: list[str], **settings: Any) -> int:
             legacy_virtio=settings["virtio"] == "legacy",
         )  # fmt: skip
         machine.ends_trap_loops = True
-        drives.plug(machine, settings["drives"], settings["devices"])
-        firmware.start(machine, plan)
-        if trace is not None:
-            machine.trace_to(trace)
-        started = time.perf_counter()
-        exit = machine.run(settings["max_instructions"], settings["timeout"])
-        seconds = time.perf_counter() - started
+        with drives.plugged(machine, settings["drives"], settings["devices"]):
+            firmware.start(machine, plan)
+            if trace is not None:
+                machine.trace_to(trace)
+            started = time.perf_counter()
+            exit = machine.run(settings["max_instructions"], settings["timeout"])
+            seconds = time.perf_counter() - started
         if trace is not None:
             close(trace)
         status = exit.code & 0xFF if exit.reason is ExitReason.HALT else 0

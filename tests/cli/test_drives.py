@@ -43,8 +43,10 @@ def test_an_odd_size_is_rounded_up(tmp_path):
 
 
 def test_devices_as_qemu_spells_them(tmp_path, disk):
-    options = ("--drive", f"file={disk},if=none,format=raw,id=x0", "--device", "virtio-rng-device",
-               "--device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.3", "--device", "virtio-serial-device")  # fmt: skip
+    devices = ("virtio-rng-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.3", "virtio-serial-device")
+    options = ["--drive", f"file={disk},if=none,format=raw,id=x0"]
+    for device in devices:
+        options += "--device", device
     assert [register(tmp_path, slot, 8, *options) for slot in (0, 1, 2, 3)] == ["4", "3", "0", "2"]
 
 

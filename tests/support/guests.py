@@ -1,4 +1,4 @@
-"""Kernels that nobody here wrote, which are test data beside the repository: `../shared/guests`, or $TRAPLINE_GUESTS."""
+"""Kernels that nobody here wrote: test data beside the repository, in `../shared/guests` or $TRAPLINE_GUESTS."""
 
 import os
 from pathlib import Path

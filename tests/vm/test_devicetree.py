@@ -36,15 +36,15 @@ def test_dtc_reads_it_without_a_warning(tool, changes):
 
 
 def test_what_a_kernel_needs_is_there(tool):
-    text = source(
-        tool, tree(harts=2, memory=64 << 20, chosen=Chosen("console=ttyS0 root=/dev/vda", (0x81000000, 0x81000400)))
-    )
+    chosen = Chosen("console=ttyS0 root=/dev/vda", (0x81000000, 0x81000400))
+    text = source(tool, tree(harts=2, memory=64 << 20, chosen=chosen))
     for part in (
         "memory@80000000", "reg = <0x00 0x80000000 0x00 0x4000000>", 'device_type = "memory"',
         "timebase-frequency = <0x989680>", 'riscv,isa = "rv32ima_zicsr_zifencei"', 'mmu-type = "riscv,sv32"',
         'bootargs = "console=ttyS0 root=/dev/vda"', 'stdout-path = "/soc/serial@10000000"',
         "linux,initrd-start = <0x81000000>", "linux,initrd-end = <0x81000400>",
-        'compatible = "ns16550a"', "interrupts = <0x0a>", "clock-frequency = ", "cpu@1", "plic@c000000", "clint@2000000",
+        'compatible = "ns16550a"', "interrupts = <0x0a>", "clock-frequency = ", "cpu@1",
+        "plic@c000000", "clint@2000000",
         'compatible = "syscon-poweroff"', 'compatible = "syscon-reboot"', "value = <0x5555>", "value = <0x7777>",
         'compatible = "sifive,test1\\0sifive,test0\\0syscon"',
     ):  # fmt: skip
@@ -88,9 +88,15 @@ NAMES = st.text("abcdefghijklmnop", min_size=1, max_size=8)
 VALUES = st.one_of(st.none(), st.integers(0, 2**32 - 1), st.text("xyz ", max_size=9), st.binary(max_size=9))
 
 
-@given(st.recursive(st.builds(lambda n, p: (n, p, []), NAMES, st.dictionaries(NAMES, VALUES, max_size=4)),
-                    lambda inner: st.builds(lambda n, p, c: (n, p, c), NAMES, st.dictionaries(NAMES, VALUES, max_size=3),
-                                            st.lists(inner, max_size=3)), max_leaves=8))  # fmt: skip
+PROPERTIES = st.dictionaries(NAMES, VALUES, max_size=4)
+SHAPES = st.recursive(
+    st.tuples(NAMES, PROPERTIES, st.just([])),
+    lambda inner: st.tuples(NAMES, PROPERTIES, st.lists(inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(SHAPES)
 def test_flattened_trees_are_read_back(shape):
     assert unflatten(flatten(built(shape))) == flat(shape)
 
@@ -111,9 +117,8 @@ def flat(shape):
 
 def unflatten(data: bytes):
     """A reader written from the Devicetree Specification 0.4, chapter 5, by itself."""
-    magic, total, structure, strings, reserved, version, oldest, _boot, strings_size, size = struct.unpack_from(
-        ">10I", data
-    )
+    header = struct.unpack_from(">10I", data)
+    magic, total, structure, strings, reserved, version, oldest, _boot, strings_size, size = header
     assert (magic, total, version, oldest) == (0xD00DFEED, len(data), 17, 16)
     assert structure % 4 == 0 and reserved % 8 == 0 and data[reserved : reserved + 16] == bytes(16)
     assert structure + size <= strings and strings + strings_size == total

@@ -183,10 +183,25 @@ def test_a_bad_mask_pointer_traps_at_the_call():
     assert (machine.x["s1"], machine.x["s2"], machine.x["s4"]) == (5, 0x1000, 0x00000073)
 
 
+REFUSED = """
+_start: la      t0, 1f
+        csrw    stvec, t0
+        .word   0
+        .balign 4
+1:      csrr    s0, scause
+        la      t0, 2f
+        csrw    stvec, t0
+        li      t0, 0x100
+        lw      t0, (t0)
+        .balign 4
+2:      csrr    s1, scause
+        power_off
+"""
+
+
 def test_what_m_mode_does_not_want_is_the_kernels():
     """An illegal instruction and an access fault reach S mode, as OpenSBI hands them back."""
-    machine = supervisor("_start: la t0, 1f\n csrw stvec, t0\n .word 0\n .balign 4\n1: csrr s0, scause\n la t0, 2f\n"
-                         " csrw stvec, t0\n li t0, 0x100\n lw t0, (t0)\n .balign 4\n2: csrr s1, scause\n power_off")  # fmt: skip
+    machine = supervisor(REFUSED)
     halted(machine)
     assert (machine.x["s0"], machine.x["s1"]) == (2, 5)
 

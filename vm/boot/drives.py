@@ -1,7 +1,8 @@
 """`--drive` and `--device` as QEMU spells them: names and values between commas."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from vm.board import VIRTIO_SLOTS
@@ -50,6 +51,16 @@ def _choice(option: str, values: dict[str, str], name: str, known: Sequence[str]
     if value not in known:
         raise ValueError(f"{option}: {name}={value} is not one of: {', '.join(known)}")
     return value
+
+
+@contextmanager
+def plugged(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> Iterator[None]:
+    """`plug`; at the end everything is flushed and closed. Raises OSError when that fails."""
+    try:
+        plug(machine, drives, devices)
+        yield
+    finally:
+        machine.board.close()
 
 
 def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
