@@ -1,10 +1,12 @@
 """`--drive` and `--device`: what a kernel sees of them, and what is wrong with them."""
 
 import os
+from pathlib import Path
 
 import pytest
 from support.cli import invoke, refused, write
 
+KERNELS = Path(__file__).parent.parent / "vm" / "kernels"
 BIN = ("--engine", "python", "--max-instructions", "5k")
 PRINT_ID = """
 _start: li      s0, {address}
@@ -58,6 +60,17 @@ def test_register_layouts(tmp_path):
 def test_a_comma_in_a_name_is_written_twice(tmp_path):
     disk = write(tmp_path, "a,b.img", bytes(512))
     assert register(tmp_path, 0, 8, "--drive", f"file={disk}".replace(",", ",,")) == "2"
+
+
+@pytest.mark.parametrize("option, changed", [("", False), (",write=on", True), (",write=off", False)])
+@pytest.mark.parametrize("layout", ["legacy", "modern"])
+def test_what_a_kernel_writes(tmp_path, option, changed, layout):
+    """It is in the file when the command is back, or gone."""
+    image = write(tmp_path, "disk.img", bytes(64 * 512))
+    outcome = invoke("boot", KERNELS / "virtio-blk.s", "--virtio", layout, "--drive", f"file={image}{option}")
+    assert outcome.status == 0 and outcome.stdout
+    assert (image.read_bytes() != bytes(64 * 512)) == changed
+    assert image.stat().st_size == 64 * 512
 
 
 MISTAKES = {
