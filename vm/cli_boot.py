@@ -99,7 +99,7 @@ def describe_stop(machine: Any, exit: Any) -> str:
     traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
     if endless:
         text += ", where the trap handler should be and cannot be executed"
-    if endless or (machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
+    if endless or (machine.sbi is None and machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
         level = "s" if endless and machine.mode == 1 else "m"
         cause = machine.csr[f"{level}cause"]
         text += f"\n  the last trap was: {describe(cause)} at {machine.csr[f'{level}epc']:#010x}"

@@ -39,6 +39,5 @@ class TrapLoop:
         state = (h.cycle - h.unretired, *(getattr(h, name) for name in _STATE))
         repeated = state == self._before
         self._before = state
-        # Priv 3.1.6.1: "Interrupts for ... M-mode are globally enabled when MIE=1"; in lower modes they always are.
-        deaf = h.mie == 0 or (h.mode == 3 and not h.mstatus & MIE)
-        return repeated and deaf
+        # A trap never leads to a less privileged mode, so the whole circle is in this one, its interrupts off.
+        return repeated and is_deaf(h)

@@ -248,6 +248,20 @@ def test_a_kernel_that_halts_with_interrupts_off(tmp_path, base, text, part):
     assert outcome.status == 124 and part in outcome.message, outcome
 
 
+def test_a_kernel_over_the_sbi_that_can_only_trap(tmp_path):
+    """Its handler cannot be executed; interrupts that it has enabled are off in the handler."""
+    text = "_start: li t0, 0x222\n csrw sie, t0\n csrw stvec, zero\n .word 0"
+    outcome = invoke("boot", assembled(tmp_path, text, 0x80400000), *BIN)
+    assert outcome.status == 124 and "trap loop at pc 0x00000000" in outcome.message
+    assert "stvec is 0: no handler is set" in outcome.message
+
+
+def test_a_limit_over_the_sbi_does_not_look_for_firmware(tmp_path):
+    text = "_start: li a7, 0x10\n ecall\n j _start"
+    outcome = invoke("boot", assembled(tmp_path, text, 0x80400000), *BIN, "--max-instructions", "1k")
+    assert (outcome.status, outcome.message.count("\n")) == (124, 1), outcome
+
+
 def test_a_panic_loop_ends_under_a_limit(tmp_path):
     """Prints and spins for ever, with a timer running."""
     text = f'_start: la a0, text\n call print\n1: rdcycle t0\n bgez t0, 1b\n j 1b\n{PRINT}\ntext: .asciz "panic\\n"'
