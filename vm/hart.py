@@ -18,7 +18,7 @@ MAX_HARTS = 8
 
 HART_FIELDS: tuple[tuple[str, int], ...] = (
     *FIELDS,
-    ("waiting", 1),  # 1: executed wfi, and no interrupt that mie enables is pending yet
+    ("waiting", 1),  # 1: executed wfi, and no interrupt that mie enables is pending yet; 2: the same through the SBI
     ("stopped", 1),  # 1: executes nothing until someone starts it
     ("idled", 1),  # steps that passed while it was waiting or stopped and others ran
     ("code_epoch", 1),  # `code_epoch` of the machine that the store TLB is good for

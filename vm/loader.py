@@ -81,6 +81,12 @@ class Image:
     _symbol_table: bytes = field(default=b"", repr=False)
     _strings: bytes = field(default=b"", repr=False)
 
+    @property
+    def physical_entry(self) -> int:
+        """Where a machine without translation enters: a kernel may be linked for addresses that it maps itself."""
+        segment = self.segment_at(self.entry)
+        return self.entry if segment is None else self.entry - segment.vaddr + segment.paddr
+
     @cached_property
     def _symbols(self) -> list[tuple[int, int, str, bool]]:
         """(address, size, name, is it global) of each symbol that names a place in the program."""

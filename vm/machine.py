@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import isa
+from isa.cause import ECALL_S
 from isa.extension import extension_mask
 from vm import engine
 from vm.access import CLINT, CLINT_SIZE
@@ -19,6 +20,7 @@ from vm.htif import Htif
 from vm.isa_string import misa_value, parse_isa
 from vm.loop import FOREVER, update_time
 from vm.registers import Hart
+from vm.sbi.call import Sbi
 from vm.service import Service, TrapHook
 
 RAM_BASE = 0x80000000
@@ -86,6 +88,7 @@ class Machine:
         self.bus = self.board.bus if self.board else Bus()
         self.clock = Clock(self, clock)
         self.htif: Htif | None = None
+        self.sbi: Sbi | None = None
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
         self.host_traps = 0
@@ -138,7 +141,7 @@ class Machine:
             self.write(segment.paddr + skipped, segment.data[skipped:])
             offset = segment.paddr + len(segment.data) - self.ram_base
             self.ram[offset : offset + segment.memsz - len(segment.data)] = 0
-        self.pc = image.entry
+        self.pc = image.physical_entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()
 
@@ -266,6 +269,8 @@ class Machine:
         self._m.host_traps = self.host_traps
         for causes, _ in self._service.trap_hooks:
             self._m.host_traps |= causes
+        if self.sbi is not None:
+            self._m.host_traps |= 1 << ECALL_S
         attended = self.clock.start()
         try:
             while True:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import isa
+from isa.cause import ECALL_S
 from isa.trap import pending_interrupt, take_trap
 from vm.exit import Exit, ExitReason
 from vm.loop import count_trap, update_time
 from vm.mmu import fetch_offset, refresh
+from vm.sbi.platform import Refused
 from vm.trap_loop import TrapLoop
 
 TrapHook = Callable[[Any, int, int], None]
@@ -51,8 +53,24 @@ class Service:
                 hook(self.machine, cause, tval)
         if (self.machine.host_traps >> cause) & 1:
             return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
-        self.take_trap(cause, tval)
+        if cause == ECALL_S and self.machine.sbi is not None:
+            self._firmware_call()
+        else:
+            self.take_trap(cause, tval)
         return None
+
+    def _firmware_call(self) -> None:
+        """Firmware in M mode would take the trap and return; the instruction does not retire."""
+        h = self.h
+        update_time(h, self._m)
+        h.cycle += 1
+        h.unretired += 1
+        count_trap(h, ECALL_S)
+        try:
+            self.machine.sbi.call(h)
+        except Refused as fault:
+            count_trap(h, fault.cause)
+            take_trap(h, fault.cause, fault.tval)
 
     def take_interrupt(self) -> bool:
         """Take a pending interrupt as the next step would; whether there was one."""

@@ -5,8 +5,21 @@ The usual case is a trap before mtvec was set: address 0 is no memory, so fetchi
 
 from typing import Any
 
+from isa.trap import MIE, SIE, M, S, U
+
 _STATE = ("pc", "mode", "mstatus", "mepc", "mcause", "mtval", "sepc", "scause", "stval", "mie")
-_MSTATUS_MIE = 1 << 3
+JUMP_TO_ITSELF = 0x0000006F
+"""`j .`, as kernels halt."""
+
+
+def is_deaf(h: Any) -> bool:
+    """Whether no interrupt of any kind would be taken in this state (Priv 3.1.6.1)."""
+    taken = 0
+    if h.mode < M or h.mstatus & MIE:
+        taken |= h.mie & ~h.mideleg
+    if h.mode == U or (h.mode == S and h.mstatus & SIE):
+        taken |= h.mie & h.mideleg
+    return taken == 0
 
 
 class TrapLoop:
@@ -26,6 +39,5 @@ class TrapLoop:
         state = (h.cycle - h.unretired, *(getattr(h, name) for name in _STATE))
         repeated = state == self._before
         self._before = state
-        # Priv 3.1.6.1: "Interrupts for ... M-mode are globally enabled when MIE=1"; in lower modes they always are.
-        deaf = h.mie == 0 or (h.mode == 3 and not h.mstatus & _MSTATUS_MIE)
-        return repeated and deaf
+        # A trap never leads to a less privileged mode, so the whole circle is in this one, its interrupts off.
+        return repeated and is_deaf(h)

@@ -143,9 +143,10 @@ def test_more_bytes_in_the_file_than_in_memory(file):
 
 
 @pytest.mark.parametrize("size, command, parts", [
-    (200 * MIB, "boot", ["needs 200 MiB", "has 128 MiB", "--memory 200M"]),
+    (200 * MIB, "boot", ["needs 201 MiB", "has 128 MiB", "--memory 201M"]),
     (200 * MIB, "run", ["needs 300 MiB", "has 128 MiB", "--memory 300M"]),
-    (0x7FFFFFFF, "boot", ["needs 2048 MiB", "--memory 2048M"]),
+    (0x7FFFF000 - 64 * 1024, "boot", ["needs 2048 MiB", "--memory 2048M"]),
+    (0x7FFFFFFF, "boot", ["needs 2049 MiB", "a machine has at most 2048 MiB"]),
     (0x7FFFFFFF, "run", ["needs 3072 MiB", "a machine has at most 2048 MiB"]),
 ])  # fmt: skip
 def test_a_program_larger_than_ram(file, size, command, parts):
@@ -172,7 +173,7 @@ def test_memory_below_a_megabyte_is_told_in_kilobytes(tmp_path):
 
 def test_the_advice_on_memory_can_be_followed(file):
     program = elf(Header(entry=RAM), [(PT_LOAD, RAM, CODE, 200 * MIB, 7)])
-    for command, size in (("boot", "200M"), ("run", "300M")):
+    for command, size in (("boot", "201M"), ("run", "300M")):
         outcome = invoke(*arguments(command, file(program)), "--memory", size)
         assert outcome.status == 124 and "limit" in outcome.message
 

@@ -1,0 +1,126 @@
+"""`--drive` and `--device` as QEMU spells them: names and values between commas."""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from vm.board import VIRTIO_SLOTS
+from vm.virtio.block import Block
+from vm.virtio.console import VirtioConsole
+from vm.virtio.drive import Drive
+from vm.virtio.entropy import Entropy
+
+DRIVE_KEYS = ("file", "if", "format", "id", "readonly", "write", "serial")
+DEVICES = ("virtio-blk-device", "virtio-rng-device", "virtio-serial-device")
+DEVICE_KEYS = ("drive", "bus", "serial")
+BUS = "virtio-mmio-bus."
+FLAGS = {"on": True, "off": False}
+
+
+def parse(option: str, text: str, keys: Sequence[str], first: str | None = None) -> dict[str, str]:
+    """The values by name in `name=value,name=value`; a comma in a value is written twice.
+
+    first: the name that the first item may leave out. Raises ValueError for an unknown or repeated name.
+    """
+    found: dict[str, str] = {}
+    for number, item in enumerate(text.replace(",,", "\0").split(",")):
+        name, equals, value = item.replace("\0", ",").partition("=")
+        if not equals:
+            # QEMU takes `readonly` for `readonly=on`.
+            name, value = (first, name) if number == 0 and first is not None else (name, "on")
+        if name not in keys and not (number == 0 and name == first):
+            close = difflib.get_close_matches(name, keys, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(keys)}"
+            raise ValueError(f"{option} {text}: there is no '{name}' here; {hint}")
+        if name in found:
+            raise ValueError(f"{option} {text}: '{name}' is given twice")
+        found[name] = value
+    return found
+
+
+def _flag(option: str, values: dict[str, str], name: str) -> bool:
+    value = values.get(name, "off")
+    if value not in FLAGS:
+        raise ValueError(f"{option}: {name}={value} is neither on nor off")
+    return FLAGS[value]
+
+
+def _choice(option: str, values: dict[str, str], name: str, known: Sequence[str]) -> str:
+    value = values.get(name, known[0])
+    if value not in known:
+        raise ValueError(f"{option}: {name}={value} is not one of: {', '.join(known)}")
+    return value
+
+
+@contextmanager
+def plugged(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> Iterator[None]:
+    """`plug`; at the end everything is flushed and closed. Raises OSError when that fails."""
+    try:
+        plug(machine, drives, devices)
+        yield
+    finally:
+        machine.board.close()
+
+
+def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
+    """Open the drives and put all devices into virtio slots, drives without a device of their own first.
+
+    Raises ValueError for what cannot be understood, DriveError, which is one, for a file that is no drive.
+    """
+    waiting: dict[str, tuple[Drive, str]] = {}
+    for text in drives:
+        values = parse("--drive", text, DRIVE_KEYS, "file")
+        drive, serial = _open(text, values)
+        if _choice("--drive", values, "if", ("virtio", "none")) == "virtio":
+            machine.board.plug(Block(drive, serial))
+        elif (name := values.get("id", "")) == "" or name in waiting:
+            raise ValueError(f"--drive {text}: with if=none it needs an id of its own, for --device to name it")
+        else:
+            waiting[name] = drive, serial
+    for text in devices:
+        values = parse("--device", text, DEVICE_KEYS, "driver")
+        machine.board.plug(_device(machine, text, values, waiting), _slot(text, values))
+    if waiting:
+        raise ValueError(f"--drive id={next(iter(waiting))}: no --device uses it")
+
+
+def _open(text: str, values: dict[str, str]) -> tuple[Drive, str]:
+    if not values.get("file"):
+        raise ValueError(f"--drive {text}: names no file: --drive file=PATH")
+    _choice("--drive", values, "format", ("raw",))
+    readonly, write = (_flag("--drive", values, name) for name in ("readonly", "write"))
+    drive = Drive(values["file"], readonly=readonly, write=write)
+    if drive.capacity == 0:
+        drive.close()
+        raise ValueError(f"{values['file']}: is empty; a drive has one sector of 512 bytes or more")
+    return drive, values.get("serial", "")
+
+
+def _slot(text: str, values: dict[str, str]) -> int | None:
+    bus = values.get("bus")
+    if bus is None:
+        return None
+    number = bus.removeprefix(BUS)
+    if not bus.startswith(BUS) or number not in map(str, range(VIRTIO_SLOTS)):
+        raise ValueError(f"--device {text}: bus={bus} is not one of {BUS}0 to {BUS}{VIRTIO_SLOTS - 1}")
+    return int(number)
+
+
+def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, tuple[Drive, str]]) -> Any:
+    driver = values["driver"]
+    if driver == "virtio-blk-device":
+        name = values.get("drive", "")
+        if name not in waiting:
+            raise ValueError(f"--device {text}: needs drive=ID of a --drive with if=none and that id")
+        drive, serial = waiting.pop(name)
+        return Block(drive, values.get("serial", serial))
+    others: dict[str, Callable[[], Any]] = {
+        "virtio-rng-device": Entropy,
+        "virtio-serial-device": lambda: VirtioConsole(machine.console),
+    }
+    if driver not in others:
+        close = difflib.get_close_matches(driver, DEVICES, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(DEVICES)}"
+        raise ValueError(f"--device {text}: there is no device '{driver}'; {hint}")
+    return others[driver]()

@@ -1,0 +1,125 @@
+"""Handing over: the state in which harts begin, and the machine that the built-in SBI serves."""
+
+import struct
+from typing import Any
+
+from vm.boot.plan import Plan
+from vm.devices import Halt
+from vm.mmu import data_address, refresh
+from vm.sbi import hsm
+from vm.sbi.call import Sbi
+from vm.sbi.platform import Refused
+
+STIP = 1 << 5
+ROM_BASE, ROM_SIZE = 0x1000, 0xF000
+INFORMATION = 0x1028
+"""Where QEMU's reset code leaves what it tells firmware: behind its ten words."""
+_INFORMATION = struct.Struct("<6I")
+_MAGIC, _VERSION, _SUPERVISOR = 0x4942534F, 2, 1
+
+
+class Rom:
+    """Read-only memory that holds what QEMU's reset code would tell firmware: OpenSBI's `struct fw_dynamic_info`."""
+
+    def __init__(self, next_address: int) -> None:
+        # magic, version, next_addr, next_mode, options, boot_hart
+        information = _INFORMATION.pack(_MAGIC, _VERSION, next_address, _SUPERVISOR, 0, 0)
+        self.data = (bytes(INFORMATION - ROM_BASE) + information).ljust(ROM_SIZE, b"\0")
+
+    def load(self, offset: int, width: int) -> int | None:
+        """Bytes of the ROM."""
+        return int.from_bytes(self.data[offset : offset + width], "little")
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Nothing can be written."""
+        return False
+
+
+class MachinePlatform:
+    """A `vm.machine.Machine` as the SBI sees it."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
+        self.harts = machine.engine.h
+        self._m = machine.engine.m
+
+    def set_timer(self, hart: int, deadline: int) -> None:
+        """The line itself follows when the hart has its turn."""
+        self._m.mtimecmp_low[hart] = deadline & 0xFFFFFFFF
+        self._m.mtimecmp_high[hart] = deadline >> 32
+
+    def put(self, data: bytes) -> None:
+        """Print."""
+        self.machine.console.write(data)
+
+    def get(self) -> int | None:
+        """A byte of input."""
+        return self.machine.console.read()
+
+    def is_memory(self, paddr: int, length: int) -> bool:
+        """Whether all of it is RAM."""
+        offset = paddr - self.machine.ram_base
+        return 0 <= offset and offset + length <= len(self.machine.ram)
+
+    def read(self, paddr: int, length: int) -> bytes:
+        """Bytes of RAM."""
+        return self.machine.read(paddr, length)
+
+    def write(self, paddr: int, data: bytes) -> None:
+        """Write RAM."""
+        self.machine.write(paddr, data)
+
+    def load_word(self, h: Any, vaddr: int) -> int:
+        """Load a word of RAM as the hart would."""
+        if vaddr % 4:
+            raise Refused(4, vaddr)
+        engine = self.machine.engine
+        refresh(h)
+        ram32 = engine.ram.data.cast("B").cast("I")
+        paddr = data_address(h, self._m, ram32, engine.code, engine.page, vaddr, 4, 1)
+        if paddr < 0 or not self.is_memory(paddr, 4):
+            raise Refused(-1 - paddr if paddr < 0 else 5, vaddr)
+        return int.from_bytes(self.read(paddr, 4), "little")
+
+    def shut_down(self, failed: bool) -> None:
+        """A kernel that says that it failed ends with status 1."""
+        raise Halt(int(failed))
+
+    def reset(self) -> None:
+        """What the test finisher's reset is, too."""
+        raise Halt(0, reset=True)
+
+
+def start(machine: Any, plan: Plan) -> None:
+    """Write everything into RAM and let the harts begin.
+
+    Every hart has its number in a0 and the device tree's address in a1. Over the built-in SBI the first one begins and
+    the others wait to be started; otherwise all begin, in M mode.
+    """
+    for image in [plan.firmware] if not isinstance(plan.firmware, str) else []:
+        machine.load(image.image)
+    entry = machine.pc
+    if plan.kernel is not None:
+        machine.load(plan.kernel.image)
+        if isinstance(plan.firmware, str):
+            entry = machine.pc
+    for address, data in (plan.tree, plan.initrd or (machine.ram_base, b"")):
+        machine.write(address, data)
+    if plan.firmware == "sbi":
+        _start_supervisor(machine, entry, plan.tree[0])
+        return
+    if not isinstance(plan.firmware, str):
+        machine.bus.add(ROM_BASE, ROM_SIZE, Rom(machine.pc if plan.kernel is not None else 0))
+    machine.pc = entry
+    for number, hart in enumerate(machine.harts):
+        hart.x["a0"], hart.x["a1"] = number, plan.tree[0]
+        if not isinstance(plan.firmware, str):
+            hart.x["a2"] = INFORMATION
+
+
+def _start_supervisor(machine: Any, entry: int, tree: int) -> None:
+    machine.sbi = Sbi(MachinePlatform(machine))
+    machine.engine.m.timer_line = STIP
+    for h in machine.engine.h:
+        hsm.hand_over(h)
+    hsm.enter(machine.engine.h[0], entry, tree)

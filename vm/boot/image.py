@@ -1,0 +1,79 @@
+"""What a kernel's file is: an ELF executable, a Linux boot image or a raw image, and which mode it wants."""
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from vm.loader import EXECUTE, READ, WRITE, Image, LoadError, Segment, load_elf, load_raw, read_program
+
+SUPERVISOR_BASES = (0x80200000, 0x80400000)
+"""Where kernels are linked that expect OpenSBI below them: its jump address for 64 and for 32 bits."""
+AFTER_FIRMWARE = 0x80400000
+"""Where QEMU puts a kernel without headers after firmware: the next 4 MiB, which is where an RV32 megapage starts."""
+
+_HEADER = struct.Struct("<IIQQQIIQQII")
+"""The header of a RISC-V Linux boot image (Documentation/riscv/boot-image-header.rst)."""
+_MAGIC = 0x05435352
+"""The letters "RSC" and 5, at byte 56."""
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel ready to be placed.
+
+    supervisor: whether it is one for S mode; end: physical address after all that it uses before it looks around.
+    """
+
+    image: Image
+    supervisor: bool
+    end: int
+
+    @property
+    def start(self) -> int:
+        """Its lowest physical address."""
+        return min(segment.paddr for segment in self.image.segments)
+
+
+def from_elf(image: Image) -> Kernel:
+    """The kernel in an ELF image."""
+    end = max(segment.paddr + segment.memsz for segment in image.segments)
+    lowest = min(segment.paddr for segment in image.segments if segment.memsz)
+    return Kernel(image, lowest in SUPERVISOR_BASES, end)
+
+
+def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_base: int) -> Kernel:
+    """The kernel in an ELF or raw file.
+
+    kind: `vm.loader.detect`'s; address: where the user wants a file without ELF headers, else None; raw_base: where one
+    without any headers goes otherwise. Raises LoadError.
+    """
+    if kind == "elf":
+        if address is not None:
+            raise LoadError(
+                f"{path}: is an ELF file, which says itself where it goes; --load-address is for raw images"
+            )
+        return from_elf(load_elf(path))
+    data = read_program(path)
+    if data.startswith(_GZIP):
+        raise LoadError(f"{path}: is compressed: unpack it first, with gunzip")
+    if len(data) >= _HEADER.size and _HEADER.unpack_from(data)[9] == _MAGIC:
+        return _linux(data, os.fspath(path), ram_base, address)
+    base = address if address is not None else raw_base
+    return Kernel(load_raw(path, base), False, base + len(data))
+
+
+def _linux(data: bytes, name: str, ram_base: int, address: int | None) -> Kernel:
+    """A Linux boot image: entered at its first byte, and larger in memory than in the file."""
+    _code0, _code1, offset, size, flags, *_rest = _HEADER.unpack_from(data)
+    if flags & 1:
+        raise LoadError(f"{name}: is a big-endian kernel, which this machine cannot run")
+    base = address if address is not None else ram_base + offset
+    memsz = max(size, len(data))
+    if base % 4 or base + memsz > 1 << 32:
+        raise LoadError(
+            f"{name}: {memsz:#x} bytes at {base:#x}, as its header says, are not within the 32-bit address space"
+        )
+    image = Image(base, [Segment(base, base, data, memsz, READ | WRITE | EXECUTE)], name)
+    return Kernel(image, True, base + memsz)

@@ -1,0 +1,120 @@
+"""What goes where in RAM before the machine starts: firmware, kernel, initial RAM disk, device tree.
+
+Addresses are those of QEMU's `virt` wherever there is room.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vm.boot.devicetree import Chosen, device_tree
+from vm.boot.image import Kernel
+from vm.loader import MAX_MEMORY, LoadError, check_fits, memory_advice, read_program
+
+MIB = 1 << 20
+TREE_ALIGN = 2 * MIB
+TREE_LIMIT = 0xC0000000
+"""QEMU keeps the tree below 3 GiB, where a kernel that maps little of RAM finds it."""
+INITRD_DISTANCE = 128 * MIB
+"""From the kernel to the initial RAM disk at most: "far enough ... that when the kernel is uncompressed" it stays."""
+BOOTARGS_LIMIT = 1023
+"""Bytes of a command line: Linux has room for 1,024 with the zero at its end, and would cut it short in silence."""
+PAGE = 4096
+
+
+@dataclass
+class Plan:
+    """A machine's memory before it starts.
+
+    firmware: `none` (the kernel starts in M mode), `sbi` (in S mode over the host's SBI) or the image of M-mode
+    firmware. tree, initrd: where they go and their bytes.
+    """
+
+    kernel: Kernel | None
+    firmware: Any = "none"
+    tree: tuple[int, bytes] = (0, b"")
+    initrd: tuple[int, bytes] | None = None
+    pieces: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. isa: extensions in canonical order; ram: its base and size."""
+
+    isa: tuple[str, ...]
+    harts: int
+    ram: tuple[int, int]
+    kernel: Kernel | None = None
+    firmware: Any = "none"
+    initrd: Path | None = None
+    append: str | None = None
+
+
+def make_plan(request: Request) -> Plan:
+    """Place everything. Raises LoadError for what does not fit or lies on something else."""
+    base, size = request.ram
+    _check_bootargs(request.append)
+    plan = Plan(request.kernel, request.firmware)
+    images = [] if request.kernel is None else [("the kernel", request.kernel.image, request.kernel.end)]
+    if not isinstance(request.firmware, str):
+        images.append(("the firmware", request.firmware.image, request.firmware.end))
+    for what, image, end in images:
+        check_fits(image, base, MAX_MEMORY)
+        plan.pieces.append((what, max(base, min(s.paddr for s in image.segments)), end))
+    used = max((end for _, _, end in plan.pieces), default=base)
+    data = read_program(request.initrd) if request.initrd is not None else b""
+    # The tree's size does not depend on where the disk goes.
+    length = len(_tree(request, (0, 0) if data else None))
+    room = -(-len(data) // PAGE) * PAGE + (PAGE if data else 0)
+    if (needed := used - base + room + length) > size:
+        name = request.kernel.image.name if request.kernel is not None else "the device tree"
+        raise LoadError(f"{name}: {memory_advice(needed, size)}")
+    start = _tree_address(base + size, used + room, length)
+    plan.pieces.append(("the device tree", start, start + length))
+    if data:
+        assert request.kernel is not None
+        place = _initrd_address(request.kernel, size, used, start, len(data))
+        plan.initrd = (place, data)
+        plan.pieces.append((f"the initial RAM disk {request.initrd}", place, place + len(data)))
+    plan.tree = (start, _tree(request, plan.initrd and (place, place + len(data))))
+    _check_apart(plan.pieces)
+    return plan
+
+
+def _check_bootargs(append: str | None) -> None:
+    if append is None:
+        return
+    if (length := len(append.encode(errors="surrogateescape"))) > BOOTARGS_LIMIT:
+        raise LoadError(f"--append has {length} bytes; a kernel command line has at most {BOOTARGS_LIMIT}")
+
+
+def _tree(request: Request, initrd: tuple[int, int] | None) -> bytes:
+    chosen = Chosen(request.append, initrd)
+    base, size = request.ram
+    return device_tree(isa=request.isa, harts=request.harts, ram_base=base, memory=size, chosen=chosen)
+
+
+def _tree_address(end: int, used: int, length: int) -> int:
+    """The last 2 MiB boundary from which there is room for it; in a small RAM, its end."""
+    address = (min(end, TREE_LIMIT) - length) // TREE_ALIGN * TREE_ALIGN
+    return address if address >= used else (end - length) // 8 * 8
+
+
+def _initrd_address(kernel: Kernel, memory: int, used: int, tree: int, length: int) -> int:
+    """Half of RAM after the kernel, as on QEMU, or right below the tree when that is too far up."""
+    address = max(kernel.image.physical_entry + min(memory // 2, INITRD_DISTANCE), used)
+    address = -(-address // PAGE) * PAGE
+    if address + length <= tree:
+        return address
+    return (tree - length) // PAGE * PAGE
+
+
+def _check_apart(pieces: list[tuple[str, int, int]]) -> None:
+    ordered = sorted(pieces, key=lambda piece: piece[1])
+    for (one, start, end), (other, other_start, other_end) in itertools.pairwise(ordered):
+        if end > other_start:
+            raise LoadError(
+                f"{one} at {start:#010x} to {end - 1:#010x} and {other} at {other_start:#010x} to "
+                f"{other_end - 1:#010x} overlap: link one of them elsewhere"
+            )

@@ -1,0 +1,140 @@
+"""A call of the SBI: `ecall` in S mode with the extension in a7, the function in a6, arguments in a0 to a5.
+
+"An SBI function must return a pair of values in a0 and a1, with a0 returning an error code." The calls of the
+legacy extensions, 0 to 8, return a0 alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from vm.sbi import console, hsm
+from vm.sbi.answer import INVALID_PARAM, NOT_SUPPORTED, Answer, chosen_harts, error, ok
+from vm.sbi.platform import Platform, Refused
+
+BASE, TIME, IPI, RFENCE = 0x10, 0x54494D45, 0x735049, 0x52464E43
+HSM, SRST, DBCN = 0x48534D, 0x53525354, 0x4442434E
+
+SPECIFICATION = 2 << 24
+"""Version 2.0: major in bits 30 to 24, minor below."""
+IMPLEMENTATION = 0x7472
+"""No registered number: the letters "tr"."""
+IMPLEMENTATION_VERSION = 1
+
+SSIP = 1 << 1
+SHUTDOWN, COLD_REBOOT, WARM_REBOOT = 0, 1, 2
+NO_REASON, SYSTEM_FAILURE = 0, 1
+
+Function = Callable[[Any, list[int]], Answer | None]
+
+
+class Sbi:
+    """The SBI for the harts of one platform."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.extensions: dict[int, dict[int, Function]] = {
+            BASE: {
+                0: lambda h, a: ok(SPECIFICATION),
+                1: lambda h, a: ok(IMPLEMENTATION),
+                2: lambda h, a: ok(IMPLEMENTATION_VERSION),
+                3: lambda h, a: ok(int(a[0] in self.extensions or a[0] in self.legacy)),
+                # mvendorid, marchid and mimpid
+                4: lambda h, a: ok(0),
+                5: lambda h, a: ok(0),
+                6: lambda h, a: ok(0),
+            },
+            TIME: {0: lambda h, a: self._set_timer(h, a)},
+            IPI: {0: lambda h, a: self._interrupt(a[0], a[1])},
+            RFENCE: {
+                # fence.i, sfence.vma, sfence.vma of an ASID; those of the hypervisor extension are not there.
+                0: lambda h, a: self._fence(a[0], a[1]),
+                1: lambda h, a: self._fence(a[0], a[1]),
+                2: lambda h, a: self._fence(a[0], a[1]),
+            },
+            HSM: {
+                0: lambda h, a: hsm.start(platform, a[0], a[1], a[2]),
+                1: lambda h, a: hsm.stop(h),
+                2: lambda h, a: hsm.status(platform, a[0]),
+                3: lambda h, a: hsm.suspend(platform, h, a[0], a[1], a[2]),
+            },
+            SRST: {0: lambda h, a: self._reset(a[0], a[1])},
+            DBCN: {
+                0: lambda h, a: console.write(platform, a[0], a[1], a[2]),
+                1: lambda h, a: console.read(platform, a[0], a[1], a[2]),
+                2: lambda h, a: console.write_byte(platform, a[0]),
+            },
+        }
+        self.legacy: dict[int, Callable[[Any, list[int]], int]] = {
+            0: lambda h, a: self._set_timer(h, a)[0],
+            1: lambda h, a: console.write_byte(platform, a[0])[0],
+            2: lambda h, a: -1 if (byte := platform.get()) is None else byte,
+            3: lambda h, a: self._clear_interrupt(h),
+            4: lambda h, a: self._interrupt(self._mask(h, a[0]), 0)[0],
+            5: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
+            6: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
+            7: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
+            8: lambda h, a: self._reset(SHUTDOWN, NO_REASON)[0],
+        }
+
+    def call(self, h: Any) -> None:
+        """Serve the `ecall` at h.pc and go on behind it. Raises `Refused`, with h as it was, for a bad mask pointer."""
+        extension, arguments = h.x[17], [h.x[i] for i in range(10, 16)]
+        before = h.pc
+        h.pc = (before + 4) & 0xFFFFFFFF
+        try:
+            if extension in self.legacy:
+                h.x[10] = self.legacy[extension](h, arguments) & 0xFFFFFFFF
+                return
+            function = self.extensions.get(extension, {}).get(h.x[16])
+            answer = error(NOT_SUPPORTED) if function is None else function(h, arguments)
+        except Refused:
+            h.pc = before
+            raise
+        if answer is not None:
+            h.x[10], h.x[11] = answer[0] & 0xFFFFFFFF, answer[1] & 0xFFFFFFFF
+
+    def _set_timer(self, h: Any, a: list[int]) -> Answer:
+        """ "If the supervisor wishes to clear the timer interrupt without scheduling the next timer event, it can
+        either request a timer interrupt infinitely far into the future (i.e., (uint64_t)-1)..."
+        """
+        self.platform.set_timer(h.mhartid, a[1] << 32 | a[0])
+        return ok()
+
+    def _interrupt(self, mask: int, base: int) -> Answer:
+        numbers = chosen_harts(self.platform, mask, base)
+        if numbers is None:
+            return error(INVALID_PARAM)
+        for number in numbers:
+            h = self.platform.harts[number]
+            if not h.stopped:
+                h.mip |= SSIP
+        return ok()
+
+    def _clear_interrupt(self, h: Any) -> int:
+        h.mip &= ~SSIP
+        return 0
+
+    def _fence(self, mask: int, base: int) -> Answer:
+        """Every range is all of memory: dropping all translations of a hart is one addition. `fence.i` needs none."""
+        numbers = chosen_harts(self.platform, mask, base)
+        if numbers is None:
+            return error(INVALID_PARAM)
+        for number in numbers:
+            self.platform.harts[number].stale = 1
+        return ok()
+
+    def _mask(self, h: Any, vaddr: int) -> int:
+        """The legacy calls' set of harts: "hart_mask is a virtual address that points to a bit-vector of harts".
+
+        As under OpenSBI, no pointer means all harts, and bits for harts that do not exist mean nothing.
+        """
+        everyone = (1 << len(self.platform.harts)) - 1
+        return self.platform.load_word(h, vaddr) & everyone if vaddr else everyone
+
+    def _reset(self, kind: int, reason: int) -> Answer:
+        if kind not in (SHUTDOWN, COLD_REBOOT, WARM_REBOOT) or reason not in (NO_REASON, SYSTEM_FAILURE):
+            return error(INVALID_PARAM)
+        if kind == SHUTDOWN:
+            self.platform.shut_down(reason == SYSTEM_FAILURE)
+        self.platform.reset()
+        return ok()

@@ -1,0 +1,105 @@
+"""Hart state management (SBI 2.0, chapter 9), and the state in which a hart enters S mode."""
+
+from typing import Any
+
+from isa.trap import MPRV, SIE, S
+from vm.sbi.answer import (
+    ALREADY_AVAILABLE,
+    INVALID_ADDRESS,
+    INVALID_PARAM,
+    Answer,
+    error,
+    ok,
+)
+from vm.sbi.platform import ALL_ONES, Platform
+
+STARTED, STOPPED, SUSPENDED = 0, 1, 4
+RETENTIVE, NON_RETENTIVE = 0x00000000, 0x80000000
+
+DELEGATED_EXCEPTIONS = 0xB1FF
+"""All but the calls of S and M mode: what OpenSBI does not delegate it hands back to S mode."""
+DELEGATED_INTERRUPTS = 0x222
+COUNTERS = 7
+SUSPENDED_WAIT = 2
+"""`waiting` of a hart that waits because it suspended itself; 1 stands for `wfi`."""
+
+
+def enter(h: Any, address: int, opaque: int) -> None:
+    """Let a hart begin in S mode at a physical address, as OpenSBI does.
+
+    "satp: 0; sstatus.SIE: 0; a0: hartid; a1: opaque parameter; all other registers remain in an undefined state."
+    """
+    h.pc = address
+    h.mode = S
+    h.mstatus = h.mstatus & ~(SIE | MPRV)
+    h.satp = 0
+    h.stvec = address & ~3
+    h.sscratch = 0
+    h.mie = 0
+    h.mip = 0
+    h.reservation = -1
+    h.x[10] = h.mhartid
+    h.x[11] = opaque
+    h.waiting = 0
+    h.stopped = 0
+    h.stale = 1
+
+
+def hand_over(h: Any) -> None:
+    """What M-mode firmware sets up once: traps and interrupts are S mode's, counters and all memory are open to it."""
+    h.medeleg = DELEGATED_EXCEPTIONS
+    h.mideleg = DELEGATED_INTERRUPTS
+    h.mcounteren = COUNTERS
+    h.pmpaddr[0] = 0xFFFFFFFF
+    h.pmpcfg[0] = 0x1F
+    h.stopped = 1
+
+
+def state(h: Any) -> int:
+    """STARTED, STOPPED or SUSPENDED."""
+    if h.stopped:
+        return STOPPED
+    return SUSPENDED if h.waiting == SUSPENDED_WAIT else STARTED
+
+
+def start(platform: Platform, number: int, address: int, opaque: int) -> Answer:
+    """sbi_hart_start."""
+    if number >= len(platform.harts):
+        return error(INVALID_PARAM)
+    if not platform.harts[number].stopped:
+        return error(ALREADY_AVAILABLE)
+    if not _executable(platform, address):
+        return error(INVALID_ADDRESS)
+    platform.set_timer(number, ALL_ONES)
+    enter(platform.harts[number], address, opaque)
+    return ok()
+
+
+def _executable(platform: Platform, address: int) -> bool:
+    return address % 4 == 0 and platform.is_memory(address, 4)
+
+
+def stop(h: Any) -> Answer:
+    """sbi_hart_stop: the hart executes nothing until it is started again."""
+    h.stopped = 1
+    return ok()
+
+
+def status(platform: Platform, number: int) -> Answer:
+    """sbi_hart_get_status."""
+    return ok(state(platform.harts[number])) if number < len(platform.harts) else error(INVALID_PARAM)
+
+
+def suspend(platform: Platform, h: Any, kind: int, address: int, opaque: int) -> Answer | None:
+    """sbi_hart_suspend: until an interrupt that mie enables is pending. None: the hart will begin at `address`."""
+    if kind not in (RETENTIVE, NON_RETENTIVE):
+        return error(INVALID_PARAM)
+    if kind == RETENTIVE:
+        h.waiting = SUSPENDED_WAIT
+        return ok()
+    if not _executable(platform, address):
+        return error(INVALID_ADDRESS)
+    enabled, pending = h.mie, h.mip
+    enter(h, address, opaque)
+    h.mie, h.mip, h.waiting = enabled, pending, SUSPENDED_WAIT
+    return None
