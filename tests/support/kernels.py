@@ -66,9 +66,9 @@ def run_here(kernel: Kernel, elf: Path, disk: Path) -> bytes:
     return machine.console.output
 
 
-def run_on_qemu(tool: Find, kernel: Kernel, elf: Path, disk: Path) -> bytes:
-    """The same on QEMU."""
-    command = [tool("qemu-system-riscv32"), *QEMU, "-m", f"{MEMORY >> 20}M", "-smp", str(kernel.harts)]
+def run_on_qemu(tool: Find, kernel: Kernel, elf: Path, disk: Path, *options: str) -> bytes:
+    """The same on QEMU, which may get more options."""
+    command = [tool("qemu-system-riscv32"), *QEMU, "-m", f"{MEMORY >> 20}M", "-smp", str(kernel.harts), *options]
     if kernel.disk:
         command += ["-drive", f"file={disk},format=raw,if=none,id=disk"]
         command += ["-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"]

@@ -1,4 +1,4 @@
-"""Any access to the physical address space outside RAM: an answer or an access fault with the address, never a crash."""
+"""Any access to the physical address space outside RAM: an answer or an access fault with the address, no crash."""
 
 import struct
 from typing import Any

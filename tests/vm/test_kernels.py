@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from support.gnu import Find
+from click.testing import CliRunner
+from support.gnu import Find, Outcome, qemu_system
 from support.kernels import DISK, FOLDER, Kernel, build, run_here, run_on_qemu
+
+from asm import assemble_text
+from vm.cli import main
+from vm.cli_boot import boot_command
 
 KERNELS = (
     Kernel("probe", "M mode: CSRs that exist, keep or trap, PMP, timer, odd accesses, changed code"),
@@ -15,8 +20,10 @@ KERNELS = (
     Kernel("locks", "four harts: IPIs, ticket locks, lr/sc, AMOs, barriers", harts=4),
     Kernel("plic", "UART input through the PLIC, to M mode and to S mode", stdin=b"first line\nsecond one\n"),
     Kernel("xv6", "delegation, timer through SSIP, processes under Sv32 and a trampoline, two harts", harts=2),
+    Kernel("devices", "interrupts between harts, output by interrupt, delegation to S mode", harts=3),
     Kernel("os", "S mode over SBI, Sv32, a disk", stdin=b"first\nsecond\n", disk=True, supervisor=True),
 )
+TREE = Kernel("tree", "walks the device tree", harts=2)
 # The plain Python engine has no time for those that wait for many ticks.
 SHORT = [k for k in KERNELS if os.environ.get("TRAPLINE_ENGINE") != "python" or k.name in ("probe", "uart", "nested")]
 
@@ -34,5 +41,27 @@ def test_same_console_as_on_qemu(kernel: Kernel, tool: Find, tmp_path: Path) -> 
     assert (ours.read_bytes() == DISK) is not kernel.disk
 
 
+@pytest.mark.skipif(not any("--append" in o.opts for o in boot_command.params), reason="no device tree is passed yet")
+def test_device_tree(tool: Find, tmp_path: Path) -> None:
+    """What a kernel finds in the device tree that it is given, whatever the order of nodes and properties."""
+    elf = build(tool, TREE, tmp_path / "kernel")
+    line = "console=ttyS0 one two"
+    options = ["--bios", "none", "--append", line, "--memory", "16M", "--harts", "2", "--max-instructions", "5M"]
+    ours = CliRunner().invoke(main, ["boot", str(elf), *options])
+    assert ours.exit_code == 0, ours.output
+    theirs = run_on_qemu(tool, TREE, elf, tmp_path, "-append", line)
+    assert ours.stdout.splitlines() == theirs.decode().splitlines()
+
+
+def test_reset(tool: Find, tmp_path: Path) -> None:
+    """0x7777 at the finisher: on QEMU with -no-reboot the machine ends, here always."""
+    text = "_start: li t0, 0x100000; li t1, 0x7777; sw t1, (t0); j ."
+    elf = tmp_path / "kernel"
+    elf.write_bytes(assemble_text(text, text_base=0x80000000).elf)
+    assert qemu_system(tool, elf, "-no-reboot") == Outcome(b"", 0)
+    result = CliRunner().invoke(main, ["boot", str(elf)])
+    assert (result.exit_code, result.output) == (0, "")
+
+
 def test_every_kernel_is_run() -> None:
-    assert {k.name for k in KERNELS} == {path.stem for path in FOLDER.glob("*.c")}
+    assert {k.name for k in (*KERNELS, TREE)} == {path.stem for path in FOLDER.glob("*.c")}

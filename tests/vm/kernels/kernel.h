@@ -19,9 +19,9 @@ typedef uint64_t u64;
 #define FINISHER 0x100000
 
 #define csr_read(name) ({ u32 v_; __asm__ volatile("csrr %0, " #name : "=r"(v_)); v_; })
-#define csr_write(name, v) __asm__ volatile("csrw " #name ", %0" ::"r"((u32)(v)) : "memory")
-#define csr_set(name, v) __asm__ volatile("csrs " #name ", %0" ::"r"((u32)(v)) : "memory")
-#define csr_clear(name, v) __asm__ volatile("csrc " #name ", %0" ::"r"((u32)(v)) : "memory")
+#define csr_write(name, v) ({ __asm__ volatile("csrw " #name ", %0" ::"r"((u32)(v)) : "memory"); })
+#define csr_set(name, v) ({ __asm__ volatile("csrs " #name ", %0" ::"r"((u32)(v)) : "memory"); })
+#define csr_clear(name, v) ({ __asm__ volatile("csrc " #name ", %0" ::"r"((u32)(v)) : "memory"); })
 #define csr_swap(name, v) ({ u32 v_; __asm__ volatile("csrrw %0, " #name ", %1" : "=r"(v_) : "r"((u32)(v)) : "memory"); v_; })
 
 void trap_vector(void);
