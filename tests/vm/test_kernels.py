@@ -23,6 +23,7 @@ KERNELS = (
     Kernel("devices", "interrupts between harts, output by interrupt, delegation to S mode", harts=3),
     Kernel("os", "S mode over SBI, Sv32, a disk", stdin=b"first\nsecond\n", disk=True, supervisor=True),
 )
+BOOTS = pytest.mark.skipif(not any("--append" in o.opts for o in boot_command.params), reason="no firmware yet")
 TREE = Kernel("tree", "walks the device tree", harts=2)
 # The plain Python engine has no time for those that wait for many ticks.
 SHORT = [k for k in KERNELS if os.environ.get("TRAPLINE_ENGINE") != "python" or k.name in ("probe", "uart", "nested")]
@@ -41,7 +42,7 @@ def test_same_console_as_on_qemu(kernel: Kernel, tool: Find, tmp_path: Path) -> 
     assert (ours.read_bytes() == DISK) is not kernel.disk
 
 
-@pytest.mark.skipif(not any("--append" in o.opts for o in boot_command.params), reason="no device tree is passed yet")
+@BOOTS
 def test_device_tree(tool: Find, tmp_path: Path) -> None:
     """What a kernel finds in the device tree that it is given, whatever the order of nodes and properties."""
     elf = build(tool, TREE, tmp_path / "kernel")
@@ -50,6 +51,20 @@ def test_device_tree(tool: Find, tmp_path: Path) -> None:
     ours = CliRunner().invoke(main, ["boot", str(elf), *options])
     assert ours.exit_code == 0, ours.output
     theirs = run_on_qemu(tool, TREE, elf, tmp_path, "-append", line)
+    assert ours.stdout.splitlines() == theirs.decode().splitlines()
+
+
+@BOOTS
+def test_built_in_sbi(tool: Find, tmp_path: Path) -> None:
+    """The S mode kernel over the built-in SBI prints what it prints on QEMU over the SBI of the tests."""
+    (kernel,) = [k for k in KERNELS if k.supervisor]
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(DISK)
+    alone = build(tool, kernel, tmp_path / "alone", alone=True)
+    options = ["--drive", f"file={disk}", "--memory", "16M", "--max-instructions", "5M"]
+    ours = CliRunner().invoke(main, ["boot", str(alone), *options], input=kernel.stdin)
+    assert ours.exit_code == 0, ours.output
+    theirs = run_on_qemu(tool, kernel, build(tool, kernel, tmp_path / "kernel"), disk)
     assert ours.stdout.splitlines() == theirs.decode().splitlines()
 
 

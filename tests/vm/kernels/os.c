@@ -184,6 +184,7 @@ void trap(u32 *frame) {
 
 void kernel(u32 hart) {
     show("hart", hart);
+    show("pending at the start", csr_read(sip));
     struct answer base = sbi(0, 0, 0, 0, 0, 0x10);
     show("BASE", base.error);
     show("TIME is there", sbi(0x54494d45, 0, 0, 0, 3, 0x10).value != 0);
