@@ -163,7 +163,6 @@ void trap(u32 *frame) {
         u32 call = frame[17], status = csr_read(sstatus);
         if (call == 1) sbi(frame[10], 0, 0, 0, 0, 1);
         if (call == 2) frame[10] = sbi(0, 0, 0, 0, 0, 2).error;
-        if (call == 2 && (int)frame[10] < 0) yield();
         if (call == 3) current->state = 2, show("process ended", current - processes), yield(), PANIC("a dead process runs");
         if (call == 4) {
             disk(0, 0);
