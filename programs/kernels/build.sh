@@ -21,10 +21,18 @@ fi
 
 # Freestanding C for RV32IMA, at any address; no relaxation against gp, which nobody sets.
 flags="-mabi=ilp32 -mcmodel=medany -mno-relax -ffreestanding -fno-pic -O2 -g -Wall -Wextra"
+# libraries: what the compiler calls for, say, a division of 64 bits; zig makes its own, once, in ten seconds.
+libraries=
 case $compiler in
-*zig*) flags="-target riscv32-freestanding-none -mcpu=generic_rv32+m+a $flags -fno-sanitize=all" ;;
+*zig*)
+    flags="-target riscv32-freestanding-none -mcpu=generic_rv32+m+a $flags -fno-sanitize=all"
+    libraries=-lcompiler_rt
+    ;;
 *clang*) flags="--target=riscv32-unknown-elf -march=rv32ima $flags" ;;
-*) flags="-march=rv32ima_zicsr_zifencei $flags" ;;
+*)
+    flags="-march=rv32ima_zicsr_zifencei $flags"
+    libraries=$($compiler -march=rv32im -mabi=ilp32 -print-libgcc-file-name)
+    ;;
 esac
 
 objects=$(mktemp -d)
@@ -33,4 +41,4 @@ for source in "$folder"/*.c "$folder"/*.S; do
     [ -f "$source" ] || continue
     $compiler $flags -c "$source" -o "$objects/$(basename "$source").o"
 done
-$compiler $flags -nostdlib -static -Wl,--build-id=none -T "$folder/kernel.ld" "$objects"/*.o -o "$output"
+$compiler $flags -nostdlib -static -Wl,--build-id=none -T "$folder/kernel.ld" "$objects"/*.o $libraries -o "$output"

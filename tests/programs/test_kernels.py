@@ -27,12 +27,17 @@ def compiler(name: str, tool: Find) -> str:
     return f"{sys.executable} -m ziglang cc"
 
 
-def build(command: str, output: Path) -> Path:
+def build(command: str, output: Path, folder: Path = ROOT / "kernels") -> Path:
     """Run build.sh with a compiler; it must have nothing to say."""
     script = str(ROOT / "kernels/build.sh")
     environment = os.environ | {"CC": command}
     done = subprocess.run(
-        ["sh", script, str(output)], env=environment, capture_output=True, text=True, timeout=300, check=False
+        ["sh", script, str(output), str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return output
@@ -46,6 +51,28 @@ def test_kernel_in_c(name: str, tool: Find, tmp_path: Path) -> None:
     assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, EXPECTED)
     assert qemu_system(tool, elf) == Outcome(EXPECTED, 0)
     assert qemu_system(tool, elf, "-cpu", "rv32", "-smp", "4") == Outcome(EXPECTED, 0), "QEMU's own defaults"
+
+
+DIVIDES = """
+static volatile unsigned long long big = 1000000014000000049ull;
+
+void kernel_main(void) {
+    unsigned answer = (unsigned)(big / 1000000007u);
+    *(volatile unsigned *)0x100000 = answer == 1000000007u ? 0x5555 : 0x13333;
+    for (;;) continue;
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_what_the_compiler_calls_is_linked(name: str, tool: Find, tmp_path: Path) -> None:
+    """A division of 64 bits, which RV32 has no instruction for, in a folder of one's own."""
+    for shared in ("kernel.ld", "start.S"):
+        (tmp_path / shared).write_text((ROOT / "kernels" / shared).read_text())
+    (tmp_path / "divides.c").write_text(DIVIDES)
+    elf = build(compiler(name, tool), tmp_path / "kernel.elf", tmp_path)
+    exit = Machine.from_elf(elf.read_bytes(), memory=1 << 20).run(max_instructions=10_000)
+    assert (exit.reason, exit.code) == (ExitReason.HALT, 0)
 
 
 def test_build_says_what_is_missing(tmp_path: Path) -> None:

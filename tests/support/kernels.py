@@ -44,7 +44,7 @@ def build(tool: Find, kernel: Kernel, elf: Path, alone: bool = False) -> Path:
     """Compile and link. An S mode kernel gets the SBI of `sbi.S` below it, because QEMU 7.2 as it is packaged has none
     for RV32; `alone`: it does not.
     """
-    sources = [FOLDER / "start.S", FOLDER / f"{kernel.name}.c"]
+    sources = [FOLDER / "start.S", *FOLDER.glob(f"{kernel.name}.[cS]")]
     options = ["-Wl,--defsym=BASE=0x80200000"] if kernel.supervisor else []
     if kernel.supervisor and not alone:
         sources.append(FOLDER / "sbi.S")

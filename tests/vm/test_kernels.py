@@ -14,6 +14,7 @@ from vm.cli_boot import boot_command
 
 KERNELS = (
     Kernel("probe", "M mode: CSRs that exist, keep or trap, PMP, timer, odd accesses, changed code"),
+    Kernel("sv32", "every kind of page table entry, by M mode through MPRV"),
     Kernel("uart", "UART: reset, detection of the chip, loopback, accesses of each width", status=5),
     Kernel("nested", "vectored traps, an interrupt in an interrupt, priorities, wfi with interrupts off"),
     Kernel("tasks", "two tasks that the timer takes turns between"),
@@ -26,10 +27,10 @@ KERNELS = (
 BOOTS = pytest.mark.skipif(not any("--append" in o.opts for o in boot_command.params), reason="no firmware yet")
 TREE = Kernel("tree", "walks the device tree", harts=2)
 # The plain Python engine has no time for those that wait for many ticks.
-SHORT = [k for k in KERNELS if os.environ.get("TRAPLINE_ENGINE") != "python" or k.name in ("probe", "uart", "nested")]
+LONG = ("locks", "tasks", "xv6", "devices") if os.environ.get("TRAPLINE_ENGINE") == "python" else ()
 
 
-@pytest.mark.parametrize("kernel", SHORT, ids=str)
+@pytest.mark.parametrize("kernel", [k for k in KERNELS if k.name not in LONG], ids=str)
 def test_same_console_as_on_qemu(kernel: Kernel, tool: Find, tmp_path: Path) -> None:
     elf = build(tool, kernel, tmp_path / "kernel")
     ours, theirs = tmp_path / "ours.img", tmp_path / "theirs.img"

@@ -22,7 +22,6 @@ typedef uint64_t u64;
 #define csr_write(name, v) ({ __asm__ volatile("csrw " #name ", %0" ::"r"((u32)(v)) : "memory"); })
 #define csr_set(name, v) ({ __asm__ volatile("csrs " #name ", %0" ::"r"((u32)(v)) : "memory"); })
 #define csr_clear(name, v) ({ __asm__ volatile("csrc " #name ", %0" ::"r"((u32)(v)) : "memory"); })
-#define csr_swap(name, v) ({ u32 v_; __asm__ volatile("csrrw %0, " #name ", %1" : "=r"(v_) : "r"((u32)(v)) : "memory"); v_; })
 
 void trap_vector(void);
 

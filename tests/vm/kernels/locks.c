@@ -29,7 +29,8 @@ static void work(u32 hart) {
         __sync_lock_release(&taken);
 
         u32 seen = shared[2];
-        while (!__atomic_compare_exchange_n(&shared[2], &seen, seen + 3, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) continue;
+        while (!__atomic_compare_exchange_n(&shared[2], &seen, seen + 3, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+            continue;
     }
     __asm__ volatile("amominu.w zero, %0, (%1)" ::"r"(100 - hart), "r"(&lowest) : "memory");
     __asm__ volatile("amomaxu.w zero, %0, (%1)" ::"r"(100 + hart), "r"(&highest) : "memory");

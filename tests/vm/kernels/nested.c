@@ -35,7 +35,7 @@ __attribute__((interrupt, aligned(4))) static void timer(void) {
 }
 
 __attribute__((naked, aligned(256))) static void table(void) {
-    __asm__ volatile(".option push; .option norvc\n j %0; .word 0; .word 0; j %1; .word 0; .word 0; .word 0; j %2; .option pop"
+    __asm__ volatile("j %0; .word 0; .word 0; j %1; .word 0; .word 0; .word 0; j %2"
                      ::"i"(exception), "i"(soft), "i"(timer));
 }
 

@@ -98,26 +98,8 @@ static struct process processes[4], *current;
 static u32 count;
 
 void switch_stacks(u32 *from, u32 *to), user_entry(void), entry(void);
-__asm__("switch_stacks: addi sp, sp, -52\n sw ra, 0(sp)\n .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n"
-        " sw s\\n, 4 * (\\n + 1)(sp)\n .endr\n sw sp, (a0)\n lw sp, (a1)\n lw ra, 0(sp)\n"
-        " .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n lw s\\n, 4 * (\\n + 1)(sp)\n .endr\n addi sp, sp, 52\n ret\n"
-        "user_entry: li t0, 0x1000000\n csrw sepc, t0\n li t0, 0x40020\n csrw sstatus, t0\n sret\n"
-        ".balign 4\nentry: csrrw sp, sscratch, sp\n addi sp, sp, -128\n"
-        ".irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-        " sw x\\n, 4 * \\n(sp)\n .endr\n csrr t0, sscratch\n sw t0, 8(sp)\n addi t0, sp, 128\n csrw sscratch, t0\n"
-        " mv a0, sp\n call trap\n"
-        ".irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-        " lw x\\n, 4 * \\n(sp)\n .endr\n lw sp, 8(sp)\n sret\n");
 
 extern char program[], program_end[];
-/* The user program: says hello, reads a line and the file, asks for another turn, writes the file, exits. */
-__asm__(".section .rodata\n.balign 4\nprogram: li sp, 0x1003000\n la s0, hello\n"
-        " 3: lbu a0, (s0)\n beqz a0, 4f\n li a7, 1\n ecall\n addi s0, s0, 1\n j 3b\n"
-        " 4: li a7, 2\n ecall\n bltz a0, 4b\n li t0, 10\n beq a0, t0, 5f\n li a7, 1\n ecall\n j 4b\n"
-        " 5: li a7, 4\n addi a0, sp, -512\n ecall\n mv a1, a0\n addi s0, sp, -512\n add s1, s0, a0\n"
-        " 6: lbu a0, (s0)\n beqz a0, 7f\n li a7, 1\n ecall\n addi s0, s0, 1\n bltu s0, s1, 6b\n"
-        " 7: li a7, 6\n ecall\n li a7, 5\n addi a0, sp, -512\n li t0, 'W'\n sb t0, (a0)\n ecall\n li a7, 3\n ecall\n"
-        "hello: .asciz \"shell> \"\n.balign 4\nprogram_end: .text\n");
 
 static void new_process(u32 user) {
     struct process *p = &processes[count++];
@@ -163,7 +145,12 @@ void trap(u32 *frame) {
         u32 call = frame[17], status = csr_read(sstatus);
         if (call == 1) sbi(frame[10], 0, 0, 0, 0, 1);
         if (call == 2) frame[10] = sbi(0, 0, 0, 0, 0, 2).error;
-        if (call == 3) current->state = 2, show("process ended", current - processes), yield(), PANIC("a dead process runs");
+        if (call == 3) {
+            current->state = 2;
+            show("process ended", current - processes);
+            yield();
+            PANIC("a dead process runs");
+        }
         if (call == 4) {
             disk(0, 0);
             for (u32 i = 0; i < 512; i++) ((u8 *)frame[10])[i] = request.data[i];

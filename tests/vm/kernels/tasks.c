@@ -6,12 +6,6 @@ static u32 stacks[2][512] __attribute__((aligned(16)));
 static u32 *saved[2];
 
 void switch_vector(void);
-__asm__(".balign 4\nswitch_vector:\n addi sp, sp, -128\n"
-        ".irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-        " sw x\\n, 4 * \\n(sp)\n .endr\n csrr t0, mepc\n sw t0, 0(sp)\n"
-        " mv a0, sp\n call change\n mv sp, a0\n lw t0, 0(sp)\n csrw mepc, t0\n"
-        ".irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-        " lw x\\n, 4 * \\n(sp)\n .endr\n addi sp, sp, 128\n mret\n");
 
 u32 *change(u32 *frame) {
     if (csr_read(mcause) != 0x80000007) say("unexpected", csr_read(mcause)), off(1);

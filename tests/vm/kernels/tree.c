@@ -41,7 +41,8 @@ void kernel(u32 hart, const u8 *tree) {
             if (same(name, "timebase-frequency")) say("timebase-frequency", big(value));
             if (begins(where, "memory@") && same(name, "reg"))
                 for (u32 i = 0; i < length; i += 4) say("memory", big(value + i));
-            if (same(where, "chosen") && same(name, "bootargs")) text("bootargs "), text((const char *)value), put('\n');
+            if (same(where, "chosen") && same(name, "bootargs"))
+                text("bootargs "), text((const char *)value), put('\n');
             if (begins(where, "cpu@") && same(name, "mmu-type")) text((const char *)value), put('\n');
             if (begins(where, "cpu@") && same(name, "status")) text((const char *)value), put('\n');
             if (begins(where, "cpu@") && same(name, "riscv,isa")) ok |= begins((const char *)value, "rv32ima");

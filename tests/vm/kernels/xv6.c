@@ -20,33 +20,6 @@ enum { SP = 1, A0 = 9, A7 = 16 };
 extern char trampoline[], trap_from_user[], to_user[], user_code[], user_code_end[];
 void m_timer(void), run_user(struct trapframe *, u32 satp);
 
-__asm__(
-    ".macro registers instruction\n .irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,"
-    " 24, 25, 26, 27, 28, 29, 30, 31\n \\instruction x\\n, 4 * \\n(a0)\n .endr\n .endm\n"
-    ".section .trampoline, \"ax\"\n.balign 4096\ntrampoline:\n"
-    "trap_from_user: csrw sscratch, a0\n li a0, 0xffffe000\n registers sw\n csrr t0, sscratch\n sw t0, 40(a0)\n"
-    " csrr t0, sepc\n sw t0, 0(a0)\n lw sp, 128(a0)\n lw tp, 140(a0)\n lw t1, 136(a0)\n lw t0, 132(a0)\n"
-    " sfence.vma\n csrw satp, t0\n sfence.vma\n jr t1\n"
-    "to_user: sfence.vma\n csrw satp, a0\n sfence.vma\n li a0, 0xffffe000\n lw t0, 0(a0)\n csrw sepc, t0\n"
-    " registers lw\n lw a0, 40(a0)\n sret\n"
-    ".text\n"
-    "run_user: addi sp, sp, -64\n sw ra, 0(sp)\n sw s0, 4(sp)\n sw s1, 8(sp)\n sw s2, 12(sp)\n sw s3, 16(sp)\n"
-    " sw s4, 20(sp)\n sw s5, 24(sp)\n sw s6, 28(sp)\n sw s7, 32(sp)\n sw s8, 36(sp)\n sw s9, 40(sp)\n sw s10, 44(sp)\n"
-    " sw s11, 48(sp)\n sw gp, 52(sp)\n sw sp, 128(a0)\n sw tp, 140(a0)\n la t0, 1f\n sw t0, 136(a0)\n csrr t0, satp\n"
-    " sw t0, 132(a0)\n mv a0, a1\n la t0, to_user\n la t1, trampoline\n sub t0, t0, t1\n li t1, 0xfffff000\n"
-    " add t0, t0, t1\n jr t0\n"
-    "1: lw ra, 0(sp)\n lw s0, 4(sp)\n lw s1, 8(sp)\n lw s2, 12(sp)\n lw s3, 16(sp)\n lw s4, 20(sp)\n lw s5, 24(sp)\n"
-    " lw s6, 28(sp)\n lw s7, 32(sp)\n lw s8, 36(sp)\n lw s9, 40(sp)\n lw s10, 44(sp)\n lw s11, 48(sp)\n lw gp, 52(sp)\n"
-    " addi sp, sp, 64\n ret\n"
-    /* mscratch: three words to save registers in, the address of mtimecmp, the interval */
-    ".balign 4\nm_timer: csrrw a0, mscratch, a0\n sw a1, 0(a0)\n sw a2, 4(a0)\n sw a3, 8(a0)\n lw a1, 12(a0)\n"
-    " lw a2, 16(a0)\n lw a3, 0(a1)\n add a3, a3, a2\n sltu a2, a3, a2\n sw a3, 0(a1)\n lw a3, 4(a1)\n add a3, a3, a2\n"
-    " sw a3, 4(a1)\n li a1, 2\n csrw sip, a1\n lw a3, 8(a0)\n lw a2, 4(a0)\n lw a1, 0(a0)\n csrrw a0, mscratch, a0\n mret\n"
-    /* The user program, at address 0: a sum with a page that appears when it is touched, then an exit with the sum. */
-    ".section .rodata\nuser_code: li a7, 1\n ecall\n mv s0, a0\n li s1, 3000\n li s2, 0x40000\n li s3, 0\n"
-    "1: add s3, s3, s0\n lw t0, 0(s2)\n add t0, t0, s3\n sw t0, 0(s2)\n addi s1, s1, -1\n andi t0, s1, 255\n bnez t0, 2f\n"
-    " li a7, 2\n ecall\n2: bnez s1, 1b\n li s2, 0x40000\n lw a0, 0(s2)\n li a7, 3\n ecall\n .word 0\nuser_code_end:\n.text\n");
-
 static struct process {
     struct trapframe *frame;
     u32 *table, state, result, faults;
