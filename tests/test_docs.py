@@ -135,6 +135,34 @@ def test_a_refused_plugin() -> None:
     assert "M mode only" in run("trapline --plugin my_isa.py isa show ring")
 
 
+@pytest.mark.slow
+def test_tutorial_on_a_kernel(tool, tmp_path: Path) -> None:
+    """Its files and its commands in the order of the page; what it shows as printed is what is printed."""
+    tool("riscv64-unknown-elf-gcc")
+    tool("qemu-system-riscv32")
+    (tmp_path / "programs").symlink_to(ROOT / "programs")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    text = (ROOT / "docs/tutorials/first-kernel.md").read_text(encoding="utf-8")
+    steps = re.findall(r"(?:into `([^`]+)`[^\n]*:\n\n)?```(\w+)\n(.*?)```", text, re.S)
+    assert [language for _, language, _ in steps].count("sh") == 8
+    printed = ""
+    for name, language, content in steps:
+        if name:
+            (tmp_path / name).write_text(content)
+        elif language == "text":
+            assert printed == content
+        else:
+            assert language == "sh"
+            script = content.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+            done = subprocess.run(
+                ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+            )  # fmt: skip
+            assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
+            printed = done.stdout
+    expected = (ROOT / "programs/expected/kernels.out").read_text()
+    assert printed == expected
+
+
 @pytest.mark.parametrize("document", [str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md") if ".venv" not in p.parts])
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document

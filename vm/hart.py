@@ -101,8 +101,6 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["harts"] = harts
     machine["slice_left"] = 1000
     machine["board"] = int(board)
-    machine["mtimecmp_low"] = 0xFFFFFFFF
-    machine["mtimecmp_high"] = 0xFFFFFFFF
     machine["timer_line"] = MTIP
     machine["tohost"] = -1
     return machine

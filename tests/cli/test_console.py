@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import write
-from support.kernels import BUSY, echo
+from support.console_kernels import BUSY, echo
 from support.seat import Seat
 
 SMALL = ("--memory", "1M")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from support.cli import MIB, command, execute, invoke, refused, watchdog, write
-from support.kernels import BUSY, echo
+from support.console_kernels import BUSY, echo
 
 SMALL = ("--memory", "1M")
 

@@ -1,84 +1,80 @@
-"""Kernels for a person at the console."""
+"""The kernels in C under tests/vm/kernels: built with gcc, run here and on QEMU's `virt` machine."""
 
-UART, PLIC, FINISHER = 0x10000000, 0xC000000, 0x100000
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
-_START = f"""
-        .equ UART, {UART}
-        .equ PLIC, {PLIC}
-        .equ FINISHER, {FINISHER}
-        .equ CLINT, 0x2000000
-        .text
-        .globl _start
-_start: la      t0, trap
-        csrw    mtvec, t0
-        la      sp, stack_end
-        li      s0, UART
-        li      s1, PLIC + 0x200004     # claim and complete
-        li      t0, PLIC
-        li      t1, 1
-        sw      t1, 40(t0)
-        li      t0, PLIC + 0x2000
-        li      t1, 1 << 10
-        sw      t1, (t0)
-        li      t1, 1
-        sb      t1, 1(s0)               # interrupt when something is received
-        li      s2, COUNT
-        li      t1, 0x800 | TICK << 7
-        csrw    mie, t1
-        .if     TICK
-        li      s5, CLINT + 0xbff8
-        li      s6, CLINT + 0x4000
-        li      t0, -1
-        sw      t0, (s6)
-        sw      zero, 4(s6)
-        lw      t0, (s5)
-        li      t1, TICK_LENGTH
-        add     t0, t0, t1
-        sw      t0, (s6)
-        .endif
-        li      t1, '>'
-        sb      t1, (s0)
-        csrsi   mstatus, 8
-idle:
-"""
-_TRAP = """
-        .balign 4
-trap:   csrr    t0, mcause
-        li      t1, 1 << 31 | 7
-        bne     t0, t1, input
-        .if     TICK
-        addi    s7, s7, 1               # ticks
-        lw      t0, (s5)
-        li      t1, TICK_LENGTH
-        add     t0, t0, t1
-        sw      t0, (s6)
-        .endif
-        mret
-input:  lw      s3, (s1)
-1:      lbu     t0, 5(s0)
-        andi    t0, t0, 1
-        beqz    t0, 2f
-        lbu     t1, (s0)
-        sb      t1, (s0)
-        addi    s2, s2, -1
-        bnez    s2, 1b
-        li      t0, FINISHER
-        li      t1, 7 << 16 | 0x3333
-        sw      t1, (t0)
-2:      sw      s3, (s1)
-        mret
-        .bss
-        .skip   64
-stack_end:
-"""
-IDLE = "        wfi\n        j idle\n"
-BUSY = "        addi s8, s8, 1\n        j idle\n"
+from support.gnu import ARCHITECTURE, Find, run_tool
+from support.systems import QEMU
+
+from vm import ExitReason, Machine
+from vm.virtio.block import Block
+from vm.virtio.drive import Drive
+
+FOLDER = Path(__file__).parents[1] / "vm/kernels"
+FREESTANDING = (
+    "-O2", "-Wall", "-Werror", "-mcmodel=medany", "-mno-relax", "-ffreestanding", "-fno-builtin", "-nostdlib",
+    "-static", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-T", str(FOLDER / "kernel.ld"),
+)  # fmt: skip
+DISK = b"A file on the disk, which both processes read.\n".ljust(4096, b"\0")
+MEMORY = 16 << 20
 
 
-def echo(count: int, between: str = IDLE, tick: int = 0) -> str:
-    """A kernel that prints `>`, then what is received by interrupt, and ends with 7 after `count` bytes.
+@dataclass(frozen=True)
+class Kernel:
+    """One of them: how many harts it wants, what is typed, whether it has a disk, whether it is an S mode kernel.
 
-    between: what it does otherwise. tick: ticks of mtime between timer interrupts, 0 for none.
+    status: what it gives the test finisher; steps: how many instructions of all harts are plenty.
     """
-    settings = f".equ COUNT, {count}\n.equ TICK, {int(tick > 0)}\n.equ TICK_LENGTH, {tick}\n"
-    return settings + _START + between + _TRAP
+
+    name: str
+    about: str
+    harts: int = 1
+    stdin: bytes = b""
+    disk: bool = False
+    supervisor: bool = False
+    status: int = 0
+    steps: int = 5_000_000
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def build(tool: Find, kernel: Kernel, elf: Path, alone: bool = False) -> Path:
+    """Compile and link. An S mode kernel gets the SBI of `sbi.S` below it, because QEMU 7.2 as it is packaged has none
+    for RV32; `alone`: it does not.
+    """
+    sources = [FOLDER / "start.S", *FOLDER.glob(f"{kernel.name}.[cS]")]
+    options = ["-Wl,--defsym=BASE=0x80200000"] if kernel.supervisor else []
+    if kernel.supervisor and not alone:
+        sources.append(FOLDER / "sbi.S")
+        options.append("-Wl,--entry=firmware")
+    compiler = tool("riscv64-unknown-elf-gcc")
+    run_tool(compiler, *ARCHITECTURE, *FREESTANDING, *options, *map(str, sources), "-o", str(elf))
+    return elf
+
+
+def run_here(kernel: Kernel, elf: Path, disk: Path) -> bytes:
+    """What it prints on our machine, where it must end as it should; `disk` is written."""
+    machine = Machine.from_elf(elf.read_bytes(), memory=MEMORY, harts=kernel.harts, stdin=kernel.stdin)
+    assert machine.board is not None
+    if kernel.disk:
+        machine.board.plug(Block(Drive(disk, write=True)))
+    for number, hart in enumerate(machine.harts):
+        hart.x["a0"] = number
+    exit = machine.run(max_instructions=kernel.steps)
+    assert exit.reason is ExitReason.HALT and exit.code == kernel.status, (str(exit), machine.console.output)
+    machine.board.close()
+    return machine.console.output
+
+
+def run_on_qemu(tool: Find, kernel: Kernel, elf: Path, disk: Path, *options: str) -> bytes:
+    """The same on QEMU, which may get more options."""
+    command = [tool("qemu-system-riscv32"), *QEMU, "-m", f"{MEMORY >> 20}M", "-smp", str(kernel.harts), *options]
+    if kernel.disk:
+        command += ["-drive", f"file={disk},format=raw,if=none,id=disk"]
+        command += ["-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"]
+    command += ["-kernel", str(elf)]
+    done = subprocess.run(command, input=kernel.stdin, capture_output=True, timeout=60, check=False)
+    assert done.returncode == kernel.status, done
+    return done.stdout

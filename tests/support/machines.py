@@ -48,14 +48,21 @@ def csr_word(name: str, csr: str | int, rd: int = 0, rs1: int = 0) -> int:
     return encode(name, rd=rd, csr=address, **{source: rs1})
 
 
+def put_off_timers(machine: Machine) -> Machine:
+    """The machine, with no timer interrupt in sight: after reset mtimecmp is 0, and one is pending."""
+    for number in range(len(machine.harts)):
+        machine._m.mtimecmp_low[number] = machine._m.mtimecmp_high[number] = 0xFFFFFFFF
+    return machine
+
+
 def from_text(text: str, **options: Any) -> Machine:
-    """A machine of 64 KiB (or `memory`) with this assembly text at the start of RAM."""
-    return Machine.from_source(text, **({"memory": 0x10000} | options))
+    """A machine of 64 KiB (or `memory`) with this assembly text at the start of RAM, its timers put off."""
+    return put_off_timers(Machine.from_source(text, **({"memory": 0x10000} | options)))
 
 
 def from_words(words: Iterable[int], **options: Any) -> Machine:
-    """A machine of 64 KiB (or `memory`) with these words at the start of RAM."""
-    machine = Machine(**({"memory": 0x10000} | options))
+    """A machine of 64 KiB (or `memory`) with these words at the start of RAM, its timers put off."""
+    machine = put_off_timers(Machine(**({"memory": 0x10000} | options)))
     put(machine, RAM, words)
     return machine
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
-from support.kernels import echo
+from support.console_kernels import echo
 from support.machines import CLINT, MTIME, MTIMECMP, from_text
 
 from vm import Machine, clock

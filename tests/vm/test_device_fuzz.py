@@ -1,7 +1,4 @@
-"""Any access to the physical address space outside RAM: an answer or an access fault with the address, never a crash.
-
-What is mapped is written down here once more, from the board's description.
-"""
+"""Any access to the physical address space outside RAM: an answer or an access fault with the address, no crash."""
 
 import struct
 from typing import Any
@@ -9,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.board import ACCESSES, MAPPED, RAM, SIZE, mapped
 
 import isa
 from vm import ExitReason, Machine
@@ -17,20 +15,9 @@ from vm.console import Console
 from vm.devices import Halt
 from vm.hart import HartView, new_harts
 
-RAM, SIZE = 0x80000000, 1 << 16
-ACCESSES = {"lb": 1, "lbu": 1, "lh": 2, "lhu": 2, "lw": 4, "sb": 1, "sh": 2, "sw": 4}
 ATOMICS = ("lr.w", "sc.w", "amoswap.w", "amoadd.w", "amominu.w")
 WORD = st.integers(0, 0xFFFFFFFF)
 
-MAPPED = (
-    # start, end, widths
-    (0x100000, 0x101000, (2, 4)),  # test finisher
-    (0x2000000, 0x200C000, (4,)),  # CLINT
-    (0xC000000, 0xC600000, (4,)),  # PLIC
-    (0x10000000, 0x10000008, (1, 2, 4)),  # UART
-    *((0x10001000 + 0x1000 * n, 0x10001200 + 0x1000 * n, (1, 2, 4)) for n in range(8)),  # virtio
-    (RAM, RAM + SIZE, (1, 2, 4)),
-)
 EDGES = sorted({edge + d for start, end, _ in MAPPED for edge in (start, end) for d in range(-8, 9)})
 REGISTERS = [
     *range(0x100000, 0x100010), *range(0x10000000, 0x10000010), *range(0x2000000, 0x2000010),
@@ -49,11 +36,6 @@ ADDRESS = st.one_of(
     WORD,
 )
 VALUE = st.sampled_from([0, 1, 0xFF, 10, 0x5555, 0x53333, 0x7777, 0x80, 0x10, 0xFFFFFFFF]) | WORD
-
-
-def mapped(address: int, width: int) -> bool:
-    """Whether an aligned access is answered."""
-    return any(start <= address and address + width <= end and width in widths for start, end, widths in MAPPED)
 
 
 def machine(board: bool = True) -> Machine:

@@ -197,5 +197,5 @@ handler: csrr   t0, mepc
         mret
     """)
     machine.run(max_instructions=1000)
-    tags = [tag for tag in list(machine._h.fetch_tlb)[::2] if tag & 0xFFFFFFFF == RAM]
+    tags = [tag for tag in list(machine.current.h.fetch_tlb)[::2] if tag & 0xFFFFFFFF == RAM]
     assert len(tags) == 2 and {tag >> 32 & 3 for tag in tags} == {0, 3}

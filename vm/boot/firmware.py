@@ -8,7 +8,7 @@ from vm.devices import Halt
 from vm.mmu import data_address, refresh
 from vm.sbi import hsm
 from vm.sbi.call import Sbi
-from vm.sbi.platform import Refused
+from vm.sbi.platform import ALL_ONES, Refused
 
 STIP = 1 << 5
 ROM_BASE, ROM_SIZE = 0x1000, 0xF000
@@ -118,8 +118,10 @@ def start(machine: Any, plan: Plan) -> None:
 
 
 def _start_supervisor(machine: Any, entry: int, tree: int) -> None:
-    machine.sbi = Sbi(MachinePlatform(machine))
+    platform = MachinePlatform(machine)
+    machine.sbi = Sbi(platform)
     machine.engine.m.timer_line = STIP
     for h in machine.engine.h:
+        platform.set_timer(h.mhartid, ALL_ONES)
         hsm.hand_over(h)
     hsm.enter(machine.engine.h[0], entry, tree)

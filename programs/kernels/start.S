@@ -1,0 +1,19 @@
+# start.S - the first instructions: what C needs before it can run.
+#
+# All harts come here in M mode after reset, with their number in a0 and the address of the device tree in a1.
+
+        .globl  _start
+_start: csrr    t0, mhartid
+        bnez    t0, park                # this kernel uses one hart
+        la      sp, stack_end
+        la      t0, bss_start           # C expects that variables without a value are 0
+        la      t1, bss_end
+1:      bgeu    t0, t1, 2f
+        sw      zero, 0(t0)
+        addi    t0, t0, 4
+        j       1b
+2:      call    kernel_main             # it does not return
+
+park:   csrw    mie, zero               # nothing may wake it
+1:      wfi
+        j       1b

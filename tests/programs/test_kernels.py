@@ -1,0 +1,100 @@
+"""The kernel in C under programs/kernels: built by gcc, or by zig from PyPI, it prints the same here and on QEMU."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.gnu import Find, Outcome, qemu_system
+
+from vm import ExitReason, Machine
+
+ROOT = Path(__file__).parents[2] / "programs"
+EXPECTED = (ROOT / "expected/kernels.out").read_bytes()
+SOURCES = sorted(p for p in (ROOT / "kernels").iterdir())
+
+
+def compiler(name: str, tool: Find) -> str:
+    """The command of gcc, or of the zig of this Python; else the test is skipped."""
+    if name == "gcc":
+        return tool("riscv64-unknown-elf-gcc")
+    if importlib.util.find_spec("ziglang") is None:
+        if os.environ.get("TRAPLINE_REQUIRE_TOOLS") == "1":
+            pytest.fail("ziglang is not installed and TRAPLINE_REQUIRE_TOOLS is set")
+        pytest.skip("ziglang is not installed")
+    return f"{sys.executable} -m ziglang cc"
+
+
+def build(command: str, output: Path, folder: Path = ROOT / "kernels") -> Path:
+    """Run build.sh with a compiler; it must have nothing to say."""
+    script = str(ROOT / "kernels/build.sh")
+    environment = os.environ | {"CC": command}
+    done = subprocess.run(
+        ["sh", script, str(output), str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return output
+
+
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_kernel_in_c(name: str, tool: Find, tmp_path: Path) -> None:
+    elf = build(compiler(name, tool), tmp_path / "kernel.elf")
+    machine = Machine.from_elf(elf.read_bytes(), memory=1 << 20)
+    exit = machine.run(max_instructions=5_000_000)
+    assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, EXPECTED)
+    assert qemu_system(tool, elf) == Outcome(EXPECTED, 0)
+    assert qemu_system(tool, elf, "-cpu", "rv32", "-smp", "4") == Outcome(EXPECTED, 0), "QEMU's own defaults"
+
+
+DIVIDES = """
+static volatile unsigned long long big = 1000000014000000049ull;
+
+void kernel_main(void) {
+    unsigned answer = (unsigned)(big / 1000000007u);
+    *(volatile unsigned *)0x100000 = answer == 1000000007u ? 0x5555 : 0x13333;
+    for (;;) continue;
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_what_the_compiler_calls_is_linked(name: str, tool: Find, tmp_path: Path) -> None:
+    """A division of 64 bits, which RV32 has no instruction for, in a folder of one's own."""
+    for shared in ("kernel.ld", "start.S"):
+        (tmp_path / shared).write_text((ROOT / "kernels" / shared).read_text())
+    (tmp_path / "divides.c").write_text(DIVIDES)
+    elf = build(compiler(name, tool), tmp_path / "kernel.elf", tmp_path)
+    exit = Machine.from_elf(elf.read_bytes(), memory=1 << 20).run(max_instructions=10_000)
+    assert (exit.reason, exit.code) == (ExitReason.HALT, 0)
+
+
+def test_build_says_what_is_missing(tmp_path: Path) -> None:
+    script = str(ROOT / "kernels/build.sh")
+    for path, folder, message in (
+        (os.environ["PATH"], tmp_path, "has no kernel.ld"),
+        (str(tmp_path), ROOT / "kernels", "pip install ziglang"),
+    ):
+        # Nothing is in the second PATH but what the script itself needs.
+        for needed in ("dirname", "basename", "mktemp", "rm"):
+            (tmp_path / needed).exists() or (tmp_path / needed).symlink_to(f"/usr/bin/{needed}")
+        environment = {"PATH": path}
+        done = subprocess.run(
+            ["/bin/sh", script, "kernel.elf", str(folder)],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2 and message in done.stderr
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.name)
+def test_each_file_says_what_it_is(source: Path) -> None:
+    text = source.read_text()
+    first = text.removeprefix("#!/bin/sh\n").partition("\n")[0].lstrip("/*# ")
+    assert first.startswith(f"{source.name} - "), first
+    assert all(len(line) <= 120 for line in text.splitlines())
