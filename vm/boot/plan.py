@@ -17,7 +17,7 @@ TREE_ALIGN = 2 * MIB
 TREE_LIMIT = 0xC0000000
 """QEMU keeps the tree below 3 GiB, where a kernel that maps little of RAM finds it."""
 INITRD_DISTANCE = 128 * MIB
-"""From the kernel to the initial RAM disk at most: "far enough ... that when the kernel is uncompressed" it stays."""
+"""From the kernel to the initial RAM disk at most; it is half of RAM where that is less."""
 BOOTARGS_LIMIT = 1023
 """Bytes of a command line: Linux has room for 1,024 with the zero at its end, and would cut it short in silence."""
 PAGE = 4096

@@ -22,14 +22,14 @@ def ok(value: int = 0) -> Answer:
 
 
 def error(code: int) -> Answer:
-    """A failure. "If an S-mode ... error, the value ... is unspecified": it is 0."""
+    """A failure, whose value says nothing."""
     return code, 0
 
 
 def chosen_harts(platform: Platform, mask: int, base: int) -> list[int] | None:
     """Numbers of the harts that `hart_mask` and `hart_mask_base` name, None when one of them does not exist.
 
-    "If hart_mask_base equals XLENMAX (i.e. -1), then hart_mask is ignored and all available harts must be
+    "hart_mask_base can be set to -1 to indicate that hart_mask shall be ignored and all available harts must be
     considered."
     """
     count = len(platform.harts)

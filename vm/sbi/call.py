@@ -1,6 +1,6 @@
 """A call of the SBI: `ecall` in S mode with the extension in a7, the function in a6, arguments in a0 to a5.
 
-"An SBI function must return a pair of values in a0 and a1, with a0 returning an error code." The calls of the
+"SBI functions must return a pair of values in a0 and a1, with a0 returning an error code." The calls of the
 legacy extensions, 0 to 8, return a0 alone.
 """
 

@@ -27,7 +27,8 @@ SUSPENDED_WAIT = 2
 def enter(h: Any, address: int, opaque: int) -> None:
     """Let a hart begin in S mode at a physical address, as OpenSBI does.
 
-    "satp: 0; sstatus.SIE: 0; a0: hartid; a1: opaque parameter; all other registers remain in an undefined state."
+    The specification's table asks for satp 0, sstatus.SIE 0, the hart's number in a0 and `opaque` in a1, and leaves all
+    other registers undefined.
     """
     h.pc = address
     h.mode = S
