@@ -36,7 +36,7 @@ def console_of_the_sbi(tmp_path_factory) -> tuple[Outcome, dict]:
 
 def test_over_the_built_in_sbi(console_of_the_sbi):
     outcome, report = console_of_the_sbi
-    assert (outcome.status, outcome.stderr, report["exit_reason"]) == (0, b"", "halted")
+    assert (outcome.status, report["exit_reason"]) == (0, "halted")
     assert init_lines(outcome.stdout) == expected() != []
     assert "init: LINUX-USERLAND-OK" in expected()
     text = outcome.stdout.decode()
@@ -45,7 +45,6 @@ def test_over_the_built_in_sbi(console_of_the_sbi):
 
 
 def test_two_runs_are_the_same_to_the_last_byte(console_of_the_sbi, tmp_path):
-    """The second one has two harts' worth of nothing else to do: a kernel for one hart leaves the other stopped."""
     outcome, report = console_of_the_sbi
     again = boot("--append", "console=hvc0 earlycon=sbi", "--json", tmp_path / "report")
     assert again.stdout == outcome.stdout
