@@ -1,4 +1,4 @@
-"""Each interpreter routine against bare hardware: one instruction in many random virtual states, everything compared."""
+"""Each interpreter routine against bare hardware: one instruction in many random states, everything compared."""
 
 import os
 from functools import cache
@@ -17,7 +17,7 @@ ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 100_000
-FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 10_000
+FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 4_000
 
 
 @cache
@@ -27,14 +27,15 @@ def pair(technique: str) -> Pair:
 
 @pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY])
 def test_routine(name: str) -> None:
-    assert pair("trap").run(name, MANY) == ""
+    # Loads and stores mostly run directly, and are in all kernels.
+    assert pair("trap").run(name, MANY // 5 if name in MEMORY else MANY) == ""
 
 
 @pytest.mark.parametrize("technique", [t for t in UNDER if t != "trap"])
 @pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY, *SAME_IN_U_MODE, *ONLY_INTERPRETED])
 def test_routine_under_the_other_techniques(name: str, technique: str) -> None:
     exact = HOLES.get(technique, 0)
-    if name in SAME_IN_U_MODE and exact < 1 or name in ONLY_INTERPRETED and exact < 2:
+    if (name in SAME_IN_U_MODE and exact < 1) or (name in ONLY_INTERPRETED and exact < 2):
         return
     assert pair(technique).run(name, FEW) == ""
 

@@ -39,7 +39,8 @@ def leaf(c: Choices, s: Script) -> int:
         V | c.of((R | W, R, R | W | X, R | X, X)) | c.below(2) * USER | c.of((A | D, A, 0, A | D, D)) | c.below(2) * G
     )
     if kind > 7:
-        return pte(s.base + DATA + 0x1000 * c.below(3), flags | R | A)
+        readable = R if c.below(3) else 0
+        return pte(s.base + DATA + 0x1000 * c.below(3), flags & (~0 if readable else ~(R | W)) | readable | X | A)
     if kind < 5:
         page = c.of((*range(8, 14), 8, 9, 4, 6, 1, 14, 0))
         if page in (0, 4, 5, 6, 7, 14):
@@ -74,6 +75,14 @@ def change_view(c: Choices, s: Script) -> None:
     s.put(csr(form, status, 0, 7))
     probe(c, s, vaddr)
     s.put(csr("csrrs" if form == "csrrc" else "csrrc", status, 0, 7))
+    probe(c, s, vaddr)
+
+
+def cross(c: Choices, s: Script) -> None:
+    """The same address in one mode and then in another."""
+    vaddr = c.of((c.of(PROBED[:2]) + 0x1000 * c.below(HOT), s.base + DATA, ALIAS + s.base - RAM + DATA))
+    probe(c, s, vaddr)
+    enter(c, s)
     probe(c, s, vaddr)
 
 

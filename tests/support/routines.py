@@ -84,7 +84,7 @@ def any_address(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def make_worlds(rng: np.random.Generator) -> np.ndarray:
-    """RAM of WORLDS worlds, uint32[WORLDS, 1024 * PAGES]."""
+    """RAM of WORLDS worlds, uint64[WORLDS, 512 * PAGES]."""
     worlds = np.zeros((WORLDS, 1024 * PAGES), np.int64)
     page = RAM >> 12
     for world in worlds:
@@ -100,7 +100,7 @@ def make_worlds(rng: np.random.Generator) -> np.ndarray:
             world[root * 1024 + 0x101] = (page + rng.integers(0, 8)) << 10 | rng.choice([1, 1, 0xCF])
             world[root * 1024 + 0x008] = 0x2000 << 10 | 0xC7
             world[root * 1024 + 0x040] = 0x10000 << 10 | rng.choice([0xC7, 0xD7])
-    return worlds.astype(np.uint32)
+    return worlds.astype(np.uint32).view(np.uint64)
 
 
 def draw_pmp(rng: np.random.Generator, harts: np.ndarray) -> None:
@@ -179,7 +179,9 @@ def draw_words(rng: np.random.Generator, name: str, count: int) -> np.ndarray:
     words = rng.integers(0, 1 << 32, count) & ~instruction.mask | instruction.match
     # Small immediates and few registers make operands meet.
     if instruction.width:
-        words = np.where(rng.random(count) < 0.7, words & ~0xFE000000 if "imm" in instruction.operands else words, words)
+        words = np.where(
+            rng.random(count) < 0.7, words & ~0xFE000000 if "imm" in instruction.operands else words, words
+        )
     if "csr" in instruction.operands:
         known = rng.choice([c.address for c in isa.CSRS], count)
         frequent = rng.choice([c.address for c in isa.CSRS if "hpm" not in c.name], count)
@@ -189,7 +191,7 @@ def draw_words(rng: np.random.Generator, name: str, count: int) -> np.ndarray:
     return words & 0xFFFFFFFF
 
 
-def prepare(call, harts, machine, ram, code, page, state, board, world, place, word, seen_counts):  # type: ignore[no-untyped-def]
+def prepare(call, harts, machine, ram, ram32, code, page, state, board, world, place, word, seen_counts):  # type: ignore[no-untyped-def]
     """Put a machine into a state; what was decoded and cached before is no longer good."""
     generation = harts[GENERATION]
     epoch = harts[CODE_EPOCH]
@@ -204,7 +206,7 @@ def prepare(call, harts, machine, ram, code, page, state, board, world, place, w
         machine[BOARD_AT[i]] = board[i]
     for i in range(len(world)):
         ram[i] = world[i]
-    ram[place] = word
+    ram32[place] = word
     for number in range(len(page)):
         if page[number] != 0:
             page[number] = 0
@@ -222,14 +224,15 @@ def same(a, b, places):  # type: ignore[no-untyped-def]
 
 def try_states(bare, virtual, worlds, harts, boards, which, places, words, outcomes):  # type: ignore[no-untyped-def]
     """Do one step from each state on both machines; the number of the first state that ends differently, or -1."""
-    a_call, a_harts, a_machine, a_ram, a_code, a_page = bare
-    b_call, b_harts, b_machine, b_ram, b_code, b_page = virtual
+    a_call, a_harts, a_machine, a_ram, a_ram32, a_code, a_page = bare
+    b_call, b_harts, b_machine, b_ram, b_ram32, b_code, b_page = virtual
     for n in range(len(words)):
         world = worlds[which[n]]
-        prepare(a_call, a_harts, a_machine, a_ram, a_code, a_page, harts[n], boards[n], world, places[n], words[n], COUNT_AT)
-        prepare(b_call, b_harts, b_machine, b_ram, b_code, b_page, harts[n], boards[n], world, places[n], words[n], COUNT_AT)
-        status = step(a_call)
-        if step(b_call) != status:
+        state, board, place, word = harts[n], boards[n], places[n], words[n]
+        prepare(a_call, a_harts, a_machine, a_ram, a_ram32, a_code, a_page, state, board, world, place, word, COUNT_AT)
+        prepare(b_call, b_harts, b_machine, b_ram, b_ram32, b_code, b_page, state, board, world, place, word, COUNT_AT)
+        status = step(a_call)  # noqa: F821  (bound by `ready`)
+        if step(b_call) != status:  # noqa: F821
             return n
         outcomes[0 if status == -10 else (1 if status == DEVICE else 2)] += 1
         outcomes[3] += a_harts[UNRETIRED] != harts[n][UNRETIRED]
@@ -237,16 +240,16 @@ def try_states(bare, virtual, worlds, harts, boards, which, places, words, outco
             return n
         if not same(a_machine, b_machine, BOARD_AT) or (status == DEVICE and not same(a_machine, b_machine, EXIT_AT)):
             return n
+        different = 0
         for i in range(len(world)):
-            if a_ram[i] != b_ram[i]:
-                return n
+            different |= a_ram[i] ^ b_ram[i]
+        if different != 0:
+            return n
     return -1
 
 
 GENERATION, CODE_EPOCH, STALE, UNRETIRED = (AT[n] for n in ("generation", "code_epoch", "stale", "unretired"))
 BOARD_AT, EXIT_AT, COUNT_AT = BOARD_WORDS, EXIT_WORDS, COUNTS
-step: Callable[..., int]
-"""One step of the engine; bound by `ready`."""
 
 
 class Pair:
@@ -281,11 +284,19 @@ class Pair:
         entry = e.entry()
         call = np.array(entry, np.int64) if entry is not None else machine
         pages = len(e.ram) // 4096
-        arrays = (e.harts.view(np.int64), e.machine.view(np.int64), e.ram.view(np.uint32), e.code, e.page[:pages])
+        arrays = (
+            e.harts.view(np.int64),
+            e.machine.view(np.int64),
+            e.ram.view(np.uint64),
+            e.ram.view(np.uint32),
+            e.code,
+            e.page[:pages],
+        )
         return (call, *arrays)
 
     def _difference(self, states: States, n: int) -> str:
-        one = States(*(a[n : n + 1] for a in (states.harts, states.boards, states.worlds, states.places, states.words)))
+        columns = (states.harts, states.boards, states.worlds, states.places, states.words)
+        one = States(*(a[n : n + 1] for a in columns))
         self._try(one)
         a, b = (self._memory(m) for m in self.machines)
         names = {i: name for name in HART.names for i in words_of(HART, name)}
@@ -295,7 +306,7 @@ class Pair:
             for i in (*SEEN, *COUNTS)
             if a[1][i] != b[1][i]
         ]
-        ram = [hex(RAM + 4 * int(i)) for i in np.flatnonzero(a[3] != b[3])]
+        ram = [hex(RAM + 4 * int(i)) for i in np.flatnonzero(a[4] != b[4])]
         word = int(one.words[0])
         return f"state {n}, {word:#010x} at {before[AT['pc']]:#x} in mode {before[AT['mode']]}: {parts}, RAM {ram}"
 
