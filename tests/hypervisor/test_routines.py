@@ -1,0 +1,49 @@
+"""Each interpreter routine against bare hardware: one instruction in many random states, everything compared."""
+
+import os
+from functools import cache
+
+import pytest
+from support.effort import FIRST_SEED, NIGHTLY
+from support.kernel import HOLES
+from support.routines import Pair
+from support.twins import UNDER
+
+CSR = ("csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci")
+SYSTEM = ("mret", "sret", "wfi", "sfence.vma", "ecall", "ebreak", "fence.i", "illegal")
+MEMORY = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswap.w")
+SAME_IN_U_MODE = ("popf", "rdmode", "jrst")
+ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
+PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
+CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
+MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 100_000
+FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 4_000
+
+
+@cache
+def pair(technique: str) -> Pair:
+    return Pair(technique, FIRST_SEED)
+
+
+@pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY])
+def test_routine(name: str) -> None:
+    # Loads and stores mostly run directly, and are in all kernels.
+    assert pair("trap").run(name, MANY // 5 if name in MEMORY else MANY) == ""
+
+
+@pytest.mark.parametrize("technique", [t for t in UNDER if t != "trap"])
+@pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY, *SAME_IN_U_MODE, *ONLY_INTERPRETED])
+def test_routine_under_the_other_techniques(name: str, technique: str) -> None:
+    exact = HOLES.get(technique, 0)
+    if (name in SAME_IN_U_MODE and exact < 1) or (name in ONLY_INTERPRETED and exact < 2):
+        return
+    assert pair(technique).run(name, FEW) == ""
+
+
+def test_states_are_of_all_kinds() -> None:
+    """Most steps retire, many trap, some reach a device."""
+    tried = Pair("trap", 1)
+    for name in ("lw", "csrrs", "mret"):
+        assert tried.run(name, FEW) == ""
+    done, device, _, trapped = tried.outcomes / tried.outcomes[:3].sum()
+    assert done > 0.8 and 0.2 < trapped < 0.8 and (device > 0.005 or PLAIN or CHECKED)

@@ -1,0 +1,48 @@
+"""Hypervisors with one mistake each: what random kernels must notice."""
+
+from collections.abc import Callable
+from typing import Any
+
+from support.mutants import in_function
+from support.twins import Reused
+
+from vm.codegen import PYTHON_PRELUDE, engine_text
+
+Change = Callable[[str], str]
+
+MUTANTS: dict[str, Change] = {
+    "SUM does not choose a root": in_function("choose_root", "5 if v.mstatus & 262144 else 4", "4"),
+    "M mode shares the root of bare S mode": in_function("choose_root", "return 0\n", "return 1\n"),
+    "U mode shares the root of S mode": in_function("choose_root", "return 3", "return 4"),
+    "MXR drops nothing": in_function("follow_virtual", " or v.mstatus & 524288 != r.shadow_mxr", ""),
+    "sfence.vma drops nothing": in_function("follow_virtual", "v.generation != r.shadow_generation or ", ""),
+    "writable before D is set": in_function("permissions", " and (access != 2 or pte & 128)", ""),
+    "PMP is asked about one access only": in_function("permissions", " and pmp_allows(cfg, access, mode)", ""),
+    "the entry is asked about one access only": in_function("permissions", "pte_allows(v, pte, access, mode) and ", ""),
+    "PMP is asked about a word only": in_function("fill_shadow", "start + 4096", "start + 4"),
+    "frames are guest RAM": in_function("fill_shadow", "offset >= m.ram_size", "offset >= r.ram_size"),
+    "the reservation stays outside": in_function("enter_guest", "h.reservation = v.reservation", "pass"),
+    "the reservation stays inside": in_function("leave_guest", "v.reservation = h.reservation", "pass"),
+    "uflags stays outside": in_function("enter_guest", "h.uflags = v.uflags", "pass"),
+    "uflags stays inside": in_function("leave_guest", "v.uflags = h.uflags", "pass"),
+    "mleak is forgotten": in_function("enter_guest", "v.mleak if v.mode == 0 else 0", "0"),
+    "MPRV runs directly": in_function("runs_directly", " and (not (v.mode == 3 and v.mstatus & 131072))", ""),
+    "stale translations live on": in_function("dispatch", "if v.stale:", "if False:"),
+    "interrupts wait for a trap": in_function("dispatch", "(v.mip | v.lines) & v.mie != 0", "False"),
+    "interrupts are not counted": in_function("dispatch", "count_trap(v, 32 + (cause & 31))", "pass"),
+    "code is forgotten": in_function("run_directly", "m.code_epoch = r.code_epoch", "pass"),
+    "roots share tags": in_function("follow_virtual", " * 8 + root", " * 8"),
+    "frames are used as they are": in_function("lower_table", "clear_frame(ram32, frame)", "pass"),
+    "one frame for all": in_function("lower_table", "r.next_frame = r.next_frame + 1", "pass"),
+    "cached translations live on": in_function("drop_shadows", "r.shadow_epoch = r.shadow_epoch + 1", "pass"),
+    "roots live on": in_function("drop_shadows", "clear_frame(ram32, r.first_frame + i)", "pass"),
+}
+
+
+def mutated(name: str, technique: str = "trap", harts: int = 1) -> Reused:
+    """A machine whose hypervisor has this mistake; plain Python."""
+    reused = Reused(technique, harts, engine="python")
+    names: dict[str, Any] = {}
+    exec(compile(PYTHON_PRELUDE + MUTANTS[name](engine_text()), "<mutant>", "exec"), names)
+    reused.machine.engine._run = names["run"]
+    return reused
