@@ -29,7 +29,7 @@ def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
             options.fail(f"--{name.replace('_', '-')} does not go with --compare")
     chosen = settings["technique"]
     techniques = [chosen] if chosen else [name for name in TECHNIQUES if name != "bare"]
-    typed = b"" if sys.stdin is None or sys.stdin.isatty() else getattr(sys.stdin, "buffer", sys.stdin).read()
+    typed: Any = b"" if sys.stdin is None or sys.stdin.isatty() else getattr(sys.stdin, "buffer", sys.stdin).read()
 
     def build(technique: str) -> Any:
         return blueprint.build(technique, settings["shadow"], stdin=typed)
