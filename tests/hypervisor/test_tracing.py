@@ -71,7 +71,7 @@ def run(text: str, technique: str = "trap", shadow: str = "lazy", **options: obj
 @pytest.mark.parametrize(
     "technique, shadow, seen",
     [
-        ("bare", "lazy", 111),  # its TLB holds the old entry until the fence: "implementations may cache"
+        ("bare", "lazy", 111),  # its TLB holds the old entry until the fence
         ("interpret", "traced", 111),  # has the bare machine's TLB and no shadow tables
         ("hybrid", "lazy", 111),
         ("hybrid", "traced", 222),
@@ -149,6 +149,47 @@ def test_the_host_writes_a_table_as_well() -> None:
     machine.breakpoints = set()
     run_to(machine)
     assert machine.x["s2"] == 222
+
+
+@pytest.mark.parametrize("satp", ["0", "0x80080010"])
+def test_a_store_by_another_hart_counts_too(satp: str) -> None:
+    """Hart 0 waits in S mode until hart 1, in M mode, has changed the entry; each has shadow tables and TLBs."""
+    text = f"""
+        .equ    flag, 0x80014000
+        .equ    steps, 2500                     # more than a turn, so that hart 0 has looked before
+        csrr    t0, mhartid
+        bnez    t0, other
+{TABLES.replace("_start:", "first:")}
+        li      s5, flag
+wait:   lw      s2, (s0)
+        lw      s6, (s5)
+        beqz    s6, wait
+        lw      s2, (s0)
+        j       done
+other:  li      t0, table
+        sw      zero, 4(t0)                     # has used the page before it is known as a table
+        li      t0, steps
+1:      addi    t0, t0, -1
+        bnez    t0, 1b
+        li      t0, {satp}
+        csrw    satp, t0                        # the same tables, though it does not translate
+        li      t0, table
+        li      t1, two >> 2 | 0xcf
+        sw      t1, 0(t0)
+        li      t0, flag
+        li      t1, 1
+        sw      t1, (t0)
+        j       .
+"""
+    seen = {}
+    for way in (("bare", "lazy"), ("trap", "lazy"), ("trap", "traced")):
+        machine = from_text(
+            text.replace("csrr ", "_start: csrr ", 1), memory=0x40000, technique=way[0], shadow=way[1], harts=2
+        )
+        machine.run(max_instructions=40_000)
+        assert machine.pc == machine.symbols["done"]
+        seen[way] = machine.x["s1"], machine.x["s2"]
+    assert seen == {("bare", "lazy"): (111, 111), ("trap", "lazy"): (111, 111), ("trap", "traced"): (111, 222)}
 
 
 def test_tracing_changes_nothing_for_guests_that_fence() -> None:

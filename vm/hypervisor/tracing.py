@@ -32,7 +32,9 @@ def root_page(v, m):
 
 
 def is_table(v, m, ram32, number):
-    """Whether this page of RAM is one of the guest's page tables in force."""
+    """Whether this page, which is watched, is one of the guest's page tables in force; for any of several harts."""
+    if m.harts > 1:
+        return True
     root = root_page(v, m)
     if root < 0:
         return False
@@ -51,6 +53,10 @@ def watch_table(m, r, ram32, page, number):
     page[U64(number)] = page[U64(number)] | 128
     # As when a page becomes one of code: the store TLBs must not know it any more.
     m.code_epoch = m.code_epoch + 1
+    if m.harts > 1:
+        # Others may have shadow entries through which they could store to it.
+        m.trace_epoch = m.trace_epoch + 1
+        r.trace_epoch = r.trace_epoch + 1
     if r.traced_tables < 1024:
         ram32[U64((r.first_frame + TRACE_FRAME) * 1024 + r.traced_tables)] = U32(number)
         r.traced_tables = r.traced_tables + 1
