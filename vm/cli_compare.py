@@ -24,12 +24,14 @@ SHOWN = 6
 
 def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
     """Run, print the table; 0 if all is equivalent, 1 if not."""
-    for name in ("trace", "console_log", "stats"):
+    for name in ("trace", "console_log", "stats", "dump_dtb"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} does not go with --compare")
+    if settings["clock"] == "wall":
+        options.fail("--clock wall does not go with --compare: no two runs would be the same")
     chosen = settings["technique"]
     techniques = [chosen] if chosen else [name for name in TECHNIQUES if name != "bare"]
-    typed: Any = b"" if sys.stdin is None or sys.stdin.isatty() else getattr(sys.stdin, "buffer", sys.stdin).read()
+    typed = _typed(settings["input_file"])
 
     def build(technique: str) -> Any:
         return blueprint.build(technique, settings["shadow"], stdin=typed)
@@ -48,6 +50,15 @@ def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
     if any(run.exit.reason is ExitReason.INTERRUPTED for run in runs):
         return signals.status()
     return 0 if all(run.equivalent for run in runs) else 1
+
+
+def _typed(path: str | None) -> bytes:
+    """All input: of a file, or of a standard input that is no terminal."""
+    if path is not None and path != "-":
+        return Path(path).read_bytes()
+    if sys.stdin is None or sys.stdin.isatty():
+        return b""
+    return sys.stdin.buffer.read()
 
 
 def table(runs: Sequence[Run], image: Any) -> list[str]:

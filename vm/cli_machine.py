@@ -51,7 +51,7 @@ class Blueprint:
             drives.plug(machine, settings["drives"], settings["devices"])
             firmware.start(machine, self.plan)
         except BaseException:
-            machine.board.close()
+            close(machine)
             raise
         return machine
 
@@ -62,7 +62,12 @@ class Blueprint:
         try:
             yield machine
         finally:
-            machine.board.close()
+            close(machine)
+
+
+def close(machine: Any) -> None:
+    """Switch off: drives are flushed and closed. Raises OSError when that fails."""
+    machine.board.close()
 
 
 def run_once(machine: Any, settings: dict[str, Any]) -> tuple[Any, float]:

@@ -18,11 +18,6 @@ from vm.hypervisor.compare import Run
 from vm.hypervisor.sensitive import Case, Row, Verdict, find_cases, run_case
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
-_ASSEMBLING: dict[str, Any] = {
-    "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp", "load_address": None,
-    "harts": 1,
-}  # fmt: skip
-"""Of `trapline boot`, at their defaults."""
 
 
 @click.command(
@@ -92,7 +87,7 @@ def _sensitive(names: list[str], settings: dict[str, Any]) -> int:
 def _run(case: Case, techniques: Sequence[str], settings: dict[str, Any]) -> tuple[Row, Any]:
     """A program's runs, and its image for symbols."""
     isa = settings["isa"] or case.isa
-    blueprint = Blueprint([str(case.path)], _ASSEMBLING | {"isa": isa, "engine": settings["engine"]}, case.memory)
+    blueprint = Blueprint([str(case.path)], {"isa": isa, "engine": settings["engine"], "memory": case.memory})
 
     def build(technique: str) -> Any:
         return blueprint.build(technique, settings["shadow"], stdin=b"")

@@ -7,8 +7,8 @@ import click
 
 from vm import cli_options as options
 from vm.cli_boot import boot
-from vm.cli_guests import Guests
 from vm.cli_console import console_options
+from vm.cli_guests import Guests
 from vm.cli_kernel import booting
 from vm.cli_machine import Blueprint
 from vm.hypervisor import SHADOWS, TECHNIQUES

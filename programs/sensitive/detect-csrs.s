@@ -25,6 +25,10 @@
 main:
     mv      s10, ra
     li      s11, 0
+    li      t0, MTIMECMP                    # no timer interrupt pending in mip
+    li      t1, -1
+    sw      t1, (t0)
+    sw      t1, 4(t0)
     read_back mstatus, -1, 0x7e19aa
     read_back misa, -1, 0x40141101
     read_back medeleg, -1, 0xb3ff

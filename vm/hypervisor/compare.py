@@ -131,6 +131,7 @@ def compare(
     """
     bare = build("bare")
     exit, seconds = _timed(bare, max_instructions, timeout)
+    _close(bare)
     yield Run("bare", exit, seconds, Counts.of(bare), bare.console.output, bare.trap_counts)
     if exit.reason is ExitReason.INTERRUPTED:
         return
@@ -143,13 +144,22 @@ def compare(
         if end.reason is ExitReason.TIMEOUT:
             reference, reason = build("bare"), end
             reference.run(max_instructions=virtual.cycle)
+            _close(reference)
         found = differences(reference, virtual) + _ends(reason, end)
         first = first_difference(build, technique, max(reference.cycle, virtual.cycle)) if found else None
+        _close(virtual)
         yield Run(
             technique, end, seconds, Counts.of(virtual), virtual.console.output, virtual.trap_counts, found, first
         )
         if end.reason is ExitReason.INTERRUPTED:
             return
+
+
+def _close(*machines: Any) -> None:
+    """Give back what machines have of the host: drives."""
+    for machine in machines:
+        if machine.board is not None:
+            machine.board.close()
 
 
 def _timed(machine: Any, max_instructions: int | None, timeout: float | None) -> tuple[Exit, float]:
@@ -180,7 +190,8 @@ def first_difference(build: Build, technique: str, high: int) -> First:
                 break
             low = stop
         else:
-            break  # only how they ended differs
+            low = high  # only how they ended differs
+        _close(bare, virtual)
     return _look(build, technique, low)
 
 
@@ -199,4 +210,5 @@ def _look(build: Build, technique: str, instructions: int) -> First:
     hart = bare.current
     pc, mode, number, word = hart.pc, hart.mode, bare.harts.index(hart), bare.instruction_word()
     ends = [machine.run(max_instructions=1) for machine in (bare, virtual)]
+    _close(bare, virtual)
     return First(instructions, number, pc, mode, word, differences(bare, virtual) + _ends(*ends))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from vm.devices import Console
+from vm.console import Console
 from vm.exit import Exit, ExitReason
 
 SLICE = {"numba": 50_000, "python": 500}
