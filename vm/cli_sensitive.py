@@ -24,7 +24,7 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
     "sensitive",
     epilog="Exit status: 0 when the matrix was made, whatever it says; 2 for a mistake in what was asked.",
 )
-@click.argument("names", nargs=-1, metavar="[TEST]...")
+@click.argument("names", nargs=-1, metavar="[TEST...]")
 @click.option("--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it.")
 @click.option("--technique", type=click.Choice(UNDER), multiple=True, help="Only this one; may be repeated.")
 @click.option("--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`.")
