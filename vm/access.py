@@ -36,6 +36,9 @@ def ram_store(m, ram8, code, page, offset, width, value):
         ram8[U64(offset + 3)] = U8((value >> 24) & 255)
     if page[U64(offset >> 12)]:
         forget_code(code, page, offset)
+        if m.traced and page[U64(offset >> 12)] & 128:
+            m.stored_low = min(m.stored_low, offset)
+            m.stored_high = max(m.stored_high, offset + width - 1)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
             return WATCHED
     return 0

@@ -10,3 +10,6 @@ TECHNIQUES = {"bare": 0, "interpret": 1, "hybrid": 2, "trap": 3}
 bare: there is no hypervisor. interpret: every instruction by the interpreter routines. hybrid: virtual U mode directly,
 virtual S and M mode interpreted. trap: everything directly in real U mode, what traps is emulated.
 """
+
+SHADOWS = ("lazy", "traced")
+"""When shadow page tables follow the guest's: at its sfence.vma, or at once at its stores to them as well."""

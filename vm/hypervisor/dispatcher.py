@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.faults import classify_fault
+from vm.hypervisor.tracing import follow_stores
 from vm.loop import count_trap
 from vm.mmu import refresh
 
@@ -53,7 +55,7 @@ def runs_directly(v, m):
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
-    follow_virtual(v, h, m, r, ram32)
+    follow_virtual(v, h, m, r, ram32, page)
     enter_guest(v, h)
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
@@ -71,6 +73,9 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
     end = v.cycle + limit
     while v.cycle < end:
+        if r.trace_epoch != m.trace_epoch:
+            r.trace_epoch = m.trace_epoch
+            v.stale = 1
         if v.stale:
             refresh(v)
         if (v.mip | v.lines) & v.mie != 0:
@@ -78,6 +83,10 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             if cause >= 0:
                 count_trap(v, 32 + (cause & 31))
                 take_trap(v, cause, 0)
+        if m.traced:
+            # Interpreter routines have cached translations, too, while nothing runs directly.
+            follow_virtual(v, h, m, r, ram32, page)
+        faulted = False
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status != -20:
@@ -91,8 +100,16 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
                     r.hidden_faults = r.hidden_faults + 1
                     continue
+                faulted = True
         r.emulated = r.emulated + 1
+        unretired = v.unretired
         status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if faulted:
+            classify_fault(v, m, r, status, unretired)
+        else:
+            r.fault_paddr = -1
+        if m.stored_high >= 0:
+            follow_stores(v, h, m, r, ram32)
         if status != -10:
             return status
     return -10
