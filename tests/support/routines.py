@@ -302,7 +302,8 @@ class Pair:
         names = {i: name for name in HART.names for i in words_of(HART, name)}
         before = one.harts[0]
         parts = [
-            f"{names[i]}[{i - AT[names[i]]}] {before[i] if i < len(before) else 0:#x}: {a[1][i]:#x}, virtual {b[1][i]:#x}"
+            f"{names[i]}[{i - AT[names[i]]}] was {before[i] if i < len(before) else 0:#x}: "
+            f"{a[1][i]:#x}, virtual {b[1][i]:#x}"
             for i in (*SEEN, *COUNTS)
             if a[1][i] != b[1][i]
         ]
