@@ -12,6 +12,7 @@ from vm import Machine
 from vm.board import Board
 from vm.devices import Console
 from vm.hypervisor import TECHNIQUES
+from vm.hypervisor.allocator import FRAMES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 HART = [name for name, _ in FIELDS if name != "stale"] + ["waiting", "stopped", "idled", "unretired", "trap_counts"]
@@ -38,6 +39,8 @@ class Reused:
         for array, saved in self._saved.values():
             array[...] = saved
         engine.ram[:] = np.frombuffer(kernel.ram, np.uint8)
+        # Tables that a technique may have behind the frames. What is in the frames is dropped at the first step.
+        engine._all_ram[len(engine.ram) + len(engine.h) * FRAMES * 4096 :] = 0
         for page in np.flatnonzero(engine.page[:pages]):
             engine.code[page * 1025 : page * 1025 + 1025] = 0
         engine.page[:] = 0
