@@ -49,7 +49,10 @@ class Kernel:
         return self.holes == REFUSED or HOLES.get(technique, 0) >= self.holes
 
     def save(self, path: Path, title: str, mutant: str = "") -> None:
-        """Write it, with a disassembly of its scripts for people, as a file of the corpus; mutant: the one that it was found with."""
+        """Write it, with its scripts disassembled for people, as a file of the corpus.
+
+        mutant: that of `support.hypervisor_mutants` with which it was found.
+        """
         listing = [
             f"{start + 4 * i:x} {disassemble(w, start + 4 * i)}"
             for start in self.starts
@@ -67,5 +70,5 @@ class Kernel:
 def load(path: Path) -> tuple[Kernel, str]:
     """Read a file of the corpus: the kernel, and the name of the mutant that it was found with."""
     data = json.loads(path.read_text())
-    words = {int(a, 16): [int(w, 16) for w in (ws.split() if isinstance(ws, str) else ws)] for a, ws in data["words"].items()}
+    words = {int(a, 16): [int(w, 16) for w in ws.split()] for a, ws in data["words"].items()}
     return Kernel(words, [int(s, 16) for s in data["starts"]], data["holes"], data["slices"]), data["mutant"]
