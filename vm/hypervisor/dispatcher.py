@@ -13,7 +13,7 @@ from vm.hypervisor.allocator import fill_shadow, follow_virtual
 from vm.hypervisor.faults import classify_fault
 from vm.hypervisor.tracing import follow_stores
 from vm.loop import count_trap
-from vm.mmu import real_address, refresh
+from vm.mmu import refresh
 
 execute: Callable[..., int]
 """Generated (`vm.dispatch`), so nothing is bound here."""
@@ -87,8 +87,6 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
         faulted = False
-        access = 0
-        vaddr = 0
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status != -20:
@@ -98,25 +96,15 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             cause = r.exit_cause
             r.exits[cause & 31] = r.exits[cause & 31] + 1
             if cause >= 12:
+                access = 2 if cause == 15 else cause - 12
+                if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
+                    r.hidden_faults = r.hidden_faults + 1
+                    continue
                 faulted = True
-                if cause == 12:
-                    if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, 0):
-                        r.hidden_faults = r.hidden_faults + 1
-                        continue
-                else:
-                    # Filling first and trying again would decode the instruction again, which may lie in the very
-                    # table entry whose A bit its access sets.
-                    access = 1 if cause == 13 else 2
-                    vaddr = r.exit_tval
-                    refresh(v)
-                    r.fault_paddr = real_address(v, m, ram32, vaddr)
         r.emulated = r.emulated + 1
         unretired = v.unretired
         status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
-        retired = status == -10 and v.unretired == unretired
-        if access > 0 and retired and fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
-            r.hidden_faults = r.hidden_faults + 1
-        elif faulted:
+        if faulted:
             classify_fault(v, m, r, status, unretired)
         else:
             r.fault_paddr = -1
