@@ -10,7 +10,7 @@ from support.attacks import ATTACKS, END, PRELUDE, SIZE
 from support.attacks_devices import DEVICE_ATTACKS
 from support.attacks_memory import MEMORY_ATTACKS
 from support.shadow import Guarded, broken_real_harts, broken_shadows, unbounded_work
-from support.twins import UNDER, differences, whole_state
+from support.twins import TRACED, UNDER, differences, setting, whole_state
 
 from asm import assemble_text
 from vm import Machine
@@ -57,7 +57,7 @@ _start: li      t0, 0x80001000
 
 
 def neighbour(technique: str) -> Machine:
-    return Machine.from_source(NEIGHBOUR, memory=0x10000, technique=technique)
+    return Machine.from_source(NEIGHBOUR, memory=0x10000, **setting(technique))
 
 
 @cache
@@ -77,10 +77,10 @@ def bare_end(name: str) -> dict[str, Any]:
     return whole_state(machine)
 
 
-@pytest.mark.parametrize("technique", UNDER)
+@pytest.mark.parametrize("technique", [*UNDER, TRACED])
 @pytest.mark.parametrize("name", ALL)
 def test_attack(name: str, technique: str) -> None:
-    guarded = Guarded(memory=SIZE, isa=FEATURES.get(name, "rv32ima"), technique=technique)
+    guarded = Guarded(memory=SIZE, isa=FEATURES.get(name, "rv32ima"), **setting(technique))
     attacker, other = load(guarded.machine, name), neighbour(technique)
     for _ in range(SLICES):
         before = attacker.cycle

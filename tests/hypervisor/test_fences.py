@@ -41,6 +41,7 @@ _start: la      t0, stay
         li      t2, 0x80000
         csrs    sstatus, t2             # MXR on and off again
         csrc    sstatus, t2
+        lw      a1, (s0)                # a routine may do this one, and knows what it cached
         lw      a1, (s0)
         .balign 4
 stay:   j       stay

@@ -11,7 +11,7 @@ from support.effort import FIRST_SEED, examples
 from support.hypervisor_mutants import MUTANTS, mutated
 from support.kernel import Kernel, load
 from support.random_kernels import kernels
-from support.twins import UNDER, Reused, divergence, states
+from support.twins import TRACED, UNDER, Reused, divergence, states
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.json"))
 REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
@@ -30,7 +30,7 @@ def check(kernel: Kernel, folder: Path) -> None:
     """Compare bare and virtual; a kernel that tells them apart is kept in `folder`, ready for the corpus."""
     bare = machine("bare", kernel.harts)
     expected = states(bare, kernel)
-    for technique in UNDER:
+    for technique in (*UNDER, TRACED):
         if kernel.under(technique):
             found = divergence(bare, machine(technique, kernel.harts), kernel, expected)
             if found:

@@ -124,6 +124,28 @@ def change_pte(c: Choices, s: Script) -> None:
     s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6), (5, 6))[c.below(4)]))
 
 
+def change_own_entry(c: Choices, s: Script) -> None:
+    """A store, an AMO or SC to the very entry through which it goes."""
+    page = c.below(HOT)
+    store_word(s, s.ram(LEAF_0 + 4 * page), pte(s.base + LEAF_0, V | R | W | c.of((0, A, A | D)) | c.below(2) * USER))
+    s.put(word("sfence.vma", 0, 0))
+    s.constant(5, PROBED[0] + 0x1004 * page)
+    s.constant(6, leaf(c, s))
+    kind = c.below(4)
+    if kind == 1:
+        s.put(word("lw", 11, 5, 0))
+    elif kind == 2:
+        s.put(word("lr.w", 11, 5))
+    s.put((word("sw", 5, 6, 0), word("sw", 5, 6, 0), word("sc.w", 12, 5, 6), word("amoswap.w", 12, 5, 6))[kind])
+    s.put(word("sfence.vma", 0, 0))
+    # What it is now counts; it must not stay a way by which later stores reach the table without a fence.
+    s.constant(5, s.ram(LEAF_0 + 4 * page))
+    s.put(word("lw", 12, 5, 0), word("xor", 13, 13, 12))
+    store_word(s, s.ram(LEAF_0 + 4 * page), leaf(c, s))
+    s.put(word("sfence.vma", 0, 0))
+    probe(c, s, PROBED[0] + 0x1000 * page)
+
+
 def change_satp(c: Choices, s: Script) -> None:
     """Another root, another ASID, no translation, or a root that is nowhere."""
     kind = c.below(12)

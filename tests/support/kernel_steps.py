@@ -20,7 +20,16 @@ from support.kernel_code import (
     load_address,
     word,
 )  # fmt: skip
-from support.kernel_memory import change_pmp, change_pte, change_satp, change_view, cross, pmp_address, pmp_byte
+from support.kernel_memory import (
+    change_own_entry,
+    change_pmp,
+    change_pte,
+    change_satp,
+    change_view,
+    cross,
+    pmp_address,
+    pmp_byte,
+)  # fmt: skip
 from support.kernel_script import Script, data_vaddr, enter, register, store_word
 
 import isa
@@ -250,6 +259,6 @@ def block(c: Choices, s: Script) -> None:
 
 STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_csr, enter, event, event, change_view,
-    change_view, change_pte, change_pte, change_pte, cross, cross, change_satp, change_pmp, modify_code, call, timer,
-    timer, idle, on_behalf, hole, block, block, block,
+    change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp, change_pmp,
+    modify_code, call, timer, timer, idle, on_behalf, hole, block, block, block,
 )  # fmt: skip

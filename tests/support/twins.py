@@ -15,17 +15,25 @@ from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.allocator import FRAMES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
+TRACED = "trap, traced"
+"""Trap-and-emulate with shadow tables that follow the guest's stores."""
 HART = [name for name, _ in FIELDS if name != "stale"] + ["waiting", "stopped", "idled", "unretired", "trap_counts"]
 BOARD = ("msip", "mtimecmp_low", "mtimecmp_high", "time_base", "current", "slice_left")
-LITTER, LITTERED = 0x200000DF, 64
-"""What is in a hart's first frames at the start: leaf entries for where RAM begins."""
+LITTER = np.repeat(np.array([0x200000DF, 0x00150513], np.uint32), 32 * 1024)
+"""What is in a hart's first frames at the start: leaf entries for where RAM begins, then `addi a0, a0, 1`."""
+
+
+def setting(name: str) -> dict[str, str]:
+    """The options of a machine under a technique, or under TRACED."""
+    return {"technique": "trap", "shadow": "traced"} if name == TRACED else {"technique": name}
 
 
 class Reused:
     """A machine that is put back to reset before each kernel: making one anew costs much more than running it."""
 
     def __init__(self, technique: str, harts: int, **options: Any) -> None:
-        self.machine = Machine(isa="rv32ima_xleak", technique=technique, harts=harts, memory=harts * ARENA, **options)
+        options |= setting(technique)
+        self.machine = Machine(isa="rv32ima_xleak", harts=harts, memory=harts * ARENA, **options)
         engine = self.machine.engine
         self._saved = {
             name: (array, array.copy())
@@ -41,10 +49,10 @@ class Reused:
         for array, saved in self._saved.values():
             array[...] = saved
         engine.ram[:] = np.frombuffer(kernel.ram, np.uint8)
-        # Whatever was in the frames must not matter: that all addresses lead to one page, say.
+        # Whatever was in the frames must not matter.
         frames = engine._all_ram[len(engine.ram) :].view(np.uint32)
         for hart in range(len(engine.real)):
-            frames[hart * FRAMES * 1024 :][: LITTERED * 1024] = LITTER
+            frames[hart * FRAMES * 1024 :][: len(LITTER)] = LITTER
         # Tables that a technique may have behind the frames begin empty.
         engine._all_ram[len(engine.ram) + len(engine.h) * FRAMES * 4096 :] = 0
         for page in np.flatnonzero(engine.page[:pages]):
