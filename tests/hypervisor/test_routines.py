@@ -56,6 +56,6 @@ def test_states_are_of_all_kinds() -> None:
     """Most steps retire, many trap, some reach a device."""
     tried = Pair("trap", 1)
     for name in ("lw", "csrrs", "mret"):
-        assert tried.run(name, FEW) == ""
+        assert tried.run(name, max(FEW, 300)) == ""
     done, device, _, trapped = tried.outcomes / tried.outcomes[:3].sum()
-    assert done > 0.8 and 0.2 < trapped < 0.8 and (device > 0.005 or PLAIN or CHECKED)
+    assert done > 0.8 and 0.2 < trapped < 0.85 and device > 0.005
