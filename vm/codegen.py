@@ -63,6 +63,7 @@ def engine_text() -> str:
         emit.emit_csr_held(),
         emit.emit_csr_write(),
         emit.emit_decoder(),
+        emit.emit_supervisor_switch(),
         execute,
     ]
     known = set(collect(functions))

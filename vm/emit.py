@@ -133,6 +133,17 @@ def emit_csr_held() -> str:
     return "\n".join(lines)
 
 
+def supervisor_fields() -> list[str]:
+    """Fields of the hart record that hold an S-level CSR that no bit of mstatus guards: all that S mode owns alone."""
+    return [c.storage for c in CSRS if c.privilege == 1 and c.storage is not None and c.guard is None]
+
+
+def emit_supervisor_switch() -> str:
+    """`copy_supervisor(source, target)`: the S-level CSRs of one hart become those of another."""
+    lines = [f"    target.{name} = source.{name}" for name in supervisor_fields()]
+    return "\n".join(["def copy_supervisor(source, target):", *lines])
+
+
 CSR_ACCESS = '''
 def csr_access(h, address, writes):
     """The value of a CSR for an instruction in the present mode, or -1 for an illegal access."""

@@ -11,7 +11,13 @@ from vm.ints import I64, U32, U64
 from vm.mmu import find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
 
 ROOTS = 6
-"""Roots: virtual M, S and U mode without translation; U, S with SUM clear, S with SUM set with translation."""
+"""Roots: virtual M, S and U mode without translation; U, S with SUM clear, S with SUM set with translation.
+
+Where virtual S mode has the real one, the fourth serves U and S: its entries have the guest's U bits.
+"""
+
+ASSIST = 4
+"""The technique under which real S mode, SUM and MXR do their own work."""
 
 FRAMES = 1024
 """Frames behind the guest's RAM."""
@@ -20,13 +26,13 @@ EPOCHS = 0x400000
 """Times that shadow tables can be dropped before the tags of real TLBs are used up: 26 bits, three of them a root."""
 
 
-def choose_root(v):
+def choose_root(v, m):
     """Which root serves the virtual hart as it is now."""
     if v.mode == 3:
         return 0
     if v.satp >> 31 == 0:
         return 2 - v.mode
-    if v.mode == 0:
+    if v.mode == 0 or m.technique == ASSIST:
         return 3
     return 5 if v.mstatus & 0x40000 else 4
 
@@ -35,6 +41,11 @@ def clear_frame(ram32, frame):
     """Fill a frame, given by its page number in RAM, with invalid entries."""
     for i in range(1024):
         ram32[U64(frame * 1024 + i)] = U32(0)
+
+
+def shadowed_mxr(v, m):
+    """The mstatus.MXR that shadow entries depend on."""
+    return 0 if m.technique == ASSIST else v.mstatus & 0x80000
 
 
 def drop_shadows(v, h, m, r, ram32):
@@ -50,7 +61,7 @@ def drop_shadows(v, h, m, r, ram32):
             h.load_tlb[i] = -1
             h.store_tlb[i] = -1
     r.shadow_generation = v.generation
-    r.shadow_mxr = v.mstatus & 0x80000
+    r.shadow_mxr = shadowed_mxr(v, m)
     r.shadow_drops = r.shadow_drops + 1
 
 
@@ -60,16 +71,16 @@ def follow_virtual(v, h, m, r, ram32):
     The guest's sfence.vma and its writes to satp and to PMP registers have dropped the virtual hart's own
     cached translations, which shows in its generation.
     """
-    if v.generation != r.shadow_generation or v.mstatus & 0x80000 != r.shadow_mxr:
+    if v.generation != r.shadow_generation or shadowed_mxr(v, m) != r.shadow_mxr:
         drop_shadows(v, h, m, r, ram32)
-    root = choose_root(v)
+    root = choose_root(v, m)
     h.satp = 0x80000000 | ((m.ram_base >> 12) + r.first_frame + root)
     h.generation = r.shadow_epoch * 8 + root
 
 
 def lower_table(v, h, m, r, ram32, vaddr):
     """Page number in RAM of the lower shadow table for `vaddr` in the root in force, made if need be."""
-    slot = (r.first_frame + choose_root(v)) * 1024 + (vaddr >> 22)
+    slot = (r.first_frame + choose_root(v, m)) * 1024 + (vaddr >> 22)
     entry = I64(ram32[U64(slot)])
     if entry & 1:
         return (entry >> 10) - (m.ram_base >> 12)
@@ -84,22 +95,47 @@ def lower_table(v, h, m, r, ram32, vaddr):
 
 
 def permissions(v, m, ram32, vaddr, cfg):
-    """R, W and X of the shadow entry for a page that the virtual hart has just been allowed to access.
+    """R, W, X and U of the shadow entry for a page that the virtual hart has just been allowed to access.
 
     W only once the guest's own entry has its D bit: the store that sets it has to come through here.
     """
+    if m.technique == ASSIST and v.mode < 3:
+        return supervisor_permissions(v, m, ram32, vaddr, cfg)
     mode = v.mode
-    allowed = 0
+    allowed = 0x10
     if mode == 3 or v.satp >> 31 == 0:
         for access in range(3):
             if pmp_allows(cfg, access, mode):
                 allowed = allowed | (8 if access == 0 else 2 * access)
         return allowed
-    leaf = find_leaf(v, m, ram32, vaddr, 1)
-    pte = I64(ram32[U64(((leaf & ~3) - m.ram_base) >> 2)])
+    pte = guest_entry(v, m, ram32, vaddr)
     for access in range(3):
         if pte_allows(v, pte, access, mode) and pmp_allows(cfg, access, mode) and (access != 2 or pte & 0x80):
             allowed = allowed | (8 if access == 0 else 2 * access)
+    return allowed
+
+
+def guest_entry(v, m, ram32, vaddr):
+    """The guest's own leaf PTE of an address that it has one for."""
+    leaf = find_leaf(v, m, ram32, vaddr, 1)
+    return I64(ram32[U64(((leaf & ~3) - m.ram_base) >> 2)])
+
+
+def supervisor_permissions(v, m, ram32, vaddr, cfg):
+    """`permissions` where the real hart has the mode, SUM and MXR of the virtual one: what the guest's entry says.
+
+    Real MXR would make a page readable that PMP, which it does not touch, lets be executed only: no X for that.
+    """
+    allowed = 0xE | (0x10 if v.mode == 0 else 0)
+    if v.satp >> 31:
+        pte = guest_entry(v, m, ram32, vaddr)
+        allowed = pte & (0x1E if pte & 0x80 else 0x1A)
+    if not pmp_allows(cfg, 1, v.mode):
+        allowed = allowed & ~0xA
+    if not pmp_allows(cfg, 2, v.mode):
+        allowed = allowed & ~4
+    if not pmp_allows(cfg, 0, v.mode):
+        allowed = allowed & ~8
     return allowed
 
 
@@ -118,10 +154,13 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     if cfg == -2 or not pmp_allows(cfg, access, v.mode):
         return 0
     allowed = permissions(v, m, ram32, vaddr, cfg)
-    if allowed & 6 == 4:
+    needed = 8 if access == 0 else 2 * access
+    if m.technique == ASSIST and access == 1 and v.mstatus & 0x80000:
+        needed = 0xA
+    if allowed & needed == 0 or allowed & 6 == 4:
         # Writable but not readable is reserved; such a page (PMP without R) is left to the interpreter routines.
         return 0
     frame = lower_table(v, h, m, r, ram32, vaddr)
-    entry = ((start >> 12) << 10) | 0xD1 | allowed
+    entry = ((start >> 12) << 10) | 0xC1 | allowed
     ram32[U64(frame * 1024 + ((vaddr >> 12) & 0x3FF))] = U32(entry)
     return 1

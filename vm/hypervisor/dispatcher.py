@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
 from vm.mmu import refresh
 
@@ -21,26 +22,6 @@ HYBRID = 2
 TRAP = 3
 
 
-def enter_guest(v, h):
-    """World switch to the guest: the real hart, in U mode, gets what a program can see of the virtual one."""
-    for i in range(1, 32):
-        h.x[i] = v.x[i]
-    h.pc = v.pc
-    h.uflags = v.uflags
-    h.reservation = v.reservation
-    h.mleak = v.mleak if v.mode == 0 else 0
-
-
-def leave_guest(v, h):
-    """World switch back: what the guest has computed belongs to the virtual hart; `h.cycle` are the steps it took."""
-    for i in range(1, 32):
-        v.x[i] = h.x[i]
-    v.pc = h.pc
-    v.uflags = h.uflags
-    v.reservation = h.reservation
-    v.cycle = v.cycle + h.cycle
-
-
 def runs_directly(v, m):
     """Whether the technique lets the real hart execute what the virtual one is about to.
 
@@ -48,20 +29,20 @@ def runs_directly(v, m):
     """
     if m.technique == HYBRID:
         return v.mode == 0
-    return m.technique == TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
+    return m.technique >= TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
 
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
     follow_virtual(v, h, m, r, ram32)
-    enter_guest(v, h)
+    enter_guest(v, h, m, r)
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
     h.cycle = 0
     status = execute(h, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
     m.code_epoch = r.code_epoch
     r.direct_steps = r.direct_steps + h.cycle
-    leave_guest(v, h)
+    leave_guest(v, h, m)
     return status
 
 
