@@ -7,6 +7,7 @@ store was done but the run loop must look at time and interrupts again, `WATCHED
 
 from vm.ints import I64, U8, U64
 from vm.mmu import data_address, forget_code
+from vm.patches import before_store
 
 DEVICE = -100
 RESLICE = -101
@@ -28,6 +29,8 @@ def ram_load(m, ram8, offset, width):
 
 def ram_store(m, ram8, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
+    if page[U64(offset >> 12)]:
+        before_store(m, ram8, code, page, offset)
     ram8[U64(offset)] = U8(value & 255)
     if width > 1:
         ram8[U64(offset + 1)] = U8((value >> 8) & 255)

@@ -64,6 +64,7 @@ def engine_text() -> str:
         emit.emit_csr_write(),
         emit.emit_decoder(),
         emit.emit_supervisor_switch(),
+        emit.emit_is_sensitive(),
         execute,
     ]
     known = set(collect(functions))

@@ -144,6 +144,38 @@ def emit_supervisor_switch() -> str:
     return "\n".join(["def copy_supervisor(source, target):", *lines])
 
 
+PROGRAMS_OWN = frozenset({"pc", "uflags", "reservation"})
+"""State that is not the hypervisor's whatever it does, beside registers and memory."""
+
+
+def sensitive_unprivileged() -> list[Instruction]:
+    """Instructions that U mode executes and whose declaration names state of the machine: the holes.
+
+    An environment call names the mode too, but it traps in every mode, so it is no hole.
+    """
+    return [
+        i for i in INSTRUCTIONS
+        if i.kind is Kind.SYSTEM and i.privilege == "U" and {*i.reads, *i.writes} - PROGRAMS_OWN
+        and not any(cause.startswith("environment call") for cause in i.causes)
+    ]  # fmt: skip
+
+
+def emit_is_sensitive() -> str:
+    """`is_sensitive(word, extensions)`: 1 for a word of `sensitive_unprivileged` on a hart with these extensions."""
+    lines = ["def is_sensitive(word, extensions):"]
+    by_opcode: dict[int, list[Instruction]] = {}
+    for i in sensitive_unprivileged():
+        by_opcode.setdefault(i.match & 0x7F, []).append(i)
+    for opcode, instructions in by_opcode.items():
+        lines.append(f"    if word & 0x7f == {opcode:#x}:")
+        for i in instructions:
+            bit = extension_bit(i.extension)
+            there = f" and extensions & {bit:#x}" if bit else ""
+            lines.append(f"        if word & {i.mask:#x} == {i.match:#x}{there}:")
+            lines.append("            return 1")
+    return "\n".join([*lines, "    return 0"])
+
+
 CSR_ACCESS = '''
 def csr_access(h, address, writes):
     """The value of a CSR for an instruction in the present mode, or -1 for an illegal access."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from isa.table import added
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
-from vm.hypervisor.allocator import FRAMES
-from vm.hypervisor.setup import under_hypervisor
+from vm.hypervisor.originals import Originals
+from vm.hypervisor.setup import pages_behind_ram, under_hypervisor
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -28,6 +28,7 @@ class Engine:
     kind: `numba` or `python`. additions: the plugins (`isa.plugin`) that were loaded when it was made.
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
+    originals: under `patch`, what is replaced in the guest's memory.
     """
 
     def __init__(
@@ -40,8 +41,7 @@ class Engine:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = kind
         self.additions = added()
-        frames = 0 if technique == "bare" else FRAMES * harts
-        pages = ram_size // PAGE + frames
+        pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
         self._all_ram = np.zeros(pages * PAGE, np.uint8)
         self.ram = self._all_ram[:ram_size]
         self.code = np.zeros(pages * 1025, np.int64)
@@ -55,6 +55,9 @@ class Engine:
         self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
+        self.originals: Originals | None = None
+        if technique == "patch":
+            self.originals = Originals(self.m, self._all_ram, self.code)
         if kind == "python":
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -114,7 +117,13 @@ class Engine:
         """
         if self.additions:
             self._check_additions()
-        return self._run(*self._memory, budget)
+        if self.originals is None:
+            return self._run(*self._memory, budget)
+        self.originals.place()
+        try:
+            return self._run(*self._memory, budget)
+        finally:
+            self.originals.lift()
 
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
@@ -128,4 +137,7 @@ class Engine:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""
         if length > 0:
             first = offset // PAGE
-            self._drop(*self._code_memory, first, (offset + length - 1) // PAGE - first + 1)
+            count = (offset + length - 1) // PAGE - first + 1
+            self._drop(*self._code_memory, first, count)
+            if self.originals is not None:
+                self.originals.changed(first, count)

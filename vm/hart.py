@@ -68,6 +68,14 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("hidden_faults", 1),  # page faults served by filling a shadow entry
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
+    ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
+    ("patches", 1),  # entries of it that were ever used
+    ("free_patch", 1),  # the first that is free
+    ("stored", 1),  # 1: an emulated store has hit watched words, the first and last of them at these RAM offsets
+    ("stored_first", 1),
+    ("stored_last", 1),
+    ("page_states", 1),  # RAM offset of a word for each page of the guest (`vm.hypervisor.patcher`)
+    ("shadow_demand", 1),  # of the virtual machine: times that all shadow tables had to go; of a real one: as followed
     ("exits", 32),  # traps out of the guest by cause
 )
 

@@ -29,7 +29,8 @@ from isa.instruction import DeclarationError
 from isa.table import added, derived
 
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
-           "hypervisor/allocator", "hypervisor/dispatcher", "hypervisor/world_switch")  # fmt: skip
+           "hypervisor/allocator", "hypervisor/dispatcher", "hypervisor/world_switch",
+           "hypervisor/patcher", "patches")  # fmt: skip
 """Files of this package that the compiled code depends on, besides all of `isa`."""
 
 

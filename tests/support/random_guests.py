@@ -18,6 +18,7 @@ DATA = (0x80004000, 0x80005000, 0x80006FFE, 0x80007FF0)
 
 SATP_REGISTERS = {18: 0, 19: 0x80000000 | (ROOT >> 12), 20: 0x80000000 | (GOOD_ROOT >> 12)}
 ADDRESS_REGISTERS = {8: DATA[0], 9: DATA[1], 21: DATA[2], 22: DATA[3], 23: CODE + 0x800, 24: M_HANDLER, 25: 0x10}
+CODES = (CODE + 0x800, M_HANDLER)
 SCRATCH = (5, 6, 7, 10, 11, 12, 13, 14, 15)
 ANY_CSR = [
     c.name for c in isa.CSRS
@@ -34,10 +35,11 @@ def skip(epc: str, ret: str) -> list[int]:
     ]  # fmt: skip
 
 
-def instruction(rng: random.Random, holes: bool) -> int:
+def instruction(rng: random.Random, holes: bool, reads_code: bool = True) -> int:
     """One random word, privileged or touching memory more often than not."""
     rd, rs1, rs2 = (rng.choice(SCRATCH) for _ in range(3))
     base = rng.choice(list(ADDRESS_REGISTERS))
+    source = rng.choice([number for number, address in ADDRESS_REGISTERS.items() if reads_code or address not in CODES])
     kind = rng.randrange(12 if holes else 11)
     if kind <= 2:
         name = rng.choice(("csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci"))
@@ -52,12 +54,12 @@ def instruction(rng: random.Random, holes: bool) -> int:
         return encode(name)
     if kind <= 7:
         name = rng.choice(("lw", "lb", "lhu"))
-        return encode(name, rd=rd, rs1=base, imm=rng.choice((0, 0, 4, 2, 0x7C)))
+        return encode(name, rd=rd, rs1=source, imm=rng.choice((0, 0, 4, 2, 0x7C)))
     if kind == 8:
         return encode(rng.choice(("sw", "sb", "sh")), rs1=base, rs2=rs2, imm=rng.choice((0, 4, 1, 0x7C)))
     if kind == 9:
         name = rng.choice(("lr.w", "sc.w", "amoadd.w", "amoswap.w"))
-        return encode(name, rd=rd, rs1=base, rs2=rs2)
+        return encode(name, rd=rd, rs1=source, rs2=rs2)
     if kind == 10:
         return rng.choice((encode("addi", rd=rd, rs1=rs1, imm=rng.randrange(-64, 64)), encode("jal", rd=rd, imm=8)))
     name = rng.choice([i.name for i in isa.INSTRUCTIONS if i.extension in XLEAK])
@@ -82,11 +84,11 @@ def tables(rng: random.Random) -> dict[int, list[int]]:
     }
 
 
-def guest(seed: int, *, holes: bool, **options: Any) -> Machine:
+def guest(seed: int, *, holes: bool, reads_code: bool = True, **options: Any) -> Machine:
     """A machine in a random state before random instructions."""
     rng = random.Random(seed)
     machine = Machine(memory=MEMORY, isa="rv32ima_xleak", **options)
-    words = [instruction(rng, holes) for _ in range(LENGTH // 4 - 1)]
+    words = [instruction(rng, holes, reads_code) for _ in range(LENGTH // 4 - 1)]
     put(machine, CODE, [*words, encode("jal", rd=0, imm=-LENGTH + 4)])
     put(machine, M_HANDLER, skip("mepc", "mret"))
     put(machine, S_HANDLER, skip("sepc", "sret"))
@@ -116,8 +118,8 @@ def guest(seed: int, *, holes: bool, **options: Any) -> Machine:
     return machine
 
 
-def ended(seed: int, steps: int, *, holes: bool, **options: Any) -> dict[str, Any]:
+def ended(seed: int, steps: int, *, holes: bool, reads_code: bool = True, **options: Any) -> dict[str, Any]:
     """The whole state after `steps` of a random guest."""
-    machine = guest(seed, holes=holes, **options)
+    machine = guest(seed, holes=holes, reads_code=reads_code, **options)
     reason = machine.run(max_instructions=steps).reason
     return {"reason": reason, **state(machine)}

@@ -7,6 +7,7 @@ Compiled and plain Python run the same text (`vm.codegen`).
 `v` is a virtual hart, `h` the real one that runs for it, `m` and `r` the records of the virtual and the real machine.
 """
 
+from vm.hypervisor.patcher import PATCH, patched_permissions
 from vm.ints import I64, U32, U64
 from vm.mmu import find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
 
@@ -62,6 +63,7 @@ def drop_shadows(v, h, m, r, ram32):
             h.store_tlb[i] = -1
     r.shadow_generation = v.generation
     r.shadow_mxr = shadowed_mxr(v, m)
+    r.shadow_demand = m.shadow_demand
     r.shadow_drops = r.shadow_drops + 1
 
 
@@ -71,7 +73,7 @@ def follow_virtual(v, h, m, r, ram32):
     The guest's sfence.vma and its writes to satp and to PMP registers have dropped the virtual hart's own
     cached translations, which shows in its generation.
     """
-    if v.generation != r.shadow_generation or shadowed_mxr(v, m) != r.shadow_mxr:
+    if v.generation != r.shadow_generation or shadowed_mxr(v, m) != r.shadow_mxr or m.shadow_demand != r.shadow_demand:
         drop_shadows(v, h, m, r, ram32)
     root = choose_root(v, m)
     h.satp = 0x80000000 | ((m.ram_base >> 12) + r.first_frame + root)
@@ -139,7 +141,7 @@ def supervisor_permissions(v, m, ram32, vaddr, cfg):
     return allowed
 
 
-def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
+def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
     """Handle a page fault of the real hart: 1 when a shadow entry was made and the access can be tried again.
 
     0 when the fault is true (the guest's own tables or PMP refuse), when a device is behind the address, or
@@ -154,6 +156,9 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     if cfg == -2 or not pmp_allows(cfg, access, v.mode):
         return 0
     allowed = permissions(v, m, ram32, vaddr, cfg)
+    if m.technique == PATCH:
+        allowed = patched_permissions(v, m, ram8, ram32, code, page, offset >> 12, access, allowed)
+        follow_virtual(v, h, m, r, ram32)
     needed = 8 if access == 0 else 2 * access
     if m.technique == ASSIST and access == 1 and v.mstatus & 0x80000:
         needed = 0xA

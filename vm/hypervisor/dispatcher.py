@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.patcher import PATCH, execute_original
 from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
 from vm.mmu import refresh
@@ -69,11 +70,14 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             r.exits[cause & 31] = r.exits[cause & 31] + 1
             if cause >= 12:
                 access = 2 if cause == 15 else cause - 12
-                if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
+                if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
                     r.hidden_faults = r.hidden_faults + 1
                     continue
         r.emulated = r.emulated + 1
-        status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if m.technique == PATCH:
+            status = execute_original(v, m, ram8, ram16, ram32, code, page)
+        else:
+            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
         if status != -10:
             return status
     return -10

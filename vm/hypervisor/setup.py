@@ -4,8 +4,17 @@ import numpy as np
 
 from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.allocator import FRAMES, ROOTS
+from vm.patches import PATCHES
 
 _ALL_EXCEPTIONS = 0xFFFF
+_TABLE_PAGES = PATCHES * 8 // 4096
+
+
+def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
+    """Pages of host memory behind the `pages` of a guest's RAM: shadow tables, and under `patch` what it keeps."""
+    if technique == "bare":
+        return 0
+    return FRAMES * harts + (_TABLE_PAGES + -(-pages // 1024) if technique == "patch" else 0)
 
 
 def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +33,9 @@ def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> 
     real["pmp_entries"] = 1
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
+    if technique == "patch":
+        machine["patch_table"] = machine["ram_size"] + len(harts) * FRAMES * 4096
+        machine["page_states"] = machine["patch_table"] + _TABLE_PAGES * 4096
     host["first_frame"] = host["ram_size"] // 4096 + np.arange(len(harts)) * FRAMES
     host["ram_size"] += len(harts) * FRAMES * 4096
     host["board"] = 0
