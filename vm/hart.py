@@ -68,6 +68,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("hidden_faults", 1),  # page faults served by filling a shadow entry
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
+    ("hypercalls", 1),
     ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
     ("patches", 1),  # entries of it that were ever used
     ("free_patch", 1),  # the first that is free

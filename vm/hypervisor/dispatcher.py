@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.hypercalls import hypercall, is_hypercall
 from vm.hypervisor.patcher import PATCH, execute_original
 from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
@@ -68,6 +69,12 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 continue
             cause = r.exit_cause
             r.exits[cause & 31] = r.exits[cause & 31] + 1
+            if is_hypercall(v, m, cause):
+                r.hypercalls = r.hypercalls + 1
+                status = hypercall(v, h, m, r, ram8, ram32, code, page)
+                if status != -10:
+                    return status
+                continue
             if cause >= 12:
                 access = 2 if cause == 15 else cause - 12
                 if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
