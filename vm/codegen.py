@@ -65,6 +65,8 @@ def engine_text() -> str:
         emit.emit_decoder(),
         emit.emit_supervisor_switch(),
         emit.emit_is_sensitive(),
+        emit.emit_translate_word(),
+        emit.emit_ends_block(),
         execute,
     ]
     known = set(collect(functions))

@@ -12,6 +12,7 @@ from isa.table import added
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 from vm.hypervisor.originals import Originals
 from vm.hypervisor.setup import pages_behind_ram, under_hypervisor
+from vm.hypervisor.translation import Translation
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -28,7 +29,7 @@ class Engine:
     kind: `numba` or `python`. additions: the plugins (`isa.plugin`) that were loaded when it was made.
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
-    originals: under `patch`, what is replaced in the guest's memory.
+    originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Engine:
         self.originals: Originals | None = None
         if technique == "patch":
             self.originals = Originals(self.m, self._all_ram, self.code)
+        self.translation = Translation(self.m, self._all_ram) if technique == "translate" else None
         if kind == "python":
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -141,3 +143,5 @@ class Engine:
             self._drop(*self._code_memory, first, count)
             if self.originals is not None:
                 self.originals.changed(first, count)
+            if self.translation is not None:
+                self.translation.changed(first, count)

@@ -75,7 +75,12 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("stored", 1),  # 1: an emulated store has hit watched words, the first and last of them at these RAM offsets
     ("stored_first", 1),
     ("stored_last", 1),
-    ("page_states", 1),  # RAM offset of a word for each page of the guest (`vm.hypervisor.patcher`)
+    ("page_states", 1),  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
+    ("first_copy", 1),  # page number of the first page for translated code, pages in use, times that all were dropped
+    ("copies", 1),
+    ("cache_flushes", 1),
+    ("blocks", 1),  # blocks and words that were translated
+    ("translated", 1),
     ("shadow_demand", 1),  # of the virtual machine: times that all shadow tables had to go; of a real one: as followed
     ("exits", 32),  # traps out of the guest by cause
 )

@@ -83,7 +83,7 @@ def before_store(m, ram8, code, page, offset):
 
     The first and the last of the words that one instruction stores to are noted.
     """
-    if m.patch_table:
+    if m.page_states:
         remove_patch(m, ram8, code, page, offset & ~3)
         if m.stored == 0:
             m.stored_first = offset & ~3

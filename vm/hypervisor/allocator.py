@@ -8,6 +8,7 @@ Compiled and plain Python run the same text (`vm.codegen`).
 """
 
 from vm.hypervisor.patcher import PATCH, patched_permissions
+from vm.hypervisor.translator import TRANSLATE, data_permissions, executable_entry
 from vm.ints import I64, U32, U64
 from vm.mmu import find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
 
@@ -158,14 +159,28 @@ def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
     allowed = permissions(v, m, ram32, vaddr, cfg)
     if m.technique == PATCH:
         allowed = patched_permissions(v, m, ram8, ram32, code, page, offset >> 12, access, allowed)
-        follow_virtual(v, h, m, r, ram32)
+    if m.technique == TRANSLATE and access > 0:
+        allowed = data_permissions(m, ram32, offset >> 12, allowed, shadow_entry(v, m, r, ram32, vaddr))
     needed = 8 if access == 0 else 2 * access
     if m.technique == ASSIST and access == 1 and v.mstatus & 0x80000:
         needed = 0xA
     if allowed & needed == 0 or allowed & 6 == 4:
         # Writable but not readable is reserved; such a page (PMP without R) is left to the interpreter routines.
         return 0
-    frame = lower_table(v, h, m, r, ram32, vaddr)
     entry = ((start >> 12) << 10) | 0xC1 | allowed
+    if m.technique == TRANSLATE and access == 0:
+        entry = executable_entry(v, m, ram32, code, page, offset >> 12)
+    if m.shadow_demand != r.shadow_demand:
+        # A page has changed between data and code: what has been filled until now is void.
+        follow_virtual(v, h, m, r, ram32)
+    frame = lower_table(v, h, m, r, ram32, vaddr)
     ram32[U64(frame * 1024 + ((vaddr >> 12) & 0x3FF))] = U32(entry)
     return 1
+
+
+def shadow_entry(v, m, r, ram32, vaddr):
+    """The shadow entry for an address in the root in force, 0 without one."""
+    table = I64(ram32[U64((r.first_frame + choose_root(v, m)) * 1024 + (vaddr >> 22))])
+    if table & 1 == 0:
+        return 0
+    return I64(ram32[U64(((table >> 10) - (m.ram_base >> 12)) * 1024 + ((vaddr >> 12) & 0x3FF))])

@@ -12,6 +12,7 @@ from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
 from vm.hypervisor.hypercalls import hypercall, is_hypercall
 from vm.hypervisor.patcher import PATCH, execute_original
+from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, execute_untranslated, translate_block
 from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
 from vm.mmu import refresh
@@ -75,6 +76,9 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 if status != -10:
                     return status
                 continue
+            if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
+                if translate_block(v, m, r, ram32, code, page):
+                    continue
             if cause >= 12:
                 access = 2 if cause == 15 else cause - 12
                 if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
@@ -83,6 +87,8 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         r.emulated = r.emulated + 1
         if m.technique == PATCH:
             status = execute_original(v, m, ram8, ram16, ram32, code, page)
+        elif m.technique == TRANSLATE:
+            status = execute_untranslated(v, m, ram8, ram16, ram32, code, page)
         else:
             status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
         if status != -10:

@@ -29,7 +29,7 @@ class Originals:
         self._m, self._code = m, code
         self._words = ram.view(np.uint32)
         self._table = self._words[m.patch_table // 4 :][: 2 * PATCHES].reshape(PATCHES, 2)
-        self._states = self._words[m.page_states // 4 :][: m.ram_size // 4096]
+        self._states = self._words[m.page_states // 4 :][: m.ram_size // 1024].reshape(-1, 4)
 
     def _active(self) -> tuple[np.ndarray, np.ndarray]:
         """Entries in use, and the RAM words that they are about."""
@@ -62,7 +62,7 @@ class Originals:
     def changed(self, first: int, count: int) -> None:
         """The host has written to `count` pages of RAM from page `first` on: they are looked at again."""
         states = self._states[first : first + count]
-        if (states & CODE).any():
+        if (states[:, 0] & CODE).any():
             entries, words = self._active()
             pages = words >> 10
             self._void(entries[(pages >= first) & (pages < first + count)])

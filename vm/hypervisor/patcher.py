@@ -27,8 +27,8 @@ STORES = 64
 
 
 def state_index(m, number):
-    """Where the state of a page of RAM is, as a word's index."""
-    return (m.page_states >> 2) + number
+    """Where the state of a page of RAM is, as a word's index; three words for the translator follow it."""
+    return (m.page_states >> 2) + 4 * number
 
 
 def drop_everywhere(m, ram32):
