@@ -41,6 +41,9 @@ class Reused:
         for page in np.flatnonzero(engine.page[:pages]):
             engine.code[page * 1025 : page * 1025 + 1025] = 0
         engine.page[:] = 0
+        for kept in (engine.originals, engine.translation):
+            if kept is not None:
+                kept.changed(0, pages)
         machine.console = Console(None, b"input")
         machine.board = Board(engine.h, machine.console, machine)
         machine.bus = machine.board.bus
