@@ -14,6 +14,8 @@ from vm import signals
 COMMANDS = {
     "run": ("vm.cli_run", "run_command", "Run a user program: assembly sources or an ELF file."),
     "boot": ("vm.cli_boot", "boot_command", "Boot a whole machine: a kernel, Linux among them."),
+    "virt": ("vm.cli_virt", "virt_command", "Boot guests in virtual machines, compare techniques."),
+    "sensitive": ("vm.cli_sensitive", "sensitive_command", "Test sensitive instructions under each technique."),
     "asm": ("vm.cli_asm", "asm_command", "Assemble and link sources into an ELF file."),
     "disasm": ("vm.cli_isa", "disasm_command", "List the instructions of a file."),
     "isa": ("vm.cli_isa", "isa_command", "Explain instructions and CSRs."),

@@ -1,4 +1,4 @@
-"""Options of `trapline boot` about what is booted: kernel, firmware, initial RAM disk, drives, device tree."""
+"""Options of `trapline boot` about what is booted: kernel, firmware, harts, initial RAM disk, drives, device tree."""
 
 import difflib
 from collections.abc import Callable
@@ -30,6 +30,10 @@ def booting(command: Callable[..., Any]) -> Callable[..., Any]:
             "--drive", "drives", multiple=True, metavar="file=PATH[,...]",
             help="A disk over a file: readonly=on, write=on (changes go to the file; else they are gone at the end), "
             "if=virtio|none, format=raw, id=ID.",
+        ),
+        click.option(
+            "--harts", type=click.IntRange(1, 8), default=1, show_default=True, metavar="N",
+            help="How many harts there are.",
         ),
         click.option("--append", metavar="TEXT", help="The kernel's command line."),
         click.option("--initrd", metavar="FILE", help="An initial RAM disk for the kernel."),

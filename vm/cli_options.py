@@ -119,6 +119,20 @@ class Address(click.ParamType):
         return number
 
 
+class PerGuest(click.ParamType):
+    """One value for all guests, or one for each, as in `64M:32M`: a tuple."""
+
+    def __init__(self, each: click.ParamType) -> None:
+        self.each = each
+        self.name = each.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The values."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self.each.convert(part, param, ctx) for part in str(value).split(":"))
+
+
 def assembling(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options about sources: entry, place, include folders, macros, preprocessor."""
     for option in (
@@ -138,8 +152,8 @@ def assembling(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def running(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options about running: limits, engine, what to report."""
+def running(command: Callable[..., Any], memory: click.ParamType | None = None) -> Callable[..., Any]:
+    """Options about running: limits, engine, what to report. memory: how `--memory` is read."""
     for option in (
         click.option(
             "--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has."
@@ -164,7 +178,12 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this."),
         click.option("--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."),
         click.option(
-            "--memory", type=Size(), default="128M", show_default=True, metavar="SIZE", help="RAM, with K, M or G."
+            "--memory",
+            type=memory or Size(),
+            default="128M",
+            show_default=True,
+            metavar="SIZE",
+            help="RAM, with K, M or G.",
         ),
     ):
         command = option(command)

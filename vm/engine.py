@@ -30,11 +30,12 @@ class Engine:
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
+    shadow: one of `vm.hypervisor.SHADOWS`.
     """
 
     def __init__(
         self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
-        technique: str = "bare",
+        technique: str = "bare", shadow: str = "lazy",
     ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
@@ -50,7 +51,7 @@ class Engine:
         self._all_harts = new_harts(harts, misa, extensions)
         self._machines = new_machine(ram_base, ram_size, board, harts)
         if technique != "bare":
-            self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique)
+            self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique, shadow)
         self.harts, self.machine = self._all_harts[:harts], self._machines[:1]
         self._views = [HartView(self._all_harts[i : i + 1]) for i in range(len(self._all_harts))]
         self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
@@ -138,9 +139,11 @@ class Engine:
     def drop_code(self, offset: int, length: int) -> None:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""
         if length > 0:
-            first = offset // PAGE
-            count = (offset + length - 1) // PAGE - first + 1
-            self._drop(*self._code_memory, first, count)
+            first, last = offset // PAGE, (offset + length - 1) // PAGE
+            self._drop(*self._code_memory, first, last - first + 1)
+            if self.m.traced and (self.page[first : last + 1] & 128).any():
+                self.m.trace_epoch += 1
+            count = last - first + 1
             if self.originals is not None:
                 self.originals.changed(first, count)
             if self.translation is not None:

@@ -65,16 +65,23 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("shadow_generation", 1),  # `generation` of the virtual hart for which the shadow tables were made
     ("shadow_mxr", 1),  # its mstatus.MXR
     ("shadow_drops", 1),
-    ("hidden_faults", 1),  # page faults served by filling a shadow entry
+    ("traced", 1),  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
+    ("stored_low", 1),  # first and last RAM offset that stores to watched pages have changed since that was looked at
+    ("stored_high", 1),
+    ("trace_epoch", 1),  # number of times that a traced table changed; of a real machine: that it has followed
+    ("traced_tables", 1),  # tables that are watched for a real hart
+    ("traced_stores", 1),  # stores to a traced table that trapped
+    ("fault_paddr", 1),  # of the page fault that is emulated: the guest's translation; negative: none, or no such fault
+    ("hidden_faults", 1),  # page faults of the real hart by what they were (`vm.hypervisor.faults`)
+    ("true_faults", 1),
+    ("mmio_faults", 1),
+    ("outside_faults", 1),
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
     ("hypercalls", 1),
     ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
     ("patches", 1),  # entries of it that were ever used
     ("free_patch", 1),  # the first that is free
-    ("stored", 1),  # 1: an emulated store has hit watched words, the first and last of them at these RAM offsets
-    ("stored_first", 1),
-    ("stored_last", 1),
     ("page_states", 1),  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
     ("first_copy", 1),  # page number of the first page for translated code, pages in use, times that all were dropped
     ("copies", 1),
@@ -117,6 +124,8 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["board"] = int(board)
     machine["timer_line"] = MTIP
     machine["tohost"] = -1
+    machine["stored_low"] = 0x7FFFFFFFFFFFFFFF
+    machine["stored_high"] = -1
     return machine
 
 

@@ -51,6 +51,7 @@ class Machine:
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
     technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
+    shadow: when its shadow page tables follow the guest's (`vm.hypervisor.SHADOWS`).
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
     clock: `instructions`, which is deterministic, or `wall` (`vm.clock`).
@@ -66,6 +67,7 @@ class Machine:
         ram_base: int = RAM_BASE,
         engine: str | None = None,
         technique: str = "bare",
+        shadow: str = "lazy",
         board: bool = True,
         stdout: BinaryIO | None = None,
         stdin: BinaryIO | bytes | None = None,
@@ -77,7 +79,7 @@ class Machine:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique)
+        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique, shadow)
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
@@ -352,9 +354,23 @@ class Machine:
 
 
 def _new_engine(
-    kind: str, extensions: tuple[str, ...], harts: int, ram_base: int, memory: int, board: bool, technique: str
+    kind: str,
+    extensions: tuple[str, ...],
+    harts: int,
+    ram_base: int,
+    memory: int,
+    board: bool,
+    technique: str,
+    shadow: str,
 ) -> engine.Engine:
     hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
     return engine.Engine(
-        kind=kind, harts=harts, ram_base=ram_base, ram_size=memory, board=board, technique=technique, **hart
+        kind=kind,
+        harts=harts,
+        ram_base=ram_base,
+        ram_size=memory,
+        board=board,
+        technique=technique,
+        shadow=shadow,
+        **hart,
     )

@@ -1,7 +1,7 @@
 """Words of RAM that are replaced by others, each original kept in a table.
 
 The table lies in host memory, behind all that a guest or a real hart can reach: two words an entry, the word's index in
-RAM and the original; where nothing is replaced any more, NOWHERE and the number of the next such entry.
+RAM and the original; where nothing is replaced any more, VOID and the number of the next such entry.
 A replaced word holds the number of its entry. It is no instruction: it does not end in the bits 11.
 These functions run compiled and as plain Python (see `vm.codegen`).
 """
@@ -9,7 +9,7 @@ These functions run compiled and as plain Python (see `vm.codegen`).
 from vm.ints import I64, U8, U64
 from vm.mmu import forget_code
 
-NOWHERE = 0xFFFFFFFF
+VOID = 0xFFFFFFFF
 MARK = 2
 """Low two bits of a replaced word, which no 32-bit instruction has."""
 
@@ -72,20 +72,7 @@ def remove_patch(m, ram8, code, page, offset):
     entry = patch_at(m, ram8, offset)
     if entry >= 0:
         put_word(ram8, offset, original(m, ram8, entry))
-        put_word(ram8, m.patch_table + 8 * entry, NOWHERE)
+        put_word(ram8, m.patch_table + 8 * entry, VOID)
         put_word(ram8, m.patch_table + 8 * entry + 4, m.free_patch)
         m.free_patch = entry
         forget_code(code, page, offset)
-
-
-def before_store(m, ram8, code, page, offset):
-    """A store to a page of decoded or watched instructions is about to happen: it finds the guest's own word.
-
-    The first and the last of the words that one instruction stores to are noted.
-    """
-    if m.page_states:
-        remove_patch(m, ram8, code, page, offset & ~3)
-        if m.stored == 0:
-            m.stored_first = offset & ~3
-        m.stored = 1
-        m.stored_last = offset & ~3

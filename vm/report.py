@@ -9,11 +9,15 @@ from typing import Any
 import click
 
 from isa.cause import describe
+from vm.hypervisor.counts import Counts
 
 
 @dataclass
 class Report:
-    """A finished run. seconds: wall clock; traps: by mcause value; calls: system calls by name."""
+    """A finished run. seconds: wall clock; traps: by mcause value; calls: system calls by name.
+
+    technique, counts: how a hypervisor ran it, and what that took; None without one.
+    """
 
     reason: str
     exit_code: int
@@ -23,6 +27,8 @@ class Report:
     digest: str | None = None
     traps: dict[int, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
+    technique: str | None = None
+    counts: Counts | None = None
 
     @property
     def mips(self) -> float:
@@ -31,6 +37,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` writes."""
+        virtual = {} if self.counts is None else {"technique": self.technique, **self.counts.as_json()}
         return {
             "exit_reason": self.reason,
             "exit_code": self.exit_code,
@@ -41,6 +48,7 @@ class Report:
             "traps": {describe(cause): count for cause, count in self.traps.items()},
             "system_calls": self.calls,
             "sha256": self.digest,
+            **virtual,
         }
 
     def show(self) -> None:
@@ -52,6 +60,10 @@ class Report:
             click.echo(f"  {count:>12,}  {describe(cause)}", err=True)
         for name, count in sorted(self.calls.items(), key=lambda item: (-item[1], item[0])):
             click.echo(f"  {count:>12,}  system call {name}", err=True)
+        if self.counts is not None:
+            click.echo(f"under the hypervisor, technique {self.technique}:", err=True)
+            for line in self.counts.lines():
+                click.echo(line, err=True)
 
 
 def open_for_writing(path: str) -> Any:

@@ -108,10 +108,10 @@ class Service:
         if m.exit_store:
             if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
                 return None
-            return self.exception(7, m.fault_address)
+            return self._no_device(7)
         value = self.machine.bus.load(m.exit_address, m.exit_width)
         if value is None:
-            return self.exception(5, m.fault_address)
+            return self._no_device(5)
         word = self.instruction_word()
         instruction = isa.decode(word or 0)
         assert word is not None and instruction is not None
@@ -120,6 +120,15 @@ class Service:
         h.cycle += 1
         h.pc = (h.pc + 4) & 0xFFFFFFFF
         return None
+
+    def _no_device(self, cause: int) -> Exit | None:
+        """Nothing answers: an access fault, and outside for the dispatcher, which has counted a fault as MMIO."""
+        if self.machine.engine.real:
+            real = self.machine.engine.real[self._m.current]
+            if real.fault_paddr == self._m.exit_address:
+                real.mmio_faults -= 1
+                real.outside_faults += 1
+        return self.exception(cause, self._m.fault_address)
 
     def _retiring_store(self, address: int, width: int, value: int) -> bool:
         # The store retires before a finisher write stops the machine, so that pc is past it.

@@ -6,7 +6,7 @@ import pytest
 from support.machines import difference, from_text, state
 
 from vm import Machine
-from vm.hypervisor import TECHNIQUES
+from vm.hypervisor import SHADOWS, TECHNIQUES
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 UNDER = [name for name in TECHNIQUES if name != "bare"]
@@ -30,10 +30,18 @@ def test_programs_end_as_on_the_bare_machine(path: Path, technique: str) -> None
     assert difference(end(path, "bare"), end(path, technique)) == {}
 
 
+@pytest.mark.parametrize("technique", ["hybrid", "trap"])
+@pytest.mark.parametrize("name", ["sv32", "delegation", "selfmod", "threads"])
+def test_programs_end_so_with_traced_page_tables_too(name: str, technique: str) -> None:
+    path = PROGRAMS / f"boot/{name}.s"
+    assert difference(end(path, "bare"), end(path, technique, shadow="traced")) == {}
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
 @pytest.mark.parametrize("technique", UNDER)
-def test_several_virtual_harts(technique: str) -> None:
+def test_several_virtual_harts(technique: str, shadow: str) -> None:
     path = PROGRAMS / "boot/spinlock.s"
-    assert difference(end(path, "bare", harts=3), end(path, technique, harts=3)) == {}
+    assert difference(end(path, "bare", harts=3), end(path, technique, harts=3, shadow=shadow)) == {}
 
 
 def test_most_instructions_run_directly() -> None:

@@ -11,7 +11,7 @@ from isa.extension import XLEAK
 
 ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000
-SOURCES = sorted((ROOT / "sensitive").glob("*.s"))
+SOURCES = sorted(p for p in (ROOT / "sensitive").glob("*.s") if not p.stem.startswith("detect-"))
 HOLES = [name[1:] for name in XLEAK]
 
 
@@ -40,7 +40,8 @@ def test_there_is_one_for_each_hole_and_for_a_dozen_others() -> None:
     names = {s.stem for s in SOURCES}
     assert names >= set(HOLES)
     assert len(names) >= 8 + 12
-    assert {p.stem for p in (ROOT / "expected" / "sensitive").iterdir()} == names
+    written = {p.stem for p in (ROOT / "expected" / "sensitive").iterdir() if not p.stem.startswith("detect-")}
+    assert written == names
 
 
 @everything

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -258,6 +259,7 @@ class Pair:
     def __init__(self, technique: str, seed: int) -> None:
         options: dict[str, Any] = {"isa": "rv32ima_xleak", "memory": PAGES * 4096}
         self.machines = [Machine(technique=t, **options) for t in ("bare", technique)]
+        self.kept = kept(self.machines[1]) != []
         self.rng = np.random.default_rng(seed)
         self.worlds = make_worlds(self.rng)
         self.reset = self.machines[0].engine.harts.view(np.int64)[:HART_WORDS].copy()
@@ -277,11 +279,12 @@ class Pair:
     def _try(self, states: States) -> int:
         s = states
         arrays = (self.worlds, s.harts, s.boards, s.worlds, s.places, s.words)
-        return ready()(*(self._memory(m) for m in self.machines), *arrays, self.outcomes)
+        tried = plainly() if self.kept else ready()
+        return tried(*(self._memory(m) for m in self.machines), *arrays, self.outcomes)
 
     def _memory(self, machine: Machine) -> tuple[Any, ...]:
         e = machine.engine
-        entry = e.entry()
+        entry = None if self.kept else e.entry()
         call = np.array(entry, np.int64) if entry is not None else machine
         pages = len(e.ram) // 4096
         arrays = (
@@ -302,13 +305,37 @@ class Pair:
         names = {i: name for name in HART.names for i in words_of(HART, name)}
         before = one.harts[0]
         parts = [
-            f"{names[i]}[{i - AT[names[i]]}] {before[i]:#x}: {a[1][i]:#x}, virtual {b[1][i]:#x}"
+            f"{names[i]}[{i - AT[names[i]]}] was {before[i] if i < len(before) else 0:#x}: "
+            f"{a[1][i]:#x}, virtual {b[1][i]:#x}"
             for i in (*SEEN, *COUNTS)
             if a[1][i] != b[1][i]
         ]
         ram = [hex(RAM + 4 * int(i)) for i in np.flatnonzero(a[4] != b[4])]
         word = int(one.words[0])
         return f"state {n}, {word:#010x} at {before[AT['pc']]:#x} in mode {before[AT['mode']]}: {parts}, RAM {ram}"
+
+
+def kept(machine: Machine) -> list[Any]:
+    """What a technique keeps of the guest's code, and has to be told when the host writes to RAM."""
+    engine = machine.engine
+    return [part for part in (engine.originals, engine.translation) if part is not None]
+
+
+def told_step(machine: Machine) -> int:
+    """A step of a machine whose RAM the test has written to."""
+    for part in kept(machine):
+        part.changed(0, PAGES)
+    return machine.engine.run(1)
+
+
+PLAIN = {**globals()}
+"""This module before anything of it is compiled."""
+
+
+@cache
+def plainly() -> Callable[..., int]:
+    """`try_states` in plain Python around `told_step`, whatever the engine."""
+    return FunctionType(try_states.__code__, PLAIN | {"step": told_step})
 
 
 @cache

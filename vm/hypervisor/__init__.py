@@ -14,3 +14,6 @@ patch: as trap, with the sensitive unprivileged instructions of the guest's code
 paravirt: as trap, and virtual S mode may use hypercalls (`docs/hypercalls.md`).
 translate: as trap, but what the real hart executes are translated copies of the guest's code.
 """
+
+SHADOWS = ("lazy", "traced")
+"""When shadow page tables follow the guest's: at its sfence.vma, or at once at its stores to them as well."""

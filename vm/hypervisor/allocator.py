@@ -1,13 +1,14 @@
 """The allocator: owns the frames behind the guest's RAM, and the shadow page tables that are built in them.
 
 Every real hart has FRAMES of them. The first ROOTS are the roots, one for each way in which a virtual hart may
-translate; the rest hold the lower tables, handed out in order. There is no room to take a table back:
-when the frames are used up, everything is dropped and filled again on demand.
+translate; then comes one for `vm.hypervisor.tracing`; the rest hold the lower tables, handed out in order.
+There is no room to take a table back: when the frames are used up, everything is dropped and filled again on demand.
 Compiled and plain Python run the same text (`vm.codegen`).
 `v` is a virtual hart, `h` the real one that runs for it, `m` and `r` the records of the virtual and the real machine.
 """
 
 from vm.hypervisor.patcher import PATCH, patched_permissions
+from vm.hypervisor.tracing import is_table, trace_tables
 from vm.hypervisor.translator import TRANSLATE, data_permissions, executable_entry
 from vm.ints import I64, U32, U64
 from vm.mmu import find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
@@ -20,6 +21,9 @@ Where virtual S mode has the real one, the fourth serves U and S: its entries ha
 
 ASSIST = 4
 """The technique under which real S mode, SUM and MXR do their own work."""
+
+FIRST_TABLE = ROOTS + 1
+"""The first frame for lower tables."""
 
 FRAMES = 1024
 """Frames behind the guest's RAM."""
@@ -50,11 +54,11 @@ def shadowed_mxr(v, m):
     return 0 if m.technique == ASSIST else v.mstatus & 0x80000
 
 
-def drop_shadows(v, h, m, r, ram32):
+def drop_shadows(v, h, m, r, ram32, page):
     """Forget all shadow tables and what the real hart has cached of them."""
     for i in range(ROOTS):
         clear_frame(ram32, r.first_frame + i)
-    r.next_frame = ROOTS
+    r.next_frame = FIRST_TABLE
     r.shadow_epoch = r.shadow_epoch + 1
     if r.shadow_epoch >= EPOCHS:
         r.shadow_epoch = 1
@@ -66,30 +70,32 @@ def drop_shadows(v, h, m, r, ram32):
     r.shadow_mxr = shadowed_mxr(v, m)
     r.shadow_demand = m.shadow_demand
     r.shadow_drops = r.shadow_drops + 1
+    if m.traced:
+        trace_tables(v, m, r, ram32, page)
 
 
-def follow_virtual(v, h, m, r, ram32):
+def follow_virtual(v, h, m, r, ram32, page):
     """Drop the shadow tables if what they were made of is no longer in force, and let the real hart use the right root.
 
     The guest's sfence.vma and its writes to satp and to PMP registers have dropped the virtual hart's own
     cached translations, which shows in its generation.
     """
     if v.generation != r.shadow_generation or shadowed_mxr(v, m) != r.shadow_mxr or m.shadow_demand != r.shadow_demand:
-        drop_shadows(v, h, m, r, ram32)
+        drop_shadows(v, h, m, r, ram32, page)
     root = choose_root(v, m)
     h.satp = 0x80000000 | ((m.ram_base >> 12) + r.first_frame + root)
     h.generation = r.shadow_epoch * 8 + root
 
 
-def lower_table(v, h, m, r, ram32, vaddr):
+def lower_table(v, h, m, r, ram32, page, vaddr):
     """Page number in RAM of the lower shadow table for `vaddr` in the root in force, made if need be."""
     slot = (r.first_frame + choose_root(v, m)) * 1024 + (vaddr >> 22)
     entry = I64(ram32[U64(slot)])
     if entry & 1:
         return (entry >> 10) - (m.ram_base >> 12)
     if r.next_frame >= FRAMES:
-        drop_shadows(v, h, m, r, ram32)
-        follow_virtual(v, h, m, r, ram32)
+        drop_shadows(v, h, m, r, ram32, page)
+        follow_virtual(v, h, m, r, ram32, page)
     frame = r.first_frame + r.next_frame
     r.next_frame = r.next_frame + 1
     clear_frame(ram32, frame)
@@ -145,10 +151,11 @@ def supervisor_permissions(v, m, ram32, vaddr, cfg):
 def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
     """Handle a page fault of the real hart: 1 when a shadow entry was made and the access can be tried again.
 
-    0 when the fault is true (the guest's own tables or PMP refuse), when a device is behind the address, or
-    when PMP decides within the page: then the instruction has to be emulated.
+    0 when the fault is true (the guest's own tables or PMP refuse), when a device is behind the address,
+    when PMP decides within the page, or when it stores to a traced table: then the instruction has to be emulated.
     """
     paddr = translate(v, m, ram32, code, page, vaddr, access, v.mode)
+    r.fault_paddr = paddr
     offset = paddr - m.ram_base
     if paddr < 0 or offset < 0 or offset >= m.ram_size:
         return 0
@@ -167,13 +174,18 @@ def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
     if allowed & needed == 0 or allowed & 6 == 4:
         # Writable but not readable is reserved; such a page (PMP without R) is left to the interpreter routines.
         return 0
+    if m.traced and allowed & 4 and page[U64(offset >> 12)] & 128 and is_table(v, m, ram32, offset >> 12):
+        if access == 2:
+            r.traced_stores = r.traced_stores + 1
+            return 0
+        allowed = allowed & ~4
     entry = ((start >> 12) << 10) | 0xC1 | allowed
     if m.technique == TRANSLATE and access == 0:
         entry = executable_entry(v, m, ram32, code, page, offset >> 12)
     if m.shadow_demand != r.shadow_demand:
         # A page has changed between data and code: what has been filled until now is void.
-        follow_virtual(v, h, m, r, ram32)
-    frame = lower_table(v, h, m, r, ram32, vaddr)
+        follow_virtual(v, h, m, r, ram32, page)
+    frame = lower_table(v, h, m, r, ram32, page, vaddr)
     ram32[U64(frame * 1024 + ((vaddr >> 12) & 0x3FF))] = U32(entry)
     return 1
 

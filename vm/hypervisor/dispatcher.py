@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.faults import classify_fault
 from vm.hypervisor.hypercalls import hypercall, is_hypercall
-from vm.hypervisor.patcher import PATCH, execute_original
-from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, execute_untranslated, translate_block
+from vm.hypervisor.patcher import PATCH, after_stores, execute_original
+from vm.hypervisor.tracing import follow_stores
+from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
 from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
-from vm.mmu import refresh
+from vm.mmu import real_address, refresh
 
 execute: Callable[..., int]
 """Generated (`vm.dispatch`), so nothing is bound here."""
@@ -37,7 +39,7 @@ def runs_directly(v, m):
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
-    follow_virtual(v, h, m, r, ram32)
+    follow_virtual(v, h, m, r, ram32, page)
     enter_guest(v, h, m, r)
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
@@ -49,12 +51,26 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     return status
 
 
+def notice_stores(v, h, m, r, ram8, ram32, code, page):
+    """After an interpreter routine that has stored to watched pages: code, page tables, or both."""
+    if m.technique == PATCH:
+        after_stores(v, m, ram8, ram32, code, page)
+    if m.technique == TRANSLATE:
+        forget_words(m, ram32, code, page)
+    follow_stores(v, h, m, r, ram32)
+
+
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
     if m.technique == INTERPRET:
         return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
     end = v.cycle + limit
     while v.cycle < end:
+        if m.stored_high >= 0:
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
+        if r.trace_epoch != m.trace_epoch:
+            r.trace_epoch = m.trace_epoch
+            v.stale = 1
         if v.stale:
             refresh(v)
         if (v.mip | v.lines) & v.mie != 0:
@@ -62,6 +78,12 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             if cause >= 0:
                 count_trap(v, 32 + (cause & 31))
                 take_trap(v, cause, 0)
+        if m.traced:
+            # Interpreter routines have cached translations, too, while nothing runs directly.
+            follow_virtual(v, h, m, r, ram32, page)
+        faulted = False
+        access = 0
+        vaddr = 0
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status != -20:
@@ -73,6 +95,8 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             if is_hypercall(v, m, cause):
                 r.hypercalls = r.hypercalls + 1
                 status = hypercall(v, h, m, r, ram8, ram32, code, page)
+                if m.stored_high >= 0:
+                    notice_stores(v, h, m, r, ram8, ram32, code, page)
                 if status != -10:
                     return status
                 continue
@@ -80,17 +104,33 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 if translate_block(v, m, r, ram32, code, page):
                     continue
             if cause >= 12:
-                access = 2 if cause == 15 else cause - 12
-                if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
-                    r.hidden_faults = r.hidden_faults + 1
-                    continue
+                faulted = True
+                if cause == 12:
+                    if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, 0):
+                        r.hidden_faults = r.hidden_faults + 1
+                        continue
+                else:
+                    # Filling first and trying again would decode the instruction again, which may lie in the very
+                    # table entry whose A bit its access sets.
+                    access = 1 if cause == 13 else 2
+                    vaddr = r.exit_tval
+                    refresh(v)
+                    r.fault_paddr = real_address(v, m, ram32, vaddr)
         r.emulated = r.emulated + 1
+        unretired = v.unretired
         if m.technique == PATCH:
             status = execute_original(v, m, ram8, ram16, ram32, code, page)
-        elif m.technique == TRANSLATE:
-            status = execute_untranslated(v, m, ram8, ram16, ram32, code, page)
         else:
             status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if m.stored_high >= 0:
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
+        retired = status == -10 and v.unretired == unretired
+        if access > 0 and retired and fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
+            r.hidden_faults = r.hidden_faults + 1
+        elif faulted:
+            classify_fault(v, m, r, status, unretired)
+        else:
+            r.fault_paddr = -1
         if status != -10:
             return status
     return -10

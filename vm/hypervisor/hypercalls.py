@@ -7,9 +7,7 @@ error of the SBI in a0, and a value in a1. Compiled and plain Python run the sam
 from isa.supervisor_csrs import write_satp
 from isa.system import sret
 from vm.access import load_slow, store_slow
-from vm.hart import TLB_ENTRIES
-from vm.hypervisor.allocator import ROOTS
-from vm.ints import I64, U32, U64
+from vm.hypervisor.tracing import forget_page
 from vm.mmu import refresh
 
 PARAVIRT = 6
@@ -92,15 +90,6 @@ def set_page_table(v, satp):
     return SUCCESS
 
 
-def forget_page(h, vaddr):
-    """Drop what a hart's TLBs have of one page, for all modes."""
-    number = (vaddr >> 12) & (TLB_ENTRIES - 1)
-    h.load_tlb[2 * number] = -1
-    h.store_tlb[2 * number] = -1
-    for mode in range(4):
-        h.fetch_tlb[2 * (number ^ (mode << 10))] = -1
-
-
 def set_entry(v, h, m, r, ram8, ram32, code, page):
     """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING."""
     refresh(v)
@@ -110,13 +99,7 @@ def set_entry(v, h, m, r, ram8, ram32, code, page):
     if vaddr == EVERYTHING:
         v.stale = 1
         return SUCCESS
-    forget_page(v, vaddr)
-    forget_page(h, vaddr)
-    for root in range(ROOTS):
-        table = I64(ram32[U64((r.first_frame + root) * 1024 + (vaddr >> 22))])
-        if table & 1:
-            index = ((table >> 10) - (m.ram_base >> 12)) * 1024 + ((vaddr >> 12) & 0x3FF)
-            ram32[U64(index)] = U32(0)
+    forget_page(v, h, m, r, ram32, vaddr)
     return SUCCESS
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vm.hypervisor.patcher import CODE
-from vm.patches import MARK, NOWHERE, PATCHES
+from vm.patches import MARK, PATCHES, VOID
 
 
 class Patch(NamedTuple):
@@ -33,7 +33,7 @@ class Originals:
 
     def _active(self) -> tuple[np.ndarray, np.ndarray]:
         """Entries in use, and the RAM words that they are about."""
-        entries = np.flatnonzero(self._table[: self._m.patches, 0] != NOWHERE)
+        entries = np.flatnonzero(self._table[: self._m.patches, 0] != VOID)
         return entries, self._table[entries, 0].astype(np.int64)
 
     def _write(self, words: np.ndarray, values: np.ndarray) -> None:
@@ -56,7 +56,7 @@ class Originals:
 
     def _void(self, entries: np.ndarray) -> None:
         for entry in entries:
-            self._table[entry] = NOWHERE, self._m.free_patch
+            self._table[entry] = VOID, self._m.free_patch
             self._m.free_patch = int(entry)
 
     def changed(self, first: int, count: int) -> None:

@@ -31,6 +31,17 @@ def state_index(m, number):
     return (m.page_states >> 2) + 4 * number
 
 
+def is_code(m, ram32, number):
+    """Whether a page of RAM is executable in a shadow table of a technique that keeps account of that."""
+    return m.page_states != 0 and I64(ram32[U64(state_index(m, number))]) & CODE != 0
+
+
+def unwatch(m, page, number):
+    """Stores to a page that is no code any more need not be noticed, but for other reasons than that."""
+    if m.traced == 0 and (m.tohost < 0 or (m.tohost - m.ram_base) >> 12 != number):
+        page[U64(number)] = page[U64(number)] & 127
+
+
 def drop_everywhere(m, ram32):
     """Have all harts drop their shadow tables before they go on."""
     m.shadow_demand = m.shadow_demand + 1
@@ -59,8 +70,7 @@ def make_data(m, ram8, ram32, code, page, number):
     for offset in range(number << 12, (number + 1) << 12, 4):
         remove_patch(m, ram8, code, page, offset)
     ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & WRITABLE)
-    if m.tohost < 0 or (m.tohost - m.ram_base) >> 12 != number:
-        page[U64(number)] = page[U64(number)] & 127
+    unwatch(m, page, number)
 
 
 def patched_permissions(v, m, ram8, ram32, code, page, number, access, allowed):
@@ -93,6 +103,14 @@ def after_store(v, m, ram8, ram32, code, page, offset):
         ram32[U64(state_index(m, number))] = U32(state + 4)
 
 
+def after_stores(v, m, ram8, ram32, code, page):
+    """An interpreter routine has stored to watched pages, to two words at most."""
+    first, last = m.stored_low & ~3, m.stored_high & ~3
+    after_store(v, m, ram8, ram32, code, page, first)
+    if last != first:
+        after_store(v, m, ram8, ram32, code, page, last)
+
+
 def execute_original(v, m, ram8, ram16, ram32, code, page):
     """One step of the virtual hart, on the guest's own word where the one at pc is a patch."""
     entry = -1
@@ -106,13 +124,8 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
     if entry >= 0:
         put_word(ram8, offset, original(m, ram8, entry))
         code[U64(index)] = 0
-    m.stored = 0
     status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
     if entry >= 0:
         put_word(ram8, offset, (entry << 2) | 2)
         code[U64(index)] = 0
-    if m.stored:
-        after_store(v, m, ram8, ram32, code, page, m.stored_first)
-        if m.stored_last != m.stored_first:
-            after_store(v, m, ram8, ram32, code, page, m.stored_last)
     return status

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vm.hypervisor import TECHNIQUES
-from vm.hypervisor.allocator import FRAMES, ROOTS
+from vm.hypervisor import SHADOWS, TECHNIQUES
+from vm.hypervisor.allocator import FIRST_TABLE, FRAMES
 from vm.hypervisor.translator import COPIES
 from vm.patches import PATCHES
 
@@ -22,7 +22,9 @@ def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
     return FRAMES * harts + {"patch": states + _TABLE_PAGES, "translate": states + COPIES}.get(technique, 0)
 
 
-def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> tuple[np.ndarray, np.ndarray]:
+def under_hypervisor(
+    harts: np.ndarray, machine: np.ndarray, technique: str, shadow: str = "lazy"
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn a machine after reset into a virtual one: (virtual harts and then real ones, virtual machine and then one
     record for each real hart).
 
@@ -31,6 +33,8 @@ def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> 
     """
     if technique not in TECHNIQUES:
         raise ValueError(f"technique '{technique}' is not one of {', '.join(TECHNIQUES)}")
+    if shadow not in SHADOWS:
+        raise ValueError(f"shadow tables are {' or '.join(SHADOWS)}, not '{shadow}'")
     real, host = harts.copy(), np.repeat(machine, len(harts))
     real["mode"] = 0
     real["pmpcfg"][:, 0] = 0x1F
@@ -38,6 +42,7 @@ def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> 
     real["pmp_entries"] = 1
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
+    machine["traced"] = int(shadow == "traced")
     behind = machine["ram_size"] + len(harts) * FRAMES * 4096
     if technique == "patch":
         machine["patch_table"] = behind
@@ -51,6 +56,6 @@ def under_hypervisor(harts: np.ndarray, machine: np.ndarray, technique: str) -> 
         host["ram_size"] += COPIES * 4096
     host["board"] = 0
     host["host_traps"] = _ALL_EXCEPTIONS
-    host["next_frame"] = ROOTS
+    host["next_frame"] = FIRST_TABLE
     host["shadow_generation"] = -1
     return np.concatenate([harts, real]), np.concatenate([machine, host])

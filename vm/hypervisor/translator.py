@@ -10,14 +10,13 @@ Compiled and plain Python run the same text (`vm.codegen`); names are those of `
 
 from collections.abc import Callable
 
-from vm.hypervisor.patcher import CODE, STORES, WRITABLE, drop_everywhere, state_index
+from vm.hypervisor.patcher import CODE, STORES, WRITABLE, drop_everywhere, state_index, unwatch
 from vm.ints import I64, U32, U64
 from vm.mmu import fetch_offset, refresh
 
-execute: Callable[..., int]
 translate_word: Callable[..., int]
 ends_block: Callable[..., int]
-"""Generated (`vm.dispatch`, `vm.emit`), so nothing is bound here."""
+"""Generated (`vm.emit`), so nothing is bound here."""
 
 TRANSLATE = 7
 """The technique's number."""
@@ -48,8 +47,7 @@ def forget_copies(m, ram32, page, number):
     ram32[U64(index)] = U32(I64(ram32[U64(index)]) & WRITABLE)
     for i in range(1, 4):
         ram32[U64(index + i)] = U32(0)
-    if m.tohost < 0 or (m.tohost - m.ram_base) >> 12 != number:
-        page[U64(number)] = page[U64(number)] & 127
+    unwatch(m, page, number)
 
 
 def make_copy(m, ram32, code, page, number, mode):
@@ -144,12 +142,9 @@ def forget_word(m, ram32, code, page, offset):
             set_copy(m, ram32, code, copy, (offset >> 2) & 1023, UNTRANSLATED)
 
 
-def execute_untranslated(v, m, ram8, ram16, ram32, code, page):
-    """One step of the virtual hart on the guest's own words; what it stores to executed pages is translated again."""
-    m.stored = 0
-    status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
-    if m.stored:
-        forget_word(m, ram32, code, page, m.stored_first)
-        if m.stored_last != m.stored_first:
-            forget_word(m, ram32, code, page, m.stored_last)
-    return status
+def forget_words(m, ram32, code, page):
+    """An interpreter routine has stored to watched pages, to two words at most: they are to be translated again."""
+    first, last = m.stored_low & ~3, m.stored_high & ~3
+    forget_word(m, ram32, code, page, first)
+    if last != first:
+        forget_word(m, ram32, code, page, last)

@@ -1,0 +1,79 @@
+"""What a hypervisor did for a guest, in numbers."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from isa.cause import describe
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of one run, over all harts.
+
+    steps: the guest's instructions, retired or trapped; direct: those that a real hart executed; exits: traps out of
+    the guest by cause. The four kinds of page faults are those of `vm.hypervisor.faults`.
+    """
+
+    steps: int = 0
+    direct: int = 0
+    hidden_faults: int = 0
+    true_faults: int = 0
+    mmio_faults: int = 0
+    outside_faults: int = 0
+    shadow_drops: int = 0
+    traced_stores: int = 0
+    exits: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, machine: Any) -> "Counts":
+        """The numbers of a `vm.machine.Machine`; on a bare one everything is direct."""
+        real, steps = machine.engine.real, machine.cycle
+        if not real:
+            return cls(steps, steps)
+        names = [f.name for f in fields(cls) if f.name not in ("steps", "direct", "exits")]
+        sums = {name: sum(getattr(r, name) for r in real) for name in names}
+        exits = {cause: sum(r.exits[cause] for r in real) for cause in range(32)}
+        direct = sum(r.direct_steps for r in real)
+        return cls(steps, direct, exits={cause: n for cause, n in exits.items() if n}, **sums)
+
+    @property
+    def emulated(self) -> int:
+        """Instructions that an interpreter routine executed."""
+        return self.steps - self.direct
+
+    @property
+    def share(self) -> float:
+        """Share of the instructions that were executed directly, in [0, 1]."""
+        return self.direct / self.steps if self.steps else 0.0
+
+    @property
+    def world_switches(self) -> int:
+        """Traps out of the guest."""
+        return sum(self.exits.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` writes."""
+        return {
+            "direct_instructions": self.direct,
+            "direct_share": round(self.share, 6),
+            "emulated_instructions": self.emulated,
+            "exits": {describe(cause): n for cause, n in self.exits.items()},
+            "page_faults": {
+                "hidden": self.hidden_faults, "true": self.true_faults,
+                "mmio": self.mmio_faults, "outside": self.outside_faults,
+            },
+            "shadow_drops": self.shadow_drops,
+            "traced_stores": self.traced_stores,
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """The statistics for people."""
+        rows = [(self.direct, f"executed directly: {self.share:.2%}"), (self.emulated, "emulated")]
+        rows += [(n, f"exits: {describe(cause)}") for cause, n in self.exits.items()]
+        faults = ("hidden", "true", "MMIO", "outside")
+        counts = (self.hidden_faults, self.true_faults, self.mmio_faults, self.outside_faults)
+        rows += [(n, f"page faults: {name}") for name, n in zip(faults, counts, strict=True)]
+        rows.append((self.shadow_drops, "times that the shadow tables were dropped"))
+        if self.traced_stores:
+            rows.append((self.traced_stores, "stores to traced page tables"))
+        return [f"  {n:>12,}  {what}" for n, what in rows]

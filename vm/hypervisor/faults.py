@@ -1,0 +1,35 @@
+"""What a page fault of the real hart was: hidden, true, MMIO or outside.
+
+hidden: the bare machine would not have had it; served by filling a shadow entry, or by an interpreter routine where
+no entry can grant what the guest may do. true: the guest's own tables or PMP refuse; reflected with the guest's
+address. MMIO: a device is behind the address. outside: nothing is, which is an access fault.
+Compiled and plain Python run the same text (`vm.codegen`); names as in `vm.hypervisor.allocator`.
+"""
+
+from vm.access import DEVICE
+
+FOR_THE_HOST = -20
+
+
+def is_outside(m, paddr):
+    """Whether a physical address is none of RAM's."""
+    return paddr < m.ram_base or paddr >= m.ram_base + m.ram_size
+
+
+def classify_fault(v, m, r, status, unretired):
+    """Count a fault that no shadow entry could serve, after the interpreter routine has answered `status`.
+
+    unretired: that counter of the virtual hart before it. Whether a device answers is for the host to find out
+    (`vm.service`), which counts an access that none does as outside.
+    """
+    if status == DEVICE:
+        r.mmio_faults = r.mmio_faults + 1
+    elif v.unretired != unretired or status == FOR_THE_HOST:
+        if r.fault_paddr >= 0 and is_outside(m, r.fault_paddr):
+            r.outside_faults = r.outside_faults + 1
+        else:
+            r.true_faults = r.true_faults + 1
+    elif is_outside(m, r.fault_paddr):
+        r.mmio_faults = r.mmio_faults + 1
+    else:
+        r.hidden_faults = r.hidden_faults + 1
