@@ -27,7 +27,6 @@ MUTANTS: dict[str, Change] = {
     "uflags stays inside": in_function("leave_guest", "v.uflags = h.uflags", "pass"),
     "mleak is forgotten": in_function("enter_guest", "v.mleak if v.mode == 0 else 0", "0"),
     "MPRV runs directly": in_function("runs_directly", " and (not (v.mode == 3 and v.mstatus & 131072))", ""),
-    "stale translations live on": in_function("dispatch", "if v.stale:", "if False:"),
     "interrupts wait for a trap": in_function("dispatch", "(v.mip | v.lines) & v.mie != 0", "False"),
     "interrupts are not counted": in_function("dispatch", "count_trap(v, 32 + (cause & 31))", "pass"),
     "code is forgotten": in_function("run_directly", "m.code_epoch = r.code_epoch", "pass"),

@@ -66,8 +66,16 @@ def root_leaf(c: Choices, s: Script) -> int:
 
 
 def change_view(c: Choices, s: Script) -> None:
-    """The same address before and after SUM or MXR changes."""
-    vaddr = c.of((c.of(PROBED) + 0x1000 * c.below(HOT), ALIAS + s.base - RAM + DATA))
+    """The same address before and after SUM or MXR changes, mostly that of a page that they matter for."""
+    if s.mode == M and c.below(4):
+        enter(c, s)
+    vaddr = ALIAS + s.base - RAM + DATA
+    if c.below(4):
+        page = c.below(HOT)
+        flags = c.of((X | A, R | W | A | D | USER, X | A | USER, R | A | USER))
+        store_word(s, s.ram(LEAF_0 + 4 * page), pte(s.base + DATA + 0x1000 * page, V | flags))
+        s.put(word("sfence.vma", 0, 0))
+        vaddr = PROBED[0] + 0x1000 * page + 8
     status = "sstatus" if s.mode != M else "mstatus"
     s.constant(7, c.of((1 << 18, 1 << 19, 3 << 18)))
     form = c.of(("csrrs", "csrrc"))

@@ -80,4 +80,4 @@ def kernels(draw: st.DrawFn, harts: int = 1) -> Kernel:
         steps = draw(st.lists(st.binary(min_size=12, max_size=12), min_size=count, max_size=count))
         words |= script(hart, holes, first, steps)
     cut = draw(st.sampled_from(range(1, 400)))
-    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [cut, 1000 * harts * harts - cut])
+    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [cut, (1500, 4000, 9000)[harts - 1] - cut])

@@ -10,12 +10,7 @@ from vm import Machine
 from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.allocator import FRAMES, ROOTS
 from vm.hypervisor.translator import COPIES
-from vm.hypervisor.world_switch import HELD, UNDELEGATED
 
-GUESTS_OWN = (
-    "mode", "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "stvec", "scounteren", "unretired",
-)  # fmt: skip
-"""What a real hart has of the virtual one under `assist`."""
 CANARY = 0x5A
 MARGIN = 1 << 16
 """Bytes before and behind each array of a machine."""
@@ -48,13 +43,18 @@ class Guarded:
         return all((side == CANARY).all() for pair in self.margins for side in pair)
 
 
+def assisted(machine: Machine) -> bool:
+    """Whether the guest has a real S mode."""
+    return machine.engine.m.technique == TECHNIQUES.get("assist")
+
+
 def broken_shadows(machine: Machine) -> list[str]:
     """Entries of the shadow tables that break the invariant, in words; none if it holds.
 
     A root points to lower tables that were handed out, each in one place only. A lower table holds leaf entries of
-    U pages within the guest's RAM, with A and D set so that the real walk never writes, and never W without R.
-    Under `assist` pages need not be U ones; under `translate` those that are executed are no pages of the guest, but
-    translated copies, which can be executed only.
+    pages within the guest's RAM, with A and D set so that the real walk never writes, and never W without R. They are
+    U pages where the guest has real U mode only. Under `translate` those that can be executed are translated copies,
+    and can be nothing else.
     """
     engine = machine.engine
     ram = engine._all_ram.view(np.uint32)
@@ -79,12 +79,11 @@ def broken_shadows(machine: Machine) -> list[str]:
         if engine.m.technique == TECHNIQUES["translate"]:
             copies = (engine.m.first_copy <= pages) & (pages < engine.m.first_copy + COPIES)
             if (copies != (leaves & 8 != 0)).any() or (leaves[copies] & 0xE != 8).any():
-                found.append(f"hart {number}: what is executed is not what can only be executed")
+                found.append(f"hart {number}: what is executed is not a copy that can only be executed")
             leaves, pages = leaves[~copies], pages[~copies]
-        if engine.m.technique == TECHNIQUES["assist"]:
-            leaves = leaves | 0x10
         outside = leaves[(pages < 0) | (pages >= guest)]
-        flags = leaves[(leaves & 0x3F1 != 0xD1 & 0x3F1) | (leaves & 0xC0 != 0xC0) | (leaves & 6 == 4)]
+        fixed = 0x3E1 if assisted(machine) else 0x3F1
+        flags = leaves[(leaves & fixed != 0xD1 & fixed) | (leaves & 6 == 4)]
         found += [f"hart {number}: a leaf entry leaves the guest's RAM: {e:#x}" for e in outside]
         found += [f"hart {number}: a leaf entry with flags {e & 0x3FF:#x}" for e in flags]
     return found
@@ -102,30 +101,18 @@ def broken_real_harts(machine: Machine) -> list[str]:
             "stvec": 0, "mcounteren": 0, "scounteren": 0, "pmp_entries": 1, "mepc": 0, "mcause": 0, "waiting": 0,
             "stopped": 0, "unretired": 0,
         }  # fmt: skip
-        if engine.m.technique == TECHNIQUES["assist"] and h.mode <= 1:
-            # What S mode has of its own is the guest's while it runs.
-            for name in (
-                "mode",
-                "mstatus",
-                "medeleg",
-                "mideleg",
-                "mie",
-                "mip",
-                "lines",
-                "stvec",
-                "scounteren",
-                "unretired",
-            ):
-                expected.pop(name)
-            if h.mode == 1 and h.mstatus & UNDELEGATED != UNDELEGATED:
-                found.append(f"hart {number}: S mode with mstatus {h.mstatus:#x}")
+        if assisted(machine):
+            # S mode's own CSRs are the guest's.
+            expected = {"stale": 0, "mtvec": 0, "mcounteren": 0, "pmp_entries": 1, "mepc": 0, "mcause": 0, "stopped": 0}
+            if h.mode > 1:
+                found.append(f"hart {number}: the guest is in mode {h.mode}")
         found += [f"hart {number}: {n} is {getattr(h, n):#x}" for n, v in expected.items() if getattr(h, n) != v]
         if (list(h.pmpcfg), list(h.pmpaddr)) != ([0x1F] + [0] * 15, [0xFFFFFFFF] + [0] * 15):
             found.append(f"hart {number}: PMP {list(h.pmpcfg)} {list(h.pmpaddr)}")
         if h.satp and not (h.satp >> 31 == 1 and 0 <= root < ROOTS):
             found.append(f"hart {number}: satp {h.satp:#x}")
-        traps = r.host_traps if engine.m.technique != TECHNIQUES["assist"] else r.host_traps | (0xFFFF & ~HELD)
-        if (traps, r.board, r.ram_base) != (0xFFFF, 0, machine.ram_base):
+        intercepted = 0xB004 if assisted(machine) else 0xFFFF
+        if (r.host_traps & intercepted, r.board, r.ram_base) != (intercepted, 0, machine.ram_base):
             found.append(f"hart {number}: machine record {r.host_traps:#x} {r.board} {r.ram_base:#x}")
     return found
 

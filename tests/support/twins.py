@@ -12,10 +12,13 @@ from vm import Machine
 from vm.board import Board
 from vm.devices import Console
 from vm.hypervisor import TECHNIQUES
+from vm.hypervisor.allocator import FRAMES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 HART = [name for name, _ in FIELDS if name != "stale"] + ["waiting", "stopped", "idled", "unretired", "trap_counts"]
 BOARD = ("msip", "mtimecmp_low", "mtimecmp_high", "time_base", "current", "slice_left")
+LITTER, LITTERED = 0x200000DF, 64
+"""What is in a hart's first frames at the start: leaf entries for where RAM begins."""
 
 
 class Reused:
@@ -38,12 +41,15 @@ class Reused:
         for array, saved in self._saved.values():
             array[...] = saved
         engine.ram[:] = np.frombuffer(kernel.ram, np.uint8)
+        # Whatever was in the frames must not matter: that all addresses lead to one page, say.
+        frames = engine._all_ram[len(engine.ram) :].view(np.uint32)
+        for hart in range(len(engine.real)):
+            frames[hart * FRAMES * 1024 :][: LITTERED * 1024] = LITTER
+        # Tables that a technique may have behind the frames begin empty.
+        engine._all_ram[len(engine.ram) + len(engine.h) * FRAMES * 4096 :] = 0
         for page in np.flatnonzero(engine.page[:pages]):
             engine.code[page * 1025 : page * 1025 + 1025] = 0
         engine.page[:] = 0
-        for kept in (engine.originals, engine.translation):
-            if kept is not None:
-                kept.changed(0, pages)
         machine.console = Console(None, b"input")
         machine.board = Board(engine.h, machine.console, machine)
         machine.bus = machine.board.bus

@@ -17,7 +17,7 @@ from vm.hypervisor.tracing import follow_stores
 from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
 from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
-from vm.mmu import real_address, refresh
+from vm.mmu import refresh
 
 execute: Callable[..., int]
 """Generated (`vm.dispatch`), so nothing is bound here."""
@@ -25,6 +25,9 @@ execute: Callable[..., int]
 INTERPRET = 1
 HYBRID = 2
 TRAP = 3
+
+EMULATE = -21
+"""Answer of `serve_exit`; no status of `execute`."""
 
 
 def runs_directly(v, m):
@@ -60,14 +63,53 @@ def notice_stores(v, h, m, r, ram8, ram32, code, page):
     follow_stores(v, h, m, r, ram32)
 
 
+def serve_exit(v, h, m, r, ram8, ram32, code, page):
+    """Serve a trap out of the guest: -10 to let it go on, EMULATE for an interpreter routine, or `execute`'s answer."""
+    cause = r.exit_cause
+    r.exits[cause & 31] = r.exits[cause & 31] + 1
+    if is_hypercall(v, m, cause):
+        r.hypercalls = r.hypercalls + 1
+        status = hypercall(v, h, m, r, ram8, ram32, code, page)
+        if m.stored_high >= 0:
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
+        return status
+    if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
+        if translate_block(v, m, r, ram32, code, page):
+            return -10
+    if cause >= 12:
+        access = 2 if cause == 15 else cause - 12
+        if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
+            r.hidden_faults = r.hidden_faults + 1
+            if m.stored_high >= 0:
+                # The guest's walk has set an A or D bit in a page that is code as well.
+                notice_stores(v, h, m, r, ram8, ram32, code, page)
+            return -10
+    return EMULATE
+
+
+def emulate(v, h, m, r, ram8, ram16, ram32, code, page, faulted):
+    """One step by an interpreter routine, after a page fault that no shadow entry could serve if `faulted`."""
+    r.emulated = r.emulated + 1
+    unretired = v.unretired
+    if m.technique == PATCH:
+        status = execute_original(v, m, ram8, ram16, ram32, code, page)
+    else:
+        status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+    if faulted:
+        classify_fault(v, m, r, status, unretired)
+    else:
+        r.fault_paddr = -1
+    if m.stored_high >= 0:
+        notice_stores(v, h, m, r, ram8, ram32, code, page)
+    return status
+
+
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
     if m.technique == INTERPRET:
         return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
     end = v.cycle + limit
     while v.cycle < end:
-        if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram8, ram32, code, page)
         if r.trace_epoch != m.trace_epoch:
             r.trace_epoch = m.trace_epoch
             v.stale = 1
@@ -82,55 +124,16 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
         faulted = False
-        access = 0
-        vaddr = 0
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
-            if status != -20:
-                if status != -10:
-                    return status
+            if status == -20:
+                status = serve_exit(v, h, m, r, ram8, ram32, code, page)
+                faulted = r.exit_cause >= 12
+            if status == -10:
                 continue
-            cause = r.exit_cause
-            r.exits[cause & 31] = r.exits[cause & 31] + 1
-            if is_hypercall(v, m, cause):
-                r.hypercalls = r.hypercalls + 1
-                status = hypercall(v, h, m, r, ram8, ram32, code, page)
-                if m.stored_high >= 0:
-                    notice_stores(v, h, m, r, ram8, ram32, code, page)
-                if status != -10:
-                    return status
-                continue
-            if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
-                if translate_block(v, m, r, ram32, code, page):
-                    continue
-            if cause >= 12:
-                faulted = True
-                if cause == 12:
-                    if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, 0):
-                        r.hidden_faults = r.hidden_faults + 1
-                        continue
-                else:
-                    # Filling first and trying again would decode the instruction again, which may lie in the very
-                    # table entry whose A bit its access sets.
-                    access = 1 if cause == 13 else 2
-                    vaddr = r.exit_tval
-                    refresh(v)
-                    r.fault_paddr = real_address(v, m, ram32, vaddr)
-        r.emulated = r.emulated + 1
-        unretired = v.unretired
-        if m.technique == PATCH:
-            status = execute_original(v, m, ram8, ram16, ram32, code, page)
-        else:
-            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
-        if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram8, ram32, code, page)
-        retired = status == -10 and v.unretired == unretired
-        if access > 0 and retired and fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
-            r.hidden_faults = r.hidden_faults + 1
-        elif faulted:
-            classify_fault(v, m, r, status, unretired)
-        else:
-            r.fault_paddr = -1
+            if status != EMULATE:
+                return status
+        status = emulate(v, h, m, r, ram8, ram16, ram32, code, page, faulted)
         if status != -10:
             return status
     return -10
