@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from zlib import crc32
 
 import pytest
 from support.effort import FIRST_SEED, NIGHTLY
@@ -21,14 +22,25 @@ FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 4_000
 
 
 @cache
-def pair(technique: str) -> Pair:
+def machines(technique: str) -> Pair:
     return Pair(technique, FIRST_SEED)
+
+
+def pair(technique: str, name: str) -> Pair:
+    """Two machines and states of their own for each instruction, whichever were tried before.
+
+    In one state of some 500,000 the table entry of an access is the instruction itself, and setting its A bit changes
+    it: bare and virtual may differ there, as nothing fences (docs/hypervisor.md). None of these is among them.
+    """
+    found = machines(technique)
+    found.restart(FIRST_SEED + crc32(name.encode()))
+    return found
 
 
 @pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY])
 def test_routine(name: str) -> None:
     # Loads and stores mostly run directly, and are in all kernels.
-    assert pair("trap").run(name, MANY // 5 if name in MEMORY else MANY) == ""
+    assert pair("trap", name).run(name, MANY // 5 if name in MEMORY else MANY) == ""
 
 
 @pytest.mark.parametrize("technique", [t for t in UNDER if t != "trap"])
@@ -37,7 +49,7 @@ def test_routine_under_the_other_techniques(name: str, technique: str) -> None:
     exact = HOLES.get(technique, 0)
     if (name in SAME_IN_U_MODE and exact < 1) or (name in ONLY_INTERPRETED and exact < 2):
         return
-    tried = pair(technique)
+    tried = pair(technique, name)
     # These are not told by compiled code what it writes, and are slow to try.
     assert tried.run(name, min(FEW, 25) if tried.kept else FEW) == ""
 

@@ -49,17 +49,19 @@ class Kernel:
         return self.holes == REFUSED or HOLES.get(technique, 0) >= self.holes
 
     def save(self, path: Path, title: str, mutant: str = "") -> None:
-        """Write it, with a disassembly for people, as a file of the corpus; mutant: the one that it was found with."""
+        """Write it, with its scripts disassembled for people, as a file of the corpus.
+
+        mutant: that of `support.hypervisor_mutants` with which it was found.
+        """
         listing = [
-            f"{address + 4 * i:x} {disassemble(w, address + 4 * i)}"
-            for address, words in self.words.items()
-            for i, w in enumerate(words)
-            if w
+            f"{start + 4 * i:x} {disassemble(w, start + 4 * i)}"
+            for start in self.starts
+            for i, w in enumerate(self.words.get(start, ()))
         ]
         data = {
             "title": title, "mutant": mutant, "holes": self.holes, "slices": self.slices,
             "starts": [hex(s) for s in self.starts],
-            "words": {hex(a): [f"{w:08x}" for w in words] for a, words in self.words.items()},
+            "words": {hex(a): " ".join(f"{w:08x}" for w in words) for a, words in self.words.items()},
             "listing": listing,
         }  # fmt: skip
         path.write_text(json.dumps(data, indent=1) + "\n")
@@ -68,5 +70,5 @@ class Kernel:
 def load(path: Path) -> tuple[Kernel, str]:
     """Read a file of the corpus: the kernel, and the name of the mutant that it was found with."""
     data = json.loads(path.read_text())
-    words = {int(a, 16): [int(w, 16) for w in ws] for a, ws in data["words"].items()}
+    words = {int(a, 16): [int(w, 16) for w in ws.split()] for a, ws in data["words"].items()}
     return Kernel(words, [int(s, 16) for s in data["starts"]], data["holes"], data["slices"]), data["mutant"]

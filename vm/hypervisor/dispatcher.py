@@ -9,7 +9,7 @@ Compiled and plain Python run the same text (`vm.codegen`).
 from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
-from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
 from vm.hypervisor.faults import classify_fault
 from vm.hypervisor.hypercalls import hypercall, is_hypercall
 from vm.hypervisor.patcher import PATCH, after_stores, execute_original
@@ -25,9 +25,6 @@ execute: Callable[..., int]
 INTERPRET = 1
 HYBRID = 2
 TRAP = 3
-
-EMULATE = -21
-"""Answer of `serve_exit`; no status of `execute`."""
 
 
 def runs_directly(v, m):
@@ -64,9 +61,11 @@ def notice_stores(v, h, m, r, ram8, ram32, code, page):
 
 
 def serve_exit(v, h, m, r, ram8, ram32, code, page):
-    """Serve a trap out of the guest: -10 to let it go on, EMULATE for an interpreter routine, or `execute`'s answer."""
+    """Serve a trap out of the guest without an interpreter routine: -10 or another answer of `execute`.
+
+    -20 when it takes one.
+    """
     cause = r.exit_cause
-    r.exits[cause & 31] = r.exits[cause & 31] + 1
     if is_hypercall(v, m, cause):
         r.hypercalls = r.hypercalls + 1
         status = hypercall(v, h, m, r, ram8, ram32, code, page)
@@ -84,24 +83,7 @@ def serve_exit(v, h, m, r, ram8, ram32, code, page):
                 # The guest's walk has set an A or D bit in a page that is code as well.
                 notice_stores(v, h, m, r, ram8, ram32, code, page)
             return -10
-    return EMULATE
-
-
-def emulate(v, h, m, r, ram8, ram16, ram32, code, page, faulted):
-    """One step by an interpreter routine, after a page fault that no shadow entry could serve if `faulted`."""
-    r.emulated = r.emulated + 1
-    unretired = v.unretired
-    if m.technique == PATCH:
-        status = execute_original(v, m, ram8, ram16, ram32, code, page)
-    else:
-        status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
-    if faulted:
-        classify_fault(v, m, r, status, unretired)
-    else:
-        r.fault_paddr = -1
-    if m.stored_high >= 0:
-        notice_stores(v, h, m, r, ram8, ram32, code, page)
-    return status
+    return -20
 
 
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
@@ -127,13 +109,26 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status == -20:
-                status = serve_exit(v, h, m, r, ram8, ram32, code, page)
                 faulted = r.exit_cause >= 12
+                r.exits[r.exit_cause & 31] = r.exits[r.exit_cause & 31] + 1
+                if faulted or m.technique > ASSIST:
+                    status = serve_exit(v, h, m, r, ram8, ram32, code, page)
             if status == -10:
                 continue
-            if status != EMULATE:
+            if status != -20:
                 return status
-        status = emulate(v, h, m, r, ram8, ram16, ram32, code, page, faulted)
+        r.emulated = r.emulated + 1
+        unretired = v.unretired
+        if m.technique == PATCH:
+            status = execute_original(v, m, ram8, ram16, ram32, code, page)
+        else:
+            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if faulted:
+            classify_fault(v, m, r, status, unretired)
+        else:
+            r.fault_paddr = -1
+        if m.stored_high >= 0:
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
         if status != -10:
             return status
     return -10
