@@ -16,8 +16,12 @@ system = partial(declare, Kind.SYSTEM, causes=("illegal instruction",))
 
 
 def refused(h, bit):
-    """Whether mleak makes the hole with this bit trap here."""
-    return h.mode == 0 and h.mleak & bit != 0
+    """Whether mleak makes the hole with this bit trap here.
+
+    The bits from 8 on do the same for S mode. No CSR write sets them: they are the intercept controls of a hart that a
+    hypervisor has (`vm.hypervisor.world_switch`), as those of SVM are no state of the machine that its guest sees.
+    """
+    return (h.mode == 0 and h.mleak & bit != 0) or (h.mode == 1 and h.mleak & (bit << 8) != 0)
 
 
 def write_x(h, rd, value):

@@ -7,6 +7,7 @@ store was done but the run loop must look at time and interrupts again, `WATCHED
 
 from vm.ints import I64, U8, U64
 from vm.mmu import data_address, forget_code
+from vm.patches import remove_patch
 
 DEVICE = -100
 RESLICE = -101
@@ -28,6 +29,9 @@ def ram_load(m, ram8, offset, width):
 
 def ram_store(m, ram8, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
+    if m.patches and page[U64(offset >> 12)]:
+        # What is stored to is the guest's own word.
+        remove_patch(m, ram8, code, page, offset & ~3)
     ram8[U64(offset)] = U8(value & 255)
     if width > 1:
         ram8[U64(offset + 1)] = U8((value >> 8) & 255)
@@ -36,7 +40,7 @@ def ram_store(m, ram8, code, page, offset, width, value):
         ram8[U64(offset + 3)] = U8((value >> 24) & 255)
     if page[U64(offset >> 12)]:
         forget_code(code, page, offset)
-        if m.traced and page[U64(offset >> 12)] & 128:
+        if page[U64(offset >> 12)] & 128 and (m.traced or m.page_states):
             m.stored_low = min(m.stored_low, offset)
             m.stored_high = max(m.stored_high, offset + width - 1)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:

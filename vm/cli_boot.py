@@ -61,6 +61,19 @@ def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None =
             exit, seconds = run_once(machine, settings)
     if trace is not None:
         close(trace)
+    if settings.get("show_translation"):
+        show_translation(machine, settings["show_translation"])
     explain_stop(machine, exit)
     finish(report_on(machine, exit, seconds, technique), settings, machine.digest, machine.console.mid_line)
     return exit_status(exit)
+
+
+def show_translation(machine: Any, name: str) -> None:
+    """Write the guest's instructions and what was made of them, side by side; to stdout if the name is -."""
+    from asm.disasm import disassemble
+
+    text = "\n".join(machine.engine.translation.side_by_side(disassemble)) + "\n"
+    if name == "-":
+        click.echo(text, nl=False)
+    else:
+        Path(name).write_text(text)

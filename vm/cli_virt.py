@@ -37,6 +37,10 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
     "--share", type=options.PerGuest(click.IntRange(1, 100)), metavar="N:N...",
     help="Shares of several guests in the host's steps, such as 2:1.  [default: all the same]",
 )  # fmt: skip
+@click.option(
+    "--show-translation", metavar="FILE",
+    help="With --technique translate: write the guest's code and what was made of it, side by side; - is stdout.",
+)  # fmt: skip
 @booting
 @console_options
 @partial(options.running, memory=options.PerGuest(options.Size()))
@@ -79,6 +83,8 @@ def _virt(kernels: list[str], settings: dict[str, Any]) -> int:
         refuse_writing(settings, "each run of a comparison has to find the same drive")
         return compare_command(blueprints[0], settings)
     technique = settings["technique"] or DEFAULT
+    if settings["show_translation"] and (technique != "translate" or guests > 1):
+        options.fail("--show-translation is for one guest under --technique translate")
     if guests == 1:
         return boot(blueprints[0], settings, technique, settings["shadow"])
     return Guests(kernels, blueprints, shares, settings, technique).run()

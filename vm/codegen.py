@@ -63,6 +63,10 @@ def engine_text() -> str:
         emit.emit_csr_held(),
         emit.emit_csr_write(),
         emit.emit_decoder(),
+        emit.emit_supervisor_switch(),
+        emit.emit_is_sensitive(),
+        emit.emit_translate_word(),
+        emit.emit_ends_block(),
         execute,
     ]
     known = set(collect(functions))

@@ -1,5 +1,7 @@
 """Text of the decoder and of the CSR file, generated from the ISA table."""
 
+from types import SimpleNamespace
+
 from isa import CSRS, INSTRUCTIONS, Csr, Instruction, Kind
 from isa.extension import extension_bit
 from isa.instruction import Pattern
@@ -131,6 +133,94 @@ def emit_csr_held() -> str:
             lines.append(f"        return {csr.held.__name__}(h)")
     lines.append("    return old")
     return "\n".join(lines)
+
+
+def supervisor_fields() -> list[str]:
+    """Fields of the hart record that hold an S-level CSR that no bit of mstatus guards: all that S mode owns alone."""
+    return [c.storage for c in CSRS if c.privilege == 1 and c.storage is not None and c.guard is None]
+
+
+def emit_supervisor_switch() -> str:
+    """`copy_supervisor(source, target)`: the S-level CSRs of one hart become those of another."""
+    lines = [f"    target.{name} = source.{name}" for name in supervisor_fields()]
+    return "\n".join(["def copy_supervisor(source, target):", *lines])
+
+
+PROGRAMS_OWN = frozenset({"pc", "uflags", "reservation"})
+"""State that is not the hypervisor's whatever it does, beside registers and memory."""
+
+
+def sensitive_unprivileged() -> list[Instruction]:
+    """Instructions that U mode executes and whose declaration names state of the machine: the holes.
+
+    An environment call names the mode too, but it traps in every mode, so it is no hole.
+    """
+    return [
+        i for i in INSTRUCTIONS
+        if i.kind is Kind.SYSTEM and i.privilege == "U" and {*i.reads, *i.writes} - PROGRAMS_OWN
+        and not any(cause.startswith("environment call") for cause in i.causes)
+    ]  # fmt: skip
+
+
+def emit_is_sensitive() -> str:
+    """`is_sensitive(word, extensions)`: 1 for a word of `sensitive_unprivileged` on a hart with these extensions."""
+    lines = ["def is_sensitive(word, extensions):"]
+    by_opcode: dict[int, list[Instruction]] = {}
+    for i in sensitive_unprivileged():
+        by_opcode.setdefault(i.match & 0x7F, []).append(i)
+    for opcode, instructions in by_opcode.items():
+        lines.append(f"    if word & 0x7f == {opcode:#x}:")
+        for i in instructions:
+            bit = extension_bit(i.extension)
+            there = f" and extensions & {bit:#x}" if bit else ""
+            lines.append(f"        if word & {i.mask:#x} == {i.match:#x}{there}:")
+            lines.append("            return 1")
+    return "\n".join([*lines, "    return 0"])
+
+
+UNDERSTOOD = frozenset({"mode", "mleak", "uflags"})
+"""State that the real hart has as the virtual one while virtual U mode runs in real U mode."""
+
+
+def _constants(i: Instruction) -> dict[int, int]:
+    """What an instruction writes to rd in S and M mode, where that depends on the mode alone; else nothing."""
+    if not (i.operands == ("rd",) and {*i.reads} <= {"mode", "mleak"} and not i.writes):
+        return {}
+    values = {}
+    for mode in (1, 3):
+        h = SimpleNamespace(mode=mode, mleak=0, x=[0] * 32)
+        i.meaning(h, 1)
+        values[mode] = h.x[1]
+    return values if all(value < 0x800 for value in values.values()) else {}
+
+
+def emit_translate_word() -> str:
+    """`translate_word(word, extensions, mode)`: what a translated copy for a virtual mode has for a word.
+
+    The word itself; `addi rd, x0, value` for a hole whose result the mode decides; 6, which calls the hypervisor
+    (`vm.hypervisor.translator.CALL`), for other holes and for words that are no 32-bit instruction.
+    """
+    addi = next(i for i in INSTRUCTIONS if i.name == "addi")
+    lines = ["def translate_word(word, extensions, mode):", "    if word & 3 != 3:", "        return 6"]
+    for i in sensitive_unprivileged():
+        bit = extension_bit(i.extension)
+        there = f" and extensions & {bit:#x}" if bit else ""
+        lines.append(f"    if word & {i.mask:#x} == {i.match:#x}{there}:")
+        if {*i.reads} <= UNDERSTOOD:
+            lines += ["        if mode == 0:", "            return word"]
+        for mode, value in _constants(i).items():
+            lines += [f"        if mode == {mode}:", f"            return word & 0xf80 | {addi.match | value << 20:#x}"]
+        lines.append("        return 6")
+    return "\n".join([*lines, "    return word"])
+
+
+def emit_ends_block() -> str:
+    """`ends_block(word)`: 1 for an instruction after which control may be elsewhere."""
+    lines = ["def ends_block(word):"]
+    for i in INSTRUCTIONS:
+        if i.kind in (Kind.BRANCH, Kind.JUMP, Kind.SYSTEM):
+            lines += [f"    if word & {i.mask:#x} == {i.match:#x}:", "        return 1"]
+    return "\n".join([*lines, "    return 0"])
 
 
 CSR_ACCESS = '''

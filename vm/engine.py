@@ -10,8 +10,9 @@ import numpy as np
 
 from isa.table import added
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
-from vm.hypervisor.allocator import FRAMES
-from vm.hypervisor.setup import under_hypervisor
+from vm.hypervisor.originals import Originals
+from vm.hypervisor.setup import pages_behind_ram, under_hypervisor
+from vm.hypervisor.translation import Translation
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -28,6 +29,7 @@ class Engine:
     kind: `numba` or `python`. additions: the plugins (`isa.plugin`) that were loaded when it was made.
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
+    originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     shadow: one of `vm.hypervisor.SHADOWS`.
     """
 
@@ -41,8 +43,7 @@ class Engine:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = kind
         self.additions = added()
-        frames = 0 if technique == "bare" else FRAMES * harts
-        pages = ram_size // PAGE + frames
+        pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
         self._all_ram = np.zeros(pages * PAGE, np.uint8)
         self.ram = self._all_ram[:ram_size]
         self.code = np.zeros(pages * 1025, np.int64)
@@ -56,6 +57,10 @@ class Engine:
         self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
+        self.originals: Originals | None = None
+        if technique == "patch":
+            self.originals = Originals(self.m, self._all_ram, self.code)
+        self.translation = Translation(self.m, self._all_ram) if technique == "translate" else None
         if kind == "python":
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -115,7 +120,13 @@ class Engine:
         """
         if self.additions:
             self._check_additions()
-        return self._run(*self._memory, budget)
+        if self.originals is None:
+            return self._run(*self._memory, budget)
+        self.originals.place()
+        try:
+            return self._run(*self._memory, budget)
+        finally:
+            self.originals.lift()
 
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
@@ -132,3 +143,8 @@ class Engine:
             self._drop(*self._code_memory, first, last - first + 1)
             if self.m.traced and (self.page[first : last + 1] & 128).any():
                 self.m.trace_epoch += 1
+            count = last - first + 1
+            if self.originals is not None:
+                self.originals.changed(first, count)
+            if self.translation is not None:
+                self.translation.changed(first, count)

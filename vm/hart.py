@@ -78,6 +78,17 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("outside_faults", 1),
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
+    ("hypercalls", 1),
+    ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
+    ("patches", 1),  # entries of it that were ever used
+    ("free_patch", 1),  # the first that is free
+    ("page_states", 1),  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
+    ("first_copy", 1),  # page number of the first page for translated code, pages in use, times that all were dropped
+    ("copies", 1),
+    ("cache_flushes", 1),
+    ("blocks", 1),  # blocks and words that were translated
+    ("translated", 1),
+    ("shadow_demand", 1),  # of the virtual machine: times that all shadow tables had to go; of a real one: as followed
     ("exits", 32),  # traps out of the guest by cause
 )
 

@@ -163,8 +163,13 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
     if updated != pte:
         if not pmp_allows(pmp_lookup(h, address, address + 4), 2, 1):
             return access_fault(access)
-        ram32[U64((address - m.ram_base) >> 2)] = U32(updated)
-        forget_code(code, page, address - m.ram_base)
+        offset = address - m.ram_base
+        ram32[U64(offset >> 2)] = U32(updated)
+        forget_code(code, page, offset)
+        if m.page_states and page[U64(offset >> 12)] & 128:
+            # A table that is code as well.
+            m.stored_low = min(m.stored_low, offset)
+            m.stored_high = max(m.stored_high, offset)
     return leaf_address(pte, leaf & 1, vaddr)
 
 

@@ -7,6 +7,8 @@ import isa
 from isa.cause import ECALL_S
 from isa.trap import pending_interrupt, take_trap
 from vm.exit import Exit, ExitReason
+from vm.hypervisor.console_write import console_write
+from vm.hypervisor.hypercalls import HYPERCALL
 from vm.loop import count_trap, update_time
 from vm.mmu import fetch_offset, refresh
 from vm.sbi.platform import Refused
@@ -36,7 +38,9 @@ class Service:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
         if status == -100:
             return self._device_access()
-        if status == -102:
+        if status == HYPERCALL:
+            console_write(machine, self.h)
+        elif status == -102:
             machine.htif.written()
         elif status == -10:
             machine.console.flush()

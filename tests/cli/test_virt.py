@@ -218,3 +218,18 @@ def test_mistakes(arguments: list[str], message: str) -> None:
 
 def test_a_misspelled_technique_is_refused() -> None:
     refused(invoke("virt", HELLO, "--technique", "magic"), "'magic' is not one of", lines=None)
+
+
+def test_translation_side_by_side(tmp_path: Path) -> None:
+    source = write(tmp_path, "hole.s", HOLE)
+    found = invoke("virt", source, "--isa", "rv32ima_xrdmode", "--technique", "translate", "--show-translation", "-")
+    assert found.status == 0
+    lines = [" ".join(line.split()) for line in found.stdout.decode().splitlines()]
+    assert lines.index("virtual S mode") < lines.index("virtual M mode")
+    assert any(line.endswith("rdmode a0 li a0, 1") for line in lines)
+    invoke("virt", source, "--technique", "translate", "--show-translation", tmp_path / "pairs.txt")
+    assert "virtual M mode" in (tmp_path / "pairs.txt").read_text()
+
+
+def test_there_is_a_translation_only_under_translate() -> None:
+    refused(invoke("virt", SV32, "--show-translation", "-"), "--show-translation is for one guest")

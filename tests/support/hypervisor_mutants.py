@@ -14,7 +14,7 @@ MUTANTS: dict[str, Change] = {
     "SUM does not choose a root": in_function("choose_root", "5 if v.mstatus & 262144 else 4", "4"),
     "M mode shares the root of bare S mode": in_function("choose_root", "return 0\n", "return 1\n"),
     "U mode shares the root of S mode": in_function("choose_root", "return 3", "return 4"),
-    "MXR drops nothing": in_function("follow_virtual", " or v.mstatus & 524288 != r.shadow_mxr", ""),
+    "MXR drops nothing": in_function("follow_virtual", " or shadowed_mxr(v, m) != r.shadow_mxr", ""),
     "sfence.vma drops nothing": in_function("follow_virtual", "v.generation != r.shadow_generation or ", ""),
     "writable before D is set": in_function("permissions", " and (access != 2 or pte & 128)", ""),
     "PMP is asked about one access only": in_function("permissions", " and pmp_allows(cfg, access, mode)", ""),

@@ -11,7 +11,7 @@ RAM = 0x80000000
 ARENA = 0x10000
 """Bytes of RAM that belong to one hart."""
 
-HOLES = {"interpret": 2, "hybrid": 1, "assist": 2, "patch": 2}
+HOLES = {"interpret": 2, "hybrid": 1, "assist": 2, "patch": 2, "translate": 2}
 """Techniques that are exact with holes in the instruction set: 1, with those that see the same in real U mode (popf,
 rdmode and jrst); 2, with all of them. All others are exact without any."""
 REFUSED = 3

@@ -9,6 +9,7 @@ import pytest
 from vm import Machine
 from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.allocator import FRAMES, ROOTS
+from vm.hypervisor.translator import COPIES
 
 CANARY = 0x5A
 MARGIN = 1 << 16
@@ -52,7 +53,8 @@ def broken_shadows(machine: Machine) -> list[str]:
 
     A root points to lower tables that were handed out, each in one place only. A lower table holds leaf entries of
     pages within the guest's RAM, with A and D set so that the real walk never writes, and never W without R. They are
-    U pages where the guest has real U mode only.
+    U pages where the guest has real U mode only. Under `translate` those that can be executed are translated copies,
+    and can be nothing else.
     """
     engine = machine.engine
     ram = engine._all_ram.view(np.uint32)
@@ -74,6 +76,11 @@ def broken_shadows(machine: Machine) -> list[str]:
         lower = frames[tables]
         leaves = lower[lower != 0].astype(np.int64)
         pages = (leaves >> 10) - base
+        if engine.m.technique == TECHNIQUES["translate"]:
+            copies = (engine.m.first_copy <= pages) & (pages < engine.m.first_copy + COPIES)
+            if (copies != (leaves & 8 != 0)).any() or (leaves[copies] & 0xE != 8).any():
+                found.append(f"hart {number}: what is executed is not a copy that can only be executed")
+            leaves, pages = leaves[~copies], pages[~copies]
         outside = leaves[(pages < 0) | (pages >= guest)]
         fixed = 0x3E1 if assisted(machine) else 0x3F1
         flags = leaves[(leaves & fixed != 0xD1 & fixed) | (leaves & 6 == 4)]

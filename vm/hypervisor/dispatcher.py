@@ -9,9 +9,13 @@ Compiled and plain Python run the same text (`vm.codegen`).
 from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
-from vm.hypervisor.allocator import fill_shadow, follow_virtual
+from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
 from vm.hypervisor.faults import classify_fault
+from vm.hypervisor.hypercalls import hypercall, is_hypercall
+from vm.hypervisor.patcher import PATCH, after_stores, execute_original
 from vm.hypervisor.tracing import follow_stores
+from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
+from vm.hypervisor.world_switch import enter_guest, leave_guest
 from vm.loop import count_trap
 from vm.mmu import refresh
 
@@ -23,26 +27,6 @@ HYBRID = 2
 TRAP = 3
 
 
-def enter_guest(v, h):
-    """World switch to the guest: the real hart, in U mode, gets what a program can see of the virtual one."""
-    for i in range(1, 32):
-        h.x[i] = v.x[i]
-    h.pc = v.pc
-    h.uflags = v.uflags
-    h.reservation = v.reservation
-    h.mleak = v.mleak if v.mode == 0 else 0
-
-
-def leave_guest(v, h):
-    """World switch back: what the guest has computed belongs to the virtual hart; `h.cycle` are the steps it took."""
-    for i in range(1, 32):
-        v.x[i] = h.x[i]
-    v.pc = h.pc
-    v.uflags = h.uflags
-    v.reservation = h.reservation
-    v.cycle = v.cycle + h.cycle
-
-
 def runs_directly(v, m):
     """Whether the technique lets the real hart execute what the virtual one is about to.
 
@@ -50,21 +34,56 @@ def runs_directly(v, m):
     """
     if m.technique == HYBRID:
         return v.mode == 0
-    return m.technique == TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
+    return m.technique >= TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
 
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
     follow_virtual(v, h, m, r, ram32, page)
-    enter_guest(v, h)
+    enter_guest(v, h, m, r)
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
     h.cycle = 0
     status = execute(h, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
     m.code_epoch = r.code_epoch
     r.direct_steps = r.direct_steps + h.cycle
-    leave_guest(v, h)
+    leave_guest(v, h, m)
     return status
+
+
+def notice_stores(v, h, m, r, ram8, ram32, code, page):
+    """After an interpreter routine that has stored to watched pages: code, page tables, or both."""
+    if m.technique == PATCH:
+        after_stores(v, m, ram8, ram32, code, page)
+    if m.technique == TRANSLATE:
+        forget_words(m, ram32, code, page)
+    follow_stores(v, h, m, r, ram32)
+
+
+def serve_exit(v, h, m, r, ram8, ram32, code, page):
+    """Serve a trap out of the guest without an interpreter routine: -10 or another answer of `execute`.
+
+    -20 when it takes one.
+    """
+    cause = r.exit_cause
+    if is_hypercall(v, m, cause):
+        r.hypercalls = r.hypercalls + 1
+        status = hypercall(v, h, m, r, ram8, ram32, code, page)
+        if m.stored_high >= 0:
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
+        return status
+    if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
+        if translate_block(v, m, r, ram32, code, page):
+            return -10
+    if cause >= 12:
+        access = 2 if cause == 15 else cause - 12
+        if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
+            r.hidden_faults = r.hidden_faults + 1
+            if m.stored_high >= 0:
+                # The guest's walk has set an A or D bit in a page that is code as well.
+                notice_stores(v, h, m, r, ram8, ram32, code, page)
+            return -10
+    return -20
 
 
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
@@ -89,27 +108,27 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         faulted = False
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
-            if status != -20:
-                if status != -10:
-                    return status
+            if status == -20:
+                faulted = r.exit_cause >= 12
+                r.exits[r.exit_cause & 31] = r.exits[r.exit_cause & 31] + 1
+                if faulted or m.technique > ASSIST:
+                    status = serve_exit(v, h, m, r, ram8, ram32, code, page)
+            if status == -10:
                 continue
-            cause = r.exit_cause
-            r.exits[cause & 31] = r.exits[cause & 31] + 1
-            if cause >= 12:
-                access = 2 if cause == 15 else cause - 12
-                if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
-                    r.hidden_faults = r.hidden_faults + 1
-                    continue
-                faulted = True
+            if status != -20:
+                return status
         r.emulated = r.emulated + 1
         unretired = v.unretired
-        status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+        if m.technique == PATCH:
+            status = execute_original(v, m, ram8, ram16, ram32, code, page)
+        else:
+            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
         if faulted:
             classify_fault(v, m, r, status, unretired)
         else:
             r.fault_paddr = -1
         if m.stored_high >= 0:
-            follow_stores(v, h, m, r, ram32)
+            notice_stores(v, h, m, r, ram8, ram32, code, page)
         if status != -10:
             return status
     return -10

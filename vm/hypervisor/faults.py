@@ -6,7 +6,8 @@ address. MMIO: a device is behind the address. outside: nothing is, which is an 
 Compiled and plain Python run the same text (`vm.codegen`); names as in `vm.hypervisor.allocator`.
 """
 
-DEVICE = -100
+from vm.access import DEVICE
+
 FOR_THE_HOST = -20
 
 

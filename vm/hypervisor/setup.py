@@ -4,8 +4,22 @@ import numpy as np
 
 from vm.hypervisor import SHADOWS, TECHNIQUES
 from vm.hypervisor.allocator import FIRST_TABLE, FRAMES
+from vm.hypervisor.translator import COPIES
+from vm.patches import PATCHES
 
 _ALL_EXCEPTIONS = 0xFFFF
+_TABLE_PAGES = PATCHES * 8 // 4096
+
+
+def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
+    """Pages of host memory behind the `pages` of a guest's RAM.
+
+    Shadow tables; under `patch` and `translate` the states of pages, originals or copies.
+    """
+    if technique == "bare":
+        return 0
+    states = -(-pages // 256)
+    return FRAMES * harts + {"patch": states + _TABLE_PAGES, "translate": states + COPIES}.get(technique, 0)
 
 
 def under_hypervisor(
@@ -29,8 +43,17 @@ def under_hypervisor(
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
     machine["traced"] = int(shadow == "traced")
+    behind = machine["ram_size"] + len(harts) * FRAMES * 4096
+    if technique == "patch":
+        machine["patch_table"] = behind
+        machine["page_states"] = behind + _TABLE_PAGES * 4096
+    if technique == "translate":
+        machine["first_copy"] = behind // 4096
+        machine["page_states"] = behind + COPIES * 4096
     host["first_frame"] = host["ram_size"] // 4096 + np.arange(len(harts)) * FRAMES
     host["ram_size"] += len(harts) * FRAMES * 4096
+    if technique == "translate":
+        host["ram_size"] += COPIES * 4096
     host["board"] = 0
     host["host_traps"] = _ALL_EXCEPTIONS
     host["next_frame"] = FIRST_TABLE

@@ -8,6 +8,7 @@ What sets A and D bits only grants more than before, so nothing has to be forgot
 Compiled and plain Python run the same text (`vm.codegen`); names as in `vm.hypervisor.allocator`.
 """
 
+from vm.hypervisor.patcher import is_code
 from vm.ints import I64, U32, U64
 
 TRACE_FRAME = 6
@@ -67,7 +68,8 @@ def trace_tables(v, m, r, ram32, page):
     if m.harts == 1:
         for i in range(r.traced_tables):
             number = I64(ram32[U64((r.first_frame + TRACE_FRAME) * 1024 + i)])
-            page[U64(number)] = page[U64(number)] & 127
+            if not is_code(m, ram32, number):
+                page[U64(number)] = page[U64(number)] & 127
     r.traced_tables = 0
     root = root_page(v, m)
     if root < 0:
@@ -120,10 +122,16 @@ def follow_stores(v, h, m, r, ram32):
 
     A misaligned store may reach two entries. The other harts, which do not run now, forget everything.
     """
+    if m.traced:
+        follow_traced(v, h, m, r, ram32)
+    m.stored_low = NOWHERE
+    m.stored_high = -1
+
+
+def follow_traced(v, h, m, r, ram32):
+    """`follow_stores` where tables are traced."""
     forget_entry(v, h, m, r, ram32, m.stored_low)
     if m.stored_high >> 2 != m.stored_low >> 2:
         forget_entry(v, h, m, r, ram32, m.stored_high)
-    m.stored_low = NOWHERE
-    m.stored_high = -1
     m.trace_epoch = m.trace_epoch + 1
     r.trace_epoch = r.trace_epoch + 1

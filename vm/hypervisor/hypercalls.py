@@ -1,0 +1,141 @@
+"""Hypercalls: what a guest that knows of the hypervisor asks for instead of being trapped (`docs/hypercalls.md`).
+
+An `ecall` from virtual S mode with EXTENSION in a7; a6 says which call, a0 to a2 are its arguments. The answer is an
+error of the SBI in a0, and a value in a1. Compiled and plain Python run the same text (`vm.codegen`).
+"""
+
+from isa.supervisor_csrs import write_satp
+from isa.system import sret
+from vm.access import load_slow, store_slow
+from vm.hypervisor.tracing import forget_page
+from vm.mmu import refresh
+
+PARAVIRT = 6
+"""The technique's number."""
+
+EXTENSION = 0x09545250
+"""In the SBI's space for vendors; the low three bytes are TRP."""
+
+VERSION = 0
+SET_PAGE_TABLE = 1
+SET_ENTRY = 2
+SET_INTERRUPTS = 3
+RETURN_TO_USER = 4
+CONSOLE_WRITE = 5
+SET_TIMER = 6
+YIELD = 7
+
+SUCCESS = 0
+NOT_SUPPORTED = 0xFFFFFFFE
+DENIED = 0xFFFFFFFC
+INVALID_ADDRESS = 0xFFFFFFFB
+
+EVERYTHING = 0xFFFFFFFF
+"""Instead of a page, for SET_ENTRY."""
+
+HYPERCALL = -103
+"""Answer of the run loop: the host serves CONSOLE_WRITE."""
+
+
+def is_hypercall(v, m, cause):
+    """Whether a trap with this cause out of the guest is one."""
+    return m.technique == PARAVIRT and cause == 8 and v.mode == 1 and v.x[17] == EXTENSION
+
+
+def answer(v, error, value):
+    """Go on behind the ecall, which has retired."""
+    v.x[10] = error
+    v.x[11] = value
+    v.pc = (v.pc + 4) & 0xFFFFFFFF
+    v.cycle = v.cycle + 1
+
+
+def hypercall(v, h, m, r, ram8, ram32, code, page):
+    """Serve a hypercall; the answers are those of `execute`."""
+    call = v.x[16]
+    status = -10
+    error = SUCCESS
+    value = 0
+    if call == VERSION:
+        value = 1
+    elif call == SET_PAGE_TABLE:
+        error = set_page_table(v, v.x[10])
+    elif call == SET_ENTRY:
+        error = set_entry(v, h, m, r, ram8, ram32, code, page)
+    elif call == SET_INTERRUPTS:
+        value = (v.mstatus >> 1) & 1
+        v.mstatus = (v.mstatus & ~2) | ((v.x[10] & 1) << 1)
+    elif call == RETURN_TO_USER:
+        error = return_to_user(v, h, m, ram8, ram32, code, page)
+        if error == SUCCESS:
+            return status
+    elif call == CONSOLE_WRITE:
+        return HYPERCALL
+    elif call == SET_TIMER:
+        set_timer(v, m, v.x[10], v.x[11])
+        status = -101
+    elif call == YIELD:
+        status = -3
+    else:
+        error = NOT_SUPPORTED
+    answer(v, error, value)
+    return status
+
+
+def set_page_table(v, satp):
+    """A write to satp and sfence.vma in one, refused where S mode may do neither."""
+    if v.mstatus & 0x100000:
+        return DENIED
+    write_satp(v, satp)
+    return SUCCESS
+
+
+def set_entry(v, h, m, r, ram8, ram32, code, page):
+    """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING."""
+    refresh(v)
+    if store_slow(v, m, ram8, ram32, code, page, v.x[10], 4, v.x[11]) < 0:
+        return INVALID_ADDRESS
+    vaddr = v.x[12]
+    if vaddr == EVERYTHING:
+        v.stale = 1
+        return SUCCESS
+    forget_page(v, h, m, r, ram32, vaddr)
+    return SUCCESS
+
+
+def return_to_user(v, h, m, ram8, ram32, code, page):
+    """Take pc and x1 to x31 from the 32 words at a0, let sscratch be their address, and do what sret does.
+
+    The registers of the real hart hold them until all are known to be readable.
+    """
+    refresh(v)
+    frame = v.x[10]
+    if frame & 3:
+        return INVALID_ADDRESS
+    pc = 0
+    for i in range(32):
+        word = load_slow(v, m, ram8, ram32, code, page, (frame + 4 * i) & 0xFFFFFFFF, 4)
+        if word < 0:
+            return INVALID_ADDRESS
+        if i == 0:
+            pc = word
+        else:
+            h.x[i] = word
+    sepc = v.sepc
+    v.sepc = pc & 0xFFFFFFFC
+    if sret(v) != -2:
+        v.sepc = sepc
+        return DENIED
+    for i in range(1, 32):
+        v.x[i] = h.x[i]
+    v.sscratch = frame
+    v.cycle = v.cycle + 1
+    return SUCCESS
+
+
+def set_timer(v, m, low, high):
+    """Let the timer interrupt come at this mtime, as the supervisor's: the machine's is not heard of again."""
+    m.timer_line = 0x20
+    v.lines = v.lines & ~0xA0
+    m.mtimecmp_low[v.mhartid & 7] = low
+    m.mtimecmp_high[v.mhartid & 7] = high

@@ -1,0 +1,131 @@
+"""Patching: sensitive unprivileged instructions are replaced in the guest's memory before they can be executed.
+
+A page of the guest is executable or writable in the shadow tables, never both. When it is about to become executable
+its holes are replaced by words that trap (`vm.patches`); stores to it are emulated from then on, and what they leave
+is looked at again. After STORES of them the page is taken for data: its originals come back.
+Compiled and plain Python run the same text (`vm.codegen`); names are those of `vm.hypervisor.allocator`.
+"""
+
+from collections.abc import Callable
+
+from vm.ints import I64, U32, U64
+from vm.mmu import fetch_offset, refresh
+from vm.patches import original, patch_at, place_patch, put_word, remove_patch
+
+execute: Callable[..., int]
+is_sensitive: Callable[..., int]
+"""Generated (`vm.dispatch`, `vm.emit`), so nothing is bound here."""
+
+PATCH = 5
+"""The technique's number."""
+
+CODE = 1
+"""State of a page: executable in a shadow table; from bit 2 on, stores to it that were emulated."""
+WRITABLE = 2
+"""State of a page: writable in a shadow table since they were last dropped."""
+STORES = 64
+
+
+def state_index(m, number):
+    """Where the state of a page of RAM is, as a word's index; three words for the translator follow it."""
+    return (m.page_states >> 2) + 4 * number
+
+
+def is_code(m, ram32, number):
+    """Whether a page of RAM is executable in a shadow table of a technique that keeps account of that."""
+    return m.page_states != 0 and I64(ram32[U64(state_index(m, number))]) & CODE != 0
+
+
+def unwatch(m, page, number):
+    """Stores to a page that is no code any more need not be noticed, but for other reasons than that."""
+    if m.traced == 0 and (m.tohost < 0 or (m.tohost - m.ram_base) >> 12 != number):
+        page[U64(number)] = page[U64(number)] & 127
+
+
+def drop_everywhere(m, ram32):
+    """Have all harts drop their shadow tables before they go on."""
+    m.shadow_demand = m.shadow_demand + 1
+    for number in range(m.ram_size >> 12):
+        ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & ~WRITABLE)
+
+
+def make_code(v, m, ram8, ram32, code, page, number):
+    """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
+    for offset in range(number << 12, (number + 1) << 12, 4):
+        if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions) and place_patch(m, ram8, code, page, offset) == 0:  # noqa: F821
+            make_data(m, ram8, ram32, code, page, number)
+            return 0
+    state = I64(ram32[U64(state_index(m, number))])
+    ram32[U64(state_index(m, number))] = U32(CODE | (state & WRITABLE))
+    page[U64(number)] = page[U64(number)] | 128
+    # The virtual harts' own store TLBs may have the page.
+    m.code_epoch = m.code_epoch + 1
+    if state & WRITABLE:
+        drop_everywhere(m, ram32)
+    return 1
+
+
+def make_data(m, ram8, ram32, code, page, number):
+    """Put the originals of a page back."""
+    for offset in range(number << 12, (number + 1) << 12, 4):
+        remove_patch(m, ram8, code, page, offset)
+    ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & WRITABLE)
+    unwatch(m, page, number)
+
+
+def patched_permissions(v, m, ram8, ram32, code, page, number, access, allowed):
+    """What of the permissions `allowed` a shadow entry for a page may have, after making it code for a fetch."""
+    state = I64(ram32[U64(state_index(m, number))])
+    if access == 0 and state & CODE == 0:
+        if make_code(v, m, ram8, ram32, code, page, number) == 0:
+            return 0
+        state = CODE
+    if state & CODE:
+        return allowed & ~4
+    if allowed & 4:
+        ram32[U64(state_index(m, number))] = U32(state | WRITABLE)
+    return allowed & ~8
+
+
+def after_store(v, m, ram8, ram32, code, page, offset):
+    """An emulated store has left a new word in a page of code."""
+    number = offset >> 12
+    state = I64(ram32[U64(state_index(m, number))])
+    if state & CODE == 0:
+        return
+    full = 0
+    if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions):  # noqa: F821
+        full = 1 - place_patch(m, ram8, code, page, offset)
+    if full or state >> 2 >= STORES:
+        make_data(m, ram8, ram32, code, page, number)
+        drop_everywhere(m, ram32)
+    else:
+        ram32[U64(state_index(m, number))] = U32(state + 4)
+
+
+def after_stores(v, m, ram8, ram32, code, page):
+    """An interpreter routine has stored to watched pages, to two words at most."""
+    first, last = m.stored_low & ~3, m.stored_high & ~3
+    after_store(v, m, ram8, ram32, code, page, first)
+    if last != first:
+        after_store(v, m, ram8, ram32, code, page, last)
+
+
+def execute_original(v, m, ram8, ram16, ram32, code, page):
+    """One step of the virtual hart, on the guest's own word where the one at pc is a patch."""
+    entry = -1
+    offset = 0
+    if m.patches and v.pc & 3 == 0:
+        refresh(v)
+        offset = fetch_offset(v, m, ram32, code, page, v.pc)
+        if offset >= 0:
+            entry = patch_at(m, ram8, offset)
+    index = (offset >> 2) + (offset >> 12)
+    if entry >= 0:
+        put_word(ram8, offset, original(m, ram8, entry))
+        code[U64(index)] = 0
+    status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
+    if entry >= 0:
+        put_word(ram8, offset, (entry << 2) | 2)
+        code[U64(index)] = 0
+    return status

@@ -1,0 +1,150 @@
+"""Binary translation: the guest's code runs from translated copies of its pages, made block by block as it gets there.
+
+A translated word lies where the guest's own does within its page, and the shadow table maps the copy, to be executed
+only, at the guest's own address. So what is relative to pc stays as it is, one instruction is one step, a jump to a
+block that has been translated goes straight there, and no address of the guest is taken. Loads and stores of a page
+that is executed find no permission and are emulated on the guest's own page, which has never been changed.
+There are copies for each virtual mode: what a word is translated to depends on it (`vm.emit.emit_translate_word`).
+Compiled and plain Python run the same text (`vm.codegen`); names are those of `vm.hypervisor.allocator`.
+"""
+
+from collections.abc import Callable
+
+from vm.hypervisor.patcher import CODE, STORES, WRITABLE, drop_everywhere, state_index, unwatch
+from vm.ints import I64, U32, U64
+from vm.mmu import fetch_offset, refresh
+
+translate_word: Callable[..., int]
+ends_block: Callable[..., int]
+"""Generated (`vm.emit`), so nothing is bound here."""
+
+TRANSLATE = 7
+"""The technique's number."""
+
+COPIES = 1024
+"""Pages of translated code."""
+
+UNTRANSLATED = 2
+"""A word of a copy that nothing has reached yet. Like CALL it is no instruction: it does not end in the bits 11."""
+CALL = 6
+"""A word of a copy that calls the hypervisor, which executes the guest's own word there."""
+
+
+def set_copy(m, ram32, code, copy, index, word):
+    """Set a word of the copy with this page number."""
+    ram32[U64(copy * 1024 + index)] = U32(word)
+    code[U64(copy * 1025 + index)] = 0
+
+
+def copy_of(m, ram32, number, mode):
+    """Page number of the copy of a page of RAM for a mode, 0 if there is none."""
+    return I64(ram32[U64(state_index(m, number) + 1 + (mode if mode < 2 else 2))])
+
+
+def forget_copies(m, ram32, page, number):
+    """Let a page be data again; its copies are not found any more."""
+    index = state_index(m, number)
+    ram32[U64(index)] = U32(I64(ram32[U64(index)]) & WRITABLE)
+    for i in range(1, 4):
+        ram32[U64(index + i)] = U32(0)
+    unwatch(m, page, number)
+
+
+def make_copy(m, ram32, code, page, number, mode):
+    """The copy of a page for a mode, empty at first; when there is no more room, all of them go."""
+    if m.copies >= COPIES:
+        m.copies = 0
+        m.cache_flushes = m.cache_flushes + 1
+        for other in range(m.ram_size >> 12):
+            if I64(ram32[U64(state_index(m, other))]) & CODE:
+                forget_copies(m, ram32, page, other)
+        drop_everywhere(m, ram32)
+    copy = m.first_copy + m.copies
+    m.copies = m.copies + 1
+    for i in range(1024):
+        set_copy(m, ram32, code, copy, i, UNTRANSLATED)
+    index = state_index(m, number)
+    state = I64(ram32[U64(index)])
+    if state & CODE == 0:
+        ram32[U64(index)] = U32(CODE | (state & WRITABLE))
+        page[U64(number)] = page[U64(number)] | 128
+        # The virtual harts' own store TLBs may have the page.
+        m.code_epoch = m.code_epoch + 1
+        if state & WRITABLE:
+            drop_everywhere(m, ram32)
+    ram32[U64(index + 1 + (mode if mode < 2 else 2))] = U32(copy)
+    return copy
+
+
+def executable_entry(v, m, ram32, code, page, number):
+    """The shadow entry for executing a page: its copy, X and U."""
+    copy = copy_of(m, ram32, number, v.mode)
+    if copy == 0:
+        copy = make_copy(m, ram32, code, page, number, v.mode)
+    return (((m.ram_base >> 12) + copy) << 10) | 0xD9
+
+
+def data_permissions(m, ram32, number, allowed, entry):
+    """What of R, W and U a shadow entry for loads and stores may have; `entry` is the one there is. 0: emulate."""
+    state = I64(ram32[U64(state_index(m, number))])
+    if entry & 1 and entry & 8:
+        return 0
+    if state & CODE:
+        return allowed & 0x12
+    if allowed & 4:
+        ram32[U64(state_index(m, number))] = U32(state | WRITABLE)
+    return allowed & 0x16
+
+
+def translate_block(v, m, r, ram32, code, page):
+    """Translate from pc to the next jump, the end of the page or what has been translated already.
+
+    0 when there is nothing to do at pc: the guest has changed its tables and not flushed, so its own walk and the
+    shadow table lead to different pages. The instruction is emulated then.
+    """
+    refresh(v)
+    offset = fetch_offset(v, m, ram32, code, page, v.pc)
+    if offset < 0:
+        return 0
+    number = offset >> 12
+    copy = copy_of(m, ram32, number, v.mode)
+    if copy == 0:
+        return 0
+    before = r.translated
+    for index in range((offset >> 2) & 1023, 1024):
+        if I64(ram32[U64(copy * 1024 + index)]) != UNTRANSLATED:
+            break
+        word = I64(ram32[U64(number * 1024 + index)])
+        set_copy(m, ram32, code, copy, index, translate_word(word, v.extensions, v.mode))  # noqa: F821
+        r.translated = r.translated + 1
+        if ends_block(word):  # noqa: F821
+            break
+    if r.translated == before:
+        return 0
+    r.blocks = r.blocks + 1
+    return 1
+
+
+def forget_word(m, ram32, code, page, offset):
+    """An emulated store has hit this word of a page that is executed."""
+    number = offset >> 12
+    state = I64(ram32[U64(state_index(m, number))])
+    if state & CODE == 0:
+        return
+    if state >> 2 >= STORES:
+        forget_copies(m, ram32, page, number)
+        drop_everywhere(m, ram32)
+        return
+    ram32[U64(state_index(m, number))] = U32(state + 4)
+    for i in range(1, 4):
+        copy = I64(ram32[U64(state_index(m, number) + i)])
+        if copy:
+            set_copy(m, ram32, code, copy, (offset >> 2) & 1023, UNTRANSLATED)
+
+
+def forget_words(m, ram32, code, page):
+    """An interpreter routine has stored to watched pages, to two words at most: they are to be translated again."""
+    first, last = m.stored_low & ~3, m.stored_high & ~3
+    forget_word(m, ram32, code, page, first)
+    if last != first:
+        forget_word(m, ram32, code, page, last)
