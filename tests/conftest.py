@@ -2,10 +2,14 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell lets jobs in the background ignore Ctrl-C, and processes inherit that. The tests press it nevertheless.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
