@@ -1,6 +1,8 @@
 """`--drive` and `--device`: what a kernel sees of them, and what is wrong with them."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,44 @@ def test_what_a_kernel_writes(tmp_path, option, changed, layout):
     assert outcome.status == 0 and outcome.stdout
     assert (image.read_bytes() != bytes(64 * 512)) == changed
     assert image.stat().st_size == 64 * 512
+
+
+ASK_FIRST = """
+        li      t0, 0x10000000                  # ask, and go on with a key
+        li      t1, '?'
+        sb      t1, (t0)
+1:      lbu     t1, 5(t0)
+        andi    t1, t1, 1
+        beqz    t1, 1b
+        lbu     t1, (t0)
+"""
+
+
+@pytest.mark.parametrize("change", ["removed", "cut off", "another in its place"])
+def test_a_drive_that_is_removed_while_the_kernel_runs(tmp_path, change):
+    """What was opened stays what it was; what the host can no longer read, the kernel is told to be an error."""
+    text = (KERNELS / "virtio-blk.s").read_text().replace("    bnez    a0, .\n", "    bnez    a0, .\n" + ASK_FIRST, 1)
+    kernel, image = write(tmp_path, "k.s", text), write(tmp_path, "disk.img", bytes(64 * 512))
+    command = [sys.executable, "-m", "vm", "boot", kernel, "--drive", f"file={image},write=on", "--timeout", "60"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.read(1) == b"?"
+        if change == "cut off":
+            os.truncate(image, 0)
+        else:
+            image.unlink()
+        if change == "another in its place":
+            image.write_bytes(b"another")
+        out, err = process.communicate(b"x", timeout=100)
+    whole = invoke(
+        "boot", KERNELS / "virtio-blk.s", "--drive", f"file={write(tmp_path, 'second.img', bytes(64 * 512))}"
+    )
+    assert process.returncode == 0 and b"Traceback" not in err
+    if change != "cut off":
+        assert out == whole.stdout and not err
+        assert not image.exists() or image.read_bytes() == b"another"
+    else:
+        assert out.splitlines()[0] == whole.stdout.splitlines()[0] and out != whole.stdout
 
 
 MISTAKES = {
