@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.cli import MIB, execute, invoke, refused, write
+from support.cli import MIB, execute, invoke, refused, rights_of_nobody, write
 from support.elf import PT_LOAD, Header, elf
 from support.processes import MARCH, build
 
@@ -249,13 +249,8 @@ def unprivileged() -> Iterator[Path]:
 def test_an_unreadable_file(unprivileged, command):
     path = write(unprivileged, "locked.s", "_start: j _start")
     path.chmod(0)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
+    with rights_of_nobody():
         outcome = invoke(*arguments(command, path))
-    finally:
-        os.seteuid(user)
     refused(outcome, "locked.s", "ermission denied")
 
 

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
-from support.cli import invoke, refused, write
+from support.cli import invoke, refused, rights_of_nobody, write
 
 KERNELS = Path(__file__).parent.parent / "vm" / "kernels"
 BIN = ("--engine", "python", "--max-instructions", "5k")
@@ -153,7 +154,13 @@ def test_more_devices_than_slots(tmp_path, disk):
     refused(invoke("boot", kernel, *twice), "virtio slot 0 is not one of those that are free")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
-def test_a_file_that_may_not_be_opened(tmp_path, disk):
-    disk.chmod(0)
-    refused(invoke("boot", write(tmp_path, "k.s", "_start: j _start"), "--drive", f"file={disk}"), "Permission denied")
+def test_a_file_that_may_not_be_opened():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        kernel, disk = write(folder, "k.s", "_start: j _start"), write(folder, "disk.img", bytes(512))
+        invoke("boot", kernel, *BIN)  # import what it takes while that can be read
+        disk.chmod(0)
+        with rights_of_nobody():
+            outcome = invoke("boot", kernel, "--drive", f"file={disk}")
+        refused(outcome, "disk.img", "Permission denied")

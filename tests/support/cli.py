@@ -6,7 +6,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, time.monotonic() - begin)
     check_manners(outcome)
     return outcome
+
+
+@contextmanager
+def rights_of_nobody() -> Iterator[None]:
+    """Root may open everything: meanwhile this process may not."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from support.cli import rights_of_nobody
 from support.elf import PT_DYNAMIC, PT_INTERP, PT_LOAD, Header, elf
 from support.processes import FREESTANDING, GCC, build
 
@@ -161,19 +162,13 @@ def test_files_that_are_none(tmp_path):
 
 def test_a_file_without_permission():
     """Root may read everything, so it looks with the rights of nobody, in a folder that anybody may enter."""
-    user = os.geteuid()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder, "locked")
         path.write_bytes(b"x")
         path.chmod(0)
-        if user == 0:
-            os.seteuid(65534)
-        try:
-            with pytest.raises(LoadError, match="Permission denied"):
-                load_elf(path)
-        finally:
-            os.seteuid(user)
+        with rights_of_nobody(), pytest.raises(LoadError, match="Permission denied"):
+            load_elf(path)
 
 
 def test_a_file_longer_than_a_program_is_not_read(tmp_path):
