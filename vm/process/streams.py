@@ -31,9 +31,9 @@ def _descriptor(stream: Any) -> int | None:
         return None
 
 
-def _wait(fd: int, write: bool, deadline: float) -> None:
+def _wait(fd: int, write: bool, deadline: float | None) -> None:
     """Return when the descriptor is ready. Raises TimedOut when time.monotonic() reaches the deadline first."""
-    left = max(0.0, deadline - time.monotonic())
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
     try:
         ready = select.select([] if write else [fd], [fd] if write else [], [], left)
     except (OSError, ValueError):
@@ -58,8 +58,8 @@ class Input:
         try:
             if self._fd is None:
                 return (getattr(self._stream, "read1", None) or self._stream.read)(size) or b""
-            if deadline is not None:
-                _wait(self._fd, False, deadline)
+            # Ctrl-C ends a wait in select, but no read once a C library (z3) has put the handler back with SA_RESTART.
+            _wait(self._fd, False, deadline)
             return os.read(self._fd, size)
         except BlockingIOError:
             raise SystemCallError(EAGAIN) from None
