@@ -1,6 +1,7 @@
 """What the proof decides, with what the machine does in the states that it names."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,10 @@ from vm.isa_string import parse_isa
 
 pytest.importorskip("z3")
 
+from vm.classifier.abstract import RAM_BASE
 from vm.classifier.model import QUESTIONS, Kind, Question
 from vm.classifier.proof import Answers, Decided, Prover, Verdict, prove
+from vm.classifier.proof_model import ROOTS
 from vm.classifier.replay import confirms
 from vm.classifier.rows import rows
 from vm.classifier.search import Search
@@ -48,6 +51,17 @@ def test_the_machine_confirms_every_yes(proof: dict[str, Answers]) -> None:
                 assert confirms(question, decided.model, ISA), (name, str(question))
                 count += 1
     assert count > 250
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+@pytest.mark.parametrize("name", ["lr.w", "lw", "sw"])
+def test_machine_mode_that_accesses_as_another_mode_is_a_state_like_others(proof, name: str, mode: int) -> None:
+    """z3 may choose it: MPRV, and translation on."""
+    [model] = [d.model for q, d in proof[name].items() if str(q) == "executes(M)" and d.model is not None]
+    [state] = model.states
+    status = state.fields["mstatus"] & ~(3 << 11) | 1 << 17 | mode << 11
+    fields = state.fields | {"mstatus": status, "satp": 1 << 31 | (RAM_BASE >> 12) + ROOTS[0]}
+    assert confirms(Question(Kind.EXECUTES, (3,)), replace(model, states=(replace(state, fields=fields),)), ISA)
 
 
 def test_search_and_proof_agree(proof: dict[str, Answers]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from isa.trap import MPRV, M
 from vm.classifier.abstract import ALL_CAUSES, RAM_BASE
 from vm.classifier.any_state import CONFIGURATION_FIELDS, CONSTANT_FIELDS, ENGINE_FIELDS, RELOCATION_FIELDS
 from vm.classifier.compare import MEMORY_TRAPS
@@ -49,9 +50,10 @@ def machine_in(state: ModelState, word: int, isa: str) -> Machine:
     if h.satp & _TRANSLATED:
         root = (h.satp & 0x3FFFFF) - (RAM_BASE >> 12)
         _put(machine, root * 1024 + OWN_ENTRY, ((RAM_BASE >> 12) + root + 1) << 10 | 1)
-        for page in (0, DATA):
+        accessing = (h.mstatus >> 11) & 3 if h.mode == M and h.mstatus & MPRV else h.mode
+        for page, mode in ((0, h.mode), (DATA, accessing)):
             leaf = ((RAM_BASE >> 12) + page) << 10 | _LEAF
-            _put(machine, (root + 1) * 1024 + page, leaf | (_USER if h.mode == 0 else 0))
+            _put(machine, (root + 1) * 1024 + page, leaf | (_USER if mode == 0 else 0))
     for vaddr, byte in state.memory.items():
         machine.ram[vaddr - RAM_BASE] = byte
     _put(machine, (h.pc - RAM_BASE) >> 2, word)
