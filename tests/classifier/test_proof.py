@@ -18,7 +18,7 @@ from vm.classifier.replay import confirms
 from vm.classifier.rows import rows
 from vm.classifier.search import Search
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proof")]
 
 ISA = "rv32ima_xleak"
 EXTENSIONS = parse_isa(ISA)

@@ -27,7 +27,7 @@ from vm.classifier.replay import step  # noqa: E402
 from vm.classifier.rows import rows  # noqa: E402
 from vm.classifier.symbolic import low, term_of  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proof-engine")]
 
 ISA = "rv32ima_xleak"
 ROWS = rows(parse_isa(ISA))
