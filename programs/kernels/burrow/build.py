@@ -23,7 +23,7 @@ KERNEL = (
     "files", "image",
 )  # fmt: skip
 """The kernel's sources, in the order in which they lie in memory: boot begins at the start of RAM, image ends it."""
-VARIANTS = {"plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XLEAK",)}
+VARIANTS = {"plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XPOPF", "XPUSHF", "XRDMODE")}
 """The symbols that each variant sets."""
 DEFAULTS = {"TIMER_PERIOD": "2000", "RANDOM_SEED": "0", "MEMORY_SIZE": "0x800000"}
 """What `defines` may change: symbols of the kernel's parameters."""

@@ -89,9 +89,12 @@ block:
     call    enqueue
     j       schedule
 
-# yield: the current thread goes to the end of the queue.
+# yield: the current thread goes to the end of the queue.  If it is the only one it goes on, and no hart is
+# called for nothing.
 yield:
     call    new_slice
+    lw      t0, ready_queue + QUEUE_FIRST
+    beqz    t0, resume
     mv      a0, s0
     call    make_ready
 

@@ -233,7 +233,7 @@ panic_text:
 at_text:
     .asciz  ", stval "
 pc_text:
-    .asciz  " at pc "
+    .asciz  ", pc "
 process_text:
     .asciz  "burrow: process "
 open_text:
@@ -260,18 +260,18 @@ cause_texts:                                # by number
     cause   "instruction access fault at address"
     cause   "illegal instruction"
     cause   "breakpoint, stval"
-    cause   "misaligned load from address"
+    cause   "misaligned load at address"
     cause   "load access fault at address"
-    cause   "misaligned store to address"
+    cause   "misaligned store at address"
     cause   "store access fault at address"
     cause   "call from user mode"
     cause   "call from supervisor mode"
     cause   "unknown exception, stval"
     cause   "call from machine mode"
-    cause   "no page to execute at address"
-    cause   "no page to load from at address"
+    cause   "instruction page fault at address"
+    cause   "load page fault at address"
     cause   "unknown exception, stval"
-    cause   "no page to store to at address"
+    cause   "store page fault at address"
 
     .data
     .balign 4
