@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -27,18 +28,29 @@ def build_script() -> ModuleType:
 
 
 @cache
-def kernel(variant: str = "plain", **defines: int) -> bytes:
-    """The ELF of Burrow with the programs of the tests."""
-    elf: bytes = build_script().build(variant, defines=defines, programs=PROGRAMS)
+def kernel(variant: str = "plain", programs: bool = True, **defines: int) -> bytes:
+    """The ELF of Burrow, with the programs of the tests or without."""
+    elf: bytes = build_script().build(variant, defines=defines, programs=PROGRAMS if programs else ())
     return elf
 
 
-def machine(init: str = "shell", *, variant: str = "plain", period: int = 0, seed: int = 0, **options: Any) -> Machine:
+def machine(
+    init: str = "shell",
+    *,
+    variant: str = "plain",
+    programs: bool = True,
+    period: int = 0,
+    seed: int = 0,
+    defines: Sequence[str] = (),
+    **options: Any,
+) -> Machine:
     """A machine that will run `init`, a name with arguments behind it.
 
-    period: ticks in a time slice, 0 for the default; seed: not 0 for slices of random lengths.
+    period: ticks in a time slice, 0 for the default; seed: not 0 for slices of random lengths; defines: symbols;
+    options: of the machine.
     """
-    made = Machine.from_elf(kernel(variant), memory=MEMORY, **options)
+    symbols = dict.fromkeys(defines, 1)
+    made = Machine.from_elf(kernel(variant, programs, **symbols), memory=MEMORY, **options)
     name, _, arguments = init.partition(" ")
     made.write(made.symbols["init_name"], name.encode().ljust(24, b"\0"))
     made.write(made.symbols["init_arguments"], arguments.encode().ljust(128, b"\0"))

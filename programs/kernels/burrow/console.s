@@ -35,18 +35,19 @@ console_prepare:
     ret
 
 # --- output ------------------------------------------------------------------------------------------------
-# uart_write(a0: from, a1: bytes).  Changes t0 to t2, a0 and a1.
+# uart_write(a0: from, a1: bytes).  Changes t0 to t2, a0 and a1.  The UART's queues stay off: turning them on
+# throws away what has been typed so far.
 uart_write:
     li      t0, UART
-    beqz    a1, 3f
-1:  lbu     t2, (a0)
+    add     a1, a1, a0
+1:  beq     a0, a1, 3f
+    lbu     t2, (a0)
 2:  lbu     t1, UART_STATUS(t0)             # until the last byte is out
     andi    t1, t1, UART_IDLE
     beqz    t1, 2b
     sb      t2, UART_DATA(t0)
     addi    a0, a0, 1
-    addi    a1, a1, -1
-    bnez    a1, 1b
+    j       1b
 3:  ret
 
 # print_text(a0: text of the kernel)
@@ -108,9 +109,14 @@ print_hex:
     addi    sp, sp, 32
     ret
 
-# write: a page at a time, straight from the program's memory.  One call's text is never torn by another's.
+# write: straight from the program's memory, a page at a time.  A call's text is never torn by another's, and
+# meanwhile nobody else gets into the kernel: so it writes no more than WRITE_MOST bytes, and says so.
 call_write:
     enter   s2, s3, s4
+    li      t0, WRITE_MOST
+    bgeu    t0, a1, 0f
+    mv      a1, t0
+0:
     mv      s2, a0
     mv      s3, a1
     mv      s4, a1

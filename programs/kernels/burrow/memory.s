@@ -1,4 +1,4 @@
-# memory.s - pages and page tables: who has which, and what a user's address means.
+# memory.s - pages and page tables: who has which.
 #
 # RAM behind the kernel is given out a page at a time: first pages that came back, then ones that were never
 # used.  The kernel sees all of RAM at its own addresses, in every address space, by superpages without U;
@@ -7,14 +7,7 @@
     .include "burrow.inc"
 
     .globl  memory_prepare, allocate_page, free_page, space_create, space_free
-    .globl  map_page, map_new_page, leaf_entry, user_address, copy_to_user, copy_from_user, copy_text_from_user
-    .globl  call_sbrk, call_share_create, call_share_attach, free_pages
-
-    # --- region record: memory that processes share
-    .equ    REGION_USERS, 0                 # processes that are attached, 0: the record is free
-    .equ    REGION_COUNT, 4                 # pages
-    .equ    REGION_PAGE, 8                  # the address of each
-    .equ    REGION_SIZE, 8 + 4 * REGION_PAGES
+    .globl  map_page, map_new_page, leaf_entry, call_sbrk, free_pages
 
     .text
 # memory_prepare(): the pages, and the page table of the kernel alone.
@@ -253,115 +246,6 @@ map_new_page:
     li      a0, 0
     leave   s1, s2, s3, s4
 
-# user_address(a0: address, a1: PTE flags that it must have, a2: process): the physical address, or 0.
-# What a user program hands to the kernel may be any number; nothing else here trusts it.
-user_address:
-    li      t0, IMAGE
-    bltu    a0, t0, 1f
-    li      t0, USER_END
-    bgeu    a0, t0, 1f
-    mv      t2, a0
-    mv      t3, a1
-    mv      a1, a0
-    mv      a0, a2
-    mv      t4, ra
-    call    leaf_entry
-    mv      ra, t4
-    beqz    a0, 1f
-    lw      a0, (a0)
-    ori     t3, t3, PTE_V | PTE_U
-    and     t0, a0, t3
-    bne     t0, t3, 1f
-    srli    a0, a0, 10
-    slli    a0, a0, 12
-    slli    t2, t2, 20
-    srli    t2, t2, 20
-    or      a0, a0, t2
-    ret
-1:  li      a0, 0
-    ret
-
-# copy_to_user(a0: address in the process, a1: from, a2: bytes, a3: process): 0, or ERROR_ADDRESS.
-copy_to_user:
-    enter   s1, s2, s3, s4
-    mv      s1, a0
-    mv      s2, a1
-    mv      s3, a2
-    mv      s4, a3
-1:  beqz    s3, copied
-    mv      a0, s1
-    li      a1, PTE_W
-    mv      a2, s4
-    call    user_address
-    beqz    a0, not_copied
-2:  lbu     t0, (s2)                        # up to the end of this page
-    sb      t0, (a0)
-    addi    a0, a0, 1
-    addi    s1, s1, 1
-    addi    s2, s2, 1
-    addi    s3, s3, -1
-    beqz    s3, copied
-    slli    t0, s1, 20
-    bnez    t0, 2b
-    j       1b
-
-# copy_from_user(a0: to, a1: address in the process, a2: bytes, a3: process): 0, or ERROR_ADDRESS.
-copy_from_user:
-    enter   s1, s2, s3, s4
-    mv      s1, a1
-    mv      s2, a0
-    mv      s3, a2
-    mv      s4, a3
-1:  beqz    s3, copied
-    mv      a0, s1
-    li      a1, PTE_R
-    mv      a2, s4
-    call    user_address
-    beqz    a0, not_copied
-2:  lbu     t0, (a0)
-    sb      t0, (s2)
-    addi    a0, a0, 1
-    addi    s1, s1, 1
-    addi    s2, s2, 1
-    addi    s3, s3, -1
-    beqz    s3, copied
-    slli    t0, s1, 20
-    bnez    t0, 2b
-    j       1b
-copied:
-    li      a0, 0
-    leave   s1, s2, s3, s4
-not_copied:
-    li      a0, ERROR_ADDRESS
-    leave   s1, s2, s3, s4
-
-# copy_text_from_user(a0: to, a1: address, a2: room, a3: process): with its zero byte; 0, ERROR_ADDRESS, or
-# ERROR_INVALID if it is too long.
-copy_text_from_user:
-    enter   s1, s2, s3, s4
-    mv      s1, a1
-    mv      s2, a0
-    mv      s3, a2
-    mv      s4, a3
-1:  mv      a0, s1
-    li      a1, PTE_R
-    mv      a2, s4
-    call    user_address
-    beqz    a0, not_copied
-2:  beqz    s3, 3f
-    lbu     t0, (a0)
-    sb      t0, (s2)
-    beqz    t0, copied
-    addi    a0, a0, 1
-    addi    s1, s1, 1
-    addi    s2, s2, 1
-    addi    s3, s3, -1
-    slli    t0, s1, 20
-    bnez    t0, 2b
-    j       1b
-3:  li      a0, ERROR_INVALID
-    leave   s1, s2, s3, s4
-
 # --- system calls ------------------------------------------------------------------------------------------
 # sbrk: the heap grows, never shrinks; pages come when its end passes into them.
 call_sbrk:
@@ -393,142 +277,6 @@ call_sbrk:
 4:  li      a0, ERROR_MEMORY
     leave   s2, s3, s4
 
-# share_create: a region of zeros that other processes can attach to, at the same address in each.
-call_share_create:
-    enter   s2, s3, s4, s5
-    mv      s2, a0
-    addi    t0, a0, -1
-    li      a0, ERROR_INVALID
-    li      t1, REGION_PAGES
-    bgeu    t0, t1, 5f
-    la      s3, regions
-    li      s4, 0
-1:  lw      t0, REGION_USERS(s3)
-    beqz    t0, 2f
-    addi    s3, s3, REGION_SIZE
-    addi    s4, s4, 1
-    li      t0, MOST_REGIONS
-    bltu    s4, t0, 1b
-    li      a0, ERROR_MEMORY
-    j       5f
-2:  li      s5, 0                           # s5: pages so far
-3:  call    allocate_page
-    beqz    a0, 6f
-    slli    t0, s5, 2
-    add     t0, t0, s3
-    sw      a0, REGION_PAGE(t0)
-    addi    s5, s5, 1
-    sw      s5, REGION_COUNT(s3)
-    bltu    s5, s2, 3b
-    mv      a0, s4
-    call    attach
-    bltz    a0, 6f
-    sw      a0, FRAME_A1(s0)
-    mv      a0, s4
-5:  leave   s2, s3, s4, s5
-6:  mv      a0, s3
-    call    free_region
-    li      a0, ERROR_MEMORY
-    leave   s2, s3, s4, s5
-
-call_share_attach:
-    li      t0, MOST_REGIONS
-    bgeu    a0, t0, no_region
-    li      t0, REGION_SIZE
-    mul     t0, t0, a0
-    la      t1, regions
-    add     t0, t0, t1
-    lw      t1, REGION_USERS(t0)
-    beqz    t1, no_region
-    j       attach
-no_region:
-    answer  ERROR_MISSING
-
-# attach(a0: region): map it in process s1, if it is not yet; its address, or ERROR_MEMORY.
-attach:
-    enter   s2, s3, s4, s5
-    li      t0, REGION_SIZE
-    mul     t0, t0, a0
-    la      s2, regions
-    add     s2, s2, t0                      # s2: the region
-    slli    s3, a0, 16
-    li      t0, REGIONS
-    add     s3, s3, t0                      # s3: its address
-    li      t0, 1
-    sll     s4, t0, a0                      # s4: its bit
-    lw      t0, PROCESS_REGIONS(s1)
-    and     t1, t0, s4
-    bnez    t1, 2f
-    li      s5, 0
-1:  slli    t0, s5, 2                       # if there is no memory, it is for a table, and at the first page
-    add     t0, t0, s2
-    lw      a2, REGION_PAGE(t0)
-    slli    t0, s5, 12
-    add     a1, t0, s3
-    li      a3, PTE_USER_DATA
-    mv      a0, s1
-    call    map_page
-    bltz    a0, 3f
-    addi    s5, s5, 1
-    lw      t0, REGION_COUNT(s2)
-    bltu    s5, t0, 1b
-    lw      t0, PROCESS_REGIONS(s1)
-    or      t0, t0, s4
-    sw      t0, PROCESS_REGIONS(s1)
-    lw      t0, REGION_USERS(s2)
-    addi    t0, t0, 1
-    sw      t0, REGION_USERS(s2)
-2:  mv      a0, s3
-3:  leave   s2, s3, s4, s5
-
-# detach_regions(a0: process): before its pages are freed, take out those that are shared.
-detach_regions:
-    enter   s1, s2, s3, s4
-    mv      s1, a0
-    li      s2, 0
-    la      s3, regions
-1:  lw      t0, PROCESS_REGIONS(s1)
-    srl     t0, t0, s2
-    beqz    t0, 5f
-    andi    t0, t0, 1
-    beqz    t0, 4f
-    lw      s4, REGION_COUNT(s3)
-2:  addi    s4, s4, -1
-    slli    a1, s2, 16
-    li      t0, REGIONS
-    add     a1, a1, t0
-    slli    t0, s4, 12
-    add     a1, a1, t0
-    mv      a0, s1
-    call    leaf_entry
-    sw      zero, (a0)                      # nobody runs with this table any more
-    bnez    s4, 2b
-    lw      t0, REGION_USERS(s3)
-    addi    t0, t0, -1
-    sw      t0, REGION_USERS(s3)
-    bnez    t0, 4f
-    mv      a0, s3
-    call    free_region
-4:  addi    s2, s2, 1
-    addi    s3, s3, REGION_SIZE
-    j       1b
-5:  leave   s1, s2, s3, s4
-
-# free_region(a0: region record): its pages.
-free_region:
-    enter   s1, s2
-    mv      s1, a0
-1:  lw      s2, REGION_COUNT(s1)
-    beqz    s2, 2f
-    addi    s2, s2, -1
-    sw      s2, REGION_COUNT(s1)
-    slli    t0, s2, 2
-    add     t0, t0, s1
-    lw      a0, REGION_PAGE(t0)
-    call    free_page
-    j       1b
-2:  leave   s1, s2
-
     .data
     .balign 4
 next_page:                                  # never used, and so are all behind it
@@ -541,9 +289,6 @@ free_pages:
     .word   0
 
     .bss
-    .balign 4
-regions:
-    .zero   REGION_SIZE * MOST_REGIONS
     .balign PAGE
 kernel_root:
     .zero   PAGE

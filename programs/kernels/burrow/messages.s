@@ -2,7 +2,7 @@
 #
 # A message is four words, in a1 to a4, so it goes from one frame into another and is stored nowhere else:
 # whoever comes first waits, and the second one moves the words.  More than four words go through
-# shared memory (memory.s), and a message says where they are.
+# shared memory (regions.s), and a message says where they are.
 
     .include "burrow.inc"
 

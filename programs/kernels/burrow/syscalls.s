@@ -1,8 +1,8 @@
 # syscalls.s - from the number in a7 to the function that serves the call, and back.
 #
-# A function call_NAME has the arguments in a0 to a4, where the program has put them, and in s0 and s1 the thread and its
-# process.  It returns with the answer in a0; a second answer it has stored at FRAME_A1.  One that has to
-# wait sets FRAME_A0 itself, or leaves that to whoever ends the waiting, and jumps to `block`.
+# A function call_NAME has the arguments in a0 to a3, as the program has put them there, and in s0 and s1 the
+# thread and its process.  It returns with the answer in a0; a second answer it has stored at FRAME_A1.  One that
+# has to wait sets FRAME_A0 itself, or leaves that to whoever ends the waiting, and jumps to `block`.
 
     .include "burrow.inc"
 

@@ -88,7 +88,7 @@ gone:
     .section .rodata
     .balign 4
 jobs:                                       # function, argument
-    .word   spinner, 0, spinner, 0, yielder, 0, sleeper, 700, sleeper, 90000, waiter, 0, waiter, 0, joiner, 0, gone, 0
+    .word   spinner, 0, spinner, 0, yielder, 0, sleeper, 700, sleeper, 9000, waiter, 0, waiter, 0, joiner, 0, gone, 0
     .word   0
 hello_name:
     .asciz  "hello"

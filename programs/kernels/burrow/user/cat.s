@@ -12,7 +12,7 @@ main:
 1:  mv      a0, s0
     mv      a1, s1
     la      a2, buffer
-    li      a3, 512
+    li      a3, WRITE_MOST
     call    read_file
     blez    a0, 3f
     add     s1, s1, a0
@@ -28,4 +28,4 @@ main:
 
     .bss
 buffer:
-    .zero   512
+    .zero   WRITE_MOST

@@ -191,13 +191,18 @@ library_function number_argument
 # --- output -------------------------------------------------------------------------------------------------
 # print(a0: text)
 library_function print
-    enter   s0
+    enter   s0, s1
     mv      s0, a0
     call    text_length
-    mv      a1, a0
-    mv      a0, s0
+    mv      s1, a0
+1:  mv      a0, s0                          # write() may take less than all
+    mv      a1, s1
     call    write
-    leave   s0
+    bltz    a0, 2f
+    add     s0, s0, a0
+    sub     s1, s1, a0
+    bnez    s1, 1b
+2:  leave   s0, s1
 
 # print_number(a0: number): in decimal, without sign.  print_padded(a0: number, a1: width): blanks before it.
 library_function print_number
