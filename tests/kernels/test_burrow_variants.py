@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from support.burrow import run, machine
+from support.burrow import machine, run
 
 from vm import ExitReason
 

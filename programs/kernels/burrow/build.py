@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from asm import AsmError, Text, assemble
+from asm import AsmError, assemble
 
 HERE = Path(__file__).resolve().parent
 KERNEL = (
@@ -52,7 +52,7 @@ def build(
         raise ValueError(f"no variant '{variant}': there are {', '.join(VARIANTS)}")
     words = [init] if isinstance(init, str) else list(init or ["shell"])
     name, _, arguments = " ".join(words).partition(" ")
-    symbols = DEFAULTS | {key: "1" for key in VARIANTS[variant]} | {k: str(v) for k, v in (defines or {}).items()}
+    symbols = DEFAULTS | dict.fromkeys(VARIANTS[variant], "1") | {k: str(v) for k, v in (defines or {}).items()}
     lines = [f"    .equ {key}, {value}" for key, value in symbols.items()]
     lines += [_text("INIT_NAME", name, NAME_LENGTH), _text("INIT_ARGUMENTS", arguments, ARGUMENTS_LENGTH)]
     with tempfile.TemporaryDirectory() as folder:
