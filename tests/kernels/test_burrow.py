@@ -1,6 +1,8 @@
 """Burrow, the guest operating system: its shell, its processes, its threads, and what of them is left behind."""
 
 import os
+import re
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from support.burrow import FOLDER, build_script, kernel, run
 from support.effort import examples, seeds
 from support.gnu import Find, qemu_system
+
+from vm import Machine
 
 HERE = Path(__file__).parent
 SESSION, CONSOLE = (HERE / "session.in").read_bytes(), (HERE / "session.out").read_bytes()
@@ -127,20 +131,41 @@ def test_threads_are_on_all_harts() -> None:
     assert alone.engine.h[0].trap_counts[8] > 5
 
 
+def counters(made: Machine) -> dict[str, int]:
+    """What the kernel has counted, by the names of calls.inc."""
+    names = re.findall(r"\.equ\s+STAT_(\w+), \d+", (FOLDER / "calls.inc").read_text())
+    data = made.read(made.symbols["statistics"], 4 * len(names))
+    return dict(zip(names, (value for (value,) in struct.iter_unpack("<I", data)), strict=True))
+
+
 def test_counters_are_what_the_machine_counts() -> None:
     _, _, made = run("pingpong 10")
-    words = [int.from_bytes(made.read(made.symbols["statistics"] + 4 * n, 4), "little") for n in range(17)]
-    names = [line.split()[1].rstrip(",") for line in (FOLDER / "calls.inc").read_text().splitlines() if "STAT_" in line]
-    count = dict(zip(names, words, strict=True))
-    traps = made.trap_counts
-    assert count["STAT_CALL"] == traps[8]
-    assert count["STAT_TIMER"] == traps.get(0x80000005, 0)
-    assert count["STAT_USER_TO_KERNEL"] == count["STAT_KERNEL_TO_USER"] >= traps[8]
-    assert count["STAT_MESSAGE"] == 21 and count["STAT_SPAWN"] == 2
-    # Each of the ten rounds goes there and back.
-    assert 20 <= count["STAT_ADDRESS_SPACE"] <= 30 and 20 <= count["STAT_THREAD"] <= 30
-    assert count["STAT_KERNEL_INSTRUCTIONS"] + count["STAT_USER_INSTRUCTIONS"] <= made.instret
-    assert count["STAT_LIBRARY"] > count["STAT_CALL"] - 5
+    count, traps = counters(made), made.trap_counts
+    assert count["CALL"] == traps[8]
+    assert count["TIMER"] == traps.get(0x80000005, 0)
+    assert count["USER_TO_KERNEL"] == count["KERNEL_TO_USER"] >= traps[8]
+    assert count["MESSAGE"] == 21 and count["SPAWN"] == 2
+    assert count["LIBRARY"] > count["CALL"] - 5
+
+
+def test_what_a_message_costs() -> None:
+    """As the page says: each message is two calls, one change of the address space and one of the thread.
+
+    Every instruction is counted, as the kernel's or the program's.
+    """
+    first, second = run("pingpong 10")[2], run("pingpong 60")[2]
+    before, after = counters(first), counters(second)
+    each = {name: (after[name] - before[name]) / 100 for name in after}
+    for name in ("USER_TO_KERNEL", "KERNEL_TO_USER", "CALL"):
+        assert each[name] == 2, name
+    for name in ("MESSAGE", "THREAD", "ADDRESS_SPACE"):
+        assert each[name] == 1, name
+    instructions = each["KERNEL_INSTRUCTIONS"], each["USER_INSTRUCTIONS"]
+    assert sum(instructions) == (second.instret - first.instret) / 100
+    page = re.search(
+        r"a message costs (\d+) instructions of the kernel and (\d+) of", (FOLDER / "README.md").read_text()
+    )
+    assert page and instructions == pytest.approx(tuple(map(int, page.groups())), abs=1)
 
 
 @pytest.mark.parametrize("harts", [1, 3])

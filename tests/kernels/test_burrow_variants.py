@@ -68,7 +68,7 @@ def test_a_hole_is_cured(hole: str, technique: str) -> None:
 def test_popf_breaks_under_trap() -> None:
     """The idle loop does not get its interrupts, and nobody hears of it: the sleeper never wakes."""
     made = machine("count 2", defines=["XPOPF"], isa=HOLES["XPOPF"], technique="trap")
-    assert made.run(max_instructions=300_000).reason is ExitReason.LIMIT
+    assert made.run(max_instructions=60_000).reason is ExitReason.LIMIT
     assert made.console.output == b"1\n"
 
 

@@ -129,6 +129,11 @@ machine_fault:                              # M mode itself has trapped: nothing
 # --- S mode, hart 0 -----------------------------------------------------------------------------------
 supervisor_first:
     call    hart_begin
+    la      t0, crossing_cost
+    lw      t1, (t0)
+    lw      t2, unlock_cost
+    add     t1, t1, t2
+    sw      t1, (t0)
     call    memory_prepare
     call    console_prepare
     la      a0, init_name

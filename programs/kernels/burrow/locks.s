@@ -6,7 +6,7 @@
 
     .include "burrow.inc"
 
-    .globl  lock_kernel, unlock_kernel, kernel_lock
+    .globl  lock_kernel, unlock_kernel, unlock_cost
 
     .text
 # lock_kernel(): wait for our turn.  Changes t0 to t2.
@@ -27,8 +27,12 @@ unlock_kernel:
     fence   rw, w                           # what we wrote is seen before
     sw      t1, (t0)
     ret
+unlock_end:
 
     .data
+    .balign 8
+unlock_cost:                                # its instructions
+    .word   (unlock_end - unlock_kernel) / 4
     .balign 8
 kernel_lock:
     .word   0                               # the next ticket to be given out

@@ -9,7 +9,7 @@
 
     .include "burrow.inc"
 
-    .globl  supervisor_trap, resume, idle_loop, panic, code_generation, poweroff
+    .globl  supervisor_trap, resume, idle_loop, panic, code_generation, crossing_cost, poweroff
 
     .text
     .balign 4
@@ -25,6 +25,7 @@ supervisor_trap:
     lw      tp, THREAD_HART(s0)
     lw      sp, HART_STACK(tp)
     csrr    s2, scause
+entered:
     csrr    t0, instret
     sw      t0, HART_ENTRY(tp)
     call    lock_kernel
@@ -35,6 +36,8 @@ supervisor_trap:
     count   STAT_USER_TO_KERNEL
     lw      t2, HART_ENTRY(tp)
     lw      t0, HART_EXIT(tp)
+    sub     t2, t2, t0
+    lw      t0, crossing_cost
     sub     t2, t2, t0
     count_more STAT_USER_INSTRUCTIONS, t2
 1:  lw      t0, PROCESS_STATE(s1)           # another hart may have ended the process meanwhile
@@ -117,13 +120,18 @@ resume:
     csrc    sstatus, t2
 5:  bnez    t0, 6f
     count   STAT_KERNEL_TO_USER
-6:  csrr    t2, instret
+6:
+leaving:
+    csrr    t2, instret
     sw      t2, HART_EXIT(tp)
     lw      t0, HART_ENTRY(tp)
     sub     t2, t2, t0
+    lw      t0, crossing_cost
+    add     t2, t2, t0
     count_more STAT_KERNEL_INSTRUCTIONS, t2
     call    unlock_kernel
     return_to_user
+left:
 
 # idle_loop: what a hart does that has no thread.  Every interrupt looks for one, so none is missed.
 idle_loop:
@@ -277,6 +285,8 @@ cause_texts:                                # by number
     .balign 4
 code_generation:
     .word   0
+crossing_cost:                              # instructions of a trap before and behind the looks at instret;
+    .word   (entered - supervisor_trap + left - leaving) / 4        # boot.s adds those of unlock_kernel
 
     .bss
     .balign 16
