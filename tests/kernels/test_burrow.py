@@ -3,16 +3,18 @@
 import os
 import re
 import struct
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.burrow import FOLDER, build_script, kernel, run
+from support.burrow import FOLDER, build_script, kernel, machine, run
 from support.effort import examples, seeds
 from support.gnu import Find, qemu_system
 
-from vm import Machine
+from vm import ExitReason, Machine
 
 HERE = Path(__file__).parent
 SESSION, CONSOLE = (HERE / "session.in").read_bytes(), (HERE / "session.out").read_bytes()
@@ -184,6 +186,40 @@ ECHOED = b"first\nfirst\nsecond\nsecond\n" + 2 * (b"x" * 127 + b"\n") + b"not" +
 def test_lines_are_edited() -> None:
     printed, status, _ = run("echo", stdin=LINES)
     assert (printed, status) == (ECHOED, 0)
+
+
+class Keys:
+    """Somebody who types now and then."""
+
+    interactive = False
+    quit = False
+
+    def __init__(self) -> None:
+        self.typed = bytearray()
+
+    def poll(self, seconds: float) -> bytes:
+        """What was typed since the last time."""
+        data = bytes(self.typed)
+        self.typed.clear()
+        return data
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        """Nothing is to be prepared."""
+        return nullcontext()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harts", [1, 2])
+def test_control_c_ends_what_the_shell_waits_for(harts: int) -> None:
+    keys = Keys()
+    made = machine("shell", stdin=keys, harts=harts)
+    keys.typed += b"spin\n"
+    assert made.run(max_instructions=600_000).reason is ExitReason.LIMIT
+    assert made.console.output.endswith(b"$ spin\n")
+    keys.typed += b"\x03echo no\x03thing\nexit\n"
+    exit = made.run(max_instructions=600_000, timeout=20)
+    assert (exit.reason, exit.code) == (ExitReason.HALT, 0)
+    assert made.console.output.endswith(b"$ spin\n[2] killed\n$ echo nothing\nnothing\n$ exit\n")
 
 
 @pytest.mark.slow

@@ -2,12 +2,12 @@
 #
 # Bytes that arrive wait in a ring until somebody reads.  Only then they are echoed and edited: so what is
 # typed ahead shows where it is read, and the console is the same however fast somebody types.  When the
-# ring is full, the UART is not asked for more; nothing is lost.
+# ring is full, the UART is not asked for more; nothing is lost.  Only Ctrl-C counts when it arrives.
 
     .include "burrow.inc"
 
     .globl  console_prepare, console_interrupt, uart_write, print_text, print_number, print_hex
-    .globl  call_write, call_read
+    .globl  call_write, call_read, call_foreground
 
     .equ    UART_SOURCE, 10                 # at the PLIC
     .equ    UART_INTERRUPTS, 1              # register: bit 0, when a byte was received
@@ -15,6 +15,7 @@
     .equ    PLIC_CONTEXT_S, PLIC_CONTEXT + 0x1000
     .equ    RING, 256                       # bytes, a power of two
     .equ    LINE, 128
+    .equ    INTERRUPT_KEY, 3                # Ctrl-C
     .equ    END_OF_INPUT, 4                 # Ctrl-D
     .equ    BACKSPACE, 8
     .equ    DELETE, 127
@@ -181,7 +182,22 @@ console_interrupt:
     call    fill_ring
     sw      s3, PLIC_CLAIM(s2)              # done: the next one may come
     call    serve_readers
+    la      t1, interrupted
+    lw      t0, (t1)
+    beqz    t0, 1f
+    sw      zero, (t1)
+    lw      a0, foreground
+    call    process_find
+    beqz    a0, 1f
+    li      a1, STATUS_KILLED
+    call    process_kill
 1:  leave   s2, s3
+
+# foreground(a0: process): the one that Ctrl-C ends from now on.
+call_foreground:
+    la      t0, foreground
+    sw      a0, (t0)
+    answer  0
 
 # fill_ring(): all that the UART has, if there is room; when there is none, let it keep the rest.
 fill_ring:
@@ -197,7 +213,12 @@ fill_ring:
     andi    t5, t5, UART_RECEIVED
     beqz    t5, 3f
     lbu     t5, UART_DATA(t0)
-    andi    t6, t2, RING - 1
+    li      t6, INTERRUPT_KEY
+    bne     t5, t6, 5f
+    la      t5, interrupted
+    sw      t6, (t5)
+    j       1b
+5:  andi    t6, t2, RING - 1
     add     t6, t6, t1
     sb      t5, (t6)
     addi    t2, t2, 1
@@ -325,6 +346,10 @@ line_begin:
 line_end:
     .word   0
 line_complete:
+    .word   0
+interrupted:                                # whether Ctrl-C was typed
+    .word   0
+foreground:                                 # number of the process that it ends
     .word   0
 readers:                                    # queue
     .word   0, 0

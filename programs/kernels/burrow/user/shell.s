@@ -66,9 +66,17 @@ run:                                        # in the background, if the line end
     bltz    a0, 4f
     mv      s3, a0
     bnez    s2, 3f
+    call    foreground
+    mv      a0, s3
     li      a1, 0
     call    wait
-    beqz    a1, prompt
+    mv      s3, a1
+    mv      s2, a0
+    li      a0, 0
+    call    foreground
+    beqz    s3, prompt
+    mv      a0, s2
+    mv      a1, s3
     call    report
     j       prompt
 3:  say     "["
@@ -116,6 +124,7 @@ shell_help:
     say     "ps             the processes\n"
     say     "kill NUMBER    end a process\n"
     say     "stats          what the kernel has counted\n"
+    say     "Ctrl-C         end the program that the shell waits for\n"
     say     "poweroff       end the machine; exit ends the shell, and so the machine too\n"
     j       prompt
 
