@@ -13,7 +13,7 @@ from vm import ExitReason, Machine
 
 ROOT = Path(__file__).parents[2] / "programs"
 EXPECTED = (ROOT / "expected/kernels.out").read_bytes()
-SOURCES = sorted(p for p in (ROOT / "kernels").iterdir())
+SOURCES = sorted(p for p in (ROOT / "kernels").iterdir() if p.is_file())
 
 
 def compiler(name: str, tool: Find) -> str:

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""build.py - make Burrow: assemble its programs, pack them into a file system image, assemble the kernel with it.
+
+    python programs/kernels/burrow/build.py --out burrow.elf
+    python programs/kernels/burrow/build.py --out hello.elf --init hello --define RANDOM_SEED=7
+
+The same in Python is `build(...)`, which gives the ELF's bytes.
+"""
+
+import argparse
+import struct
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from asm import AsmError, assemble
+
+HERE = Path(__file__).resolve().parent
+KERNEL = (
+    "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "threads", "syscalls",
+    "messages", "console", "files", "image",
+)  # fmt: skip
+"""The kernel's sources, in the order in which they lie in memory: boot begins at the start of RAM, image ends it."""
+VARIANTS = {"plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XPOPF", "XPUSHF", "XRDMODE")}
+"""The symbols that each variant sets."""
+DEFAULTS = {"TIMER_PERIOD": "2000", "RANDOM_SEED": "0", "MEMORY_SIZE": "0x800000"}
+"""What `defines` may change: symbols of the kernel's parameters."""
+RAM, IMAGE = 0x80000000, 0x40000000
+NAME_LENGTH, ARGUMENTS_LENGTH = 24, 128
+V, R, W, X, U, A, D = (1 << bit for bit in (0, 1, 2, 3, 4, 6, 7))
+"""Bits of a page table entry."""
+
+
+def build(
+    variant: str = "plain",
+    init: str | Sequence[str] | None = None,
+    defines: Mapping[str, object] | None = None,
+    programs: Sequence[Path] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """The kernel with its file system image, as an ELF.
+
+    init: the first process, `shell` by default, as a name with arguments behind it, or as a list of both;
+    defines: assembler symbols of the kernel, such as TIMER_PERIOD and RANDOM_SEED;
+    programs: sources of more programs, each named by its file, linked with the user library;
+    files: more files, bytes by name.
+    Raises ValueError for a variant that does not exist or a name that is too long, AsmError for a source.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"no variant '{variant}': there are {', '.join(VARIANTS)}")
+    words = [init] if isinstance(init, str) else list(init or ["shell"])
+    name, _, arguments = " ".join(words).partition(" ")
+    symbols = DEFAULTS | dict.fromkeys(VARIANTS[variant], "1") | {k: str(v) for k, v in (defines or {}).items()}
+    lines = [f"    .equ {key}, {value}" for key, value in symbols.items()]
+    lines += [_text("INIT_NAME", name, NAME_LENGTH), _text("INIT_ARGUMENTS", arguments, ARGUMENTS_LENGTH)]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        Path(folder, "files.img").write_bytes(image(tuple(programs), files))
+        sources = [HERE / f"{part}.s" for part in KERNEL]
+        return assemble(sources, text_base=RAM, include_dirs=[folder]).elf
+
+
+def _text(macro: str, text: str, room: int) -> str:
+    """A macro that is replaced by a string of `.asciz`."""
+    if len(text.encode()) >= room:
+        raise ValueError(f"'{text}' has more than {room - 1} bytes")
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'    .macro {macro}\n    .asciz "{quoted}"\n    .endm'
+
+
+def image(programs: Sequence[Path] = (), files: Mapping[str, bytes] | None = None) -> bytes:
+    """The file system image: all of user/ and files/, and what is added."""
+    contents = {path.stem: (1, program(path)) for path in sorted((HERE / "user").glob("*.s")) if path.stem != "lib"}
+    contents |= {path.stem: (1, program(path)) for path in programs}
+    contents |= {path.name: (0, path.read_bytes()) for path in sorted((HERE / "files").iterdir())}
+    contents |= {name: (0, data) for name, data in (files or {}).items()}
+    directory, body = struct.pack("<I", len(contents)), b""
+    start = -(-(4 + 36 * len(contents)) // 16) * 16
+    for name, (kind, data) in contents.items():
+        if len(name.encode()) >= NAME_LENGTH:
+            raise ValueError(f"the name '{name}' has more than {NAME_LENGTH - 1} bytes")
+        directory += struct.pack("<24sIII", name.encode(), kind, start + len(body), len(data))
+        body += data + bytes(-len(data) % 16)
+    return directory.ljust(start, b"\0") + body
+
+
+@cache
+def program(source: Path) -> bytes:
+    """A program with the user library, as files.s reads it: a header and segments."""
+    linked = assemble([source, HERE / "user/lib.s"], text_base=IMAGE, include_dirs=[HERE / "user"])
+    header = struct.pack("<IIII", linked.entry, linked.symbols.get("library_calls", 0), len(linked.segments), 0)
+    offset = len(header) + 32 * len(linked.segments)
+    body = b""
+    for vaddr, data, memory, flags in linked.segments:
+        before = vaddr % 16
+        data = bytes(before) + data
+        data += bytes(-len(data) % 16)
+        bits = V | U | A | R | (X if flags & 1 else 0) | (W | D if flags & 2 else 0)
+        values = (vaddr - before, offset + len(body), len(data), max(memory + before, len(data)), bits)
+        header += struct.pack("<5I12x", *values)
+        body += data
+    return header + body
+
+
+def main() -> int:
+    """The command line: see the module's text."""
+    parser = argparse.ArgumentParser(description="Make Burrow, a small operating system, as one ELF file.")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the ELF file to write")
+    parser.add_argument("--variant", choices=VARIANTS, default="plain", help="what it may ask of the machine")
+    parser.add_argument("--init", nargs="+", metavar=("NAME", "ARG"), help="the first process (default: shell)")
+    parser.add_argument("--define", action="append", default=[], metavar="SYMBOL=VALUE", help="a symbol of the kernel")
+    parser.add_argument("--program", type=Path, action="append", default=[], metavar="FILE", help="one more program")
+    given = parser.parse_args()
+    defines = {}
+    for define in given.define:
+        symbol, equals, value = define.partition("=")
+        defines[symbol] = value if equals else "1"
+    try:
+        given.out.write_bytes(build(given.variant, given.init, defines, given.program))
+    except (AsmError, ValueError, OSError) as mistake:
+        print(f"build.py: {mistake}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+# regions.s - memory that processes share.
+#
+# A region is some pages that any process may map, at the same address in each, so that addresses in it mean the
+# same to all.  It lives as long as somebody is attached to it; a process that ends lets go.
+
+    .include "burrow.inc"
+
+    .globl  call_share_create, call_share_attach, detach_regions
+
+    # --- region record: memory that processes share
+    .equ    REGION_USERS, 0                 # processes that are attached, 0: the record is free
+    .equ    REGION_COUNT, 4                 # pages
+    .equ    REGION_PAGE, 8                  # the address of each
+    .equ    REGION_SIZE, 8 + 4 * REGION_PAGES
+
+    .text
+# share_create: a region of zeros that other processes can attach to, at the same address in each.
+call_share_create:
+    enter   s2, s3, s4, s5
+    mv      s2, a0
+    addi    t0, a0, -1
+    li      a0, ERROR_INVALID
+    li      t1, REGION_PAGES
+    bgeu    t0, t1, 5f
+    la      s3, regions
+    li      s4, 0
+1:  lw      t0, REGION_USERS(s3)
+    beqz    t0, 2f
+    addi    s3, s3, REGION_SIZE
+    addi    s4, s4, 1
+    li      t0, MOST_REGIONS
+    bltu    s4, t0, 1b
+    li      a0, ERROR_MEMORY
+    j       5f
+2:  li      s5, 0                           # s5: pages so far
+3:  call    allocate_page
+    beqz    a0, 6f
+    slli    t0, s5, 2
+    add     t0, t0, s3
+    sw      a0, REGION_PAGE(t0)
+    addi    s5, s5, 1
+    sw      s5, REGION_COUNT(s3)
+    bltu    s5, s2, 3b
+    mv      a0, s4
+    call    attach
+    bltz    a0, 6f
+    sw      a0, FRAME_A1(s0)
+    mv      a0, s4
+5:  leave   s2, s3, s4, s5
+6:  mv      a0, s3
+    call    free_region
+    li      a0, ERROR_MEMORY
+    leave   s2, s3, s4, s5
+
+call_share_attach:
+    li      t0, MOST_REGIONS
+    bgeu    a0, t0, no_region
+    li      t0, REGION_SIZE
+    mul     t0, t0, a0
+    la      t1, regions
+    add     t0, t0, t1
+    lw      t1, REGION_USERS(t0)
+    beqz    t1, no_region
+    j       attach
+no_region:
+    answer  ERROR_MISSING
+
+# attach(a0: region): map it in process s1, if it is not yet; its address, or ERROR_MEMORY.
+attach:
+    enter   s2, s3, s4, s5
+    li      t0, REGION_SIZE
+    mul     t0, t0, a0
+    la      s2, regions
+    add     s2, s2, t0                      # s2: the region
+    slli    s3, a0, 16
+    li      t0, REGIONS
+    add     s3, s3, t0                      # s3: its address
+    li      t0, 1
+    sll     s4, t0, a0                      # s4: its bit
+    lw      t0, PROCESS_REGIONS(s1)
+    and     t1, t0, s4
+    bnez    t1, 2f
+    li      s5, 0
+1:  slli    t0, s5, 2                       # if there is no memory, it is for a table, and at the first page
+    add     t0, t0, s2
+    lw      a2, REGION_PAGE(t0)
+    slli    t0, s5, 12
+    add     a1, t0, s3
+    li      a3, PTE_USER_DATA
+    mv      a0, s1
+    call    map_page
+    bltz    a0, 3f
+    addi    s5, s5, 1
+    lw      t0, REGION_COUNT(s2)
+    bltu    s5, t0, 1b
+    lw      t0, PROCESS_REGIONS(s1)
+    or      t0, t0, s4
+    sw      t0, PROCESS_REGIONS(s1)
+    lw      t0, REGION_USERS(s2)
+    addi    t0, t0, 1
+    sw      t0, REGION_USERS(s2)
+2:  mv      a0, s3
+3:  leave   s2, s3, s4, s5
+
+# detach_regions(a0: process): before its pages are freed, take out those that are shared.
+detach_regions:
+    enter   s1, s2, s3, s4
+    mv      s1, a0
+    li      s2, 0
+    la      s3, regions
+1:  lw      t0, PROCESS_REGIONS(s1)
+    srl     t0, t0, s2
+    beqz    t0, 5f
+    andi    t0, t0, 1
+    beqz    t0, 4f
+    lw      s4, REGION_COUNT(s3)
+2:  addi    s4, s4, -1
+    slli    a1, s2, 16
+    li      t0, REGIONS
+    add     a1, a1, t0
+    slli    t0, s4, 12
+    add     a1, a1, t0
+    mv      a0, s1
+    call    leaf_entry
+    sw      zero, (a0)                      # nobody runs with this table any more
+    bnez    s4, 2b
+    lw      t0, REGION_USERS(s3)
+    addi    t0, t0, -1
+    sw      t0, REGION_USERS(s3)
+    bnez    t0, 4f
+    mv      a0, s3
+    call    free_region
+4:  addi    s2, s2, 1
+    addi    s3, s3, REGION_SIZE
+    j       1b
+5:  leave   s1, s2, s3, s4
+
+# free_region(a0: region record): its pages.
+free_region:
+    enter   s1, s2
+    mv      s1, a0
+1:  lw      s2, REGION_COUNT(s1)
+    beqz    s2, 2f
+    addi    s2, s2, -1
+    sw      s2, REGION_COUNT(s1)
+    slli    t0, s2, 2
+    add     t0, t0, s1
+    lw      a0, REGION_PAGE(t0)
+    call    free_page
+    j       1b
+2:  leave   s1, s2
+
+    .bss
+    .balign 4
+regions:
+    .zero   REGION_SIZE * MOST_REGIONS
