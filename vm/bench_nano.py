@@ -111,7 +111,8 @@ def measure(
 ) -> Iterator[Cost]:  # fmt: skip
     """The cost under each technique; they take turns, so that what disturbs the computer meets them all.
 
-    Timed is the best of `repeats`, with the operation and without. progress: called before each turn with benchmark and technique.
+    Timed is the best of `repeats`, with the operation and without.
+    progress: called with benchmark and technique before each turn.
     """
     works: dict[str, Work] = {}
     numbers: dict[str, int] = {}
