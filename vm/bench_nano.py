@@ -19,7 +19,7 @@ from vm.exit import ExitReason
 from vm.hypervisor.counts import Counts
 from vm.machine import RAM_BASE, Machine
 
-NAMES = ("callret", "syscall", "illegal", "fault", "mmio", "satp", "ptemod", "timer")
+NAMES = ("callret", "csr", "syscall", "illegal", "fault", "mmio", "satp", "ptemod", "timer")
 ELSEWHERE = {"call/ret": "callret", "divzero": "illegal", "pgfault": "fault", "in": "mmio", "cr3wr": "satp"}
 """Adams and Agesen's names, where ours differ."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vm.bench_model import Model
 from vm.bench_nano import Cost
+from vm.hypervisor import TECHNIQUES
 
 POINTS = 60
 COLUMNS = 3
@@ -48,9 +49,10 @@ def draw(
     for axis in list(axes.flat)[len(costs) :]:
         axis.set_visible(False)
     for axis, (name, measured) in zip(axes.flat, costs.items(), strict=False):
-        for number, (label, cost) in enumerate(curves(measured, model)):
+        for label, cost in curves(measured, model):
             ys = [model.cycles(cost.work, x) for x in xs]
-            axis.plot(xs, ys, DASHES[number % len(DASHES)], label=label)
+            number = TECHNIQUES[cost.technique]  # the same look in every panel
+            axis.plot(xs, ys, DASHES[number % len(DASHES)], color=f"C{number}", label=label)
         for given in exit_costs:
             axis.axvline(given, color="0.85", linewidth=0.8, zorder=0)
         axis.set(title=name, xscale="log", yscale="log", xlabel="exit cost, cycles", ylabel="cycles of an operation")

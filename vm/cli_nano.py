@@ -70,10 +70,10 @@ class Sweep(click.ParamType):
 def nano_command(names: tuple[str, ...], **settings: Any) -> None:
     """Measure what one operation costs bare and under each technique.
 
-    NAME is one of callret, syscall, illegal (an exception), fault (a page fault), mmio (a device register is read),
-    satp (the page-table base is written), ptemod (a page-table entry is changed) and timer (an interrupt); all by
-    default. Told are nanoseconds of this computer, exact numbers of instructions, exits and shadow entries, and
-    cycles of a model whose parameters are options: how it would be with other hardware.
+    NAME is one of callret, csr (a CSR is written), syscall, illegal (an exception), fault (a page fault), mmio (a
+    device register is read), satp (the page-table base is written), ptemod (a page-table entry is changed) and
+    timer (an interrupt); all by default. Told are nanoseconds of this computer, exact numbers of instructions,
+    exits and shadow entries, and cycles of a model whose parameters are options: how it would be with other hardware.
 
     \b
     trapline bench nano
