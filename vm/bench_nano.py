@@ -66,7 +66,7 @@ class Nano:
             from vm.loader import load_elf
 
             source = "".join(f".equ {symbol}, 1\n" for symbol in symbols) + f'.include "{self.name}.s"\n'
-            program = assemble([Text(self.name, source)], text_base=RAM_BASE, include_dirs=[self.folder])
+            program = assemble([Text(str(self.folder / self.name), source)], text_base=RAM_BASE)
             self._images[symbols] = load_elf(program.elf)
         return self._images[symbols]
 
