@@ -62,7 +62,7 @@ class Sweep(click.ParamType):
               help="Cycles to make an entry of a shadow page table.")  # fmt: skip
 @click.option("--drop-cost", "drop", type=Cycles(), default=200.0, show_default=True, metavar="N",
               help="Cycles to forget the shadow page tables.")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True, help="Best of this many runs.")
+@click.option("--repeats", type=click.IntRange(1, 20), default=5, show_default=True, help="Best of this many runs.")
 @click.option("--rounds", type=click.IntRange(2, 1 << 30), metavar="N",
               help="Operations of a run, an even number.  [default: as many as take 0.02 s]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
