@@ -27,7 +27,7 @@ MEMORY = 4 << 20
 FEW, MORE = 16, 48
 """Rounds of the two runs whose difference is counted: what happens before the loop is in both."""
 FIRST = 200
-"""Rounds that are timed to find out how many take SECONDS; also the least."""
+"""Rounds that are timed first to find out how many take SECONDS; also the least."""
 MOST = 1 << 20
 SECONDS = 0.02
 
@@ -100,9 +100,14 @@ class Nano:
         return (between(False) - between(True)) / (MORE - FEW)
 
     def rounds(self, technique: str, shadow: str) -> int:
-        """How many rounds take about SECONDS."""
-        seconds = self.run(technique, FIRST, shadow=shadow)[1] / FIRST
-        return 2 * int(min(max(SECONDS / max(seconds, 1e-9), FIRST), MOST) / 2)
+        """How many rounds take about SECONDS, found with ever more of them."""
+        number = FIRST
+        while number < MOST:
+            seconds = self.run(technique, number, shadow=shadow)[1]
+            if seconds >= SECONDS / 2:
+                break
+            number = min(MOST, 2 * int(number * min(max(SECONDS / max(seconds, 1e-9), 2), 20) / 2))
+        return number
 
 
 def measure(

@@ -29,19 +29,29 @@ def curves(costs: Sequence[Cost], model: Model) -> list[tuple[str, Cost]]:
     return [(", ".join(cost.technique for cost in same), same[0]) for same in together.values()]
 
 
+def exit_range(exit_costs: Sequence[float]) -> list[float]:
+    """Exit costs to draw, ascending by equal factors: from the least to the greatest, but from 1 on.
+
+    Around a single one they reach from a tenth of it to ten times.
+    """
+    low, high = min(exit_costs), max(exit_costs)
+    if low == high:
+        low, high = low / 10, high * 10
+    low = max(low, 1.0)
+    high = max(high, 10 * low)
+    return [low * (high / low) ** (i / (POINTS - 1)) for i in range(POINTS)]
+
+
 def draw(
     path: str | Path, costs: Mapping[str, Sequence[Cost]], model: Model, exit_costs: Sequence[float], kind: str
 ) -> None:
     """Write a picture with a panel for each benchmark, in the format `kind`.
 
-    The exit costs reach from the least that was asked for to the greatest; around a single one, a tenth to ten times.
+    exit_costs: what was asked for, see `exit_range`.
     """
     from matplotlib.figure import Figure
 
-    low, high = min(exit_costs), max(exit_costs)
-    if low == high:
-        low, high = low / 10, high * 10
-    xs = [max(low, 1.0) * (high / max(low, 1.0)) ** (i / (POINTS - 1)) for i in range(POINTS)]
+    xs = exit_range(exit_costs)
     columns = min(COLUMNS, len(costs))
     rows = -(-len(costs) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.6 * rows + 0.5), layout="constrained")

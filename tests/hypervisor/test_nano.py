@@ -178,3 +178,29 @@ def test_lines_that_are_one_are_named_together() -> None:
         ("patch", Work(2, 4, exits_by_cause={2: 3, 8: 1})),
     ]]  # fmt: skip
     assert [label for label, _ in curves(costs, Model())] == ["bare, assist", "trap, patch"]
+
+
+@pytest.mark.parametrize(("asked", "low", "high"), [
+    ((200, 1000, 4000), 200, 4000), ((1000,), 100, 10000), ((0, 50), 1, 50), ((0,), 1, 10), ((2, 4), 2, 20),
+])  # fmt: skip
+def test_range_of_the_picture(asked: tuple[float, ...], low: float, high: float) -> None:
+    from vm.bench_plot import exit_range
+
+    found = exit_range(asked)
+    assert (found[0], found[-1]) == (pytest.approx(low), pytest.approx(high)) and found == sorted(set(found))
+
+
+def test_rounds_are_found_by_timing() -> None:
+    """A run of them takes about SECONDS; more than FIRST are needed where an operation takes less than 100 us."""
+
+    class Clock(Nano):
+        """Operations that take 10 us each, after 5 ms for the first run."""
+
+        first = 0.005
+
+        def run(self, technique, rounds, **options):
+            seconds, self.first = self.first + rounds * 1e-5, 0.0
+            return None, seconds
+
+    assert Clock(NANO, "csr").rounds("trap", "lazy") == 2000
+    assert Nano(NANO, "csr").rounds("bare", "lazy") % 2 == 0
