@@ -25,7 +25,7 @@ All but the first only inside a function: an ELF file runs without the assembler
 OTHERS = {
     "isa": set(),
     "asm": {"lark", "pcpp", "elftools"},
-    "vm": {"numba", "numpy", "llvmlite", "click", "rich", "elftools", "z3"},
+    "vm": {"numba", "numpy", "llvmlite", "click", "rich", "elftools", "z3", "matplotlib"},
 }
 
 

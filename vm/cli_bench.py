@@ -7,8 +7,24 @@ import click
 
 from vm import cli_options as options
 
+NANO = "nano"
 
-@click.command("bench")
+
+class Bench(click.Command):
+    """The command, or the other one that the word `nano` makes of it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the command line."""
+        if args[:1] == [NANO]:
+            from vm.cli_nano import nano_command
+
+            return nano_command.make_context(f"{info_name} {NANO}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("bench", cls=Bench)
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True, help="Best of this many runs.")
 @click.option("--peer/--no-peer", default=True, help="Run the same ELF on QEMU too, where it is installed.")
@@ -22,13 +38,14 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     \b
     trapline bench
     trapline bench fib trap --repeats 5
+    trapline bench nano --help  # one operation, bare and under each technique of the hypervisor
     """
     from vm import bench, engine
 
     known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
     for name in names:
         if name not in known:
-            options.fail(f"no benchmark is called '{name}'; there are {', '.join(known)}")
+            options.fail(f"no benchmark is called '{name}'; there are {', '.join(known)}, and {NANO} with more of them")
     engine.on_compile = options.announce_compilation
     rows: list[dict[str, Any]] = []
     with options.mistakes():

@@ -3,6 +3,7 @@
 Both engines run the same text. `numba` compiles it; `python` runs it as it is, over memoryviews.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -83,17 +84,30 @@ def _system_instructions() -> list[Any]:
     return [i for i in INSTRUCTIONS if i.kind is Kind.SYSTEM]
 
 
-def _decorator(name: str) -> str:
-    if name in ENTRY_POINTS:
-        return "njit(cache=CACHE, error_model='numpy')"
-    # Wrappers for callers in Python and C would double the time to compile.
-    return "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
+def _decorators(text: str) -> Callable[[str], str]:
+    """How each function of the engine's text is to be compiled.
+
+    Numba counts references to arrays in every call, although these are the host's and outlive it: dozens of times for
+    one exit. What `execute` is made of keeps that, as its registers are allocated worse without; what comes behind it,
+    the run loop and the hypervisor, does not. All are told, because callees would inherit what their caller is told.
+    """
+    behind = set(re.findall(r"^def (\w+)", text.partition("\ndef execute(")[2], re.M))
+
+    def decorator(name: str) -> str:
+        counting = f"error_model='numpy', _nrt={name not in behind}"
+        if name in ENTRY_POINTS:
+            return f"njit(cache=CACHE, {counting})"
+        # Wrappers for callers in Python and C would double the time to compile.
+        return f"njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, {counting})"
+
+    return decorator
 
 
 def numba_text(entries: bool = True) -> str:
     """The module that numba compiles; with `entries`, also the functions that take addresses."""
     # Entries are kept as an object file (`vm.native`), the checked engine in numba's own cache.
-    text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine_text(), _decorator)
+    engine = engine_text()
+    text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine, _decorators(engine))
     return text + (NUMBA_ENTRIES if entries else "")
 
 

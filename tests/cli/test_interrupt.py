@@ -156,6 +156,12 @@ def test_a_benchmark():
     in_time(outcome)
 
 
+def test_nano_benchmarks():
+    outcome = interrupted(["bench", "nano", "--repeats", "20"], signal.SIGINT, delay=0.8)
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (130, b"", b"")
+    in_time(outcome)
+
+
 def test_sigterm_that_the_caller_ignores_stays_ignored(tmp_path):
     """As after `trap '' TERM` in a shell script."""
     process = subprocess.Popen(

@@ -151,7 +151,8 @@ def imported(*arguments: str, env: dict[str, str] | None = None) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["run", "--list"],
-                                       ["boot", "--help"], ["asm", "--help"], ["bench", "--help"]])  # fmt: skip
+                                       ["boot", "--help"], ["asm", "--help"], ["bench", "--help"],
+                                       ["bench", "nano", "--help"]])  # fmt: skip
 def test_what_only_talks_imports_nothing_heavy(arguments):
     assert imported(*arguments) == set()
 

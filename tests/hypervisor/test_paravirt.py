@@ -125,6 +125,25 @@ def test_return_to_user() -> None:
     assert (machine.csr["sscratch"], machine.csr["sstatus"], machine.instret) == (RAM + 0x1000, 0x22, 1)
 
 
+@pytest.mark.parametrize("mapped", [True, False])
+def test_return_to_user_across_two_pages(mapped: bool) -> None:
+    """The second half of the words is on a page of its own, somewhere else or not there at all."""
+    frame = PAGE + 0x1000 - 64
+    machine = call(calls.RETURN_TO_USER, frame)
+    words = [RAM + 0x40, *range(101, 132)]
+    put(machine, ROOT + 0x800, [(LEAVES >> 2) | 1])
+    put(machine, LEAVES, [(RAM + 4096 * i >> 2) | 0xCF for i in range(16)])
+    put(machine, LEAVES + 20, [(RAM + 0x9000 >> 2) | (0xCF if mapped else 0xCE)])
+    put(machine, frame, words[:16])
+    put(machine, RAM + 0x9000, words[16:])
+    machine.csr["satp"] = 0x80000000 | ROOT >> 12
+    if mapped:
+        machine.run(max_instructions=1)
+        assert list(machine.x) == [0, *range(101, 132)] and (machine.mode, machine.pc) == (U, RAM + 0x40)
+    else:
+        assert answered(machine) == (calls.INVALID_ADDRESS, 0) and machine.mode == S
+
+
 @pytest.mark.parametrize(
     ("frame", "mstatus", "error"),
     [

@@ -7,7 +7,9 @@ error of the SBI in a0, and a value in a1. Compiled and plain Python run the sam
 from isa.supervisor_csrs import write_satp
 from isa.system import sret
 from vm.access import load_slow, store_slow
+from vm.hart import TLB_ENTRIES
 from vm.hypervisor.tracing import forget_page
+from vm.ints import I64, U64
 from vm.mmu import refresh
 
 PARAVIRT = 6
@@ -103,6 +105,14 @@ def set_entry(v, h, m, r, ram8, ram32, code, page):
     return SUCCESS
 
 
+def load_word(v, m, ram8, ram32, code, page, vaddr):
+    """An aligned word as a load of the virtual hart gets it; of one page, only the first takes a walk."""
+    entry = 2 * ((vaddr >> 12) & (TLB_ENTRIES - 1))
+    if v.load_tlb[entry] == (vaddr & 0xFFFFF000) | v.data_context:
+        return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
+    return load_slow(v, m, ram8, ram32, code, page, vaddr, 4)
+
+
 def return_to_user(v, h, m, ram8, ram32, code, page):
     """Take pc and x1 to x31 from the 32 words at a0, let sscratch be their address, and do what sret does.
 
@@ -114,7 +124,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
         return INVALID_ADDRESS
     pc = 0
     for i in range(32):
-        word = load_slow(v, m, ram8, ram32, code, page, (frame + 4 * i) & 0xFFFFFFFF, 4)
+        word = load_word(v, m, ram8, ram32, code, page, (frame + 4 * i) & 0xFFFFFFFF)
         if word < 0:
             return INVALID_ADDRESS
         if i == 0:

@@ -1,0 +1,17 @@
+# callret.s - a nano-benchmark: a call of a subroutine and its return, within the kernel.
+#
+# One operation: `call` in S mode of a subroutine that counts.  Nothing in it is sensitive.
+
+    .include "nano.inc"
+
+supervisor:
+    .ifndef EMPTY
+    call    subroutine
+    .endif
+    addi    s0, s0, -1
+    bnez    s0, supervisor
+    ebreak
+
+subroutine:
+    addi    s1, s1, 1
+    ret
