@@ -35,8 +35,11 @@ class Blueprint:
         elif not isinstance(self.plan.firmware, str):
             self.image = self.plan.firmware.image
 
-    def build(self, technique: str = "bare", shadow: str = "lazy", console: Any = None, **streams: Any) -> Any:
-        """A machine, whose board is to be closed when it is not needed any more. Raises ValueError and LoadError."""
+    def build(self, technique: str = "bare", shadow: str = "lazy", console: Any = None, **more: Any) -> Any:
+        """A machine, whose board is to be closed when it is not needed any more; `more`: its further parameters.
+
+        Raises ValueError and LoadError.
+        """
         from vm.boot import drives, firmware
         from vm.machine import Machine
 
@@ -44,7 +47,7 @@ class Blueprint:
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
             technique=technique, shadow=shadow, console=console, clock=settings["clock"],
-            legacy_virtio=settings["virtio"] == "legacy", **streams,
+            legacy_virtio=settings["virtio"] == "legacy", **more,
         )  # fmt: skip
         machine.ends_trap_loops = True
         try:
@@ -56,9 +59,9 @@ class Blueprint:
         return machine
 
     @contextmanager
-    def switched_on(self, technique: str, shadow: str, console: Any) -> Iterator[Any]:
+    def switched_on(self, technique: str, shadow: str, console: Any, events: bool = False) -> Iterator[Any]:
         """`build`; at the end drives are flushed and closed. Raises OSError when that fails."""
-        machine = self.build(technique, shadow, console)
+        machine = self.build(technique, shadow, console, events=events)
         try:
             yield machine
         finally:
