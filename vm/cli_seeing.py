@@ -27,8 +27,12 @@ class Limit(click.ParamType):
 
 
 def seeing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--exit-log and its companions."""
+    """--exit-log and its companions, --explain."""
     for option in (
+        click.option(
+            "--explain", type=options.Count(), metavar="N",
+            help="Tell in sentences what exit N is, why it happens and what is done; nothing else is printed.",
+        ),
         click.option(
             "--exit-log-limit", type=Limit(), metavar="[last:]N",
             help=f"Write the first, or the last, this many exits.  [default: {LIMIT}]",

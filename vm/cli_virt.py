@@ -87,6 +87,11 @@ def _virt(kernels: list[str], settings: dict[str, Any]) -> int:
     technique = settings["technique"] or DEFAULT
     if settings["show_translation"] and (technique != "translate" or guests > 1):
         options.fail("--show-translation is for one guest under --technique translate")
+    if settings["explain"]:
+        from vm.cli_explain import explain_command
+
+        refuse_writing(settings, "both runs have to find the same drive")
+        return explain_command(blueprints[0], settings, technique)
     if guests == 1:
         return boot(blueprints[0], settings, technique, settings["shadow"])
     return Guests(kernels, blueprints, shares, settings, technique).run()
@@ -103,7 +108,7 @@ def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
 
 def _check_one_guest(settings: dict[str, Any], guests: int) -> None:
     """Refuse what several guests cannot share."""
-    for name in ("trace", "compare", "dump_dtb", "exit_log"):
+    for name in ("trace", "compare", "dump_dtb", "exit_log", "explain"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} is for one guest, not {guests}")
     if settings["clock"] == "wall":

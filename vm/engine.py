@@ -136,6 +136,15 @@ class Engine:
         finally:
             self.originals.lift()
 
+    def real_hart(self, number: int) -> Any:
+        """The real hart that a hypervisor has for the virtual hart of this number."""
+        return self._views[len(self.harts) + number]
+
+    @property
+    def words(self) -> memoryview:
+        """All of real RAM as words, what lies behind the guest's included."""
+        return self._all_ram.data.cast("B").cast("I")
+
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
         if self.kind == "python" or os.environ.get("NUMBA_BOUNDSCHECK") == "1":

@@ -121,6 +121,8 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 take_trap(v, cause, 0)
                 if m.event_log:
                     end_event(v, m, r, ram32, INJECT, -10)
+                    if events_wait(m):
+                        return EVENTS_WAIT
         if m.traced:
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
