@@ -53,7 +53,7 @@ def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None =
         return 0
     seeing = None
     if Seeing.wanted(settings):
-        seeing = Seeing(settings, blueprint.image, technique or "bare")
+        seeing = Seeing(settings, blueprint.image, technique or "bare", blueprint.name)
     trace = open_for_writing(settings["trace"]) if settings["trace"] else None
     if settings["json_file"] and settings["json_file"] != "-":
         open_for_writing(settings["json_file"]).close()
@@ -68,7 +68,7 @@ def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None =
     if trace is not None:
         close(trace)
     if seeing is not None:
-        seeing.finish(machine)
+        seeing.finish(machine, str(exit))
     if settings.get("show_translation"):
         show_translation(machine, settings["show_translation"])
     explain_stop(machine, exit)

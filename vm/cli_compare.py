@@ -24,7 +24,7 @@ SHOWN = 6
 
 def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
     """Run, print the table; 0 if all is equivalent, 1 if not."""
-    for name in ("trace", "console_log", "stats", "dump_dtb", "exit_log", "explain"):
+    for name in ("trace", "console_log", "stats", "dump_dtb", "exit_log", "explain", "report"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} does not go with --compare")
     if settings["clock"] == "wall":

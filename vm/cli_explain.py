@@ -15,7 +15,7 @@ from vm.hypervisor.telling import Telling
 
 def explain_command(blueprint: Blueprint, settings: dict[str, Any], technique: str) -> int:
     """Print the explanation; the exit status."""
-    for name in ("trace", "console_log", "stats", "json_file", "dump_dtb", "exit_log", "show_translation"):
+    for name in ("trace", "console_log", "stats", "json_file", "dump_dtb", "exit_log", "report", "show_translation"):
         if settings[name]:
             options.fail(f"--{name.removesuffix('_file').replace('_', '-')} does not go with --explain")
     if settings["clock"] == "wall":

@@ -24,11 +24,13 @@ class Blueprint:
     """What a machine is made of: as many as are wanted, each in the state in which it starts.
 
     names: files of one kernel. settings: what the options say, of which `memory`, bytes of RAM, has no default.
-    plan: what goes where (`vm.boot.plan`); image: the kernel's, for its symbols, or the firmware's without one.
+    name: for people. plan: what goes where (`vm.boot.plan`); image: the kernel's, for its symbols, or the firmware's
+    without one.
     """
 
     def __init__(self, names: list[str], settings: dict[str, Any]) -> None:
         self.settings = DEFAULTS | settings
+        self.name = " + ".join(names) or settings.get("kernel_option") or "firmware"
         self.plan = cli_kernel.plan(names, self.settings)  # before a first run compiles the engine in vain
         if self.plan.kernel is not None:
             self.image = self.plan.kernel.image

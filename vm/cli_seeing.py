@@ -7,7 +7,10 @@ import click
 
 from asm.disasm import disassemble
 from vm import cli_options as options
+from vm.hypervisor.counts import Counts
 from vm.hypervisor.exit_log import FORMS, LIMIT, Recorder, form_of, writer
+from vm.hypervisor.report_data import ReportData
+from vm.hypervisor.report_page import missing, page
 from vm.hypervisor.telling import Telling
 from vm.report import close, open_for_writing
 
@@ -27,8 +30,13 @@ class Limit(click.ParamType):
 
 
 def seeing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--exit-log and its companions, --explain."""
+    """--exit-log and its companions, --explain, --report."""
     for option in (
+        click.option(
+            "--report", metavar="FILE",
+            help="Write a page about the run: modes over time, exits by cause and function, page faults. (needs the "
+            "extra `plot`)",
+        ),
         click.option(
             "--explain", type=options.Count(), metavar="N",
             help="Tell in sentences what exit N is, why it happens and what is done; nothing else is printed.",
@@ -51,8 +59,15 @@ def seeing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 class Seeing:
     """What was asked for with these options, for one machine."""
 
-    def __init__(self, settings: dict[str, Any], image: Any, technique: str) -> None:
-        """Open the files, before a run that could be in vain. Raises OSError."""
+    def __init__(self, settings: dict[str, Any], image: Any, technique: str, guest: str) -> None:
+        """Open the files, before a run that could be in vain. guest: its name. Raises OSError."""
+        self._guest, self._page = guest, settings["report"]
+        if self._page and missing():
+            options.fail("--report draws with matplotlib, which is not here: pip install 'trapline[plot]'")
+        if self._page == "-":
+            options.fail("--report writes a page that needs a file of its own, not -")
+        self._page_stream = open_for_writing(self._page) if self._page else None
+        self._data: ReportData | None = None
         self._settings = settings
         self._telling = Telling(image, disassemble, technique)
         self._log = settings["exit_log"]
@@ -66,20 +81,27 @@ class Seeing:
             for name in ("exit_log_format", "exit_log_limit"):
                 if settings.get(name) is not None:
                     options.fail(f"--{name.replace('_', '-')} says how --exit-log FILE writes, which is not there")
-        return bool(settings.get("exit_log"))
+        return bool(settings.get("exit_log") or settings.get("report"))
 
     def attach(self, machine: Any) -> None:
         """Listen to the machine, which has not run yet."""
         ring = machine.engine.ring
+        if self._page_stream is not None:
+            self._data = ReportData(ring, self._telling)
         if self._stream is not None:
             form = self._settings["exit_log_format"] or form_of(self._log)
             limit, last = self._settings["exit_log_limit"] or (LIMIT, False)
             self._recorder = Recorder(ring, writer(form, self._stream, self._telling), limit, last)
 
-    def finish(self, machine: Any) -> None:
-        """Write what comes after the run. Raises OSError."""
+    def finish(self, machine: Any, ended: str) -> None:
+        """Write what comes after the run; ended: how it did. Raises OSError."""
+        clocks = [h.cycle + h.idled for h in machine.engine.h]
+        if self._data is not None and self._page_stream is not None:
+            self._data.finish(clocks)
+            self._page_stream.write(page(self._data, Counts.of(machine), self._guest, ended))
+            close(self._page_stream)
         if self._recorder is not None:
-            self._recorder.finish([h.cycle + h.idled for h in machine.engine.h])
+            self._recorder.finish(clocks)
             close(self._stream)
             self._tell(self._recorder)
 

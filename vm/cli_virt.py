@@ -108,7 +108,7 @@ def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
 
 def _check_one_guest(settings: dict[str, Any], guests: int) -> None:
     """Refuse what several guests cannot share."""
-    for name in ("trace", "compare", "dump_dtb", "exit_log", "explain"):
+    for name in ("trace", "compare", "dump_dtb", "exit_log", "explain", "report"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} is for one guest, not {guests}")
     if settings["clock"] == "wall":

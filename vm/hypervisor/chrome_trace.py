@@ -13,24 +13,13 @@ from typing import Any, TextIO
 
 from vm.hypervisor import events as layout
 from vm.hypervisor.event_ring import Batch, Event
+from vm.hypervisor.groups import GROUPS, groups
 from vm.hypervisor.telling import MODES, Telling
 
 STEPS_PER_MICROSECOND = 1000
-GROUPS = ("emulated", "reflected", "interrupt", "page fault: hidden", "MMIO", "other")
 SAMPLE = 64
 """Events between two samples of the counters."""
 PROCESS = 1
-
-
-def group(event: Event) -> str:
-    """Which counter an event belongs to."""
-    if event.routine == layout.INJECT:
-        return "interrupt"
-    if event.fault:
-        return {"hidden": "page fault: hidden", "MMIO": "MMIO"}.get(event.fault, "reflected")
-    if event.routine == layout.STEP:
-        return "reflected" if event.trapped else "emulated"
-    return "other"
 
 
 class ChromeTrace:
@@ -39,7 +28,7 @@ class ChromeTrace:
     def __init__(self, stream: TextIO, telling: Telling) -> None:
         self._stream, self._telling = stream, telling
         self._since: dict[int, tuple[int, int]] = {}  # by hart: its mode, and since when
-        self._seen: dict[int, int] = {}  # by hart: the clock of its last event
+        self._seen: dict[int, int] = {}  # by hart: its clock after the last event
         self._counts: Counter[str] = Counter()
         self._written = 0
         self._stream.write('{"displayTimeUnit": "ns", "traceEvents": [\n')
@@ -51,11 +40,12 @@ class ChromeTrace:
 
     def write(self, batch: Batch) -> None:
         """Add these events."""
-        for event in batch.events():
+        for event, group in zip(batch.events(), groups(batch).tolist(), strict=True):
             if event.hart not in self._since:
                 self._name(event.hart)
                 self._since[event.hart] = (event.mode, 0 if event.number == 1 else event.clock)
-            for record in self._records(event):
+                self._seen[event.hart] = self._since[event.hart][1]
+            for record in self._records(event, GROUPS[group]):
                 self._put(record)
 
     def _name(self, hart: int) -> None:
@@ -64,26 +54,28 @@ class ChromeTrace:
             self._put({**common, "name": "thread_name", "args": {"name": name}})
             self._put({**common, "name": "thread_sort_index", "args": {"sort_index": thread}})
 
-    def _records(self, event: Event) -> Iterator[dict[str, Any]]:
-        tell = self._telling
-        mode, since = self._since[event.hart]
+    def _records(self, event: Event, group: str) -> Iterator[dict[str, Any]]:
+        tell, hart = self._telling, event.hart
+        mode, since = self._since[hart]
         if event.mode != mode:
-            # The real hart changed it without an exit, as under assist; when, nobody saw.
-            yield self._slice(event.hart, f"{MODES[mode]} or {MODES[event.mode]}", since, event.clock)
-            self._since[event.hart] = event.mode, event.clock
-        if event.mode_after != event.mode:
+            # The real hart changed it without an exit, as under assist; when, since the last event, nobody saw.
+            last = self._seen[hart]
+            if last > since:
+                yield self._slice(hart, MODES[mode], since, last)
+            yield self._slice(hart, f"{MODES[mode]} or {MODES[event.mode]}", last, event.clock)
+            self._since[hart] = mode, since = event.mode, event.clock
+        after = event.clock + (event.routine in (layout.STEP, layout.ANSWER))
+        if event.mode_after != mode:
             # The step that changes the mode is the last of the old one.
-            after = event.clock + (event.routine != layout.INJECT)
-            mode, since = self._since[event.hart]
-            yield self._slice(event.hart, MODES[mode], since, after)
-            self._since[event.hart] = event.mode_after, after
-        self._seen[event.hart] = event.clock
+            yield self._slice(hart, MODES[mode], since, after)
+            self._since[hart] = event.mode_after, after
+        self._seen[hart] = after
         args = {name: value for name, value in tell.as_json(event).items() if value is not None}
         yield {
-            "ph": "i", "s": "t", "name": tell.routine(event), "cat": group(event), "pid": PROCESS,
-            "tid": _exits(event.hart), "ts": _time(event.clock), "args": args,
+            "ph": "i", "s": "t", "name": tell.routine(event), "cat": group, "pid": PROCESS, "tid": _exits(hart),
+            "ts": _time(event.clock), "args": args,
         }  # fmt: skip
-        self._counts[group(event)] += 1
+        self._counts[group] += 1
         if event.number % SAMPLE == 1:
             yield self._sample(event.clock)
 
