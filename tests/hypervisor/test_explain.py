@@ -12,6 +12,7 @@ from isa.hart import ABI_NAMES
 from vm import Machine
 from vm.exit import ExitReason
 from vm.hypervisor.event_ring import Event
+from vm.hypervisor.events import FILL, STEP
 from vm.hypervisor.explain import Explanation, NoSuchExit, Scene, find, look
 from vm.hypervisor.page_walk import flags
 from vm.hypervisor.telling import Telling
@@ -46,7 +47,8 @@ def check_fault(scene: Scene) -> None:
     if allowed:
         assert fault.verdict.paddr == event.paddr
     assert bool(scene.device) == (event.fault == "MMIO")
-    if event.fault == "hidden" and event.routine == 3:
+    assert bool(fault.reason) == (event.fault == "hidden" and event.routine == STEP)
+    if event.fault == "hidden" and event.routine == FILL:
         leaf = fault.filled[-1]
         assert leaf.leaf and flags(leaf.pte or 0)[(3, 1, 2)[fault.access]] != "-"
         assert fault.filled != fault.shadow
@@ -83,7 +85,7 @@ def test_every_kind_of_exit(name: str, technique: str) -> None:
             continue
         bare.run(max_instructions=event.instructions - bare.cycle)
         before = list(bare.x)
-        if event.routine == 1:
+        if event.routine == STEP:
             bare.run(max_instructions=1)
             expected = [(n, a, b) for n, a, b in zip(ABI_NAMES, before, bare.x, strict=True) if a != b]
             assert scene.registers == expected
@@ -215,3 +217,21 @@ def test_holes_and_firmware(tmp_path: Path) -> None:
     log = invoke("virt", kernel, "--sbi", "--exit-log", "-").stdout.decode().splitlines()
     number = next(line.split()[0] for line in log if "firmware call" in line)
     assert "the built-in SBI serves the call" in invoke("virt", kernel, "--sbi", "--explain", number).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "technique", "shadow", "words"),
+    [
+        ("boot/selfmod", "patch", "lazy", "stores to code are looked at one by one"),
+        ("boot/sv32", "translate", "lazy", "the translated copy"),
+        ("guests/demand", "trap", "traced", "a page table in force lies there"),
+    ],
+)
+def test_why_no_shadow_entry_may_grant_an_access(name: str, technique: str, shadow: str, words: str) -> None:
+    build = builder(name, technique, shadow=shadow)
+    machine, found = build(), []
+    machine.engine.ring.sinks.append(lambda batch: found.extend(batch.events()))
+    machine.run(max_instructions=8000)
+    event = next(e for e in found if e.fault == "hidden" and e.routine == STEP)
+    fault = look(build, event, technique).fault
+    assert fault is not None and words in fault.reason

@@ -4,6 +4,8 @@ A run is deterministic, so the exit is found in one run, and looked at in a seco
 served and just after.
 """
 
+import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +21,17 @@ from vm.hypervisor.allocator import ASSIST
 from vm.hypervisor.event_ring import Batch, Event
 from vm.hypervisor.faults import FOR_THE_HOST
 from vm.hypervisor.page_walk import ACCESSES, Entry, Verdict, beside, judge, walk
+from vm.hypervisor.patcher import is_code
 from vm.hypervisor.rules import Rule, why_it_trapped
 from vm.hypervisor.telling import MODES, Telling, call_name
+from vm.hypervisor.tracing import is_table
+from vm.mmu import STORE
 
 ROOTS = ("M, bare", "S, bare", "U, bare", "U", "S, SUM=0", "S, SUM=1")
 """What the roots of `vm.hypervisor.allocator` are for."""
+
+WIDTH = 100
+"""Columns of running text."""
 
 Build = Callable[[], Any]
 """A fresh machine that notes events, always from the same image and input."""
@@ -42,6 +50,7 @@ class Fault:
     """A page fault of the real hart, as it was before and after it was served.
 
     mode: of the guest's access. guest: its own walk; shadow: the real hart's, before and after; root: the real satp.
+    reason: why no shadow entry may grant the access, where that is so.
     """
 
     vaddr: int
@@ -54,6 +63,7 @@ class Fault:
     shadow: list[Entry]
     verdict: Verdict
     refusal: Verdict
+    reason: str
     filled: list[Entry] = field(default_factory=list)
 
 
@@ -129,10 +139,25 @@ def _fault(engine: Any, event: Event) -> Fault:
     shadow = walk(engine.words, m.ram_base, r.ram_size, h.satp, event.tval)
     root = (h.satp & 0x3FFFFF) - (m.ram_base >> 12) - r.first_frame
     name = "U and S" if engine.m.technique == ASSIST and root == 3 else ROOTS[root]
-    return Fault(
-        event.tval, access, mode, satp, h.satp, name, guest, shadow, judge(v, guest, event.tval, access, mode),
-        judge(h, shadow, event.tval, access, h.mode),
-    )  # fmt: skip
+    verdict = judge(v, guest, event.tval, access, mode)
+    refusal = judge(h, shadow, event.tval, access, h.mode)
+    reason = "" if event.routine == layout.FILL else _why_none_may_grant(engine, v, verdict, access)
+    return Fault(event.tval, access, mode, satp, h.satp, name, guest, shadow, verdict, refusal, reason)
+
+
+def _why_none_may_grant(engine: Any, v: Any, verdict: Verdict, access: int) -> str:
+    """Why an access that the guest's tables allow can be none of the real hart's, although there is RAM."""
+    m = engine.m
+    offset = -1 if verdict.paddr is None or verdict.cause else verdict.paddr - m.ram_base
+    if not 0 <= offset < m.ram_size:
+        return ""
+    if is_code(m, engine.words, offset >> 12):
+        if access == STORE:
+            return "the page is code, and stores to code are looked at one by one"
+        return "what is executed at that address is the translated copy, and the access is to the guest's own page"
+    if m.traced and access == STORE and is_table(v, m, engine.words, offset >> 12):
+        return "a page table in force lies there, and stores to it are followed at once"
+    return "PMP decides within the page, or allows what an entry cannot say"
 
 
 def device_at(machine: Any, paddr: int) -> str:
@@ -163,7 +188,8 @@ class Explanation:
 
     def _headline(self) -> list[str]:
         e = self.event
-        return [f"Exit {e.number} under {self._tell.technique}: {self._tell.cause(e)}"]
+        what = "a step without an exit" if e.cause is None else self._tell.cause(e)
+        return [f"Exit {e.number} under {self._tell.technique}: {what}"]
 
     def _guest(self) -> list[str]:
         e = self.event
@@ -178,20 +204,22 @@ class Explanation:
         if e.interrupt:
             return [
                 "The real hart has not trapped: it sees no interrupts.",
-                "  Between two of the guest's instructions the dispatcher finds that in the virtual hart the",
-                f"  {self._tell.cause(e)} is pending and enabled, not masked in virtual {MODES[e.mode]} mode, and",
-                "  first in the order of priorities. (Priv 3.1.9)",
-            ]
+                *_wrapped([
+                    "Between two of the guest's instructions the dispatcher finds that in the virtual hart the "
+                    f"{self._tell.cause(e)} is pending and enabled, not masked in virtual {MODES[e.mode]} mode, and "
+                    "first in the order of priorities. (Priv 3.1.9)"
+                ]),
+            ]  # fmt: skip
         if e.cause is None:
             return [
                 f"The real hart has not trapped: `{self._tell.technique}` does not let it execute this.",
                 "  So there is no exit; the step is noted because it changes the virtual mode.",
             ]
-        return [f"Why the real hart traps: {self._tell.cause(e)}.", f"  {self.scene.rule}"]
+        return [f"Why the real hart traps: {self._tell.cause(e)}.", *_wrapped([str(self.scene.rule)])]
 
     def _done(self) -> list[str]:
         e, name = self.event, self._tell.routine(self.event)
-        return ["What the dispatcher does: " + name + ".", *("  " + line for line in self._action(e))]
+        return [f"What the dispatcher does: {name}.", *_wrapped(self._action(e))]
 
     def _action(self, e: Event) -> list[str]:
         if e.interrupt:
@@ -237,7 +265,7 @@ class Explanation:
             lines.append("A shadow entry is made, and the instruction is tried again.")
         elif e.fault == "hidden":
             lines.append("So the fault is hidden: a bare machine would not have had it.")
-            lines.append("But no shadow entry may grant the access, so the instruction is emulated.")
+            lines.append(f"But no shadow entry may grant the access: {fault.reason}. So the instruction is emulated.")
         elif e.fault == "true":
             lines.append("So the fault is true: the bare machine has it, too.")
         elif e.fault == "MMIO":
@@ -276,6 +304,15 @@ class Explanation:
             ("guest", guest, fault.guest), ("shadow before", root, fault.shadow), ("shadow after", root, fault.filled),
         ])]  # fmt: skip
         return lines
+
+
+def _wrapped(sentences: list[str]) -> list[str]:
+    """Each of them on lines of its own, indented; `Priv 3.1.6` stays in one piece."""
+    found = []
+    for sentence in sentences:
+        joined = re.sub(r"(Priv|Unpriv|Xleak|step) (?=\d)", "\\1\0", sentence)
+        found += textwrap.wrap(joined, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return [line.replace("\0", " ") for line in found]
 
 
 def fields(name: str, old: int, new: int) -> str:

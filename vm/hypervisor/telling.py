@@ -73,7 +73,7 @@ class Telling:
         if event.routine == layout.ANSWER:
             return f"hypercall {call_name(event.call)}"
         if event.routine == layout.TRANSLATED:
-            return f"translate_block ({event.call} words)"
+            return f"translate_block ({event.call} word{'' if event.call == 1 else 's'})"
         if event.status == FOR_THE_HOST:
             return "host: firmware call" if event.cause in (8, 9) else "host: exception"
         if event.trapped:
