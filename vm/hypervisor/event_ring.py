@@ -6,7 +6,8 @@ What comes out are batches; `Event` is one event of a batch, decoded.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import cache
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vm.hypervisor import events as layout
 from vm.hypervisor.events import CSR_WORDS, EVENTS, EVENTS_WAIT, HEADER, LOGGED_CSRS, WORDS
 from vm.hypervisor.faults import FOR_THE_HOST
 from vm.hypervisor.hypercalls import HYPERCALL
+from vm.signals import held
 
 FAULTS = ("", "hidden", "true", "MMIO", "outside")
 MMIO, OUTSIDE = 3, 4
@@ -170,6 +172,16 @@ def _readable(cycle: int, instret: int, csrs: list[int]) -> list[int]:
     return [read(h) & 0xFFFFFFFF for read in (read_mcycle, read_mcycleh, read_minstret, read_minstreth)]
 
 
+@cache
+def _functions() -> dict[str, Any]:
+    """The functions of `vm.hypervisor.events` in plain Python. The whole engine (`vm.codegen`) would take a second."""
+    names = dict(vars(layout))
+    exec(layout.emit_save_csrs(), names)
+    for name in ("settle_event", "begin_event", "end_event"):
+        names[name] = FunctionType(names[name].__code__, names)
+    return names
+
+
 class EventRing:
     """The ring of one engine. sinks: called with each `Batch`; without any the events are only counted."""
 
@@ -202,8 +214,9 @@ class EventRing:
         if count:
             self._m.event_count = 0
             batch = Batch.of(self._m.event_number - count + 1, self._records[:count])
-            for sink in list(self.sinks):
-                sink(batch)
+            with held():  # so that Ctrl-C leaves no gap and no half of a record
+                for sink in list(self.sinks):
+                    sink(batch)
 
     def run(self, run: Callable[[int], int], budget: int) -> int:
         """`Engine.run` with the ring emptied whenever it is full: the guest goes on as if nothing had been."""
@@ -231,7 +244,7 @@ class EventRing:
         finally:
             count = self._m.event_count - 1
             record = self._records[count]
-            self._call("settle_event", h, self._ram32, self._offset // 4 + count * WORDS)
+            _functions()["settle_event"](h, self._ram32, self._offset // 4 + count * WORDS)
             if h.unretired != unretired:
                 record[layout.AT_TRAPPED] = 1
                 if status == DEVICE and record[layout.AT_FAULT] == MMIO:
@@ -246,12 +259,6 @@ class EventRing:
         if self._m.event_count + 2 > EVENTS:
             self.drain()
         real = self._engine.real[self._m.current]
-        self._call("begin_event", h, self._m, real, self._ram.data, self._ram32, cause, 0)
+        _functions()["begin_event"](h, self._m, real, self._ram.data, self._ram32, cause, 0)
         yield
-        self._call("end_event", h, self._m, real, self._ram32, layout.INJECT, -10)
-
-    def _call(self, name: str, *arguments: Any) -> None:
-        """Call a function of `vm.hypervisor.events` in plain Python."""
-        from vm.codegen import python_module
-
-        python_module()[name](*arguments)
+        _functions()["end_event"](h, self._m, real, self._ram32, layout.INJECT, -10)
