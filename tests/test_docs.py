@@ -188,3 +188,9 @@ def test_seeing(tmp_path: Path) -> None:
             ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, expected), (script, done.stderr)
+
+
+def test_seeing_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (code,) = blocks("docs/seeing.md", "python")
+    exec(compile(code, "docs/seeing.md", "exec"), {})
