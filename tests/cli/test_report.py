@@ -22,6 +22,8 @@ from vm.hypervisor.telling import Telling
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.xdist_group("report")
+
 PROGRAMS = Path(__file__).parents[2] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"
 
