@@ -1,18 +1,27 @@
 """Options of `trapline virt` that make visible what the hypervisor does: exit log, explanations, report."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import click
 
-from asm.disasm import disassemble
 from vm import cli_options as options
-from vm.hypervisor.counts import Counts
-from vm.hypervisor.exit_log import FORMS, LIMIT, Recorder, form_of, writer
-from vm.hypervisor.report_data import ReportData
-from vm.hypervisor.report_page import missing, page
-from vm.hypervisor.telling import Telling
 from vm.report import close, open_for_writing
+
+FORMS = ("text", "jsonl", "chrome")
+LIMIT = 100_000
+"""Exits that are written unless something else is asked for: some 15 MB."""
+
+
+def form_of(name: str) -> str:
+    """The form that a file's name asks for."""
+    return "jsonl" if name.endswith(".jsonl") else "chrome" if name.endswith(".json") else "text"
+
+
+def missing() -> bool:
+    """Whether what draws the report's pictures is not installed."""
+    return find_spec("matplotlib") is None
 
 
 class Limit(click.ParamType):
@@ -61,18 +70,21 @@ class Seeing:
 
     def __init__(self, settings: dict[str, Any], image: Any, technique: str, guest: str) -> None:
         """Open the files, before a run that could be in vain. guest: its name. Raises OSError."""
+        from asm.disasm import disassemble
+        from vm.hypervisor.telling import Telling
+
         self._guest, self._page = guest, settings["report"]
         if self._page and missing():
             options.fail("--report draws with matplotlib, which is not here: pip install 'trapline[plot]'")
         if self._page == "-":
             options.fail("--report writes a page that needs a file of its own, not -")
         self._page_stream = open_for_writing(self._page) if self._page else None
-        self._data: ReportData | None = None
+        self._data: Any = None
         self._settings = settings
         self._telling = Telling(image, disassemble, technique)
         self._log = settings["exit_log"]
         self._stream = open_for_writing(self._log) if self._log else None
-        self._recorder: Recorder | None = None
+        self._recorder: Any = None
 
     @classmethod
     def wanted(cls, settings: dict[str, Any]) -> bool:
@@ -85,8 +97,12 @@ class Seeing:
 
     def attach(self, machine: Any) -> None:
         """Listen to the machine, which has not run yet."""
+        from vm.hypervisor.exit_log import Recorder, writer
+
         ring = machine.engine.ring
         if self._page_stream is not None:
+            from vm.hypervisor.report_data import ReportData
+
             self._data = ReportData(ring, self._telling)
         if self._stream is not None:
             form = self._settings["exit_log_format"] or form_of(self._log)
@@ -97,6 +113,9 @@ class Seeing:
         """Write what comes after the run; ended: how it did. Raises OSError."""
         clocks = [h.cycle + h.idled for h in machine.engine.h]
         if self._data is not None and self._page_stream is not None:
+            from vm.hypervisor.counts import Counts
+            from vm.hypervisor.report_page import page
+
             self._data.finish(clocks)
             self._page_stream.write(page(self._data, Counts.of(machine), self._guest, ended))
             close(self._page_stream)
@@ -105,7 +124,7 @@ class Seeing:
             close(self._stream)
             self._tell(self._recorder)
 
-    def _tell(self, recorder: Recorder) -> None:
+    def _tell(self, recorder: Any) -> None:
         if recorder.cut and self._settings["exit_log_limit"] is None:
             click.echo(
                 f"trapline: {self._log} has the first {recorder.count:,} exits; for more or others there is "

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from isa.cause import describe
-from vm.hypervisor.hypercalls import CALL_NAMES
-from vm.hypervisor.translator import COPIES
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Counts:
         real, steps = machine.engine.real, machine.cycle
         if not real:
             return cls(steps, steps)
+        from vm.hypervisor.hypercalls import CALL_NAMES
+
         engine = machine.engine
         own = ("steps", "direct", "patched_words", "copies", "cache_flushes", "exits", "calls")
         sums = {f.name: sum(getattr(r, f.name) for r in real) for f in fields(cls) if f.name not in own}
@@ -103,7 +103,7 @@ class Counts:
         if self.blocks:
             rows += [
                 (self.blocks, f"blocks translated, {self.translated:,} words"),
-                (self.copies, f"pages in the translation cache, of {COPIES:,}"),
+                (self.copies, "pages in the translation cache"),
                 (self.cache_flushes, "times that it was full and emptied"),
             ]
         return [f"  {n:>12,}  {what}" for n, what in rows]

@@ -80,16 +80,14 @@ TRANSLATED = 5
 def emit_save_csrs():
     """`save_csrs(v, ram32, at)`: the CSRs of a hart into CSR_WORDS words from word `at` on."""
     lines = ["def save_csrs(v, ram32, at):"]
-    lines += [f"    ram32[U64(at + {i})] = U32(v.{name} & 0xFFFFFFFF)" for i, name in enumerate(LOGGED_CSRS)]
+    lines += [f"    ram32[U64(at + {i})] = U32(v.{name})" for i, name in enumerate(LOGGED_CSRS)]
     at = len(LOGGED_CSRS)
     lines += [
         "    for i in range(16):",
-        f"        ram32[U64(at + {at} + i)] = U32(v.pmpcfg[i] & 0xFFFFFFFF)",
-        f"        ram32[U64(at + {at + 16} + i)] = U32(v.pmpaddr[i] & 0xFFFFFFFF)",
+        f"        ram32[U64(at + {at} + i)] = U32(v.pmpcfg[i])",
+        f"        ram32[U64(at + {at + 16} + i)] = U32(v.pmpaddr[i])",
     ]
-    for i, name in enumerate(("mcycle", "minstret")):
-        lines.append(f"    ram32[U64(at + {at + 32 + 2 * i})] = U32(v.{name} & 0xFFFFFFFF)")
-        lines.append(f"    ram32[U64(at + {at + 33 + 2 * i})] = U32((v.{name} >> 32) & 0xFFFFFFFF)")
+    lines += [f"    put_wide(ram32, at + {at + 32 + 2 * i}, v.{name})" for i, name in enumerate(("mcycle", "minstret"))]
     return "\n".join(lines)
 
 

@@ -7,9 +7,6 @@ from typing import Any, Protocol, TextIO
 from vm.hypervisor.event_ring import Batch, Event, EventRing
 from vm.hypervisor.telling import MODES, Telling
 
-LIMIT = 100_000
-"""Events that are written unless something else is asked for: some 15 MB."""
-
 
 class Writer(Protocol):
     """A form of the exit log."""
@@ -74,7 +71,7 @@ class Recorder:
     After the first ones the ring is switched off, if nobody else listens: the rest of the run costs nothing.
     """
 
-    def __init__(self, ring: EventRing, writer: Writer, limit: int = LIMIT, last: bool = False) -> None:
+    def __init__(self, ring: EventRing, writer: Writer, limit: int, last: bool = False) -> None:
         self._ring, self._writer, self._limit, self._last = ring, writer, limit, last
         self._kept: deque[Batch] = deque()
         self.count = 0
@@ -110,15 +107,7 @@ class Recorder:
 
 
 def writer(form: str, stream: TextIO, telling: Telling) -> Any:
-    """The writer of one of the FORMS."""
+    """The writer of a form: text, jsonl or chrome."""
     from vm.hypervisor.chrome_trace import ChromeTrace
 
     return {"text": TextLog, "jsonl": JsonLog, "chrome": ChromeTrace}[form](stream, telling)
-
-
-FORMS = ("text", "jsonl", "chrome")
-
-
-def form_of(name: str) -> str:
-    """The form that a file's name asks for."""
-    return "jsonl" if name.endswith(".jsonl") else "chrome" if name.endswith((".json", ".trace")) else "text"

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib.util import find_spec
 from typing import Any
 
 from vm.hypervisor import report_plots as plots
@@ -30,11 +29,6 @@ th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #e5e5e5; text-al
 th { border-bottom-color: #999; } .text { text-align: left; overflow-wrap: anywhere; }
 code { font-size: .95em; } summary { cursor: pointer; color: #0b5cad; }
 """
-
-
-def missing() -> bool:
-    """Whether what draws the pictures is not installed."""
-    return find_spec("matplotlib") is None
 
 
 def page(data: ReportData, counts: Counts, guest: str, ended: str) -> str:
