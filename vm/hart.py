@@ -97,6 +97,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("event_stop", 1),  # number of the event before which the host wants to look, -1 for none; see `must_stop`
     ("event_cycle", 1),  # steps of the virtual hart there
     ("event_halt", 1),  # number of events after which it does
+    ("event_open", 1),  # whether the last step of the dispatcher's is the last record: 1, or may become one: 2
 )
 
 

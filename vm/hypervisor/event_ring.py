@@ -234,7 +234,7 @@ class EventRing:
     @contextmanager
     def completed(self, status: int) -> Iterator[None]:
         """While the host does the rest of what an exit has asked it for: the record gets the state after that."""
-        if status not in _FINISHED_BY_HOST or not self._m.event_count:
+        if status not in _FINISHED_BY_HOST or not self._m.event_log:
             yield
             return
         h = self._engine.h[self._m.current]
@@ -242,13 +242,16 @@ class EventRing:
         try:
             yield
         finally:
-            count = self._m.event_count - 1
+            count = self._m.event_count - (self._m.event_open == 1)
             record = self._records[count]
             _functions()["settle_event"](h, self._ram32, self._offset // 4 + count * WORDS)
             if h.unretired != unretired:
                 record[layout.AT_TRAPPED] = 1
                 if status == DEVICE and record[layout.AT_FAULT] == MMIO:
                     record[layout.AT_FAULT] = OUTSIDE
+            if self._m.event_open == 2 and h.mode != record[layout.AT_MODE]:
+                self._m.event_count += 1
+                self._m.event_number += 1
 
     @contextmanager
     def injection(self, h: Any, cause: int) -> Iterator[None]:

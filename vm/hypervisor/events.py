@@ -165,8 +165,12 @@ def end_event(v, m, r, ram32, routine, status):
     """Complete the record: what `routine` has done and answered. One without an exit stays only if the mode changed."""
     at = event_record(m)
     cause = I64(ram32[U64(at + AT_CAUSE)])
+    m.event_open = 1
     if cause == NO_EXIT and I64(ram32[U64(at + AT_MODE)]) == v.mode:
-        return
+        # What the host does about a device may still be a trap.
+        m.event_open = 2
+        if status == -10:
+            return
     fault = 0
     paddr = -1
     if cause < 16 and cause >= 12:
@@ -192,8 +196,9 @@ def end_event(v, m, r, ram32, routine, status):
     settle_event(v, ram32, at)
     ram32[U64(at + AT_STATUS)] = U32(status & 0xFFFFFFFF)
     ram32[U64(at + AT_TRAPPED)] = U32(routine == INJECT or I64(ram32[U64(at + AT_TRAPPED)]) != v.unretired & 0xFFFFFFFF)
-    m.event_count = m.event_count + 1
-    m.event_number = m.event_number + 1
+    if m.event_open == 1:
+        m.event_count = m.event_count + 1
+        m.event_number = m.event_number + 1
 
 
 def settle_event(v, ram32, at):
