@@ -75,7 +75,7 @@ class Seeing:
 
         self._guest, self._page = guest, settings["report"]
         if self._page and missing():
-            options.fail("--report draws with matplotlib, which is not here: pip install 'trapline[plot]'")
+            options.fail("--report needs matplotlib, which is not installed: pip install 'trapline[plot]'")
         if self._page == "-":
             options.fail("--report writes a page that needs a file of its own, not -")
         self._page_stream = open_for_writing(self._page) if self._page else None
