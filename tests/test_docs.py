@@ -173,3 +173,24 @@ def test_links_lead_somewhere(document: str) -> None:
 def test_promises_name_tests_that_exist() -> None:
     for pattern in re.findall(r"`(tests/[^`]+)`", (ROOT / "SPECIFICATION.md").read_text(encoding="utf-8")):
         assert list(ROOT.glob(pattern)), pattern
+
+
+def test_seeing(tmp_path: Path) -> None:
+    """What docs/seeing.md shows as printed is what its commands print."""
+    (tmp_path / "programs").symlink_to(ROOT / "programs")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    text = (ROOT / "docs/seeing.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", text, re.S)
+    assert examples
+    for script, expected in examples:
+        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+        done = subprocess.run(
+            ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, expected), (script, done.stderr)
+
+
+def test_seeing_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (code,) = blocks("docs/seeing.md", "python")
+    exec(compile(code, "docs/seeing.md", "exec"), {})

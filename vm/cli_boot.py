@@ -9,6 +9,7 @@ from vm import cli_console, cli_kernel
 from vm import cli_options as options
 from vm.cli_machine import Blueprint, exit_status, explain_stop, report_on, run_once
 from vm.cli_run import finish
+from vm.cli_seeing import Seeing
 from vm.report import close, open_for_writing
 
 
@@ -50,17 +51,24 @@ def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None =
     if settings["dump_dtb"] is not None:
         Path(settings["dump_dtb"]).write_bytes(blueprint.plan.tree[1])
         return 0
+    seeing = None
+    if Seeing.wanted(settings):
+        seeing = Seeing(settings, blueprint.image, technique or "bare", blueprint.name)
     trace = open_for_writing(settings["trace"]) if settings["trace"] else None
     if settings["json_file"] and settings["json_file"] != "-":
         open_for_writing(settings["json_file"]).close()
     console = cli_console.open_console(settings)
-    with blueprint.switched_on(technique or "bare", shadow, console) as machine:
+    with blueprint.switched_on(technique or "bare", shadow, console, events=seeing is not None) as machine:
+        if seeing is not None:
+            seeing.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
         with console.attached():
             exit, seconds = run_once(machine, settings)
     if trace is not None:
         close(trace)
+    if seeing is not None:
+        seeing.finish(machine, str(exit))
     if settings.get("show_translation"):
         show_translation(machine, settings["show_translation"])
     explain_stop(machine, exit)

@@ -24,17 +24,17 @@ SHOWN = 6
 
 def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
     """Run, print the table; 0 if all is equivalent, 1 if not."""
-    for name in ("trace", "console_log", "stats", "dump_dtb"):
+    for name in ("trace", "console_log", "stats", "dump_dtb", "exit_log", "explain", "report"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} does not go with --compare")
     if settings["clock"] == "wall":
         options.fail("--clock wall does not go with --compare: no two runs would be the same")
     chosen = settings["technique"]
     techniques = [chosen] if chosen else [name for name in TECHNIQUES if name != "bare"]
-    typed = _typed(settings["input_file"])
+    stdin = typed(settings["input_file"])
 
     def build(technique: str) -> Any:
-        return blueprint.build(technique, settings["shadow"], stdin=typed)
+        return blueprint.build(technique, settings["shadow"], stdin=stdin)
 
     if settings["json_file"] and settings["json_file"] != "-":
         open(settings["json_file"], "w").close()
@@ -52,7 +52,7 @@ def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
     return 0 if all(run.equivalent for run in runs) else 1
 
 
-def _typed(path: str | None) -> bytes:
+def typed(path: str | None) -> bytes:
     """All input: of a file, or of a standard input that is no terminal."""
     if path is not None and path != "-":
         return Path(path).read_bytes()

@@ -24,19 +24,24 @@ class Blueprint:
     """What a machine is made of: as many as are wanted, each in the state in which it starts.
 
     names: files of one kernel. settings: what the options say, of which `memory`, bytes of RAM, has no default.
-    plan: what goes where (`vm.boot.plan`); image: the kernel's, for its symbols, or the firmware's without one.
+    name: for people. plan: what goes where (`vm.boot.plan`); image: the kernel's, for its symbols, or the firmware's
+    without one.
     """
 
     def __init__(self, names: list[str], settings: dict[str, Any]) -> None:
         self.settings = DEFAULTS | settings
+        self.name = " + ".join(names) or settings.get("kernel_option") or "firmware"
         self.plan = cli_kernel.plan(names, self.settings)  # before a first run compiles the engine in vain
         if self.plan.kernel is not None:
             self.image = self.plan.kernel.image
         elif not isinstance(self.plan.firmware, str):
             self.image = self.plan.firmware.image
 
-    def build(self, technique: str = "bare", shadow: str = "lazy", console: Any = None, **streams: Any) -> Any:
-        """A machine, whose board is to be closed when it is not needed any more. Raises ValueError and LoadError."""
+    def build(self, technique: str = "bare", shadow: str = "lazy", console: Any = None, **more: Any) -> Any:
+        """A machine, whose board is to be closed when it is not needed any more; `more`: its further parameters.
+
+        Raises ValueError and LoadError.
+        """
         from vm.boot import drives, firmware
         from vm.machine import Machine
 
@@ -44,7 +49,7 @@ class Blueprint:
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
             technique=technique, shadow=shadow, console=console, clock=settings["clock"],
-            legacy_virtio=settings["virtio"] == "legacy", **streams,
+            legacy_virtio=settings["virtio"] == "legacy", **more,
         )  # fmt: skip
         machine.ends_trap_loops = True
         try:
@@ -56,9 +61,9 @@ class Blueprint:
         return machine
 
     @contextmanager
-    def switched_on(self, technique: str, shadow: str, console: Any) -> Iterator[Any]:
+    def switched_on(self, technique: str, shadow: str, console: Any, events: bool = False) -> Iterator[Any]:
         """`build`; at the end drives are flushed and closed. Raises OSError when that fails."""
-        machine = self.build(technique, shadow, console)
+        machine = self.build(technique, shadow, console, events=events)
         try:
             yield machine
         finally:

@@ -11,6 +11,7 @@ from vm.cli_console import console_options
 from vm.cli_guests import Guests
 from vm.cli_kernel import booting
 from vm.cli_machine import Blueprint
+from vm.cli_seeing import seeing_options
 from vm.hypervisor import SHADOWS, TECHNIQUES
 
 DEFAULT = "trap"
@@ -41,6 +42,7 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
     "--show-translation", metavar="FILE",
     help="With --technique translate: write the guest's code and what was made of it, side by side; - is stdout.",
 )  # fmt: skip
+@seeing_options
 @booting
 @console_options
 @partial(options.running, memory=options.PerGuest(options.Size()))
@@ -85,6 +87,11 @@ def _virt(kernels: list[str], settings: dict[str, Any]) -> int:
     technique = settings["technique"] or DEFAULT
     if settings["show_translation"] and (technique != "translate" or guests > 1):
         options.fail("--show-translation is for one guest under --technique translate")
+    if settings["explain"]:
+        from vm.cli_explain import explain_command
+
+        refuse_writing(settings, "both runs have to find the same drive")
+        return explain_command(blueprints[0], settings, technique)
     if guests == 1:
         return boot(blueprints[0], settings, technique, settings["shadow"])
     return Guests(kernels, blueprints, shares, settings, technique).run()
@@ -101,7 +108,7 @@ def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
 
 def _check_one_guest(settings: dict[str, Any], guests: int) -> None:
     """Refuse what several guests cannot share."""
-    for name in ("trace", "compare", "dump_dtb"):
+    for name in ("trace", "compare", "dump_dtb", "exit_log", "explain", "report"):
         if settings[name]:
             options.fail(f"--{name.replace('_', '-')} is for one guest, not {guests}")
     if settings["clock"] == "wall":

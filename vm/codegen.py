@@ -13,7 +13,7 @@ from isa import word as isa_word
 from isa.table import derived
 from vm import access, dispatch, emit, loop, mmu
 from vm.collect import collect, compiled_text
-from vm.hypervisor import dispatcher
+from vm.hypervisor import dispatcher, events
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen.py. Safe to delete."""
 import numpy as np
@@ -65,6 +65,7 @@ def engine_text() -> str:
         emit.emit_csr_write(),
         emit.emit_decoder(),
         emit.emit_supervisor_switch(),
+        events.emit_save_csrs(),
         emit.emit_is_sensitive(),
         emit.emit_translate_word(),
         emit.emit_ends_block(),

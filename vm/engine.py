@@ -10,6 +10,8 @@ import numpy as np
 
 from isa.table import added
 from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
+from vm.hypervisor.event_ring import EventRing
+from vm.hypervisor.events import EVENT_PAGES
 from vm.hypervisor.originals import Originals
 from vm.hypervisor.setup import pages_behind_ram, under_hypervisor
 from vm.hypervisor.translation import Translation
@@ -30,12 +32,12 @@ class Engine:
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
-    shadow: one of `vm.hypervisor.SHADOWS`.
+    shadow: one of `vm.hypervisor.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
     """
 
     def __init__(
         self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
-        technique: str = "bare", shadow: str = "lazy",
+        technique: str = "bare", shadow: str = "lazy", events: bool = False,
     ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
@@ -44,6 +46,8 @@ class Engine:
         self.kind = kind
         self.additions = added()
         pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
+        ring = pages * PAGE
+        pages += EVENT_PAGES if events else 0
         self._all_ram = np.zeros(pages * PAGE, np.uint8)
         self.ram = self._all_ram[:ram_size]
         self.code = np.zeros(pages * 1025, np.int64)
@@ -61,6 +65,7 @@ class Engine:
         if technique == "patch":
             self.originals = Originals(self.m, self._all_ram, self.code)
         self.translation = Translation(self.m, self._all_ram) if technique == "translate" else None
+        self.ring = EventRing(self, self._all_ram, ring) if events else None
         if kind == "python":
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -120,6 +125,9 @@ class Engine:
         """
         if self.additions:
             self._check_additions()
+        return self._run_once(budget) if self.ring is None else self.ring.run(self._run_once, budget)
+
+    def _run_once(self, budget: int) -> int:
         if self.originals is None:
             return self._run(*self._memory, budget)
         self.originals.place()
@@ -127,6 +135,15 @@ class Engine:
             return self._run(*self._memory, budget)
         finally:
             self.originals.lift()
+
+    def real_hart(self, number: int) -> Any:
+        """The real hart that a hypervisor has for the virtual hart of this number."""
+        return self._views[len(self.harts) + number]
+
+    @property
+    def words(self) -> memoryview:
+        """All of real RAM as words, what lies behind the guest's included."""
+        return self._all_ram.data.cast("B").cast("I")
 
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""

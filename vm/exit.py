@@ -17,6 +17,7 @@ class ExitReason(Enum):
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
     INTERRUPTED = "interrupted"
+    EVENT = "exit of the guest that was asked for"
     QUIT = "quit at the console"
 
 

@@ -90,6 +90,14 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("translated", 1),
     ("shadow_demand", 1),  # of the virtual machine: times that all shadow tables had to go; of a real one: as followed
     ("exits", 32),  # traps out of the guest by cause
+    ("calls", 9),  # hypercalls by number; the last are those with another
+    ("event_log", 1),  # of the virtual machine: RAM offset of the ring of `vm.hypervisor.events`, 0 while it is off
+    ("event_count", 1),  # records in it, and of all times
+    ("event_number", 1),
+    ("event_stop", 1),  # number of the event before which the host wants to look, -1 for none; see `must_stop`
+    ("event_cycle", 1),  # steps of the virtual hart there
+    ("event_halt", 1),  # number of events after which it does
+    ("event_open", 1),  # whether the last step of the dispatcher's is the last record: 1, or may become one: 2
 )
 
 
@@ -126,6 +134,7 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["tohost"] = -1
     machine["stored_low"] = 0x7FFFFFFFFFFFFFFF
     machine["stored_high"] = -1
+    machine["event_stop"] = machine["event_halt"] = -1
     return machine
 
 

@@ -54,6 +54,7 @@ class Machine:
     shadow: when its shadow page tables follow the guest's (`vm.hypervisor.SHADOWS`).
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
+    events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.event_ring`).
     clock: `instructions`, which is deterministic, or `wall` (`vm.clock`).
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
@@ -74,12 +75,13 @@ class Machine:
         legacy_virtio: bool = True,
         console: Console | None = None,
         clock: str = "instructions",
+        events: bool = False,
     ) -> None:
         if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique, shadow)
+        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique, shadow, events)
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
@@ -307,6 +309,8 @@ class Machine:
             for h in self.engine.h:
                 self._update_time(h)
             self.console.flush()
+            if self.engine.ring is not None:
+                self.engine.ring.drain()
 
     def _exit(self, reason: ExitReason) -> Exit:
         return Exit(reason, self.current.pc)
@@ -323,7 +327,11 @@ class Machine:
         if self._trace is not None:
             self._trace.before()
         try:
-            return self._service.served(self.engine.run(budget))
+            status = self.engine.run(budget)
+            if self.engine.ring is not None:
+                with self.engine.ring.completed(status):
+                    return self._service.served(status)
+            return self._service.served(status)
         finally:
             if self._trace is not None:
                 self._trace.after()
@@ -362,6 +370,7 @@ def _new_engine(
     board: bool,
     technique: str,
     shadow: str,
+    events: bool,
 ) -> engine.Engine:
     hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
     return engine.Engine(
@@ -372,5 +381,6 @@ def _new_engine(
         board=board,
         technique=technique,
         shadow=shadow,
+        events=events and technique != "bare",
         **hart,
     )

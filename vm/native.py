@@ -31,7 +31,7 @@ from isa.table import added, derived
 SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
            "hypervisor/allocator", "hypervisor/dispatcher", "hypervisor/faults", "hypervisor/tracing",
            "hypervisor/world_switch", "hypervisor/patcher", "hypervisor/translator", "hypervisor/hypercalls",
-           "patches")  # fmt: skip
+           "hypervisor/events", "patches")  # fmt: skip
 """Files of this package that the compiled code depends on, besides all of `isa`."""
 
 

@@ -1,6 +1,7 @@
 """What the host does when the run loop comes back to it: device accesses, traps that it asked for, `tohost`."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import isa
@@ -8,6 +9,7 @@ from isa.cause import ECALL_S
 from isa.trap import pending_interrupt, take_trap
 from vm.exit import Exit, ExitReason
 from vm.hypervisor.console_write import console_write
+from vm.hypervisor.events import EVENTS_WAIT
 from vm.hypervisor.hypercalls import HYPERCALL
 from vm.loop import count_trap, update_time
 from vm.mmu import fetch_offset, refresh
@@ -40,6 +42,8 @@ class Service:
             return self._device_access()
         if status == HYPERCALL:
             console_write(machine, self.h)
+        elif status == EVENTS_WAIT:
+            return Exit(ExitReason.EVENT, self.h.pc)
         elif status == -102:
             machine.htif.written()
         elif status == -10:
@@ -83,8 +87,10 @@ class Service:
         cause = pending_interrupt(h)
         if cause < 0:
             return False
-        count_trap(h, 32 + (cause & 31))
-        take_trap(h, cause, 0)
+        ring = self.machine.engine.ring
+        with nullcontext() if ring is None else ring.injection(h, cause):
+            count_trap(h, 32 + (cause & 31))
+            take_trap(h, cause, 0)
         return True
 
     def take_trap(self, cause: int, tval: int) -> None:

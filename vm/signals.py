@@ -33,6 +33,29 @@ def caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Meanwhile none of these and no Ctrl-C interrupts; what came is heard of afterwards. For a moment, not for long.
+
+    A mask would not do: other threads, which libraries start, would take the signal.
+    """
+    received: list[signal.Signals] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    handled: dict[signal.Signals, Any] = {number: handler for number, handler in before.items() if callable(handler)}
+    try:
+        for number in handled:
+            signal.signal(number, lambda number, frame: received.append(signal.Signals(number)))
+    except ValueError:
+        handled = {}  # only the main thread may, and only it is interrupted
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        for number in received[:1]:
+            handled[number](number, None)
+
+
 def status() -> int:
     """The exit status after a KeyboardInterrupt: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, as in a shell."""
     return 128 + _received

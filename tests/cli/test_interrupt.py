@@ -78,8 +78,9 @@ def guest(folder: Path, name: str) -> list[str]:
     return [subcommand, str(write(folder, "guest.s", (PRINT if subcommand == "run" else PRINT_UART) + text))]
 
 
-def interrupted(arguments: list[str], number: int, delay: float | None = None) -> Outcome:
-    """Start, wait for the guest's `!` or for `delay` seconds, send the signal, and measure how long the end takes."""
+def interrupted(arguments: list[str], number: int, delay: float | None = None, after: float = 0) -> Outcome:
+    """Start, wait for the guest's `!` and `after` seconds, or for `delay` seconds, send the signal, and measure how
+    long the end takes."""
     process = subprocess.Popen(
         command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -87,6 +88,7 @@ def interrupted(arguments: list[str], number: int, delay: float | None = None) -
     assert process.stdout is not None
     if delay is None:
         assert process.stdout.read(1) == b"!"
+        time.sleep(after)
     else:
         time.sleep(delay)
     assert process.poll() is None
@@ -138,6 +140,21 @@ def test_with_a_trace(tmp_path, name):
     outcome = interrupted([*guest(tmp_path, name), "--trace", str(trace)], signal.SIGTERM)
     assert (outcome.status, outcome.stderr) == (143, b"")
     assert re.fullmatch(r"(core   0: [03] 0x[0-9a-f]{8} \(0x[0-9a-f]{8}\).*\n)+", trace.read_text())
+    in_time(outcome)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+@pytest.mark.parametrize("name", ["boot: loop", "boot: traps"])
+def test_with_an_exit_log(tmp_path, name, form):
+    """The log is whole up to its last record."""
+    log = tmp_path / f"log.{form}"
+    arguments = ["virt", *guest(tmp_path, name)[1:], "--memory", "4M", "--exit-log", str(log)]
+    outcome = interrupted(arguments, signal.SIGINT, after=0.3)
+    assert (outcome.status, outcome.stderr) == (130, b"")
+    records = [json.loads(line) for line in log.read_text().splitlines()] if form == "jsonl" else json.loads(
+        log.read_text()
+    )["traceEvents"]  # fmt: skip
+    assert len(records) > (1000 if "traps" in name else 1)
     in_time(outcome)
 
 

@@ -76,3 +76,23 @@ def test_over_firmware_in_m_mode_here_and_on_qemu(tmp_path, tool):
     qemu = [tool("qemu-system-riscv32"), *options, *(str(part).replace("--", "-") for part in where[2:])]
     theirs = subprocess.run(qemu, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     assert (theirs.returncode, init_lines(theirs.stdout)) == (0, expected())
+
+
+def test_under_the_hypervisor_with_every_exit_noted(console_of_the_sbi, tmp_path):
+    """It ends as on the bare machine; the log has the last of its 700,000 exits, the page all of them."""
+    outcome, report = console_of_the_sbi
+    log, page, virtual = tmp_path / "log.jsonl", tmp_path / "page.html", tmp_path / "report"
+    pytest.importorskip("matplotlib")
+    noted = execute(
+        "virt", guest("linux/Image"), "--append", "console=hvc0 earlycon=sbi", "--exit-log", log, "--exit-log-limit",
+        "last:5000", "--report", page, "--json", virtual, timeout=150,
+    )  # fmt: skip
+    assert noted.stdout == outcome.stdout
+    ended = json.loads(virtual.read_text())
+    for key in ("sha256", "retired_instructions", "traps", "pc"):
+        assert ended[key] == report[key]
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(records) == 5000
+    entries = sum(ended["exits"].values()) + ended["traps"]["supervisor timer interrupt"]
+    assert records[-1]["exit"] == entries > 500_000
+    assert f"<dd>{entries:,}</dd>" in page.read_text() and "first" not in page.read_text().partition("<img")[0]

@@ -12,6 +12,8 @@ class Counts:
 
     steps: the guest's instructions, retired or trapped; direct: those that a real hart executed; exits: traps out of
     the guest by cause. The four kinds of page faults are those of `vm.hypervisor.faults`.
+    calls: hypercalls by name. patched_words: those that `patch` has replaced at the end. blocks, translated: blocks and
+    words that `translate` has translated; copies: pages of its cache in use; cache_flushes: times that it was emptied.
     """
 
     steps: int = 0
@@ -22,7 +24,13 @@ class Counts:
     outside_faults: int = 0
     shadow_drops: int = 0
     traced_stores: int = 0
+    blocks: int = 0
+    translated: int = 0
+    copies: int = 0
+    cache_flushes: int = 0
+    patched_words: int = 0
     exits: dict[int, int] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, machine: Any) -> "Counts":
@@ -30,11 +38,19 @@ class Counts:
         real, steps = machine.engine.real, machine.cycle
         if not real:
             return cls(steps, steps)
-        names = [f.name for f in fields(cls) if f.name not in ("steps", "direct", "exits")]
-        sums = {name: sum(getattr(r, name) for r in real) for name in names}
+        from vm.hypervisor.hypercalls import CALL_NAMES
+
+        engine = machine.engine
+        own = ("steps", "direct", "patched_words", "copies", "cache_flushes", "exits", "calls")
+        sums = {f.name: sum(getattr(r, f.name) for r in real) for f in fields(cls) if f.name not in own}
+        sums |= {"copies": engine.m.copies, "cache_flushes": engine.m.cache_flushes}
+        if engine.originals is not None:
+            sums["patched_words"] = len(engine.originals.listing())
+        numbers = {name: sum(r.calls[i] for r in real) for i, name in enumerate((*CALL_NAMES, "unknown"))}
         exits = {cause: sum(r.exits[cause] for r in real) for cause in range(32)}
         direct = sum(r.direct_steps for r in real)
-        return cls(steps, direct, exits={cause: n for cause, n in exits.items() if n}, **sums)
+        calls = {name: n for name, n in numbers.items() if n}
+        return cls(steps, direct, exits={cause: n for cause, n in exits.items() if n}, calls=calls, **sums)
 
     @property
     def emulated(self) -> int:
@@ -64,6 +80,11 @@ class Counts:
             },
             "shadow_drops": self.shadow_drops,
             "traced_stores": self.traced_stores,
+            "hypercalls": self.calls,
+            "patched_words": self.patched_words,
+            "translation": {
+                "blocks": self.blocks, "words": self.translated, "pages": self.copies, "flushes": self.cache_flushes,
+            },
         }  # fmt: skip
 
     def lines(self) -> list[str]:
@@ -76,4 +97,13 @@ class Counts:
         rows.append((self.shadow_drops, "times that the shadow tables were dropped"))
         if self.traced_stores:
             rows.append((self.traced_stores, "stores to traced page tables"))
+        rows += [(n, f"hypercalls: {name}") for name, n in self.calls.items()]
+        if self.patched_words:
+            rows.append((self.patched_words, "words patched at the end"))
+        if self.blocks:
+            rows += [
+                (self.blocks, f"blocks translated, {self.translated:,} words"),
+                (self.copies, "pages in the translation cache"),
+                (self.cache_flushes, "times that it was full and emptied"),
+            ]
         return [f"  {n:>12,}  {what}" for n, what in rows]

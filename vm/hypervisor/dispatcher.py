@@ -10,6 +10,17 @@ from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
 from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
+from vm.hypervisor.events import (
+    EVENTS_WAIT,
+    FILL,
+    INJECT,
+    NO_EXIT,
+    STEP,
+    begin_event,
+    end_event,
+    events_wait,
+    must_stop,
+)
 from vm.hypervisor.faults import classify_fault
 from vm.hypervisor.hypercalls import hypercall, is_hypercall
 from vm.hypervisor.patcher import PATCH, after_stores, execute_original
@@ -92,6 +103,8 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
     end = v.cycle + limit
     while v.cycle < end:
+        if m.event_log and events_wait(m):
+            return EVENTS_WAIT
         if r.trace_epoch != m.trace_epoch:
             r.trace_epoch = m.trace_epoch
             v.stale = 1
@@ -100,23 +113,43 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         if (v.mip | v.lines) & v.mie != 0:
             cause = pending_interrupt(v)
             if cause >= 0:
+                if m.event_log:
+                    if must_stop(v, m):
+                        return EVENTS_WAIT
+                    begin_event(v, m, r, ram8, ram32, cause, 0)
                 count_trap(v, 32 + (cause & 31))
                 take_trap(v, cause, 0)
+                if m.event_log:
+                    end_event(v, m, r, ram32, INJECT, -10)
+                    if events_wait(m):
+                        return EVENTS_WAIT
         if m.traced:
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
         faulted = False
+        noted = False
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status == -20:
+                if m.event_log:
+                    if must_stop(v, m):
+                        return EVENTS_WAIT
+                    begin_event(v, m, r, ram8, ram32, r.exit_cause, r.exit_tval)
+                    noted = True
                 faulted = r.exit_cause >= 12
                 r.exits[r.exit_cause & 31] = r.exits[r.exit_cause & 31] + 1
                 if faulted or m.technique > ASSIST:
                     status = serve_exit(v, h, m, r, ram8, ram32, code, page)
+                    if noted and status != -20:
+                        end_event(v, m, r, ram32, FILL, status)
             if status == -10:
                 continue
             if status != -20:
                 return status
+        if m.event_log and not noted:
+            if must_stop(v, m):
+                return EVENTS_WAIT
+            begin_event(v, m, r, ram8, ram32, NO_EXIT, 0)
         r.emulated = r.emulated + 1
         unretired = v.unretired
         if m.technique == PATCH:
@@ -129,6 +162,8 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             r.fault_paddr = -1
         if m.stored_high >= 0:
             notice_stores(v, h, m, r, ram8, ram32, code, page)
+        if m.event_log:
+            end_event(v, m, r, ram32, STEP, status)
         if status != -10:
             return status
     return -10

@@ -27,6 +27,12 @@ CONSOLE_WRITE = 5
 SET_TIMER = 6
 YIELD = 7
 
+CALL_NAMES = (
+    "VERSION", "SET_PAGE_TABLE", "SET_ENTRY", "SET_INTERRUPTS", "RETURN_TO_USER", "CONSOLE_WRITE", "SET_TIMER", "YIELD",
+)  # fmt: skip
+CALLS = 8
+"""Where those with another number are counted."""
+
 SUCCESS = 0
 NOT_SUPPORTED = 0xFFFFFFFE
 DENIED = 0xFFFFFFFC
@@ -55,6 +61,7 @@ def answer(v, error, value):
 def hypercall(v, h, m, r, ram8, ram32, code, page):
     """Serve a hypercall; the answers are those of `execute`."""
     call = v.x[16]
+    r.calls[min(call, CALLS)] = r.calls[min(call, CALLS)] + 1
     status = -10
     error = SUCCESS
     value = 0

@@ -1,0 +1,209 @@
+"""Events: what the dispatcher notes of each exit, in a ring of records behind all the memory that a guest can reach.
+
+A record is WORDS words: HEADER of them about the exit, then the virtual hart's CSRs before it and after it. An event
+is an exit, an interrupt that the dispatcher has injected, or a step that an interpreter routine did without an exit
+and that changed the virtual mode; other interpreted steps leave no record.
+The record that is being written lies at `event_count` of the virtual machine's record. When the ring is full, and where
+the host has asked for it, the dispatcher comes back with EVENTS_WAIT (`vm.hypervisor.exit_log`); with `event_log` 0
+nothing is noted. Compiled and plain Python run the same text (`vm.codegen`); names are those of
+`vm.hypervisor.allocator`.
+"""
+
+from collections.abc import Callable
+
+from isa.table import CSRS
+from vm.ints import I64, U32, U64
+from vm.mmu import find_leaf, leaf_address, pmp_allows, pmp_lookup
+from vm.patches import original, patch_at
+
+save_csrs: Callable[..., None]
+"""Generated (`emit_save_csrs`), so nothing is bound here."""
+
+EVENTS_WAIT = -104
+"""Answer of the run loop: the host looks at the events, then goes on as if nothing had been."""
+
+LOGGED_CSRS = tuple(dict.fromkeys(c.storage for c in CSRS if c.storage not in (None, "misa", "mhartid")))
+"""CSRs that a record holds by their field of the hart, beside PMP, mcycle and minstret; the rest is never written."""
+
+CSR_WORDS = len(LOGGED_CSRS) + 36
+"""Words of CSRs: the above, pmpcfg and pmpaddr by entry, two words each of what is added for mcycle and minstret."""
+
+HEADER = 24
+WORDS = HEADER + 2 * CSR_WORDS
+EVENTS = 4096
+"""Records of the ring."""
+EVENT_PAGES = -(-EVENTS * WORDS // 1024)
+
+AT_CYCLE = 0
+"""Word of the virtual hart's steps before the event; 64 bits. The words that follow:"""
+AT_CLOCK = 2
+"""cycle and idled, 64 bits"""
+AT_PADDR = 4
+"""physical address of a page fault, 64 bits, -1 without one"""
+AT_RETIRED = 6
+"""instructions retired before, 64 bits"""
+AT_HART = 8
+AT_MODE = 9
+AT_PC = 10
+AT_WORD = 11
+"""the guest's own word at pc"""
+AT_CAUSE = 12
+"""mcause of the real hart's exception or of the interrupt, or NO_EXIT"""
+AT_TVAL = 13
+AT_ROUTINE = 14
+AT_FAULT = 15
+"""what a page fault was: 1 hidden, 2 true, 3 MMIO, 4 outside"""
+AT_MODE_AFTER = 16
+AT_PC_AFTER = 17
+AT_STATUS = 18
+"""the routine's answer"""
+AT_TRAPPED = 19
+"""1: the virtual hart has taken a trap"""
+AT_CALL = 20
+"""a6 before, which is a hypercall's number; of a translated block its words"""
+AT_RESULT = 21
+"""a0 after it"""
+AT_FETCHED = 22
+"""1: the guest's word is known"""
+
+NO_EXIT = 0x7FFFFFFF
+"""CAUSE of a step without an exit."""
+
+STEP = 1
+INJECT = 2
+FILL = 3
+ANSWER = 4
+TRANSLATED = 5
+"""Routines: the machine's step on the virtual hart, an injected interrupt, a shadow entry, a hypercall, a block."""
+
+
+def emit_save_csrs():
+    """`save_csrs(v, ram32, at)`: the CSRs of a hart into CSR_WORDS words from word `at` on."""
+    lines = ["def save_csrs(v, ram32, at):"]
+    lines += [f"    ram32[U64(at + {i})] = U32(v.{name})" for i, name in enumerate(LOGGED_CSRS)]
+    at = len(LOGGED_CSRS)
+    lines += [
+        "    for i in range(16):",
+        f"        ram32[U64(at + {at} + i)] = U32(v.pmpcfg[i])",
+        f"        ram32[U64(at + {at + 16} + i)] = U32(v.pmpaddr[i])",
+    ]
+    lines += [f"    put_wide(ram32, at + {at + 32 + 2 * i}, v.{name})" for i, name in enumerate(("mcycle", "minstret"))]
+    return "\n".join(lines)
+
+
+def put_wide(ram32, at, value):
+    """A number of 64 bits in two words."""
+    ram32[U64(at)] = U32(value & 0xFFFFFFFF)
+    ram32[U64(at + 1)] = U32((value >> 32) & 0xFFFFFFFF)
+
+
+def event_record(m):
+    """Word index of the record that is being written."""
+    return (m.event_log >> 2) + m.event_count * WORDS
+
+
+def events_wait(m):
+    """Whether the host is to look at the events before the next: no room for two more, or it asked for that."""
+    return m.event_count + 2 > EVENTS or m.event_number == m.event_halt
+
+
+def must_stop(v, m):
+    """Whether the host is to look at the machine before the event that comes now.
+
+    An interpreted step is known to be an event only when it has been done, so the host tells its cycle, too.
+    """
+    return m.event_number == m.event_stop and v.cycle >= m.event_cycle
+
+
+def guest_word(v, m, ram8, ram32):
+    """The guest's own word at pc, -1 where its tables or PMP let none be fetched. Changes nothing."""
+    paddr = v.pc
+    if v.mode < 3 and v.satp >> 31:
+        leaf = find_leaf(v, m, ram32, v.pc, 0)
+        if leaf < 0:
+            return -1
+        pte = I64(ram32[U64(((leaf & ~3) - m.ram_base) >> 2)])
+        if pte & 8 == 0:
+            return -1
+        paddr = leaf_address(pte, leaf & 1, v.pc)
+    offset = paddr - m.ram_base
+    if paddr & 3 or offset < 0 or offset >= m.ram_size:
+        return -1
+    if not pmp_allows(pmp_lookup(v, paddr, paddr + 4), 0, v.mode):
+        return -1
+    entry = patch_at(m, ram8, offset)
+    return I64(ram32[U64(offset >> 2)]) if entry < 0 else original(m, ram8, entry)
+
+
+def begin_event(v, m, r, ram8, ram32, cause, tval):
+    """Note the virtual hart as it is at an exit with this cause, before it is served."""
+    at = event_record(m)
+    put_wide(ram32, at + AT_CYCLE, v.cycle)
+    put_wide(ram32, at + AT_CLOCK, v.cycle + v.idled)
+    put_wide(ram32, at + AT_RETIRED, v.cycle - v.unretired)
+    ram32[U64(at + AT_HART)] = U32(v.mhartid)
+    ram32[U64(at + AT_MODE)] = U32(v.mode)
+    ram32[U64(at + AT_PC)] = U32(v.pc)
+    word = guest_word(v, m, ram8, ram32)
+    ram32[U64(at + AT_WORD)] = U32(word & 0xFFFFFFFF)
+    ram32[U64(at + AT_FETCHED)] = U32(word >= 0)
+    ram32[U64(at + AT_CAUSE)] = U32(cause)
+    ram32[U64(at + AT_TVAL)] = U32(tval)
+    ram32[U64(at + AT_TRAPPED)] = U32(v.unretired & 0xFFFFFFFF)
+    ram32[U64(at + AT_CALL)] = U32(v.x[16])
+    # What the counters say now tells at the end what was done.
+    ram32[U64(at + AT_FAULT)] = U32(r.hidden_faults & 0xFFFFFFFF)
+    ram32[U64(at + AT_MODE_AFTER)] = U32(r.true_faults & 0xFFFFFFFF)
+    ram32[U64(at + AT_PC_AFTER)] = U32(r.mmio_faults & 0xFFFFFFFF)
+    ram32[U64(at + AT_STATUS)] = U32(r.outside_faults & 0xFFFFFFFF)
+    ram32[U64(at + AT_ROUTINE)] = U32(r.hypercalls & 0xFFFFFFFF)
+    ram32[U64(at + AT_RESULT)] = U32(r.translated & 0xFFFFFFFF)
+    save_csrs(v, ram32, at + HEADER)  # noqa: F821  (generated)
+
+
+def end_event(v, m, r, ram32, routine, status):
+    """Complete the record: what `routine` has done and answered. One without an exit stays only if the mode changed."""
+    at = event_record(m)
+    cause = I64(ram32[U64(at + AT_CAUSE)])
+    m.event_open = 1
+    if cause == NO_EXIT and I64(ram32[U64(at + AT_MODE)]) == v.mode:
+        # What the host does about a device may still be a trap.
+        m.event_open = 2
+        if status == -10:
+            return
+    fault = 0
+    paddr = -1
+    if cause < 16 and cause >= 12:
+        paddr = r.fault_paddr
+        if I64(ram32[U64(at + AT_FAULT)]) != r.hidden_faults & 0xFFFFFFFF:
+            fault = 1
+        elif I64(ram32[U64(at + AT_MODE_AFTER)]) != r.true_faults & 0xFFFFFFFF:
+            fault = 2
+        elif I64(ram32[U64(at + AT_PC_AFTER)]) != r.mmio_faults & 0xFFFFFFFF:
+            fault = 3
+        elif I64(ram32[U64(at + AT_STATUS)]) != r.outside_faults & 0xFFFFFFFF:
+            fault = 4
+    if routine == FILL:
+        translated = (r.translated - I64(ram32[U64(at + AT_RESULT)])) & 0xFFFFFFFF
+        if I64(ram32[U64(at + AT_ROUTINE)]) != r.hypercalls & 0xFFFFFFFF:
+            routine = ANSWER
+        elif translated and fault == 0:
+            routine = TRANSLATED
+            ram32[U64(at + AT_CALL)] = U32(translated)
+    ram32[U64(at + AT_ROUTINE)] = U32(routine)
+    ram32[U64(at + AT_FAULT)] = U32(fault)
+    put_wide(ram32, at + AT_PADDR, paddr)
+    settle_event(v, ram32, at)
+    ram32[U64(at + AT_STATUS)] = U32(status & 0xFFFFFFFF)
+    ram32[U64(at + AT_TRAPPED)] = U32(routine == INJECT or I64(ram32[U64(at + AT_TRAPPED)]) != v.unretired & 0xFFFFFFFF)
+    if m.event_open == 1:
+        m.event_count = m.event_count + 1
+        m.event_number = m.event_number + 1
+
+
+def settle_event(v, ram32, at):
+    """The virtual hart as it is after an event, into the record at word `at`."""
+    ram32[U64(at + AT_MODE_AFTER)] = U32(v.mode)
+    ram32[U64(at + AT_PC_AFTER)] = U32(v.pc)
+    ram32[U64(at + AT_RESULT)] = U32(v.x[10])
+    save_csrs(v, ram32, at + HEADER + CSR_WORDS)  # noqa: F821  (generated)
