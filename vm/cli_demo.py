@@ -19,6 +19,8 @@ from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.compare import Run
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
+CTRL_D = b"\4"
+"""Ends the shell where a file or pipe with its input ends."""
 LISTED = 12
 """Names that a message lists."""
 
@@ -95,6 +97,7 @@ def _run(what: str, arguments: tuple[str, ...], settings: dict[str, Any]) -> int
     variant = "paravirt" if technique == "paravirt" else "plain"
     elf = burrow.build(variant, [what, *arguments], sources=programs[what].sources)
     settings = settings | {"memory": burrow.MEMORY, "console_log": None, "trace": None, "dump_dtb": None}
+    settings["last_input"] = CTRL_D
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, what)
         path.write_bytes(elf)

@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,14 @@ def test_the_shell(technique: str | None) -> None:
     options = ["--technique", technique] if technique else []
     outcome = invoke("demo", "shell", *options, stdin=b"echo here\nexit\n")
     assert outcome.status == 0 and b"$ echo here\nhere\n$ exit" in outcome.stdout
+
+
+@pytest.mark.slow
+def test_the_shell_ends_with_its_input(tmp_path: Path) -> None:
+    typed = tmp_path / "typed"
+    typed.write_bytes(b"hello")
+    for outcome in (invoke("demo", "shell", stdin=b"hello\n"), invoke("demo", "shell", "--input", typed)):
+        assert outcome.status == 0 and outcome.stdout.count(b"hello, world\n") == 1
 
 
 @pytest.mark.slow
