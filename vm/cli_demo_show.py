@@ -197,11 +197,13 @@ class Show:
         self.print(
             f"\nThe two are the same for [bold]{run.first.instructions:,}[/] instructions. The next one differs:"
         )
-        for address, text in around(trial.image, run.first.pc):
+        code = [(address, place(address, trial.image), text) for address, text in around(trial.image, run.first.pc)]
+        width = max(len(where) for _, where, _ in code)
+        for address, where, text in code:
             here = address == run.first.pc
             arrow = ">" if here else " "
             style = "bold red" if here else "dim"
-            self.print(f"[{style}]{arrow} {place(address, trial.image):<28} {escape(text)}[/]")
+            self.print(f"[{style}]{arrow} {where:<{width}}  {escape(text)}[/]")
         for d in run.first.differences[:3]:
             self.print(f"  {d.name} is {d.bare} on the bare machine and {d.virtual} in the virtual one")
         self.print(
@@ -224,8 +226,8 @@ class Show:
         wide = self.console.width >= WIDE
         self.table(rows if wide else [row[:5] for row in rows], right=(2, 3, 4))
         self.print(
-            "\nThe real hart of this machine is a program as well, so interpreting everything is not slow here, as it is "
-            "on hardware: what counts is the share that runs directly, and the traps."
+            "\nThe real hart of this machine is a program as well, so interpreting everything is not slow here, as it "
+            "is on hardware: what counts is the share that runs directly, and the traps."
         )
         if not wide:
             self.print("")
