@@ -43,10 +43,11 @@ def run_script(script: str, folder: Path) -> str:
     """What a shell prints for it in this folder, where `programs` is that of the checkout; no blanks at line ends."""
     if not (folder / "programs").exists():
         (folder / "programs").symlink_to(ROOT / "programs")
-    trapline = f'trapline() {{ {shlex.quote(sys.executable)} -m vm "$@"; }}\nPATH={Path(sys.executable).parent}:$PATH\n'
+    python = Path(sys.executable)
+    script = f'PATH={python.parent}:$PATH\ntrapline() {{ {shlex.quote(str(python))} -m vm "$@"; }}\n{script}'
     done = subprocess.run(
-        ["sh", "-ec", trapline + script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, timeout=120,
-        check=True,
+        ["sh", "-ec", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert done.stderr == "", done.stderr
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
