@@ -1,4 +1,4 @@
-"""The exercises with Burrow: each solution does what the page says, and its program tells it from the kernel as it was."""
+"""The exercises with Burrow: solutions do what the page says, and programs tell them from the kernel as it was."""
 
 import re
 import shutil
