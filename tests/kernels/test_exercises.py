@@ -2,10 +2,11 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-from support.burrow import MEMORY
+from support.burrow import FOLDER, MEMORY
 from support.solutions import PROGRAMS, SOLUTIONS, apply, build
 from support.walkthrough import ROOT, commands, run_script
 
@@ -106,6 +107,19 @@ def test_a_patch_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "a.s").read_text() == "one\nthree\n"
     with pytest.raises(ValueError, match="0 times"):
         apply("--- a/a.s\n+++ b/a.s\n@@ -1 +1 @@\n-two\n+three\n", tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch here")
+@pytest.mark.parametrize("solution", sorted(SOLUTIONS.glob("*.patch")), ids=lambda path: path.stem)
+def test_patch_applies_them_as_we_do(solution: Path, tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        shutil.copytree(FOLDER, tmp_path / name)
+    apply(solution.read_text(encoding="utf-8"), tmp_path / "ours")
+    with solution.open() as text:
+        subprocess.run(["patch", "-p1", "-s", "-d", str(tmp_path / "theirs")], stdin=text, check=True, timeout=60)
+    for path in (tmp_path / "ours").glob("**/*.*"):
+        other = tmp_path / "theirs" / path.relative_to(tmp_path / "ours")
+        assert path.is_dir() or path.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.slow
