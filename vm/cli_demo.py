@@ -122,7 +122,7 @@ def _story(context: click.Context, settings: dict[str, Any]) -> int:
     with screen.working("assembling Burrow"):
         kernels = story.assemble("rv32ima", settings["engine"])
     screen.assembled(kernels)
-    story.warm_up(kernels.plain)
+    compiling = story.warm_up(kernels.plain)
     with screen.working("booting") as progress:
         plain = story.run_trial(kernels.plain, ("trap",), progress)
     screen.booted(plain)
@@ -132,8 +132,8 @@ def _story(context: click.Context, settings: dict[str, Any]) -> int:
         paravirtual = story.run_paravirtual(kernels.paravirtual, plain.bare)
     screen.hole(holed)
     screen.cures([*holed.runs, paravirtual])
-    seconds = time.perf_counter() - started
-    screen.further(seconds)
+    seconds = time.perf_counter() - started - compiling
+    screen.further(seconds, compiling)
     good = story.as_told(plain, holed, paravirtual)
     if target:
         text = json.dumps(as_json(kernels, plain, holed, paravirtual, seconds, good)) + "\n"

@@ -233,15 +233,16 @@ class Show:
             self.print("")
             self.table([["", ""], *([row[0], row[5]] for row in rows[1:])])
 
-    def further(self, seconds: float) -> None:
-        """Step 6."""
+    def further(self, seconds: float, compiling: float) -> None:
+        """Step 6. seconds: of all that went before; compiling: what the engine took besides, once, or 0."""
         self.step(6, "Where to go from here", "")
         if self.console.width >= NARROW:
             self.table([["", ""], *([f"[green]{name}[/]", text] for name, text in FURTHER)])
         else:
             for name, text in FURTHER:
                 self.print(f"[green]{name}[/]\n  {text}")
-        self.print(f"\n[dim]All of this took {seconds:.1f} s.[/]")
+        once = f" Compiling the engine took {compiling:.0f} s, and will not be needed again." if compiling else ""
+        self.print(f"\n[dim]All of this took {seconds:.1f} s.{once}[/]")
 
 
 def milliseconds(run: Run) -> str:

@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,27 @@ def assemble(isa: str, engine: str | None) -> Assembled:
     return Assembled(plain, holed, paravirtual, burrow.measure(kernels["plain"]), seconds)
 
 
-def warm_up(blueprint: Blueprint) -> None:
-    """Have the engine compiled, or loaded, before anything is measured."""
-    machine = blueprint.build("trap")
-    machine.board.close()
+def warm_up(blueprint: Blueprint) -> float:
+    """Have the engine loaded before anything is measured; the seconds that it took to compile, if it had to be."""
+    from vm import engine
+
+    seconds = 0.0
+    announce = engine.on_compile
+
+    @contextmanager
+    def timed() -> Iterator[None]:
+        nonlocal seconds
+        started = time.perf_counter()
+        with announce() if announce else nullcontext():
+            yield
+        seconds = time.perf_counter() - started
+
+    engine.on_compile = timed
+    try:
+        blueprint.build("trap").board.close()
+    finally:
+        engine.on_compile = announce
+    return seconds
 
 
 def run_trial(blueprint: Blueprint, techniques: tuple[str, ...], progress: Progress) -> Trial:

@@ -7,12 +7,17 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from support.cli import Outcome, check_manners, command, environment, execute, invoke, refused, watchdog
 
 from vm import cli_burrow as burrow
+from vm import engine, native
+from vm.cli_demo_story import warm_up
+from vm.cli_machine import Blueprint
 
 ESCAPE = "\x1b["
 HOLED = {"trap": False, "trap, mleak": True, "patch": True, "translate": True, "hybrid": True, "interpret": True,
@@ -209,3 +214,26 @@ def test_it_takes_less_than_twenty_seconds_from_any_folder(tmp_path: Path) -> No
     outcome = execute("demo", timeout=60, folder=tmp_path, env=env)
     print(f"{outcome.seconds:.1f} s, {outcome.peak >> 20} MiB; promised: 20 s")
     assert outcome.status == 0 and outcome.seconds < 20
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_BOUNDSCHECK") == "1", reason="the engine is another one then")
+@pytest.mark.skipif(os.environ.get("TRAPLINE_ENGINE") == "python", reason="nothing is compiled")
+def test_compiling_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the engine had to be compiled: it is announced, and takes its time."""
+    functions, told = native.functions, []
+
+    @contextmanager
+    def announce() -> Iterator[None]:
+        told.append(True)
+        yield
+
+    def compiled(on_compile: Callable[[], AbstractContextManager[None]]) -> object:
+        with on_compile():
+            time.sleep(0.2)
+        return functions(None)
+
+    machine = Blueprint([str(burrow.folder().parents[1] / "boot/timer.s")], {"memory": 1 << 20})
+    monkeypatch.setattr(engine, "on_compile", announce)
+    assert warm_up(machine) == 0 and not told
+    monkeypatch.setattr(native, "functions", compiled)
+    assert 0.2 <= warm_up(machine) < 20 and told and engine.on_compile is announce
