@@ -133,6 +133,30 @@ def test_a_signal_ends_it(delay: float) -> None:
 
 
 @pytest.mark.slow
+def test_a_signal_gives_the_cursor_back() -> None:
+    """Ctrl-C at a terminal, while the spinner has hidden it."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        command("demo"), stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm"), start_new_session=True
+    )
+    os.close(slave)
+    timer = watchdog(process, 60)
+    printed = b""
+    while b"assembling" not in printed:
+        printed += os.read(master, 4096)
+    process.send_signal(signal.SIGINT)
+    try:
+        while data := os.read(master, 4096):
+            printed += data
+    except OSError:
+        pass  # the terminal is gone
+    os.close(master)
+    timer.cancel()
+    assert process.wait() == 130 and b"Traceback" not in printed
+    assert printed.rindex(b"\x1b[?25h") > printed.rindex(b"\x1b[?25l")
+
+
+@pytest.mark.slow
 def test_a_closed_pipe() -> None:
     code = f"{' '.join(command('demo'))} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], capture_output=True, timeout=60)
