@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vm import cli_burrow as burrow
 from vm.cli_compare import place
 from vm.cli_demo_story import MENDED, TYPED, Assembled, Trial, around, what_trapped
 from vm.hypervisor.compare import Run
@@ -236,10 +237,12 @@ class Show:
     def further(self, seconds: float, compiling: float) -> None:
         """Step 6. seconds: of all that went before; compiling: what the engine took besides, once, or 0."""
         self.step(6, "Where to go from here", "")
+        demos = [(f"trapline demo {demo.name}", demo.summary) for demo in burrow.demos().values()]
+        rows = [FURTHER[0], *demos, *FURTHER[1:]]
         if self.console.width >= NARROW:
-            self.table([["", ""], *([f"[green]{name}[/]", text] for name, text in FURTHER)])
+            self.table([["", ""], *([f"[green]{name}[/]", text] for name, text in rows)])
         else:
-            for name, text in FURTHER:
+            for name, text in rows:
                 self.print(f"[green]{name}[/]\n  {text}")
         once = f" Compiling the engine took {compiling:.0f} s, and will not be needed again." if compiling else ""
         self.print(f"\n[dim]All of this took {seconds:.1f} s.{once}[/]")
