@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from vm import cli_burrow as burrow
+from vm import cli_demo_story as story
 from vm import cli_options as options
 from vm.cli_compare import first_json
 from vm.clock import KINDS
@@ -110,7 +111,6 @@ def _story(context: click.Context, settings: dict[str, Any]) -> int:
     for name in ("technique", "harts", "input_file", "clock", "stats", "timeout", "max_instructions"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             options.fail(f"--{name.removesuffix('_file').replace('_', '-')} goes with WHAT, such as shell")
-    from vm import cli_demo_story as story
     from vm.cli_demo_show import Show
 
     target = settings["json_file"]
@@ -124,7 +124,7 @@ def _story(context: click.Context, settings: dict[str, Any]) -> int:
     screen.assembled(kernels)
     compiling = story.warm_up(kernels.plain)
     with screen.working("booting") as progress:
-        plain = story.run_trial(kernels.plain, ("trap",), progress)
+        plain = story.run_trial(kernels.plain, ("trap",), progress, look_at_traps=True)
     screen.booted(plain)
     screen.virtual(plain)
     with screen.working("the kernel with popf") as progress:
@@ -164,5 +164,6 @@ def as_json(kernels: Any, plain: Any, holed: Any, paravirtual: Run, seconds: flo
 
     return {
         "as_told": good, "wall_seconds": round(seconds, 3), "kernel": kernels.sizes, "plain": trial(plain),
+        "privileged": [{"instruction": text, "traps": number} for text, number in story.most_trapped(plain)],
         "xpopf": trial(holed), "paravirt": [run_json(paravirtual)],
     }  # fmt: skip

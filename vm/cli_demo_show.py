@@ -10,7 +10,7 @@ from rich.table import Table
 
 from vm import cli_burrow as burrow
 from vm.cli_compare import place
-from vm.cli_demo_story import MENDED, TYPED, Assembled, Trial, around, what_trapped
+from vm.cli_demo_story import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
 from vm.hypervisor.compare import Run
 from vm.hypervisor.counts import Counts
 
@@ -38,6 +38,7 @@ FURTHER = (
     ("trapline classify --isa rv32ima_xpopf", "find the holes of a machine, with witnesses"),
     ("docs/tutorials/kernel.md", "the kernel, in the order in which it boots"),
     ("docs/popek-goldberg.md", "the theorems, hole by hole"),
+    ("docs/seeing.md", "each exit of a guest logged, explained, drawn"),
 )
 """Commands and documents, and what they are for."""
 WIDE = 100
@@ -161,6 +162,7 @@ class Show:
             f"{counts.world_switches:,} traps, one in {counts.steps // max(1, counts.world_switches)} instructions:"
         )
         self.traps(counts)
+        self.privileged(trial)
 
     def traps(self, counts: Counts) -> None:
         """What they were for."""
@@ -172,6 +174,15 @@ class Show:
             bar = ("█" if self.unicode else "#") * max(1, round(BAR * number / most))
             rows.append([f"{number:,}", "" if narrow else f"[magenta]{bar}[/]", f"[bold]{name}[/]: {MEANINGS[name]}"])
         self.table(rows, right=(0,))
+
+    def privileged(self, trial: Trial) -> None:
+        """Which instructions they were."""
+        found = most_trapped(trial)
+        most = [text for text, number in found if number == found[0][1]]
+        self.print(
+            f"\n{len(most)} privileged instructions are on the guest kernel's way in and out, and trapped "
+            f"{found[0][1]:,} times each: [magenta]{escape('; '.join(most))}[/]."
+        )
 
     def hole(self, trial: Trial) -> None:
         """Step 4."""

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ MENDED = "trap, mleak"
 """Trap-and-emulate on real harts whose hole has been mended."""
 CURES = ("trap", MENDED, "patch", "translate", "hybrid", "interpret", "assist")
 ALL_HOLES = 0xFF
+ILLEGAL = 2
+"""The cause of a trap by an instruction that user mode may not execute."""
 
 Progress = Callable[[str], None]
 """Told what is going on."""
@@ -40,12 +43,17 @@ class Assembled:
 
 @dataclass(frozen=True)
 class Trial:
-    """One kernel bare and under techniques; digests: of the machines at their ends, by technique."""
+    """One kernel bare and under techniques.
+
+    digests: of the machines at their ends, by technique. privileged: words of the instructions that trapped as
+    illegal under trap-and-emulate, and how often, if that was asked for.
+    """
 
     bare: Run
     runs: list[Run]
     digests: dict[str, str]
     image: Any
+    privileged: Counter[int]
 
     def under(self, technique: str) -> Run:
         """The run under this technique."""
@@ -95,13 +103,25 @@ def warm_up(blueprint: Blueprint) -> float:
     return seconds
 
 
-def run_trial(blueprint: Blueprint, techniques: tuple[str, ...], progress: Progress) -> Trial:
+def run_trial(
+    blueprint: Blueprint, techniques: tuple[str, ...], progress: Progress, look_at_traps: bool = False
+) -> Trial:
     """The kernel bare and under each technique, the shell's input typed. Raises KeyboardInterrupt."""
+    from vm.hypervisor import events
+
     machines: dict[str, Any] = {}
+    privileged: Counter[int] = Counter()
+
+    def listen(batch: Any) -> None:
+        words = batch.column(events.AT_WORD)[batch.column(events.AT_CAUSE) == ILLEGAL]
+        privileged.update(words.tolist())
 
     def build(technique: str) -> Any:
         progress(technique if technique not in machines else f"{technique}: looking for the first difference")
-        machine = blueprint.build("trap" if technique == MENDED else technique, stdin=TYPED.encode())
+        look = look_at_traps and technique == "trap" and technique not in machines
+        machine = blueprint.build("trap" if technique == MENDED else technique, stdin=TYPED.encode(), events=look)
+        if look:
+            machine.engine.ring.sinks.append(listen)
         if technique == MENDED:
             machine.host_mleak = ALL_HOLES
         machines.setdefault(technique, machine)
@@ -113,7 +133,7 @@ def run_trial(blueprint: Blueprint, techniques: tuple[str, ...], progress: Progr
             raise KeyboardInterrupt
         runs.append(run)
     digests = {name: machine.digest() for name, machine in machines.items()}
-    return Trial(runs[0], runs[1:], digests, blueprint.image)
+    return Trial(runs[0], runs[1:], digests, blueprint.image, privileged)
 
 
 def run_paravirtual(blueprint: Blueprint, bare: Run) -> Run:
@@ -132,12 +152,19 @@ def run_paravirtual(blueprint: Blueprint, bare: Run) -> Run:
 def what_trapped(counts: Counts) -> dict[str, int]:
     """Traps out of the guest by what they were for."""
     return {
-        "privileged instructions": counts.exits.get(2, 0),
+        "privileged instructions": counts.exits.get(ILLEGAL, 0),
         "system calls": counts.exits.get(8, 0),
         "shadow pages": counts.hidden_faults,
         "devices": counts.mmio_faults,
         "faults of programs": counts.true_faults,
     }
+
+
+def most_trapped(trial: Trial) -> list[tuple[str, int]]:
+    """(instruction, how often), the most frequent first."""
+    from asm.disasm import disassemble
+
+    return [(disassemble(word, 0), number) for word, number in trial.privileged.most_common()]
 
 
 def around(image: Any, pc: int, before: int = 1, after: int = 1) -> list[tuple[int, str]]:

@@ -64,6 +64,16 @@ def test_the_paravirtual_kernel_prints_the_same_with_fewer_exits(told: tuple[str
 
 
 @pytest.mark.slow
+def test_what_trapped_is_named(told: tuple[str, dict]) -> None:
+    trapped = {row["instruction"]: row["traps"] for row in told[1]["privileged"]}
+    exits = told[1]["plain"][1]["exits"]
+    assert sum(trapped.values()) == exits["illegal instruction"]
+    ways = trapped["sret"]
+    assert ways == max(trapped.values()) and trapped["csrrw sp, sscratch, sp"] == ways
+    assert f"{ways:,} times each" in " ".join(told[0].split())
+
+
+@pytest.mark.slow
 def test_the_text_has_the_numbers(told: tuple[str, dict]) -> None:
     text, data = told
     plain, sizes = data["plain"], data["kernel"]
