@@ -110,12 +110,7 @@ class Machine:
 
     @host_mleak.setter
     def host_mleak(self, bits: int) -> None:
-        if not 0 <= bits <= 0xFF:
-            raise ValueError(f"mleak has eight bits, and {bits:#x} is not in 0 to 0xff")
-        if not self.engine.real:
-            raise ValueError("a bare machine has no hypervisor that could set mleak for it")
-        for real in self.engine.real:
-            real.host_mleak = bits
+        self.engine.mend(bits)
 
     # Building
 
