@@ -74,7 +74,7 @@ class Engine:
             self._use_native(pages)
 
     def mend(self, bits: int) -> None:
-        """Let these holes, bits of mleak, trap on the real harts. Raises ValueError for other bits, or without harts."""
+        """Let these holes, bits of mleak, trap on the real harts. Raises ValueError for other bits and without any."""
         if not 0 <= bits <= 0xFF:
             raise ValueError(f"mleak has eight bits, and {bits:#x} is not in 0 to 0xff")
         if not self.real:
