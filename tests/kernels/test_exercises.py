@@ -124,10 +124,7 @@ def test_patch_applies_them_as_we_do(solution: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
-    """In a folder with what they name; what links only with a solution is left out, as the page says."""
+    """In a folder that has what a checkout has of it."""
     shutil.copytree(PROGRAMS, tmp_path / "programs")
-    solutions = tmp_path / "tests/kernels/solutions"
-    solutions.mkdir(parents=True)
-    for name in ("spy.s", "post.s", "race.s"):
-        shutil.copy(SOLUTIONS / name, solutions)
+    shutil.copytree(SOLUTIONS, tmp_path / "tests/kernels/solutions")
     assert [run_script(script, tmp_path) for script, _ in commands(PAGE)] == ["", ISOLATED]
