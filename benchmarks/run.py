@@ -87,20 +87,23 @@ def _timed(action) -> float:
 
 
 def start_up(repeats: int) -> list[dict]:
-    """Wall clock and peak memory of `trapline run programs/hello.s`: first ever, then warm."""
+    """Wall clock and peak memory of `trapline run programs/hello.s`, first ever, then warm, and of `trapline demo`."""
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
         environment = os.environ | {"TRAPLINE_CACHE_DIR": scratch}
-        command = [sys.executable, "-m", "vm", "run", str(ROOT / "programs" / "hello.s")]
+        hello = ("run", str(ROOT / "programs" / "hello.s"))
 
-        def run() -> float:
+        def run(*words: str) -> float:
+            command = [sys.executable, "-m", "vm", *words]
             return _timed(lambda: subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL))
 
-        first = run()
-        warm = min(run() for _ in range(max(repeats, 5)))
+        first = run(*hello)
+        warm = min(run(*hello) for _ in range(max(repeats, 5)))
+        demo = min(run("demo") for _ in range(repeats))
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
         {"name": "hello.s, first ever (compiles the engine)", "seconds": first},
         {"name": "hello.s, warm", "seconds": warm},
+        {"name": "trapline demo, warm", "seconds": demo},
         {"name": "peak memory of any child so far, MiB", "mebibytes": peak},
     ]
 

@@ -118,6 +118,14 @@ def test_it_boots_a_program_with_its_includes(unpacked: Path, tmp_path: Path) ->
     assert result.returncode == 0 and result.stdout, result.stderr
 
 
+def test_it_builds_the_operating_system_of_the_demo(unpacked: Path, tmp_path: Path) -> None:
+    assert files(unpacked / "vm/_programs/kernels/burrow") == files(ROOT / "programs/kernels/burrow")
+    before = files(unpacked)
+    result = run(unpacked, tmp_path, "demo", "hello")
+    assert (result.returncode, result.stdout) == (0, b"hello, world\n"), result.stderr
+    assert files(unpacked) == before and not list(unpacked.glob("vm/_programs/**/__pycache__"))
+
+
 def test_it_assembles_and_disassembles(unpacked: Path, tmp_path: Path) -> None:
     assert run(unpacked, tmp_path, "asm", "programs/hello.s", "-o", "hello").returncode == 0
     result = run(unpacked, tmp_path, "disasm", "hello")

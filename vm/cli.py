@@ -12,6 +12,7 @@ import click
 from vm import signals
 
 COMMANDS = {
+    "demo": ("vm.cli_demo", "demo_command", "See an operating system bare and virtualized: start here."),
     "run": ("vm.cli_run", "run_command", "Run a user program: assembly sources or an ELF file."),
     "boot": ("vm.cli_boot", "boot_command", "Boot a whole machine: a kernel, Linux among them."),
     "virt": ("vm.cli_virt", "virt_command", "Boot guests in virtual machines, compare techniques."),
@@ -149,6 +150,7 @@ def main(context: click.Context, plugins: tuple[str, ...]) -> None:
     they do.
 
     \b
+    trapline demo                          see what this is about
     trapline run programs/hello.s          assemble and run a user program
     trapline boot programs/boot/timer.s    boot a kernel on the bare machine
     trapline isa show mret                 look an instruction up

@@ -40,14 +40,19 @@ class _File(io.FileIO):
 
 
 def open_console(settings: dict[str, Any]) -> Any:
-    """The `vm.console.Console` that was asked for. Raises OSError for its files."""
-    from vm.console import Console
+    """The `vm.console.Console` that was asked for. Raises OSError for its files.
+
+    `last_input`: bytes that follow when a file or pipe ends.
+    """
+    from vm.console import Console, Source, Stream
 
     path, log_path = settings["input_file"], settings["console_log"]
     if log_path == "-":
         options.fail("--console-log -: what the kernel prints goes to standard output anyway")
     source = _standard_input() if path in (None, "-") else open(path, "rb", buffering=0)
     log = io.BufferedWriter(_File(log_path, "w")) if log_path else None
+    if (last := settings.get("last_input")) and source is not None and not isinstance(source, Source):
+        source = Stream(source, last)
     return Console(options.output_stream(), source, log)
 
 

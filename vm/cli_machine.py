@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "isa": "rv32ima", "harts": 1, "engine": None, "clock": "instructions",
     "bios": None, "sbi": False, "kernel_option": None, "load_address": None, "initrd": None, "append": None,
     "drives": (), "devices": (), "virtio": "legacy", "dump_dtb": None,
-    "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp",
+    "host_mleak": 0, "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp",
 }  # fmt: skip
 """Options of `trapline boot` about the machine, where a command does not have them."""
 
@@ -52,6 +52,8 @@ class Blueprint:
             legacy_virtio=settings["virtio"] == "legacy", **more,
         )  # fmt: skip
         machine.ends_trap_loops = True
+        if technique != "bare":
+            machine.host_mleak = settings["host_mleak"]
         try:
             drives.plug(machine, settings["drives"], settings["devices"])
             firmware.start(machine, self.plan)

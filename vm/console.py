@@ -31,13 +31,18 @@ class Source(Protocol):
 
 
 class Stream:
-    """A pipe or a file."""
+    """A pipe or a file. last: what comes when it has ended, such as the Ctrl-D that a person would press then.
+
+    The last line ends before that, whether the input has its newline or not.
+    """
 
     interactive = False
     quit = False
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, last: bytes = b"") -> None:
         self._stream = stream
+        self._last = last
+        self._mid_line = False
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
 
     def poll(self, seconds: float) -> bytes | None:
@@ -49,7 +54,11 @@ class Stream:
         if not readable:
             return b""
         try:
-            return self._read(4096) or None
+            if data := self._read(4096):
+                self._mid_line = not data.endswith(b"\n")
+                return data
+            last, self._last = self._last, b""
+            return (b"\n" + last if last and self._mid_line else last) or None
         except OSError as error:
             error.filename = error.filename or getattr(self._stream, "name", "input")
             raise

@@ -79,6 +79,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
     ("hypercalls", 1),
+    ("host_mleak", 1),  # of a real machine under a virtual one: holes that its harts let trap in U mode
     ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
     ("patches", 1),  # entries of it that were ever used
     ("free_patch", 1),  # the first that is free

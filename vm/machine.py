@@ -101,6 +101,17 @@ class Machine:
         self._trace: Any = None
         self.pc = ram_base
 
+    @property
+    def host_mleak(self) -> int:
+        """Bits of mleak that a hypervisor sets on the real harts (`docs/xleak.md`): these holes trap, as on hardware
+        that has been mended. 0 at first, and on a bare machine, which has no other harts than the guest's own.
+        """
+        return self.engine.real[0].host_mleak if self.engine.real else 0
+
+    @host_mleak.setter
+    def host_mleak(self, bits: int) -> None:
+        self.engine.mend(bits)
+
     # Building
 
     @classmethod

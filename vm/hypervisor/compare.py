@@ -90,9 +90,7 @@ def differences(bare: Any, virtual: Any) -> list[Difference]:
         offset = address & ~3
         words = [_hex(int.from_bytes(m.ram[offset : offset + 4].tobytes(), "little")) for m in (bare, virtual)]
         found.append(Difference(f"RAM at {bare.ram_base + offset:#010x}", *words))
-    if bare.console.output != virtual.console.output:
-        found.append(_console(bare.console.output, virtual.console.output))
-    return found
+    return found + console_difference(bare.console.output, virtual.console.output)
 
 
 def _elements(one: Any, other: Any) -> Iterator[tuple[int, int, str]]:
@@ -117,9 +115,12 @@ def _first_byte(one: np.ndarray, other: np.ndarray) -> int | None:
     return None
 
 
-def _console(one: bytes, other: bytes) -> Difference:
+def console_difference(one: bytes, other: bytes) -> list[Difference]:
+    """Where two outputs differ: nothing, or one difference."""
+    if one == other:
+        return []
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return Difference(f"console, byte {start}", *(repr(o[start : start + 24])[1:] for o in (one, other)))
+    return [Difference(f"console, byte {start}", *(repr(o[start : start + 24])[1:] for o in (one, other)))]
 
 
 def compare(
@@ -196,9 +197,10 @@ def first_difference(build: Build, technique: str, high: int) -> First:
 
 
 def _reach(machine: Any, instructions: int) -> bool:
-    """Whether the machine gets to this number of instructions without stopping before."""
+    """Whether the machine gets to this number of instructions without stopping before. Raises KeyboardInterrupt."""
     if machine.cycle < instructions:
-        machine.run(max_instructions=instructions - machine.cycle)
+        if machine.run(max_instructions=instructions - machine.cycle).reason is ExitReason.INTERRUPTED:
+            raise KeyboardInterrupt  # or else it would be taken for a difference
     return machine.cycle == instructions
 
 

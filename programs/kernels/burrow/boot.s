@@ -96,7 +96,9 @@ machine_call:
     addi    t0, t0, 4
     csrw    mepc, t0
     beqz    a7, machine_set_timer
-    slli    t0, a0, 2                       # MACHINE_SEND_IPI
+    li      t1, MACHINE_SEND_IPI
+    bne     a7, t1, machine_unknown
+    slli    t0, a0, 2
     li      t1, CLINT
     add     t0, t0, t1
     li      t1, 1
@@ -115,6 +117,9 @@ machine_set_timer:
     csrc    mip, t0
     li      t0, INTERRUPT_MTI
     csrs    mie, t0
+    j       machine_return
+machine_unknown:
+    li      a0, MACHINE_NO_SUCH_CALL        # a hypercall, and nobody below us who knows it
 machine_return:
     lw      t0, 0(sp)
     lw      t1, 4(sp)
@@ -129,6 +134,7 @@ machine_fault:                              # M mode itself has trapped: nothing
 # --- S mode, hart 0 -----------------------------------------------------------------------------------
 supervisor_first:
     call    hart_begin
+    check_hypervisor
     la      t0, crossing_cost
     lw      t1, (t0)
     lw      t2, unlock_cost

@@ -1,0 +1,66 @@
+"""Holes that the hardware has mended: with mleak set on the real harts, trap-and-emulate is exact again."""
+
+import pytest
+from support.cli import invoke, refused
+from support.effort import seeds
+from support.machines import RAM, S, U, difference, encode, enter, from_words, open_memory, state
+from support.random_guests import guest
+
+from isa.extension import XLEAK
+from vm import Machine
+
+MENDED = ("trap", "hybrid", "paravirt", "patch", "translate")
+
+
+def finish(seed: int, technique: str, bits: int = 0) -> dict[str, object]:
+    machine = guest(seed, holes=True, reads_code=False, technique=technique)
+    if technique != "bare":
+        machine.host_mleak = bits
+    reason = machine.run(max_instructions=400).reason
+    return {"reason": reason, **state(machine)}
+
+
+@pytest.mark.parametrize("seed", seeds(12))
+def test_random_guests_with_all_holes_end_as_on_the_bare_machine(seed: int) -> None:
+    bare = finish(seed, "bare")
+    for technique in MENDED:
+        assert difference(bare, finish(seed, technique, 0xFF)) == {}, technique
+
+
+def rdmode(bits: int, mode: int, technique: str = "trap") -> Machine:
+    machine = from_words([encode("rdmode", rd=10)], technique=technique, isa="rv32ima_xleak")
+    open_memory(machine)
+    enter(machine, mode)
+    machine.host_mleak = bits
+    machine.run(max_instructions=1)
+    return machine
+
+
+def test_each_bit_mends_its_own_hole() -> None:
+    """Only that of rdmode lets it find the virtual mode."""
+    for number, extension in enumerate(XLEAK):
+        machine = rdmode(1 << number, S)
+        assert (machine.x["a0"] == S) == (extension == "xrdmode")
+        assert machine.engine.real[0].exits[2] == (extension == "xrdmode")
+
+
+def test_the_guest_does_not_see_it() -> None:
+    """Virtual user mode executes the instruction as long as the guest's own mleak permits; the CSR stays as it was."""
+    machine = rdmode(0xFF, U)
+    assert (machine.x["a0"], machine.pc, machine.csr["mleak"]) == (U, RAM + 4, 0)
+
+
+def test_of_a_bare_machine_there_is_nothing_to_mend() -> None:
+    machine = from_words([0])
+    assert machine.host_mleak == 0
+    with pytest.raises(ValueError, match="bare machine"):
+        machine.host_mleak = 1
+    with pytest.raises(ValueError, match="0 to 0xff"):
+        from_words([0], technique="trap").host_mleak = 0x100
+
+
+def test_the_option() -> None:
+    command = ["virt", "programs/sensitive/popf.s", "--isa", "rv32ima_xpopf", "--compare", "--technique", "trap"]
+    assert invoke(*command).status == 1
+    assert invoke(*command, "--host-mleak", "1").status == 0
+    refused(invoke("virt", "programs/sensitive/popf.s", "--host-mleak", "256"), "--host-mleak", lines=None)
