@@ -13,7 +13,7 @@ from vm.report import Report
 
 DEFAULTS: dict[str, Any] = {
     "isa": "rv32ima", "harts": 1, "engine": None, "clock": "instructions",
-    "bios": None, "sbi": False, "kernel_option": None, "load_address": None, "initrd": None, "append": None,
+    "mleak": 0, "bios": None, "sbi": False, "kernel_option": None, "load_address": None, "initrd": None, "append": None,
     "drives": (), "devices": (), "virtio": "legacy", "dump_dtb": None,
     "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp",
 }  # fmt: skip
@@ -48,7 +48,7 @@ class Blueprint:
         settings = self.settings
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
-            technique=technique, shadow=shadow, console=console, clock=settings["clock"],
+            technique=technique, shadow=shadow, real_mleak=settings["mleak"], console=console, clock=settings["clock"],
             legacy_virtio=settings["virtio"] == "legacy", **more,
         )  # fmt: skip
         machine.ends_trap_loops = True

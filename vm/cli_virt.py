@@ -33,6 +33,10 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
     "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True,
     help="When shadow page tables follow the guest's: at its fences, or at every store to them as well.",
 )  # fmt: skip
+@click.option(
+    "--mleak", type=options.Address(), default=0, metavar="MASK",
+    help="Holes of Xleak that trap in U mode of the real hart, as bits of its mleak; 0xff mends all.  [default: 0]",
+)  # fmt: skip
 @click.option("--compare", is_flag=True, help="Run bare and under every technique, and tell the differences.")
 @click.option(
     "--share", type=options.PerGuest(click.IntRange(1, 100)), metavar="N:N...",

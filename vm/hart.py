@@ -65,6 +65,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("shadow_generation", 1),  # `generation` of the virtual hart for which the shadow tables were made
     ("shadow_mxr", 1),  # its mstatus.MXR
     ("shadow_drops", 1),
+    ("real_mleak", 1),  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
     ("traced", 1),  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
     ("stored_low", 1),  # first and last RAM offset that stores to watched pages have changed since that was looked at
     ("stored_high", 1),
