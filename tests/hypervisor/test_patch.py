@@ -168,3 +168,32 @@ def test_two_mappings_of_a_page_are_one_page() -> None:
         machine.x[12] = encode("rdmode", rd=7)
     assert run(pair, 8) == {}
     assert pair[1].x[7] == 1
+
+
+@pytest.mark.parametrize("mapped, word", [(0x10000000, encode("rdmode")), (0x100000, encode("popf", rs1=8))])
+@pytest.mark.parametrize("access", ["lw", "lbu"])
+def test_a_page_table_entry_that_is_a_hole(mapped: int, word: int, access: str) -> None:
+    """The walk reads the guest's own word, sets A in it, and then it is no hole any more; bare and patched alike.
+
+    With RAM where it is, such an entry maps a device: the UART, the test finisher.
+    """
+    root, leaves = RAM + 0x2000, RAM + 0x3000
+    # The hole is never executed, but it is on a page that is: the table of the leaves.
+    code = [encode(access, rd=11, rs1=9, imm=5 if access == "lbu" else 0), encode(access, rd=12, rs1=9), LOOP]
+    ends = []
+    for technique in ("bare", "patch"):
+        machine = from_words([], technique=technique, isa="rv32ima_xleak")
+        open_memory(machine)
+        put(machine, root + 0x800, [(leaves >> 2) | 1])
+        put(machine, leaves, [(RAM >> 2) | 0xCF, word])
+        put(machine, leaves + 12, [(leaves >> 2) | 0xCF])
+        put(machine, leaves + 0x20, code)
+        machine.csr["satp"], machine.csr["stvec"] = 0x80000000 | (root >> 12), RAM + 0x40
+        machine.csr["medeleg"] = 0xFFFF
+        machine.x[9] = RAM + 0x1000
+        enter(machine, S, RAM + 0x3020)
+        machine.run(max_instructions=3)
+        ends.append(machine)
+    assert difference(state(ends[0]), state(ends[1])) == {}
+    entry = get(ends[1], leaves + 4)
+    assert entry == word | 0x40 and ends[1].trap_counts.get(13, 0) == 0

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from vm.ints import I64, U32, U64
 from vm.mmu import fetch_offset, refresh
-from vm.patches import original, patch_at, place_patch, put_word, remove_patch
+from vm.patches import MARK, original, patch_at, place_patch, remove_patch
 
 execute: Callable[..., int]
 is_sensitive: Callable[..., int]
@@ -49,11 +49,11 @@ def drop_everywhere(m, ram32):
         ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & ~WRITABLE)
 
 
-def make_code(v, m, ram8, ram32, code, page, number):
+def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
-    for offset in range(number << 12, (number + 1) << 12, 4):
-        if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions) and place_patch(m, ram8, code, page, offset) == 0:  # noqa: F821
-            make_data(m, ram8, ram32, code, page, number)
+    for index in range(number << 10, (number + 1) << 10):
+        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:  # noqa: F821
+            make_data(m, ram32, code, page, number)
             return 0
     state = I64(ram32[U64(state_index(m, number))])
     ram32[U64(state_index(m, number))] = U32(CODE | (state & WRITABLE))
@@ -65,19 +65,19 @@ def make_code(v, m, ram8, ram32, code, page, number):
     return 1
 
 
-def make_data(m, ram8, ram32, code, page, number):
+def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
-    for offset in range(number << 12, (number + 1) << 12, 4):
-        remove_patch(m, ram8, code, page, offset)
+    for index in range(number << 10, (number + 1) << 10):
+        remove_patch(m, ram32, code, page, index)
     ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & WRITABLE)
     unwatch(m, page, number)
 
 
-def patched_permissions(v, m, ram8, ram32, code, page, number, access, allowed):
+def patched_permissions(v, m, ram32, code, page, number, access, allowed):
     """What of the permissions `allowed` a shadow entry for a page may have, after making it code for a fetch."""
     state = I64(ram32[U64(state_index(m, number))])
     if access == 0 and state & CODE == 0:
-        if make_code(v, m, ram8, ram32, code, page, number) == 0:
+        if make_code(v, m, ram32, code, page, number) == 0:
             return 0
         state = CODE
     if state & CODE:
@@ -87,28 +87,28 @@ def patched_permissions(v, m, ram8, ram32, code, page, number, access, allowed):
     return allowed & ~8
 
 
-def after_store(v, m, ram8, ram32, code, page, offset):
+def after_store(v, m, ram32, code, page, index):
     """An emulated store has left a new word in a page of code."""
-    number = offset >> 12
+    number = index >> 10
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
     full = 0
-    if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions):  # noqa: F821
-        full = 1 - place_patch(m, ram8, code, page, offset)
+    if is_sensitive(I64(ram32[U64(index)]), v.extensions):  # noqa: F821
+        full = 1 - place_patch(m, ram32, code, page, index)
     if full or state >> 2 >= STORES:
-        make_data(m, ram8, ram32, code, page, number)
+        make_data(m, ram32, code, page, number)
         drop_everywhere(m, ram32)
     else:
         ram32[U64(state_index(m, number))] = U32(state + 4)
 
 
-def after_stores(v, m, ram8, ram32, code, page):
+def after_stores(v, m, ram32, code, page):
     """An interpreter routine has stored to watched pages, to two words at most."""
-    first, last = m.stored_low & ~3, m.stored_high & ~3
-    after_store(v, m, ram8, ram32, code, page, first)
+    first, last = m.stored_low >> 2, m.stored_high >> 2
+    after_store(v, m, ram32, code, page, first)
     if last != first:
-        after_store(v, m, ram8, ram32, code, page, last)
+        after_store(v, m, ram32, code, page, last)
 
 
 def execute_original(v, m, ram8, ram16, ram32, code, page):
@@ -119,13 +119,13 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
         refresh(v)
         offset = fetch_offset(v, m, ram32, code, page, v.pc)
         if offset >= 0:
-            entry = patch_at(m, ram8, offset)
+            entry = patch_at(m, ram32, offset >> 2)
     index = (offset >> 2) + (offset >> 12)
     if entry >= 0:
-        put_word(ram8, offset, original(m, ram8, entry))
+        ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))
         code[U64(index)] = 0
     status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
     if entry >= 0:
-        put_word(ram8, offset, (entry << 2) | 2)
+        ram32[U64(offset >> 2)] = U32((entry << 2) | MARK)
         code[U64(index)] = 0
     return status
