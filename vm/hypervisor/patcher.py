@@ -20,10 +20,14 @@ PATCH = 5
 """The technique's number."""
 
 CODE = 1
-"""State of a page: executable in a shadow table; from bit 2 on, stores to it that were emulated."""
+"""State of a page: executable in a shadow table."""
 WRITABLE = 2
-"""State of a page: writable in a shadow table since they were last dropped."""
+"""State of a page: writable in a shadow table, unless they were dropped since: from bit 9 on is when (`era`)."""
+STORE = 4
+"""State of a page: one store to it that was emulated; they are counted up to STORES."""
 STORES = 64
+COUNTED = 127
+ERAS = 0x7FFFFF
 
 
 def state_index(m, number):
@@ -42,11 +46,39 @@ def unwatch(m, page, number):
         page[U64(number)] = page[U64(number)] & 127
 
 
-def drop_everywhere(m, ram32):
-    """Have all harts drop their shadow tables before they go on."""
+def era(m):
+    """The time between two demands that all shadow tables go, as the state of a page knows it."""
+    return (m.shadow_demand & ERAS) << 9
+
+
+def is_writable(m, state):
+    """Whether a page of this state is writable in a shadow table; perhaps not, when eras have begun to come again."""
+    return state & WRITABLE != 0 and state & ~0x1FF == era(m)
+
+
+def state_of_data(m, ram32, number, writable):
+    """Let a page be data, as writable as it was or more."""
+    index = state_index(m, number)
+    if writable or is_writable(m, I64(ram32[U64(index)])):
+        ram32[U64(index)] = U32(WRITABLE | era(m))
+    else:
+        ram32[U64(index)] = U32(0)
+
+
+def drop_everywhere(m):
+    """Have all harts drop their shadow tables before they go on. No page is writable in one any more."""
     m.shadow_demand = m.shadow_demand + 1
-    for number in range(m.ram_size >> 12):
-        ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & ~WRITABLE)
+
+
+def begin_code(m, ram32, page, number):
+    """Watch the stores to a page that is code from now on."""
+    state = I64(ram32[U64(state_index(m, number))])
+    ram32[U64(state_index(m, number))] = U32(CODE)
+    page[U64(number)] = page[U64(number)] | 128
+    # The virtual harts' own store TLBs may have the page.
+    m.code_epoch = m.code_epoch + 1
+    if is_writable(m, state):
+        drop_everywhere(m)
 
 
 def make_code(v, m, ram32, code, page, number):
@@ -55,13 +87,7 @@ def make_code(v, m, ram32, code, page, number):
         if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:  # noqa: F821
             make_data(m, ram32, code, page, number)
             return 0
-    state = I64(ram32[U64(state_index(m, number))])
-    ram32[U64(state_index(m, number))] = U32(CODE | (state & WRITABLE))
-    page[U64(number)] = page[U64(number)] | 128
-    # The virtual harts' own store TLBs may have the page.
-    m.code_epoch = m.code_epoch + 1
-    if state & WRITABLE:
-        drop_everywhere(m, ram32)
+    begin_code(m, ram32, page, number)
     return 1
 
 
@@ -69,7 +95,7 @@ def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
     for index in range(number << 10, (number + 1) << 10):
         remove_patch(m, ram32, code, page, index)
-    ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & WRITABLE)
+    state_of_data(m, ram32, number, 0)
     unwatch(m, page, number)
 
 
@@ -83,8 +109,13 @@ def patched_permissions(v, m, ram32, code, page, number, access, allowed):
     if state & CODE:
         return allowed & ~4
     if allowed & 4:
-        ram32[U64(state_index(m, number))] = U32(state | WRITABLE)
+        state_of_data(m, ram32, number, 1)
     return allowed & ~8
+
+
+def stored_often(state):
+    """Whether a page of code has taken so many stores that it is rather data."""
+    return (state // STORE) & COUNTED >= STORES
 
 
 def after_store(v, m, ram32, code, page, index):
@@ -96,11 +127,11 @@ def after_store(v, m, ram32, code, page, index):
     full = 0
     if is_sensitive(I64(ram32[U64(index)]), v.extensions):  # noqa: F821
         full = 1 - place_patch(m, ram32, code, page, index)
-    if full or state >> 2 >= STORES:
+    if full or stored_often(state):
         make_data(m, ram32, code, page, number)
-        drop_everywhere(m, ram32)
+        drop_everywhere(m)
     else:
-        ram32[U64(state_index(m, number))] = U32(state + 4)
+        ram32[U64(state_index(m, number))] = U32(state + STORE)
 
 
 def after_stores(v, m, ram32, code, page):
