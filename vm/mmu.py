@@ -29,7 +29,7 @@ def pmp_lookup(h, start, end):
     """Configuration of the PMP entry that decides [start, end): -1 none matches, -2 one matches only in part.
 
     "The lowest-numbered PMP entry that matches any byte of an access determines whether that access
-    succeeds or fails. This matching PMP entry must match all bytes of an access, or the access fails,
+    succeeds or fails. The matching PMP entry must match all bytes of an access, or the access fails,
     irrespective of the L, R, W, and X bits." (Priv 3.7.1.3)
     """
     for i in range(h.pmp_entries):
@@ -61,7 +61,7 @@ def pmp_allows(cfg, access, mode):
     """Whether the answer `cfg` of `pmp_lookup` permits an access in `mode`.
 
     "If no PMP entry matches an M-mode access, the access succeeds. If no PMP entry matches an S-mode or
-    U-mode access, but at least one PMP entry is implemented, the access fails."
+    U-mode access, but at least one PMP entry is implemented, the access fails." (Priv 3.7.1.3)
     """
     if cfg == -2:
         return False
@@ -107,7 +107,8 @@ def find_leaf(h, m, ram32, vaddr, access):
 def pte_allows(h, pte, access, mode):
     """Whether a leaf PTE permits an access in `mode`."""
     if pte & 0x10:
-        # "S-mode software ... SUM=0 ... will fault", and never executes user pages "regardless of SUM".
+        # "When SUM=0, S-mode memory accesses to pages that are accessible by U-mode ... will fault." (Priv 3.1.6.3)
+        # "S-mode can never execute instructions from user pages, regardless of the state of SUM." (Priv 10.1.1.2)
         if mode == 1 and (access == 0 or h.mstatus & 0x40000 == 0):
             return False
     elif mode == 0:
