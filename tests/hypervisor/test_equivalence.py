@@ -6,7 +6,7 @@ Every program under programs/ is in `test_programs.py`, random kernels are in `t
 from pathlib import Path
 
 import pytest
-from support.machines import difference, from_text, state
+from support.machines import TO_SUPERVISOR, difference, from_text, state
 
 from vm import Machine
 from vm.hypervisor import SHADOWS, TECHNIQUES
@@ -54,20 +54,8 @@ def test_an_unknown_technique_is_refused() -> None:
         Machine(memory=0x1000, technique="magic")
 
 
-POPF = """
-_start: la      t0, handler
-        csrw    mtvec, t0
-        li      t0, 0x1800
-        csrc    mstatus, t0
-        li      t0, 0x800
-        csrs    mstatus, t0
-        la      t0, supervisor
-        csrw    mepc, t0
-        li      t0, -1
-        csrw    pmpaddr0, t0
-        li      t0, 0x1f
-        csrw    pmpcfg0, t0
-        mret
+POPF = f"""
+_start: {TO_SUPERVISOR}
 supervisor:
         li      t0, 2
         popf    t0
