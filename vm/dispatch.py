@@ -125,13 +125,13 @@ EXIT = """
             if status > -20:
                 status = -1 - status
                 tval = m.fault_address
-        if status == -1:
-            h.pc = (h.pc + 4) & 0xFFFFFFFF
+        if status == -1 or status == -2:
+            h.pc = (h.pc + 4 * (status + 2)) & 0xFFFFFFFF  # -2 has set it
             n += 1
             refresh(h)
-        elif status == -2:
-            n += 1
-            refresh(h)
+            if h.mode == 0 and m.technique == 2:
+                h.cycle = start + n  # hybrid: virtual U mode runs directly
+                return -10
         elif status >= 0:
             h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
             if (m.host_traps >> status) & 1:

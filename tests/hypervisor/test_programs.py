@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.burrow import machine as burrow
 from support.c_kernels import build, compiler
 from support.gnu import Find
 from support.machines import difference, state
@@ -23,7 +24,9 @@ from vm.hypervisor.sensitive import read_case
 
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 LIMIT = 1_500 if PLAIN else 50_000 if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else 400_000
-SOURCES = sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.rglob("*.s"))
+BUILT = ROOT / "kernels"
+"""Kernels of several files, which have tests of their own below."""
+SOURCES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglob("*.s") if BUILT not in p.parents)
 INPUT = {case.program: case.input for case in BOOT}
 
 KERNELS_OF_BENCH = ("bench/trap", "bench/walk")
@@ -100,8 +103,18 @@ def test_the_kernel_in_c(tool: Find, tmp_path: Path) -> None:
         assert difference(bare, virtual) == {}, technique
 
 
+def test_burrow() -> None:
+    """The operating system in assembly, with a user program and two harts."""
+    limit = LIMIT if LIMIT < 400_000 else 5_000_000
+    bare = end(burrow("threads 2", harts=2), limit)
+    assert limit == LIMIT or (bare["reason"], bare["code"]) == (ExitReason.HALT, 0)
+    for technique in (*UNDER, TRACED):
+        assert difference(bare, end(burrow("threads 2", harts=2, **setting(technique)), limit)) == {}, technique
+
+
 def test_no_program_is_left_out() -> None:
-    """Whatever else is under programs/: included files, and the kernel in C."""
+    """Whatever else is under programs/: included files, the kernel in C and Burrow."""
     folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.[csS]")}
-    assert folders == {".", "bench", "boot", "guests", "kernels", "sensitive"}
+    built = {"kernels", "kernels/burrow", "kernels/burrow/user"}
+    assert folders == {".", "bench", "boot", "guests", "sensitive"} | built
     assert EXPECTED_TO_DIFFER.keys() <= set(SOURCES)

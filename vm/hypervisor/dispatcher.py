@@ -9,6 +9,7 @@ Compiled and plain Python run the same text (`vm.codegen`).
 from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
+from vm.access import DEVICE
 from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
 from vm.hypervisor.events import (
     EVENTS_WAIT,
@@ -46,6 +47,17 @@ def runs_directly(v, m):
     if m.technique == HYBRID:
         return v.mode == 0
     return m.technique >= TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
+
+
+def steps_to_interpret(m, faulted, left):
+    """How many steps an interpreter routine may do at once.
+
+    Under `hybrid` as many as there are, since `execute` comes back where virtual U mode begins; elsewhere the next one
+    may run directly, and stores to traced tables are followed one by one.
+    """
+    if m.technique == HYBRID and not faulted and m.traced == 0:
+        return left
+    return 1
 
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
@@ -152,10 +164,15 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             begin_event(v, m, r, ram32, NO_EXIT, 0)
         r.emulated = r.emulated + 1
         unretired = v.unretired
+        before = v.cycle
         if m.technique == PATCH:
             status = execute_original(v, m, ram8, ram16, ram32, code, page)
         else:
-            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+            steps = steps_to_interpret(m, faulted, end - v.cycle)
+            status = execute(v, m, ram8, ram16, ram32, code, page, steps)  # noqa: F821  (generated)
+            # One is counted already: the last, or that which the host has to serve before it is done.
+            last = 0 if status == DEVICE or status == -20 else 1
+            r.emulated = r.emulated + v.cycle - before - last
         if faulted:
             classify_fault(v, m, r, status, unretired)
         else:
