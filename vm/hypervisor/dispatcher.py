@@ -53,9 +53,9 @@ def steps_to_interpret(m, faulted, left):
     """How many steps an interpreter routine may do at once.
 
     Under `hybrid` as many as there are, since `execute` comes back where virtual U mode begins; elsewhere the next one
-    may run directly, and stores to traced tables are followed one by one.
+    may run directly, and stores to traced tables and what is logged are followed one by one.
     """
-    if m.technique == HYBRID and not faulted and m.traced == 0:
+    if m.technique == HYBRID and not faulted and m.traced == 0 and m.event_log == 0:
         return left
     return 1
 
