@@ -13,11 +13,12 @@ import pytest
 from support.burrow import machine as burrow
 from support.c_kernels import build, compiler
 from support.gnu import Find
-from support.machines import difference, state
+from support.machines import RAM, difference, state
 from support.process_kernel import guest
 from support.programs import BOOT, EXPECTED, ROOT, USER, Case
 from support.twins import TRACED, UNDER, setting
 
+from asm import assemble
 from vm import Machine
 from vm.exit import ExitReason
 from vm.hypervisor.sensitive import read_case
@@ -51,6 +52,10 @@ def machines(program: str) -> list[Callable[..., Machine]]:
     source = ROOT / f"{program}.s"
     if source.parent == ROOT:
         return [case_maker(case) for case in USER if case.program == program]
+    if program == "bench/process":
+        # It is linked with the user program that it runs.
+        elf = assemble([source, ROOT / "bench/fib.s"], entry="kernel", text_base=RAM).elf
+        return [lambda **how: Machine.from_elf(elf, memory=4 << 20, **how)]
     if source.parent.name == "bench" and program not in KERNELS_OF_BENCH:
         return [case_maker(Case(program, output=b""))]
     isa, memory = "rv32ima", 34 << 20 if program == "bench/walk" else 4 << 20
@@ -116,5 +121,5 @@ def test_no_program_is_left_out() -> None:
     """Whatever else is under programs/: included files, the kernel in C and Burrow."""
     folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.[csS]")}
     built = {"kernels", "kernels/burrow", "kernels/burrow/user"}
-    assert folders == {".", "bench", "boot", "guests", "sensitive"} | built
+    assert folders == {".", "bench", "bench/nano", "boot", "guests", "sensitive"} | built
     assert EXPECTED_TO_DIFFER.keys() <= set(SOURCES)
