@@ -48,7 +48,7 @@ def csrrci(old, operand):
     return old & ~operand
 
 
-@declare(Kind.FENCE, "imm[11:0] rs1 001 rd 0001111", "", "Unpriv 4", extension="zifencei")
+@declare(Kind.FENCE, "imm[11:0] rs1 001 rd 0001111", "", "Unpriv 5", extension="zifencei")
 def fence_i():
     """Make earlier stores visible to later fetches; here they always are."""
     return None
@@ -82,7 +82,7 @@ def mret(h):
 
     "When executing an xRET instruction, supposing xPP holds the value y, xIE is set to xPIE; the
     privilege mode is changed to y; xPIE is set to 1; and xPP is set to the least-privileged supported
-    mode. If y != M, xRET also sets MPRV=0." (3.1.6.1)
+    mode (U if U-mode is implemented, else M). If y≠M, xRET also sets MPRV=0." (3.1.6.1)
     """
     if h.mode < 3:
         return 2
@@ -130,7 +130,7 @@ def wfi(h):
     """Idle until an interrupt that mie enables is pending, whatever the global enable bits say.
 
     "When S-mode is implemented, then executing WFI in U-mode causes an illegal-instruction exception,
-    unless it completes within an implementation-specific, bounded time limit." (3.3.3)
+    unless it completes within an implementation-specific, bounded time limit." (3.1.6.5)
     The bound is zero here, with TW and without.
     """
     if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x200000):

@@ -32,8 +32,9 @@ TSR = 1 << 22
 def trap_vector(tvec, cause):
     """Where a trap with this cause goes.
 
-    "When MODE=Vectored, all synchronous exceptions cause the pc to be set to the address in the BASE
-    field, whereas interrupts cause the pc to be set to BASE plus four times the interrupt cause number."
+    "When MODE=Vectored, all synchronous exceptions into machine mode cause the pc to be set to the address in the
+    BASE field, whereas interrupts cause the pc to be set to the address in the BASE field plus four times the
+    interrupt cause number." (3.1.7)
     """
     if tvec & 1 and cause & 0x80000000:
         return ((tvec & 0xFFFFFFFC) + 4 * (cause & 31)) & 0xFFFFFFFC
@@ -44,10 +45,11 @@ def take_trap(h, cause, tval):
     """Enter a trap taken at `h.pc`.
 
     "When a trap is delegated to S-mode, the scause register is written with the trap cause; the sepc
-    register is written with the virtual address of the instruction that took the trap; ... the SPP
-    field of mstatus is written with the active privilege mode at the time of the trap; the SPIE field
-    is written with the value of the SIE field; and the SIE field is cleared."
-    "Traps never transition from a more-privileged mode to a less-privileged mode."
+    register is written with the virtual address of the instruction that took the trap; the stval
+    register is written with an exception-specific datum; the SPP field of mstatus is written with the
+    active privilege mode at the time of the trap; the SPIE field of mstatus is written with the value of
+    the SIE field at the time of the trap; and the SIE field of mstatus is cleared." (3.1.8)
+    "Traps never transition from a more-privileged mode to a less-privileged mode." (3.1.8)
     """
     code = cause & 31
     if cause & 0x80000000:
@@ -76,12 +78,12 @@ def take_trap(h, cause, tval):
 def pending_interrupt(h):
     """The cause of the interrupt to take before the next instruction, or -1.
 
-    "An interrupt i will trap to M-mode if all of the following are true: (a) either the current
-    privilege mode is M and the MIE bit in the mstatus register is set, or the current privilege mode
-    has less privilege than M-mode; (b) bit i is set in both mip and mie; and (c) ... bit i is not set
-    in mideleg."
+    "An interrupt i will trap to M-mode (causing the privilege mode to change to M-mode) if all of the
+    following are true: (a) either the current privilege mode is M and the MIE bit in the mstatus register
+    is set, or the current privilege mode has less privilege than M-mode; (b) bit i is set in both mip and
+    mie; and (c) if register mideleg exists, bit i is not set in mideleg." (3.1.9)
     "Multiple simultaneous interrupts destined for M-mode are handled in the following decreasing
-    priority order: MEI, MSI, MTI, SEI, SSI, STI."
+    priority order: MEI, MSI, MTI, SEI, SSI, STI." (3.1.9)
     """
     pending = (h.mip | h.lines) & h.mie
     if pending == 0:

@@ -5,8 +5,9 @@ Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the 
 store was done but the run loop must look at time and interrupts again, `WATCHED` when it hit `tohost`.
 """
 
+from vm.code_pages import forget_code
 from vm.ints import I64, U8, U64
-from vm.mmu import data_address, forget_code
+from vm.mmu import data_address
 from vm.patches import remove_patch
 
 DEVICE = -100
@@ -27,11 +28,11 @@ def ram_load(m, ram8, offset, width):
     return value
 
 
-def ram_store(m, ram8, code, page, offset, width, value):
+def ram_store(m, ram8, ram32, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
     if m.patches and page[U64(offset >> 12)]:
         # What is stored to is the guest's own word.
-        remove_patch(m, ram8, code, page, offset & ~3)
+        remove_patch(m, ram32, code, page, offset >> 2)
     ram8[U64(offset)] = U8(value & 255)
     if width > 1:
         ram8[U64(offset + 1)] = U8((value >> 8) & 255)
@@ -123,7 +124,7 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
         return paddr
     offset = paddr - m.ram_base
     if 0 <= offset and offset < m.ram_size:
-        return ram_store(m, ram8, code, page, offset, width, value)
+        return ram_store(m, ram8, ram32, code, page, offset, width, value)
     m.fault_address = vaddr
     if m.board == 0 or paddr >= 0x100000000:
         return -8

@@ -119,11 +119,10 @@ def run_trial(
     def build(technique: str) -> Any:
         progress(technique if technique not in machines else f"{technique}: looking for the first difference")
         look = look_at_traps and technique == "trap" and technique not in machines
-        machine = blueprint.build("trap" if technique == MENDED else technique, stdin=TYPED.encode(), events=look)
+        mended: dict[str, Any] = {"real_mleak": ALL_HOLES} if technique == MENDED else {}
+        machine = blueprint.build("trap" if mended else technique, stdin=TYPED.encode(), events=look, **mended)
         if look:
             machine.engine.ring.sinks.append(listen)
-        if technique == MENDED:
-            machine.host_mleak = ALL_HOLES
         machines.setdefault(technique, machine)
         return machine
 

@@ -13,9 +13,9 @@ from vm.report import Report
 
 DEFAULTS: dict[str, Any] = {
     "isa": "rv32ima", "harts": 1, "engine": None, "clock": "instructions",
-    "bios": None, "sbi": False, "kernel_option": None, "load_address": None, "initrd": None, "append": None,
+    "mleak": 0, "bios": None, "sbi": False, "kernel_option": None, "load_address": None, "initrd": None, "append": None,
     "drives": (), "devices": (), "virtio": "legacy", "dump_dtb": None,
-    "host_mleak": 0, "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp",
+    "entry": None, "text_base": None, "include_dirs": (), "defines": (), "cpp": "pcpp",
 }  # fmt: skip
 """Options of `trapline boot` about the machine, where a command does not have them."""
 
@@ -49,11 +49,9 @@ class Blueprint:
         machine = Machine(
             isa=settings["isa"], harts=settings["harts"], memory=settings["memory"], engine=settings["engine"],
             technique=technique, shadow=shadow, console=console, clock=settings["clock"],
-            legacy_virtio=settings["virtio"] == "legacy", **more,
+            legacy_virtio=settings["virtio"] == "legacy", **({"real_mleak": settings["mleak"]} | more),
         )  # fmt: skip
         machine.ends_trap_loops = True
-        if technique != "bare":
-            machine.host_mleak = settings["host_mleak"]
         try:
             drives.plug(machine, settings["drives"], settings["devices"])
             firmware.start(machine, self.plan)

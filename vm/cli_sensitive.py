@@ -28,6 +28,7 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
 @click.option("--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it.")
 @click.option("--technique", type=click.Choice(UNDER), multiple=True, help="Only this one; may be repeated.")
 @click.option("--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`.")
+@click.option("--mleak", type=options.Address(), default=0, metavar="MASK", help="As of `virt`: 0xff mends all holes.")
 @click.option(
     "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
 )
@@ -87,7 +88,8 @@ def _sensitive(names: list[str], settings: dict[str, Any]) -> int:
 def _run(case: Case, techniques: Sequence[str], settings: dict[str, Any]) -> tuple[Row, Any]:
     """A program's runs, and its image for symbols."""
     isa = settings["isa"] or case.isa
-    blueprint = Blueprint([str(case.path)], {"isa": isa, "engine": settings["engine"], "memory": case.memory})
+    chosen = {name: settings[name] for name in ("engine", "mleak")}
+    blueprint = Blueprint([str(case.path)], chosen | {"isa": isa, "memory": case.memory})
 
     def build(technique: str) -> Any:
         return blueprint.build(technique, settings["shadow"], stdin=b"")

@@ -34,8 +34,8 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
     help="When shadow page tables follow the guest's: at its fences, or at every store to them as well.",
 )  # fmt: skip
 @click.option(
-    "--host-mleak", type=click.IntRange(0, 0xFF), default=0, metavar="BITS",
-    help="Holes of Xleak that trap because the real harts have been mended, as bits of mleak; 255 for all.",
+    "--mleak", type=options.Address(), default=0, metavar="MASK",
+    help="Holes of Xleak that trap in U mode of the real hart, as bits of its mleak; 0xff mends all.  [default: 0]",
 )  # fmt: skip
 @click.option("--compare", is_flag=True, help="Run bare and under every technique, and tell the differences.")
 @click.option(

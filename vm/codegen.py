@@ -11,7 +11,7 @@ from isa import system as isa_system
 from isa import trap as isa_trap
 from isa import word as isa_word
 from isa.table import derived
-from vm import access, dispatch, emit, loop, mmu
+from vm import access, code_pages, dispatch, emit, loop, mmu
 from vm.collect import collect, compiled_text
 from vm.hypervisor import dispatcher, events
 
@@ -52,7 +52,7 @@ def engine_text() -> str:
         *(f.meaning for f in _system_instructions()),
         *called,
         *emit.csr_functions(),
-        mmu.refresh, mmu.follow_code, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
+        mmu.refresh, code_pages.follow_code, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
         access.load_slow, access.store_slow, access.atomic_offset,
         access.ram_load, access.ram_store,
         loop.count_trap, loop.synchronize,

@@ -125,13 +125,13 @@ EXIT = """
             if status > -20:
                 status = -1 - status
                 tval = m.fault_address
-        if status == -1:
-            h.pc = (h.pc + 4) & 0xFFFFFFFF
+        if status == -1 or status == -2:
+            h.pc = (h.pc + 4 * (status + 2)) & 0xFFFFFFFF  # -2 has set it
             n += 1
             refresh(h)
-        elif status == -2:
-            n += 1
-            refresh(h)
+            if h.mode == 0 and m.technique == 2:
+                h.cycle = start + n  # hybrid: virtual U mode runs directly
+                return -10
         elif status >= 0:
             h.pc = (vbase + 4 * ip) & 0xFFFFFFFF
             if (m.host_traps >> status) & 1:
@@ -264,7 +264,7 @@ def _amo(i: Instruction) -> Arm:
         *_atomic_address(2),
         "old = ram_load(m, ram8, offset, 4)",
         "rs2 = x[(d >> 24) & 31]",
-        f"done = ram_store(m, ram8, code, page, offset, 4, {text})",
+        f"done = ram_store(m, ram8, ram32, code, page, offset, 4, {text})",
         f"x[{RD}] = old",
         "x[0] = 0",
         *_leave_on("done"),
@@ -297,7 +297,7 @@ def _sc(i: Instruction) -> Arm:
         *("    " + line for line in _atomic_address(2)),
         "    if offset == h.reservation:",
         "        rs2 = x[(d >> 24) & 31]",
-        f"        done = ram_store(m, ram8, code, page, offset, 4, {text})",
+        f"        done = ram_store(m, ram8, ram32, code, page, offset, 4, {text})",
         "        failed = 0",
         "h.reservation = -1",
         f"x[{RD}] = failed",

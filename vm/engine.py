@@ -73,15 +73,6 @@ class Engine:
         else:
             self._use_native(pages)
 
-    def mend(self, bits: int) -> None:
-        """Let these holes, bits of mleak, trap on the real harts. Raises ValueError for other bits and without any."""
-        if not 0 <= bits <= 0xFF:
-            raise ValueError(f"mleak has eight bits, and {bits:#x} is not in 0 to 0xff")
-        if not self.real:
-            raise ValueError("a bare machine has no hypervisor that could set mleak for it")
-        for real in self.real:
-            real.host_mleak = bits
-
     def _use_native(self, pages: int) -> None:
         from vm import native
 

@@ -65,6 +65,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("shadow_generation", 1),  # `generation` of the virtual hart for which the shadow tables were made
     ("shadow_mxr", 1),  # its mstatus.MXR
     ("shadow_drops", 1),
+    ("real_mleak", 1),  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
     ("traced", 1),  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
     ("stored_low", 1),  # first and last RAM offset that stores to watched pages have changed since that was looked at
     ("stored_high", 1),
@@ -79,7 +80,6 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("emulated", 1),  # instructions that an interpreter routine executed
     ("direct_steps", 1),  # instructions that the real hart executed
     ("hypercalls", 1),
-    ("host_mleak", 1),  # of a real machine under a virtual one: holes that its harts let trap in U mode
     ("patch_table", 1),  # of the virtual machine: RAM offset of the originals of replaced words (`vm.patches`), or 0
     ("patches", 1),  # entries of it that were ever used
     ("free_patch", 1),  # the first that is free

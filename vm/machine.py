@@ -52,6 +52,7 @@ class Machine:
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
     technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
     shadow: when its shadow page tables follow the guest's (`vm.hypervisor.SHADOWS`).
+    real_mleak: bits of `mleak` of its real harts: holes that trap out of the guest, whatever its own bits are.
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
     events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.event_ring`).
@@ -69,6 +70,7 @@ class Machine:
         engine: str | None = None,
         technique: str = "bare",
         shadow: str = "lazy",
+        real_mleak: int = 0,
         board: bool = True,
         stdout: BinaryIO | None = None,
         stdin: BinaryIO | bytes | None = None,
@@ -85,6 +87,9 @@ class Machine:
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
+        if not 0 <= real_mleak <= 0xFF:
+            raise ValueError(f"mleak has a bit for each of eight holes, so {real_mleak:#x} is none of its values")
+        self._m.real_mleak = real_mleak
         self.harts = [Hart(h, self._update_time) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr
         self.console = console or Console(stdout, stdin)
@@ -100,17 +105,6 @@ class Machine:
         self._service = Service(self)
         self._trace: Any = None
         self.pc = ram_base
-
-    @property
-    def host_mleak(self) -> int:
-        """Bits of mleak that a hypervisor sets on the real harts (`docs/xleak.md`): these holes trap, as on hardware
-        that has been mended. 0 at first, and on a bare machine, which has no other harts than the guest's own.
-        """
-        return self.engine.real[0].host_mleak if self.engine.real else 0
-
-    @host_mleak.setter
-    def host_mleak(self, bits: int) -> None:
-        self.engine.mend(bits)
 
     # Building
 

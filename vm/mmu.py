@@ -2,19 +2,17 @@
 
 These functions run compiled and as plain Python (see `vm.codegen`).
 A negative answer is a fault: -1 - cause.
-Access types: 0 fetch, 1 load, 2 store. `page` holds one byte per page of RAM: 0 for plain data, else the
-page has decoded instructions (1 to 64) or is watched (128), and stores to it take the slow path.
+Access types: 0 fetch, 1 load, 2 store. For `page` see `vm.code_pages`.
 """
 
+from vm.code_pages import forget_code
 from vm.hart import TLB_ENTRIES
-from vm.ints import I64, U32, U64
+from vm.ints import U32, U64
+from vm.patches import own_word, remove_patch
 
 FETCH = 0
 LOAD = 1
 STORE = 2
-
-CODE_STORES = 64
-"""Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
 
 def access_fault(access):
@@ -31,7 +29,7 @@ def pmp_lookup(h, start, end):
     """Configuration of the PMP entry that decides [start, end): -1 none matches, -2 one matches only in part.
 
     "The lowest-numbered PMP entry that matches any byte of an access determines whether that access
-    succeeds or fails. This matching PMP entry must match all bytes of an access, or the access fails,
+    succeeds or fails. The matching PMP entry must match all bytes of an access, or the access fails,
     irrespective of the L, R, W, and X bits." (Priv 3.7.1.3)
     """
     for i in range(h.pmp_entries):
@@ -63,7 +61,7 @@ def pmp_allows(cfg, access, mode):
     """Whether the answer `cfg` of `pmp_lookup` permits an access in `mode`.
 
     "If no PMP entry matches an M-mode access, the access succeeds. If no PMP entry matches an S-mode or
-    U-mode access, but at least one PMP entry is implemented, the access fails."
+    U-mode access, but at least one PMP entry is implemented, the access fails." (Priv 3.7.1.3)
     """
     if cfg == -2:
         return False
@@ -75,27 +73,9 @@ def pmp_allows(cfg, access, mode):
     return cfg & bit != 0
 
 
-def forget_code(code, page, offset):
-    """Drop the decoded instructions that a store at this RAM offset changes.
-
-    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
-    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
-    """
-    number = offset >> 12
-    count = I64(page[U64(number)]) & 127
-    if count == 0:
-        return
-    if count >= CODE_STORES:
-        page[U64(number)] = page[U64(number)] & 128
-        first = number * 1025
-        for i in range(1025):
-            code[U64(first + i)] = 0
-    else:
-        page[U64(number)] = page[U64(number)] + 1
-        index = (offset >> 2) + number
-        code[U64(index)] = 0
-        if index > 0:
-            code[U64(index - 1)] = 0
+def entry_at(m, ram32, address):
+    """The page-table entry at a physical address in RAM, as the guest has written it: it may be a word of its code."""
+    return own_word(m, ram32, (address - m.ram_base) >> 2)
 
 
 def find_leaf(h, m, ram32, vaddr, access):
@@ -109,7 +89,7 @@ def find_leaf(h, m, ram32, vaddr, access):
             return access_fault(access)
         if not pmp_allows(pmp_lookup(h, address, address + 4), 1, 1):
             return access_fault(access)
-        pte = I64(ram32[U64(offset >> 2)])
+        pte = entry_at(m, ram32, address)
         if pte & 1 == 0 or pte & 6 == 4:
             return page_fault(access)
         if pte & 0xE:
@@ -127,7 +107,8 @@ def find_leaf(h, m, ram32, vaddr, access):
 def pte_allows(h, pte, access, mode):
     """Whether a leaf PTE permits an access in `mode`."""
     if pte & 0x10:
-        # "S-mode software ... SUM=0 ... will fault", and never executes user pages "regardless of SUM".
+        # "When SUM=0, S-mode memory accesses to pages that are accessible by U-mode ... will fault." (Priv 3.1.6.3)
+        # "S-mode can never execute instructions from user pages, regardless of the state of SUM." (Priv 10.1.1.2)
         if mode == 1 and (access == 0 or h.mstatus & 0x40000 == 0):
             return False
     elif mode == 0:
@@ -154,7 +135,7 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
     if leaf < 0:
         return leaf
     address = leaf & ~3
-    pte = I64(ram32[U64((address - m.ram_base) >> 2)])
+    pte = entry_at(m, ram32, address)
     if not pte_allows(h, pte, access, mode):
         return page_fault(access)
     updated = pte | 0x40
@@ -164,6 +145,7 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
         if not pmp_allows(pmp_lookup(h, address, address + 4), 2, 1):
             return access_fault(access)
         offset = address - m.ram_base
+        remove_patch(m, ram32, code, page, offset >> 2)
         ram32[U64(offset >> 2)] = U32(updated)
         forget_code(code, page, offset)
         if m.page_states and page[U64(offset >> 12)] & 128:
@@ -180,7 +162,7 @@ def real_address(h, m, ram32, vaddr):
     leaf = find_leaf(h, m, ram32, vaddr, 1)
     if leaf < 0:
         return -1
-    paddr = leaf_address(I64(ram32[U64((leaf - m.ram_base) >> 2)]), leaf & 1, vaddr)
+    paddr = leaf_address(entry_at(m, ram32, leaf), leaf & 1, vaddr)
     return paddr if paddr < 0x100000000 else -1
 
 
@@ -191,7 +173,7 @@ def load_allowed(h, m, ram32, vaddr):
         return 0
     if h.data_mode < 3 and h.satp >> 31:
         leaf = find_leaf(h, m, ram32, vaddr, 1)
-        pte = I64(ram32[U64((leaf - m.ram_base) >> 2)])
+        pte = entry_at(m, ram32, leaf)
         if not pte_allows(h, pte, 1, h.data_mode):
             return 0
         # Setting A is a store to the table.
@@ -225,14 +207,6 @@ def refresh(h):
     h.data_mode = mode
     h.fetch_context = (h.generation << 36) | (h.mode << 32)
     h.data_context = (h.generation << 36) | (((h.mstatus >> 16) & 0xC) << 32) | (mode << 32)
-
-
-def follow_code(h, m):
-    """Drop the store TLB if a page of data has become one of code since it was filled."""
-    if h.code_epoch != m.code_epoch:
-        h.code_epoch = m.code_epoch
-        for i in range(TLB_ENTRIES):
-            h.store_tlb[2 * i] = -1
 
 
 def fetch_offset(h, m, ram32, code, page, vaddr):

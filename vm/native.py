@@ -28,7 +28,7 @@ from typing import Any
 from isa.instruction import DeclarationError
 from isa.table import added, derived
 
-SOURCES = ("ints", "hart", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
+SOURCES = ("ints", "hart", "code_pages", "mmu", "access", "loop", "collect", "emit", "dispatch", "codegen", "native",
            "hypervisor/allocator", "hypervisor/dispatcher", "hypervisor/faults", "hypervisor/tracing",
            "hypervisor/world_switch", "hypervisor/patcher", "hypervisor/translator", "hypervisor/hypercalls",
            "hypervisor/events", "patches")  # fmt: skip

@@ -14,7 +14,7 @@ from vm.classifier.abstract import RAM_BASE
 from vm.classifier.model import QUESTIONS, Kind, Question
 from vm.classifier.proof import Answers, Decided, Prover, Verdict, prove
 from vm.classifier.proof_model import ROOTS
-from vm.classifier.replay import confirms
+from vm.classifier.proof_replay import confirms
 from vm.classifier.rows import rows
 from vm.classifier.search import Search
 

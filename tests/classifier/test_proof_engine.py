@@ -23,7 +23,7 @@ from vm.classifier.compare import MEMORY_TRAPS, Run, constants, words  # noqa: E
 from vm.classifier.model import MODES, Row  # noqa: E402
 from vm.classifier.proof import Prover  # noqa: E402
 from vm.classifier.proof_model import DATA, OPEN, RAM_SIZE, applications  # noqa: E402
-from vm.classifier.replay import step  # noqa: E402
+from vm.classifier.proof_replay import step  # noqa: E402
 from vm.classifier.rows import rows  # noqa: E402
 from vm.classifier.symbolic import low, term_of  # noqa: E402
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Outcome, invoke, refused, write
+from support.machines import TO_SUPERVISOR
 
 from vm.hypervisor import TECHNIQUES
 
@@ -13,20 +14,8 @@ SV32 = PROGRAMS / "boot/sv32.s"
 HELLO = PROGRAMS / "boot/uart-hello.s"
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 FINISH = "_start: li t0, 0x100000\n li t1, {}\n sw t1, (t0)\n"
-HOLE = """
-_start: la      t0, handler
-        csrw    mtvec, t0
-        li      t0, 0x1800
-        csrc    mstatus, t0
-        li      t0, 0x800
-        csrs    mstatus, t0
-        la      t0, supervisor
-        csrw    mepc, t0
-        li      t0, -1
-        csrw    pmpaddr0, t0
-        li      t0, 0x1f
-        csrw    pmpcfg0, t0
-        mret
+HOLE = f"""
+_start: {TO_SUPERVISOR}
         .balign 4
 handler:
         li      t0, 0x100000

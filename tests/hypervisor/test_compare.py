@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.machines import from_text
+from support.machines import TO_SUPERVISOR, from_text
 
 from vm.exit import ExitReason
 from vm.hypervisor import TECHNIQUES
@@ -12,20 +12,8 @@ from vm.hypervisor.counts import Counts
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 
-TO_SUPERVISOR = """
-_start: la      t0, handler
-        csrw    mtvec, t0
-        li      t0, 0x1800
-        csrc    mstatus, t0
-        li      t0, 0x800
-        csrs    mstatus, t0
-        la      t0, supervisor
-        csrw    mepc, t0
-        li      t0, -1
-        csrw    pmpaddr0, t0
-        li      t0, 0x1f
-        csrw    pmpcfg0, t0
-        mret
+BEGIN = f"""
+_start: {TO_SUPERVISOR}
 handler: j      handler
 supervisor:
 """
@@ -42,7 +30,7 @@ def builder(text: str, **options: Any) -> Any:
 
 
 def after_a_loop(count: int, hole: str) -> str:
-    return f"{TO_SUPERVISOR} li s0, {count}\n1: addi s0, s0, -1\n bnez s0, 1b\nhole: {hole}\n{FINISH.format(0x5555)}"
+    return f"{BEGIN} li s0, {count}\n1: addi s0, s0, -1\n bnez s0, 1b\nhole: {hole}\n{FINISH.format(0x5555)}"
 
 
 @pytest.mark.parametrize("count", [1, 1500])
@@ -75,7 +63,7 @@ def test_a_difference_that_heals_is_none() -> None:
 
 
 def test_the_console_and_the_end_are_compared() -> None:
-    text = f"""{TO_SUPERVISOR}
+    text = f"""{BEGIN}
         rdmode  a0
         addi    a1, a0, 'A'
         {OUTPUT.format(66)}

@@ -1,7 +1,8 @@
 """Where bare and virtual may differ: translations that a guest has changed without the sfence.vma that it owes.
 
-"The SFENCE.VMA instruction ... is used to synchronize updates to in-memory memory-management data structures with
-current execution" (Priv 10.2.1): before it an implementation may use the old entry or the new one.
+"The supervisor memory-management fence instruction SFENCE.VMA is used to synchronize updates to in-memory
+memory-management data structures with current execution." (Priv 10.2.1) Before it an implementation may use the old
+entry or the new one.
 """
 
 import pytest

@@ -2,13 +2,14 @@
 
 import io
 import os
+from types import SimpleNamespace
 
 import pytest
 from support.machines import difference, from_text, state
 
 from vm.exit import ExitReason
 from vm.hypervisor import guests as module
-from vm.hypervisor.guests import Guest, GuestConsole, PrefixedLines, run_guests, take_turn
+from vm.hypervisor.guests import TURN_SECONDS, Guest, GuestConsole, PrefixedLines, run_guests, take_turn
 
 COUNT = "_start: li s0, {}\n1: addi s0, s0, -1\n bnez s0, 1b\n li t1, 0x100000\n li t2, 0x5555\n sw t2, (t1)\n"
 LOOP = "_start: j _start"
@@ -35,7 +36,7 @@ def test_a_neighbour_ends_as_it_would_alone(attack: str) -> None:
     rounds = 0
     while victim.end is None:
         for one in (attacker, victim):
-            take_turn(one)
+            take_turn(one, seconds=60)
         rounds += 1
     assert rounds == -(-alone.cycle // slice_of(victim)), "as many turns as its steps need, whoever else there is"
     assert victim.end.reason is ExitReason.HALT and difference(state(alone), state(victim.machine)) == {}
@@ -46,7 +47,7 @@ def test_steps_are_shared_as_asked() -> None:
     pair = [guest("a", LOOP, share=3, limit=None), guest("b", LOOP)]
     for _ in range(4):
         for one in pair:
-            take_turn(one, now=lambda: 0.0)
+            take_turn(one, now=lambda: 0.0, seconds=60)
     assert [one.machine.cycle for one in pair] == [12 * slice_of(pair[0]), 4 * slice_of(pair[1])]
 
 
@@ -56,6 +57,28 @@ def test_a_turn_that_takes_too_long_ends() -> None:
     take_turn(one, now=lambda: float(next(clock)))
     # The first look is at 1 s; 50 shares have 2.5 s.
     assert one.cut_turns == 1 and one.machine.cycle == 3 * slice_of(one) and one.end is None
+
+
+def test_a_turn_of_slow_accesses_ends_after_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access that the host serves may take it long; the turn is over at once, not after 50,000 of them."""
+    passed = [0.0]
+
+    class Slow:
+        def load(self, offset: int, width: int) -> int:
+            passed[0] += TURN_SECONDS / 3
+            return 0
+
+    def now() -> float:
+        return passed[0]
+
+    monkeypatch.setattr("vm.machine.time", SimpleNamespace(monotonic=now))
+    one = guest("slow", "_start: li t0, 0x20000000\n1: lw t1, (t0)\n j 1b")
+    one.machine.on_mmio(0x20000000, 4096, Slow())
+    for turn in range(1, 5):
+        before = one.machine.cycle
+        take_turn(one, now=now)
+        assert one.cut_turns == turn and one.machine.cycle - before <= 12 and one.end is None
+    assert passed[0] < 4 * 1.5 * TURN_SECONDS and one.seconds == pytest.approx(passed[0])
 
 
 def test_quotas_and_ends() -> None:

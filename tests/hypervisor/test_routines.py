@@ -10,9 +10,14 @@ from support.kernel import HOLES
 from support.routines import Pair
 from support.twins import UNDER
 
+import isa
+
 CSR = ("csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci")
 SYSTEM = ("mret", "sret", "wfi", "sfence.vma", "ecall", "ebreak", "fence.i", "illegal")
-MEMORY = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswap.w")
+ACCESSES = (isa.Kind.LOAD, isa.Kind.STORE, isa.Kind.LR, isa.Kind.SC, isa.Kind.AMO)
+MEMORY = tuple(i.name for i in isa.INSTRUCTIONS if i.kind in ACCESSES)
+SOME = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswap.w")
+"""Of these, one for each way to access memory."""
 SAME_IN_U_MODE = ("popf", "rdmode", "jrst")
 ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
@@ -27,11 +32,7 @@ def machines(technique: str) -> Pair:
 
 
 def pair(technique: str, name: str) -> Pair:
-    """Two machines and states of their own for each instruction, whichever were tried before.
-
-    In one state of some 500,000 the table entry of an access is the instruction itself, and setting its A bit changes
-    it: bare and virtual may differ there, as nothing fences (docs/hypervisor.md). None of these is among them.
-    """
+    """Two machines and states of their own for each instruction, whichever were tried before."""
     found = machines(technique)
     found.restart(FIRST_SEED + crc32(name.encode()))
     return found
@@ -39,12 +40,14 @@ def pair(technique: str, name: str) -> Pair:
 
 @pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY])
 def test_routine(name: str) -> None:
-    # Loads and stores mostly run directly, and are in all kernels.
-    assert pair("trap", name).run(name, MANY // 5 if name in MEMORY else MANY) == ""
+    tried = pair("trap", name)
+    before = tried.unfenced
+    assert tried.run(name, MANY) == ""
+    assert tried.unfenced - before <= MANY / 20_000, "one state of some 200,000 may differ"
 
 
 @pytest.mark.parametrize("technique", [t for t in UNDER if t != "trap"])
-@pytest.mark.parametrize("name", [*CSR, *SYSTEM, *MEMORY, *SAME_IN_U_MODE, *ONLY_INTERPRETED])
+@pytest.mark.parametrize("name", [*CSR, *SYSTEM, *SOME, *SAME_IN_U_MODE, *ONLY_INTERPRETED])
 def test_routine_under_the_other_techniques(name: str, technique: str) -> None:
     exact = HOLES.get(technique, 0)
     if (name in SAME_IN_U_MODE and exact < 1) or (name in ONLY_INTERPRETED and exact < 2):

@@ -54,6 +54,17 @@ def test_exactly_these_programs_find_out(matrix, technique: str) -> None:
     assert all(matrix[name][technique]["output"].endswith("virtual machine\n") for name in found)
 
 
+def test_holes_that_trap_in_the_real_user_mode_are_none() -> None:
+    """Theorem 1 holds for a machine whose mleak is set, and so trap-and-emulate is exact for all that it has."""
+    names = [*SUPERVISOR_HOLES, *DETECTING]
+    chosen = ("--technique", "hybrid", "--technique", "trap")
+    report = json.loads(invoke("sensitive", *names, *chosen, "--mleak", "0xff", "--json").stdout)
+    assert {r["verdict"] for test in report["tests"] for r in test["results"].values()} == {"equivalent"}
+    assert len(report["tests"]) == len(names)
+    one = json.loads(invoke("sensitive", "popf", "rdmode", "--technique", "trap", "--mleak", "1", "--json").stdout)
+    assert [t["results"]["trap"]["verdict"] for t in one["tests"]] == ["equivalent", "diverges"]
+
+
 def test_text_and_markdown() -> None:
     text = invoke("sensitive", "popf", "detect-mode", "mret").stdout.decode()
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
@@ -75,5 +86,6 @@ def test_mistakes(tmp_path: Path) -> None:
     refused(invoke("sensitive", "popff"), "'popff' is none of the programs of the suite: csrr-mhartid")
     refused(invoke("sensitive", "popf", "--isa", "rv32ima"), "--isa rv32ima lacks instructions of popf")
     refused(invoke("sensitive", "--isa", "rv64"), "ISA string 'rv64'")
+    refused(invoke("sensitive", "popf", "--mleak", "0x100"), "mleak has a bit for each of eight holes")
     with pytest.raises(ValueError, match="has no header"):
         read_case(write(tmp_path, "plain.s", "_start: nop"))

@@ -3,22 +3,17 @@
 from itertools import pairwise
 
 import pytest
-from support.machines import difference, from_text, run_to, state
+from support.machines import TO_SUPERVISOR, difference, from_text, run_to, state
 
 from vm import Machine
 
-TABLES = """
+TABLES = f"""
         .equ    root, 0x80010000
         .equ    table, 0x80011000
         .equ    window, 0x40000000
         .equ    one, 0x80012000
         .equ    two, 0x80013000
-_start: li      t0, 0x1f
-        csrw    pmpcfg0, t0
-        li      t0, -1
-        csrw    pmpaddr0, t0
-        la      t0, handler
-        csrw    mtvec, t0
+_start:
         li      t0, root + 0x800                # RAM and the table at their own addresses; the window through `table`
         li      t1, 0x200000cf
         sw      t1, 0(t0)
@@ -36,13 +31,7 @@ _start: li      t0, 0x1f
         li      t0, 0x80080010
         csrw    satp, t0
         sfence.vma
-        li      t0, 0x1800
-        csrc    mstatus, t0
-        li      t0, 0x800
-        csrs    mstatus, t0
-        la      t0, supervisor
-        csrw    mepc, t0
-        mret
+{TO_SUPERVISOR}
 handler:
         csrr    s8, mcause
         csrr    s9, mtval

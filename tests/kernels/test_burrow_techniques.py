@@ -22,12 +22,11 @@ def trial(variant: str, isa: str, techniques: list[str], typed: bytes = TYPED, *
     elf = build_script().build(variant, defines=defines)
 
     def build(technique: str) -> Machine:
-        made = Machine.from_elf(
-            elf, isa=isa, memory=MEMORY, stdin=typed, technique="trap" if technique == MENDED else technique
-        )
-        if technique == MENDED:
-            made.host_mleak = 0xFF
-        return made
+        mended = technique == MENDED
+        return Machine.from_elf(
+            elf, isa=isa, memory=MEMORY, stdin=typed, technique="trap" if mended else technique,
+            real_mleak=0xFF if mended else 0,
+        )  # fmt: skip
 
     return list(compare(build, techniques, max_instructions=3_000_000))
 

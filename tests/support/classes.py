@@ -1,6 +1,7 @@
 """Classes of instructions as the specification's text demands them, sentence by sentence; nothing is read off our code.
 
 U1 is volume I (unprivileged), P2 volume II (privileged) of the specification; Xleak is docs/xleak.md.
+Quoted word for word; three dots stand for what is left out.
 """
 
 from dataclasses import dataclass, replace
@@ -40,20 +41,22 @@ GENERAL = (
     Expected("lb lh lw lbu lhu sb sh sw", "innocuous", "", "U1 2.6",
              "Load and store instructions transfer a value between the registers and memory."),
     Expected("fence", "innocuous", "", "U1 2.7",
-             "The FENCE instruction is used to order device I/O and memory accesses as viewed by other RISC-V harts."),
-    Expected("fence.i", "innocuous", "", "U1 4",
+             "The FENCE instruction is used to order device I/O and memory accesses as viewed by other RISC-V harts "
+             "and external devices or coprocessors."),
+    Expected("fence.i", "innocuous", "", "U1 5",
              "The FENCE.I instruction is used to synchronize the instruction and data streams."),
     Expected("ecall ebreak", "always-traps", "", "U1 2.8",
              "These two instructions cause a precise requested trap to the supporting execution environment.",
              "", "USM"),
     Expected("mul mulh mulhsu mulhu", "innocuous", "", "U1 12.1",
-             "MUL performs an XLEN-bit x XLEN-bit multiplication of rs1 by rs2 and places the lower XLEN bits in the "
+             "MUL performs an XLEN-bit×XLEN-bit multiplication of rs1 by rs2 and places the lower XLEN bits in the "
              "destination register."),
     Expected("div divu rem remu", "innocuous", "", "U1 12.2",
-             "DIV and DIVU perform an XLEN bits by XLEN bits signed and unsigned integer division of rs1 by rs2."),
+             "DIV and DIVU perform an XLEN bits by XLEN bits signed and unsigned integer division of rs1 by rs2, "
+             "rounding towards zero."),
     Expected("lr.w sc.w", "innocuous", "", "U1 13.2",
              "LR.W loads a word from the address in rs1, places the sign-extended value in rd, and registers a "
-             "reservation set."),
+             "reservation set—a set of bytes that subsumes the bytes in the addressed word."),
     Expected("amoswap.w amoadd.w amoxor.w amoand.w amoor.w amomin.w amomax.w amominu.w amomaxu.w", "innocuous", "",
              "U1 13.4",
              "These AMO instructions atomically load a data value from the address in rs1, place the value into "
@@ -64,19 +67,21 @@ GENERAL = (
 
 SYSTEM = (
     Expected("csrrw csrrwi", "privileged", "control location configuration time", "P2 2.1",
-             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions.",
+             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions ...",
              "SM", "US"),
     Expected("csrrs csrrc csrrsi csrrci", "privileged", "control location configuration time", "P2 2.1",
-             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions. "
-             "Attempts to write a read-only register also raise illegal-instruction exceptions.", "SM", "USM"),
+             "Attempts to access a CSR without appropriate privilege level raise illegal-instruction exceptions ... "
+             "Attempts to write a read-only register raise illegal-instruction exceptions.", "SM", "USM"),
     Expected("mret", "privileged", "control configuration", "P2 3.3.2",
-             "An xRET instruction can be executed in privilege mode x or higher.", "M", "US"),
+             "An xRET instruction can be executed in privilege mode x or higher, where executing a lower-privilege "
+             "xRET instruction will pop the relevant lower-privilege interrupt enable and privilege mode stack.",
+             "M", "US"),
     # What mode it leaves for depends on SPP alone, so a hart in M mode leaves its mode where one in S mode stays.
-    Expected("sret", "privileged", "control mode configuration", "P2 3.1.6.1",
+    Expected("sret", "privileged", "control mode configuration", "P2 3.1.6.1, 3.1.6.5",
              "When executing an xRET instruction, supposing xPP holds the value y, ... the privilege mode is changed "
-             "to y. ... When TSR=1, attempts to execute SRET while executing in S-mode will raise an "
+             "to y; ... When TSR=1, attempts to execute SRET while executing in S-mode will raise an "
              "illegal-instruction exception.", "SM", "US"),
-    Expected("wfi", "privileged", "control", "P2 3.3.3",
+    Expected("wfi", "privileged", "control", "P2 3.1.6.5",
              "When S-mode is implemented, then executing WFI in U-mode causes an illegal-instruction exception, unless "
              "it completes within an implementation-specific, bounded time limit.", "SM", "US"),  # S mode: with TW
     Expected("sfence.vma", "privileged", "control", "P2 10.2.1",
@@ -87,13 +92,14 @@ SYSTEM = (
 COUNTERS = (
     Expected("rdcycle rdcycleh", "timing-dependent", "time", "U1 7.1",
              "The RDCYCLE pseudoinstruction reads the low XLEN bits of the cycle CSR which holds a count of the number "
-             "of clock cycles executed by the processor core."),
+             "of clock cycles executed by the processor core on which the hart is running from an arbitrary start time "
+             "in the past."),
     Expected("rdtime rdtimeh", "timing-dependent", "time", "U1 7.1",
              "The RDTIME pseudoinstruction reads the low XLEN bits of the \"time\" CSR, which counts wall-clock real "
-             "time."),
+             "time that has passed from an arbitrary start time in the past."),
     Expected("rdinstret rdinstreth", "timing-dependent", "time", "U1 7.1",
              "The RDINSTRET pseudoinstruction reads the low XLEN bits of the instret CSR, which counts the number of "
-             "instructions retired by this hart."),
+             "instructions retired by this hart from some arbitrary start point in the past."),
 )  # fmt: skip
 
 COUNTERS_TRAP = (
@@ -128,9 +134,6 @@ UFLAGS = Expected(
 )  # fmt: skip
 
 
-FLAGS = ("control", "mode", "location", "configuration")
-
-
 @dataclass(frozen=True)
 class Class:
     """What a row is expected to be; the modes as in `Expected`."""
@@ -157,7 +160,7 @@ ONE_CSR = {
     # P2 3.1.13 and 3.1.14: registers of M mode that hold what is written.
     "mscratch": Class("privileged", frozenset(("control", "configuration")), "M", "US"),
     "mepc": Class("privileged", frozenset(("control", "configuration")), "M", "US"),
-    # P2 2.1: "Attempts to write a read-only register also raise illegal-instruction exceptions."
+    # P2 2.1: "Attempts to write a read-only register raise illegal-instruction exceptions."
     "mhartid": Class("always-traps", frozenset(), "", "USM"),
     # P2 3.1.6.5: "When TVM=1, attempts to read or write the satp CSR ... while executing in S-mode will raise an
     # illegal-instruction exception."

@@ -32,6 +32,23 @@ skip:   csrr t6, mepc
 """
 """A trap handler that goes on behind the instruction that trapped; changes t6."""
 
+TO_SUPERVISOR = """
+        la      t0, handler
+        csrw    mtvec, t0
+        li      t0, 0x1800
+        csrc    mstatus, t0
+        li      t0, 0x800
+        csrs    mstatus, t0
+        la      t0, supervisor
+        csrw    mepc, t0
+        li      t0, -1
+        csrw    pmpaddr0, t0
+        li      t0, 0x1f
+        csrw    pmpcfg0, t0
+        mret
+"""
+"""From M mode to `supervisor` in S mode, with all memory open and traps to `handler`."""
+
 EXCEPTION_CODES = range(16)
 
 

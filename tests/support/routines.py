@@ -21,7 +21,10 @@ from vm.hart import HART, MACHINE
 
 RAM, PAGES = 0x80000000, 8
 ROOTS, LEAVES = (4, 6), (5, 7)
+A, D = 0x40, 0x80
 WORLDS = 32
+POOL = 1 << 14
+"""Values that the registers of a batch of states are taken from."""
 HART_WORDS = HART.fields["fetch_tlb"][1] // 8
 """Words of a hart's record before its TLBs: what a state is."""
 KEPT = ("generation", "code_epoch")
@@ -128,8 +131,8 @@ def draw_states(rng: np.random.Generator, reset: np.ndarray, words: np.ndarray) 
     def put(name: str, values: Any) -> None:
         harts[:, AT[name]] = values
 
-    for i in range(1, 32):
-        harts[:, AT["x"] + i] = choose(rng, count, any_word(rng, count), any_address(rng, count))
+    pool = choose(rng, POOL, any_word(rng, POOL), any_address(rng, POOL))
+    harts[:, AT["x"] + 1 : AT["x"] + 32] = pool[rng.integers(0, POOL, (count, 31))]
     rs1 = (words >> 15) & 31
     harts[np.arange(count), AT["x"] + rs1] = np.where(
         rs1 == 0, 0, choose(rng, count, any_word(rng, count), any_address(rng, count), any_address(rng, count))
@@ -169,7 +172,8 @@ def draw_states(rng: np.random.Generator, reset: np.ndarray, words: np.ndarray) 
     boards[:, 1] = rng.integers(0, 2, count)
     boards[:, 9] = rng.integers(0, 1 << 32, count)
     boards[:, 17] = choose(rng, count, 0xFFFFFFFF, rng.integers(0, 1 << 14, count), 0)
-    return States(harts, boards, rng.integers(0, WORLDS, count), place, words)
+    # In the order of their worlds, which are copied when they change.
+    return States(harts, boards, np.sort(rng.integers(0, WORLDS, count)), place, words)
 
 
 def draw_words(rng: np.random.Generator, name: str, count: int) -> np.ndarray:
@@ -192,8 +196,8 @@ def draw_words(rng: np.random.Generator, name: str, count: int) -> np.ndarray:
     return words & 0xFFFFFFFF
 
 
-def prepare(call, harts, machine, ram, ram32, code, page, state, board, world, place, word, seen_counts):  # type: ignore[no-untyped-def]
-    """Put a machine into a state; what was decoded and cached before is no longer good."""
+def prepare(call, harts, machine, ram, ram32, code, page, state, board, place, word, seen_counts):  # type: ignore[no-untyped-def]
+    """Put a machine, whose RAM is a world, into a state; what was decoded and cached before is no longer good."""
     generation = harts[GENERATION]
     epoch = harts[CODE_EPOCH]
     for i in range(len(state)):
@@ -205,8 +209,6 @@ def prepare(call, harts, machine, ram, ram32, code, page, state, board, world, p
         harts[seen_counts[i]] = 0
     for i in range(len(board)):
         machine[BOARD_AT[i]] = board[i]
-    for i in range(len(world)):
-        ram[i] = world[i]
     ram32[place] = word
     for number in range(len(page)):
         if page[number] != 0:
@@ -223,15 +225,39 @@ def same(a, b, places):  # type: ignore[no-untyped-def]
     return different == 0
 
 
+def changed(a, b, world):  # type: ignore[no-untyped-def]
+    """Whether two RAMs differ; what does not is the world again afterwards, page by page: all anew would cost more."""
+    different = 0
+    for i in range(len(world)):
+        different = different | (a[i] ^ b[i])
+    if different != 0:
+        return True
+    for number in range(len(world) // 512):
+        here, there = a[512 * number : 512 * number + 512], world[512 * number : 512 * number + 512]
+        stored = 0
+        for i in range(512):
+            stored = stored | (here[i] ^ there[i])
+        if stored != 0:
+            a[512 * number : 512 * number + 512] = there
+            b[512 * number : 512 * number + 512] = there
+    return False
+
+
 def try_states(bare, virtual, worlds, harts, boards, which, places, words, outcomes):  # type: ignore[no-untyped-def]
     """Do one step from each state on both machines; the number of the first state that ends differently, or -1."""
     a_call, a_harts, a_machine, a_ram, a_ram32, a_code, a_page = bare
     b_call, b_harts, b_machine, b_ram, b_ram32, b_code, b_page = virtual
+    current = -1
     for n in range(len(words)):
         world = worlds[which[n]]
+        if which[n] != current:
+            current = which[n]
+            for i in range(len(world)):
+                a_ram[i] = world[i]
+                b_ram[i] = world[i]
         state, board, place, word = harts[n], boards[n], places[n], words[n]
-        prepare(a_call, a_harts, a_machine, a_ram, a_ram32, a_code, a_page, state, board, world, place, word, COUNT_AT)
-        prepare(b_call, b_harts, b_machine, b_ram, b_ram32, b_code, b_page, state, board, world, place, word, COUNT_AT)
+        prepare(a_call, a_harts, a_machine, a_ram, a_ram32, a_code, a_page, state, board, place, word, COUNT_AT)
+        prepare(b_call, b_harts, b_machine, b_ram, b_ram32, b_code, b_page, state, board, place, word, COUNT_AT)
         status = step(a_call)  # noqa: F821  (bound by `ready`)
         if step(b_call) != status:  # noqa: F821
             return n
@@ -241,10 +267,7 @@ def try_states(bare, virtual, worlds, harts, boards, which, places, words, outco
             return n
         if not same(a_machine, b_machine, BOARD_AT) or (status == DEVICE and not same(a_machine, b_machine, EXIT_AT)):
             return n
-        different = 0
-        for i in range(len(world)):
-            different |= a_ram[i] ^ b_ram[i]
-        if different != 0:
+        if changed(a_ram, b_ram, world):
             return n
     return -1
 
@@ -262,6 +285,8 @@ class Pair:
         self.kept = kept(self.machines[1]) != []
         self.restart(seed)
         self.reset = self.machines[0].engine.harts.view(np.int64)[:HART_WORDS].copy()
+        self.unfenced = 0
+        """States in which bare and virtual may differ, and did."""
         self.outcomes = np.zeros(4, np.int64)
         """Steps done, device accesses, idle ends; and how many of all trapped."""
 
@@ -278,6 +303,7 @@ class Pair:
             while (found := self._try(states)) >= 0:
                 if not self._unfenced(states, found):
                     return self._difference(states, found)
+                self.unfenced += 1
                 states = States(*(a[found + 1 :] for a in vars(states).values()))
         return ""
 
@@ -288,17 +314,26 @@ class Pair:
         return tried(*(self._memory(m) for m in self.machines), *arrays, self.outcomes)
 
     def _unfenced(self, states: States, n: int) -> bool:
-        """Whether state n is a misaligned store into a table in force: no fence comes between its bytes."""
-        word, state = int(states.words[n]), states.harts[n]
+        """Whether state n is one of those in which an instruction changes its own translation (docs/hypervisor.md).
+
+        It is itself the entry that its access is translated by, and setting A or D makes another instruction of it; or
+        it is a misaligned store into a table in force, and no fence comes between its bytes.
+        """
+        one = States(*(a[n : n + 1] for a in vars(states).values()))
+        self._try(one)
+        world = self.worlds[one.worlds[0]].view(np.uint32)
+        changes = [self._memory(machine)[4] ^ world for machine in self.machines]
+        word, place, state = int(one.words[0]), int(one.places[0]), one.harts[0]
+        if any(int(change[place]) ^ int(world[place]) ^ word in (A, D, A | D) for change in changes):
+            return True
         instruction = isa.decode(word)
-        if instruction is None or instruction.kind is not isa.Kind.STORE:
+        if instruction is None or instruction.kind is not isa.Kind.STORE or not state[AT["satp"]] >> 31:
             return False
         operands = instruction.pattern.extract(word)
-        if (int(state[AT["x"] + operands["rs1"]]) + operands["imm"]) % instruction.width == 0 or not state[AT["satp"]]:
+        if (int(state[AT["x"] + operands["rs1"]]) + operands["imm"]) % instruction.width == 0:
             return False
-        self._try(States(*(a[n : n + 1] for a in vars(states).values())))
-        a, b = (self._memory(m)[4] for m in self.machines)
-        return all(int(i) // 1024 in (*ROOTS, *LEAVES) for i in np.flatnonzero(a != b))
+        tables = [int(i) // 1024 for change in changes for i in np.flatnonzero(change & ~np.uint32(A | D))]
+        return any(page in (*ROOTS, *LEAVES) for page in tables)
 
     def _memory(self, machine: Machine) -> tuple[Any, ...]:
         e = machine.engine
@@ -374,5 +409,5 @@ def ready() -> Callable[..., int]:
         return run(call[1], call[2], call[3], call[4], call[5], call[6], call[7], call[8], call[9], 1)
 
     names["step"] = njit(one_step)
-    names["prepare"], names["same"] = njit(prepare), njit(same)
+    names["prepare"], names["same"], names["changed"] = njit(prepare), njit(same), njit(changed)
     return njit(try_states)

@@ -247,7 +247,7 @@ def _ram_load(m: Any, ram8: Log, offset: Any, width: int) -> Any:
     return _bytes(ram8, visible_at(offset), width)
 
 
-def _ram_store(m: Any, ram8: Log, code: Any, page: Any, offset: Any, width: int, value: Any) -> int:
+def _ram_store(m: Any, ram8: Log, ram32: Any, code: Any, page: Any, offset: Any, width: int, value: Any) -> int:
     return _write_bytes(ram8, visible_at(offset), width, value)
 
 

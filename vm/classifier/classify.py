@@ -6,9 +6,9 @@ from typing import Any
 
 from vm.classifier import states
 from vm.classifier.model import Answer, Answers, Evidence, Kind, Question, Row, Witness
-from vm.classifier.rerun import Replay
 from vm.classifier.rows import rows as all_rows
 from vm.classifier.search import Found, Search, SearchError
+from vm.classifier.search_replay import Replay
 from vm.classifier.shrink import Shrinker
 from vm.classifier.verdict import Classified, Tell, Theorem, theorems
 from vm.classifier.words import tell as tell_witness

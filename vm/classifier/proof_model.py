@@ -64,7 +64,7 @@ class ModelState:
 
 @dataclass(frozen=True)
 class Model:
-    """The instruction's word, and one state or a pair; simple: whether it is one of those in `vm.classifier.replay`."""
+    """The instruction's word, and one state or a pair; simple: whether `vm.classifier.proof_replay` can make them."""
 
     word: int
     states: tuple[ModelState, ...]

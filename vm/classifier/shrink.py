@@ -7,7 +7,7 @@ import numpy as np
 from isa import CSR_BY_NAME
 from vm.classifier import memory, states
 from vm.classifier.model import Kind, Row
-from vm.classifier.rerun import Replay, Situation
+from vm.classifier.search_replay import Replay, Situation
 
 _SIMPLE = {"rd": 10, "rs1": 11, "rs2": 12}
 """Register numbers that a witness uses if it can: a0, a1, a2."""

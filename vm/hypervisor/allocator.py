@@ -11,7 +11,7 @@ from vm.hypervisor.patcher import PATCH, patched_permissions
 from vm.hypervisor.tracing import is_table, trace_tables
 from vm.hypervisor.translator import TRANSLATE, data_permissions, executable_entry
 from vm.ints import I64, U32, U64
-from vm.mmu import find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
+from vm.mmu import entry_at, find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
 
 ROOTS = 6
 """Roots: virtual M, S and U mode without translation; U, S with SUM clear, S with SUM set with translation.
@@ -127,7 +127,7 @@ def permissions(v, m, ram32, vaddr, cfg):
 def guest_entry(v, m, ram32, vaddr):
     """The guest's own leaf PTE of an address that it has one for."""
     leaf = find_leaf(v, m, ram32, vaddr, 1)
-    return I64(ram32[U64(((leaf & ~3) - m.ram_base) >> 2)])
+    return entry_at(m, ram32, leaf)
 
 
 def supervisor_permissions(v, m, ram32, vaddr, cfg):
@@ -148,7 +148,7 @@ def supervisor_permissions(v, m, ram32, vaddr, cfg):
     return allowed
 
 
-def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
+def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     """Handle a page fault of the real hart: 1 when a shadow entry was made and the access can be tried again.
 
     0 when the fault is true (the guest's own tables or PMP refuse), when a device is behind the address,
@@ -165,7 +165,7 @@ def fill_shadow(v, h, m, r, ram8, ram32, code, page, vaddr, access):
         return 0
     allowed = permissions(v, m, ram32, vaddr, cfg)
     if m.technique == PATCH:
-        allowed = patched_permissions(v, m, ram8, ram32, code, page, offset >> 12, access, allowed)
+        allowed = patched_permissions(v, m, ram32, code, page, offset >> 12, access, allowed)
     if m.technique == TRANSLATE and access > 0:
         allowed = data_permissions(m, ram32, offset >> 12, allowed, shadow_entry(v, m, r, ram32, vaddr))
     needed = 8 if access == 0 else 2 * access

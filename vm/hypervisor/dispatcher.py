@@ -9,6 +9,7 @@ Compiled and plain Python run the same text (`vm.codegen`).
 from collections.abc import Callable
 
 from isa.trap import pending_interrupt, take_trap
+from vm.access import DEVICE
 from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
 from vm.hypervisor.events import (
     EVENTS_WAIT,
@@ -48,6 +49,17 @@ def runs_directly(v, m):
     return m.technique >= TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
 
 
+def steps_to_interpret(m, faulted, left):
+    """How many steps an interpreter routine may do at once.
+
+    Under `hybrid` as many as there are, since `execute` comes back where virtual U mode begins; elsewhere the next one
+    may run directly, and stores to traced tables and what is logged are followed one by one.
+    """
+    if m.technique == HYBRID and not faulted and m.traced == 0 and m.event_log == 0:
+        return left
+    return 1
+
+
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
     follow_virtual(v, h, m, r, ram32, page)
@@ -62,10 +74,10 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     return status
 
 
-def notice_stores(v, h, m, r, ram8, ram32, code, page):
+def notice_stores(v, h, m, r, ram32, code, page):
     """After an interpreter routine that has stored to watched pages: code, page tables, or both."""
     if m.technique == PATCH:
-        after_stores(v, m, ram8, ram32, code, page)
+        after_stores(v, m, ram32, code, page)
     if m.technique == TRANSLATE:
         forget_words(m, ram32, code, page)
     follow_stores(v, h, m, r, ram32)
@@ -81,18 +93,18 @@ def serve_exit(v, h, m, r, ram8, ram32, code, page):
         r.hypercalls = r.hypercalls + 1
         status = hypercall(v, h, m, r, ram8, ram32, code, page)
         if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram8, ram32, code, page)
+            notice_stores(v, h, m, r, ram32, code, page)
         return status
     if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
         if translate_block(v, m, r, ram32, code, page):
             return -10
     if cause >= 12:
         access = 2 if cause == 15 else cause - 12
-        if fill_shadow(v, h, m, r, ram8, ram32, code, page, r.exit_tval, access):
+        if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
             r.hidden_faults = r.hidden_faults + 1
             if m.stored_high >= 0:
                 # The guest's walk has set an A or D bit in a page that is code as well.
-                notice_stores(v, h, m, r, ram8, ram32, code, page)
+                notice_stores(v, h, m, r, ram32, code, page)
             return -10
     return -20
 
@@ -116,7 +128,7 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 if m.event_log:
                     if must_stop(v, m):
                         return EVENTS_WAIT
-                    begin_event(v, m, r, ram8, ram32, cause, 0)
+                    begin_event(v, m, r, ram32, cause, 0)
                 count_trap(v, 32 + (cause & 31))
                 take_trap(v, cause, 0)
                 if m.event_log:
@@ -134,7 +146,7 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                 if m.event_log:
                     if must_stop(v, m):
                         return EVENTS_WAIT
-                    begin_event(v, m, r, ram8, ram32, r.exit_cause, r.exit_tval)
+                    begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval)
                     noted = True
                 faulted = r.exit_cause >= 12
                 r.exits[r.exit_cause & 31] = r.exits[r.exit_cause & 31] + 1
@@ -149,19 +161,24 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         if m.event_log and not noted:
             if must_stop(v, m):
                 return EVENTS_WAIT
-            begin_event(v, m, r, ram8, ram32, NO_EXIT, 0)
+            begin_event(v, m, r, ram32, NO_EXIT, 0)
         r.emulated = r.emulated + 1
         unretired = v.unretired
+        before = v.cycle
         if m.technique == PATCH:
             status = execute_original(v, m, ram8, ram16, ram32, code, page)
         else:
-            status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821  (generated)
+            steps = steps_to_interpret(m, faulted, end - v.cycle)
+            status = execute(v, m, ram8, ram16, ram32, code, page, steps)  # noqa: F821  (generated)
+            # One is counted already: the last, or that which the host has to serve before it is done.
+            last = 0 if status == DEVICE or status == -20 else 1
+            r.emulated = r.emulated + v.cycle - before - last
         if faulted:
             classify_fault(v, m, r, status, unretired)
         else:
             r.fault_paddr = -1
         if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram8, ram32, code, page)
+            notice_stores(v, h, m, r, ram32, code, page)
         if m.event_log:
             end_event(v, m, r, ram32, STEP, status)
         if status != -10:

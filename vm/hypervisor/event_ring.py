@@ -186,7 +186,7 @@ class EventRing:
     """The ring of one engine. sinks: called with each `Batch`; without any the events are only counted."""
 
     def __init__(self, engine: Any, ram: np.ndarray, offset: int) -> None:
-        self._engine, self._m, self._ram, self._offset = engine, engine.m, ram, offset
+        self._engine, self._m, self._offset = engine, engine.m, offset
         self._ram32 = ram.data.cast("B").cast("I")
         self._records = ram.view(np.uint32)[offset // 4 :][: EVENTS * WORDS].reshape(EVENTS, WORDS)
         self.sinks: list[Callable[[Batch], None]] = []
@@ -262,6 +262,6 @@ class EventRing:
         if self._m.event_count + 2 > EVENTS:
             self.drain()
         real = self._engine.real[self._m.current]
-        _functions()["begin_event"](h, self._m, real, self._ram.data, self._ram32, cause, 0)
+        _functions()["begin_event"](h, self._m, real, self._ram32, cause, 0)
         yield
         _functions()["end_event"](h, self._m, real, self._ram32, layout.INJECT, -10)

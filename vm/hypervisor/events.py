@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from isa.table import CSRS
 from vm.ints import I64, U32, U64
-from vm.mmu import find_leaf, leaf_address, pmp_allows, pmp_lookup
-from vm.patches import original, patch_at
+from vm.mmu import entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
+from vm.patches import own_word
 
 save_csrs: Callable[..., None]
 """Generated (`emit_save_csrs`), so nothing is bound here."""
@@ -115,14 +115,14 @@ def must_stop(v, m):
     return m.event_number == m.event_stop and v.cycle >= m.event_cycle
 
 
-def guest_word(v, m, ram8, ram32):
+def guest_word(v, m, ram32):
     """The guest's own word at pc, -1 where its tables or PMP let none be fetched. Changes nothing."""
     paddr = v.pc
     if v.mode < 3 and v.satp >> 31:
         leaf = find_leaf(v, m, ram32, v.pc, 0)
         if leaf < 0:
             return -1
-        pte = I64(ram32[U64(((leaf & ~3) - m.ram_base) >> 2)])
+        pte = entry_at(m, ram32, leaf)
         if pte & 8 == 0:
             return -1
         paddr = leaf_address(pte, leaf & 1, v.pc)
@@ -131,11 +131,10 @@ def guest_word(v, m, ram8, ram32):
         return -1
     if not pmp_allows(pmp_lookup(v, paddr, paddr + 4), 0, v.mode):
         return -1
-    entry = patch_at(m, ram8, offset)
-    return I64(ram32[U64(offset >> 2)]) if entry < 0 else original(m, ram8, entry)
+    return own_word(m, ram32, offset >> 2)
 
 
-def begin_event(v, m, r, ram8, ram32, cause, tval):
+def begin_event(v, m, r, ram32, cause, tval):
     """Note the virtual hart as it is at an exit with this cause, before it is served."""
     at = event_record(m)
     put_wide(ram32, at + AT_CYCLE, v.cycle)
@@ -144,7 +143,7 @@ def begin_event(v, m, r, ram8, ram32, cause, tval):
     ram32[U64(at + AT_HART)] = U32(v.mhartid)
     ram32[U64(at + AT_MODE)] = U32(v.mode)
     ram32[U64(at + AT_PC)] = U32(v.pc)
-    word = guest_word(v, m, ram8, ram32)
+    word = guest_word(v, m, ram32)
     ram32[U64(at + AT_WORD)] = U32(word & 0xFFFFFFFF)
     ram32[U64(at + AT_FETCHED)] = U32(word >= 0)
     ram32[U64(at + AT_CAUSE)] = U32(cause)

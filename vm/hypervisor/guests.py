@@ -19,7 +19,9 @@ SLICE = {"numba": 50_000, "python": 500}
 trap."""
 
 TURN_SECONDS = 0.05
-"""Wall clock that a turn may take for each unit of its share."""
+"""Wall clock that a turn may take for each unit of its share. Where each step is an access to a device of the host it
+is looked at after every one, else after SLICE steps, of which the slowest take some microseconds each.
+"""
 
 LINE_LIMIT = 4096
 """Bytes after which a line of a guest is printed although it has not ended."""
@@ -101,21 +103,22 @@ class Guest:
     waiting: bool = field(default=False, repr=False)
 
 
-def take_turn(guest: Guest, now: Callable[[], float] = time.perf_counter) -> None:
-    """Let a guest have its turn, and note how it ended if it did."""
+def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: float = TURN_SECONDS) -> None:
+    """Let a guest have its turn, and note how it ended if it did. seconds: what it may take for a share of 1."""
     machine = guest.machine
     slice = SLICE[machine.engine.kind]
     left = slice * guest.share
     if guest.max_instructions is not None:
         left = min(left, guest.max_instructions - machine.cycle)
     started = now()
+    rest = seconds * guest.share
     guest.turns += 1
     guest.waiting = machine.console.lacking = False
     while left > 0 and guest.end is None:
         before = machine.cycle
-        exit = machine.run(max_instructions=min(left, slice))
+        exit = machine.run(max_instructions=min(left, slice), timeout=rest)
         left -= machine.cycle - before
-        if exit.reason is ExitReason.LIMIT:
+        if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
             if guest.max_instructions is not None and machine.cycle >= guest.max_instructions:
                 guest.end = exit
         elif exit.reason is ExitReason.IDLE and machine.console.lacking:
@@ -123,7 +126,8 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.perf_counter) -> Non
             break
         else:
             guest.end = exit
-        if left > 0 and now() - started > TURN_SECONDS * guest.share:
+        rest = seconds * guest.share - (now() - started)
+        if left > 0 and rest <= 0 and guest.end is None:
             guest.cut_turns += 1
             break
     guest.seconds += now() - started

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from vm.ints import I64, U32, U64
 from vm.mmu import fetch_offset, refresh
-from vm.patches import original, patch_at, place_patch, put_word, remove_patch
+from vm.patches import MARK, original, patch_at, place_patch, remove_patch
 
 execute: Callable[..., int]
 is_sensitive: Callable[..., int]
@@ -20,10 +20,14 @@ PATCH = 5
 """The technique's number."""
 
 CODE = 1
-"""State of a page: executable in a shadow table; from bit 2 on, stores to it that were emulated."""
+"""State of a page: executable in a shadow table."""
 WRITABLE = 2
-"""State of a page: writable in a shadow table since they were last dropped."""
+"""State of a page: writable in a shadow table, unless they were dropped since: from bit 9 on is when (`era`)."""
+STORE = 4
+"""State of a page: one store to it that was emulated; they are counted up to STORES."""
 STORES = 64
+COUNTED = 127
+ERAS = 0x7FFFFF
 
 
 def state_index(m, number):
@@ -42,73 +46,100 @@ def unwatch(m, page, number):
         page[U64(number)] = page[U64(number)] & 127
 
 
-def drop_everywhere(m, ram32):
-    """Have all harts drop their shadow tables before they go on."""
+def era(m):
+    """The time between two demands that all shadow tables go, as the state of a page knows it."""
+    return (m.shadow_demand & ERAS) << 9
+
+
+def is_writable(m, state):
+    """Whether a page of this state is writable in a shadow table; perhaps not, when eras have begun to come again."""
+    return state & WRITABLE != 0 and state & ~0x1FF == era(m)
+
+
+def state_of_data(m, ram32, number, writable):
+    """Let a page be data, as writable as it was or more."""
+    index = state_index(m, number)
+    if writable or is_writable(m, I64(ram32[U64(index)])):
+        ram32[U64(index)] = U32(WRITABLE | era(m))
+    else:
+        ram32[U64(index)] = U32(0)
+
+
+def drop_everywhere(m):
+    """Have all harts drop their shadow tables before they go on. No page is writable in one any more."""
     m.shadow_demand = m.shadow_demand + 1
-    for number in range(m.ram_size >> 12):
-        ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & ~WRITABLE)
 
 
-def make_code(v, m, ram8, ram32, code, page, number):
-    """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
-    for offset in range(number << 12, (number + 1) << 12, 4):
-        if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions) and place_patch(m, ram8, code, page, offset) == 0:  # noqa: F821
-            make_data(m, ram8, ram32, code, page, number)
-            return 0
+def begin_code(m, ram32, page, number):
+    """Watch the stores to a page that is code from now on."""
     state = I64(ram32[U64(state_index(m, number))])
-    ram32[U64(state_index(m, number))] = U32(CODE | (state & WRITABLE))
+    ram32[U64(state_index(m, number))] = U32(CODE)
     page[U64(number)] = page[U64(number)] | 128
     # The virtual harts' own store TLBs may have the page.
     m.code_epoch = m.code_epoch + 1
-    if state & WRITABLE:
-        drop_everywhere(m, ram32)
+    if is_writable(m, state):
+        drop_everywhere(m)
+
+
+def make_code(v, m, ram32, code, page, number):
+    """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
+    for index in range(number << 10, (number + 1) << 10):
+        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:  # noqa: F821
+            make_data(m, ram32, code, page, number)
+            return 0
+    begin_code(m, ram32, page, number)
     return 1
 
 
-def make_data(m, ram8, ram32, code, page, number):
+def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
-    for offset in range(number << 12, (number + 1) << 12, 4):
-        remove_patch(m, ram8, code, page, offset)
-    ram32[U64(state_index(m, number))] = U32(I64(ram32[U64(state_index(m, number))]) & WRITABLE)
+    for index in range(number << 10, (number + 1) << 10):
+        remove_patch(m, ram32, code, page, index)
+    state_of_data(m, ram32, number, 0)
     unwatch(m, page, number)
 
 
-def patched_permissions(v, m, ram8, ram32, code, page, number, access, allowed):
+def patched_permissions(v, m, ram32, code, page, number, access, allowed):
     """What of the permissions `allowed` a shadow entry for a page may have, after making it code for a fetch."""
     state = I64(ram32[U64(state_index(m, number))])
     if access == 0 and state & CODE == 0:
-        if make_code(v, m, ram8, ram32, code, page, number) == 0:
+        if make_code(v, m, ram32, code, page, number) == 0:
             return 0
         state = CODE
     if state & CODE:
         return allowed & ~4
     if allowed & 4:
-        ram32[U64(state_index(m, number))] = U32(state | WRITABLE)
+        state_of_data(m, ram32, number, 1)
     return allowed & ~8
 
 
-def after_store(v, m, ram8, ram32, code, page, offset):
+def stored_often(state):
+    """Whether a page of code has taken so many stores that it is rather data."""
+    return (state // STORE) & COUNTED >= STORES
+
+
+def after_store(v, m, ram32, code, page, index):
     """An emulated store has left a new word in a page of code."""
-    number = offset >> 12
+    number = index >> 10
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
     full = 0
-    if is_sensitive(I64(ram32[U64(offset >> 2)]), v.extensions):  # noqa: F821
-        full = 1 - place_patch(m, ram8, code, page, offset)
-    if full or state >> 2 >= STORES:
-        make_data(m, ram8, ram32, code, page, number)
-        drop_everywhere(m, ram32)
+    if is_sensitive(I64(ram32[U64(index)]), v.extensions):  # noqa: F821
+        full = 1 - place_patch(m, ram32, code, page, index)
+    if full or stored_often(state):
+        make_data(m, ram32, code, page, number)
+        drop_everywhere(m)
     else:
-        ram32[U64(state_index(m, number))] = U32(state + 4)
+        ram32[U64(state_index(m, number))] = U32(state + STORE)
 
 
-def after_stores(v, m, ram8, ram32, code, page):
+def after_stores(v, m, ram32, code, page):
     """An interpreter routine has stored to watched pages, to two words at most."""
-    first, last = m.stored_low & ~3, m.stored_high & ~3
-    after_store(v, m, ram8, ram32, code, page, first)
+    first, last = m.stored_low >> 2, m.stored_high >> 2
+    after_store(v, m, ram32, code, page, first)
     if last != first:
-        after_store(v, m, ram8, ram32, code, page, last)
+        after_store(v, m, ram32, code, page, last)
 
 
 def execute_original(v, m, ram8, ram16, ram32, code, page):
@@ -119,13 +150,13 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
         refresh(v)
         offset = fetch_offset(v, m, ram32, code, page, v.pc)
         if offset >= 0:
-            entry = patch_at(m, ram8, offset)
+            entry = patch_at(m, ram32, offset >> 2)
     index = (offset >> 2) + (offset >> 12)
     if entry >= 0:
-        put_word(ram8, offset, original(m, ram8, entry))
+        ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))
         code[U64(index)] = 0
     status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
     if entry >= 0:
-        put_word(ram8, offset, (entry << 2) | 2)
+        ram32[U64(offset >> 2)] = U32((entry << 2) | MARK)
         code[U64(index)] = 0
     return status

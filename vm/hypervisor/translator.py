@@ -10,7 +10,16 @@ Compiled and plain Python run the same text (`vm.codegen`); names are those of `
 
 from collections.abc import Callable
 
-from vm.hypervisor.patcher import CODE, STORES, WRITABLE, drop_everywhere, state_index, unwatch
+from vm.hypervisor.patcher import (
+    CODE,
+    STORE,
+    begin_code,
+    drop_everywhere,
+    state_index,
+    state_of_data,
+    stored_often,
+    unwatch,
+)
 from vm.ints import I64, U32, U64
 from vm.mmu import fetch_offset, refresh
 
@@ -43,10 +52,9 @@ def copy_of(m, ram32, number, mode):
 
 def forget_copies(m, ram32, page, number):
     """Let a page be data again; its copies are not found any more."""
-    index = state_index(m, number)
-    ram32[U64(index)] = U32(I64(ram32[U64(index)]) & WRITABLE)
+    state_of_data(m, ram32, number, 0)
     for i in range(1, 4):
-        ram32[U64(index + i)] = U32(0)
+        ram32[U64(state_index(m, number) + i)] = U32(0)
     unwatch(m, page, number)
 
 
@@ -58,20 +66,14 @@ def make_copy(m, ram32, code, page, number, mode):
         for other in range(m.ram_size >> 12):
             if I64(ram32[U64(state_index(m, other))]) & CODE:
                 forget_copies(m, ram32, page, other)
-        drop_everywhere(m, ram32)
+        drop_everywhere(m)
     copy = m.first_copy + m.copies
     m.copies = m.copies + 1
     for i in range(1024):
         set_copy(m, ram32, code, copy, i, UNTRANSLATED)
     index = state_index(m, number)
-    state = I64(ram32[U64(index)])
-    if state & CODE == 0:
-        ram32[U64(index)] = U32(CODE | (state & WRITABLE))
-        page[U64(number)] = page[U64(number)] | 128
-        # The virtual harts' own store TLBs may have the page.
-        m.code_epoch = m.code_epoch + 1
-        if state & WRITABLE:
-            drop_everywhere(m, ram32)
+    if I64(ram32[U64(index)]) & CODE == 0:
+        begin_code(m, ram32, page, number)
     ram32[U64(index + 1 + (mode if mode < 2 else 2))] = U32(copy)
     return copy
 
@@ -92,7 +94,7 @@ def data_permissions(m, ram32, number, allowed, entry):
     if state & CODE:
         return allowed & 0x12
     if allowed & 4:
-        ram32[U64(state_index(m, number))] = U32(state | WRITABLE)
+        state_of_data(m, ram32, number, 1)
     return allowed & 0x16
 
 
@@ -131,11 +133,11 @@ def forget_word(m, ram32, code, page, offset):
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
-    if state >> 2 >= STORES:
+    if stored_often(state):
         forget_copies(m, ram32, page, number)
-        drop_everywhere(m, ram32)
+        drop_everywhere(m)
         return
-    ram32[U64(state_index(m, number))] = U32(state + 4)
+    ram32[U64(state_index(m, number))] = U32(state + STORE)
     for i in range(1, 4):
         copy = I64(ram32[U64(state_index(m, number) + i)])
         if copy:

@@ -45,7 +45,7 @@ def enter_guest(v, h, m, r):
     if m.technique == ASSIST:
         enter_with_assist(v, h, m, r)
     else:
-        h.mleak = (v.mleak if v.mode == 0 else 0) | r.host_mleak
+        h.mleak = m.real_mleak | (v.mleak if v.mode == 0 else 0)
 
 
 def leave_guest(v, h, m):

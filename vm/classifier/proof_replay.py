@@ -1,4 +1,4 @@
-"""Puts a machine into the states of a model and executes the instruction there: what z3 says, done."""
+"""A model of the proof made again: a machine is put into its states and executes the instruction."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""A finding made again: the states that the search found, one by one, as plain Python with the engine as the judge."""
+"""A finding of the search made again: its states, one by one, as plain Python with the engine as the judge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

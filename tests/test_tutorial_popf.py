@@ -1,0 +1,54 @@
+"""docs/tutorials/popf.md: its files and its commands in the order of the page, and what it shows of their output."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from support.cli import invoke
+
+TUTORIAL = (Path(__file__).parents[1] / "docs/tutorials/popf.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(?:into `([^`]+)`:\n\n)?```(\w+)\n(.*?)```", TUTORIAL, re.S)
+
+STATUS = {"--compare": 1, "--max-instructions": 124}
+"""What the page says of the commands that do not end with 0."""
+
+
+def lines(text: str) -> list[str]:
+    """Without what is measured, and without how wide that makes a table."""
+    return [re.sub(r" \d+\.\d{3} \d+\.\d$", "", " ".join(line.split())) for line in text.splitlines()]
+
+
+@pytest.mark.slow
+def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifier compiles for it, and takes too long as plain Python."""
+    monkeypatch.chdir(tmp_path)
+    invoke("run", Path(__file__).parents[1] / "programs/hello.s")  # a first run would say that it compiles
+    printed, seen = None, []
+    for name, language, content in BLOCKS:
+        if name:
+            Path(name).write_text(content)
+        elif language == "text":
+            assert printed is not None and lines(printed) == lines(content), printed
+            seen.append(content)
+            printed = None
+        elif language == "sh":
+            assert printed is None, "what a command prints is shown"
+            words = shlex.split(content)
+            outcome = invoke(*words[1:])
+            message = "\n".join(line for line in outcome.message.splitlines() if "compiling" not in line)
+            printed = outcome.stdout.decode() + message
+            status = next((s for option, s in STATUS.items() if option in words), 0)
+            assert (words[0], outcome.status) == ("trapline", status), printed
+        else:
+            (shown,) = content.splitlines()
+            rows = Path("translation.txt").read_text().splitlines()
+            assert [row for row in rows if row.endswith(" call")] == [shown]
+    assert seen.count("...\n") == 7 and len(seen) == 12
+
+
+def test_it_names_every_technique() -> None:
+    from vm.hypervisor import TECHNIQUES
+
+    for name in TECHNIQUES:
+        assert f"`{name}`" in TUTORIAL or name == "bare"
