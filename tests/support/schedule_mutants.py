@@ -37,11 +37,16 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     # The scheduler.
     "unlink forgets the end of the queue": ("scheduler.s", "sw t1, QUEUE_LAST(t0); 3:", "nop; 3:"),
     "sleepers are forgotten when one is woken": ("scheduler.s", "mv s3, t0; mv s4, t1; j 2b", "j 2b"),
-    "sleep does not tell when": ("scheduler.s", "sw a0, 0(t3); sw a1, 4(t3)", ""),
+    "sleep does not tell when": ("scheduler.s", "call wake_at; la a0, sleep_queue", "la a0, sleep_queue"),
     "sleepers are woken at once": ("scheduler.s", "branch_before s0, s1, t0, t1, 3f", ""),
     "harts do not wait for the kernel lock": ("locks.s", "bne t1, t2, 1b", ""),
     "a register is not saved": ("burrow.inc", ".irp n, 3, 4, 5, 6, 7, 8, 9,", ".irp n, 3, 4, 5, 6, 7, 9,"),
     "the address space stays": ("traps.s", "beq a0, t0, 1f; sw a0, HART_ROOT(tp)", "j 1f; sw a0, HART_ROOT(tp)"),
+    # The disk.
+    "the end of a transfer wakes nobody": ("disk.s", "li a1, -1; call wake_waiters", ""),
+    "the end of a transfer is not timed": ("disk.s", "call wake_at", ""),
+    "transfers are forgotten when one has ended": ("disk.s", "mv s3, t0; mv s4, t1", ""),
+    "a transfer outlives its process": ("processes.s", "call disk_cancel", ""),
     # Messages.
     "a message loses a word": ("messages.s", ".irp n, 0, 4, 8, 12", ".irp n, 0, 4, 8"),
     "a message is received twice": (

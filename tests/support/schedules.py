@@ -78,7 +78,7 @@ def schedules(harts: int) -> st.SearchStrategy[Schedule]:
     return st.builds(
         Schedule, harts=st.just(harts), period=st.one_of(st.integers(10, 60), st.integers(10, 2000)),
         random_seed=words, seed=words, members=st.integers(1, 4), workers=st.integers(0, 4), items=st.integers(0, 6),
-        messages=st.integers(0, 8), star=st.booleans(), jitter=st.integers(0, 7), victims=st.integers(0, 4),
+        messages=st.integers(0, 8), star=st.booleans(), jitter=st.integers(0, 15), victims=st.integers(0, 4),
         first=st.integers(0, 200_000) if harts > 1 else st.just(0), turns=turns,
     )  # fmt: skip
 

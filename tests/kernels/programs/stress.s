@@ -22,7 +22,7 @@
     .equ    ITEMS, 12
     .equ    MESSAGES, 16
     .equ    STAR, 20
-    .equ    JITTER, 24                      # bits: 1 loops, 2 yields, 4 sleeps at random places
+    .equ    JITTER, 24                      # bits: 1 loops, 2 yields, 4 sleeps, 8 transfers at random places
     .equ    VICTIMS, 28
     .equ    PARAMETERS_END, 32
     .equ    GATE_LOCK, 32
@@ -292,11 +292,32 @@ jitter:
 2:  andi    t0, t0, 2
     beqz    t0, 4f
     j       yield
-3:  andi    t0, t0, 4
+3:  slli    t1, s10, 18                     # sleep, or wait for a transfer: one more random bit chooses
+    bltz    t1, 5f
+    andi    t0, t0, 4
     beqz    t0, 4f
     mv      a0, t2
     j       sleep
 4:  ret
+5:  andi    t0, t0, 8
+    beqz    t0, 4b
+    addi    sp, sp, -16
+    sw      ra, 12(sp)
+    sw      zero, 8(sp)
+    mv      a0, t2
+    addi    a1, sp, 8
+    call    disk
+    beqz    a0, 6f
+    failed  FAILED_START
+6:  lw      t0, 8(sp)
+    bnez    t0, 7f
+    addi    a0, sp, 8
+    li      a1, 0
+    call    futex_wait
+    j       6b
+7:  lw      ra, 12(sp)
+    addi    sp, sp, 16
+    ret
 
 # producer(a0: its number): put ITEMS items into the buffer, each of which there is once.
 producer:
@@ -602,7 +623,10 @@ victim_waits:                               # at a futex
     li      a1, 0
     call    futex_wait
     j       victim_goes_on
-victim_sleeps:
+victim_sleeps:                              # with a transfer under way
+    li      a0, 50
+    addi    a1, sp, -4
+    call    disk
     li      a0, 0x7fffffff
     call    sleep
     j       victim_goes_on
