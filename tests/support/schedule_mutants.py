@@ -79,9 +79,9 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "waiting parents are not told of an end": ("processes.s", "call serve_waiters", ""),
     "orphans keep their parent": ("processes.s", "sw zero, PROCESS_PARENT(s2)", ""),
     "tables are not freed": ("memory.s", "sub a0, s4, t0; call free_page", "sub a0, s4, t0"),
-    "a shared region is not freed": ("memory.s", "mv a0, s3; call free_region; 4:", "nop; 4:"),
+    "a shared region is not freed": ("regions.s", "mv a0, s3; call free_region; 4:", "nop; 4:"),
     "a shared region is freed with its first user": (
-        "memory.s", "sw t0, REGION_USERS(s3); bnez t0, 4f",
+        "regions.s", "sw t0, REGION_USERS(s3); bnez t0, 4f",
         "sw t0, REGION_USERS(s3)",
     ),
     "a page is given out twice": ("memory.s", "lw t1, (a0); sw t1, (t0); j 2f", "j 2f"),

@@ -184,6 +184,8 @@ def verdict(machine: Machine, exit: Exit) -> str:
             found.append(f"{queue} is not empty")
     if users := [u for u in _words(machine, "regions", 8 * 18)[::18] if u]:
         found.append(f"shared regions are left: {users}")
+    if any(_words(machine, "transfers", 4 * 32)[::4]):
+        found.append("transfers are under way")
     to_kernel, to_user = _words(machine, "statistics", 2)
     if to_kernel != to_user:
         found.append(f"{to_kernel} times from user to kernel, {to_user} times back")

@@ -624,7 +624,7 @@ victim_waits:                               # at a futex
     call    futex_wait
     j       victim_goes_on
 victim_sleeps:                              # with a transfer under way
-    li      a0, 50
+    li      a0, 0x7fffffff
     addi    a1, sp, -4
     call    disk
     li      a0, 0x7fffffff
