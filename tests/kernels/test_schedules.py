@@ -3,14 +3,17 @@
 import json
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from support.burrow import build_script
 from support.effort import examples
+from support.gnu import Find, qemu_system
 from support.machines import difference, state
 from support.schedule_mutants import CORPUS, MUTANTS, noticed
-from support.schedules import MEMORY, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
+from support.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
 from support.twins import UNDER
 
 from vm import Machine
@@ -98,6 +101,19 @@ def test_schedules_of_the_variants(variant: str, options: dict[str, str]) -> Non
         run(schedule, variant, isa="rv32ima_xleak", **options)
 
     check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processors", ["1", "2", "3"])
+def test_stress_on_qemu(tool: Find, tmp_path: Path, processors: str) -> None:
+    """There harts really run at the same time. Slices are of 2 ms: the host's processors are busy with other tests."""
+    schedule = Schedule(seed=0x10_0B_09_08, members=4, workers=3, items=6, messages=8, jitter=15, victims=4)
+    defines = {"TIMER_PERIOD": 20_000, "RANDOM_SEED": 7}
+    init = ["stress", schedule.arguments]
+    elf = tmp_path / "stress.elf"
+    elf.write_bytes(build_script().build(init=init, defines=defines, programs=[STRESS]))
+    theirs = qemu_system(tool, elf, "-smp", processors)
+    assert theirs.output.decode().endswith("stress: ok\n") and theirs.status == 0
 
 
 def run(schedule: Schedule, variant: str = "plain", **options: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def schedules(harts: int) -> st.SearchStrategy[Schedule]:
     words = st.integers(0, 0xFFFFFFFF)
     turns = st.lists(st.integers(1, LONGEST_TURN), max_size=24).map(tuple) if harts > 1 else st.just(())
     return st.builds(
-        Schedule, harts=st.just(harts), period=st.one_of(st.integers(10, 60), st.integers(10, 2000)),
+        Schedule, harts=st.just(harts), period=st.one_of(st.integers(10, 60), st.integers(10, 800)),
         random_seed=words, seed=words, members=st.integers(1, 4), workers=st.integers(0, 4), items=st.integers(0, 6),
         messages=st.integers(0, 8), star=st.booleans(), jitter=st.integers(0, 15), victims=st.integers(0, 4),
         first=st.integers(0, 200_000) if harts > 1 else st.just(0), turns=turns,
