@@ -8,9 +8,8 @@
 # This program does some things, ROUNDS times each, and prints how often it called the library, how
 # often the library called the kernel, and how many instructions the programs and the kernel did.
 #
-#     python programs/kernels/burrow/build.py --program programs/demos/interfaces.s --init interfaces --out interfaces.elf
-#     trapline boot interfaces.elf --stats
-#     trapline virt interfaces.elf --technique trap --stats
+#     trapline demo interfaces --stats
+#     trapline demo interfaces --technique trap --stats
 #
 # The machine itself tells, at the end of both commands, how often it trapped; and since the hypervisor has the kernel
 # run in user mode, `exits: illegal instruction` is how many privileged instructions that kernel has executed.

@@ -10,8 +10,7 @@
 # so do S1 and S3.  This program exchanges MESSAGES messages in each way, asks the kernel for its
 # counters before and after, and prints the difference for one message.
 #
-#     python programs/kernels/burrow/build.py --program programs/demos/ipc.s --init ipc --out ipc.elf
-#     trapline boot ipc.elf
+#     trapline demo ipc
 #
 # Columns: traps into the kernel (S1), changes of the address space (S2), returns to user mode (S3), changes from one
 # thread to another; instructions of the kernel and of the programs.  Run it with one hart to see the figure: with

@@ -14,8 +14,7 @@
 # Requests arrive at fixed times, whether or not the server keeps up.  The latency of a request is counted
 # from when it should have arrived.
 #
-#     python programs/kernels/burrow/build.py --program programs/demos/servers.s --init servers --out servers.elf
-#     trapline boot servers.elf --harts 2
+#     trapline demo servers --harts 2
     .include "user.inc"
 
     .equ    REQUESTS, 100
