@@ -249,12 +249,12 @@ def bundled_programs() -> Path:
 def list_programs() -> list[tuple[str, str]]:
     """(name, what it is) of each bundled program: the first line of its header comment.
 
-    Those under kernels/ are parts of larger ones, which have a script that makes them.
+    Those under kernels/ are parts of larger ones, which have a script that makes them; those under demos/ run on one.
     """
     rows = []
     folder = bundled_programs()
     for path in sorted(folder.rglob("*.s")):
-        if "kernels" in path.relative_to(folder).parts:
+        if path.relative_to(folder).parts[0] in ("kernels", "demos"):
             continue
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         rows.append((f"programs/{path.relative_to(folder).as_posix()}", first.lstrip("# ").partition(" - ")[2]))

@@ -62,9 +62,9 @@ class Clock:
         if board is None:
             return False
         board.update()
-        if board.woken():
-            return True
         left = self._ticks_left()
+        if board.woken():  # also by a deadline that came meanwhile
+            return True
         if left == FOREVER:
             return bool(board.wait())
         if self.wall:

@@ -61,7 +61,11 @@ def skip_time(harts, m, count):
     for i in range(count):
         h = harts[i]
         if h.stopped == 0 and h.mie & m.timer_line:
-            least = min(least, update_time(h, m))
+            left = update_time(h, m)
+            if h.lines & m.timer_line:
+                # Its deadline came while the others had their turns; it is to wake now, not at theirs.
+                return 1
+            least = min(least, left)
     if least == FOREVER:
         return 0
     m.time_base = (m.time_base + least) & FOREVER

@@ -129,7 +129,7 @@ def test_threads_are_on_all_harts() -> None:
     """Calls come from user mode of every hart, and four harts need less time than one."""
     _, _, alone = run("threads 8", harts=1)
     _, _, many = run("threads 8", harts=4)
-    assert all(hart.trap_counts[8] > 5 for hart in many.engine.h)
+    assert all(hart.trap_counts[8] > 0 for hart in many.engine.h)
     assert alone.engine.h[0].trap_counts[8] > 5
 
 

@@ -155,6 +155,37 @@ stop:   wfi
         assert hart.instret < 40
 
 
+TWO_SLEEPERS = """
+_start: csrr    t0, mhartid
+        li      t1, 0x80
+        csrw    mie, t1
+        slli    t0, t0, 3
+        li      t1, {mtimecmp}
+        add     t1, t1, t0
+        li      t2, {first}                 # hart 0
+        beqz    t0, 1f
+        li      t2, {second}
+1:      li      t3, -1
+        sw      t3, 4(t1)
+        sw      t2, 0(t1)
+        sw      zero, 4(t1)
+        wfi
+        csrr    a0, time
+done:   j       done
+"""
+
+
+@pytest.mark.parametrize("soon", range(15, 50))
+def test_no_hart_sleeps_past_its_deadline_to_that_of_another(soon: int) -> None:
+    """Its deadline may come while it is another hart's turn to find that all are idle."""
+    for early in (0, 1):
+        deadlines = (soon, 1_000_000) if early == 0 else (1_000_000, soon)
+        text = TWO_SLEEPERS.format(mtimecmp=MTIMECMP, first=deadlines[0], second=deadlines[1])
+        machine = from_text(text, harts=2)
+        machine.run(max_instructions=200)
+        assert soon <= machine.harts[early].x["a0"] <= soon + 10
+
+
 def test_a_reservation_does_not_outlive_its_turn() -> None:
     """Hart 0 reserves and never stores within its turn; hart 1 stores; then sc.w must fail."""
     machine = from_text(

@@ -20,7 +20,7 @@ from asm import AsmError, assemble
 HERE = Path(__file__).resolve().parent
 KERNEL = (
     "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "threads", "syscalls",
-    "messages", "console", "files", "image",
+    "messages", "disk", "console", "files", "image",
 )  # fmt: skip
 """The kernel's sources, in the order in which they lie in memory: boot begins at the start of RAM, image ends it."""
 VARIANTS = {"plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XPOPF", "XPUSHF", "XRDMODE")}

@@ -171,6 +171,8 @@ process_finish:
     lw      t2, (a0)
     count_more STAT_LIBRARY, t2
 1:  mv      a0, s1
+    call    disk_cancel
+    mv      a0, s1
     call    space_free
     mv      a0, s1
     call    messages_end

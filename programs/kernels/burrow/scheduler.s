@@ -8,7 +8,7 @@
     .include "burrow.inc"
 
     .globl  schedule, yield, block, make_ready, enqueue, dequeue, unlink
-    .globl  timer_interrupt, arm_timer, call_sleep, call_yield, call_time, kernel_process
+    .globl  timer_interrupt, arm_timer, time_after, wake_at, call_sleep, call_yield, call_time, kernel_process
 
     .text
 # enqueue(a0: queue, a1: thread): to its end.
@@ -204,7 +204,7 @@ timer_interrupt:
     branch_before s2, s3, t0, t1, resume
     j       yield
 
-# wake_sleepers(a0, a1: mtime): all whose time has come; earliest_wake is that of the others.
+# wake_sleepers(a0, a1: mtime): all whose time has come, and transfers of the disk; earliest_wake is that of the others.
 wake_sleepers:
     lw      t0, earliest_wake
     lw      t1, earliest_wake + 4
@@ -228,11 +228,30 @@ wake_sleepers:
     mv      s3, t0
     mv      s4, t1
     j       2b
-5:  la      t0, earliest_wake
+5:  call    disk_complete
+    la      t0, earliest_wake
     sw      s3, 0(t0)
     sw      s4, 4(t0)
     leave   s0, s1, s2, s3, s4, s5
 9:  ret
+
+# time_after(a0: ticks): mtime then, in a0 and a1.  Changes t0 to t2.
+time_after:
+    read_time t0, t1, t2
+    add     a0, t0, a0
+    sltu    t2, a0, t0
+    add     a1, t1, t2
+    ret
+
+# wake_at(a0, a1: mtime): the timer has to ring then, if not before.  Changes t0 to t2.
+wake_at:
+    la      t2, earliest_wake
+    lw      t0, 0(t2)
+    lw      t1, 4(t2)
+    branch_before t0, t1, a0, a1, 2f
+    sw      a0, 0(t2)
+    sw      a1, 4(t2)
+2:  ret
 
 # --- system calls ------------------------------------------------------------------------------------------
 call_yield:
@@ -242,19 +261,11 @@ call_yield:
 call_sleep:
     sw      zero, FRAME_A0(s0)
     beqz    a0, yield
-    read_time t0, t1, t2
-    add     a0, t0, a0
-    sltu    t2, a0, t0
-    add     a1, t1, t2
+    call    time_after                      # ra may change: `block` and `yield` do not return
     sw      a0, THREAD_WAKE(s0)
     sw      a1, THREAD_WAKE + 4(s0)
-    la      t3, earliest_wake
-    lw      t0, 0(t3)
-    lw      t1, 4(t3)
-    branch_before t0, t1, a0, a1, 2f
-    sw      a0, 0(t3)
-    sw      a1, 4(t3)
-2:  la      a0, sleep_queue
+    call    wake_at
+    la      a0, sleep_queue
     j       block
 
 call_time:

@@ -58,7 +58,7 @@ system_calls:                               # in the order of calls.inc
     .word   call_ps, call_write, call_read, call_open, call_read_file, call_list
     .word   call_thread_create, call_thread_exit, call_thread_join, call_futex_wait, call_futex_wake
     .word   call_send, call_receive, call_share_create, call_share_attach
-    .word   call_stats, call_time, call_poweroff, call_foreground
+    .word   call_stats, call_time, call_poweroff, call_foreground, call_disk
 
     .bss
     .balign 4

@@ -9,6 +9,7 @@
 
     .globl  thread_new, thread_free, threads, threads_end
     .globl  call_thread_create, call_thread_exit, call_thread_join, call_futex_wait, call_futex_wake
+    .globl  futex_word, wake_waiters
 
     .text
 # thread_new(a0: process, a1: pc, a2, a3: its a0 and a1): a thread that is in no queue yet, or 0.
@@ -216,13 +217,22 @@ call_futex_wait:
 
 # futex_wake: those who wait longest come first.
 call_futex_wake:
+    enter   s2
+    mv      s2, a1
+    call    futex_word
+    mv      a1, s2
+    beqz    a0, 1f
+    call    wake_waiters
+    leave   s2
+1:  li      a0, ERROR_ADDRESS
+    leave   s2
+
+# wake_waiters(a0: physical address of a word, a1: how many at most): how many there were.
+wake_waiters:
     enter   s2, s3, s4, s5
+    mv      s4, a0                          # s4: the word
     mv      s2, a1                          # s2: how many more
     li      s3, 0                           # s3: how many so far
-    call    futex_word
-    mv      s4, a0                          # s4: the word
-    li      a0, ERROR_ADDRESS
-    beqz    s4, 3f
     lw      s5, futex_queue + QUEUE_FIRST
 1:  beqz    s5, 2f
     beqz    s2, 2f
@@ -236,7 +246,7 @@ call_futex_wake:
     call    make_ready
     j       1b
 2:  mv      a0, s3
-3:  leave   s2, s3, s4, s5
+    leave   s2, s3, s4, s5
 
 # futex_word(a0: address in process s1): the physical address, or 0 if that is no word that it may write.
 futex_word:

@@ -47,6 +47,7 @@ _start:                                     # a0: arguments, a1: their length
     system_call time, CALL_TIME
     system_call poweroff, CALL_POWEROFF
     system_call foreground, CALL_FOREGROUND
+    system_call disk, CALL_DISK
 
 # --- threads ------------------------------------------------------------------------------------------------
 # thread_create(a0: function, a1: its argument): the thread's number.  What the function returns is its value.

@@ -1,0 +1,85 @@
+# disk.s - a disk that is nothing but its delay, for programs that do not want to wait for it.
+#
+# A transfer takes as long as the program says.  When it is done, the kernel adds 1 to a word of the program
+# and wakes those who wait at that word, as futex_wake does.  Meanwhile the program does something else, and may
+# start more transfers; one word can count the ends of many.  A transfer ends with the process that started it.
+
+    .include "burrow.inc"
+
+    .globl  call_disk, disk_complete, disk_cancel
+
+    # --- transfer record
+    .equ    TRANSFER_PROCESS, 0             # who has started it; 0: the record is free
+    .equ    TRANSFER_WORD, 4                # physical address of the word
+    .equ    TRANSFER_DUE, 8                 # mtime, 64 bits
+    .equ    TRANSFER_SIZE, 16
+
+    .text
+# disk(a0: ticks, a1: address of a word)
+call_disk:
+    enter   s2
+    mv      s2, a0
+    mv      a0, a1
+    call    futex_word
+    mv      t2, a0
+    li      a0, ERROR_ADDRESS
+    beqz    t2, 3f
+    la      t3, transfers
+    la      t4, transfers_end
+    li      a0, ERROR_MEMORY
+1:  lw      t0, TRANSFER_PROCESS(t3)
+    beqz    t0, 2f
+    addi    t3, t3, TRANSFER_SIZE
+    bltu    t3, t4, 1b
+    j       3f
+2:  sw      s1, TRANSFER_PROCESS(t3)
+    sw      t2, TRANSFER_WORD(t3)
+    mv      a0, s2
+    call    time_after
+    sw      a0, TRANSFER_DUE(t3)
+    sw      a1, TRANSFER_DUE + 4(t3)
+    call    wake_at
+    li      a0, 0
+3:  leave   s2
+
+# disk_complete(s0, s1: mtime; s3, s4: the earliest time that something waits for): end what is due, and let s3
+# and s4 be no later than what is not.
+disk_complete:
+    enter   s2, s5
+    la      s2, transfers
+    la      s5, transfers_end
+2:  lw      t0, TRANSFER_PROCESS(s2)
+    beqz    t0, 4f
+    lw      t0, TRANSFER_DUE(s2)
+    lw      t1, TRANSFER_DUE + 4(s2)
+    branch_before s0, s1, t0, t1, 3f
+    sw      zero, TRANSFER_PROCESS(s2)
+    lw      a0, TRANSFER_WORD(s2)
+    li      t0, 1
+    amoadd.w zero, t0, (a0)                 # programs on other harts may count there too
+    li      a1, -1
+    call    wake_waiters
+    j       4f
+3:  branch_before s3, s4, t0, t1, 4f
+    mv      s3, t0
+    mv      s4, t1
+4:  addi    s2, s2, TRANSFER_SIZE
+    bltu    s2, s5, 2b
+    leave   s2, s5
+
+# disk_cancel(a0: process that ends): nothing must be stored into its pages any more.
+disk_cancel:
+    la      t0, transfers
+    la      t1, transfers_end
+1:  lw      t2, TRANSFER_PROCESS(t0)
+    bne     t2, a0, 2f
+    sw      zero, TRANSFER_PROCESS(t0)
+2:  addi    t0, t0, TRANSFER_SIZE
+    bltu    t0, t1, 1b
+    ret
+
+    .bss
+    .balign 4
+transfers:
+    .zero   TRANSFER_SIZE * MOST_TRANSFERS
+transfers_end:
