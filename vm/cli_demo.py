@@ -69,7 +69,7 @@ def demo_command(context: click.Context, what: str | None, arguments: tuple[str,
     and without an instruction that cannot be virtualized, and shows what is the same, what trapped, what breaks and
     how it is cured. It takes a few seconds; the very first run compiles the engine before.
 
-    With WHAT, Burrow is booted to run just that:
+    With WHAT, and each ARGUMENT that it takes, Burrow is booted to run just that:
 
     \b
     trapline demo

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.burrow import MEMORY
 from support.burrow import machine as burrow
 from support.c_kernels import build, compiler
+from support.demos import elf as demo_elf
 from support.gnu import Find
 from support.machines import RAM, difference, state
 from support.process_kernel import guest
@@ -25,9 +27,9 @@ from vm.hypervisor.sensitive import read_case
 
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 LIMIT = 1_500 if PLAIN else 50_000 if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else 400_000
-BUILT = ROOT / "kernels"
-"""Kernels of several files, which have tests of their own below."""
-SOURCES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglob("*.s") if BUILT not in p.parents)
+BUILT = {ROOT / "kernels", ROOT / "demos"}
+"""Kernels of several files, and programs on them, which have tests of their own below."""
+SOURCES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglob("*.s") if not BUILT & {*p.parents})
 INPUT = {case.program: case.input for case in BOOT}
 
 KERNELS_OF_BENCH = ("bench/trap", "bench/walk")
@@ -117,9 +119,21 @@ def test_burrow() -> None:
         assert difference(bare, end(burrow("threads 2", harts=2, **setting(technique)), limit)) == {}, technique
 
 
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "demos").glob("*.s")))
+def test_a_demo_on_burrow(name: str) -> None:
+    def demo(**how: Any) -> Machine:
+        return Machine.from_elf(demo_elf(name), memory=MEMORY, **how)
+
+    limit = LIMIT if LIMIT < 400_000 else 50_000_000
+    bare = end(demo(), limit)
+    assert limit == LIMIT or (bare["reason"], bare["code"]) == (ExitReason.HALT, 0)
+    for technique in (*UNDER, TRACED):
+        assert difference(bare, end(demo(**setting(technique)), limit)) == {}, technique
+
+
 def test_no_program_is_left_out() -> None:
     """Whatever else is under programs/: included files, the kernel in C and Burrow."""
     folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.[csS]")}
-    built = {"kernels", "kernels/burrow", "kernels/burrow/user"}
+    built = {"demos", "kernels", "kernels/burrow", "kernels/burrow/user"}
     assert folders == {".", "bench", "bench/nano", "boot", "guests", "sensitive"} | built
     assert EXPECTED_TO_DIFFER.keys() <= set(SOURCES)
