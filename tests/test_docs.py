@@ -15,6 +15,8 @@ from vm.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.slow
+
 
 def blocks(document: str, language: str) -> list[str]:
     """The fenced blocks of one language."""
@@ -135,7 +137,6 @@ def test_a_refused_plugin() -> None:
     assert "M mode only" in run("trapline --plugin my_isa.py isa show ring")
 
 
-@pytest.mark.slow
 def test_tutorial_on_a_kernel(tool, tmp_path: Path) -> None:
     """Its files and its commands in the order of the page; what it shows as printed is what is printed."""
     tool("riscv64-unknown-elf-gcc")

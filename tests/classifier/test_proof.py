@@ -18,7 +18,7 @@ from vm.classifier.proof_replay import confirms
 from vm.classifier.rows import rows
 from vm.classifier.search import Search
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proof")]
+pytestmark = pytest.mark.slow
 
 ISA = "rv32ima_xleak"
 EXTENSIONS = parse_isa(ISA)

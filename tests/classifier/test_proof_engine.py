@@ -27,7 +27,7 @@ from vm.classifier.proof_replay import step  # noqa: E402
 from vm.classifier.rows import rows  # noqa: E402
 from vm.classifier.symbolic import low, term_of  # noqa: E402
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proof-engine")]
+pytestmark = pytest.mark.slow
 
 ISA = "rv32ima_xleak"
 ROWS = rows(parse_isa(ISA))

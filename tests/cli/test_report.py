@@ -22,8 +22,6 @@ from vm.hypervisor.telling import Telling
 
 pytest.importorskip("matplotlib")
 
-pytestmark = pytest.mark.xdist_group("report")
-
 PROGRAMS = Path(__file__).parents[2] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"
 

@@ -167,6 +167,7 @@ def test_assembling_does_not_import_the_engine(tmp_path):
     assert imported("asm", str(write(tmp_path, "guest.s", LOOP)), "-o", os.devnull) == {"lark"}
 
 
+@pytest.mark.slow
 def test_a_warm_run_does_not_import_numba(tmp_path):
     path = write(tmp_path, "guest.s", "_start: li a0, 0\n li a7, 93\n ecall\n")
     env = environment(TRAPLINE_ENGINE=None, NUMBA_BOUNDSCHECK=None, NUMBA_DISABLE_JIT=None)

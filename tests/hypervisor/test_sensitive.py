@@ -9,8 +9,6 @@ from support.cli import invoke, refused, write
 from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.sensitive import find_cases, read_case
 
-pytestmark = pytest.mark.xdist_group("sensitive")
-
 FOLDER = Path(__file__).parents[2] / "programs/sensitive"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.s"))
 
