@@ -14,9 +14,10 @@ from support.random_kernels import kernels
 from support.twins import TRACED, UNDER, Reused, divergence, states
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.json"))
-REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
+PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
+CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 PARTS = 4
-ONE_HART, MORE_HARTS = (40, 10) if REDUCED else (500, 60)
+ONE_HART, MORE_HARTS = (20, 5) if PLAIN else (40, 10) if CHECKED else (500, 60)
 """Kernels in each part."""
 
 
