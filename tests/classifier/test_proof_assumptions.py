@@ -22,6 +22,8 @@ from vm.classifier.proof import Prover  # noqa: E402
 from vm.classifier.rows import rows  # noqa: E402
 from vm.classifier.symbolic import Explorer, Word, low, term_of  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ISA = "rv32ima_xleak"
 PROVER = Prover(parse_isa(ISA), {})
 STATES = PROVER.states

@@ -13,6 +13,8 @@ from support.cli import MIB, execute, invoke, refused, rights_of_nobody, write
 from support.elf import PT_LOAD, Header, elf
 from support.processes import MARCH, build
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("run", "boot", "asm", "disasm")
 LOADING = ("run", "boot")
 CODE = (0x0000006F).to_bytes(4, "little") * 4  # j .

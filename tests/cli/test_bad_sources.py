@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support.cli import MIB, Outcome, execute, invoke, refused, write
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 20
 """No source may take longer, on a busy machine."""
 
