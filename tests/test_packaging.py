@@ -89,7 +89,7 @@ def test_the_wheel_says_what_it_needs(unpacked: Path) -> None:
     (folder,) = unpacked.glob("*.dist-info")
     entries = configparser.ConfigParser()
     entries.read(folder / "entry_points.txt")
-    assert dict(entries["console_scripts"]) == {"trapline": "vm.cli:main"}
+    assert dict(entries["console_scripts"]) == {"trapline": "vm.__main__:run"}
     metadata = message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
     assert metadata["Name"] == "trapline" and metadata["Requires-Python"] == ">=3.11"
     required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]

@@ -40,17 +40,18 @@ def _endings() -> Iterator[None]:
             raise
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
-        _discard_output()
+        discard_output()
         sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(signals.status())
     except OSError as error:
-        _discard_output()
+        discard_output()
         click.echo(f"trapline: {error.filename or 'output'}: {error.strerror or error}", err=True)
         sys.exit(2)
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
+    """What was not printed by now is dropped."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

@@ -159,10 +159,35 @@ threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start
 file, entries = sys.argv[1:3]
 sys.path[:] = sys.argv[3:]
 from vm import native
+native._compile_to_keep()
 sys.stdout.buffer.write(native._sealed(*native._compile(open(file, encoding="utf-8").read(), entries.split())))
 sys.stdout.flush()
 os._exit(0)
 """
+
+
+def _compile_to_keep() -> None:
+    """Leave out what numba does to call functions from here on: for a process that only keeps what it compiles.
+
+    Numba makes machine code of each function for callers in Python, but we keep that of the entries only, and make
+    it ourselves: a fifth of the time. A twentieth is the garbage collector's, which finds next to nothing. These are
+    insides of numba's: where they have other names nothing is left out, and where they do not go together the process
+    fails and its parent compiles.
+    """
+    import gc
+
+    from numba.core import codegen
+
+    def no_address(library: Any, name: str) -> int:
+        library._ensure_finalized()  # linked and optimized, which callees are inlined from
+        return 0
+
+    library: Any = codegen.JITCodeLibrary
+    library.get_pointer_to_function = no_address
+    library._finalize_specific = lambda self: None
+    generator: Any = codegen.JITCPUCodegen
+    generator.set_env = lambda self, name, env: None
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _compile_apart(source: Source) -> tuple[bytes, list[str]]:
@@ -171,8 +196,12 @@ def _compile_apart(source: Source) -> tuple[bytes, list[str]]:
     In this process LLVM would be in the way of Ctrl-C: it answers late, and where it calls Python back ctypes
     prints the KeyboardInterrupt and goes on. Variables of numba's, such as NUMBA_DISABLE_JIT, do not reach the
     process: its result is kept for runs without them. Where no such process can be had, compiles in this one.
+
+    Numba goes through sets of names, in an order that Python draws anew for each process: with a fixed seed the object
+    file is the same each time, and as fast.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment["PYTHONHASHSEED"] = "0"
     text = source.text
     with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as file:
         file.write(text)

@@ -1,5 +1,6 @@
 """The first run ever compiles the engine: it says so, with a spinner at a terminal, and Ctrl-C ends it at once."""
 
+import ctypes
 import os
 import pty
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from support.cli import Outcome, check_manners, command, environment, watchdog, write
+
+from vm import native
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,3 +122,29 @@ def test_a_spinner_at_a_terminal(tmp_path: Path) -> None:
     print(f"{seconds:.3f} s after the key")
     assert seconds < ALLOWED
     gone(tmp_path)
+
+
+def small_text() -> str:
+    """A generated module with one entry."""
+    return """from numba import cfunc, njit, types
+
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def twice(number):
+    return number * 2
+
+@cfunc(types.int64(types.int64))
+def entry(number):
+    return twice(number) + 1
+"""
+
+
+def test_the_compiler_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own process; where it fails this one would compile, which takes longer and holds Ctrl-C up."""
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("compiled in this process")
+
+    monkeypatch.setattr(native, "_compile", fail)
+    small = native.Source("small", __name__, "small_text", ("entry",))
+    (address,) = native._link(*native._compile_apart(small))
+    assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(20) == 41

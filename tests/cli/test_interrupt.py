@@ -10,12 +10,20 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
 
 import pytest
-from support.cli import Outcome, check_manners, command, watchdog, write
+from support.cli import Outcome, check_manners, command, execute, watchdog, write
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """What an interrupted run prints does not begin with the notice that the engine is compiled."""
+    assert execute("run", "programs/hello.s", timeout=200).status == 0
+
 
 PROMISED = 0.2
 ALLOWED = 1.0
@@ -221,3 +229,40 @@ def test_ctrl_c_at_a_terminal(tmp_path, name):
         process.wait()
         os.close(leader)
         os.close(terminal)
+
+
+# Python shuts down in two parts: at first it still handles signals, later they have the system's own effect.
+SHUTTING_DOWN = """
+import atexit, os, sys, time
+
+def wait():
+    os.write(2, b"!")
+    time.sleep(1)
+
+class Late:
+    __del__ = staticmethod(wait)
+
+if {late}:
+    late = Late()
+else:
+    atexit.register(wait)
+sys.argv[1:] = {arguments}
+from vm.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("arguments, status, start", [(["--version"], 0, b"trapline, version"), (["nothing"], 2, b"")])
+def test_ctrl_c_after_the_command(late: bool, arguments: list[str], status: int, start: bytes) -> None:
+    """All is done, and stays as it is."""
+    code = SHUTTING_DOWN.format(late=late, arguments=arguments)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    timer = watchdog(process, 60)
+    assert process.stderr is not None
+    while not process.stderr.read(1) == b"!":
+        pass
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate()
+    timer.cancel()
+    assert (process.returncode, stdout[: len(start)], stderr) == (status, start, b"")
