@@ -86,5 +86,7 @@ class Board:
         if not self.input_interrupts():
             return False
         arriving = self.console.wait(PATIENCE)
+        # A key may come at any look, and one that came after the devices have looked is for the next time.
+        seen = self.console.pending
         self.update()
-        return (arriving and not self.console.ready()) or self.woken()
+        return self.woken() or (arriving and not (seen and self.console.pending))

@@ -161,6 +161,25 @@ def test_a_key_ends_the_waiting_of_a_guest_that_only_looks_now_and_then() -> Non
     assert machine.console.read() == ord("k")
 
 
+class Late(Person):
+    """Has typed a key when it is looked at for this time."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def poll(self, seconds: float) -> bytes:
+        self.looks -= 1
+        return b"k" if self.looks == 0 else b""
+
+
+@pytest.mark.parametrize("looks", range(1, 25))
+def test_a_key_between_any_two_looks_wakes_a_guest(looks: int) -> None:
+    machine = from_text(echo(1), console=Console(None, Late(looks)))
+    end = machine.run(max_instructions=1000)
+    assert (end.reason, end.code) == (ExitReason.HALT, 7), looks
+
+
 def test_a_key_wakes_a_guest_with_a_timer_at_once() -> None:
     machine = from_text(echo(1, tick=2_000_000_000), console=Console(None, Person(b"k", 0.02)))
     begin = time.monotonic()
