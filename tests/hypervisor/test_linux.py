@@ -8,7 +8,7 @@ from support.cli import execute
 from support.guests import guest
 from support.twins import UNDER
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.checked]
 
 TRACED = ("trap", "assist", "patch", "translate")
 """Under these with traced shadow tables, too; hybrid, which interprets the kernel step by step, takes seconds."""

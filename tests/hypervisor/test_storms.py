@@ -88,6 +88,7 @@ def cost_of_a_device() -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.checked
 @pytest.mark.parametrize("technique", [*UNDER, TRACED])
 @pytest.mark.parametrize("storm", STORMS)
 def test_a_step_costs_no_more_than_a_device(storm: str, technique: str) -> None:

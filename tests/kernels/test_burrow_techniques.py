@@ -10,7 +10,7 @@ from vm.hypervisor import TECHNIQUES
 from vm.hypervisor.compare import Run, compare
 from vm.hypervisor.counts import Counts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.checked]
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 TYPED = b"pingpong 20\nthreads 3\nwild\npriv\ncount 2\nexit\n"
 XLEAK = "rv32ima_xpopf_xpushf_xrdmode"

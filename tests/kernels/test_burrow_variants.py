@@ -29,6 +29,7 @@ def test_same_state_as_bare(technique: str, program: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.checked
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_same_session(technique: str) -> None:
     printed, _, bare = run("shell", stdin=SESSION)
