@@ -175,12 +175,14 @@ def test_while_assembling(tmp_path, subcommand):
     in_time(outcome)
 
 
+@pytest.mark.slow  # with bounds checks numba loads the engine in this process, and holds Ctrl-C up
 def test_a_benchmark():
     outcome = interrupted(["bench", "sieve", "--no-peer", "--repeats", "20"], signal.SIGINT, delay=0.8)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (130, b"", b"")
     in_time(outcome)
 
 
+@pytest.mark.slow  # with bounds checks numba loads the engine in this process, and holds Ctrl-C up
 def test_nano_benchmarks():
     outcome = interrupted(["bench", "nano", "--repeats", "20"], signal.SIGINT, delay=0.8)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (130, b"", b"")
