@@ -84,7 +84,9 @@ def test_a_program_that_does_not_fit_compiles_nothing(tmp_path: Path, name: str)
 def test_the_compiler_ends_with_a_killed_run(tmp_path: Path) -> None:
     with subprocess.Popen(command(*HELLO), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=fresh(tmp_path)) as run:
         assert run.stderr is not None and run.stderr.readline() == NOTICE + b"\n"
-        time.sleep(1.5)
+        deadline = time.monotonic() + 30
+        while len(compilers(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert len(compilers(tmp_path)) == 2
         run.kill()
     gone(tmp_path)
