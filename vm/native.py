@@ -159,14 +159,14 @@ threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start
 file, entries = sys.argv[1:3]
 sys.path[:] = sys.argv[3:]
 from vm import native
-native._compile_to_keep()
+native._leave_calls_out()
 sys.stdout.buffer.write(native._sealed(*native._compile(open(file, encoding="utf-8").read(), entries.split())))
 sys.stdout.flush()
 os._exit(0)
 """
 
 
-def _compile_to_keep() -> None:
+def _leave_calls_out() -> None:
     """Leave out what numba does to call functions from here on: for a process that only keeps what it compiles.
 
     Numba makes machine code of each function for callers in Python, but we keep that of the entries only, and make
@@ -182,11 +182,11 @@ def _compile_to_keep() -> None:
         library._ensure_finalized()  # linked and optimized, which callees are inlined from
         return 0
 
-    library: Any = codegen.JITCodeLibrary
-    library.get_pointer_to_function = no_address
-    library._finalize_specific = lambda self: None
-    generator: Any = codegen.JITCPUCodegen
-    generator.set_env = lambda self, name, env: None
+    libraries: Any = codegen.JITCodeLibrary
+    libraries.get_pointer_to_function = no_address
+    libraries._finalize_specific = lambda library: None
+    generators: Any = codegen.JITCPUCodegen
+    generators.set_env = lambda generator, name, env: None
     gc.set_threshold(100_000, 20, 20)
 
 
@@ -337,7 +337,7 @@ _LINKED: dict[str, Entries] = {}
 def functions(announce: Announce | None = None) -> Entries:
     """`run_entry` and `drop_code_entry` of `vm.codegen` as foreign functions over addresses.
 
-    announce: entered while the engine is compiled, which takes some 15 s.
+    announce: entered while the engine is compiled, which takes some 20 s.
     """
     key = engine_key()
     if key not in _LINKED:

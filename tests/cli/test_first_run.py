@@ -140,7 +140,7 @@ def entry(number):
 """
 
 
-def test_the_compiler_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiler_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """In its own process; where it fails this one would compile, which takes longer and holds Ctrl-C up."""
 
     def fail(*arguments: object) -> None:

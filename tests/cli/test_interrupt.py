@@ -18,13 +18,6 @@ from pathlib import Path
 import pytest
 from support.cli import Outcome, check_manners, command, execute, watchdog, write
 
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """What an interrupted run prints does not begin with the notice that the engine is compiled."""
-    assert execute("run", "programs/hello.s", timeout=200).status == 0
-
-
 PROMISED = 0.2
 ALLOWED = 1.0
 
@@ -84,6 +77,12 @@ def guest(folder: Path, name: str) -> list[str]:
     """The command for a guest that prints `!` and then goes on for ever."""
     subcommand, text = ENDLESS[name]
     return [subcommand, str(write(folder, "guest.s", (PRINT if subcommand == "run" else PRINT_UART) + text))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """What an interrupted run prints does not begin with the notice that the engine is compiled."""
+    assert execute("run", "programs/hello.s", timeout=200).status == 0
 
 
 def interrupted(arguments: list[str], number: int, delay: float | None = None, after: float = 0) -> Outcome:
@@ -176,15 +175,9 @@ def test_while_assembling(tmp_path, subcommand):
 
 
 @pytest.mark.slow  # with bounds checks numba loads the engine in this process, and holds Ctrl-C up
-def test_a_benchmark():
-    outcome = interrupted(["bench", "sieve", "--no-peer", "--repeats", "20"], signal.SIGINT, delay=0.8)
-    assert (outcome.status, outcome.stdout, outcome.stderr) == (130, b"", b"")
-    in_time(outcome)
-
-
-@pytest.mark.slow  # with bounds checks numba loads the engine in this process, and holds Ctrl-C up
-def test_nano_benchmarks():
-    outcome = interrupted(["bench", "nano", "--repeats", "20"], signal.SIGINT, delay=0.8)
+@pytest.mark.parametrize("benchmark", [["sieve", "--no-peer"], ["nano"]], ids=lambda words: words[0])
+def test_a_benchmark(benchmark):
+    outcome = interrupted(["bench", *benchmark, "--repeats", "20"], signal.SIGINT, delay=0.8)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (130, b"", b"")
     in_time(outcome)
 
@@ -262,8 +255,8 @@ def test_ctrl_c_after_the_command(late: bool, arguments: list[str], status: int,
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     timer = watchdog(process, 60)
     assert process.stderr is not None
-    while not process.stderr.read(1) == b"!":
-        pass
+    while (byte := process.stderr.read(1)) != b"!":
+        assert byte, "it ended"
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate()
     timer.cancel()
