@@ -1,18 +1,16 @@
 """Pseudo-instructions that depend on values or symbols: li, la, call, and loads and stores of symbols."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from asm.encoder import Encoder
 from asm.symbols import NotConstant, constant_value
 from isa import BY_NAME, Instruction
-
-if TYPE_CHECKING:
-    from asm.encoder import Encoder
 
 Operands = tuple
 
 
-def _li(encoder: "Encoder", operands: Operands) -> None:
+def _li(encoder: Encoder, operands: Operands) -> None:
     encoder.count("li", operands, 2, "rd, constant")
     rd = operands[0]
     encoder.register(rd)
@@ -31,14 +29,14 @@ def _li(encoder: "Encoder", operands: Operands) -> None:
     return None
 
 
-def _la(encoder: "Encoder", operands: Operands) -> None:
+def _la(encoder: Encoder, operands: Operands) -> None:
     encoder.count("la", operands, 2, "rd, symbol")
     if encoder.unit.position_independent:
         return _lga(encoder, operands)
     return _lla(encoder, operands)
 
 
-def _lla(encoder: "Encoder", operands: Operands) -> None:
+def _lla(encoder: Encoder, operands: Operands) -> None:
     encoder.count("lla", operands, 2, "rd, symbol")
     try:
         value = constant_value(encoder.unit.bind(operands[1]))
@@ -47,22 +45,22 @@ def _lla(encoder: "Encoder", operands: Operands) -> None:
     return _li(encoder, (operands[0], value))
 
 
-def _lga(encoder: "Encoder", operands: Operands) -> None:
+def _lga(encoder: Encoder, operands: Operands) -> None:
     encoder.count("lga", operands, 2, "rd, symbol")
     _pair(encoder, "got_hi20", operands[0], operands[0], "lw", operands[1])
 
 
-def _la_tls_ie(encoder: "Encoder", operands: Operands) -> None:
+def _la_tls_ie(encoder: Encoder, operands: Operands) -> None:
     encoder.count("la.tls.ie", operands, 2, "rd, symbol")
     _pair(encoder, "tls_ie_hi20", operands[0], operands[0], "lw", operands[1])
 
 
-def _la_tls_gd(encoder: "Encoder", operands: Operands) -> None:
+def _la_tls_gd(encoder: Encoder, operands: Operands) -> None:
     encoder.count("la.tls.gd", operands, 2, "rd, symbol")
     _pair(encoder, "tls_gd_hi20", operands[0], operands[0], "addi", operands[1])
 
 
-def _pair(encoder: "Encoder", kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
+def _pair(encoder: Encoder, kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
     """auipc into `scratch`, then `second` with the low part of the same address."""
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
@@ -74,7 +72,7 @@ def _pair(encoder: "Encoder", kind: str, scratch: Any, rd: Any, second: str, tar
     encoder.fixed(low.pattern.insert(values), "pcrel_lo12", anchor, low)
 
 
-def far_access(encoder: "Encoder", insn: Instruction, operands: Operands) -> bool:
+def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
     """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
     last = operands[1] if len(operands) > 1 else None
     if type(last) is tuple and last[0] == "memory":
@@ -97,7 +95,7 @@ def far_access(encoder: "Encoder", insn: Instruction, operands: Operands) -> boo
     return False
 
 
-def _call(encoder: "Encoder", operands: Operands) -> None:
+def _call(encoder: Encoder, operands: Operands) -> None:
     link = ("name", "ra")
     if len(operands) == 2:
         link, operands = operands[0], operands[1:]
@@ -105,17 +103,17 @@ def _call(encoder: "Encoder", operands: Operands) -> None:
     _far_jump(encoder, link, link, operands[0])
 
 
-def _tail(encoder: "Encoder", operands: Operands) -> None:
+def _tail(encoder: Encoder, operands: Operands) -> None:
     encoder.count("tail", operands, 1, "symbol")
     _far_jump(encoder, ("name", "t1"), ("name", "zero"), operands[0])
 
 
-def _jump(encoder: "Encoder", operands: Operands) -> None:
+def _jump(encoder: Encoder, operands: Operands) -> None:
     encoder.count("jump", operands, 2, "symbol, scratch")
     _far_jump(encoder, operands[1], ("name", "zero"), operands[0])
 
 
-def _far_jump(encoder: "Encoder", scratch: Any, link: Any, target: Any) -> None:
+def _far_jump(encoder: Encoder, scratch: Any, link: Any, target: Any) -> None:
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
     auipc, jalr = BY_NAME["auipc"], BY_NAME["jalr"]
@@ -123,7 +121,7 @@ def _far_jump(encoder: "Encoder", scratch: Any, link: Any, target: Any) -> None:
     encoder.fixed(jalr.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, jalr)
 
 
-EXPANSIONS: dict[str, Callable[["Encoder", Operands], None]] = {
+EXPANSIONS: dict[str, Callable[[Encoder, Operands], None]] = {
     "li": _li, "la": _la, "lla": _lla, "lga": _lga, "call": _call, "tail": _tail, "jump": _jump,
     "la.tls.ie": _la_tls_ie, "la.tls.gd": _la_tls_gd,
 }  # fmt: skip

@@ -1,68 +1,13 @@
 """Call frame information: the `.cfi_` directives, gathered for the tables that asm/frames.py writes (DWARF 5, 6.4)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
+from asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, NONE, OMIT, REMEMBER, STACK_POINTER, Frame, Pointer, Rule
 from asm.errors import Location, SourceError
-from asm.sections import Section, leb128
-from asm.symbols import Bound, Symbol
+from asm.sections import leb128
+from asm.unit import Unit
 from isa.hart import REGISTERS
-
-if TYPE_CHECKING:
-    from asm.assembler import Unit
-
-DATA_ALIGNMENT = -4
-RETURN_COLUMN = 1
-STACK_POINTER = 2
-OMIT = 0xFF
-
-ADVANCE, ESCAPE, REMEMBER = "advance", "escape", "remember"
-
-
-class Rule(NamedTuple):
-    """One instruction of a table: what it is, for comparison, and its bytes; `place` is where an advance leads."""
-
-    kind: str
-    code: bytes
-    place: Symbol | None = None
-
-
-class Pointer(NamedTuple):
-    """An address with its encoding (LSB, "DWARF Exception Header Encoding")."""
-
-    encoding: int
-    target: Bound
-
-
-NONE = Pointer(OMIT, None)
-
-
-@dataclass(eq=False)
-class Frame:
-    """What is known of the frame of one function."""
-
-    section: Section
-    start: Symbol
-    location: Location
-    end: Symbol | None = None
-    rules: list[Rule] = field(default_factory=list)
-    personality: Pointer = NONE
-    lsda: Pointer = NONE
-    return_column: int = RETURN_COLUMN
-    signal: bool = False
-    last: Symbol | None = None
-    cfa_offset: int = 0
-    remembered: list[int] = field(default_factory=list)
-
-
-@dataclass
-class Frames:
-    """The frames of one source, and which tables are wanted of them."""
-
-    sections: tuple[str, ...] = (".eh_frame",)
-    finished: list[Frame] = field(default_factory=list)
-    open: Frame | None = None
 
 
 def _uleb(value: int) -> bytes:
@@ -78,7 +23,7 @@ def _factored(offset: int, location: Location) -> int:
 class _Reader:
     """The operands of one directive."""
 
-    def __init__(self, unit: "Unit", name: str, operands: str, location: Location) -> None:
+    def __init__(self, unit: Unit, name: str, operands: str, location: Location) -> None:
         self.unit = unit
         self.name = name
         self.values = list(unit.operands(operands))
@@ -260,14 +205,14 @@ RULES: dict[str, Handler] = {
 }  # fmt: skip
 
 
-def rule(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def rule(unit: Unit, name: str, operands: str, location: Location) -> None:
     """A directive between `.cfi_startproc` and `.cfi_endproc`."""
     reader = _Reader(unit, name, operands, location)
     reader.frame  # noqa: B018  # outside of a function this is the mistake to name
     RULES[name](reader)
 
 
-def start(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def start(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.cfi_startproc` and `.cfi_startproc simple`, which leaves the rule for the stack pointer to the source."""
     if unit.frames.open is not None:
         first = unit.frames.open.location
@@ -280,7 +225,7 @@ def start(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.frames.open = frame
 
 
-def end(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def end(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.cfi_endproc`."""
     frame = unit.frames.open
     if frame is None:
@@ -292,7 +237,7 @@ def end(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.frames.finished.append(frame)
 
 
-def sections(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def sections(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.cfi_sections .eh_frame, .debug_frame`: which tables to make."""
     names = tuple(part.strip() for part in operands.split(",")) if operands else ()
     for part in names:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from asm.assembler import Unit
 from asm.got import bucket
 from asm.sections import ALLOC, NOBITS, WRITE, Section
 from asm.symbols import Symbol
+from asm.unit import Unit
 
 KEY = ("COMMON", None)
 

@@ -49,9 +49,6 @@ PREDEFINED = {
 }
 """What gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32 defines for assembly, and no more."""
 
-DIRECTIVES = ("define|undef|include|include_next|ifdef|ifndef|if|elif|else|endif|elifdef|elifndef"
-              "|pragma|error|warning|ident|line")  # fmt: skip
-
 
 def preprocess(
     source: Text, how: str, include_dirs: Sequence[Path], defines: Sequence[str], diagnostics: Diagnostics

@@ -13,7 +13,6 @@ from typing import Any
 
 from pcpp import Action, OutputDirective, Preprocessor
 
-from asm.cpp import DIRECTIVES
 from asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
 from asm.source import CHARACTER, Text, read_source, whole_file
 
@@ -21,6 +20,9 @@ MAX_TOKENS = 20_000
 """Longest expansion of one line, in tokens: macros that double at each level grow without bound."""
 
 MAX_INCLUDE_DEPTH = 60
+
+DIRECTIVES = ("define|undef|include|include_next|ifdef|ifndef|if|elif|else|endif|elifdef|elifndef"
+              "|pragma|error|warning|ident|line")  # fmt: skip
 
 # Unicode noncharacters, which no text contains, stand for what pcpp would change.
 _DISGUISE = {

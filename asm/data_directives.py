@@ -3,19 +3,18 @@
 import re
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from asm.encoder import Encoder
 from asm.errors import Location, SourceError
 from asm.parser import parse_operands
 from asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
 from asm.source import find_file
 from asm.symbols import NotConstant, Symbol, constant_value
+from asm.unit import Unit
 from isa import BY_NAME
 from isa.hart import REGISTERS
 from isa.instruction import Pattern
-
-if TYPE_CHECKING:
-    from asm.assembler import Unit
 
 WIDTHS = {
     ".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,
@@ -30,7 +29,7 @@ BLOCKS = {
 } | {".ds.s": 4, ".ds.d": 8, ".ds.p": 12, ".ds.x": 12}  # fmt: skip
 
 
-def _append(unit: "Unit", data: bytes, location: Location) -> None:
+def _append(unit: Unit, data: bytes, location: Location) -> None:
     section = unit.section
     if section.type == NOBITS and data.count(0) != len(data):
         raise SourceError(location, f"'{section.name}' holds no bytes, only space")
@@ -38,7 +37,7 @@ def _append(unit: "Unit", data: bytes, location: Location) -> None:
     section.data().data += data
 
 
-def numbers(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.byte`, `.half`, `.word`, `.dword` and their other names."""
     width = WIDTHS[name]
     mask = (1 << (8 * width)) - 1
@@ -61,7 +60,7 @@ def numbers(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, (value & mask).to_bytes(width, "little"), location)
 
 
-def thread_offset(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def thread_offset(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.dtprelword symbol + 0x800`: the offset of a thread-local variable, in debugging information."""
     for operand in unit.operands(operands):
         data = unit.section.data()
@@ -72,7 +71,7 @@ def thread_offset(unit: "Unit", name: str, operands: str, location: Location) ->
 FLOATS = {".float": "<f", ".single": "<f", ".double": "<d", ".dc.s": "<f", ".dc.d": "<d"}
 
 
-def floats(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def floats(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.float`, `.single` and `.double`: IEEE 754 numbers, for soft-float code."""
     for field in operands.split(","):
         text = re.sub(r"^0[a-zA-Z](?=[-+.\d])", "", field.strip())
@@ -83,7 +82,7 @@ def floats(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, data, location)
 
 
-def octa(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.octa`: numbers of 16 bytes, written without operators."""
     for field in operands.split(","):
         try:
@@ -93,7 +92,7 @@ def octa(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, (value & (2**128 - 1)).to_bytes(16, "little"), location)
 
 
-def strings(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.ascii`, and the rest, which end each string with a zero: `.string16` and `.string32` of wider characters."""
     end = b"" if name == ".ascii" else b"\0"
     width = {".string16": 2, ".string32": 4}.get(name, 1)
@@ -104,7 +103,7 @@ def strings(unit: "Unit", name: str, operands: str, location: Location) -> None:
         _append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location)
 
 
-def space(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def space(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.zero`, `.space` and `.skip`: a number of bytes and a fill value."""
     values = unit.operands(operands)
     if not 1 <= len(values) <= 2:
@@ -122,7 +121,7 @@ def space(unit: "Unit", name: str, operands: str, location: Location) -> None:
     return _append(unit, bytes((fill & 0xFF,)) * count, location)
 
 
-def _later(unit: "Unit", written: Any, bound: Any, item: bytes, location: Location) -> None:
+def _later(unit: Unit, written: Any, bound: Any, item: bytes, location: Location) -> None:
     """Room whose size is known when everything is laid out, such as `.space 64 - (. - start)` behind branches."""
     if any(symbol.name and not symbol.defined and symbol.name != "." for symbol in _symbols(bound)) and (
         type(written) is tuple and written[0] == "name"
@@ -146,7 +145,7 @@ def _symbols(bound: Any) -> list[Symbol]:
     return found
 
 
-def fill(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.fill repeat, size, value`."""
     written = unit.operands(operands)
     if not 1 <= len(written) <= 3:
@@ -170,7 +169,7 @@ def fill(unit: "Unit", name: str, operands: str, location: Location) -> None:
     )
 
 
-def block(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def block(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.dcb.b count, value` and its kin: a number repeated; `.ds.b count`: zeros."""
     values = [unit.number(v, location) for v in unit.operands(operands)]
     most = 1 if name.startswith(".ds") else 2
@@ -183,7 +182,7 @@ def block(unit: "Unit", name: str, operands: str, location: Location) -> None:
     _append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location)
 
 
-def incbin(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.incbin "file", skip, count`."""
     match = re.match(r'\s*"((?:\\.|[^"\\])*)"\s*(?:,\s*(.*))?$', operands, re.S)
     if match is None:
@@ -212,7 +211,7 @@ def incbin(unit: "Unit", name: str, operands: str, location: Location) -> None:
     _append(unit, data, location)
 
 
-def leb(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.uleb128` and `.sleb128`; a value that depends on layout is found there."""
     signed = name == ".sleb128"
     for operand in unit.operands(operands):
@@ -240,7 +239,7 @@ OPCODES = {
 FORMATS = {"r", "r4", "i", "s", "sb", "b", "u", "uj", "j"}
 
 
-def insn(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def insn(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.insn format opcode, ...`, `.insn word` and `.insn length, word`."""
     match = re.match(r"([a-z]\w*)\s+(?=[\w(])", operands)
     if match is None:
@@ -262,11 +261,12 @@ def insn(unit: "Unit", name: str, operands: str, location: Location) -> None:
 class _Insn:
     """The fields of one `.insn`, taken one after the other."""
 
-    def __init__(self, unit: "Unit", format: str, operands: tuple, location: Location) -> None:
+    def __init__(self, unit: Unit, format: str, operands: tuple, location: Location) -> None:
         self.unit = unit
         self.format = format
         self.operands = list(operands)
         self.location = location
+        self.encoder = Encoder(unit)
 
     def take(self) -> Any:
         """The next operand."""
@@ -286,7 +286,7 @@ class _Insn:
 
     def register(self) -> int:
         """The next operand as a register."""
-        return self.unit.encoder.register(self._name(self.take()))
+        return self.encoder.register(self._name(self.take()))
 
     def _name(self, operand: Any) -> Any:
         number = operand[1] if type(operand) is tuple and operand[0] == "name" else None
@@ -296,14 +296,14 @@ class _Insn:
         """The next operand as offset(register), or offset and register apart."""
         operand = self.take()
         if type(operand) is tuple and operand[0] == "memory":
-            return operand[1], self.unit.encoder.register(operand[2])
+            return operand[1], self.encoder.register(operand[2])
         if type(operand) is tuple and operand[0] == "paren":
-            return 0, self.unit.encoder.register(operand[1])
+            return 0, self.encoder.register(operand[1])
         raise SourceError(self.location, "'.insn': an address 'offset(register)' is expected")
 
     def emit(self) -> None:
         """Encode and append."""
-        self.unit.encoder.location = self.location
+        self.encoder.location = self.location
         opcode = self.number(7)
         word = opcode
         if self.format in ("r", "r4"):
@@ -349,7 +349,7 @@ class _Insn:
             raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
         pattern = BY_NAME[like].pattern
         shape = Pattern(pattern.text, 0, word, pattern.slices)
-        encoder = self.unit.encoder
+        encoder = self.encoder
         if like in ("beq", "jal") and type(immediate) is not int:
             kind = "branch" if like == "beq" else "jal"
             data = self.unit.section.data()

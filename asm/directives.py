@@ -1,7 +1,7 @@
 """Directives about sections, symbols, alignment and options."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asm.errors import Location, SourceError, did_you_mean
 from asm.parser import parse_expression, unescape
@@ -22,12 +22,9 @@ from asm.sections import (
     TLS,
     WRITE,
     Align,
-    Org,
 )  # fmt: skip
-from asm.symbols import Bound, NotConstant, Symbol, constant_value
-
-if TYPE_CHECKING:
-    from asm.assembler import Unit
+from asm.symbols import NotConstant, Symbol, constant_value
+from asm.unit import Unit
 
 FLAGS = {
     "a": ALLOC, "w": WRITE, "x": EXEC, "M": MERGE, "S": STRINGS, "G": GROUP, "T": TLS, "o": 0, "R": 0, "?": 0, "e": 0,
@@ -74,7 +71,7 @@ def section_defaults(name: str) -> tuple[int, int]:
         name = stem
 
 
-def section(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def section(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.section name, "flags", @type, entsize, group, linkage` and `.pushsection`."""
     fields = split(operands)
     if not fields or not fields[0]:
@@ -109,13 +106,13 @@ def section(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.switch(unit.open_section(title, flags & ~GROUP, kind, entry_size, group), subsection)
 
 
-def named_section(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def named_section(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.text`, `.data`, `.bss`, each with an optional subsection."""
     subsection = unit.evaluate(operands, location) if operands else 0
     unit.switch(unit.open_section(name, *section_defaults(name)), subsection)
 
 
-def pop_section(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def pop_section(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.popsection`."""
     if not unit.stack:
         raise SourceError(location, "'.popsection' without '.pushsection'")
@@ -123,7 +120,7 @@ def pop_section(unit: "Unit", name: str, operands: str, location: Location) -> N
     unit.section.current = subsection
 
 
-def previous(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def previous(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.previous`: swap with the section before."""
     if unit.previous is None:
         raise SourceError(location, "'.previous' without a section before")
@@ -131,12 +128,12 @@ def previous(unit: "Unit", name: str, operands: str, location: Location) -> None
     unit.switch(section, subsection)
 
 
-def subsection(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def subsection(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.subsection number`."""
     unit.switch(unit.section, unit.evaluate(operands, location))
 
 
-def _names(unit: "Unit", operands: str, location: Location) -> list[Symbol]:
+def _names(unit: Unit, operands: str, location: Location) -> list[Symbol]:
     names = [field.strip('"') for field in split(operands)]
     for name in names:
         if not re.fullmatch(r"[^\W\d][\w.$]*|[.$][\w.$]*", name):
@@ -144,20 +141,20 @@ def _names(unit: "Unit", operands: str, location: Location) -> list[Symbol]:
     return [unit.symbol(name) for name in names]
 
 
-def binding(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def binding(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.globl`, `.global`, `.local`, `.weak`."""
     for symbol in _names(unit, operands, location):
         symbol.binding = {".globl": "global", ".global": "global", ".local": "local", ".weak": "weak"}[name]
         symbol.explicit = True
 
 
-def visibility(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def visibility(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.hidden`, `.protected`, `.internal`."""
     for symbol in _names(unit, operands, location):
         symbol.visibility = name[1:]
 
 
-def symbol_type(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def symbol_type(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.type name, @function`."""
     fields = split(operands) if "," in operands else operands.split(None, 1)
     if len(fields) != 2:
@@ -172,7 +169,7 @@ def symbol_type(unit: "Unit", name: str, operands: str, location: Location) -> N
     unit.symbol(fields[0].strip('"')).type = kinds[word]
 
 
-def size(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def size(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.size name, expression`."""
     fields = split(operands)
     if len(fields) != 2:
@@ -181,7 +178,7 @@ def size(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.symbol(fields[0].strip('"')).size = unit.bind(expression, location)
 
 
-def assign(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def assign(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.set`, `.equ`, and `.equiv`, which refuses a second definition."""
     fields = operands.split(",", 1)
     if len(fields) != 2 or not fields[1].strip():
@@ -190,7 +187,7 @@ def assign(unit: "Unit", name: str, operands: str, location: Location) -> None:
     unit.assign(fields[0].strip().strip('"'), unit.bind(expression, location), location, name in (".equiv", ".eqv"))
 
 
-def weak_reference(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def weak_reference(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.weakref alias, target`: uses of `alias` are uses of `target`, which need not be defined anywhere."""
     fields = _names(unit, operands, location)
     if len(fields) != 2:
@@ -202,7 +199,7 @@ def weak_reference(unit: "Unit", name: str, operands: str, location: Location) -
     target.wanted_weakly = True
 
 
-def common(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def common(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.comm name, size, alignment` and `.lcomm name, size`."""
     fields = split(operands)
     if len(fields) not in (2, 3):
@@ -235,7 +232,7 @@ def common(unit: "Unit", name: str, operands: str, location: Location) -> None:
 # Alignment
 
 
-def align_to(unit: "Unit", alignment: int, fill: bytes | None, most: int | None, location: Location) -> None:
+def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, location: Location) -> None:
     """Pad to a multiple of `alignment` bytes, a power of two."""
     section = unit.section
     section.alignment = max(section.alignment, alignment)
@@ -248,7 +245,7 @@ def align_to(unit: "Unit", alignment: int, fill: bytes | None, most: int | None,
         section.add(Align(len(section.open), alignment, fill, most, unit.relax))
 
 
-def align(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def align(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.align` and `.p2align` take a power of two, `.balign` bytes; then a fill value and the most to skip."""
     fields = [field.strip() for field in operands.split(",")] if operands else []
     values: list[int | None] = [unit.evaluate(field, location) if field else None for field in fields]
@@ -279,26 +276,19 @@ def _align_hint(amount: int) -> str | None:
     return None
 
 
-def move_to(unit: "Unit", value: Bound, fill: int, location: Location) -> None:
-    """`.org` and `. = value`: go on at an offset of the section."""
-    section = unit.section
-    section.data()
-    section.add(Org(len(section.open), value, fill & 0xFF, location))
-
-
-def org(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def org(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.org offset, fill`."""
     values = unit.operands(operands)
     if not 1 <= len(values) <= 2:
         raise SourceError(location, "'.org' needs an offset", "write '.org 0x100'")
     fill = unit.number(values[1], location) if len(values) == 2 else 0
-    move_to(unit, unit.bind(values[0], location), fill, location)
+    unit.move_to(unit.bind(values[0], location), fill, location)
 
 
 # Options and messages
 
 
-def option(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def option(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.option`: push, pop, pic, nopic and arch; relaxation is never done, compressed code refused."""
     word = operands.split(",")[0].strip()
     if word == "push":
@@ -329,7 +319,7 @@ def _option_arch(operands: str, location: Location) -> None:
             raise SourceError(location, f"extension '{extension}' is not part of this machine (rv32ima)")
 
 
-def message(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def message(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.error`, `.err`, `.warning`, `.print`, `.abort`."""
     fields = split(operands)
     text = unescape(fields[0].strip('"')).decode(errors="replace") if fields else f"{name} invoked in source file"
@@ -341,7 +331,7 @@ def message(unit: "Unit", name: str, operands: str, location: Location) -> None:
         raise SourceError(location, text)
 
 
-def ignore(unit: "Unit", name: str, operands: str, location: Location) -> None:
+def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:
     """Directives about debugging, listings and other tools: accepted, without effect on bytes."""
 
 
@@ -366,4 +356,4 @@ HANDLERS: dict[str, Any] = {
     ),
 }  # fmt: skip
 
-__all__ = ["HANDLERS", "NotConstant", "align_to", "constant_value", "move_to", "split"]
+__all__ = ["HANDLERS", "NotConstant", "align_to", "constant_value", "split"]

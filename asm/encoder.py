@@ -2,24 +2,18 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asm.address_pseudo import EXPANSIONS, far_access
 from asm.csr_names import ELSEWHERE
 from asm.errors import Location, SourceError, did_you_mean
-from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
 from asm.sections import Branch, Fixup
 from asm.symbols import NotConstant, constant_value
-from isa import BY_NAME, CSR_BY_NAME, Instruction
+from asm.unit import Unit
+from isa import CSR_BY_NAME, Instruction
 from isa.extension import BASE
 from isa.hart import REGISTERS
 from isa.instruction import WIDTHS
-from isa.table import derived
 
-if TYPE_CHECKING:
-    from asm.assembler import Unit
-
-ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
     "%tprel_hi": "tprel_hi20", "%tprel_lo": "tprel_lo12", "%tls_ie_pcrel_hi": "tls_ie_hi20",
@@ -29,27 +23,15 @@ FUNCTIONS = {
 Operands = tuple
 
 
-@derived
-def mnemonics() -> dict[str, None]:
-    """Every name that an instruction may be written by."""
-    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
-
-
 class Encoder:
     """Encodes the instructions of one source into the current section of `unit`."""
 
-    def __init__(self, unit: "Unit") -> None:
+    def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.location: Location = None  # type: ignore[assignment]  # set before every instruction
         self.text = ""
         self._constant: dict[tuple, int] = {}
         self._symbolic = False  # the instruction at hand depends on a symbol, whose value may change
-
-    def encode(self, name: str, operands: Operands, location: Location, text: str) -> None:
-        """Append one instruction or pseudo-instruction. Raises SourceError."""
-        self.location = location
-        self.text = text
-        self._dispatch(name, operands)
 
     def error(self, message: str, hint: str | None = None, about: Any = None) -> SourceError:
         """An error at the operand `about`, where the text shows it, else at the mnemonic."""
@@ -59,88 +41,17 @@ class Encoder:
             column = self.text.find(str(needle), self.text.find(" "))
         return SourceError(self.location.at(column) if column > 0 else self.location, message, hint)
 
-    # Choosing what to encode
-
-    def _dispatch(self, name: str, operands: Operands) -> None:
-        if name in EXPANSIONS:
-            return EXPANSIONS[name](self, operands)
-        if name in FIXED_WORDS:
-            self.count(name, operands, 0)
-            return self._word(FIXED_WORDS[name])
-        if name not in mnemonics() and name.lower() in mnemonics():
-            return self._dispatch(name.lower(), operands)
-        insn = BY_NAME.get(name)
-        if insn is None or len(operands) != len(_syntax(insn)):
-            templates = PSEUDO.get((name, len(operands)))
-            if templates is not None:
-                return self._expand(templates, operands)
-        if insn is None:
-            return self._suffixed(name, operands)
-        if insn.name == "jalr":
-            operands = self._jalr(operands)
-        elif name == "add" and len(operands) == 4 and operands[3][:2] == ("function", "%tprel_add"):
-            operands = operands[:3]  # the fourth is a mark for linkers that relax
-        elif len(operands) == 3 and name in IMMEDIATE_FORMS and self.register_number(operands[2]) is None:
-            return self.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
-        elif len(operands) == 3 and name in IMMEDIATE_CSRS and self.register_number(operands[2]) is None:
-            return self.instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
-        elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(self, insn, operands):
-            return None
-        return self.instruction(insn, operands)
-
-    def _suffixed(self, name: str, operands: Operands) -> None:
-        stem, _, ordering = name.rpartition(".")
-        insn = BY_NAME.get(stem)
-        if insn is not None and f".{ordering}" in ORDERINGS and "aq" in insn.operands:
-            return self.instruction(insn, operands, ORDERINGS[f".{ordering}"])
-        known = {n for n, _ in PSEUDO}
-        if name in known:
-            counts = sorted(count for n, count in PSEUDO if n == name)
-            raise self.error(f"'{name}' takes {' or '.join(map(str, counts))} operands, not {len(operands)}")
-        hint = did_you_mean(name, mnemonics())
-        if name.startswith("c."):
-            hint = "compressed instructions are not part of this machine (rv32ima)"
-        elif name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):
-            hint = "this machine has no floating-point instructions (rv32ima)"
-        elif name in ("ld", "sd", "lwu", "flw", "fsw", "fld", "fsd") or (name[-1:] == "w" and name[:-1] in BY_NAME):
-            hint = "this machine has 32-bit registers and no floating point (rv32ima)"
-        raise SourceError(self.location, f"unknown instruction '{name}'", hint)
-
-    def _expand(self, templates: tuple, operands: Operands) -> None:
-        for mnemonic, *places in templates:
-            real = tuple(
-                operands[p] if type(p) is int else p.value if type(p) is Constant else ("name", p) for p in places
-            )
-            self._dispatch(mnemonic, real)
-
-    def _jalr(self, operands: Operands) -> Operands:
-        """All spellings of jalr as (rd, ("memory", offset, rs1))."""
-        if len(operands) == 1:
-            operands = (("name", "ra"), operands[0])
-        if len(operands) == 3:
-            if self.register_number(operands[2]) is not None and self.register_number(operands[1]) is None:
-                return operands[0], ("memory", operands[1], operands[2])
-            return operands[0], ("memory", operands[2], operands[1])
-        if len(operands) != 2:
-            raise self.error(f"'jalr' takes 1 to 3 operands, not {len(operands)}")
-        first, second = operands
-        if type(second) is tuple and second[0] in ("memory", "paren"):
-            return operands
-        if self.register_number(second) is not None:
-            return first, ("memory", 0, second)
-        return ("name", "ra"), ("memory", second, first)
-
     # Real instructions
 
     def instruction(self, insn: Instruction, operands: Operands, ordering: int = 0) -> None:
         """Append a real instruction whose operands are written as its syntax says."""
-        syntax = _syntax(insn)
+        syntax = written_operands(insn)
         if len(operands) != len(syntax):
             self.count(insn.name, operands, len(syntax), insn.syntax)
         key = (insn.name, operands, ordering)
         word = self._constant.get(key)
         if word is not None:
-            return self._word(word)
+            return self.word(word)
         values = dict.fromkeys(insn.operands, 0)
         if ordering:
             values["aq"], values["rl"] = ordering >> 1, ordering & 1
@@ -155,7 +66,7 @@ class Encoder:
         if not fixups:
             if not self._symbolic:
                 self._constant[key] = encoded
-            return self._word(encoded)
+            return self.word(encoded)
         kind, expression = fixups[0]
         return self.fixed(encoded, kind, expression, insn)
 
@@ -322,7 +233,7 @@ class Encoder:
 
     # Output
 
-    def _word(self, word: int) -> None:
+    def word(self, word: int) -> None:
         self.unit.section.data().data += word.to_bytes(4, "little")
 
     def fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
@@ -341,7 +252,7 @@ class Encoder:
         data.data += word.to_bytes(4, "little")
 
 
-def _syntax(insn: Instruction) -> tuple[str, ...]:
+def written_operands(insn: Instruction) -> tuple[str, ...]:
     return _written(insn.syntax)
 
 

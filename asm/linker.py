@@ -3,39 +3,35 @@
 from typing import Any
 
 from asm import common
-from asm.assembler import Unit
 from asm.errors import Diagnostics, Location, SourceError
 from asm.frames import tables
 from asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
 from asm.layout import MAX_ROUNDS, lay_out
-from asm.merge import Merged, merge
-from asm.parser import OPERATORS, wrap
-from asm.placement import Layout, Output, collect, load_segments, note_segments, place
+from asm.merge import merge
+from asm.placement import Layout, collect, load_segments, note_segments, place
 from asm.relocation import immediate, operand_mask
 from asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
 from asm.symbols import Symbol, is_endless
+from asm.unit import Unit
+from asm.values import Values
 from isa import BY_NAME
 
 JAL = BY_NAME["jal"]
 JALR = BY_NAME["jalr"]
 
 
-class Linker:
+class Linker(Values):
     """Links `units`; mistakes go to `diagnostics`."""
 
     def __init__(self, units: list[Unit], diagnostics: Diagnostics, text_base: int | None) -> None:
+        super().__init__()
         self.units = units
         self.diagnostics = diagnostics
         self.text_base = text_base
         self.globals: dict[str, Symbol] = {}
-        self.undefined: dict[str, Location] = {}
         self.got: Entries = {}
         self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
-        self.merged: Merged = {}
-        self.high_parts: dict[int, int] = {}
         self.absent: set[int] = set()  # where functions are called that nobody defines
-        self.evaluating: set[int] = set()
-        self.thread_local: list[Output] = []
         self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
 
     def link(self) -> None:
@@ -147,57 +143,6 @@ class Linker:
 
     def _final(self, symbol: Any) -> Any:
         return symbol.target or symbol if isinstance(symbol, Symbol) else symbol
-
-    # Values
-
-    def value(self, expression: Any, location: Location) -> int:
-        """The value of a bound expression at final addresses. Raises SourceError."""
-        try:
-            return self._value(expression, location)
-        except RecursionError:
-            raise SourceError(location, "this expression is nested too deeply") from None
-
-    def _value(self, expression: Any, location: Location) -> int:
-        if type(expression) is int:
-            return expression
-        if isinstance(expression, Symbol):
-            return self.address(expression, location)
-        if expression[0] == "unary":
-            operand = self._value(expression[2], location)
-            return {"-": -operand, "~": ~operand, "!": int(not operand)}[expression[1]]
-        left, right = self._value(expression[2], location), self._value(expression[3], location)
-        try:
-            return wrap(OPERATORS[expression[1]](left, right))
-        except (ZeroDivisionError, ValueError, OverflowError):
-            raise SourceError(location, f"cannot compute {left} {expression[1]} {right}") from None
-
-    def address(self, symbol: Symbol, location: Location) -> int:
-        """The value of a symbol; an undefined one is noted and counts as 0."""
-        if symbol.target is not None:
-            symbol = symbol.target
-        if symbol.value is not None:
-            if id(symbol) in self.evaluating:
-                raise SourceError(location, f"the value of '{symbol.name}' depends on itself")
-            self.evaluating.add(id(symbol))
-            try:
-                return self.value(symbol.value, location)
-            finally:
-                self.evaluating.discard(id(symbol))
-        if symbol.absolute is not None:
-            return symbol.absolute
-        if symbol.fragment is None:
-            if symbol.binding != "weak" and not symbol.temporary:
-                self.undefined.setdefault(symbol.name, symbol.used_at or location)
-            return 0
-        section, offset = self.home(symbol)
-        return section.address + offset
-
-    def home(self, symbol: Symbol) -> tuple[Section, int]:
-        """The section and the offset in it where a placed symbol is, which merging may have changed."""
-        assert symbol.section is not None and symbol.fragment is not None
-        offset = symbol.fragment.offset + symbol.offset
-        source = self.merged.get(symbol.section)
-        return (symbol.section, offset) if source is None else source.place(offset)
 
     # Fixups
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from asm.assembler import Unit
+from asm.assembler import read
 from asm.elf import contents, segments, symbol_rows, write_elf
 from asm.errors import Diagnostics, Location
 from asm.linker import Linker
@@ -14,6 +14,7 @@ from asm.sections import LIMIT, Data
 from asm.source import Text, whole_file
 from asm.statements import PREPROCESSED
 from asm.symbols import Symbol
+from asm.unit import Unit
 
 Source = str | os.PathLike[str] | Text
 
@@ -87,7 +88,7 @@ def assemble(
         path = source if isinstance(source, Text) else Path(source)
         name = path.name if isinstance(path, Text) else str(path)
         unit = Unit(name, diagnostics, folders)
-        unit.read(path, preprocess or (cpp if name.endswith(PREPROCESSED) else None), defines)
+        read(unit, path, preprocess or (cpp if name.endswith(PREPROCESSED) else None), defines)
         units.append(unit)
     diagnostics.raise_if_errors()
     linker = Linker(units, diagnostics, text_base)

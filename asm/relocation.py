@@ -1,34 +1,32 @@
 """What a fixup puts into an instruction, once addresses are known."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asm.errors import SourceError
 from asm.got import KINDS
 from asm.sections import Fixup
-
-if TYPE_CHECKING:
-    from asm.linker import Linker
+from asm.values import Values
 
 
-def immediate(linker: "Linker", fixup: Fixup, pc: int) -> int:
+def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
     kind = fixup.kind
     if kind in ("pcrel_hi20", "call_hi20", *KINDS):
-        return (linker.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
-    value = linker.value(fixup.expression, fixup.location)
+        return (values.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
+    value = values.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":
-        if value not in linker.high_parts:
+        if value not in values.high_parts:
             message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
             raise SourceError(fixup.location, message)
-        return _low12(linker.high_parts[value])
+        return _low12(values.high_parts[value])
     if kind == "hi20":
         return (value + 0x800) & 0xFFFFF000
     if kind == "lo12":
         return _low12(value)
     if kind in ("tprel_hi20", "tprel_lo12"):
-        if not linker.thread_local:
+        if not values.thread_local:
             raise SourceError(fixup.location, "no section of this program is thread-local (.tdata, .tbss)")
-        value -= linker.thread_local[0].address  # the thread pointer points at the first of them
+        value -= values.thread_local[0].address  # the thread pointer points at the first of them
         return (value + 0x800) & 0xFFFFF000 if kind == "tprel_hi20" else _low12(value)
     if kind == "imm20":
         if not 0 <= value <= 0xFFFFF:

@@ -1,0 +1,210 @@
+"""What is known of one source while it is assembled: its sections, its symbols, and where it stands."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from asm.cfi import Frames
+from asm.errors import Diagnostics, Location, SourceError
+from asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
+from asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
+from asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
+from isa.hart import REGISTERS
+
+
+class Unit:
+    """The assembly of one source: its sections, its symbols, and where it stands.
+
+    It is also the `asm.statements.Scope` of its own conditionals.
+    """
+
+    def __init__(self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path]) -> None:
+        self.name = name
+        self.diagnostics = diagnostics
+        self.include_dirs = include_dirs
+        self.sections: dict[tuple[str, str | None], Section] = {}
+        self.symbols: dict[str, Symbol] = {}
+        self.locals: dict[str, list[Symbol]] = {}
+        self.forward: dict[str, list[Symbol]] = {}
+        self.position_independent = False
+        self.relax = True
+        self.options: list[tuple[bool, bool]] = []
+        self.previous: tuple[Section, int] | None = None
+        self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
+        self.groups: set[str] = set()
+        self.messages: list[str] = []
+        self.frames = Frames()
+        self.location: Location = None  # type: ignore[assignment]  # of the statement at hand
+        self.reserved = 0
+        self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
+        self.section.alignment = 4
+        self.open_section(".data", ALLOC | WRITE, PROGBITS)
+        self.open_section(".bss", ALLOC | WRITE, NOBITS)
+
+    def reserve(self, count: int, location: Location) -> None:
+        """Account for `count` more bytes, in whatever section. Raises SourceError beyond LIMIT."""
+        self.reserved += count
+        if self.reserved > LIMIT:
+            raise SourceError(location, f"the sections would have more than {LIMIT >> 20} MiB together")
+
+    def operands(self, text: str) -> tuple[Any, ...]:
+        """The operands of a directive."""
+        return parse_operands(text)
+
+    # Symbols
+
+    def symbol(self, name: str, location: Location | None = None) -> Symbol:
+        """The symbol of this name, made if need be; a use at `location` is noted."""
+        symbol = self.symbols.get(name)
+        if symbol is None:
+            symbol = self.symbols[name] = Symbol(name)
+        if location is not None and symbol.used_at is None:
+            symbol.used_at = location
+        return symbol
+
+    def knows(self, name: str) -> bool:
+        """Whether a symbol of this name has been defined (then it is no register or CSR)."""
+        symbol = self.symbols.get(name)
+        return symbol is not None and symbol.defined
+
+    def label(self, name: str, location: Location) -> None:
+        """Define a label here. Raises SourceError when it has a definition."""
+        if name.isdigit():
+            name = str(int(name[:MOST_DIGITS]))
+            pending = self.forward.pop(name, None)
+            symbol = pending[0] if pending else Symbol(name, temporary=True)
+            symbol.place(self.section, location)
+            self.locals.setdefault(name, []).append(symbol)
+            return
+        symbol = self.symbol(name)
+        self._refuse_second(symbol, location)
+        symbol.place(self.section, location)
+
+    def _refuse_second(self, symbol: Symbol, location: Location) -> None:
+        if symbol.defined or symbol.common is not None:
+            first = symbol.defined_at
+            where = f"it is defined at {first.file}:{first.line}" if first else None
+            raise SourceError(location, f"symbol '{symbol.name}' is defined twice", where)
+
+    def assign(self, name: str, value: Bound, location: Location, once: bool = False) -> None:
+        """`.set` and `=`: give a symbol a value; a label keeps its place. Raises SourceError."""
+        if name == ".":
+            self.move_to(value, 0, location)
+            return
+        symbol = self.symbol(name)
+        if symbol.fragment is not None or symbol.common is not None or (once and symbol.defined):
+            self._refuse_second(symbol, location)
+        if symbol.value is not None and type(symbol.value) is not int:
+            # Uses before this one keep the old value: what they were bound to leaves the table.
+            self.symbols[name] = replacement = replace(symbol)
+            symbol.binding, symbol.temporary = "local", True
+            symbol = replacement
+        symbol.value = value
+        symbol.defined_at = location
+
+    def here(self, location: Location) -> Symbol:
+        """A nameless symbol at the present place."""
+        symbol = Symbol(".", temporary=True)
+        symbol.place(self.section, location)
+        return symbol
+
+    # Expressions
+
+    def bind(self, expression: Any, location: Location | None = None) -> Bound:
+        """Replace names by symbols and `.` by the present place; values set so far are taken as they are now."""
+        at = location or self.location
+        if type(expression) is int:
+            return expression
+        kind = expression[0]
+        if kind == "name" or kind == "modified":
+            name = expression[1]
+            if name == ".":
+                return self.here(at)
+            symbol = self.symbol(name, at)
+            return symbol.value if type(symbol.value) is int else symbol
+        if kind == "string":
+            # A name in quotes, such as %hi("a name").
+            return self.bind(("name", expression[1].decode("utf-8", "surrogateescape")), at)
+        if kind == "local":
+            return self._local(expression[1], at)
+        if kind == "paren":
+            return self.bind(expression[1], at)
+        if kind == "binary":
+            left, right = self.bind(expression[2], at), self.bind(expression[3], at)
+            if type(left) is int and type(right) is int:
+                try:
+                    return compute(expression[1], left, right)
+                except ZeroDivisionError:
+                    raise SourceError(at, "division by zero") from None
+                except ValueError as error:
+                    raise SourceError(at, str(error)) from None
+            return ("binary", expression[1], left, right)
+        if kind == "unary":
+            operand = self.bind(expression[2], at)
+            return ("unary", expression[1], operand)
+        if kind == "function":
+            raise SourceError(at, f"'{expression[1]}' cannot be used inside an expression")
+        raise SourceError(at, "a number or a symbol is expected here")
+
+    def _local(self, text: str, location: Location) -> Symbol:
+        number, direction = str(int(text[:-1][:MOST_DIGITS])), text[-1]
+        if direction == "b":
+            if not self.locals.get(number):
+                raise SourceError(location, f"no label '{number}:' precedes this '{text}'")
+            return self.locals[number][-1]
+        pending = self.forward.setdefault(number, [])
+        if not pending:
+            pending.append(Symbol(number, temporary=True))
+            pending[0].used_at = location
+        return pending[0]
+
+    def number(self, expression: Any, location: Location, hint: str | None = None) -> int:
+        """The value of an expression that must be known now. Raises SourceError."""
+        try:
+            return constant_value(self.bind(expression, location))
+        except NotConstant:
+            if type(expression) is tuple and expression[0] == "name":
+                name = expression[1]
+                message = (
+                    f"'{name}' is a register, not a number" if name in REGISTERS else f"'{name}' is not a constant"
+                )
+            else:
+                message = "the value of this expression is not known here"
+            raise SourceError(location, message, hint) from None
+
+    # asm.statements.Scope
+
+    def evaluate(self, expression: str, location: Location) -> int:
+        """The absolute value of an expression in a conditional or a repetition. Raises SourceError."""
+        try:
+            return self.number(parse_expression(expression), location)
+        except SyntaxProblem as problem:
+            raise SourceError(location.at(problem.column), problem.message) from None
+
+    def defined(self, name: str) -> bool:
+        """Whether a symbol is defined so far."""
+        symbol = self.symbols.get(name)
+        return symbol is not None and (symbol.defined or symbol.common is not None)
+
+    # Sections
+
+    def open_section(self, name: str, flags: int, kind: int, entry_size: int = 0, group: str | None = None) -> Section:
+        """The section of this name and group, made if need be."""
+        key = (name, group)
+        if key not in self.sections:
+            self.sections[key] = Section(name, flags, kind, entry_size, group)
+            if flags & EXEC:
+                self.sections[key].alignment = 4
+        return self.sections[key]
+
+    def switch(self, section: Section, subsection: int = 0) -> None:
+        """Go on at the end of `section`."""
+        self.previous = (self.section, self.section.current)
+        self.section = section
+        section.current = subsection
+
+    def move_to(self, value: Bound, fill: int, location: Location) -> None:
+        """`.org` and `. = value`: go on at an offset of the section."""
+        self.section.data()
+        self.section.add(Org(len(self.section.open), value, fill & 0xFF, location))

@@ -1,0 +1,70 @@
+"""What expressions and symbols are worth once sections have their addresses."""
+
+from typing import Any
+
+from asm.errors import Location, SourceError
+from asm.merge import Merged
+from asm.parser import OPERATORS, wrap
+from asm.placement import Output
+from asm.sections import Section
+from asm.symbols import Symbol
+
+
+class Values:
+    """The final addresses of one link. high_parts: by pc, what the lower half of a pair has to complete."""
+
+    def __init__(self) -> None:
+        self.undefined: dict[str, Location] = {}
+        self.merged: Merged = {}
+        self.high_parts: dict[int, int] = {}
+        self.thread_local: list[Output] = []
+        self.evaluating: set[int] = set()
+
+    def value(self, expression: Any, location: Location) -> int:
+        """The value of a bound expression at final addresses. Raises SourceError."""
+        try:
+            return self._value(expression, location)
+        except RecursionError:
+            raise SourceError(location, "this expression is nested too deeply") from None
+
+    def _value(self, expression: Any, location: Location) -> int:
+        if type(expression) is int:
+            return expression
+        if isinstance(expression, Symbol):
+            return self.address(expression, location)
+        if expression[0] == "unary":
+            operand = self._value(expression[2], location)
+            return {"-": -operand, "~": ~operand, "!": int(not operand)}[expression[1]]
+        left, right = self._value(expression[2], location), self._value(expression[3], location)
+        try:
+            return wrap(OPERATORS[expression[1]](left, right))
+        except (ZeroDivisionError, ValueError, OverflowError):
+            raise SourceError(location, f"cannot compute {left} {expression[1]} {right}") from None
+
+    def address(self, symbol: Symbol, location: Location) -> int:
+        """The value of a symbol; an undefined one is noted and counts as 0."""
+        if symbol.target is not None:
+            symbol = symbol.target
+        if symbol.value is not None:
+            if id(symbol) in self.evaluating:
+                raise SourceError(location, f"the value of '{symbol.name}' depends on itself")
+            self.evaluating.add(id(symbol))
+            try:
+                return self.value(symbol.value, location)
+            finally:
+                self.evaluating.discard(id(symbol))
+        if symbol.absolute is not None:
+            return symbol.absolute
+        if symbol.fragment is None:
+            if symbol.binding != "weak" and not symbol.temporary:
+                self.undefined.setdefault(symbol.name, symbol.used_at or location)
+            return 0
+        section, offset = self.home(symbol)
+        return section.address + offset
+
+    def home(self, symbol: Symbol) -> tuple[Section, int]:
+        """The section and the offset in it where a placed symbol is, which merging may have changed."""
+        assert symbol.section is not None and symbol.fragment is not None
+        offset = symbol.fragment.offset + symbol.offset
+        source = self.merged.get(symbol.section)
+        return (symbol.section, offset) if source is None else source.place(offset)
