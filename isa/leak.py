@@ -8,9 +8,11 @@ illegal-instruction exception in U mode, as the 68010 did for the 68000's MOVE f
 
 from functools import partial
 
+from isa.cause import ILLEGAL
 from isa.csr import Csr, Field
 from isa.extension import XLEAK
 from isa.instruction import Kind, declare
+from isa.trap import JUMPED, MPRV, NEXT, SIE, SPIE, SPP
 
 system = partial(declare, Kind.SYSTEM, causes=("illegal instruction",))
 
@@ -37,11 +39,11 @@ def write_x(h, rd, value):
 def popf(h, rs1):
     """Set uflags from rs1[31:28] and sstatus.SIE from rs1[1]; in U mode SIE is silently kept (x86 POPF)."""
     if refused(h, 0x1):
-        return 2
+        return ILLEGAL
     h.uflags = (rs1 >> 28) & 0xF
     if h.mode > 0:
-        h.mstatus = (h.mstatus & ~0x2) | (rs1 & 0x2)
-    return -1
+        h.mstatus = (h.mstatus & ~SIE) | (rs1 & SIE)
+    return NEXT
 
 
 @system(
@@ -51,9 +53,9 @@ def popf(h, rs1):
 def pushf(h, rd):
     """Read uflags into rd[31:28] and the real SIE, SPIE and SPP into their bits of sstatus (x86 PUSHF)."""
     if refused(h, 0x2):
-        return 2
-    write_x(h, rd, (h.uflags << 28) | (h.mstatus & 0x122))
-    return -1
+        return ILLEGAL
+    write_x(h, rd, (h.uflags << 28) | (h.mstatus & (SIE | SPIE | SPP)))
+    return NEXT
 
 
 @system(
@@ -63,9 +65,9 @@ def pushf(h, rd):
 def rdmode(h, rd):
     """Read the current privilege mode: 0 U, 1 S, 3 M (VAX MOVPSL, x86 SMSW, ARM MRS CPSR)."""
     if refused(h, 0x4):
-        return 2
+        return ILLEGAL
     write_x(h, rd, h.mode)
-    return -1
+    return NEXT
 
 
 @system(
@@ -75,9 +77,9 @@ def rdmode(h, rd):
 def sidt(h, rd):
     """Read stvec, the address of the trap handler (x86 SIDT)."""
     if refused(h, 0x8):
-        return 2
+        return ILLEGAL
     write_x(h, rd, h.stvec)
-    return -1
+    return NEXT
 
 
 @system(
@@ -87,9 +89,9 @@ def sidt(h, rd):
 def sgdt(h, rd):
     """Read satp, the root of the page table (x86 SGDT, SLDT, STR)."""
     if refused(h, 0x10):
-        return 2
+        return ILLEGAL
     write_x(h, rd, h.satp)
-    return -1
+    return NEXT
 
 
 @system(
@@ -102,12 +104,12 @@ def jrst(h, rs1):
     MPRV is cleared as by xRET to a less privileged mode: it must not outlive M mode.
     """
     if refused(h, 0x20):
-        return 2
+        return ILLEGAL
     if h.mode > 0:
-        h.mstatus = h.mstatus & ~0x20000
+        h.mstatus = h.mstatus & ~MPRV
         h.mode = 0
     h.pc = rs1 & 0xFFFFFFFC
-    return -2
+    return JUMPED
 
 
 @system(
@@ -117,9 +119,9 @@ def jrst(h, rs1):
 def probe(h, rd, readable):
     """Set rd to 1 if a byte at rs1 may be loaded in the current mode and translation, else 0 (VAX PROBE, x86 VERR)."""
     if refused(h, 0x40):
-        return 2
+        return ILLEGAL
     write_x(h, rd, readable)
-    return -1
+    return NEXT
 
 
 @system(
@@ -129,9 +131,9 @@ def probe(h, rd, readable):
 def lra(h, rd, paddr):
     """Read the physical address of rs1, whatever its permissions, or -1 if it has none (S/360-67 LRA)."""
     if refused(h, 0x80):
-        return 2
+        return ILLEGAL
     write_x(h, rd, paddr & 0xFFFFFFFF)
-    return -1
+    return NEXT
 
 
 def guard_uflags(h):

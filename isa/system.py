@@ -6,7 +6,9 @@ the exception that it raises.
 
 from functools import partial
 
+from isa.cause import BREAKPOINT, ECALL_U, ILLEGAL
 from isa.instruction import Kind, declare
+from isa.trap import JUMPED, MIE, MPIE, MPP, MPRV, NEXT, SIE, SPIE, SPP, TSR, TVM, TW, WAIT, M, S
 
 csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
 system = partial(declare, Kind.SYSTEM, extension="i")
@@ -61,13 +63,13 @@ def fence_i():
 )  # fmt: skip
 def ecall(h):
     """Request a service of the execution environment: trap with a cause that names the mode."""
-    return 8 + h.mode
+    return ECALL_U + h.mode
 
 
 @system("000000000001 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1", causes=("breakpoint",))
 def ebreak(h):
     """Trap to the debugger."""
-    return 3
+    return BREAKPOINT
 
 
 @system(
@@ -84,17 +86,17 @@ def mret(h):
     privilege mode is changed to y; xPIE is set to 1; and xPP is set to the least-privileged supported
     mode (U if U-mode is implemented, else M). If y≠M, xRET also sets MPRV=0." (3.1.6.1)
     """
-    if h.mode < 3:
-        return 2
+    if h.mode < M:
+        return ILLEGAL
     mpp = (h.mstatus >> 11) & 3
-    status = (h.mstatus & ~(0x1800 | 0x8)) | ((h.mstatus >> 4) & 0x8) | 0x80
-    if mpp != 3:
-        status = status & ~0x20000
+    status = (h.mstatus & ~(MPP | MIE)) | ((h.mstatus >> 4) & MIE) | MPIE
+    if mpp != M:
+        status = status & ~MPRV
     h.mstatus = status
     h.mode = mpp
     h.reservation = -1
     h.pc = h.mepc
-    return -2
+    return JUMPED
 
 
 @system(
@@ -110,14 +112,14 @@ def sret(h):
     "When TSR=1, attempts to execute SRET while executing in S-mode will raise an illegal-instruction
     exception." (3.1.6.5)
     """
-    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x400000):
-        return 2
+    if h.mode < S or (h.mode == S and h.mstatus & TSR):
+        return ILLEGAL
     spp = (h.mstatus >> 8) & 1
-    h.mstatus = (h.mstatus & ~(0x20000 | 0x100 | 0x2)) | ((h.mstatus >> 4) & 0x2) | 0x20
+    h.mstatus = (h.mstatus & ~(MPRV | SPP | SIE)) | ((h.mstatus >> 4) & SIE) | SPIE
     h.mode = spp
     h.reservation = -1
     h.pc = h.sepc
-    return -2
+    return JUMPED
 
 
 @system(
@@ -133,9 +135,9 @@ def wfi(h):
     unless it completes within an implementation-specific, bounded time limit." (3.1.6.5)
     The bound is zero here, with TW and without.
     """
-    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x200000):
-        return 2
-    return -3
+    if h.mode < S or (h.mode == S and h.mstatus & TW):
+        return ILLEGAL
+    return WAIT
 
 
 @system(
@@ -150,7 +152,7 @@ def sfence_vma(h):
 
     Narrowing by address (rs1) or ASID (rs2) is a permission to flush less; everything is flushed.
     """
-    if h.mode < 1 or (h.mode == 1 and h.mstatus & 0x100000):
-        return 2
+    if h.mode < S or (h.mode == S and h.mstatus & TVM):
+        return ILLEGAL
     h.stale = 1
-    return -1
+    return NEXT

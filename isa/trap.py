@@ -57,21 +57,21 @@ def take_trap(h, cause, tval):
     else:
         delegated = (h.medeleg >> code) & 1
     h.reservation = -1
-    if delegated and h.mode < 3:
+    if delegated and h.mode < M:
         h.sepc = h.pc
         h.scause = cause
         h.stval = tval
-        status = h.mstatus & ~(0x100 | 0x20 | 0x2)
-        h.mstatus = status | ((h.mstatus & 0x2) << 4) | (h.mode << 8)
-        h.mode = 1
+        status = h.mstatus & ~(SPP | SPIE | SIE)
+        h.mstatus = status | ((h.mstatus & SIE) << 4) | (h.mode << 8)
+        h.mode = S
         h.pc = trap_vector(h.stvec, cause)
     else:
         h.mepc = h.pc
         h.mcause = cause
         h.mtval = tval
-        status = h.mstatus & ~(0x1800 | 0x80 | 0x8)
-        h.mstatus = status | ((h.mstatus & 0x8) << 4) | (h.mode << 11)
-        h.mode = 3
+        status = h.mstatus & ~(MPP | MPIE | MIE)
+        h.mstatus = status | ((h.mstatus & MIE) << 4) | (h.mode << 11)
+        h.mode = M
         h.pc = trap_vector(h.mtvec, cause)
 
 
@@ -89,9 +89,9 @@ def pending_interrupt(h):
     if pending == 0:
         return -1
     chosen = pending & ~h.mideleg
-    if chosen == 0 or (h.mode == 3 and h.mstatus & 0x8 == 0):
+    if chosen == 0 or (h.mode == M and h.mstatus & MIE == 0):
         chosen = pending & h.mideleg
-        if h.mode > 1 or (h.mode == 1 and h.mstatus & 0x2 == 0):
+        if h.mode > S or (h.mode == S and h.mstatus & SIE == 0):
             chosen = 0
     if chosen & 0x800:
         return 0x80000000 | 11

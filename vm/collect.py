@@ -57,7 +57,7 @@ def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
 
     def visit(name: str, value: Any) -> None:
         if name in origin:
-            if origin[name] is not value:
+            if origin[name] is not value and not (type(value) is int and origin[name] == value):
                 raise TypeError(f"two different objects are called '{name}'")
             return
         origin[name] = value
@@ -69,6 +69,8 @@ def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
                 if used in value.__globals__:
                     target = value.__globals__[used]
                     called = engine_name(target) if isinstance(target, types.FunctionType) else engine_name(value, used)
+                    if isinstance(target, int) and origin.get(called, target) != target:  # a namesake of another module
+                        called = f"{value.__module__.rpartition('.')[2]}_{used}"
                     renamed[used] = ast.Name(called, ast.Load())
                     visit(called, target)
             found[name] = ast.unparse(_Substitute(renamed).visit(tree))

@@ -5,6 +5,7 @@ A negative answer is a fault: -1 - cause.
 Access types: 0 fetch, 1 load, 2 store. For `page` see `vm.code_pages`.
 """
 
+from isa.trap import MXR, SUM
 from vm.code_pages import forget_code
 from vm.hart import TLB_ENTRIES
 from vm.ints import U32, U64
@@ -13,6 +14,9 @@ from vm.patches import own_word, remove_patch
 FETCH = 0
 LOAD = 1
 STORE = 2
+
+PTE_V, PTE_R, PTE_W, PTE_X, PTE_U, PTE_G, PTE_A, PTE_D = 1, 2, 4, 8, 16, 32, 64, 128
+"""Bits of a page-table entry (Priv 10.3.1)."""
 
 
 def access_fault(access):
@@ -106,18 +110,18 @@ def find_leaf(h, m, ram32, vaddr, access):
 
 def pte_allows(h, pte, access, mode):
     """Whether a leaf PTE permits an access in `mode`."""
-    if pte & 0x10:
+    if pte & PTE_U:
         # "When SUM=0, S-mode memory accesses to pages that are accessible by U-mode ... will fault." (Priv 3.1.6.3)
         # "S-mode can never execute instructions from user pages, regardless of the state of SUM." (Priv 10.1.1.2)
-        if mode == 1 and (access == 0 or h.mstatus & 0x40000 == 0):
+        if mode == 1 and (access == 0 or h.mstatus & SUM == 0):
             return False
     elif mode == 0:
         return False
     if access == 0:
-        return pte & 8 != 0
+        return pte & PTE_X != 0
     if access == 1:
-        return pte & (0xA if h.mstatus & 0x80000 else 2) != 0
-    return pte & 4 != 0
+        return pte & (PTE_R | PTE_X if h.mstatus & MXR else PTE_R) != 0
+    return pte & PTE_W != 0
 
 
 def leaf_address(pte, level, vaddr):
@@ -138,9 +142,9 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
     pte = entry_at(m, ram32, address)
     if not pte_allows(h, pte, access, mode):
         return page_fault(access)
-    updated = pte | 0x40
-    if access == 2:
-        updated = updated | 0x80
+    updated = pte | PTE_A
+    if access == STORE:
+        updated = updated | PTE_D
     if updated != pte:
         if not pmp_allows(pmp_lookup(h, address, address + 4), 2, 1):
             return access_fault(access)
