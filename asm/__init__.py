@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from asm.errors import AsmError
-from asm.source import Text
+from trapline.asm.errors import AsmError
+from trapline.asm.source import Text
 
 if TYPE_CHECKING:
-    from asm.program import Program, assemble, assemble_text
+    from trapline.asm.program import Program, assemble, assemble_text
 
 __all__ = ["AsmError", "Program", "Text", "assemble", "assemble_text"]
 
@@ -14,7 +14,7 @@ __all__ = ["AsmError", "Program", "Text", "assemble", "assemble_text"]
 def __getattr__(name: str) -> Any:
     # Imported on demand: `trapline isa` and `trapline disasm` need parts of this package, and no parser.
     if name in __all__:
-        from asm import program
+        from trapline.asm import program
 
         return getattr(program, name)
     raise AttributeError(f"module 'asm' has no attribute '{name}'")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from asm.encoder import Encoder
-from asm.symbols import NotConstant, constant_value
-from isa import BY_NAME, Instruction
+from trapline.asm.encoder import Encoder
+from trapline.asm.symbols import NotConstant, constant_value
+from trapline.isa import BY_NAME, Instruction
 
 Operands = tuple
 

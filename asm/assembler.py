@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from asm import cfi_directives, data_directives, directives
-from asm.encoder import Encoder
-from asm.errors import Location, SourceError, did_you_mean
-from asm.instructions import encode
-from asm.parser import SyntaxProblem, parse_statement
-from asm.sections import NOBITS
-from asm.source import Text
-from asm.statements import statements
-from asm.unit import Unit
+from trapline.asm import cfi_directives, data_directives, directives
+from trapline.asm.encoder import Encoder
+from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.instructions import encode
+from trapline.asm.parser import SyntaxProblem, parse_statement
+from trapline.asm.sections import NOBITS
+from trapline.asm.source import Text
+from trapline.asm.statements import statements
+from trapline.asm.unit import Unit
 
 Handler = Callable[[Unit, str, str, Location], None]
 HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS | cfi_directives.HANDLERS

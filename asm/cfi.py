@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from asm.errors import Location
-from asm.sections import Section
-from asm.symbols import Bound, Symbol
+from trapline.asm.errors import Location
+from trapline.asm.sections import Section
+from trapline.asm.symbols import Bound, Symbol
 
 DATA_ALIGNMENT = -4
 RETURN_COLUMN = 1

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, NONE, OMIT, REMEMBER, STACK_POINTER, Frame, Pointer, Rule
-from asm.errors import Location, SourceError
-from asm.sections import leb128
-from asm.unit import Unit
-from isa.hart import REGISTERS
+from trapline.asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, NONE, OMIT, REMEMBER, STACK_POINTER, Frame, Pointer, Rule
+from trapline.asm.errors import Location, SourceError
+from trapline.asm.sections import leb128
+from trapline.asm.unit import Unit
+from trapline.isa.hart import REGISTERS
 
 
 def _uleb(value: int) -> bytes:

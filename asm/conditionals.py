@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from asm.errors import Diagnostics, Location, SourceError
-from asm.macros import NAME, normalize
-from asm.source import STRING, WHITE
+from trapline.asm.errors import Diagnostics, Location, SourceError
+from trapline.asm.macros import NAME, normalize
+from trapline.asm.source import STRING, WHITE
 
 
 class Scope(Protocol):

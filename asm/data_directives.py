@@ -5,16 +5,16 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from asm.encoder import Encoder
-from asm.errors import Location, SourceError
-from asm.parser import parse_operands
-from asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
-from asm.source import find_file
-from asm.symbols import NotConstant, Symbol, constant_value
-from asm.unit import Unit
-from isa import BY_NAME
-from isa.hart import REGISTERS
-from isa.instruction import Pattern
+from trapline.asm.encoder import Encoder
+from trapline.asm.errors import Location, SourceError
+from trapline.asm.parser import parse_operands
+from trapline.asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
+from trapline.asm.source import find_file
+from trapline.asm.symbols import NotConstant, Symbol, constant_value
+from trapline.asm.unit import Unit
+from trapline.isa import BY_NAME
+from trapline.isa.hart import REGISTERS
+from trapline.isa.instruction import Pattern
 
 WIDTHS = {
     ".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from asm.errors import Location, SourceError, did_you_mean
-from asm.parser import parse_expression, unescape
-from asm.sections import (
+from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.parser import parse_expression, unescape
+from trapline.asm.sections import (
     ALLOC,
     ATTRIBUTES,
     EXEC,
@@ -22,9 +22,9 @@ from asm.sections import (
     TLS,
     WRITE,
     Align,
-)  # fmt: skip
-from asm.symbols import NotConstant, Symbol, constant_value
-from asm.unit import Unit
+)
+from trapline.asm.symbols import NotConstant, Symbol, constant_value
+from trapline.asm.unit import Unit
 
 FLAGS = {
     "a": ALLOC, "w": WRITE, "x": EXEC, "M": MERGE, "S": STRINGS, "G": GROUP, "T": TLS, "o": 0, "R": 0, "?": 0, "e": 0,

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
-from isa.hart import ABI_NAMES
-from isa.table import derived
+from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
+from trapline.isa.hart import ABI_NAMES
+from trapline.isa.table import derived
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from asm.disasm import disassemble, jump_target
-from asm.disasm_elf import Contents, Section, Symbol
-from isa import CSR_BY_NAME, Kind, decode
-from isa.hart import REGISTERS
+from trapline.asm.disasm import disassemble, jump_target
+from trapline.asm.disasm_elf import Contents, Section, Symbol
+from trapline.isa import CSR_BY_NAME, Kind, decode
+from trapline.isa.hart import REGISTERS
 
 Piece = tuple[int, int, bool]
 """Offset, length in bytes, whether it is an instruction."""

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from asm.csr_names import ELSEWHERE
-from asm.errors import Location, SourceError, did_you_mean
-from asm.sections import Branch, Fixup
-from asm.symbols import NotConstant, constant_value
-from asm.unit import Unit
-from isa import CSR_BY_NAME, Instruction
-from isa.extension import BASE
-from isa.hart import REGISTERS
-from isa.instruction import WIDTHS
+from trapline.asm.csr_names import ELSEWHERE
+from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.sections import Branch, Fixup
+from trapline.asm.symbols import NotConstant, constant_value
+from trapline.asm.unit import Unit
+from trapline.isa import CSR_BY_NAME, Instruction
+from trapline.isa.extension import BASE
+from trapline.isa.hart import REGISTERS
+from trapline.isa.instruction import WIDTHS
 
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",

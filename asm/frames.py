@@ -7,11 +7,11 @@ has an entry of its own (FDE).
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
-from asm.errors import Location, SourceError
-from asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
-from asm.symbols import Symbol
-from asm.unit import Unit
+from trapline.asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
+from trapline.asm.errors import Location, SourceError
+from trapline.asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
+from trapline.asm.symbols import Symbol
+from trapline.asm.unit import Unit
 
 VERSION = 3
 PC_RELATIVE = 0x10

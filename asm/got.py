@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from asm.symbols import Symbol
-from asm.unit import Unit
+from trapline.asm.symbols import Symbol
+from trapline.asm.unit import Unit
 
 HEADER = b"\xff\xff\xff\xff" + bytes(8)
 """What comes before the entries: the two words of `.got.plt`, and the address of a dynamic section: there is none."""

@@ -1,11 +1,11 @@
 """One instruction as it is written: a real one, a pseudo-instruction, or one with a suffix."""
 
-from asm.address_pseudo import EXPANSIONS, far_access
-from asm.encoder import Encoder, Operands, written_operands
-from asm.errors import Location, SourceError, did_you_mean
-from asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
-from isa import BY_NAME
-from isa.table import derived
+from trapline.asm.address_pseudo import EXPANSIONS, far_access
+from trapline.asm.encoder import Encoder, Operands, written_operands
+from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
+from trapline.isa import BY_NAME
+from trapline.isa.table import derived
 
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 

@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from asm.errors import Diagnostics, SourceError
-from asm.parser import OPERATORS, wrap
-from asm.sections import Branch, Fill, Leb128, Org, Section
-from asm.symbols import NotConstant, Symbol
+from trapline.asm.errors import Diagnostics, SourceError
+from trapline.asm.parser import OPERATORS, wrap
+from trapline.asm.sections import Branch, Fill, Leb128, Org, Section
+from trapline.asm.symbols import NotConstant, Symbol
 
 ELSEWHERE = 1 << 32
 """The distance of a branch to another section: too far for a conditional branch."""

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from asm import common
-from asm.errors import Diagnostics, Location, SourceError
-from asm.frames import tables
-from asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
-from asm.layout import MAX_ROUNDS, lay_out
-from asm.merge import merge
-from asm.placement import Layout, collect, load_segments, note_segments, place
-from asm.relocation import immediate, operand_mask
-from asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
-from asm.symbols import Symbol, is_endless
-from asm.unit import Unit
-from asm.values import Values
-from isa import BY_NAME
+from trapline.asm import common_symbols
+from trapline.asm.errors import Diagnostics, Location, SourceError
+from trapline.asm.frames import tables
+from trapline.asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
+from trapline.asm.layout import MAX_ROUNDS, lay_out
+from trapline.asm.placement import Layout, collect, load_segments, note_segments, place
+from trapline.asm.relocation import immediate, operand_mask
+from trapline.asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
+from trapline.asm.string_merging import merge
+from trapline.asm.symbols import Symbol, is_endless
+from trapline.asm.unit import Unit
+from trapline.asm.values import Values
+from trapline.isa import BY_NAME
 
 JAL = BY_NAME["jal"]
 JALR = BY_NAME["jalr"]
@@ -69,7 +69,7 @@ class Linker(Values):
     # Symbols
 
     def _resolve(self) -> None:
-        homes = common.homes(self.units)
+        homes = common_symbols.homes(self.units)
         for unit in self.units:
             for symbol in unit.symbols.values():
                 if not symbol.defined and symbol.common is None and symbol.binding == "local":
@@ -77,7 +77,7 @@ class Linker(Values):
                     symbol.binding = "weak" if symbol.wanted_weakly and symbol.used_at is None else "global"
                 if symbol.binding != "local":
                     self._offer(symbol)
-        common.allocate(self.globals, homes)
+        common_symbols.allocate(self.globals, homes)
         for unit in self.units:
             for symbol in unit.symbols.values():
                 if symbol.binding != "local":
@@ -257,6 +257,6 @@ def _rank(symbol: Symbol) -> int:
 
 
 def _suggest(name: str, known: list[str]) -> str | None:
-    from asm.errors import did_you_mean
+    from trapline.asm.errors import did_you_mean
 
     return did_you_mean(name, known)

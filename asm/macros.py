@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError, did_you_mean
-from asm.source import CHARACTER, STRING, WHITE, Piece, split_expanded
+from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError, did_you_mean
+from trapline.asm.source import CHARACTER, STRING, WHITE, Piece, split_expanded
 
 MAX_LINE = 1 << 20
 """Longest line that an expansion may make, in characters: arguments that double at each level grow without bound."""

@@ -3,7 +3,7 @@
 import fnmatch
 from dataclasses import dataclass, field
 
-from asm.sections import ALLOC, EXEC, MERGE, NOBITS, NOTE, STRINGS, TLS, WRITE, Section
+from trapline.asm.sections import ALLOC, EXEC, MERGE, NOBITS, NOTE, STRINGS, TLS, WRITE, Section
 
 PAGE = 0x1000
 TEXT_SEGMENT = 0x10000

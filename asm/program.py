@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from asm.assembler import read
-from asm.elf import contents, segments, symbol_rows, write_elf
-from asm.errors import Diagnostics, Location
-from asm.linker import Linker
-from asm.sections import LIMIT, Data
-from asm.source import Text, whole_file
-from asm.statements import PREPROCESSED
-from asm.symbols import Symbol
-from asm.unit import Unit
+from trapline.asm.assembler import read
+from trapline.asm.elf import contents, segments, symbol_rows, write_elf
+from trapline.asm.errors import Diagnostics, Location
+from trapline.asm.linker import Linker
+from trapline.asm.sections import LIMIT, Data
+from trapline.asm.source import Text, whole_file
+from trapline.asm.statements import PREPROCESSED
+from trapline.asm.symbols import Symbol
+from trapline.asm.unit import Unit
 
 Source = str | os.PathLike[str] | Text
 

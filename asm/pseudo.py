@@ -7,7 +7,7 @@ a CSR, and `Constant` for a number. What depends on values or symbols (li, la, c
 
 from typing import NamedTuple
 
-from isa.table import reserve
+from trapline.isa.table import reserve
 
 
 class Constant(NamedTuple):

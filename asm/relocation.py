@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from asm.errors import SourceError
-from asm.got import KINDS
-from asm.sections import Fixup
-from asm.values import Values
+from trapline.asm.errors import SourceError
+from trapline.asm.got import KINDS
+from trapline.asm.sections import Fixup
+from trapline.asm.values import Values
 
 
 def immediate(values: Values, fixup: Fixup, pc: int) -> int:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from asm import conditionals
-from asm.conditionals import Conditionals, Scope
-from asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
-from asm.macros import Arguments, Macro, Template, name_at, normalize, parse_definition
-from asm.source import STRING, WHITE, Piece, SourceText, Text, find_file, read_source, whole_file
+from trapline.asm import conditionals
+from trapline.asm.conditionals import Conditionals, Scope
+from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.macros import Arguments, Macro, Template, name_at, normalize, parse_definition
+from trapline.asm.source import STRING, WHITE, Piece, SourceText, Text, find_file, read_source, whole_file
 
 __all__ = ["Scope", "Statement", "Text", "statements"]
 
@@ -171,7 +171,7 @@ class _Expander:
                 raise SourceError(whole_file(name), "is empty: there is nothing to assemble")
             how = preprocess or ("pcpp" if name.endswith(PREPROCESSED) else "none")
             if how != "none":
-                from asm import cpp
+                from trapline.asm import cpp
 
                 errors = self._diagnostics.error_count
                 text = cpp.preprocess(Text(name, text), how, self._include_dirs, defines, self._diagnostics)

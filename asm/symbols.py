@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from asm.errors import Location
-from asm.parser import OPERATORS, wrap
-from asm.sections import Fragment, Section
+from trapline.asm.errors import Location
+from trapline.asm.parser import OPERATORS, wrap
+from trapline.asm.sections import Fragment, Section
 
 Bound = Any
 """An int, a Symbol, ("binary", operator, left, right), ("unary", operator, operand) or ("function", name, operand)."""

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asm.cfi import Frames
-from asm.errors import Diagnostics, Location, SourceError
-from asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
-from asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
-from asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
-from isa.hart import REGISTERS
+from trapline.asm.cfi import Frames
+from trapline.asm.errors import Diagnostics, Location, SourceError
+from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
+from trapline.asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
+from trapline.asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
+from trapline.isa.hart import REGISTERS
 
 
 class Unit:

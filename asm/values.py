@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from asm.errors import Location, SourceError
-from asm.merge import Merged
-from asm.parser import OPERATORS, wrap
-from asm.placement import Output
-from asm.sections import Section
-from asm.symbols import Symbol
+from trapline.asm.errors import Location, SourceError
+from trapline.asm.parser import OPERATORS, wrap
+from trapline.asm.placement import Output
+from trapline.asm.sections import Section
+from trapline.asm.string_merging import Merged
+from trapline.asm.symbols import Symbol
 
 
 class Values:

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asm import assemble
-from vm.bench import PROCESS_PROGRAMS, ROUND_TRIPS
-from vm.bench_nano import Nano
-from vm.cli_machine import Blueprint, close
-from vm.loader import load_elf
-from vm.machine import ExitReason, Machine
+from trapline.asm import assemble
+from trapline.vm.bench.nano import Nano
+from trapline.vm.bench.programs import PROCESS_PROGRAMS, ROUND_TRIPS
+from trapline.vm.cli.machine import Blueprint, close
+from trapline.vm.loader.image import load_elf
+from trapline.vm.machine import ExitReason, Machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "programs" / "bench"

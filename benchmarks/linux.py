@@ -3,7 +3,7 @@
     python benchmarks/linux.py [--image FILE] [--repeats 5]
 
 Both boot the same image twice: with the console over the SBI and on the UART. QEMU, which brings no RV32 OpenSBI on
-Debian, runs it over tests/vm/kernels/firmware.s; the last row has this firmware below the kernel here, too.
+Debian, runs it over tests/vm/boot/kernels/firmware.s; the last row has this firmware below the kernel here, too.
 """
 
 import argparse
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "tests" / "vm" / "kernels" / "firmware.s"
 IMAGE = ROOT.parent / "shared" / "guests" / "linux" / "Image"
 MARK = b"init: LINUX-USERLAND-OK"
-TRAPLINE = [sys.executable, "-m", "vm"]
+TRAPLINE = [sys.executable, "-m", "trapline"]
 QEMU = ["-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false,sstc=false", "-nographic"]
 TARGET = 4.0
 CONSOLES = ("console=hvc0 earlycon=sbi", "console=ttyS0")

@@ -23,7 +23,7 @@ PROGRAMS = ROOT / "programs" / "bench"
 
 def programs(repeats: int) -> list[dict]:
     """Speed of the benchmark programs."""
-    from vm.bench import BOARD_PROGRAMS, PROCESS_PROGRAMS, ROUND_TRIPS, measure
+    from trapline.vm.bench.programs import BOARD_PROGRAMS, PROCESS_PROGRAMS, ROUND_TRIPS, measure
 
     rows = []
     for name in PROCESS_PROGRAMS + BOARD_PROGRAMS:
@@ -42,7 +42,7 @@ def programs(repeats: int) -> list[dict]:
 ASSEMBLE = """
 import sys
 from pathlib import Path
-from asm import assemble
+from trapline.asm import assemble
 for unit in sys.argv[1:]:
     assemble([Path(unit)]).elf
 """
@@ -93,7 +93,7 @@ def start_up(repeats: int) -> list[dict]:
         hello = ("run", str(ROOT / "programs" / "hello.s"))
 
         def run(*words: str) -> float:
-            command = [sys.executable, "-m", "vm", *words]
+            command = [sys.executable, "-m", "trapline", *words]
             return _timed(lambda: subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL))
 
         first = run(*hello)
@@ -110,7 +110,7 @@ def start_up(repeats: int) -> list[dict]:
 
 def classifier(repeats: int) -> list[dict]:
     """Wall clock and processor time of classifying all of rv32ima_xleak, warm."""
-    command = [sys.executable, "-m", "vm", "classify", "--isa", "rv32ima_xleak", "--json"]
+    command = [sys.executable, "-m", "trapline", "classify", "--isa", "rv32ima_xleak", "--json"]
     subprocess.run([*command, "--pairs", "100"], check=True, stdout=subprocess.DEVNULL)
     best: tuple[float, float] = (math.inf, math.inf)
     pairs = 0

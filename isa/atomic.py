@@ -6,8 +6,8 @@ so both are encoded, shown and otherwise without effect.
 
 from functools import partial
 
-from isa.instruction import Kind, declare
-from isa.word import s32, u32, where
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.word import s32, u32, where
 
 amo = partial(declare, Kind.AMO, extension="a", width=4)
 

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from isa.instruction import Kind, declare
-from isa.word import s32, sext, u32, where
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.word import s32, sext, u32, where
 
 value = partial(declare, Kind.VALUE, extension="i")
 branch = partial(declare, Kind.BRANCH, extension="i")

@@ -1,7 +1,7 @@
 """The machine-level CSRs (specification, volume II, chapter 3) and physical memory protection."""
 
-from isa.csr import Csr, Field
-from isa.word import u32
+from trapline.isa.csr import Csr, Field
+from trapline.isa.word import u32
 
 MSTATUS_FIELDS = (
     Field("SIE", 1, 1, "rw", "S-mode interrupts enabled"),

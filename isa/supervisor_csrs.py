@@ -1,7 +1,7 @@
 """The supervisor-level CSRs (volume II, chapter 10) and the user-level counters (volume I, chapter 7)."""
 
-from isa.csr import Csr, Field
-from isa.machine_csrs import (
+from trapline.isa.csr import Csr, Field
+from trapline.isa.machine_csrs import (
     CAUSE_FIELDS,
     INTERRUPT_FIELDS,
     MSTATUS_FIELDS,
@@ -12,7 +12,7 @@ from isa.machine_csrs import (
     write_mstatus,
     write_tvec_mode,
 )
-from isa.word import u32
+from trapline.isa.word import u32
 
 SSTATUS = 0xC0122
 """SIE, SPIE, SPP, SUM and MXR: the part of mstatus that S mode sees."""

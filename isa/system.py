@@ -6,9 +6,9 @@ the exception that it raises.
 
 from functools import partial
 
-from isa.cause import BREAKPOINT, ECALL_U, ILLEGAL
-from isa.instruction import Kind, declare
-from isa.trap import JUMPED, MIE, MPIE, MPP, MPRV, NEXT, SIE, SPIE, SPP, TSR, TVM, TW, WAIT, M, S
+from trapline.isa.cause import BREAKPOINT, ECALL_U, ILLEGAL
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.trap import JUMPED, MIE, MPIE, MPP, MPRV, NEXT, SIE, SPIE, SPP, TSR, TVM, TW, WAIT, M, S
 
 csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
 system = partial(declare, Kind.SYSTEM, extension="i")

@@ -1,8 +1,8 @@
 """The table: every declared instruction and CSR, checked and indexed.
 
 Importing this module proves that no two encodings overlap and that no name or address is used twice.
-A plugin (`isa.plugin`) may add instructions of extensions of its own, at any time: they come last, so that what was
-there keeps its place. All that is computed from the table follows, because it is `derived`.
+A plugin (`isa.plugin.load`) may add instructions of extensions of its own, at any time: they come last, so that what
+was there keeps its place. All that is computed from the table follows, because it is `derived`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
 
-from isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
-from isa.csr import Csr
-from isa.extension import BASE, OPTIONAL
-from isa.instruction import DECLARED, DeclarationError, Instruction, Kind
-from isa.leak import LEAK_CSRS
-from isa.machine_csrs import MACHINE_CSRS
-from isa.supervisor_csrs import SUPERVISOR_CSRS
+from trapline.isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
+from trapline.isa.csr import Csr
+from trapline.isa.extension import BASE, OPTIONAL
+from trapline.isa.instruction import DECLARED, DeclarationError, Instruction, Kind
+from trapline.isa.machine_csrs import MACHINE_CSRS
+from trapline.isa.supervisor_csrs import SUPERVISOR_CSRS
+from trapline.isa.xleak import LEAK_CSRS
 
 
 def check_instructions(instructions: Iterable[Instruction]) -> None:

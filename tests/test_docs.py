@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.cli import invoke
 
-from vm.cli import COMMANDS
+from support.cli import invoke
+from trapline.vm.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +26,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 def run(command: str) -> str:
     """Run one `trapline ...` command line in the present folder; its output."""
-    from vm.cli import main
+    from trapline.vm.cli.main import main
 
     words = shlex.split(command, comments=True)
     assert words[0] == "trapline"
@@ -79,7 +79,7 @@ def test_tutorial_on_c(tool, tmp_path: Path) -> None:
     (tmp_path / "start.s").write_text(blocks(document, "asm")[0])
     ended = []
     for script in blocks(document, "sh"):
-        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m trapline")
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, timeout=120)
         assert done.stderr == b""
@@ -154,7 +154,7 @@ def test_tutorial_on_a_kernel(tool, tmp_path: Path) -> None:
             assert printed == content
         else:
             assert language == "sh"
-            script = content.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+            script = content.replace("trapline", f"{shlex.quote(sys.executable)} -m trapline")
             done = subprocess.run(
                 ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
             )  # fmt: skip
@@ -184,7 +184,7 @@ def test_seeing(tmp_path: Path) -> None:
     examples = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", text, re.S)
     assert examples
     for script, expected in examples:
-        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m vm")
+        script = script.replace("trapline", f"{shlex.quote(sys.executable)} -m trapline")
         done = subprocess.run(
             ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip

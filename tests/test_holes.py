@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from isa import INSTRUCTIONS
-from isa.extension import XLEAK
+from trapline.isa import INSTRUCTIONS
+from trapline.isa.extension import XLEAK
 
 DOCS = Path(__file__).parents[1] / "docs"
 SPEC = importlib.util.spec_from_file_location("holes", DOCS / "holes.py")

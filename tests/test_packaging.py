@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("isa", "asm", "vm")
+"""Folders at the top that are packages of `trapline`."""
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,8 @@ def run(unpacked: Path, folder: Path, *words: str, stdin: bytes = b"") -> subpro
     environment["PYTHONPATH"] = str(unpacked)
     environment["NUMBA_CACHE_DIR"] = str(folder)
     script = (
-        "import vm, sys; assert vm.__file__.startswith(sys.argv.pop(1)), vm.__file__; from vm.cli import main; main()"
+        "import trapline, sys; assert trapline.__file__.startswith(sys.argv.pop(1)), trapline.__file__; "
+        "from trapline.vm.cli.main import main; main()"
     )
     return subprocess.run(
         [sys.executable, "-c", script, str(unpacked), *words],
@@ -62,23 +64,23 @@ def run(unpacked: Path, folder: Path, *words: str, stdin: bytes = b"") -> subpro
     )  # fmt: skip
 
 
-def test_the_wheel_holds_the_three_packages_whole(unpacked: Path) -> None:
+def test_the_wheel_holds_the_package_whole(unpacked: Path) -> None:
     for package in PACKAGES:
-        assert files(unpacked / package, ".py", ".lark") >= files(ROOT / package, ".py", ".lark"), package
-    assert (unpacked / "asm/grammar.lark").read_bytes() == (ROOT / "asm/grammar.lark").read_bytes()
+        assert files(unpacked / "trapline" / package, ".py", ".lark") >= files(ROOT / package, ".py", ".lark"), package
+    assert (unpacked / "trapline/asm/grammar.lark").read_bytes() == (ROOT / "asm/grammar.lark").read_bytes()
 
 
 def test_the_wheel_holds_the_programs(unpacked: Path) -> None:
-    assert (unpacked / "vm/_programs/hello.s").is_file()
-    assert files(unpacked / "vm/_programs") >= files(ROOT / "programs", ".s", ".inc")
+    assert (unpacked / "trapline/programs/hello.s").is_file()
+    assert files(unpacked / "trapline/programs") >= files(ROOT / "programs", ".s", ".inc")
     for name in files(ROOT / "programs", ".s", ".inc"):
-        assert (unpacked / "vm/_programs" / name).read_bytes() == (ROOT / "programs" / name).read_bytes()
+        assert (unpacked / "trapline/programs" / name).read_bytes() == (ROOT / "programs" / name).read_bytes()
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path, unpacked: Path) -> None:
     metadata = [path.name for path in unpacked.glob("*.dist-info")]
     assert len(metadata) == 1
-    assert {path.name for path in unpacked.iterdir()} == {*PACKAGES, *metadata}
+    assert {path.name for path in unpacked.iterdir()} == {"trapline", *metadata}
     for name in files(unpacked):
         assert not any(part in ("tests", "docs", "benchmarks", "conftest.py") for part in Path(name).parts), name
         assert "__pycache__" not in name and not Path(name).name.startswith((".", "test_")), name
@@ -89,7 +91,7 @@ def test_the_wheel_says_what_it_needs(unpacked: Path) -> None:
     (folder,) = unpacked.glob("*.dist-info")
     entries = configparser.ConfigParser()
     entries.read(folder / "entry_points.txt")
-    assert dict(entries["console_scripts"]) == {"trapline": "vm.__main__:run"}
+    assert dict(entries["console_scripts"]) == {"trapline": "trapline.__main__:run"}
     metadata = message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
     assert metadata["Name"] == "trapline" and metadata["Requires-Python"] == ">=3.11"
     required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
@@ -119,11 +121,11 @@ def test_it_boots_a_program_with_its_includes(unpacked: Path, tmp_path: Path) ->
 
 
 def test_it_builds_the_operating_system_of_the_demo(unpacked: Path, tmp_path: Path) -> None:
-    assert files(unpacked / "vm/_programs/kernels/burrow") == files(ROOT / "programs/kernels/burrow")
+    assert files(unpacked / "trapline/programs/kernels/burrow") == files(ROOT / "programs/kernels/burrow")
     before = files(unpacked)
     result = run(unpacked, tmp_path, "demo", "hello")
     assert (result.returncode, result.stdout) == (0, b"hello, world\n"), result.stderr
-    assert files(unpacked) == before and not list(unpacked.glob("vm/_programs/**/__pycache__"))
+    assert files(unpacked) == before and not list(unpacked.glob("trapline/programs/**/__pycache__"))
 
 
 def test_it_assembles_and_disassembles(unpacked: Path, tmp_path: Path) -> None:

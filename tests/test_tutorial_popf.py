@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from support.cli import invoke
 
 TUTORIAL = (Path(__file__).parents[1] / "docs/tutorials/popf.md").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_names_every_technique() -> None:
-    from vm.hypervisor import TECHNIQUES
+    from trapline.vm.hypervisor import TECHNIQUES
 
     for name in TECHNIQUES:
         assert f"`{name}`" in TUTORIAL or name == "bare"

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from isa.table import added
-from vm.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
-from vm.hypervisor.event_ring import EventRing
-from vm.hypervisor.events import EVENT_PAGES
-from vm.hypervisor.originals import Originals
-from vm.hypervisor.setup import pages_behind_ram, under_hypervisor
-from vm.hypervisor.translation import Translation
+from trapline.isa.table import added
+from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
+from trapline.vm.hypervisor.events import EVENT_PAGES
+from trapline.vm.hypervisor.host.event_ring import EventRing
+from trapline.vm.hypervisor.host.originals import Originals
+from trapline.vm.hypervisor.host.records import pages_behind_ram, under_hypervisor
+from trapline.vm.hypervisor.host.translation import Translation
 
 PAGE = 4096
 KINDS = ("numba", "python")
@@ -26,9 +26,9 @@ on_compile: Callable[[], AbstractContextManager[None]] | None = None
 class Engine:
     """Machine memory and the functions over it.
 
-    harts: ndarray of `vm.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
-    ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.mmu`.
-    kind: `numba` or `python`. additions: the plugins (`isa.plugin`) that were loaded when it was made.
+    harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
+    ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.core.mmu`.
+    kind: `numba` or `python`. additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
     technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
     virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
@@ -74,7 +74,7 @@ class Engine:
             self._use_native(pages)
 
     def _use_native(self, pages: int) -> None:
-        from vm import native
+        from trapline.vm.codegen import native
 
         self._run, self._drop = native.functions(on_compile)
         # The arrays live as long as this object, so their addresses stay good.
@@ -86,7 +86,7 @@ class Engine:
         self._code_memory: tuple[Any, ...] = (code, page, pages)
 
     def _use_checked(self) -> None:
-        from vm import native
+        from trapline.vm.codegen import native
 
         module = native.checked_functions()
         self._run, self._drop = module.run, module.drop_code
@@ -98,9 +98,9 @@ class Engine:
         self._code_memory = (self.code, self.page)
 
     def _use_python(self) -> None:
-        from vm import codegen
+        from trapline.vm.codegen import engine_text
 
-        names = codegen.python_module()
+        names = engine_text.python_module()
         self._run, self._drop = names["run"], names["drop_code"]
         ram = self._all_ram.data
         self._memory = (
@@ -118,7 +118,7 @@ class Engine:
             raise RuntimeError(f"this machine was made with {gone.source}, which is no longer loaded")
 
     def run(self, budget: int) -> int:
-        """Let the harts do at most `budget` steps together; the answer is `vm.loop.run`'s.
+        """Let the harts do at most `budget` steps together; the answer is `vm.core.loop.run`'s.
 
         With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
         Raises RuntimeError when a plugin that it was made with is no longer loaded.

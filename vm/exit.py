@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from isa.cause import describe
+from trapline.isa.cause import describe
 
 
 class ExitReason(Enum):

@@ -6,22 +6,22 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-import isa
-from isa.cause import ECALL_S
-from isa.extension import extension_mask
-from vm import engine
-from vm.access import CLINT, CLINT_SIZE
-from vm.board import Board
-from vm.clock import Clock
-from vm.console import Console
-from vm.devices import Bus, Device, Halt
-from vm.exit import Exit, ExitReason
-from vm.htif import Htif
-from vm.isa_string import misa_value, parse_isa
-from vm.loop import FOREVER, update_time
-from vm.registers import Hart
-from vm.sbi.call import Sbi
-from vm.service import Service, TrapHook
+from trapline import isa
+from trapline.isa.cause import ECALL_S
+from trapline.isa.extension import extension_mask
+from trapline.isa.isa_string import misa_value, parse_isa
+from trapline.vm import engine
+from trapline.vm.board.board import Board
+from trapline.vm.board.console import Console
+from trapline.vm.board.devices import Bus, Device, Halt
+from trapline.vm.board.htif import Htif
+from trapline.vm.core.access import CLINT, CLINT_SIZE
+from trapline.vm.core.loop import FOREVER, update_time
+from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.clock import Clock
+from trapline.vm.exits.service import Service, TrapHook
+from trapline.vm.registers import Hart
+from trapline.vm.sbi.call import Sbi
 
 RAM_BASE = 0x80000000
 ONLY_DEVICES = 2
@@ -53,10 +53,11 @@ class Machine:
     technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
     shadow: when its shadow page tables follow the guest's (`vm.hypervisor.SHADOWS`).
     real_mleak: bits of `mleak` of its real harts: holes that trap out of the guest, whatever its own bits are.
-    board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see `vm.board.Board`.
+    board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see
+    `vm.board.board.Board`.
     stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
-    events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.event_ring`).
-    clock: `instructions`, which is deterministic, or `wall` (`vm.clock`).
+    events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.host.event_ring`).
+    clock: `instructions`, which is deterministic, or `wall` (`vm.exits.clock`).
     Raises ValueError for sizes, ISA strings or engines that do not exist.
     """
 
@@ -111,7 +112,7 @@ class Machine:
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> "Machine":
         """A machine with an ELF, an assembly source or a raw image loaded, entered at its start."""
-        from vm.loader import load_file
+        from trapline.vm.loader.image import load_file
 
         machine = cls(**options)
         machine.load(load_file(path, raw_base=machine.ram_base))
@@ -120,7 +121,7 @@ class Machine:
     @classmethod
     def from_elf(cls, data: bytes, **options: Any) -> "Machine":
         """A machine with an ELF loaded."""
-        from vm.loader import load_elf
+        from trapline.vm.loader.image import load_elf
 
         machine = cls(**options)
         machine.load(load_elf(data))
@@ -129,7 +130,7 @@ class Machine:
     @classmethod
     def from_source(cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Any) -> "Machine":
         """A machine with this assembly text assembled at the start of RAM. Raises `asm.AsmError`."""
-        from asm import assemble_text
+        from trapline.asm import assemble_text
 
         machine = cls(**options)
         program = assemble_text(text, name=name, entry=entry, text_base=machine.ram_base)
@@ -141,8 +142,8 @@ class Machine:
         return machine
 
     def load(self, image: Any) -> None:
-        """Place the segments of a `vm.loader.Image` and enter at its entry. Raises `LoadError` if it does not fit."""
-        from vm.loader import check_fits
+        """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it does not fit."""
+        from trapline.vm.loader.image import check_fits
 
         check_fits(image, self.ram_base, len(self.ram))
         for segment in image.segments:
@@ -260,7 +261,7 @@ class Machine:
 
     def trace_to(self, stream: TextIO | None) -> None:
         """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
-        from vm.trace import Trace
+        from trapline.vm.trace import Trace
 
         self._trace = None if stream is None else Trace(self, stream)
 

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isa import CSR_BY_NAME
-from isa.hart import ABI_NAMES, REGISTERS
-from vm.codegen import python_module
+from trapline.isa import CSR_BY_NAME
+from trapline.isa.hart import ABI_NAMES, REGISTERS
+from trapline.vm.codegen.engine_text import python_module
 
 
 def _unknown(kind: str, name: str, names: Any) -> KeyError:
@@ -93,7 +93,7 @@ class Csrs:
 class Hart:
     """One hart: `x` registers by ABI name, `csr` CSRs by name.
 
-    h: its record (`vm.hart.HartView`); update_time: brings the counters of this hart up to date.
+    h: its record (`vm.core.hart.HartView`); update_time: brings the counters of this hart up to date.
     """
 
     def __init__(self, h: Any, update_time: Callable[[Any], None]) -> None:

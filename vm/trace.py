@@ -9,11 +9,11 @@ Trapped instructions do not retire and have no line.
 
 from typing import Any, TextIO
 
-import isa
-from isa import Instruction, Kind
-from vm.codegen import python_module
-from vm.hart import HartView
-from vm.mmu import translate
+from trapline import isa
+from trapline.isa import Instruction, Kind
+from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.core.hart import HartView
+from trapline.vm.core.mmu import translate
 
 _SHARED = {"sstatus": "mstatus", "sie": "mie", "sip": "mip"}
 """S-mode views: what is logged is the register that holds the bits."""

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from isa.instruction import Kind, declare
-from isa.leak import write_x
-from isa.trap import NEXT
-from isa.word import u32
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.trap import NEXT
+from trapline.isa.word import u32
+from trapline.isa.xleak import write_x
 
 value = partial(declare, Kind.VALUE, extension="xmine")
 system = partial(declare, Kind.SYSTEM, extension="xmine")

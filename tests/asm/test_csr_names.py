@@ -1,10 +1,9 @@
 """CSRs of extensions that this machine has not: GNU as gives their names the same addresses."""
 
 from support.encodings import gnu_words
-
-from asm import assemble_text
-from asm.csr_names import ELSEWHERE
-from isa import CSR_BY_ADDRESS
+from trapline.asm import assemble_text
+from trapline.asm.csr_names import ELSEWHERE
+from trapline.isa import CSR_BY_ADDRESS
 
 UNKNOWN_TO_GAS = {"seed", "hcontext"}
 NAMES = sorted(ELSEWHERE.keys() - UNKNOWN_TO_GAS)

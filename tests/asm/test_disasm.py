@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.encodings import Find, gnu_words
 
-from asm.disasm import PSEUDO_INSTRUCTIONS, disassemble, jump_target
-from isa import BY_NAME, INSTRUCTIONS, decode
+from support.encodings import Find, gnu_words
+from trapline.asm.disasm import PSEUDO_INSTRUCTIONS, disassemble, jump_target
+from trapline.isa import BY_NAME, INSTRUCTIONS, decode
 
 
 def assorted_words() -> list[int]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.gnu import PREFIX, Find, run_tool
 
-from asm.disasm_elf import Contents, DisassemblyError, elf_contents, raw_contents
-from asm.disasm_text import assembly, listing
-from vm.cli import main
+from support.gnu import PREFIX, Find, run_tool
+from trapline.asm.disasm_elf import Contents, DisassemblyError, elf_contents, raw_contents
+from trapline.asm.disasm_text import assembly, listing
+from trapline.vm.cli.main import main
 
 PROGRAM = """
     .globl _start, counter

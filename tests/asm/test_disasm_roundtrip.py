@@ -4,13 +4,13 @@ import random
 from pathlib import Path
 
 import pytest
+
 from support.burrow import build_script, kernel
 from support.encodings import plain_text, random_operands
-
-from asm.disasm import PSEUDO_INSTRUCTIONS, disassemble
-from asm.disasm_elf import elf_contents
-from asm.disasm_text import assembly
-from isa import INSTRUCTIONS
+from trapline.asm.disasm import PSEUDO_INSTRUCTIONS, disassemble
+from trapline.asm.disasm_elf import elf_contents
+from trapline.asm.disasm_text import assembly
+from trapline.isa import INSTRUCTIONS
 
 BASE = 0x80000000
 ROOT = Path(__file__).parents[2] / "programs"
@@ -21,7 +21,7 @@ PROGRAMS = sorted(p for p in ROOT.rglob("*.s") if not set(PARTS) & set(p.parents
 
 def assemble_words(lines: list[str]) -> list[int]:
     """The words that our assembler makes of these lines."""
-    from asm import assemble_text
+    from trapline.asm import assemble_text
 
     program = assemble_text("\n".join(["_start:", *lines, ""]), text_base=BASE)
     [data] = [data for vaddr, data, _, _ in program.segments if vaddr <= BASE < vaddr + len(data)]
@@ -68,13 +68,13 @@ def test_operands_as_numbers() -> None:
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
 def test_programs(path: Path) -> None:
     """Source, ELF, source again: the sections hold the same bytes."""
-    from asm import assemble
+    from trapline.asm import assemble
 
     check_round_trip(assemble([path]).elf)
 
 
 def test_programs_of_several_files() -> None:
-    from asm import assemble
+    from trapline.asm import assemble
 
     check_round_trip(assemble([ROOT / "bench/process.s", ROOT / "bench/fib.s"], entry="kernel").elf)
     check_round_trip(kernel())
@@ -82,7 +82,7 @@ def test_programs_of_several_files() -> None:
 
 
 def check_round_trip(elf: bytes) -> None:
-    from asm import assemble_text
+    from trapline.asm import assemble_text
 
     contents = elf_contents(elf)
     chosen = [s for s in contents.sections if s.allocated and s.size]

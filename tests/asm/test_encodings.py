@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import capstone
 import pytest
-from support.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
 
-from asm.disasm import disassemble, jump_target
-from isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
-from isa.extension import BASE
+from support.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
+from trapline.asm.disasm import disassemble, jump_target
+from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
+from trapline.isa.extension import BASE
 
 SETS_PER_INSTRUCTION = 1500
 

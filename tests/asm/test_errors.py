@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError, did_you_mean
+from trapline.asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError, did_you_mean
 
 
 def render(location, message="bad", hint=None, **options):

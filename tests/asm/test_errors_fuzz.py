@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm import AsmError, assemble_text
+from trapline.asm import AsmError, assemble_text
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = [

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from support.gnu import build
-from support.ours import assemble
 
-from asm import AsmError, assemble_text
+from support.gnu import build
+from support.run_ours import assemble
+from trapline.asm import AsmError, assemble_text
 
 SNIPPETS = (Path(__file__).parent / "snippets" / "frames.s").read_text()
 

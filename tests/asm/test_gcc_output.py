@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from support.gnu import ARCHITECTURE, PREFIX, build, loaded, qemu_user, run_tool
-from support.ours import assemble, run_process
+from support.run_ours import assemble, run_process
 
 CORPUS = Path(__file__).parents[1] / "c"
 PROGRAMS = sorted(p.stem for p in CORPUS.glob("*.c") if not p.stem.startswith("modules"))

@@ -1,6 +1,7 @@
 """The `.if` family: which text is taken, and what is said about blocks that do not fit together."""
 
 import pytest
+
 from support.front_end import complaints, texts
 
 

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+
 from support.front_end import Gas, complaints, expand
 from support.gnu import PREFIX
-
-from asm import cpp
-from asm.statements import Text
+from trapline.asm import cpp
+from trapline.asm.statements import Text
 
 
 def preprocessed(source: str, name: str = "t.S", **options) -> list[str]:
@@ -142,7 +142,7 @@ def test_nothing_is_printed(capfd):
 
 def test_pcpp_is_imported_only_for_its_files():
     code = (
-        "import sys; from asm.errors import Diagnostics; from asm.statements import *;"
+        "import sys; from trapline.asm.errors import Diagnostics; from trapline.asm.statements import *;"
         "list(statements(Text('t.s', 'nop'), None, Diagnostics()));"
         "assert not {'pcpp', 'ply', 'subprocess'} & set(sys.modules)"
     )

@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from support.front_end import SimpleScope
 
-from asm import AsmError, assemble_text
-from asm.assembler import HANDLERS
-from asm.conditionals import KEYWORDS
-from asm.directives import ignore
-from asm.errors import Diagnostics
-from asm.statements import _Expander
+from support.front_end import SimpleScope
+from trapline.asm import AsmError, assemble_text
+from trapline.asm.assembler import HANDLERS
+from trapline.asm.conditionals import KEYWORDS
+from trapline.asm.directives import ignore
+from trapline.asm.errors import Diagnostics
+from trapline.asm.statements import _Expander
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "assembler.md").read_text(encoding="utf-8")
 MENTIONED = set(re.findall(r"(?<![\w/%$])\.[a-z2-8]\w+", re.sub(r"```.*?```", "", DOCUMENT, flags=re.S)))

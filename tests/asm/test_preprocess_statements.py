@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.front_end import SimpleScope, complaints, expand, texts
 
-from asm.errors import Diagnostics, Location
-from asm.source import SourceText, find_file
-from asm.statements import Text
+from support.front_end import SimpleScope, complaints, expand, texts
+from trapline.asm.errors import Diagnostics, Location
+from trapline.asm.source import SourceText, find_file
+from trapline.asm.statements import Text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_marker_flags_build_the_trail():
 
 def test_statements_are_lazy():
     scope = SimpleScope()
-    from asm.statements import statements
+    from trapline.asm.statements import statements
 
     stream = statements(Text("t.s", ".set x, 1\n.if x\nnop\n.endif\n"), scope, Diagnostics())
     assert next(stream).text == ".set x, 1"

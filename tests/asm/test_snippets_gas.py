@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.gnu import build, loaded
-from support.ours import assemble
+from support.run_ours import assemble
 
 HERE = Path(__file__).parent / "snippets"
 SNIPPETS = {

@@ -8,10 +8,10 @@ import capstone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.encodings import Find, gnu_words
 
-from isa import BY_NAME, CSR_BY_NAME, CSRS, Csr
-from isa.hart import FIELDS
+from support.encodings import Find, gnu_words
+from trapline.isa import BY_NAME, CSR_BY_NAME, CSRS, Csr
+from trapline.isa.hart import FIELDS
 
 CUSTOM = range(0x7C0, 0x800), range(0x800, 0x900), range(0xBC0, 0xC00), range(0xCC0, 0xD00), range(0xFC0, 0x1000)
 STANDARD = [c for c in CSRS if not any(c.address in area for area in CUSTOM)]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from isa import BY_NAME, CSR_BY_ADDRESS, CSRS, INSTRUCTIONS, Csr, DeclarationError, Field, Kind
-from isa.instruction import DECLARED, Pattern, declare
-from isa.table import check_csrs, check_instructions
+from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSRS, INSTRUCTIONS, Csr, DeclarationError, Field, Kind
+from trapline.isa.instruction import DECLARED, Pattern, declare
+from trapline.isa.table import check_csrs, check_instructions
 
 GOOD = "0000000 rs2 rs1 000 rd 0110011"
 

@@ -8,9 +8,9 @@ import numba
 import numpy as np
 import pytest
 
-from isa import INSTRUCTIONS, Kind, decode
-from isa.word import s32
-from vm import emit
+from trapline.isa import INSTRUCTIONS, Kind, decode
+from trapline.isa.word import s32
+from trapline.vm.codegen import emit
 
 OPCODE = 0x7F
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from isa import BY_NAME, INSTRUCTIONS, Kind
+from trapline.isa import BY_NAME, INSTRUCTIONS, Kind
 
 MODULUS = 1 << 32
 EDGES = (0, 1, 2, 31, 32, 0x7FF, 0x800, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFF800, 0xFFFFFFFE, 0xFFFFFFFF)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.plugins import HEAD, NONE, R_ONE, declaration, system, value
 
-from isa import BY_NAME, INSTRUCTIONS, Kind, table
-from isa.extension import OPTIONAL
-from isa.instruction import DECLARED
-from isa.plugin import PluginError, loaded
-from vm.collect import collect, inline_expression
-from vm.dispatch import SYSTEM_OPERANDS
+from support.plugins import HEAD, NONE, R_ONE, declaration, system, value
+from trapline.isa import BY_NAME, INSTRUCTIONS, Kind, table
+from trapline.isa.extension import OPTIONAL
+from trapline.isa.instruction import DECLARED
+from trapline.isa.plugin.load import PluginError, loaded
+from trapline.vm.codegen.collect import collect, inline_expression
+from trapline.vm.codegen.execute import SYSTEM_OPERANDS
 
 GOOD = (
     HEAD

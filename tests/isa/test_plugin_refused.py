@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.plugins import FIRST, NONE, R_ONE, RD, B, I, J, R, S, U, declaration, plugin, system, value
 
-import asm.pseudo  # noqa: F401  (names that are taken)
-from isa import BY_NAME, INSTRUCTIONS, decode, table
-from isa.extension import GROUPS, OPTIONAL
-from isa.instruction import DECLARED
-from isa.plugin import PluginError, load, loaded
+import trapline.asm.pseudo  # noqa: F401  (names that are taken)
+from support.plugins import FIRST, NONE, R_ONE, RD, B, I, J, R, S, U, declaration, plugin, system, value
+from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
+from trapline.isa.extension import GROUPS, OPTIONAL
+from trapline.isa.instruction import DECLARED
+from trapline.isa.plugin.load import PluginError, load, loaded
 
 DOUBLING = "def f0(a):\n    return a + 1 + 1\n" + "".join(
     f"def f{i + 1}(a):\n    return f{i}(f{i}(a))\n" for i in range(30)
@@ -126,7 +126,7 @@ TEXT = [
     ("TABLE = [1, 2]\n" + value("return TABLE"), 5, "'TABLE' is neither an integer nor a function that is called"),
     ("import math\n" + value("return math.isqrt(rs1)"), 5, "'math.isqrt' cannot be called"),
     ("from math import isqrt\n" + value("return isqrt(rs1)"), 5, "neither a Python function nor an integer"),
-    ("from isa import word\n" + value("return word.u32(rs1)"), 5, "'word.u32' cannot be called; import"),
+    ("from trapline.isa import word\n" + value("return word.u32(rs1)"), 5, "'word.u32' cannot be called; import"),
     (value("return u32(rs1, rs2)"), 4, "'u32' takes 1 arguments, not 2"),
     (value("return u32(value=rs1)"), 4, "with a keyword"),
     (value("return abs(rs1, rs2)"), 4, "'abs' takes 1 arguments, not 2"),
@@ -160,7 +160,7 @@ TEXT = [
     (system("if rd:", "    a = 1", "write_x(h, rd, a)", "return -1"), 6, "'a' need not have a value here"),
     (system("for i in range(2):", "    a = 1", "write_x(h, rd, a)", "return -1"), 6, "'a' need not have a value here"),
     (system("a += 1", "return -1"), 4, "'a' need not have a value here"),
-    ("from isa import decode\n" + value("return where(decode(rs1) == 0, 1, 0)"), 0, "' cannot be in a"),
+    ("from trapline.isa import decode\n" + value("return where(decode(rs1) == 0, 1, 0)"), 0, "' cannot be in a"),
     (system("x, y = 1, 2", "return -1"), 4, "cannot be"),
     ("def my(rs1):\n    return rs1\n"
      f'declare(Kind.VALUE, "{R_ONE}", "rd, rs1", "here", extension="xmine")(my)\n', 1, "'my' has no docstring"),
@@ -255,7 +255,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (b"raise SystemExit\n", ":1: SystemExit"),
         (b"import a_module_that_is_nowhere\n", ":1: ModuleNotFoundError"),
         (b"def f(): f()\nf()\n", "RecursionError"),
-        (b"from isa import Csr\nmine = Csr('mine', 0x801, 'here', 'mine')\n", "'mine' is a CSR; a plugin can declare"),
+        (
+            b"from trapline.isa import Csr\nmine = Csr('mine', 0x801, 'here', 'mine')\n",
+            "'mine' is a CSR; a plugin can declare",
+        ),
         (b"raise ValueError('a\\nb')\n", ":1: ValueError: a b"),
     ],
 )

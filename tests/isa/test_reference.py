@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from isa import CSRS, INSTRUCTIONS
-from vm.cli import main
-from vm.cli_reference import encoding_table
+from trapline.isa import CSRS, INSTRUCTIONS
+from trapline.vm.cli.main import main
+from trapline.vm.cli.reference import encoding_table
 
 PAGE = Path(__file__).parents[2] / "docs/reference/isa.md"
 

@@ -5,10 +5,10 @@ U and J formats fill an opcode each, here those of the vector extensions that th
 
 from functools import partial
 
-from isa.instruction import Kind, declare
-from isa.leak import write_x as put
-from isa.trap import JUMPED, NEXT
-from isa.word import s32, sext, u32, where
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.trap import JUMPED, NEXT
+from trapline.isa.word import s32, sext, u32, where
+from trapline.isa.xleak import write_x as put
 
 x = 0x1234
 TLB_MASK = 7

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.gnu import Outcome, build, qemu_system
 
-from vm import Machine
+from support.gnu import Outcome, build, qemu_system
+from trapline.vm import Machine
 
 ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000
@@ -35,7 +35,7 @@ def test_header(source: Path) -> None:
 
 @each
 def test_the_bare_machine_is_recognized(source: Path) -> None:
-    from vm.cli import main
+    from trapline.vm.cli.main import main
 
     result = CliRunner().invoke(main, ["boot", str(source), "--isa", isa_of(source), "--max-instructions", "1M"])
     expected = (ROOT / "expected" / "sensitive" / f"{source.stem}.out").read_bytes()

@@ -2,6 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
+
 from support.gnu import Outcome, build, qemu_system, qemu_user
 from support.programs import BOOT, ROOT, USER, Case
 
@@ -10,7 +11,7 @@ RAM = 0x80000000
 
 def trapline(command: str, case: Case) -> Outcome:
     """Run the case through the command line, in this process."""
-    from vm.cli import main
+    from trapline.vm.cli.main import main
 
     separated = ["--", *case.arguments] if case.arguments else []
     environ = [f"--env={name}={value}" for name, value in case.environ.items()]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.gnu import Outcome, build, qemu_system
 
-from isa.extension import XLEAK
+from support.gnu import Outcome, build, qemu_system
+from trapline.isa.extension import XLEAK
 
 ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000
@@ -26,7 +26,7 @@ def expected(source: Path) -> bytes:
 
 
 def boot(source: Path, isa: str) -> Outcome:
-    from vm.cli import main
+    from trapline.vm.cli.main import main
 
     result = CliRunner().invoke(main, ["boot", str(source), "--isa", isa, "--max-instructions", "1M"])
     return Outcome(result.stdout_bytes, result.exit_code)

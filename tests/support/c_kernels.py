@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.gnu import Find
 from support.programs import ROOT
 

@@ -6,8 +6,8 @@ Quoted word for word; three dots stand for what is left out.
 
 from dataclasses import dataclass, replace
 
-from vm.classifier.model import MODE_NAMES, Kind
-from vm.classifier.verdict import Classified
+from trapline.vm.classifier.model import MODE_NAMES, Kind
+from trapline.vm.classifier.verdict import Classified
 
 EXECUTES, TRAPS = Kind.EXECUTES, Kind.TRAPS
 

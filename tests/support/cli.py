@@ -13,7 +13,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from vm.cli import main
+from trapline.vm.cli.main import main
 
 MIB = 1 << 20
 
@@ -21,7 +21,7 @@ MIB = 1 << 20
 _MEASURED = """
 import sys
 sys.argv[0] = "trapline"
-from vm.cli import main
+from trapline.vm.cli.main import main
 try:
     main()
 finally:
@@ -71,7 +71,7 @@ def rights_of_nobody() -> Iterator[None]:
 
 def command(*arguments: str | Path) -> list[str]:
     """The words that start the command as a process of its own."""
-    return [sys.executable, "-m", "vm", *map(str, arguments)]
+    return [sys.executable, "-m", "trapline", *map(str, arguments)]
 
 
 def environment(**changes: str | None) -> dict[str, str]:

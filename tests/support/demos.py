@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.burrow import MEMORY, build_script
-
-from vm import ExitReason, Machine
-from vm.hypervisor.counts import Counts
+from trapline.vm import ExitReason, Machine
+from trapline.vm.hypervisor.host.counts import Counts
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = ROOT / "programs/expected/demos"

@@ -7,8 +7,7 @@ WRITABLE and by `mask`. docs/decisions/0001-differences-from-qemu-7.2.md explain
 from dataclasses import dataclass
 
 from support.systems import ARENA, RAM, TABLES, probe
-
-import isa
+from trapline import isa
 
 HPM = tuple(c.name for c in isa.CSRS if c.name.startswith("mhpm"))
 

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from isa import CSR_BY_NAME, CSRS, Instruction
-from isa.instruction import WIDTHS
+from trapline.isa import CSR_BY_NAME, CSRS, Instruction
+from trapline.isa.instruction import WIDTHS
 
 PREFIX = "riscv64-unknown-elf-"
 ARCHITECTURE = "-march=rv32ima_zicsr_zifencei_zihintpause"

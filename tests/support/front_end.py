@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from support.gnu import ARCHITECTURE, PREFIX
-
-from asm.errors import AsmError, Diagnostics, Location, SourceError
-from asm.statements import Statement, Text, statements
+from trapline.asm.errors import AsmError, Diagnostics, Location, SourceError
+from trapline.asm.statements import Statement, Text, statements
 
 
 class SimpleScope:

@@ -2,7 +2,7 @@
 
 import random
 
-from isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
 
 CODE = 0x80000000
 DATA = 0x80010000

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from support.bare_and_virtual import Reused
 from support.mutants import in_function
-from support.twins import Reused
-
-from vm.codegen import PYTHON_PRELUDE, engine_text
+from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
 
 Change = Callable[[str], str]
 

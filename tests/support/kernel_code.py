@@ -5,8 +5,7 @@ from functools import cache
 from typing import TypeVar
 
 from support.kernel import ARENA, RAM
-
-import isa
+from trapline import isa
 
 T = TypeVar("T")
 U, S, M = 0, 1, 3

@@ -28,7 +28,7 @@ from support.kernel_code import (
     csr,
     pte,
     word,
-)  # fmt: skip
+)
 from support.kernel_script import HOT, Script, enter, probe, register, store_word
 
 

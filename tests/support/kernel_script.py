@@ -25,7 +25,7 @@ from support.kernel_code import (
     load_address,
     load_constant,
     word,
-)  # fmt: skip
+)
 
 HOT = 3
 """The first entries of LEAF_0 and LEAF_1, which are used and changed most."""

@@ -19,7 +19,7 @@ from support.kernel_code import (
     csr,
     load_address,
     word,
-)  # fmt: skip
+)
 from support.kernel_memory import (
     change_own_entry,
     change_pmp,
@@ -29,10 +29,9 @@ from support.kernel_memory import (
     cross,
     pmp_address,
     pmp_byte,
-)  # fmt: skip
+)
 from support.kernel_script import Script, data_vaddr, enter, register, store_word
-
-import isa
+from trapline import isa
 
 VALUES = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.VALUE and {"rs1", "rs2", "rd"} <= set(i.operands)]
 LOADS, STORES = ("lw", "lh", "lhu", "lb", "lbu"), ("sw", "sh", "sb")

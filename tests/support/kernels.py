@@ -1,4 +1,4 @@
-"""The kernels in C under tests/vm/kernels: built with gcc, run here and on QEMU's `virt` machine."""
+"""The kernels in C under tests/vm/boot/kernels: built with gcc, run here and on QEMU's `virt` machine."""
 
 import subprocess
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from support.gnu import ARCHITECTURE, Find, run_tool
 from support.systems import QEMU
-
-from vm import ExitReason, Machine
-from vm.virtio.block import Block
-from vm.virtio.drive import Drive
+from trapline.vm import ExitReason, Machine
+from trapline.vm.board.virtio.block import Block
+from trapline.vm.board.virtio.drive import Drive
 
 FOLDER = Path(__file__).parents[1] / "vm/kernels"
 FREESTANDING = (

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-import isa
-from vm import Machine
-from vm.machine import ExitReason
+from trapline import isa
+from trapline.vm import Machine
+from trapline.vm.machine import ExitReason
 
 RAM = 0x80000000
 CLINT = 0x2000000

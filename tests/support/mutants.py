@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isa.trap import M, S, U
-from vm.classifier.model import Kind, Question
-from vm.codegen import engine_text
+from trapline.isa.trap import M, S, U
+from trapline.vm.classifier.model import Kind, Question
+from trapline.vm.codegen.engine_text import engine_text
 
 RD = "x[(d >> 8) & 31]"
 

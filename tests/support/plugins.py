@@ -3,10 +3,10 @@
 from pathlib import Path
 
 HEAD = """
-from isa.instruction import Kind, declare
-from isa.leak import write_x
-from isa.trap import JUMPED, NEXT, WAIT
-from isa.word import divide, remainder, s32, sext, u32, where
+from trapline.isa.instruction import Kind, declare
+from trapline.isa.xleak import write_x
+from trapline.isa.trap import JUMPED, NEXT, WAIT
+from trapline.isa.word import divide, remainder, s32, sext, u32, where
 """
 FIRST = HEAD.count("\n") + 1
 """Line of the file at which the body starts."""

@@ -5,8 +5,7 @@ from random import Random
 from support.differences import WRITABLE
 from support.protection import pmp_byte
 from support.systems import ARENA, EXITS, Snippet
-
-import isa
+from trapline import isa
 
 NO_CODE = ARENA + 0x8000
 """RAM that nothing is stored to."""

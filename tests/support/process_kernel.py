@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from support.machines import get, put
-
-from asm import assemble
-from vm import Machine
-from vm.loader import EXECUTE, READ, WRITE, Image, load_elf
-from vm.process.stack import initial_stack
+from trapline.asm import assemble
+from trapline.vm import Machine
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, load_elf
+from trapline.vm.process.stack import initial_stack
 
 KERNEL = Path(__file__).with_suffix(".s")
 MEMORY = 2 << 20

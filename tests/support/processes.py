@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vm.loader import EXECUTE, READ, WRITE, Image, Segment, load_elf
-from vm.process import Process, Result
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, Segment, load_elf
+from trapline.vm.process import Process, Result
 
 Tool = Callable[[str], str]
 GCC = "riscv64-unknown-elf-gcc"

@@ -1,4 +1,4 @@
-"""The programs under programs/: how each is run and what it does; `tests/programs` and `tests/hypervisor` run them."""
+"""The programs under programs/: how each is run and what it does. `tests/programs` and others run them."""
 
 import hashlib
 import zlib

@@ -4,10 +4,9 @@ import random
 from typing import Any
 
 from support.machines import RAM, csr_word, encode, put, state
-
-import isa
-from isa.extension import XLEAK
-from vm import Machine
+from trapline import isa
+from trapline.isa.extension import XLEAK
+from trapline.vm import Machine
 
 MEMORY = 0x10000
 CODE, LENGTH = 0x80000000, 0x3000

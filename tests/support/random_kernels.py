@@ -1,6 +1,7 @@
 """Random guest kernels: all modes, CSRs, traps, page tables, PMP, interrupts, code that changes itself."""
 
 from hypothesis import strategies as st
+
 from support.kernel import REFUSED, Kernel
 from support.kernel_code import (
     DATA,
@@ -17,7 +18,7 @@ from support.kernel_code import (
     csr,
     fixed_words,
     word,
-)  # fmt: skip
+)
 from support.kernel_memory import leaf, root_leaf
 from support.kernel_script import Script
 from support.kernel_steps import STEPS

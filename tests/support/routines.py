@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-import isa
-from isa.hart import FIELDS
-from vm import Machine
-from vm.hart import HART, MACHINE
+from trapline import isa
+from trapline.isa.hart import FIELDS
+from trapline.vm import Machine
+from trapline.vm.core.hart import HART, MACHINE
 
 RAM, PAGES = 0x80000000, 8
 ROOTS, LEAVES = (4, 6), (5, 7)

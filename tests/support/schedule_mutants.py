@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
+
 from support.schedules import ROOT, Rerun, Schedule, build, burrow, load, schedules
 
 CORPUS = ROOT / "tests/corpus/schedules"

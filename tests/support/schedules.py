@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from vm import Machine
-from vm.board import Board
-from vm.devices import Console
-from vm.exit import Exit, ExitReason
-from vm.loader import load_elf
+from trapline.vm import Machine
+from trapline.vm.board.board import Board
+from trapline.vm.board.devices import Console
+from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.loader.image import load_elf
 
 ROOT = Path(__file__).parents[2]
 STRESS = Path(__file__).parents[1] / "kernels/programs/stress.s"

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vm import Machine
-from vm.hypervisor import TECHNIQUES
-from vm.hypervisor.allocator import FRAMES, ROOTS
-from vm.hypervisor.translator import COPIES
+from trapline.vm import Machine
+from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.shadow import FRAMES, ROOTS
+from trapline.vm.hypervisor.translator import COPIES
 
 CANARY = 0x5A
 MARGIN = 1 << 16
@@ -34,7 +34,7 @@ class Guarded:
             guarded = SimpleNamespace(**vars(np))
             guarded.zeros = lambda *a, **k: with_margins(np.zeros(*a, **k), self.margins)
             guarded.concatenate = lambda *a, **k: with_margins(np.concatenate(*a, **k), self.margins)
-            for module in ("vm.engine", "vm.hart", "vm.hypervisor.setup"):
+            for module in ("trapline.vm.engine", "trapline.vm.core.hart", "trapline.vm.hypervisor.host.records"):
                 patch.setattr(f"{module}.np", guarded)
             self.machine = Machine(**options)
 

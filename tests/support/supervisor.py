@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from asm import assemble_text
-from vm.boot.firmware import start
-from vm.boot.image import from_elf
-from vm.boot.plan import Request, make_plan
-from vm.loader import load_elf
-from vm.machine import Machine
+from trapline.asm import assemble_text
+from trapline.vm.boot.firmware import start
+from trapline.vm.boot.image import from_elf
+from trapline.vm.boot.plan import Request, make_plan
+from trapline.vm.loader.image import load_elf
+from trapline.vm.machine import Machine
 
 BASE = 0x80400000
 CALLS = """

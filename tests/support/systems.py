@@ -18,10 +18,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from support.gnu import SYSTEM_QEMU, Find
-
-from asm import assemble_text
-from vm.loader import load_elf
-from vm.machine import ExitReason, Machine
+from trapline.asm import assemble_text
+from trapline.vm.loader.image import load_elf
+from trapline.vm.machine import ExitReason, Machine
 
 RAM = 0x80000000
 MEMORY = 16 << 20

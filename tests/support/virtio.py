@@ -4,8 +4,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vm.virtio.device import VirtioDevice
-from vm.virtio.transport import Slot
+from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.transport import Slot
 
 BASE, SIZE = 0x80000000, 0x20000
 TABLE, AVAILABLE, USED = BASE + 0x1000, BASE + 0x6000, BASE + 0x8000

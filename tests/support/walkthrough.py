@@ -14,14 +14,14 @@ from pathlib import Path
 from statistics import median_low
 
 from elftools.elf.elffile import ELFFile
+
 from support.burrow import FOLDER, MEMORY, build_script
 from support.cli import environment
-
-from vm import Machine
+from trapline.vm import Machine
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/tutorials/kernel.md"
-MEASURE = ROOT / "tests/kernels/measure"
+MEASURE = ROOT / "tests/programs/burrow/measure"
 ECALL, U = 0x73, 0
 RUNS = 40
 """Switches of a kind that are measured."""
@@ -44,7 +44,7 @@ def run_script(script: str, folder: Path) -> str:
     if not (folder / "programs").exists():
         (folder / "programs").symlink_to(ROOT / "programs")
     python = Path(sys.executable)
-    script = f'PATH={python.parent}:$PATH\ntrapline() {{ {shlex.quote(str(python))} -m vm "$@"; }}\n{script}'
+    script = f'PATH={python.parent}:$PATH\ntrapline() {{ {shlex.quote(str(python))} -m trapline "$@"; }}\n{script}'
     done = subprocess.run(
         ["sh", "-ec", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)),
         capture_output=True, text=True, timeout=120, check=True,
@@ -121,7 +121,8 @@ def costs() -> str:
 
 
 def cost(program: str, call: str, same: bool) -> int:
-    """The middle of RUNS measurements of a system call of a program, in `tests/kernels/measure` or Burrow's own.
+    """The middle of RUNS measurements of a system call of a program, in `tests/programs/burrow/measure` or Burrow's
+    own.
 
     same: whether the thread goes on that has called, or another one. All modes count, M mode too.
     """

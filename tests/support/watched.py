@@ -1,8 +1,7 @@
 """The same words bare and under a technique that watches the guest's code (`patch`, `translate`)."""
 
 from support.machines import RAM, S, difference, enter, from_words, open_memory, state
-
-from vm import Machine
+from trapline.vm import Machine
 
 Pair = list[Machine]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from vm import ExitReason, Machine
-from vm.devices import Halt
+from trapline.vm import ExitReason, Machine
+from trapline.vm.board.devices import Halt
 
 RAM = 0x80000000
 DEVICE = 0x40000000

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import gnu
 
-import vm
-from asm import AsmError, assemble_text
-from vm import Exit, ExitReason, Machine
-from vm.console import Console
-from vm.devices import Bus
-from vm.registers import Csrs, Registers
+from support import gnu
+from trapline import vm
+from trapline.asm import AsmError, assemble_text
+from trapline.vm import Exit, ExitReason, Machine
+from trapline.vm.board.console import Console
+from trapline.vm.board.devices import Bus
+from trapline.vm.registers import Csrs, Registers
 
 RAM = 0x80000000
 SMALL = 1 << 20

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vm import Machine
-from vm.machine import MemoryRangeError
+from trapline.vm import Machine
+from trapline.vm.machine import MemoryRangeError
 
 RAM = 0x80000000
 SMALL = 1 << 20

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import generate
-from support.effort import seeds
 
-import isa
-from vm import Exit, ExitReason, Machine
-from vm.cli import main
+from support import generate
+from support.budget import seeds
+from trapline import isa
+from trapline.vm import Exit, ExitReason, Machine
+from trapline.vm.cli.main import main
 
 RAM, SIZE = 0x80000000, 1 << 20
 LINE = re.compile(

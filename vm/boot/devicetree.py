@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vm.access import CLINT
-from vm.board import VIRTIO_BASE, VIRTIO_SLOTS, VIRTIO_SOURCE, VIRTIO_STRIDE
-from vm.boot.flat_tree import Node, flatten
-from vm.devices import FINISHER_BASE, UART_BASE, UART_SOURCE
-from vm.plic import PLIC_BASE, PLIC_SIZE, SOURCES
+from trapline.vm.board.board import VIRTIO_BASE, VIRTIO_SLOTS, VIRTIO_SOURCE, VIRTIO_STRIDE
+from trapline.vm.board.devices import FINISHER_BASE, UART_BASE, UART_SOURCE
+from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, SOURCES
+from trapline.vm.boot.flat_tree import Node, flatten
+from trapline.vm.core.access import CLINT
 
 TIMEBASE = 10_000_000
 """Ticks of mtime in a second."""

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from vm.board import VIRTIO_SLOTS
-from vm.virtio.block import Block
-from vm.virtio.console import VirtioConsole
-from vm.virtio.drive import Drive
-from vm.virtio.entropy import Entropy
+from trapline.vm.board.board import VIRTIO_SLOTS
+from trapline.vm.board.virtio.block import Block
+from trapline.vm.board.virtio.console import VirtioConsole
+from trapline.vm.board.virtio.drive import Drive
+from trapline.vm.board.virtio.entropy import Entropy
 
 DRIVE_KEYS = ("file", "if", "format", "id", "readonly", "write", "serial")
 DEVICES = ("virtio-blk-device", "virtio-rng-device", "virtio-serial-device")

@@ -3,12 +3,12 @@
 import struct
 from typing import Any
 
-from vm.boot.plan import Plan
-from vm.devices import Halt
-from vm.mmu import data_address, refresh
-from vm.sbi import hsm
-from vm.sbi.call import Sbi
-from vm.sbi.platform import ALL_ONES, Refused
+from trapline.vm.board.devices import Halt
+from trapline.vm.boot.plan import Plan
+from trapline.vm.core.mmu import data_address, refresh
+from trapline.vm.sbi import hsm
+from trapline.vm.sbi.call import Sbi
+from trapline.vm.sbi.platform import ALL_ONES, Refused
 
 STIP = 1 << 5
 ROM_BASE, ROM_SIZE = 0x1000, 0xF000

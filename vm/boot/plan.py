@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vm.boot.devicetree import Chosen, device_tree
-from vm.boot.image import Kernel
-from vm.loader import MAX_MEMORY, LoadError, check_fits, memory_advice, read_program
+from trapline.vm.boot.devicetree import Chosen, device_tree
+from trapline.vm.boot.image import Kernel
+from trapline.vm.loader.image import MAX_MEMORY, LoadError, check_fits, memory_advice, read_program
 
 MIB = 1 << 20
 TREE_ALIGN = 2 * MIB

@@ -1,7 +1,7 @@
 """The abstract machine of the proof: one instruction of the generated engine, run over a symbolic hart.
 
-The text that runs is `vm.codegen.engine_text()`, so what an instruction does is written nowhere twice. Put in
-place of the engine's own are only memory and what exists for speed:
+The text that runs is `vm.codegen.engine_text.engine_text()`, so what an instruction does is written nowhere twice. Put
+in place of the engine's own are only memory and what exists for speed:
 
 - the software TLBs never hit, so every access takes the path behind them;
 - an access that translation and protection allow sees the bytes of the visible memory at its vaddr;
@@ -17,11 +17,11 @@ from typing import Any
 
 import z3
 
-from isa.instruction import WIDTHS, Instruction
-from vm.classifier.merge import both, choose, merged
-from vm.classifier.symbolic import active, low, term_of, word_of
-from vm.codegen import engine_text
-from vm.hart import MACHINE_FIELDS
+from trapline.isa.instruction import WIDTHS, Instruction
+from trapline.vm.classifier.if_conversion import both, choose, merged
+from trapline.vm.classifier.symbolic import active, low, term_of, word_of
+from trapline.vm.codegen.engine_text import engine_text
+from trapline.vm.core.hart import MACHINE_FIELDS
 
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
@@ -270,7 +270,7 @@ def _follow_code(h: Hart, m: Any) -> None:
 class AbstractEngine:
     """The generated engine over the abstract machine.
 
-    text: the engine's functions, `vm.codegen.engine_text()` unless a test changes a meaning.
+    text: the engine's functions, `vm.codegen.engine_text.engine_text()` unless a test changes a meaning.
     """
 
     def __init__(self, text: str | None = None) -> None:
@@ -332,5 +332,5 @@ class AbstractEngine:
             return Outcome(m.exit_cause, h, memory)
         if status not in (-10, -3):
             raise RuntimeError(f"the abstract machine left its run loop with {status}")
-        # As in `vm.loop.run`: the hart idles until an interrupt that mie enables is pending.
+        # As in `vm.core.loop.run`: the hart idles until an interrupt that mie enables is pending.
         return Outcome(None, h, memory, status == -3 and (h.mip | h.lines) & h.mie == 0)

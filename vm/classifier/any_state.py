@@ -9,9 +9,9 @@ from typing import Any
 
 import z3
 
-from isa import CSR_BY_NAME, CSRS, Csr
-from isa.hart import RESET
-from vm.classifier.abstract import (
+from trapline.isa import CSR_BY_NAME, CSRS, Csr
+from trapline.isa.hart import RESET
+from trapline.vm.classifier.abstract import (
     RESERVED_AT,
     ZERO_REGISTER,
     AbstractEngine,
@@ -20,9 +20,9 @@ from vm.classifier.abstract import (
     injective,
     symbol,
 )
-from vm.classifier.model import MODES
-from vm.classifier.symbolic import Explorer, Word, low, term_of, word_of
-from vm.hart import HART_FIELDS
+from trapline.vm.classifier.model import MODES
+from trapline.vm.classifier.symbolic import Explorer, Word, low, term_of, word_of
+from trapline.vm.core.hart import HART_FIELDS
 
 VISIBLE = ("x", "pc", "reservation", "uflags")
 """What a program can see of itself; with them the visible memory."""

@@ -1,7 +1,7 @@
 """The functions of `vm.classifier.trial`, made ready to run: compiled, or as plain Python over the same arrays.
 
 The compiled batch calls the engine's run loop by its address, so that the run loop is neither compiled again nor
-slowed down, and is kept as an object file as the engine is (`vm.native`).
+slowed down, and is kept as an object file as the engine is (`vm.codegen.native`).
 """
 
 import ctypes
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from vm import native
-from vm.classifier import states, trial
-from vm.classifier.memory import CONTENT, relocation_table
-from vm.collect import collect, compiled_text
-from vm.engine import Engine
+from trapline.vm.classifier import states, trial
+from trapline.vm.classifier.memory import CONTENT, relocation_table
+from trapline.vm.codegen import native
+from trapline.vm.codegen.collect import collect, compiled_text
+from trapline.vm.engine import Engine
 
 S = states.STATE_WORDS
 WORK: dict[str, tuple[int, ...]] = {
@@ -36,7 +36,7 @@ PARTS = ("visible", "control", "configuration", "time")
 TABLES = ("row", "reset", "draws", "relocations", *PARTS)
 NUMBERS = ("seed", "first", "last", "wanted")
 ANSWERS = "answers"
-SEARCH = native.Source("search", "vm.classifier.batch", "compiled_source", ("try_entry",))
+SEARCH = native.Source("search", "trapline.vm.classifier.batch", "compiled_source", ("try_entry",))
 
 _PRELUDE = '''"""Generated from vm/classifier/trial.py; safe to delete."""
 import numpy as np
@@ -44,7 +44,7 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba import int64 as I64, uint64 as U64, uint32 as U32
 from numba.extending import intrinsic
-from vm.hart import HART
+from trapline.vm.core.hart import HART
 
 @intrinsic
 def _call(typing, address, a, b, c, d, e, f, g, h, i, j):
@@ -190,7 +190,7 @@ class Batch:
 
 def plain_functions(step: Callable[[Any], int]) -> dict[str, Any]:
     """The functions as plain Python, with this as the engine's step."""
-    from vm.codegen import PYTHON_PRELUDE
+    from trapline.vm.codegen.engine_text import PYTHON_PRELUDE
 
     names: dict[str, Any] = {"step": step}
     exec(compile(PYTHON_PRELUDE + source(), "<trapline search>", "exec"), names)

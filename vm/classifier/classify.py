@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vm.classifier import states
-from vm.classifier.model import Answer, Answers, Evidence, Kind, Question, Row, Witness
-from vm.classifier.rows import rows as all_rows
-from vm.classifier.search import Found, Search, SearchError
-from vm.classifier.search_replay import Replay
-from vm.classifier.shrink import Shrinker
-from vm.classifier.verdict import Classified, Tell, Theorem, theorems
-from vm.classifier.words import tell as tell_witness
+from trapline.vm.classifier import states
+from trapline.vm.classifier.model import Answer, Answers, Evidence, Kind, Question, Row, Witness
+from trapline.vm.classifier.rows import rows as all_rows
+from trapline.vm.classifier.search import Found, Search, SearchError
+from trapline.vm.classifier.search_replay import Replay
+from trapline.vm.classifier.verdict import Classified, Tell, Theorem, theorems
+from trapline.vm.classifier.witness.sentences import tell as tell_witness
+from trapline.vm.classifier.witness.shrink import Shrinker
 
 Progress = Callable[[Row], None]
 PERSISTENCE = 10
@@ -120,7 +120,7 @@ def classify(
         if progress is not None:
             progress(row)
     if prove:
-        from vm.classifier import proof
+        from trapline.vm.classifier import proof
 
         done = (lambda row, answers: progress(row)) if progress is not None else None
         decided = proof.prove([r.row for r in found], search.extensions, search.fixed, done)

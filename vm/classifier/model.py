@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from isa import Instruction
-from isa.trap import M, S, U
+from trapline.isa import Instruction
+from trapline.isa.trap import M, S, U
 
 MODES = (U, S, M)
 MODE_NAMES = {U: "U", S: "S", M: "M"}

@@ -14,14 +14,14 @@ from enum import Enum
 
 import z3
 
-from isa.extension import extension_mask
-from vm.classifier.abstract import RELOCATION, AbstractEngine, instruction_word
-from vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
-from vm.classifier.compare import Renaming, Run, constants, control_differs, words
-from vm.classifier.model import QUESTIONS, Kind, Question, Row
-from vm.classifier.proof_model import Demand, Model, Symbolic, simple_states
-from vm.classifier.symbolic import Explorer, TooManyPathsError, term_of
-from vm.isa_string import misa_value
+from trapline.isa.extension import extension_mask
+from trapline.isa.isa_string import misa_value
+from trapline.vm.classifier.abstract import RELOCATION, AbstractEngine, instruction_word
+from trapline.vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
+from trapline.vm.classifier.compare import Renaming, Run, constants, control_differs, words
+from trapline.vm.classifier.model import QUESTIONS, Kind, Question, Row
+from trapline.vm.classifier.proof_model import Demand, Model, Symbolic, simple_states
+from trapline.vm.classifier.symbolic import Explorer, TooManyPathsError, term_of
 
 VARIED = {
     Kind.LOCATION: (RELOCATION_FIELDS, (RELOCATION,)),
@@ -74,7 +74,7 @@ def prove(
 ) -> dict[str, Answers]:
     """Answer every question about every row for all states.
 
-    extensions: of the machine, as `vm.isa_string.parse_isa` gives them. fixed: CSR values that hold in every
+    extensions: of the machine, as `isa.isa_string.parse_isa` gives them. fixed: CSR values that hold in every
     state. progress: called after each row. text: the engine's functions, where a test changes a meaning.
     Raises ValueError for a CSR that does not exist or cannot hold its value.
     """

@@ -11,9 +11,18 @@ from typing import Any
 
 import z3
 
-from vm.classifier.abstract import FRAME, MEMORY, PROTECTION, RAM_BASE, RELOCATION, RESERVED_AT, TABLE, Registers
-from vm.classifier.compare import Renaming, words
-from vm.classifier.symbolic import low
+from trapline.vm.classifier.abstract import (
+    FRAME,
+    MEMORY,
+    PROTECTION,
+    RAM_BASE,
+    RELOCATION,
+    RESERVED_AT,
+    TABLE,
+    Registers,
+)
+from trapline.vm.classifier.compare import Renaming, words
+from trapline.vm.classifier.symbolic import low
 
 RAM_SIZE = 1 << 16
 OPEN = 0x1F

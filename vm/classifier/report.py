@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vm.classifier.classify import Classification
-from vm.classifier.model import MODE_NAMES, Evidence, Witness
-from vm.classifier.verdict import CLASSES, Classified, Theorem
-from vm.classifier.words import tell
+from trapline.vm.classifier.classify import Classification
+from trapline.vm.classifier.model import MODE_NAMES, Evidence, Witness
+from trapline.vm.classifier.verdict import CLASSES, Classified, Theorem
+from trapline.vm.classifier.witness.sentences import tell
 
 Disassemble = Callable[[int], str]
 """The assembly of an instruction word."""

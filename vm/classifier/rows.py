@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from isa import CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, Kind
-from isa.extension import BASE, XLEAK
-from vm.classifier.model import Row
+from trapline.isa import CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, Kind
+from trapline.isa.extension import BASE, XLEAK
+from trapline.vm.classifier.model import Row
 
 COUNTERS = ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
 """User-level views of counters; reading one is the instruction `rd...` of a row of its own."""

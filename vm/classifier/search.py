@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isa.extension import extension_mask
-from vm.classifier import memory, states, trial
-from vm.classifier.batch import Batch
-from vm.classifier.model import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
-from vm.engine import Engine
-from vm.isa_string import misa_value
-from vm.native import Announce
+from trapline.isa.extension import extension_mask
+from trapline.isa.isa_string import misa_value
+from trapline.vm.classifier import memory, states, trial
+from trapline.vm.classifier.batch import Batch
+from trapline.vm.classifier.model import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
+from trapline.vm.codegen.native import Announce
+from trapline.vm.engine import Engine
 
 PAIRS = {"numba": 100_000, "python": 1_000}
 """Pairs per row that are compared by default, by how trials run: compiled or as plain Python."""
@@ -60,7 +60,7 @@ class Found:
 class Search:
     """Searches on one machine configuration.
 
-    extensions: as `vm.isa_string.parse_isa` gives them. fixed: CSR values that hold in every state.
+    extensions: as `isa.isa_string.parse_isa` gives them. fixed: CSR values that hold in every state.
     engine: `numba` or `python`, or an engine made by `new_engine`.
     """
 

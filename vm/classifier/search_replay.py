@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from isa.hart import FIELDS
-from vm.classifier import memory, states, trial
-from vm.classifier.batch import Batch, plain_functions
-from vm.classifier.model import Kind, Question, State, Witness
-from vm.hart import new_harts
+from trapline.isa.hart import FIELDS
+from trapline.vm.classifier import memory, states, trial
+from trapline.vm.classifier.batch import Batch, plain_functions
+from trapline.vm.classifier.model import Kind, Question, State, Witness
+from trapline.vm.core.hart import new_harts
 
 SAME_MODE = {Kind.LOCATION: 1, Kind.CONFIGURATION: 2, Kind.TIME: 3}
 """The variant whose pair with the first of its mode answers a question of this kind."""

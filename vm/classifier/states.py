@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from isa import CSR_BY_NAME, CSRS, Csr
-from isa.hart import FIELDS
-from vm.classifier.memory import OPEN
-from vm.classifier.model import Row
-from vm.codegen import python_module
-from vm.hart import HART, MACHINE, HartView, new_harts
+from trapline.isa import CSR_BY_NAME, CSRS, Csr
+from trapline.isa.hart import FIELDS
+from trapline.vm.classifier.memory import OPEN
+from trapline.vm.classifier.model import Row
+from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.core.hart import HART, MACHINE, HartView, new_harts
 
 VISIBLE = ("x", "pc", "uflags", "reservation")
 """What a program can see of itself; with them the memory that it reaches."""

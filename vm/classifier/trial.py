@@ -8,9 +8,9 @@ relocation (1), in trap and interrupt configuration (2) or in time (3). Variants
 
 from collections.abc import Callable
 
-from isa.trap import pending_interrupt
-from vm.classifier.memory import CONTENT, FRAMES_B, PAGE, PAGES, RAM_BASE, RAM_SIZE, WINDOW, WINDOW_WORDS
-from vm.classifier.states import (
+from trapline.isa.trap import pending_interrupt
+from trapline.vm.classifier.memory import CONTENT, FRAMES_B, PAGE, PAGES, RAM_BASE, RAM_SIZE, WINDOW, WINDOW_WORDS
+from trapline.vm.classifier.states import (
     CASE_OTHER_RELOCATION,
     CASE_OTHER_TIME,
     CASE_RELOCATION,
@@ -46,7 +46,7 @@ from vm.classifier.states import (
     WAITS,
     X,
 )
-from vm.ints import I64, U32, U64
+from trapline.vm.core.ints import I64, U32, U64
 
 step: Callable[..., int]
 """Provided where this is made ready, so nothing is bound here."""

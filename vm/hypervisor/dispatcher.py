@@ -3,15 +3,16 @@
 An interpreter routine is the machine's own step applied to the virtual hart: `execute` with the record of the
 virtual hart checks the virtual mode, obeys the same CSR masks, takes the same traps, walks the guest's own page
 tables and reaches the virtual devices. So nothing about the instruction set is written a second time here.
-Compiled and plain Python run the same text (`vm.codegen`).
+Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from collections.abc import Callable
 
-from isa.trap import pending_interrupt, take_trap
-from vm.access import DEVICE
-from vm.hypervisor.allocator import ASSIST, fill_shadow, follow_virtual
-from vm.hypervisor.events import (
+from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.vm.core.access import DEVICE
+from trapline.vm.core.loop import count_trap
+from trapline.vm.core.mmu import refresh
+from trapline.vm.hypervisor.events import (
     EVENTS_WAIT,
     FILL,
     INJECT,
@@ -22,17 +23,16 @@ from vm.hypervisor.events import (
     events_wait,
     must_stop,
 )
-from vm.hypervisor.faults import classify_fault
-from vm.hypervisor.hypercalls import hypercall, is_hypercall
-from vm.hypervisor.patcher import PATCH, after_stores, execute_original
-from vm.hypervisor.tracing import follow_stores
-from vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
-from vm.hypervisor.world_switch import enter_guest, leave_guest
-from vm.loop import count_trap
-from vm.mmu import refresh
+from trapline.vm.hypervisor.faults import classify_fault
+from trapline.vm.hypervisor.hypercalls import hypercall, is_hypercall
+from trapline.vm.hypervisor.patcher import PATCH, after_stores, execute_original
+from trapline.vm.hypervisor.shadow import ASSIST, fill_shadow, follow_virtual
+from trapline.vm.hypervisor.tracing import follow_stores
+from trapline.vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
+from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
 execute: Callable[..., int]
-"""Generated (`vm.dispatch`), so nothing is bound here."""
+"""Generated (`vm.codegen.execute`), so nothing is bound here."""
 
 INTERPRET = 1
 HYBRID = 2

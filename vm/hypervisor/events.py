@@ -4,17 +4,17 @@ A record is WORDS words: HEADER of them about the exit, then the virtual hart's 
 is an exit, an interrupt that the dispatcher has injected, or a step that an interpreter routine did without an exit
 and that changed the virtual mode; other interpreted steps leave no record.
 The record that is being written lies at `event_count` of the virtual machine's record. When the ring is full, and where
-the host has asked for it, the dispatcher comes back with EVENTS_WAIT (`vm.hypervisor.exit_log`); with `event_log` 0
-nothing is noted. Compiled and plain Python run the same text (`vm.codegen`); names are those of
-`vm.hypervisor.allocator`.
+the host has asked for it, the dispatcher comes back with EVENTS_WAIT (`vm.observe.exit_log`); with `event_log` 0
+nothing is noted. Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of
+`vm.hypervisor.shadow`.
 """
 
 from collections.abc import Callable
 
-from isa.table import CSRS
-from vm.ints import I64, U32, U64
-from vm.mmu import entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
-from vm.patches import own_word
+from trapline.isa.table import CSRS
+from trapline.vm.core.ints import I64, U32, U64
+from trapline.vm.core.mmu import entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
+from trapline.vm.core.patches import own_word
 
 save_csrs: Callable[..., None]
 """Generated (`emit_save_csrs`), so nothing is bound here."""

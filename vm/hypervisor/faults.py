@@ -3,10 +3,10 @@
 hidden: the bare machine would not have had it; served by filling a shadow entry, or by an interpreter routine where
 no entry can grant what the guest may do. true: the guest's own tables or PMP refuse; reflected with the guest's
 address. MMIO: a device is behind the address. outside: nothing is, which is an access fault.
-Compiled and plain Python run the same text (`vm.codegen`); names as in `vm.hypervisor.allocator`.
+Compiled and plain Python run the same text (`vm.codegen.engine_text`); names as in `vm.hypervisor.shadow`.
 """
 
-from vm.access import DEVICE
+from trapline.vm.core.access import DEVICE
 
 FOR_THE_HOST = -20
 
@@ -20,7 +20,7 @@ def classify_fault(v, m, r, status, unretired):
     """Count a fault that no shadow entry could serve, after the interpreter routine has answered `status`.
 
     unretired: that counter of the virtual hart before it. Whether a device answers is for the host to find out
-    (`vm.service`), which counts an access that none does as outside.
+    (`vm.exits.service`), which counts an access that none does as outside.
     """
     if status == DEVICE:
         r.mmio_faults = r.mmio_faults + 1

@@ -1,16 +1,16 @@
 """Hypercalls: what a guest that knows of the hypervisor asks for instead of being trapped (`docs/hypercalls.md`).
 
 An `ecall` from virtual S mode with EXTENSION in a7; a6 says which call, a0 to a2 are its arguments. The answer is an
-error of the SBI in a0, and a value in a1. Compiled and plain Python run the same text (`vm.codegen`).
+error of the SBI in a0, and a value in a1. Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
-from isa.supervisor_csrs import write_satp
-from isa.system import sret
-from vm.access import load_slow, store_slow
-from vm.hart import TLB_ENTRIES
-from vm.hypervisor.tracing import forget_page
-from vm.ints import I64, U64
-from vm.mmu import refresh
+from trapline.isa.supervisor_csrs import write_satp
+from trapline.isa.system import sret
+from trapline.vm.core.access import load_slow, store_slow
+from trapline.vm.core.hart import TLB_ENTRIES
+from trapline.vm.core.ints import I64, U64
+from trapline.vm.core.mmu import refresh
+from trapline.vm.hypervisor.tracing import forget_page
 
 PARAVIRT = 6
 """The technique's number."""

@@ -1,20 +1,20 @@
 """Patching: sensitive unprivileged instructions are replaced in the guest's memory before they can be executed.
 
 A page of the guest is executable or writable in the shadow tables, never both. When it is about to become executable
-its holes are replaced by words that trap (`vm.patches`); stores to it are emulated from then on, and what they leave
-is looked at again. After STORES of them the page is taken for data: its originals come back.
-Compiled and plain Python run the same text (`vm.codegen`); names are those of `vm.hypervisor.allocator`.
+its holes are replaced by words that trap (`vm.core.patches`); stores to it are emulated from then on, and what they
+leave is looked at again. After STORES of them the page is taken for data: its originals come back.
+Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
 from collections.abc import Callable
 
-from vm.ints import I64, U32, U64
-from vm.mmu import fetch_offset, refresh
-from vm.patches import MARK, original, patch_at, place_patch, remove_patch
+from trapline.vm.core.ints import I64, U32, U64
+from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.patches import MARK, original, patch_at, place_patch, remove_patch
 
 execute: Callable[..., int]
 is_sensitive: Callable[..., int]
-"""Generated (`vm.dispatch`, `vm.emit`), so nothing is bound here."""
+"""Generated (`vm.codegen.execute`, `vm.codegen.emit`), so nothing is bound here."""
 
 PATCH = 5
 """The technique's number."""

@@ -5,11 +5,11 @@ store of the real hart to one of them traps; and they are watched (`page`, bit 7
 leaves its place in the machine's record. The entry stored to is then forgotten wherever it was cached: in the shadow
 tables, and in the TLBs of the real and of the virtual hart.
 What sets A and D bits only grants more than before, so nothing has to be forgotten for it.
-Compiled and plain Python run the same text (`vm.codegen`); names as in `vm.hypervisor.allocator`.
+Compiled and plain Python run the same text (`vm.codegen.engine_text`); names as in `vm.hypervisor.shadow`.
 """
 
-from vm.hypervisor.patcher import is_code
-from vm.ints import I64, U32, U64
+from trapline.vm.core.ints import I64, U32, U64
+from trapline.vm.hypervisor.patcher import is_code
 
 TRACE_FRAME = 6
 """The frame behind the roots: page numbers of the tables that are watched."""
@@ -84,7 +84,7 @@ def trace_tables(v, m, r, ram32, page):
 def forget_cached(hart, number):
     """Drop what a hart's TLBs hold in the places of virtual page `number`.
 
-    The mode is part of the place in the fetch TLB (`vm.mmu.fetch_offset`); M mode translates nothing.
+    The mode is part of the place in the fetch TLB (`vm.core.mmu.fetch_offset`); M mode translates nothing.
     """
     place = 2 * (number & (len(hart.load_tlb) // 2 - 1))
     hart.load_tlb[place] = -1

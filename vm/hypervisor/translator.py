@@ -4,13 +4,16 @@ A translated word lies where the guest's own does within its page, and the shado
 only, at the guest's own address. So what is relative to pc stays as it is, one instruction is one step, a jump to a
 block that has been translated goes straight there, and no address of the guest is taken. Loads and stores of a page
 that is executed find no permission and are emulated on the guest's own page, which has never been changed.
-There are copies for each virtual mode: what a word is translated to depends on it (`vm.emit.emit_translate_word`).
-Compiled and plain Python run the same text (`vm.codegen`); names are those of `vm.hypervisor.allocator`.
+There are copies for each virtual mode: what a word is translated to depends on it
+(`vm.codegen.emit.emit_translate_word`).
+Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
 from collections.abc import Callable
 
-from vm.hypervisor.patcher import (
+from trapline.vm.core.ints import I64, U32, U64
+from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.hypervisor.patcher import (
     CODE,
     STORE,
     begin_code,
@@ -20,12 +23,10 @@ from vm.hypervisor.patcher import (
     stored_often,
     unwatch,
 )
-from vm.ints import I64, U32, U64
-from vm.mmu import fetch_offset, refresh
 
 translate_word: Callable[..., int]
 ends_block: Callable[..., int]
-"""Generated (`vm.emit`), so nothing is bound here."""
+"""Generated (`vm.codegen.emit`), so nothing is bound here."""
 
 TRANSLATE = 7
 """The technique's number."""

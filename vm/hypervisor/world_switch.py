@@ -1,18 +1,18 @@
 """The world switch: what the real hart gets of the virtual one before the guest runs, and gives back after it.
 
 `v` is a virtual hart, `h` the real one that runs for it, `m` and `r` the records of the virtual and the real machine.
-Compiled and plain Python run the same text (`vm.codegen`).
+Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from collections.abc import Callable
 
-from isa.extension import XLEAK
-from isa.table import INSTRUCTIONS
-from isa.trap import TVM, TW
-from vm.hypervisor.allocator import ASSIST
+from trapline.isa.extension import XLEAK
+from trapline.isa.table import INSTRUCTIONS
+from trapline.isa.trap import TVM, TW
+from trapline.vm.hypervisor.shadow import ASSIST
 
 copy_supervisor: Callable[..., None]
-"""Generated (`vm.emit`) from the declarations of the S-level CSRs, so nothing is bound here."""
+"""Generated (`vm.codegen.emit`) from the declarations of the S-level CSRs, so nothing is bound here."""
 
 REPLACED = frozenset({"satp", "page tables", "PMP"})
 """State that a real hart has of the hypervisor even while virtual S mode has the real one."""

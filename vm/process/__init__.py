@@ -1,5 +1,5 @@
 """The process VM: a user program in U mode with Linux system calls that the host serves."""
 
-from vm.process.process import Process, Reason, Result
+from trapline.vm.process.process import Process, Reason, Result
 
 __all__ = ["Process", "Reason", "Result"]

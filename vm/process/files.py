@@ -3,8 +3,8 @@
 import struct
 from typing import Any
 
-from vm.loader import READ, WRITE
-from vm.process.errno import (
+from trapline.vm.loader.image import READ, WRITE
+from trapline.vm.process.errno import (
     EBADF,
     EFAULT,
     EINVAL,
@@ -17,10 +17,10 @@ from vm.process.errno import (
     ESPIPE,
     SIGPIPE,
     SystemCallError,
-)  # fmt: skip
-from vm.process.stack import USER_ID
-from vm.process.streams import Input
-from vm.process.table import constant, signed, system_call
+)
+from trapline.vm.process.stack import USER_ID
+from trapline.vm.process.streams import Input
+from trapline.vm.process.table import constant, signed, system_call
 
 MAX_COUNT = 0x7FFFF000
 """Most bytes of one read or write, as in Linux."""

@@ -1,6 +1,6 @@
 """PMP entries for the regions of a process: which addresses U mode may read, write and execute."""
 
-from vm.loader import EXECUTE, READ, WRITE
+from trapline.vm.loader.image import EXECUTE, READ, WRITE
 
 ENTRIES = 16
 _TOR = 8

@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, BinaryIO
 
-from isa import decode
-from isa.cause import BREAKPOINT, ECALL_U, EXCEPTIONS, FETCH_MISALIGNED, ILLEGAL, LOAD_MISALIGNED, STORE_MISALIGNED
-from vm.loader import EXECUTE, Image, LoadError
-from vm.process import files, memory, semihosting, system
-from vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
-from vm.process.space import AddressSpace, Layout
-from vm.process.stack import initial_stack
-from vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
-from vm.process.table import TABLE, name_of
+from trapline.isa import decode
+from trapline.isa.cause import (
+    BREAKPOINT,
+    ECALL_U,
+    EXCEPTIONS,
+    FETCH_MISALIGNED,
+    ILLEGAL,
+    LOAD_MISALIGNED,
+    STORE_MISALIGNED,
+)
+from trapline.vm.loader.image import EXECUTE, Image, LoadError
+from trapline.vm.process import files, memory, semihosting, system
+from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
+from trapline.vm.process.space import AddressSpace, Layout
+from trapline.vm.process.stack import initial_stack
+from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
+from trapline.vm.process.table import TABLE, name_of
 
 _SERVICES = (files, memory, system)  # importing them fills the table
 
@@ -102,7 +110,7 @@ class Process:
         max_output: int | None = None,
         seed: int = 0,
     ) -> None:
-        from vm.machine import Machine
+        from trapline.vm.machine import Machine
 
         segment = image.segment_at(image.entry)
         if segment is None or not segment.flags & EXECUTE:
@@ -179,7 +187,7 @@ class Process:
 
     def _continue(self, start: int) -> None:
         """Run up to the next trap and serve it."""
-        from vm.machine import ExitReason
+        from trapline.vm.machine import ExitReason
 
         machine = self.machine
         budget = None if self._max_instructions is None else self._max_instructions - (machine.cycle - start)

@@ -7,10 +7,10 @@ picolibc programs linked with `--oslib=semihost` print, read and exit this way.
 import io
 from typing import Any
 
-from vm.loader import READ, WRITE
-from vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
-from vm.process.files import MAX_COUNT, put, stream_of
-from vm.process.streams import Input
+from trapline.vm.loader.image import READ, WRITE
+from trapline.vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
+from trapline.vm.process.files import MAX_COUNT, put, stream_of
+from trapline.vm.process.streams import Input
 
 _BEFORE = (0x01F01013).to_bytes(4, "little")  # slli x0, x0, 0x1f
 _AFTER = (0x40705013).to_bytes(4, "little")  # srai x0, x0, 7

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vm.loader import EXECUTE, READ, WRITE, Image, LoadError, memory_advice
-from vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from vm.process.pmp import entries
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, memory_advice
+from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
+from trapline.vm.process.pmp import entries
 
 PAGE = 4096
 MAPPED = 8

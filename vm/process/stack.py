@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 
-from vm.loader import Image, LoadError
+from trapline.vm.loader.image import Image, LoadError
 
 HWCAP = 1 << 8 | 1 << 12 | 1 << 0
 """AT_HWCAP: the base instructions and the extensions M and A, a bit per letter."""

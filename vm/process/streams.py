@@ -6,7 +6,7 @@ import select
 import time
 from typing import Any, BinaryIO
 
-from vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
+from trapline.vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
 
 MAX_READ = 16 << 20
 """Most bytes that one read takes from the host; a read may always return fewer than it was asked for."""

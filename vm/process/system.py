@@ -3,7 +3,7 @@
 import struct
 from typing import Any
 
-from vm.process.errno import (
+from trapline.vm.process.errno import (
     EAGAIN,
     EINVAL,
     ENOSYS,
@@ -12,9 +12,9 @@ from vm.process.errno import (
     IGNORED_BY_DEFAULT,
     SIGKILL,
     SystemCallError,
-)  # fmt: skip
-from vm.process.stack import USER_ID
-from vm.process.table import constant, signed, system_call
+)
+from trapline.vm.process.stack import USER_ID
+from trapline.vm.process.table import constant, signed, system_call
 
 PROCESS_ID = 1000
 _CLOCKS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11})

@@ -7,9 +7,9 @@ legacy extensions, 0 to 8, return a0 alone.
 from collections.abc import Callable
 from typing import Any
 
-from vm.sbi import console, hsm
-from vm.sbi.answer import INVALID_PARAM, NOT_SUPPORTED, Answer, chosen_harts, error, ok
-from vm.sbi.platform import Platform, Refused
+from trapline.vm.sbi import console, hsm
+from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, Answer, chosen_harts, error, ok
+from trapline.vm.sbi.platform import Platform, Refused
 
 BASE, TIME, IPI, RFENCE = 0x10, 0x54494D45, 0x735049, 0x52464E43
 HSM, SRST, DBCN = 0x48534D, 0x53525354, 0x4442434E

@@ -1,7 +1,7 @@
 """The debug console (SBI 2.0, chapter 12)."""
 
-from vm.sbi.answer import INVALID_PARAM, Answer, error, ok
-from vm.sbi.platform import Platform
+from trapline.vm.sbi.errors import INVALID_PARAM, Answer, error, ok
+from trapline.vm.sbi.platform import Platform
 
 PIECE = 1 << 20
 """Bytes that one call moves at most: "it may do partial/no writes"."""

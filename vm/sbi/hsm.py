@@ -2,16 +2,9 @@
 
 from typing import Any
 
-from isa.trap import MPRV, SIE, S
-from vm.sbi.answer import (
-    ALREADY_AVAILABLE,
-    INVALID_ADDRESS,
-    INVALID_PARAM,
-    Answer,
-    error,
-    ok,
-)
-from vm.sbi.platform import ALL_ONES, Platform
+from trapline.isa.trap import MPRV, SIE, S
+from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, Answer, error, ok
+from trapline.vm.sbi.platform import ALL_ONES, Platform
 
 STARTED, STOPPED, SUSPENDED = 0, 1, 4
 RETENTIVE, NON_RETENTIVE = 0x00000000, 0x80000000

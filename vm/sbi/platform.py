@@ -17,7 +17,7 @@ class Platform(Protocol):
     """The machine around the harts."""
 
     harts: Sequence[Any]
-    """Hart records by mhartid: those of `vm.hart`, or a virtual machine's."""
+    """Hart records by mhartid: those of `vm.core.hart`, or a virtual machine's."""
 
     def set_timer(self, hart: int, deadline: int) -> None:
         """mip.STIP of this hart is pending from `deadline` (mtime, 64 bits) on; `ALL_ONES` for never."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from asm import AsmError, assemble
+from trapline.asm import AsmError, assemble
 
 HERE = Path(__file__).resolve().parent
 KERNEL = (

@@ -1,0 +1,1 @@
+"""Plugins: files of a user's own that declare instructions."""

@@ -1,0 +1,84 @@
+"""Burrow under the hypervisor: the same console and the same state under every technique, and what Xleak breaks."""
+
+import os
+
+import pytest
+
+from support.burrow import machine, run
+from trapline.vm import ExitReason
+
+REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
+TECHNIQUES = ("trap", "hybrid", "patch", "translate", "assist")
+PROGRAMS = {
+    "wild": 1, "threads 2": 1, "pingpong 10": 1, "reap crowd exit": 1, "reap priv": 2, "threads 4": 4,
+    "share 20": 2, "reap chaos 3": 3,
+}  # fmt: skip
+"""What runs, and on how many harts."""
+SESSION = b"ps\ncount 2\nwild\nspin &\nkill 4\nthreads 3\nexit\n"
+HOLES = {"XPOPF": "rv32ima_xpopf", "XPUSHF": "rv32ima_xpushf", "XRDMODE": "rv32ima_xrdmode"}
+
+
+@pytest.mark.parametrize("program", ["wild", "threads 2"] if REDUCED else PROGRAMS)
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_same_state_as_bare(technique: str, program: str) -> None:
+    harts = PROGRAMS[program]
+    printed, status, bare = run(program, harts=harts)
+    under, end, virtual = run(program, harts=harts, technique=technique)
+    assert (under, end) == (printed, status)
+    assert virtual.digest() == bare.digest()
+
+
+@pytest.mark.slow
+@pytest.mark.checked
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_same_session(technique: str) -> None:
+    printed, _, bare = run("shell", stdin=SESSION)
+    under, _, virtual = run("shell", stdin=SESSION, technique=technique)
+    assert under.decode() == printed.decode()
+    assert virtual.digest() == bare.digest()
+
+
+@pytest.mark.parametrize("shadow", ["lazy", "traced"])
+@pytest.mark.parametrize("harts", [1, 3])
+def test_paravirtual(harts: int, shadow: str) -> None:
+    """The variant with hypercalls prints the same, also with several harts."""
+    printed, status, _ = run("threads 2", harts=harts)
+    options = {"harts": harts, "variant": "paravirt", "technique": "paravirt", "shadow": shadow}
+    assert run("threads 2", **options)[:2] == (printed, status)
+    printed, status, _ = run("share 4", harts=harts)
+    assert run("share 4", **options)[:2] == (printed, status)
+
+
+def test_xleak_on_the_bare_machine() -> None:
+    """With every hole the variant is right where S mode is S mode."""
+    options = {"variant": "xleak", "isa": "rv32ima_xleak"}
+    printed, status, _ = run("count 2", **options)
+    assert (printed, status) == (b"1\n2\n", 0)
+
+
+@pytest.mark.parametrize("technique", ["hybrid", "patch", "translate", "assist"])
+@pytest.mark.parametrize("hole", HOLES)
+def test_a_hole_is_cured(hole: str, technique: str) -> None:
+    options = {"defines": [hole], "isa": HOLES[hole]}
+    printed, status, bare = run("count 2", **options)
+    under, end, virtual = run("count 2", technique=technique, **options)
+    assert (printed, status) == (under, end) == (b"1\n2\n", 0)
+    assert virtual.digest() == bare.digest()
+
+
+def test_popf_breaks_under_trap() -> None:
+    """The idle loop does not get its interrupts, and nobody hears of it: the sleeper never wakes."""
+    made = machine("count 2", defines=["XPOPF"], isa=HOLES["XPOPF"], technique="trap")
+    assert made.run(max_instructions=60_000).reason is ExitReason.LIMIT
+    assert made.console.output == b"1\n"
+
+
+def test_pushf_breaks_under_trap() -> None:
+    """A trap from the idle loop looks as if it came from user mode, and a process goes on in the wrong one."""
+    printed, status, _ = run("count 2", defines=["XPUSHF"], isa=HOLES["XPUSHF"], technique="trap")
+    assert status == 252 and b"instruction page fault" in printed
+
+
+def test_rdmode_breaks_under_trap() -> None:
+    printed, status, _ = run("count 2", defines=["XRDMODE"], isa=HOLES["XRDMODE"], technique="trap")
+    assert (printed, status) == (b"burrow: this is not S mode; before the first process: count\n", 253)

@@ -1,0 +1,38 @@
+"""The tutorial on Burrow says what is so: excerpts, what commands print, sizes, costs."""
+
+from pathlib import Path
+
+import pytest
+
+from support.burrow import FOLDER
+from support.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
+
+UPDATE = "PYTHONPATH=tests python -m support.walkthrough"
+"""Brings the page up to date, but for excerpts."""
+
+
+@pytest.mark.parametrize("name, pieces", excerpts(), ids=[f"{i}-{name}" for i, (name, _) in enumerate(excerpts())])
+def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
+    source, at = (FOLDER / name).read_text(encoding="utf-8"), 0
+    for piece in pieces:
+        found = source.find(piece, at)
+        assert found >= 0, f"{name} has changed, and the page has not: {piece}"
+        at = found + len(piece)
+
+
+def test_every_block_of_assembly_is_an_excerpt() -> None:
+    assert PAGE.read_text(encoding="utf-8").count("```asm\n") == len(excerpts()) > 15
+
+
+@pytest.mark.slow
+def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
+    shown = commands()
+    assert len(shown) >= 8
+    for script, expected in shown:
+        assert run_script(script, tmp_path) == (expected or ""), f"{script}: update the page: {UPDATE}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [sizes, costs], ids=["sizes", "costs"])
+def test_tables_are_what_is_measured(table) -> None:
+    assert f"<!-- {table.__name__} -->\n\n{table()}\n\n" in PAGE.read_text(encoding="utf-8"), UPDATE

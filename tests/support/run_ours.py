@@ -1,0 +1,26 @@
+"""Assemble with our assembler and run on our process VM."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from support.gnu import Outcome
+
+
+def assemble(sources: Sequence[Path], elf: Path) -> Path:
+    """Assemble and link the files into `elf`."""
+    from trapline.asm import assemble as assemble_files
+
+    elf.write_bytes(assemble_files(sources).elf)
+    return elf
+
+
+def run_process(elf: Path, arguments: Sequence[str] = (), stdin: bytes = b"") -> Outcome:
+    """Run a user program; its standard output and exit status."""
+    from trapline.vm.loader.image import load_elf
+    from trapline.vm.process import Process
+
+    output = io.BytesIO()
+    image = load_elf(elf.read_bytes())
+    result = Process(image, [elf.name, *arguments], stdin=io.BytesIO(stdin), stdout=output, timeout=60).run()
+    return Outcome(output.getvalue(), result.exit_code)

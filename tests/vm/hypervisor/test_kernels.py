@@ -1,0 +1,93 @@
+"""The theorem on random kernels: under every technique a guest is, whenever one looks, in the state that it has bare.
+The kernels are those of `support.random_kernels`; those of the corpus tell hypervisors with a mistake from ours."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, seed
+
+from support.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
+from support.budget import FIRST_SEED, examples
+from support.hypervisor_mutants import MUTANTS, mutated
+from support.kernel import Kernel, load
+from support.random_kernels import kernels
+
+CORPUS = sorted((Path(__file__).parents[2] / "corpus").glob("*.json"))
+PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
+CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
+PARTS = 4
+ONE_HART, MORE_HARTS = (20, 5) if PLAIN else (40, 10) if CHECKED else (500, 60)
+"""Kernels in each part."""
+
+
+@cache
+def machine(technique: str, harts: int) -> Reused:
+    """The machine that all kernels of this size share."""
+    return Reused(technique, harts)
+
+
+@cache
+def mended(technique: str) -> Reused:
+    """The same for one hart, on hardware where no hole is left."""
+    return Reused(technique, 1, real_mleak=0xFF)
+
+
+def check(kernel: Kernel, folder: Path) -> None:
+    """Compare bare and virtual; a kernel that tells them apart is kept in `folder`, ready for the corpus."""
+    bare = machine("bare", kernel.harts)
+    expected = states(bare, kernel)
+    for technique in (*UNDER, TRACED):
+        if kernel.under(technique):
+            found = divergence(bare, machine(technique, kernel.harts), kernel, expected)
+            if found:
+                kernel.save(folder / "kernel.json", f"{technique}: {found}")
+            assert not found, f"{technique}: {found}\nkept as {folder / 'kernel.json'}"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS), (3, MORE_HARTS // 2)])
+def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> None:
+    @seed(PARTS * FIRST_SEED + part)
+    @examples(count)
+    @given(kernels(harts))
+    def run(kernel: Kernel) -> None:
+        check(kernel, tmp_path)
+
+    run()
+
+
+def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique() -> None:
+    """With mleak set in the real harts; without it these kernels tell."""
+    unlike = 0
+
+    @seed(FIRST_SEED)
+    @examples(ONE_HART // 2)
+    @given(kernels(1).filter(lambda kernel: kernel.holes in (1, 2)))
+    def run(kernel: Kernel) -> None:
+        nonlocal unlike
+        bare = machine("bare", 1)
+        expected = states(bare, kernel)
+        for technique in ("hybrid", "trap", "paravirt"):
+            assert not divergence(bare, mended(technique), kernel, expected), technique
+        unlike += states(machine("trap", 1), kernel) != expected
+
+    run()
+    assert unlike > ONE_HART // 50
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
+def test_corpus(path: Path, tmp_path: Path) -> None:
+    check(load(path)[0], tmp_path)
+
+
+@pytest.mark.parametrize("path", [p for p in CORPUS if load(p)[1]], ids=lambda p: p.stem)
+def test_a_mistake_in_the_hypervisor_shows(path: Path) -> None:
+    """The kernels that were found with a mutant still tell it from the bare machine."""
+    kernel, name = load(path)
+    assert states(mutated(name, harts=kernel.harts), kernel) != states(Reused("bare", kernel.harts), kernel)
+
+
+def test_every_mistake_has_a_kernel() -> None:
+    assert {load(path)[1] for path in CORPUS} >= set(MUTANTS)

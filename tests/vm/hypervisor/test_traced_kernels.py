@@ -1,0 +1,86 @@
+"""Traced shadow tables against random kernels: equal to the bare machine with fences, and without any to one that has
+no TLB, which is what "no stale translation is ever used" means."""
+
+import os
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, seed
+
+from support.bare_and_virtual import Reused, divergence, states, whole_state
+from support.budget import FIRST_SEED, examples
+from support.kernel import Kernel
+from support.random_kernels import kernels
+from trapline import isa
+from trapline.vm.exit import ExitReason
+
+FENCE, NOP = isa.BY_NAME["sfence.vma"], 0x13
+REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
+TECHNIQUES = ("hybrid", "trap", "assist", "patch", "translate")
+
+
+@cache
+def machine(technique: str, harts: int, shadow: str = "traced") -> Reused:
+    return Reused(technique, harts, shadow=shadow)
+
+
+@pytest.mark.parametrize("harts, count", [(1, 20 if REDUCED else 300), (2, 10 if REDUCED else 60)])
+def test_kernels_that_fence_end_as_bare(harts: int, count: int) -> None:
+    stores = dict.fromkeys(TECHNIQUES, 0)
+
+    @seed(FIRST_SEED)
+    @examples(count)
+    @given(kernels(harts))
+    def run(kernel: Kernel) -> None:
+        bare = machine("bare", harts, "lazy")
+        expected = states(bare, kernel)
+        for technique in TECHNIQUES:
+            if kernel.under(technique):
+                traced = machine(technique, harts)
+                assert not divergence(bare, traced, kernel, expected)
+                stores[technique] += sum(r.traced_stores for r in traced.machine.engine.real)
+
+    run()
+    assert min(stores.values()) > count // 20, stores
+
+
+def unfenced(kernel: Kernel) -> Kernel:
+    """The same kernel without its fences."""
+    return replace(
+        kernel,
+        words={a: [NOP if w & FENCE.mask == FENCE.match else w for w in words] for a, words in kernel.words.items()},
+    )
+
+
+def walking(kernel: Kernel) -> list[dict[str, Any]]:
+    """`support.twins.states` of a bare hart that forgets its translations before every step."""
+    bare = machine("bare", 1, "lazy").start(kernel)
+    found = []
+    for steps in kernel.slices:
+        for _ in range(steps):
+            bare.engine.h[0].stale = 1
+            exit = bare.run(max_instructions=1)
+            if exit.reason is not ExitReason.LIMIT:
+                break
+        found.append(whole_state(bare) | {"exit": str(exit)})
+    return found
+
+
+def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
+    stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
+
+    @seed(FIRST_SEED)
+    @examples(20 if REDUCED else 300)
+    @given(kernels(1).map(unfenced))
+    def run(kernel: Kernel) -> None:
+        expected = walking(kernel)
+        for technique, shadow in stale:
+            if kernel.under(technique):
+                stale[technique, shadow] += states(machine(technique, 1, shadow), kernel) != expected
+
+    run()
+    assert {how: n for how, n in stale.items() if how[1] == "traced" and n} == {}
+    assert REDUCED or min(n for how, n in stale.items() if how[1] == "lazy") > 0, f"some would not notice: {stale}"

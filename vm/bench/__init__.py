@@ -1,0 +1,1 @@
+"""What `trapline bench` measures."""

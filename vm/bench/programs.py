@@ -1,0 +1,111 @@
+"""Running the benchmark programs, here and, where it is installed, on QEMU: the same ELF, one after the other."""
+
+import io
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from trapline.vm.loader.image import load_elf
+from trapline.vm.machine import ExitReason, Machine
+from trapline.vm.process import Process, Reason
+
+PROCESS_PROGRAMS = ("fib", "sieve", "matmul", "sha256")
+BOARD_PROGRAMS = ("trap", "walk")
+ROUND_TRIPS = 2_000_000
+"""Round trips that trap.s makes."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One program: instructions retired, seconds of wall clock here and on QEMU (None without QEMU).
+
+    Both are the best of the repeats. QEMU's include its start (about 0.02 s for a process, 0.1 s for a board).
+    """
+
+    name: str
+    instructions: int
+    seconds: float
+    peer_seconds: float | None
+
+    @property
+    def mips(self) -> float:
+        """Million instructions per second."""
+        return self.instructions / self.seconds / 1e6
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as QEMU."""
+        return self.peer_seconds / self.seconds if self.peer_seconds is not None else None
+
+
+class BenchmarkError(Exception):
+    """A benchmark program that did not end as it should."""
+
+
+def _assembled(source: Path, text_base: int | None) -> bytes:
+    from trapline.asm import assemble
+
+    return assemble([source], text_base=text_base).elf
+
+
+def _run_process(elf: bytes, name: str) -> tuple[int, float]:
+    process = Process(load_elf(elf), [name], {}, stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.BytesIO())
+    start = time.perf_counter()
+    result = process.run()
+    seconds = time.perf_counter() - start
+    if result.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
+    if result.exit_code:
+        raise BenchmarkError(f"{name} ended with status {result.exit_code}: its result is wrong")
+    return result.instructions, seconds
+
+
+def _run_board(elf: bytes, name: str) -> tuple[int, float]:
+    machine = Machine.from_elf(elf)
+    start = time.perf_counter()
+    exit = machine.run()
+    seconds = time.perf_counter() - start
+    if exit.reason is ExitReason.INTERRUPTED:
+        raise KeyboardInterrupt
+    if exit.reason is not ExitReason.HALT or exit.code:
+        raise BenchmarkError(f"{name} ended with {exit}")
+    return machine.instret, seconds
+
+
+def _run_peer(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
+    return time.perf_counter() - start
+
+
+def _peer_command(name: str, elf: Path) -> list[str] | None:
+    if name in PROCESS_PROGRAMS:
+        found = shutil.which("qemu-riscv32")
+        return [found, str(elf)] if found else None
+    found = shutil.which("qemu-system-riscv32")
+    options = ["-machine", "virt", "-bios", "none", "-display", "none", "-serial", "none", "-kernel", str(elf)]
+    return [found, *options] if found else None
+
+
+def measure(folder: Path, name: str, *, repeats: int = 3, peer: bool = True) -> Measurement:
+    """Assemble and run `folder/name.s` here and on QEMU, in turn, so that a busy moment meets both.
+
+    Raises BenchmarkError and `asm.AsmError`.
+    """
+    on_board = name in BOARD_PROGRAMS
+    elf = _assembled(folder / f"{name}.s", 0x80000000 if on_board else None)
+    run = _run_board if on_board else _run_process
+    runs, peer_runs = [], []
+    with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
+        path = Path(scratch) / f"{name}.elf"
+        path.write_bytes(elf)
+        path.chmod(0o755)
+        command = _peer_command(name, path) if peer else None
+        for _ in range(repeats):
+            runs.append(run(elf, name))
+            if command is not None:
+                peer_runs.append(_run_peer(command))
+    return Measurement(name, runs[0][0], min(seconds for _, seconds in runs), min(peer_runs, default=None))

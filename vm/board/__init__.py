@@ -1,0 +1,1 @@
+"""The board: QEMU's `virt` machine, its devices and the console behind them."""

@@ -1,0 +1,92 @@
+"""The devices of a machine, wired as on QEMU's `virt` board."""
+
+from typing import Any
+
+from trapline.vm.board.console import PATIENCE, Console
+from trapline.vm.board.devices import FINISHER_BASE, UART_BASE, UART_SOURCE, Bus, Finisher, Uart
+from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic
+from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.queue import Memory
+from trapline.vm.board.virtio.transport import SLOT_SIZE, Slot
+
+MEIP = 1 << 11
+SEIP = 1 << 9
+VIRTIO_BASE, VIRTIO_STRIDE, VIRTIO_SLOTS = 0x10001000, 0x1000, 8
+VIRTIO_SOURCE = 1
+"""Interrupt number of the first virtio slot at the PLIC."""
+
+
+class Board:
+    """Bus, PLIC, UART, test finisher and virtio slots around harts.
+
+    harts: hart records (`vm.core.hart.HartView`) whose interrupt lines the PLIC drives.
+    memory: what virtio devices read and write, needed only where there are any.
+    legacy_virtio: whether the slots have the registers of version 1, as on QEMU unless told otherwise, or of 2.
+    """
+
+    def __init__(
+        self, harts: list[Any], console: Console, memory: Memory | None = None, legacy_virtio: bool = True
+    ) -> None:
+        self.harts = harts
+        self.console = console
+        self.bus = Bus()
+        self.uart = Uart(console)
+        self.plic = Plic(len(harts), self._drive)
+        self.bus.add(FINISHER_BASE, 0x1000, Finisher())
+        self.bus.add(UART_BASE, 0x100, self.uart)
+        self.bus.add(PLIC_BASE, PLIC_SIZE, self.plic)
+        self.slots = [Slot(memory, legacy_virtio) for _ in range(VIRTIO_SLOTS)]
+        for number, slot in enumerate(self.slots):
+            self.bus.add(VIRTIO_BASE + number * VIRTIO_STRIDE, SLOT_SIZE, slot)
+        self.plugged: list[tuple[int, Slot]] = []
+
+    def plug(self, device: VirtioDevice, number: int | None = None) -> int:
+        """Put a virtio device into slot `number`, or the first empty one; the slot's number. Raises ValueError."""
+        empty = [n for n, slot in enumerate(self.slots) if slot.device is None]
+        if number is None and not empty:
+            raise ValueError(f"all {VIRTIO_SLOTS} virtio slots are taken")
+        number = empty[0] if number is None else number
+        if number not in empty:
+            raise ValueError(f"virtio slot {number} is not one of those that are free: {empty}")
+        self.slots[number].plug(device)
+        self.plugged.append((VIRTIO_SOURCE + number, self.slots[number]))
+        return number
+
+    def close(self) -> None:
+        """Switch off: drives are flushed and closed. Raises OSError when that fails."""
+        for _, slot in self.plugged:
+            if slot.device is not None:
+                slot.device.close()
+
+    def _drive(self, context: int, level: bool) -> None:
+        h = self.harts[context >> 1]
+        bit = SEIP if context & 1 else MEIP
+        h.lines = h.lines | bit if level else h.lines & ~bit
+
+    def update(self) -> None:
+        """Let the devices' requests reach the interrupt lines."""
+        self.plic.set_line(UART_SOURCE, self.uart.interrupt() != 1)
+        for source, slot in self.plugged:
+            slot.poll()
+            self.plic.set_line(source, slot.interrupt())
+
+    def woken(self) -> bool:
+        """Whether an interrupt is pending that ends a wfi."""
+        return any((h.lines | h.mip) & h.mie for h in self.harts)
+
+    def input_interrupts(self) -> bool:
+        """Whether a device would ask for an interrupt when input arrives."""
+        return bool(self.uart.registers[1] & 1) or any(slot.awaits_input for _, slot in self.plugged)
+
+    def wait(self) -> bool:
+        """All harts idle: wait a moment for console input. False when nothing can ever come."""
+        self.update()
+        if self.woken():
+            return True
+        if not self.input_interrupts():
+            return False
+        arriving = self.console.wait(PATIENCE)
+        # A key may come at any look, and one that came after the devices have looked is for the next time.
+        seen = self.console.pending
+        self.update()
+        return self.woken() or (arriving and not (seen and self.console.pending))

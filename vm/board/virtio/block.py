@@ -1,0 +1,104 @@
+"""The block device (VIRTIO 1.2, 5.2): reads, writes, flushes, and its name."""
+
+import struct
+
+from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.drive import SECTOR, Drive
+from trapline.vm.board.virtio.queue import Chain, QueueError, Virtqueue, pieces, total
+
+SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH = 1 << 2, 1 << 5, 1 << 6, 1 << 9
+
+T_IN, T_OUT, T_FLUSH, T_GET_ID = 0, 1, 4, 8
+S_OK, S_IOERR, S_UNSUPP = b"\0", b"\1", b"\2"
+
+SEGMENTS = 126
+"""Data buffers in a request, of 128 with its header and its status."""
+ID_LENGTH = 20
+
+_HEADER = struct.Struct("<IIQ")
+_CONFIG = struct.Struct("<QIIHBBI")
+
+
+class Block(VirtioDevice):
+    """A disk over a `Drive`.
+
+    serial: what the driver gets when it asks for the device's name, at most 20 bytes of ASCII.
+    """
+
+    device_id = 2
+
+    def __init__(self, drive: Drive, serial: str = "") -> None:
+        self.drive = drive
+        self.serial = serial.encode("ascii", "replace")[:ID_LENGTH]
+        self.features = SEG_MAX | BLK_SIZE | FLUSH | (READ_ONLY if drive.readonly else 0)
+
+    def config(self) -> bytes:
+        """Capacity in sectors, no size_max, seg_max, no geometry, blk_size."""
+        return _CONFIG.pack(self.drive.capacity, 0, SEGMENTS, 0, 0, 0, SECTOR)
+
+    def serve(self, index: int, queue: Virtqueue) -> None:
+        """Do the requests in the order in which they were made available."""
+        while (chain := queue.pop()) is not None:
+            queue.push(chain, self._request(queue, chain))
+
+    def _request(self, queue: Virtqueue, chain: Chain) -> int:
+        """Do one request and write its status; the number of bytes written from the start of the buffers on."""
+        room = total(chain.writable) - 1
+        if total(chain.readable) < _HEADER.size or room < 0:
+            raise QueueError("a request without header or status")
+        header = b"".join(queue.read(*piece) for piece in pieces(chain.readable, 0, _HEADER.size))
+        kind, _, sector = _HEADER.unpack(header)
+        written = 0
+        try:
+            if kind == T_IN:
+                written = self._read(queue, chain, sector, room)
+            elif kind == T_OUT:
+                self._write(queue, chain, sector)
+            elif kind == T_FLUSH:
+                self.drive.flush()
+            elif kind == T_GET_ID:
+                written = self._name(queue, chain, room)
+            status = S_OK if kind in (T_IN, T_OUT, T_FLUSH, T_GET_ID) else S_UNSUPP
+        except OSError:
+            status = S_IOERR
+        ((address, _),) = pieces(chain.writable, room, room + 1)
+        queue.write(address, status)
+        # The length must not claim what was not written, and the status comes last.
+        return written + 1 if written == room else written
+
+    def _range(self, sector: int, length: int) -> int:
+        """The position of a range of sectors. Raises OSError unless it is within the disk."""
+        if length % SECTOR or sector + length // SECTOR > self.drive.capacity:
+            raise OSError(f"{length} bytes from sector {sector} on are no sectors of the disk")
+        return sector * SECTOR
+
+    def _read(self, queue: Virtqueue, chain: Chain, sector: int, room: int) -> int:
+        position = start = self._range(sector, room)
+        for address, length in pieces(chain.writable, 0, room):
+            queue.write(address, self.drive.read(position, length))
+            position += length
+        return position - start
+
+    def _write(self, queue: Virtqueue, chain: Chain, sector: int) -> None:
+        end = total(chain.readable)
+        position = self._range(sector, end - _HEADER.size)
+        if self.drive.readonly:
+            # "A device MUST set the status byte to VIRTIO_BLK_S_IOERR for a write request if the VIRTIO_BLK_F_RO
+            # feature if offered, and MUST NOT write any data."
+            raise PermissionError("the drive is read-only")
+        for address, length in pieces(chain.readable, _HEADER.size, end):
+            self.drive.write(position, queue.read(address, length))
+            position += length
+
+    def _name(self, queue: Virtqueue, chain: Chain, room: int) -> int:
+        # "The device ID string is a NUL-padded ASCII string up to 20 bytes long."
+        name = self.serial.ljust(ID_LENGTH, b"\0")[:room]
+        done = 0
+        for address, length in pieces(chain.writable, 0, len(name)):
+            queue.write(address, name[done : done + length])
+            done += length
+        return done
+
+    def close(self) -> None:
+        """Flush and close the drive."""
+        self.drive.close()

@@ -1,0 +1,70 @@
+"""The console device (VIRTIO 1.2, 5.3) with its one port, over the machine's console."""
+
+import struct
+
+from trapline.vm.board.console import Console
+from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
+
+RECEIVE, TRANSMIT = 0, 1
+EMERGENCY_WRITE = 1 << 2
+EMERGENCY_OFFSET = 8
+INPUT_PIECE = 4096
+"""Bytes of input put into one buffer at most, however large it is: input may have no end."""
+
+
+class VirtioConsole(VirtioDevice):
+    """A serial line without speed. It takes input only while the driver has given it buffers."""
+
+    device_id = 3
+    queues = 2
+    features = EMERGENCY_WRITE
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def config(self) -> bytes:
+        """Size and number of ports, which are not offered, and the emergency register, which reads as zero."""
+        return struct.pack("<HHII", 0, 0, 0, 0)
+
+    def store_config(self, offset: int, data: bytes) -> None:
+        """Print what is written to emerg_wr: "The device MUST allow a write to emerg_wr, even on an unconfigured
+        device."
+        """
+        if offset == EMERGENCY_OFFSET:
+            self.console.write(data[:1])
+
+    def serve(self, index: int, queue: Virtqueue) -> None:
+        """Print what is to be transmitted; fill buffers while there is input."""
+        if index == TRANSMIT:
+            while (chain := queue.pop()) is not None:
+                for piece in pieces(chain.readable, 0, total(chain.readable)):
+                    self.console.write(queue.read(*piece))
+                queue.push(chain, 0)
+            return
+        while queue.waiting and self.console.ready():
+            self._fill(queue)
+        self.awaits_input = queue.waiting > 0
+
+    def _fill(self, queue: Virtqueue) -> None:
+        chain = queue.pop()
+        assert chain is not None
+        room = total(chain.writable)
+        if not room:
+            raise QueueError("a buffer to receive into that cannot be written")
+        data = bytearray()
+        while len(data) < min(room, INPUT_PIECE) and (byte := self.console.read()) is not None:
+            data.append(byte)
+        done = 0
+        for address, length in pieces(chain.writable, 0, len(data)):
+            queue.write(address, bytes(data[done : done + length]))
+            done += length
+        queue.push(chain, done)
+
+    def due(self) -> int | None:
+        """The receive queue, when there are both buffers and input."""
+        return RECEIVE if self.awaits_input and self.console.ready() else None
+
+    def reset(self) -> None:
+        """No buffers."""
+        self.awaits_input = False

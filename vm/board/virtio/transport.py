@@ -1,0 +1,267 @@
+"""The registers of a virtio-mmio slot, in the modern layout (version 2) and the legacy one (VIRTIO 1.2, 4.2).
+
+The specification says what drivers that keep its rules see. What others see is what QEMU shows them: an access of a
+control register that is not one aligned word reads as zero and writes nothing, configuration space reads as ones
+behind its end.
+"""
+
+from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.queue import LEGACY_ALIGN, QUEUE_MAX, Memory, QueueError, Virtqueue
+
+SLOT_SIZE = 0x200
+MAGIC = 0x74726976
+"""The letters "virt"."""
+VENDOR = 0x554D4551
+"""The letters "QEMU": teaching kernels look for them."""
+
+NEEDS_RESET, FEATURES_OK, DRIVER_OK = 64, 8, 4
+USED_BUFFER, CONFIG_CHANGE = 1, 2
+
+ANY_LAYOUT = 1 << 27
+INDIRECT_DESC = 1 << 28
+EVENT_IDX = 1 << 29
+VERSION_1 = 1 << 32
+
+
+class Register:
+    """Offsets of the control registers."""
+
+    MAGIC_VALUE = 0x000
+    VERSION = 0x004
+    DEVICE_ID = 0x008
+    VENDOR_ID = 0x00C
+    DEVICE_FEATURES = 0x010
+    DEVICE_FEATURES_SEL = 0x014
+    DRIVER_FEATURES = 0x020
+    DRIVER_FEATURES_SEL = 0x024
+    GUEST_PAGE_SIZE = 0x028  # legacy
+    QUEUE_SEL = 0x030
+    QUEUE_NUM_MAX = 0x034
+    QUEUE_NUM = 0x038
+    QUEUE_ALIGN = 0x03C  # legacy
+    QUEUE_PFN = 0x040  # legacy
+    QUEUE_READY = 0x044
+    QUEUE_NOTIFY = 0x050
+    INTERRUPT_STATUS = 0x060
+    INTERRUPT_ACK = 0x064
+    STATUS = 0x070
+    QUEUE_DESC_LOW = 0x080
+    QUEUE_DESC_HIGH = 0x084
+    QUEUE_DRIVER_LOW = 0x090
+    QUEUE_DRIVER_HIGH = 0x094
+    QUEUE_DEVICE_LOW = 0x0A0
+    QUEUE_DEVICE_HIGH = 0x0A4
+    SHM_LEN_LOW = 0x0B0
+    SHM_BASE_HIGH = 0x0BC
+    CONFIG_GENERATION = 0x0FC
+    CONFIG = 0x100
+
+
+ADDRESSES = {
+    Register.QUEUE_DESC_LOW: ("descriptors", 0), Register.QUEUE_DESC_HIGH: ("descriptors", 32),
+    Register.QUEUE_DRIVER_LOW: ("available", 0), Register.QUEUE_DRIVER_HIGH: ("available", 32),
+    Register.QUEUE_DEVICE_LOW: ("used", 0), Register.QUEUE_DEVICE_HIGH: ("used", 32),
+}  # fmt: skip
+"""The part of a queue that a register places, and the number of its lowest bit."""
+
+
+class Slot:
+    """One slot: empty, or a device behind its registers.
+
+    memory: the guest's; legacy: which of the two layouts, that is, version 1 or 2.
+    """
+
+    def __init__(self, memory: Memory | None, legacy: bool) -> None:
+        self.memory = memory
+        self.legacy = legacy
+        self.device: VirtioDevice | None = None
+        self.queues: list[Virtqueue] = []
+        self.features = 0
+        self.page_shift = 0
+        self.reset()
+
+    def plug(self, device: VirtioDevice) -> None:
+        """Put a device into the empty slot."""
+        assert self.memory is not None and self.device is None
+        self.device = device
+        self.queues = [Virtqueue(self.memory) for _ in range(device.queues)]
+        self.features = device.features | INDIRECT_DESC | EVENT_IDX | (ANY_LAYOUT if self.legacy else VERSION_1)
+
+    def reset(self) -> None:
+        """The driver's reset. It leaves GuestPageSize alone, which Linux writes once, before it resets the device."""
+        self.status = 0
+        self.interrupt_status = 0
+        self.driver_features = 0
+        self.device_features_sel = self.driver_features_sel = self.queue_sel = 0
+        for queue in self.queues:
+            queue.reset()
+        if self.device is not None:
+            self.device.reset()
+
+    # For the board
+
+    def interrupt(self) -> bool:
+        """The level of the interrupt line."""
+        return self.interrupt_status != 0
+
+    @property
+    def awaits_input(self) -> bool:
+        """Whether the driver waits for something that only the host can bring."""
+        return self.device is not None and self.device.awaits_input and not self.status & NEEDS_RESET
+
+    def poll(self) -> None:
+        """Hand over what the host has got for the device meanwhile."""
+        index = self.device.due() if self.device is not None else None
+        if index is not None:
+            self.notify(index)
+
+    # Registers
+
+    def load(self, offset: int, width: int) -> int | None:
+        """A register or configuration space."""
+        if offset < Register.CONFIG or self.device is None:
+            aligned_word = width == 4 and offset % 4 == 0
+            return self._register(offset) if aligned_word or self.device is None else 0
+        start = offset - Register.CONFIG
+        data = self.device.config()[start : start + width]
+        return int.from_bytes(data if len(data) == width else b"\xff" * width, "little")
+
+    def _register(self, offset: int) -> int:
+        if offset == Register.MAGIC_VALUE:
+            return MAGIC
+        if offset == Register.VERSION:
+            return 1 if self.legacy else 2
+        if offset == Register.VENDOR_ID:
+            return VENDOR
+        if self.device is None:
+            return 0
+        if offset == Register.DEVICE_ID:
+            return self.device.device_id
+        if offset == Register.DEVICE_FEATURES:
+            return (self.features >> (32 * min(self.device_features_sel, 2))) & 0xFFFFFFFF
+        if offset == Register.INTERRUPT_STATUS:
+            return self.interrupt_status
+        if offset == Register.STATUS:
+            return self.status
+        if Register.SHM_LEN_LOW <= offset <= Register.SHM_BASE_HIGH and not self.legacy:
+            # "Reading from a non-existent region ... results in a length of -1", and a base of all ones.
+            return 0xFFFFFFFF
+        if self.queue_sel < len(self.queues):
+            return self._queue_register(offset)
+        return 0
+
+    def _queue_register(self, offset: int) -> int:
+        if offset == Register.QUEUE_NUM_MAX:
+            return QUEUE_MAX
+        if offset == Register.QUEUE_PFN and self.legacy:
+            return self.queues[self.queue_sel].page_number
+        if offset == Register.QUEUE_READY and not self.legacy:
+            return int(self.queues[self.queue_sel].ready)
+        return 0
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """A register or configuration space; what is read-only or not there ignores it."""
+        value &= (1 << (8 * width)) - 1
+        if self.device is not None and offset >= Register.CONFIG:
+            self.device.store_config(offset - Register.CONFIG, value.to_bytes(width, "little"))
+        elif self.device is not None and width == 4 and offset % 4 == 0:
+            self._set_register(offset, value)
+        return True
+
+    def _set_register(self, offset: int, value: int) -> None:
+        if offset == Register.DEVICE_FEATURES_SEL:
+            self.device_features_sel = value
+        elif offset == Register.DRIVER_FEATURES_SEL:
+            self.driver_features_sel = value
+        elif offset == Register.DRIVER_FEATURES:
+            self._accept(value)
+        elif offset == Register.GUEST_PAGE_SIZE and self.legacy:
+            self.page_shift = (value & -value).bit_length() - 1 if value else 0
+        elif offset == Register.QUEUE_SEL:
+            self.queue_sel = value
+        elif offset == Register.QUEUE_NOTIFY:
+            self.notify(value)
+        elif offset == Register.INTERRUPT_ACK:
+            self.interrupt_status &= ~value
+        elif offset == Register.STATUS:
+            self._set_status(value & 0xFF)
+        elif self.queue_sel < len(self.queues):
+            queue = self.queues[self.queue_sel]
+            if self.legacy:
+                self._place_legacy(queue, offset, value)
+            else:
+                self._place(queue, offset, value)
+
+    def _accept(self, value: int) -> None:
+        if self.legacy:
+            if self.driver_features_sel == 0:
+                self.driver_features = value
+        elif self.driver_features_sel < 2 and not self.status & FEATURES_OK:
+            shift = 32 * self.driver_features_sel
+            self.driver_features = self.driver_features & ~(0xFFFFFFFF << shift) | value << shift
+
+    def _place(self, queue: Virtqueue, offset: int, value: int) -> None:
+        """The modern registers of a queue: size, ready, addresses of 64 bits."""
+        if offset == Register.QUEUE_READY:
+            if value & 1 and not queue.ready:
+                queue.restart()
+            queue.ready = bool(value & 1)
+        elif queue.ready:
+            # "When QueueReady is not zero, the driver MUST NOT access QueueNum, QueueDescLow" and the others.
+            return
+        elif offset == Register.QUEUE_NUM:
+            queue.size = value
+        elif offset in ADDRESSES:
+            part, shift = ADDRESSES[offset]
+            setattr(queue, part, getattr(queue, part) & ~(0xFFFFFFFF << shift) | value << shift)
+
+    def _place_legacy(self, queue: Virtqueue, offset: int, value: int) -> None:
+        """The legacy registers of a queue: size, alignment, number of its first page."""
+        if offset == Register.QUEUE_NUM:
+            queue.size = value
+        elif offset == Register.QUEUE_ALIGN:
+            queue.align = value or LEGACY_ALIGN
+        elif offset == Register.QUEUE_PFN:
+            queue.page_number = value
+            queue.ready = value != 0
+        else:
+            return
+        queue.restart()
+        queue.place_legacy(queue.page_number << self.page_shift)
+
+    def _set_status(self, value: int) -> None:
+        if value == 0:
+            self.reset()
+            return
+        # "The device SHOULD accept any valid subset of features the driver accepts, otherwise it MUST fail to set the
+        # FEATURES_OK device status bit". VERSION_1 is not asked for: there are kernels that never look at bit 32.
+        if not self.legacy and self.driver_features & ~self.features:
+            value &= ~FEATURES_OK
+        self.status = value | self.status & NEEDS_RESET
+        for index, queue in enumerate(self.queues):
+            if queue.notified:
+                self.notify(index)
+
+    def notify(self, index: int) -> None:
+        """Serve a queue. A driver that broke the rules finds DEVICE_NEEDS_RESET and a configuration interrupt."""
+        if index >= len(self.queues) or self.status & NEEDS_RESET:
+            return
+        queue = self.queues[index]
+        # "Legacy driver implementations often used the device before setting the DRIVER_OK bit"; others must not.
+        if not queue.ready or not (self.legacy or self.status & DRIVER_OK):
+            queue.notified = True
+            return
+        assert self.device is not None
+        try:
+            queue.begin(bool(self.driver_features & self.features & EVENT_IDX))
+            try:
+                self.device.serve(index, queue)
+            finally:
+                if queue.finish():
+                    self.interrupt_status |= USED_BUFFER
+        except QueueError:
+            self.status |= NEEDS_RESET
+            # "If DRIVER_OK is set, after it sets DEVICE_NEEDS_RESET, the device MUST send a device configuration
+            # change notification to the driver."
+            if self.status & DRIVER_OK:
+                self.interrupt_status |= CONFIG_CHANGE

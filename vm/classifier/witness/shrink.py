@@ -1,0 +1,176 @@
+"""Making a witness small: what is not needed goes back to its reset value, one field and then one bit at a time."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from trapline.isa import CSR_BY_NAME
+from trapline.vm.classifier import memory, states
+from trapline.vm.classifier.model import Kind, Row
+from trapline.vm.classifier.search_replay import Replay, Situation
+
+_SIMPLE = {"rd": 10, "rs1": 11, "rs2": 12}
+"""Register numbers that a witness uses if it can: a0, a1, a2."""
+_CSRS = ("sstatus", "sscratch", "stvec", "satp", "mscratch", "mstatus")
+"""CSRs that a witness uses if it can, best known first."""
+_PAIRS = (
+    ("sv32-a", "sv32-b"), ("sv32-a", "sv32-a-absent"),
+    ("bare", "bare-denied"), ("bare", "sv32-a"), ("bare", "bare-locked"),
+)  # fmt: skip
+"""Relocations of a pair, the simplest first: other frames within the same bounds, then other bounds."""
+_DATA = tuple(memory.RAM_BASE + page * memory.PAGE + memory.WINDOW for page in range(1, memory.PAGES))
+"""Addresses that a witness uses if it can, one a page of data."""
+
+
+class Shrinker:
+    """Shrinks situations about one row."""
+
+    def __init__(self, replay: Replay, row: Row) -> None:
+        self._replay = replay
+        self._row = row
+        self._reset = replay.space.reset
+        implied = {int(word): int(bits) for word, _, _, bits in replay.space.draws}
+        self._implied = implied
+        self._pattern = row.instruction.pattern
+        self._looks_at_memory = bool(row.instruction.width or {"readable", "paddr"} & set(row.instruction.inputs))
+
+    def shrink(self, s: Situation) -> Situation:
+        """The smallest situation that single steps lead to from `s`; it still answers the question with yes."""
+        for candidate in self._simple_words():
+            s = self._first_that_holds([self._with_word(s, candidate)], s)
+        s = self._first_that_holds(self._relocated(s), s)
+        kept = self._pattern.extract(s.word)["rs1"] if self._looks_at_memory else 0
+        space = self._replay.space
+        registers = [states.X + number for number in range(1, 32) if number != kept]
+        configuration = [int(w) for w in space.draws[:, 0] if w not in space.time]
+        # A hart may not have retired fewer instructions than none: `cycle` is last.
+        time = sorted(space.time.tolist(), key=lambda w: w == states.word_of("cycle"))
+        s = self._first_that_holds([self._bold(s, (*configuration, *time))], s)
+        for group in ([*registers, *configuration, *time], configuration, time, registers):
+            s = self._first_that_holds([self._quiet(s, group)], s)
+        s = self._outside(s)
+        for word in (*configuration, *time, *registers):
+            s = self._field(s, word)
+        return s
+
+    def _first_that_holds(self, candidates: Iterable[Situation], otherwise: Situation) -> Situation:
+        return next((c for c in candidates if self._replay.holds(c)), otherwise)
+
+    def _relocated(self, s: Situation) -> Iterator[Situation]:
+        """Simpler relocations; an instruction that looks at memory gets a simpler address along with them."""
+        if s.question.kind is Kind.LOCATION:
+            choices = [tuple(memory.BY_NAME[name] for name in names) for names in _PAIRS]
+        else:
+            choices = [(number,) * len(s.relocations) for number in (*range(len(memory.RELOCATIONS)),)]
+        rs1 = self._pattern.extract(s.word)["rs1"] if self._looks_at_memory else 0
+        for choice in choices:
+            for address in _DATA if rs1 else (0,):
+                changed = s.copy(relocations=choice)
+                if rs1:
+                    for vector in changed.before:
+                        vector[states.X + rs1] = address
+                yield changed
+
+    def _quiet(self, s: Situation, words: Iterable[int]) -> Situation:
+        """All of these words at their reset values."""
+        changed = s.copy()
+        index = np.array(list(words))
+        for vector in changed.before:
+            vector[index] = self._reset[index]
+        return changed
+
+    def _bold(self, s: Situation, words: Iterable[int]) -> Situation:
+        """These words at their reset values and rs1 all ones: bits that appear tell more than bits that vanish."""
+        changed = self._quiet(s, words)
+        rs1 = 0 if self._looks_at_memory else self._pattern.extract(s.word).get("rs1", 0)
+        if rs1:
+            for vector in changed.before:
+                vector[states.X + rs1] = 0xFFFFFFFF
+        return changed
+
+    def _simple_words(self) -> Iterator[dict[str, int]]:
+        operands = self._row.instruction.operands
+        if "csr" in operands:
+            known = [CSR_BY_NAME[name].address for name in reversed(_CSRS)]
+            yield from ({"csr": address} for address in known if address in self._row.csrs)
+        for name in operands:
+            if name in _SIMPLE and name not in self._row.fixed:
+                yield {name: _SIMPLE[name]}
+            elif name == "csr":
+                continue
+            else:
+                yield {name: 0}
+
+    def _with_word(self, s: Situation, operands: dict[str, int]) -> Situation:
+        """The same with other operands in the word; a register that is renamed keeps its value."""
+        old = self._pattern.extract(s.word)
+        changed = s.copy(word=self._pattern.insert({**old, **operands}))
+        for name, number in operands.items():
+            if name in ("rs1", "rs2") and old[name] != number:
+                for vector in changed.before:
+                    vector[states.X + number] = vector[states.X + old[name]]
+        return changed
+
+    def _outside(self, s: Situation) -> Situation:
+        """Memory, reservation, time and pc."""
+        empty = s.copy()
+        empty.content[:] = 0
+        s = self._first_that_holds([empty], s)
+        free = s.copy()
+        for vector in free.before:
+            vector[states.RESERVATION] = -1
+        s = self._first_that_holds([free], s)
+        first = s.copy()
+        for vector in first.before:
+            vector[states.PC] = memory.RAM_BASE + memory.WINDOW
+        s = self._first_that_holds([first], s)
+        return self._first_that_holds(self._times(s), s)
+
+    def _times(self, s: Situation) -> Iterator[Situation]:
+        none = tuple(0 for _ in s.mtimes)
+        yield s.copy(mtimes=none)
+        if s.question.kind is Kind.TIME:
+            yield s.copy(mtimes=(0, 1))
+            yield s.copy(mtimes=(0, 1 << 32))
+
+    def _field(self, s: Situation, word: int) -> Situation:
+        """One word as near to its reset value as it can be, in both states."""
+        reset = int(self._reset[word])
+        if all(int(vector[word]) == reset for vector in s.before):
+            return s
+        s = self._first_that_holds(self._whole(s, word, reset), s)
+        bits = 0
+        for vector in s.before:
+            bits |= int(vector[word]) ^ reset
+        for bit in reversed(range(bits.bit_length())):
+            if bits >> bit & 1:
+                s = self._first_that_holds(self._bit(s, word, 1 << bit, reset), s)
+        return s
+
+    def _whole(self, s: Situation, word: int, reset: int) -> Iterator[Situation]:
+        values = [int(vector[word]) for vector in s.before]
+        yield self._set(s, word, [reset] * len(values))
+        if len(values) == 2 and values[0] != values[1]:
+            yield self._set(s, word, [values[0]] * 2)
+            yield self._set(s, word, [values[1]] * 2)
+            yield self._set(s, word, [reset, values[1]])
+            yield self._set(s, word, [values[0], reset])
+
+    def _bit(self, s: Situation, word: int, bit: int, reset: int) -> Iterator[Situation]:
+        values = [int(vector[word]) for vector in s.before]
+        cleared = [value & ~bit | reset & bit for value in values]
+        choices = [cleared]
+        if len(values) == 2 and (values[0] ^ values[1]) & bit:
+            choices += [[values[0]] * 2, [values[1]] * 2]
+        elif len(values) == 2 and values[0] != values[1]:
+            choices += [[cleared[0], values[1]], [values[0], cleared[1]]]
+        implied = self._implied.get(word, 0)
+        for choice in choices:
+            if choice != values and all((v >> 1) & implied & ~v == 0 for v in choice):
+                yield self._set(s, word, choice)
+
+    def _set(self, s: Situation, word: int, values: list[int]) -> Situation:
+        changed = s.copy()
+        for vector, value in zip(changed.before, values, strict=True):
+            vector[word] = value
+        return changed

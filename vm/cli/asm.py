@@ -1,0 +1,70 @@
+"""`trapline asm`: sources to an ELF file."""
+
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trapline.vm.cli import options
+from trapline.vm.cli.run import assemble
+
+
+@click.command("asm")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("-o", "--output", default="a.out", show_default=True, metavar="FILE", help="The ELF file to write.")
+@click.option("--listing", metavar="FILE", help="Write addresses, words and instructions; - is stdout.")
+@click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
+@options.assembling
+def asm_command(sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, **settings: Any) -> None:
+    """Assemble and link sources into a static ELF file.
+
+    The language is GNU as's for RV32IMA. Sources named .S pass through a C preprocessor first. Without
+    --text-base the program is placed where GNU ld would place it.
+
+    \b
+    trapline asm hello.s -o hello
+    trapline asm start.s main.s -o kernel --text-base 0x80000000 --listing -
+    """
+    with options.mistakes():
+        paths = [options.find_program(name) for name in sources]
+        program = assemble(paths, settings, None)
+        target = Path(output)
+        target.write_bytes(program.elf)
+        target.chmod(target.stat().st_mode | 0o111)
+        if symbols:
+            for name, value in sorted(program.symbols.items(), key=lambda item: item[1]):
+                click.echo(f"{value & 0xFFFFFFFF:08x} {name}")
+        if listing:
+            text = list_program(program)
+            if listing == "-":
+                click.echo(text, nl=False)
+            else:
+                Path(listing).write_text(text)
+
+
+def list_program(program: Any) -> str:
+    """Addresses, words and instructions of the code, with labels and the source lines they come from."""
+    from trapline.asm.disasm import disassemble
+
+    labels: dict[int, list[str]] = {}
+    for name, value in program.symbols.items():
+        labels.setdefault(value, []).append(name)
+    names = {address: found[0] for address, found in labels.items()}
+    sections = sorted((address, data) for address, data in program.sections.values() if data)
+    starts = [address for address, _ in sections]
+    addresses = sorted(program.lines)
+    lines = []
+    for address, following in zip(addresses, [*addresses[1:], 1 << 32], strict=True):
+        index = bisect_right(starts, address) - 1
+        if index < 0 or address >= starts[index] + len(sections[index][1]):
+            continue
+        start, data = sections[index]
+        lines += [f"{address:08x} <{name}>:" for name in labels.get(address, ())]
+        file, line = program.lines[address]
+        # A statement makes two instructions at most; what else comes before the next one is data.
+        for at in range(address, max(min(following, start + len(data), address + 8), address + 4), 4):
+            word = int.from_bytes(data[at - start : at - start + 4], "little")
+            text = disassemble(word, at, symbols=names)
+            lines.append(f"{at:08x}: {word:08x}  {text:32} {file}:{line}".rstrip())
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,66 @@
+"""`trapline bench`: how fast this machine is here."""
+
+import json
+from typing import Any
+
+import click
+
+from trapline.vm.cli import options
+
+NANO = "nano"
+
+
+class Bench(click.Command):
+    """The command, or the other one that the word `nano` makes of it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the command line."""
+        if args[:1] == [NANO]:
+            from trapline.vm.cli.nano import nano_command
+
+            return nano_command.make_context(f"{info_name} {NANO}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("bench", cls=Bench)
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True, help="Best of this many runs.")
+@click.option("--peer/--no-peer", default=True, help="Run the same ELF on QEMU too, where it is installed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: bool) -> None:
+    """Run the benchmark programs and print million instructions per second.
+
+    NAME is one of fib, sieve, matmul, sha256 (user programs), trap and walk (on the bare machine); all by
+    default. With QEMU installed, the last column says how many times as fast as QEMU this machine is.
+
+    \b
+    trapline bench
+    trapline bench fib trap --repeats 5
+    trapline bench nano --help  # one operation, bare and under each technique of the hypervisor
+    """
+    from trapline.vm import engine
+    from trapline.vm.bench import programs as bench
+
+    known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
+    for name in names:
+        if name not in known:
+            options.fail(f"no benchmark is called '{name}'; there are {', '.join(known)}, and {NANO} with more of them")
+    engine.on_compile = options.announce_compilation
+    rows: list[dict[str, Any]] = []
+    with options.mistakes():
+        for name in names or known:
+            try:
+                m = bench.measure(options.bundled_programs() / "bench", name, repeats=repeats, peer=peer)
+            except bench.BenchmarkError as error:
+                options.fail(str(error))
+            rows.append({"name": name, "instructions": m.instructions, "seconds": m.seconds, "mips": m.mips,
+                         "times_qemu": m.ratio})  # fmt: skip
+            if not as_json:
+                against = f"{m.ratio:8.2f} x QEMU" if m.ratio is not None else ""
+                click.echo(
+                    f"{name:8} {m.instructions:>13,} instructions {m.seconds:8.3f} s {m.mips:7.0f} MIPS {against}"
+                )
+    if as_json:
+        click.echo(json.dumps(rows))

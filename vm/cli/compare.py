@@ -1,0 +1,162 @@
+"""`trapline virt --compare`: one table of a guest bare and under every technique."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trapline.asm.disasm import disassemble
+from trapline.isa.cause import describe
+from trapline.vm.cli import options
+from trapline.vm.cli.machine import Blueprint
+from trapline.vm.exit import ExitReason
+from trapline.vm.experiments.compare import First, Run, compare
+from trapline.vm.host import signals
+from trapline.vm.hypervisor import TECHNIQUES
+
+MODES = {0: "U", 1: "S", 3: "M"}
+SHOWN = 6
+"""Differences of one instruction that are printed."""
+
+
+def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
+    """Run, print the table; 0 if all is equivalent, 1 if not."""
+    for name in ("trace", "console_log", "stats", "dump_dtb", "exit_log", "explain", "report"):
+        if settings[name]:
+            options.fail(f"--{name.replace('_', '-')} does not go with --compare")
+    if settings["clock"] == "wall":
+        options.fail("--clock wall does not go with --compare: no two runs would be the same")
+    chosen = settings["technique"]
+    techniques = [chosen] if chosen else [name for name in TECHNIQUES if name != "bare"]
+    stdin = typed(settings["input_file"])
+
+    def build(technique: str) -> Any:
+        return blueprint.build(technique, settings["shadow"], stdin=stdin)
+
+    if settings["json_file"] and settings["json_file"] != "-":
+        open(settings["json_file"], "w").close()
+    runs = list(compare(build, techniques, settings["max_instructions"], settings["timeout"]))
+    if settings["json_file"]:
+        text = json.dumps(as_json(runs, blueprint.image)) + "\n"
+        if settings["json_file"] == "-":
+            sys.stdout.write(text)
+        else:
+            Path(settings["json_file"]).write_text(text, encoding="utf-8")
+    if settings["json_file"] != "-":
+        click.echo("\n".join(table(runs, blueprint.image)))
+    if any(run.exit.reason is ExitReason.INTERRUPTED for run in runs):
+        return signals.status()
+    return 0 if all(run.equivalent for run in runs) else 1
+
+
+def typed(path: str | None) -> bytes:
+    """All input: of a file, or of a standard input that is no terminal."""
+    if path is not None and path != "-":
+        return Path(path).read_bytes()
+    if sys.stdin is None or sys.stdin.isatty():
+        return b""
+    return sys.stdin.buffer.read()
+
+
+def table(runs: Sequence[Run], image: Any) -> list[str]:
+    """The table, exits by cause, and the first differences."""
+    bare = runs[0]
+    rows = [["technique", "same", "direct", "emulated", "exits", "hidden", "true", "MMIO", "seconds", "times bare"]]
+    for run in runs:
+        counts = run.counts
+        faults = (counts.hidden_faults, counts.true_faults, counts.mmio_faults)
+        numbers = [counts.emulated, counts.world_switches, *faults] if run is not bare else ["-"] * 5
+        rows.append([
+            run.technique,
+            "-" if run is bare else "yes" if run.equivalent else "no",
+            f"{counts.share:.2%}",
+            *(f"{n:,}" if isinstance(n, int) else n for n in numbers),
+            f"{run.seconds:.3f}",
+            f"{run.seconds / bare.seconds:.1f}" if bare.seconds else "-",
+        ])  # fmt: skip
+    lines = [f"{bare.counts.steps:,} instructions, then: {bare.exit}", "", *columns(rows)]
+    causes = sorted({cause for run in runs for cause in run.counts.exits})
+    if causes:
+        rows = [["exits", *(run.technique for run in runs[1:])]]
+        rows += [[describe(c), *(f"{run.counts.exits.get(c, 0):,}" for run in runs[1:])] for c in causes]
+        lines += ["", *columns(rows)]
+    for run in runs:
+        if run.first is not None:
+            lines += ["", *first_lines(run, run.first, image)]
+    return lines
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """A table as text: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+
+
+def instruction_text(first: First, image: Any) -> str:
+    """The instruction that made the difference, with its address and symbol."""
+    text = "(cannot be fetched)" if first.word is None else disassemble(first.word, first.pc)
+    return f"{text} at {place(first.pc, image)} in {MODES[first.mode]} mode"
+
+
+def place(pc: int, image: Any) -> str:
+    """An address with the symbol before it."""
+    symbol = image.symbol_at(pc)
+    return f"{pc:#010x}" + (f" <{symbol}>" if symbol else "")
+
+
+def first_lines(run: Run, first: First, image: Any) -> list[str]:
+    """The first difference, told."""
+    lines = [f"{run.technique} parts from the bare machine after {first.instructions:,} instructions:"]
+    lines.append(f"  {instruction_text(first, image)}")
+    shown = first.differences or run.differences
+    lines += [f"    {d.name}: {d.bare} bare, {d.virtual} under {run.technique}" for d in shown[:SHOWN]]
+    if len(shown) > SHOWN:
+        lines.append(f"    and {len(shown) - SHOWN} more")
+    return lines
+
+
+def as_json(runs: Sequence[Run], image: Any) -> dict[str, Any]:
+    """The object that `--json` writes."""
+    bare = runs[0]
+    return {
+        "instructions": bare.counts.steps,
+        "end": str(bare.exit),
+        "runs": [run_json(run, bare, image) for run in runs],
+    }
+
+
+def run_json(run: Run, bare: Run, image: Any) -> dict[str, Any]:
+    """One run."""
+    return {
+        "technique": run.technique,
+        "equivalent": run.equivalent,
+        "exit_reason": run.exit.reason.value,
+        "instructions": run.counts.steps,
+        "wall_seconds": round(run.seconds, 6),
+        "times_bare": round(run.seconds / bare.seconds, 3) if bare.seconds else None,
+        "traps": {describe(cause): n for cause, n in run.traps.items()},
+        **run.counts.as_json(),
+        "differences": [vars(d) for d in run.differences],
+        "first_difference": first_json(run.first, image),
+    }
+
+
+def first_json(first: First | None, image: Any) -> dict[str, Any] | None:
+    """Where it parts from the bare machine."""
+    if first is None:
+        return None
+    return {
+        "instructions": first.instructions,
+        "hart": first.hart,
+        "pc": f"{first.pc:#010x}",
+        "mode": MODES[first.mode],
+        "symbol": image.symbol_at(first.pc),
+        "instruction": None if first.word is None else disassemble(first.word, first.pc),
+        "differences": [vars(d) for d in first.differences],
+    }

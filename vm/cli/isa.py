@@ -1,0 +1,284 @@
+"""`trapline isa`, the reference on the terminal, and `trapline disasm`."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
+from trapline.vm.cli import reference
+from trapline.vm.cli.options import colored
+
+
+class UserError(click.ClickException):
+    """Bad input; `message` is the whole text."""
+
+    exit_code = 2
+
+    def show(self, file: object = None) -> None:
+        """Write the message to standard error."""
+        click.echo(self.message, err=True, color=colored())
+
+
+class Address(click.ParamType):
+    """A number in [0, 2^32], decimal or 0x hexadecimal; 2^32 is the address after the last."""
+
+    name = "address"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number. Fails as a usage error."""
+        if isinstance(value, int):
+            return value
+        try:
+            number = int(str(value), 0)
+        except ValueError:
+            self.fail(f"{value!r} is not a number; write it like 0x80000000", param, ctx)
+        if not 0 <= number <= 1 << 32:
+            self.fail(f"{value} is not in [0, 0x100000000]", param, ctx)
+        return number
+
+
+@click.group("isa", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print all instructions and CSRs as one JSON object.")
+@click.option("--markdown", is_flag=True, help="Print the reference page as Markdown.")
+@click.pass_context
+def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
+    """Show what the machine executes: instructions and CSRs.
+
+    Without a subcommand, list the instructions by extension.
+    """
+    if context.invoked_subcommand is not None:
+        if as_json or markdown:
+            raise click.UsageError("put --json after the subcommand")
+        return
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown exclude each other")
+    if markdown:
+        click.echo(reference.markdown(), nl=False)
+    elif as_json:
+        everything = {
+            "instructions": [reference.instruction_json(i) for i in INSTRUCTIONS],
+            "csrs": [reference.csr_json(c) for c in CSRS],
+        }
+        click.echo(json.dumps(everything))
+    else:
+        for title, group in reference.extensions():
+            _print_table(title, [(reference.assembly_syntax(i), i.summary) for i in group], ("instruction", "summary"))
+        click.echo("`trapline isa show NAME` shows one, `trapline isa csrs` lists the CSRs.")
+
+
+@isa_command.command("csrs")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def csrs_command(as_json: bool) -> None:
+    """List the control and status registers."""
+    if as_json:
+        click.echo(json.dumps([reference.csr_json(c) for c in CSRS]))
+    else:
+        _print_table("Control and status registers", reference.csr_rows(), ("address", "name", "mode", "summary"))
+
+
+@isa_command.command("show")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object (an array for several names).")
+def show_command(names: tuple[str, ...], as_json: bool) -> None:
+    """Show instructions or CSRs: encoding, privilege, what they read and write, and their meaning.
+
+    NAME is a mnemonic (mret), a CSR (mstatus) or the address of a CSR (0x300).
+    """
+    found = [_find(name) for name in names]
+    if as_json:
+        objects = [
+            reference.instruction_json(f) if isinstance(f, Instruction) else reference.csr_json(f) for f in found
+        ]
+        click.echo(json.dumps(objects if len(names) > 1 else objects[0]))
+        return
+    for i, thing in enumerate(found):
+        if i:
+            click.echo("")
+        if isinstance(thing, Instruction):
+            _show_instruction(thing)
+        else:
+            _show_csr(thing)
+
+
+@isa_command.command("decode")
+@click.argument("words", metavar="WORD...", nargs=-1, required=True, type=Address())
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def decode_command(words: tuple[int, ...], as_json: bool) -> None:
+    """Show which instruction a 32-bit word encodes, and its operands.
+
+    WORD is a number, such as 0x30200073.
+    """
+    from trapline.asm.disasm import disassemble
+
+    if too_long := [word for word in words if word > 0xFFFFFFFF]:
+        raise UserError(f"error: {too_long[0]:#x} is longer than 32 bits")
+    found = [(word, decode(word)) for word in words]
+    if as_json:
+        objects = [
+            {
+                "word": word,
+                "text": disassemble(word),
+                "instruction": i.name if i else None,
+                "operands": i.pattern.extract(word) if i else {},
+            }
+            for word, i in found
+        ]
+        click.echo(json.dumps(objects))
+        return
+    for word, instruction in found:
+        if instruction is None:
+            click.echo(f"{word:08x}  no instruction: executing it raises an illegal-instruction exception")
+            continue
+        shown = {disassemble(word), disassemble(word, pseudo=False)}
+        click.secho(f"{word:08x}  {' = '.join(sorted(shown, key=len))}", bold=True)
+        click.echo(reference.encoding_table(instruction, word))
+        for name, value in instruction.pattern.extract(word).items():
+            click.echo(f"{name:<6} {value:#x}")
+
+
+def _find(name: str) -> Instruction | Csr:
+    from trapline.asm.disasm import PSEUDO_INSTRUCTIONS
+    from trapline.asm.errors import did_you_mean, printable
+
+    key = name.lower()
+    if key in BY_NAME:
+        return BY_NAME[key]
+    if key in CSR_BY_NAME:
+        return CSR_BY_NAME[key]
+    if key[:1].isdigit():
+        try:
+            return CSR_BY_ADDRESS[int(key, 0)]
+        except (ValueError, KeyError):
+            raise UserError(f"error: there is no CSR with the address {printable(name)}") from None
+    for pseudo in PSEUDO_INSTRUCTIONS:
+        if pseudo.name == key:
+            text = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
+            raise UserError(f"error: {text}; try 'trapline isa show {pseudo.instruction.name}'")
+    message = f"error: there is no instruction or CSR '{printable(name)}'"
+    hint = did_you_mean(key, [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)])
+    raise UserError(f"{message}; {hint}" if hint else f"{message}; 'trapline isa' lists the instructions")
+
+
+def _show_instruction(instruction: Instruction) -> None:
+    click.secho(f"{instruction.name}: {instruction.summary}", bold=True)
+    click.echo("")
+    click.echo(reference.encoding_table(instruction))
+    click.echo("")
+    _print_facts(reference.instruction_facts(instruction))
+    click.echo("")
+    click.echo(reference.source_of(instruction.meaning))
+
+
+def _show_csr(csr: Csr) -> None:
+    click.secho(f"{csr.name}: {csr.summary}", bold=True)
+    click.echo("")
+    _print_facts(reference.csr_facts(csr))
+    if csr.fields:
+        click.echo("")
+        _print_table("Fields", reference.field_rows(csr), ("bits", "field", "rule", "summary"))
+        click.echo("rw: holds any value; warl: a write is made legal first; ro: a write is ignored")
+    for title, function in (("Read", csr.read), ("Write", csr.write), ("Allowed", csr.guard)):
+        if function is not None:
+            click.echo("")
+            click.secho(f"{title}:", bold=True)
+            click.echo(reference.source_of(function))
+
+
+def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    for name, value in facts:
+        click.echo(f"{name:<12} {value}")
+
+
+def _print_table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+    """A drawn table on a terminal; aligned columns under a title anywhere else."""
+    if sys.stdout.isatty():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for heading in headings:
+            table.add_column(heading, no_wrap=heading != "summary")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        styles: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+        Console(width=min(shutil.get_terminal_size().columns, 140), color_system=styles).print(table)
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(len(headings))]
+    click.echo(title)
+    for row in rows:
+        click.echo("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("")
+
+
+@click.command("disasm")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--section", "sections", multiple=True, metavar="NAME", help="Only this section; may be repeated.")
+@click.option("--start", type=Address(), default=0, help="First address to list.")
+@click.option("--stop", type=Address(), default=1 << 32, help="Address to stop before.")
+@click.option("--pseudo/--no-pseudo", default=True, help="Whether to use pseudo-instructions such as `ret`.")
+@click.option("--raw", is_flag=True, help="FILE is a raw image of code, not an ELF file.")
+@click.option("--base", type=Address(), default=None, help="Address of a raw image.  [default: 0]")
+@click.option("--asm", "as_source", is_flag=True, help="Print source that assembles to the same section bytes.")
+def disasm_command(
+    file: Path, sections: tuple[str, ...], start: int, stop: int, pseudo: bool, raw: bool, base: int | None,
+    as_source: bool,
+) -> None:  # fmt: skip
+    """Disassemble an ELF file for 32-bit RISC-V, or a raw image with --raw.
+
+    The listing shows the sections that hold code; --section names others.
+    With --asm all sections that are loaded are written as assembly source.
+    """
+    from trapline.asm.disasm_elf import DisassemblyError, elf_contents, raw_contents, read_file
+    from trapline.asm.disasm_text import assembly, listing
+    from trapline.asm.errors import Diagnostic, Location, did_you_mean
+
+    if base is not None and not raw:
+        raise click.UsageError("--base goes with --raw; an ELF file has its own addresses")
+    limited = start > 0 or stop < 1 << 32
+    if as_source and limited:
+        raise click.UsageError("--asm writes whole sections; --start and --stop are for the listing")
+    if start >= stop:
+        raise click.UsageError(f"--stop {stop:#x} is not above --start {start:#x}")
+
+    def refuse(message: str, hint: str | None = None) -> UserError:
+        return UserError(Diagnostic("error", Location(str(file), 0), message, hint).render(colored()))
+
+    try:
+        data = read_file(file)
+        contents = raw_contents(data, base or 0) if raw else elf_contents(data)
+    except DisassemblyError as error:
+        raise refuse(str(error)) from None
+    present = [s.name for s in contents.sections]
+    for name in sections:
+        if name not in present:
+            near = did_you_mean(name, present)
+            raise refuse(f"there is no section '{name}'", near or f"it has {', '.join(present) or 'no sections'}")
+    if sections:
+        chosen = [s for s in contents.sections if s.name in sections]
+    else:
+        chosen = [s for s in contents.sections if s.allocated and (s.executable or as_source) and s.size]
+    if not chosen:
+        raise refuse("it holds no code", "--section shows a section of data" if present else None)
+    if limited:
+        places = ", ".join(f"{s.name} at {s.address:#x} to {s.end:#x}" for s in chosen)
+        chosen = [s for s in chosen if s.address < stop and start < s.end]
+        if not chosen:
+            raise refuse(f"nothing between {start:#x} and {stop:#x}", places)
+    lines = assembly(contents, chosen, pseudo) if as_source else listing(contents, chosen, start, stop, pseudo)
+    for block in _blocks(lines):
+        click.echo(block)
+
+
+def _blocks(lines: Iterator[str], length: int = 1000) -> Iterator[str]:
+    """Lines joined many at a time: writing them one by one costs more than disassembling."""
+    while block := list(islice(lines, length)):
+        yield "\n".join(block)

@@ -1,0 +1,183 @@
+"""The command `trapline`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module, metadata
+from typing import Any
+
+import click
+
+from trapline.vm.host import signals
+
+COMMANDS = {
+    "demo": (
+        "trapline.vm.cli.demo.command",
+        "demo_command",
+        "See an operating system bare and virtualized: start here.",
+    ),
+    "run": ("trapline.vm.cli.run", "run_command", "Run a user program: assembly sources or an ELF file."),
+    "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a whole machine: a kernel, Linux among them."),
+    "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines, compare techniques."),
+    "sensitive": (
+        "trapline.vm.cli.sensitive",
+        "sensitive_command",
+        "Test sensitive instructions under each technique.",
+    ),
+    "asm": ("trapline.vm.cli.asm", "asm_command", "Assemble and link sources into an ELF file."),
+    "disasm": ("trapline.vm.cli.isa", "disasm_command", "List the instructions of a file."),
+    "isa": ("trapline.vm.cli.isa", "isa_command", "Explain instructions and CSRs."),
+    "classify": (
+        "trapline.vm.cli.classify",
+        "classify_command",
+        "Which instructions are sensitive, which theorems hold.",
+    ),
+    "bench": ("trapline.vm.cli.bench", "bench_command", "Measure the speed of this machine."),
+}
+"""Module, object and summary by command; a module is imported when its command is used."""
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    """A closed pipe and Ctrl-C end a command silently, with a shell's status for these signals.
+
+    Left to click they would be status 1 and `Aborted!`.
+    """
+    try:
+        try:
+            yield
+        except (SystemExit, click.exceptions.Exit):
+            sys.stdout.flush()  # while a closed pipe can still be noticed
+            raise
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
+        discard_output()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(signals.status())
+    except OSError as error:
+        discard_output()
+        click.echo(f"trapline: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        sys.exit(2)
+
+
+def discard_output() -> None:
+    """What was not printed by now is dropped."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # a stream that is no file
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Suggest a command for a misspelled one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line, where `--help` and `--version` already print."""
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
+        with _endings():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _endings():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command; an unexpected exception becomes two lines and status 70.
+
+        TRAPLINE_DEBUG=1 shows the traceback instead.
+        """
+        extra.setdefault("prog_name", "trapline")
+        if sys.stdout is None:  # closed by the caller, as by `>&-`
+            sys.stdout = open(os.devnull, "w")
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")
+        try:
+            with signals.caught():
+                return super().main(*args, **extra)
+        except Exception as error:
+            if os.environ.get("TRAPLINE_DEBUG") == "1":
+                raise
+            try:
+                click.echo(f"trapline: internal error: {type(error).__name__}: {error}", err=True)
+                click.echo("This is a bug of trapline; set TRAPLINE_DEBUG=1 and report what it prints.", err=True)
+            except OSError:
+                sys.exit(2)  # stderr takes no messages: a full disk, and what stopped us in the first place
+            sys.exit(70)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("trapline")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version(), prog_name="trapline")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="Load a Python file that declares instructions of your own; may be repeated. Stands before COMMAND.",
+)
+@click.pass_context
+def main(context: click.Context, plugins: tuple[str, ...]) -> None:
+    """A small RISC machine that you can put a hypervisor under.
+
+    It assembles RISC-V programs (RV32IMA with M, S and U mode), runs them on a compiled machine, and shows what
+    they do.
+
+    \b
+    trapline demo                          see what this is about
+    trapline run programs/hello.s          assemble and run a user program
+    trapline boot programs/boot/timer.s    boot a kernel on the bare machine
+    trapline isa show mret                 look an instruction up
+    trapline classify --isa rv32ima_xpopf  find sensitive instructions
+    """
+    if plugins:
+        _load(plugins, context)
+
+
+def _load(plugins: tuple[str, ...], context: click.Context) -> None:
+    """Load plugins for as long as the command runs."""
+    import trapline.asm.pseudo  # noqa: F401  (names that no plugin may declare)
+    from trapline.isa.plugin import load
+    from trapline.vm.cli.options import mistakes
+
+    with mistakes():
+        context.with_resource(load.loaded(*plugins))

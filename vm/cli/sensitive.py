@@ -1,0 +1,151 @@
+"""`trapline sensitive`: which sensitive instruction breaks which technique, as a matrix."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trapline.vm.cli import options
+from trapline.vm.cli.compare import columns, first_json, instruction_text
+from trapline.vm.cli.machine import Blueprint
+from trapline.vm.exit import ExitReason
+from trapline.vm.experiments.compare import Run
+from trapline.vm.experiments.sensitive import Case, Row, Verdict, find_cases, run_case
+from trapline.vm.host import signals
+from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
+
+UNDER = [name for name in TECHNIQUES if name != "bare"]
+
+
+@click.command(
+    "sensitive",
+    epilog="Exit status: 0 when the matrix was made, whatever it says; 2 for a mistake in what was asked.",
+)
+@click.argument("names", nargs=-1, metavar="[TEST...]")
+@click.option("--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it.")
+@click.option("--technique", type=click.Choice(UNDER), multiple=True, help="Only this one; may be repeated.")
+@click.option("--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`.")
+@click.option("--mleak", type=options.Address(), default=0, metavar="MASK", help="As of `virt`: 0xff mends all holes.")
+@click.option(
+    "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
+)
+@click.option("--timeout", type=options.Seconds(), metavar="SECONDS", help="Stop each run after this.")
+@click.option(
+    "--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-", help="Write the matrix as a JSON object."
+)
+@click.option("--markdown", is_flag=True, help="Print the matrix as Markdown.")
+@click.pass_context
+def sensitive_command(context: click.Context, names: tuple[str, ...], **settings: Any) -> None:
+    """Test sensitive instructions under each technique.
+
+    The tests are the programs in programs/sensitive: each hole, each privileged instruction, situations of page
+    tables and interrupts, and programs that try to find out whether they are virtualized. Each runs bare and under
+    each technique: equivalent means that it ended in the same state with the same output; diverges, that it did
+    not, and the first instruction that made a difference is told; detected, that the program itself found out.
+
+    \b
+    trapline sensitive
+    trapline sensitive popf detect-vector --technique trap
+    trapline sensitive --isa rv32ima --markdown
+    """
+    from trapline.vm import engine
+
+    engine.on_compile = options.announce_compilation
+    with options.mistakes():
+        context.exit(_sensitive(list(names), settings))
+
+
+def _sensitive(names: list[str], settings: dict[str, Any]) -> int:
+    from trapline.isa.isa_string import parse_isa
+
+    cases = find_cases(options.bundled_programs() / "sensitive", names)
+    if settings["isa"] is not None:
+        extensions = parse_isa(settings["isa"])
+        if lacking := [case.name for case in cases if names and not case.fits(extensions)]:
+            options.fail(f"--isa {settings['isa']} lacks instructions of {', '.join(lacking)}")
+        cases = [case for case in cases if case.fits(extensions)]
+    target = settings["json_file"]
+    if target and target != "-":
+        open(target, "w").close()
+    techniques = list(dict.fromkeys(settings["technique"])) or UNDER
+    rows = [_run(case, techniques, settings) for case in cases]
+    if target:
+        line = json.dumps({"techniques": techniques, "tests": [row_json(*row) for row in rows]}) + "\n"
+        if target == "-":
+            sys.stdout.write(line)
+        else:
+            Path(target).write_text(line, encoding="utf-8")
+    if target != "-":
+        click.echo("\n".join((markdown if settings["markdown"] else text)(rows, techniques)))
+    if any(run.exit.reason is ExitReason.INTERRUPTED for row, _ in rows for run in row.runs):
+        return signals.status()
+    return 0
+
+
+def _run(case: Case, techniques: Sequence[str], settings: dict[str, Any]) -> tuple[Row, Any]:
+    """A program's runs, and its image for symbols."""
+    isa = settings["isa"] or case.isa
+    chosen = {name: settings[name] for name in ("engine", "mleak")}
+    blueprint = Blueprint([str(case.path)], chosen | {"isa": isa, "memory": case.memory})
+
+    def build(technique: str) -> Any:
+        return blueprint.build(technique, settings["shadow"], stdin=b"")
+
+    return run_case(case, build, techniques, settings["timeout"]), blueprint.image
+
+
+def reason(run: Run, image: Any) -> str:
+    """Why a run is not equivalent, in a line."""
+    assert run.first is not None
+    found = (run.first.differences or run.differences)[0]
+    return f"{instruction_text(run.first, image)}: {found.name} is {found.virtual}, not {found.bare}"
+
+
+def _reasons(rows: Sequence[tuple[Row, Any]]) -> Iterator[tuple[str, str, str]]:
+    """(test, technique, why) of all runs that are not equivalent."""
+    for row, image in rows:
+        for run in row.runs[1:]:
+            if run.first is not None:
+                yield row.case.name, run.technique, reason(run, image)
+
+
+def text(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
+    """The matrix for a terminal, and the first difference of each run that is not equivalent."""
+    cells = [["test", *techniques]]
+    cells += [[row.case.name, *(verdict.value for _, verdict in row.verdicts())] for row, _ in rows]
+    lines = columns(cells)
+    reasons = [f"{test}, {technique}: {why}" for test, technique, why in _reasons(rows)]
+    return [*lines, "", *_counts(rows), *([""] if reasons else []), *reasons]
+
+
+def _counts(rows: Sequence[tuple[Row, Any]]) -> list[str]:
+    verdicts = [verdict for row, _ in rows for _, verdict in row.verdicts()]
+    return [", ".join(f"{verdicts.count(v)} {v.value}" for v in Verdict)]
+
+
+def markdown(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
+    """The matrix and the reasons as Markdown."""
+    lines = ["| " + " | ".join(["test", "ISA", *techniques]) + " |", "|---" * (2 + len(techniques)) + "|"]
+    for row, _ in rows:
+        verdicts = [verdict.value for _, verdict in row.verdicts()]
+        lines.append("| " + " | ".join([f"`{row.case.name}`", f"`{row.case.isa}`", *verdicts]) + " |")
+    lines += ["", *_counts(rows), ""]
+    return lines + [f"- `{test}` under `{technique}`: {why}" for test, technique, why in _reasons(rows)]
+
+
+def row_json(row: Row, image: Any) -> dict[str, Any]:
+    """One test."""
+    verdicts = dict(row.verdicts())
+    results = {
+        run.technique: {
+            "verdict": verdicts[run.technique].value,
+            "reason": reason(run, image) if run.first is not None else None,
+            "output": run.output.decode(errors="replace"),
+            "first_difference": first_json(run.first, image),
+        }
+        for run in row.runs[1:]
+    }
+    return {"test": row.case.name, "isa": row.case.isa, "summary": row.case.summary, "results": results}

@@ -1,0 +1,175 @@
+"""Loads and stores that miss their TLB: translation, misalignment, code pages, devices.
+
+These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
+Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
+store was done but the run loop must look at time and interrupts again, `WATCHED` when it hit `tohost`.
+"""
+
+from trapline.vm.core.code_pages import forget_code
+from trapline.vm.core.ints import I64, U8, U64
+from trapline.vm.core.mmu import data_address
+from trapline.vm.core.patches import remove_patch
+
+DEVICE = -100
+RESLICE = -101
+WATCHED = -102
+
+CLINT = 0x2000000
+CLINT_SIZE = 0xC000
+
+
+def ram_load(m, ram8, offset, width):
+    """The little-endian value of `width` bytes at a RAM offset that the caller has compared."""
+    value = I64(ram8[U64(offset)])
+    if width > 1:
+        value = value | (I64(ram8[U64(offset + 1)]) << 8)
+    if width > 2:
+        value = value | (I64(ram8[U64(offset + 2)]) << 16) | (I64(ram8[U64(offset + 3)]) << 24)
+    return value
+
+
+def ram_store(m, ram8, ram32, code, page, offset, width, value):
+    """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
+    if m.patches and page[U64(offset >> 12)]:
+        # What is stored to is the guest's own word.
+        remove_patch(m, ram32, code, page, offset >> 2)
+    ram8[U64(offset)] = U8(value & 255)
+    if width > 1:
+        ram8[U64(offset + 1)] = U8((value >> 8) & 255)
+    if width > 2:
+        ram8[U64(offset + 2)] = U8((value >> 16) & 255)
+        ram8[U64(offset + 3)] = U8((value >> 24) & 255)
+    if page[U64(offset >> 12)]:
+        forget_code(code, page, offset)
+        if page[U64(offset >> 12)] & 128 and (m.traced or m.page_states):
+            m.stored_low = min(m.stored_low, offset)
+            m.stored_high = max(m.stored_high, offset + width - 1)
+        if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
+            return WATCHED
+    return 0
+
+
+def clint_load(h, m, register):
+    """One 32-bit CLINT register: msip, mtimecmp and mtime (SiFive CLINT layout); 0 for what is not there."""
+    if register < 4 * m.harts:
+        return m.msip[register >> 2]
+    if 0x4000 <= register and register < 0x4000 + 8 * m.harts:
+        if register & 4:
+            return m.mtimecmp_high[(register >> 3) & 7]
+        return m.mtimecmp_low[(register >> 3) & 7]
+    if register == 0xBFF8:
+        return h.mtime & 0xFFFFFFFF
+    if register == 0xBFFC:
+        return (h.mtime >> 32) & 0xFFFFFFFF
+    return 0
+
+
+def clint_store(h, m, register, value):
+    """Write one 32-bit CLINT register. Lines follow when the hart that they belong to has its turn."""
+    if register < 4 * m.harts:
+        m.msip[register >> 2] = value & 1
+    elif 0x4000 <= register and register < 0x4000 + 8 * m.harts:
+        if register & 4:
+            m.mtimecmp_high[(register >> 3) & 7] = value
+        else:
+            m.mtimecmp_low[(register >> 3) & 7] = value
+    elif register == 0xBFF8:
+        m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & 0x7FFFFFFFFFFFFFFF
+    elif register == 0xBFFC:
+        high = (value & 0x7FFFFFFF) - (h.mtime >> 32)
+        m.time_base = (m.time_base + high * 0x100000000) & 0x7FFFFFFFFFFFFFFF
+    return RESLICE
+
+
+def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
+    """The value loaded, or a negative answer."""
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, 1)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if 0 <= offset and offset < m.ram_size:
+        return ram_load(m, ram8, offset, width)
+    m.fault_address = vaddr
+    if m.board == 0 or paddr >= 0x100000000:
+        return -6
+    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
+        if width != 4:
+            return -6
+        return clint_load(h, m, paddr - CLINT)
+    m.exit_address = paddr
+    m.exit_width = width
+    m.exit_store = 0
+    return DEVICE
+
+
+def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
+    """A load that missed its TLB. A misaligned one is done bytewise; it cannot reach a device."""
+    if vaddr & (width - 1) == 0:
+        return load_aligned(h, m, ram8, ram32, code, page, vaddr, width)
+    value = 0
+    for i in range(width):
+        byte = load_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1)
+        if byte == DEVICE:
+            return -6
+        if byte < 0:
+            return byte
+        value = value | (byte << (8 * i))
+    return value
+
+
+def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
+    """0 or a negative answer."""
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, 2)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if 0 <= offset and offset < m.ram_size:
+        return ram_store(m, ram8, ram32, code, page, offset, width, value)
+    m.fault_address = vaddr
+    if m.board == 0 or paddr >= 0x100000000:
+        return -8
+    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
+        if width != 4:
+            return -8
+        return clint_store(h, m, paddr - CLINT, value)
+    m.exit_address = paddr
+    m.exit_width = width
+    m.exit_value = value
+    m.exit_store = 1
+    return DEVICE
+
+
+def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
+    """A store that missed its TLB. A misaligned one is checked whole, then done bytewise."""
+    if vaddr & (width - 1) == 0:
+        return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
+    for i in range(width):
+        address = (vaddr + i) & 0xFFFFFFFF
+        paddr = data_address(h, m, ram32, code, page, address, 1, 2)
+        if paddr < 0:
+            return paddr
+        offset = paddr - m.ram_base
+        if offset < 0 or offset >= m.ram_size:
+            m.fault_address = address
+            return -8
+    answer = 0
+    for i in range(width):
+        done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 255)
+        if done < 0:
+            answer = done
+    return answer
+
+
+def atomic_offset(h, m, ram32, code, page, vaddr, access):
+    """The RAM offset of an LR (access 1), SC or AMO (2), or -1 - cause; atomics reach RAM only."""
+    if vaddr & 3:
+        m.fault_address = vaddr
+        return -5 if access == 1 else -7
+    paddr = data_address(h, m, ram32, code, page, vaddr, 4, access)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if offset < 0 or offset >= m.ram_size:
+        m.fault_address = vaddr
+        return -6 if access == 1 else -8
+    return offset

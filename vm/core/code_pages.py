@@ -1,0 +1,43 @@
+"""Pages of RAM that have decoded instructions, and what a store to them makes undone.
+
+`page` holds one byte per page of RAM: 0 for plain data, else the page has decoded instructions (1 to 64) or is watched
+(128), and stores to it take the slow path. These functions run compiled and as plain Python (see
+`vm.codegen.engine_text`).
+"""
+
+from trapline.vm.core.hart import TLB_ENTRIES
+from trapline.vm.core.ints import I64, U64
+
+CODE_STORES = 64
+"""Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
+
+
+def forget_code(code, page, offset):
+    """Drop the decoded instructions that a store at this RAM offset changes.
+
+    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
+    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
+    """
+    number = offset >> 12
+    count = I64(page[U64(number)]) & 127
+    if count == 0:
+        return
+    if count >= CODE_STORES:
+        page[U64(number)] = page[U64(number)] & 128
+        first = number * 1025
+        for i in range(1025):
+            code[U64(first + i)] = 0
+    else:
+        page[U64(number)] = page[U64(number)] + 1
+        index = (offset >> 2) + number
+        code[U64(index)] = 0
+        if index > 0:
+            code[U64(index - 1)] = 0
+
+
+def follow_code(h, m):
+    """Drop the store TLB if a page of data has become one of code since it was filled."""
+    if h.code_epoch != m.code_epoch:
+        h.code_epoch = m.code_epoch
+        for i in range(TLB_ENTRIES):
+            h.store_tlb[2 * i] = -1

@@ -1,0 +1,75 @@
+"""Words of RAM that are replaced by others, each original kept in a table.
+
+The table lies in host memory, behind all that a guest or a real hart can reach: two words an entry, the word's index in
+RAM and the original; where nothing is replaced any more, VOID and the number of the next such entry.
+A replaced word holds the number of its entry. It is no instruction: it does not end in the bits 11.
+These functions run compiled and as plain Python (see `vm.codegen.engine_text`). `index` is that of a word in RAM.
+"""
+
+from trapline.vm.core.code_pages import forget_code
+from trapline.vm.core.ints import I64, U32, U64
+
+VOID = 0xFFFFFFFF
+MARK = 2
+"""Low two bits of a replaced word, which no 32-bit instruction has."""
+
+PATCHES = 8192
+"""Entries of the table."""
+
+
+def place_of(m, entry):
+    """Index of the first of the two words of an entry."""
+    return (m.patch_table >> 2) + 2 * entry
+
+
+def patch_at(m, ram32, index):
+    """The entry of a word, -1 if it is the guest's own.
+
+    The guest may write the same word itself, there or elsewhere; the table says which one is a patch.
+    """
+    if m.patches == 0:
+        return -1
+    word = I64(ram32[U64(index)])
+    entry = word >> 2
+    if word & 3 != MARK or entry >= m.patches or I64(ram32[U64(place_of(m, entry))]) != index:
+        return -1
+    return entry
+
+
+def original(m, ram32, entry):
+    """The word that an entry of the table has replaced."""
+    return I64(ram32[U64(place_of(m, entry) + 1)])
+
+
+def own_word(m, ram32, index):
+    """The guest's own word, replaced or not."""
+    entry = patch_at(m, ram32, index)
+    return I64(ram32[U64(index)]) if entry < 0 else original(m, ram32, entry)
+
+
+def place_patch(m, ram32, code, page, index):
+    """Replace a word; 0 if the table is full."""
+    entry = m.free_patch
+    if entry < m.patches:
+        m.free_patch = original(m, ram32, entry)
+    elif entry < PATCHES:
+        m.patches = entry + 1
+        m.free_patch = entry + 1
+    else:
+        return 0
+    ram32[U64(place_of(m, entry))] = U32(index)
+    ram32[U64(place_of(m, entry) + 1)] = ram32[U64(index)]
+    ram32[U64(index)] = U32((entry << 2) | MARK)
+    forget_code(code, page, 4 * index)
+    return 1
+
+
+def remove_patch(m, ram32, code, page, index):
+    """Put the original back if the word is a patch."""
+    entry = patch_at(m, ram32, index)
+    if entry >= 0:
+        ram32[U64(index)] = U32(original(m, ram32, entry))
+        ram32[U64(place_of(m, entry))] = U32(VOID)
+        ram32[U64(place_of(m, entry) + 1)] = U32(m.free_patch)
+        m.free_patch = entry
+        forget_code(code, page, 4 * index)

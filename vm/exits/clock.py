@@ -1,0 +1,92 @@
+"""How time passes while the machine does not: skipped, or waited for as the clock on the wall says.
+
+`mtime` counts ticks of 100 ns, one per 100 steps of a hart (`vm.core.loop`). The clock adds to it.
+"""
+
+import time
+from typing import Any
+
+from trapline.vm.board.console import PATIENCE
+from trapline.vm.core.loop import FOREVER, skip_time, update_time
+
+KINDS = ("instructions", "wall")
+TICKS = 10_000_000
+"""Ticks of mtime in a second."""
+AHEAD = TICKS // 100
+"""Ticks that a fast guest may be ahead of the wall before it has to wait."""
+
+
+class Clock:
+    """The clock of one machine (`vm.machine.Machine`).
+
+    kind: `instructions`, where time that all harts spend waiting is skipped, or `wall`, where mtime follows the
+    host's clock from the first step on. Raises ValueError for another one.
+
+    With the first, a guest that waits for a person to type waits in real time, too: without that, its timer
+    would tick as fast as the host can make it.
+    """
+
+    def __init__(self, machine: Any, kind: str) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"clock '{kind}' is not 'instructions' or 'wall'")
+        self.wall = kind == "wall"
+        self._machine = machine
+        self._started: tuple[int, int] | None = None
+
+    def start(self) -> bool:
+        """Whether clock and terminal are to be looked at while the harts run, who then come back when they idle."""
+        attended = self.wall or self._machine.console.interactive
+        self._machine.engine.m.idle_exits = int(attended)
+        return attended
+
+    def follow(self) -> None:
+        """Let mtime catch up with the wall; a guest ahead of it waits."""
+        if not self.wall:
+            return
+        engine = self._machine.engine
+        now = time.monotonic_ns() // 100, max((h.cycle + h.idled) // 100 for h in engine.h)
+        if self._started is None:
+            self._started = now
+        # A guest may set mtime, so what passes is counted, and mtime is never set.
+        behind = (now[0] - self._started[0]) - (now[1] - self._started[1])
+        if behind > 0:
+            self._advance(behind)
+            self._started = now
+        elif behind < -AHEAD:
+            self._machine.console.pause(min(-behind / TICKS, PATIENCE))
+
+    def idle(self) -> bool:
+        """All harts wait: let time pass until the next timer interrupt or input. False when there can be neither."""
+        machine = self._machine
+        board = machine.board
+        if board is None:
+            return False
+        board.update()
+        left = self._ticks_left()
+        if board.woken():  # also by a deadline that came meanwhile
+            return True
+        if left == FOREVER:
+            return bool(board.wait())
+        if self.wall:
+            machine.console.pause(min(left / TICKS, PATIENCE))
+        elif machine.console.interactive and not machine.console.pending and self._awaited():
+            before = time.monotonic_ns()
+            machine.console.pause(min(left / TICKS, PATIENCE))
+            board.update()
+            if not board.woken() and not machine.console.pending:
+                self._advance(min(left, (time.monotonic_ns() - before) // 100))
+        else:
+            skip_time(machine.engine.h, machine.engine.m, len(machine.engine.h))
+        return True
+
+    def _awaited(self) -> bool:
+        return self._machine.board.input_interrupts() or self._machine.console.awaited
+
+    def _ticks_left(self) -> int:
+        """Ticks until the next timer interrupt that would wake a hart, FOREVER if there is none."""
+        engine = self._machine.engine
+        waking = [h for h in engine.h if not h.stopped and h.mie & engine.m.timer_line]
+        return min((update_time(h, engine.m) for h in waking), default=FOREVER)
+
+    def _advance(self, ticks: int) -> None:
+        self._machine.advance_time(ticks)

@@ -1,0 +1,148 @@
+"""What the host does when the run loop comes back to it: device accesses, traps that it asked for, `tohost`."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+from trapline import isa
+from trapline.isa.cause import ECALL_S
+from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.vm.core.loop import count_trap, update_time
+from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.trap_loop import TrapLoop
+from trapline.vm.hypervisor.events import EVENTS_WAIT
+from trapline.vm.hypervisor.host.console_write import console_write
+from trapline.vm.hypervisor.hypercalls import HYPERCALL
+from trapline.vm.sbi.platform import Refused
+
+TrapHook = Callable[[Any, int, int], None]
+
+
+class Service:
+    """Serves the exits of one machine (`vm.machine.Machine`); `h` is the hart that the last one is about."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
+        self.trap_hooks: list[tuple[int, TrapHook]] = []
+        self._m = machine.engine.m
+        self._trap_loop = TrapLoop(machine.engine.h[0]) if len(machine.engine.h) == 1 else None
+
+    @property
+    def h(self) -> Any:
+        """The hart that runs or ran last."""
+        return self.machine.engine.h[self._m.current]
+
+    def served(self, status: int) -> Exit | None:
+        """Do what the run loop came back for; the reason to stop, None to go on."""
+        machine = self.machine
+        if status == -20:
+            return self.exception(self._m.exit_cause, self._m.exit_tval)
+        if status == -100:
+            return self._device_access()
+        if status == HYPERCALL:
+            console_write(machine, self.h)
+        elif status == EVENTS_WAIT:
+            return Exit(ExitReason.EVENT, self.h.pc)
+        elif status == -102:
+            machine.htif.written()
+        elif status == -10:
+            machine.console.flush()
+            if machine.ends_trap_loops and self._trap_loop is not None and self._trap_loop.closed():
+                return Exit(ExitReason.TRAP_LOOP, self.h.pc)
+        elif status == -3 and not machine.clock.idle():
+            return Exit(ExitReason.IDLE, self.h.pc)
+        return None
+
+    def exception(self, cause: int, tval: int) -> Exit | None:
+        """An exception at pc: for the hooks, then for the host that asked for it or for the guest."""
+        for causes, hook in self.trap_hooks:
+            if (causes >> cause) & 1:
+                hook(self.machine, cause, tval)
+        if (self.machine.host_traps >> cause) & 1:
+            return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
+        if cause == ECALL_S and self.machine.sbi is not None:
+            self._firmware_call()
+        else:
+            self.take_trap(cause, tval)
+        return None
+
+    def _firmware_call(self) -> None:
+        """Firmware in M mode would take the trap and return; the instruction does not retire."""
+        h = self.h
+        update_time(h, self._m)
+        h.cycle += 1
+        h.unretired += 1
+        count_trap(h, ECALL_S)
+        try:
+            self.machine.sbi.call(h)
+        except Refused as fault:
+            count_trap(h, fault.cause)
+            take_trap(h, fault.cause, fault.tval)
+
+    def take_interrupt(self) -> bool:
+        """Take a pending interrupt as the next step would; whether there was one."""
+        h = self.h
+        update_time(h, self._m)
+        cause = pending_interrupt(h)
+        if cause < 0:
+            return False
+        ring = self.machine.engine.ring
+        with nullcontext() if ring is None else ring.injection(h, cause):
+            count_trap(h, 32 + (cause & 31))
+            take_trap(h, cause, 0)
+        return True
+
+    def take_trap(self, cause: int, tval: int) -> None:
+        """Let the guest take this exception at its pc, as the hardware would."""
+        h = self.h
+        h.cycle += 1
+        h.unretired += 1
+        count_trap(h, cause)
+        take_trap(h, cause, tval)
+
+    def instruction_word(self) -> int | None:
+        """The word at pc, None if it cannot be fetched."""
+        engine = self.machine.engine
+        ram32 = engine.ram.data.cast("B").cast("I")
+        refresh(self.h)
+        offset = fetch_offset(self.h, self._m, ram32, engine.code, engine.page, self.h.pc)
+        return ram32[offset >> 2] if offset >= 0 else None
+
+    def _device_access(self) -> Exit | None:
+        m, h = self._m, self.h
+        if m.exit_store:
+            if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
+                return None
+            return self._no_device(7)
+        value = self.machine.bus.load(m.exit_address, m.exit_width)
+        if value is None:
+            return self._no_device(5)
+        word = self.instruction_word()
+        instruction = isa.decode(word or 0)
+        assert word is not None and instruction is not None
+        if rd := (word >> 7) & 31:
+            h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
+        h.cycle += 1
+        h.pc = (h.pc + 4) & 0xFFFFFFFF
+        return None
+
+    def _no_device(self, cause: int) -> Exit | None:
+        """Nothing answers: an access fault, and outside for the dispatcher, which has counted a fault as MMIO."""
+        if self.machine.engine.real:
+            real = self.machine.engine.real[self._m.current]
+            if real.fault_paddr == self._m.exit_address:
+                real.mmio_faults -= 1
+                real.outside_faults += 1
+        return self.exception(cause, self._m.fault_address)
+
+    def _retiring_store(self, address: int, width: int, value: int) -> bool:
+        # The store retires before a finisher write stops the machine, so that pc is past it.
+        h, before = self.h, self.h.pc
+        h.pc = (before + 4) & 0xFFFFFFFF
+        h.cycle += 1
+        done = self.machine.bus.store(address, width, value)
+        if not done:
+            h.pc = before
+            h.cycle -= 1
+        return done

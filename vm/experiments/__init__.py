@@ -1,0 +1,1 @@
+"""Questions about whole machines: techniques compared, sensitive instructions tested, several guests."""

@@ -1,0 +1,1 @@
+"""What the host offers: signals and the terminal."""

@@ -1,0 +1,63 @@
+"""The host's side of binary translation: what it has made, side by side, and what to forget when the host writes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trapline.vm.hypervisor.patcher import CODE
+from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
+
+MODES = (0, 1, 3)
+MODE_NAMES = {0: "U", 1: "S", 3: "M"}
+
+
+class Translated(NamedTuple):
+    """A word of the guest at a physical address, and what a virtual mode executes for it."""
+
+    paddr: int
+    mode: int
+    original: int
+    word: int
+
+    @property
+    def calls(self) -> bool:
+        """Whether it became a call of the hypervisor."""
+        return self.word == CALL
+
+
+class Translation:
+    """The translated code of one engine. m: view of the virtual machine's record; ram: uint8[], all of it."""
+
+    def __init__(self, m: Any, ram: np.ndarray) -> None:
+        self._m = m
+        self._words = ram.view(np.uint32)
+        self._states = self._words[m.page_states // 4 :][: m.ram_size // 1024].reshape(-1, 4)
+
+    def changed(self, first: int, count: int) -> None:
+        """The host has written to `count` pages of RAM from page `first` on: their copies are forgotten."""
+        states = self._states[first : first + count]
+        if (states[:, 0] & CODE).any():
+            states[:] = 0
+            self._m.shadow_demand += 1
+
+    def listing(self) -> Iterator[Translated]:
+        """All that has been translated, by mode and address."""
+        for position, mode in enumerate(MODES):
+            for number in np.flatnonzero(self._states[:, 1 + position]).tolist():
+                copy = int(self._states[number, 1 + position])
+                words = self._words[copy * 1024 : copy * 1024 + 1024]
+                for index in np.flatnonzero(words != UNTRANSLATED).tolist():
+                    place = number * 1024 + index
+                    paddr = self._m.ram_base + 4 * place
+                    yield Translated(paddr, mode, int(self._words[place]), int(words[index]))
+
+    def side_by_side(self, disassemble: Callable[[int, int], str]) -> Iterator[str]:
+        """Lines of text: address, the guest's instruction, and what is executed instead where that is another."""
+        before = None
+        for t in self.listing():
+            if t.mode != before:
+                yield f"virtual {MODE_NAMES[t.mode]} mode"
+                before = t.mode
+            made = "" if t.word == t.original else "call" if t.calls else disassemble(t.word, t.paddr)
+            yield f"  {t.paddr:08x}: {t.original:08x}  {disassemble(t.original, t.paddr):36} {made}".rstrip()

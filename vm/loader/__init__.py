@@ -1,0 +1,1 @@
+"""Program files into memory images."""

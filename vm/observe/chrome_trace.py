@@ -1,0 +1,112 @@
+"""The exit log as a trace that Perfetto and chrome://tracing open: JSON in the Trace Event Format.
+
+Each virtual hart has two threads: its virtual modes as slices, and its exits as instants with what is known of each.
+Counters, sampled at most SAMPLES times, show exits by group. The time axis are the hart's steps, those in which it
+idled while other harts ran included: a step is 1 ns, as of the guest's clock, which has 10 MHz and ticks once in 100.
+Format: "Trace Event Format", Google, 2016 (phases M, X, i and C; `ts` and `dur` in microseconds).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from trapline.vm.hypervisor import events as layout
+from trapline.vm.hypervisor.host.event_ring import Batch, Event
+from trapline.vm.observe.describe import MODES, Telling
+from trapline.vm.observe.exit_kinds import GROUPS, groups
+
+STEPS_PER_MICROSECOND = 1000
+SAMPLE = 64
+"""Events between two samples of the counters."""
+PROCESS = 1
+
+
+class ChromeTrace:
+    """Writes the trace to a text stream, an event a line."""
+
+    def __init__(self, stream: TextIO, telling: Telling) -> None:
+        self._stream, self._telling = stream, telling
+        self._since: dict[int, tuple[int, int]] = {}  # by hart: its mode, and since when
+        self._seen: dict[int, int] = {}  # by hart: its clock after the last event
+        self._counts: Counter[str] = Counter()
+        self._written = 0
+        self._stream.write('{"displayTimeUnit": "ns", "traceEvents": [\n')
+        self._put({"ph": "M", "name": "process_name", "pid": PROCESS, "args": {"name": f"guest, {telling.technique}"}})
+
+    def _put(self, record: dict[str, Any]) -> None:
+        self._stream.write((",\n" if self._written else "") + json.dumps(record))
+        self._written += 1
+
+    def write(self, batch: Batch) -> None:
+        """Add these events."""
+        for event, group in zip(batch.events(), groups(batch).tolist(), strict=True):
+            if event.hart not in self._since:
+                self._name(event.hart)
+                self._since[event.hart] = (event.mode, 0 if event.number == 1 else event.clock)
+                self._seen[event.hart] = self._since[event.hart][1]
+            for record in self._records(event, GROUPS[group]):
+                self._put(record)
+
+    def _name(self, hart: int) -> None:
+        for thread, name in ((_modes(hart), f"hart {hart}: virtual mode"), (_exits(hart), f"hart {hart}: exits")):
+            common = {"ph": "M", "pid": PROCESS, "tid": thread}
+            self._put({**common, "name": "thread_name", "args": {"name": name}})
+            self._put({**common, "name": "thread_sort_index", "args": {"sort_index": thread}})
+
+    def _records(self, event: Event, group: str) -> Iterator[dict[str, Any]]:
+        tell, hart = self._telling, event.hart
+        mode, since = self._since[hart]
+        if event.mode != mode:
+            # The real hart changed it without an exit, as under assist; when, since the last event, nobody saw.
+            last = self._seen[hart]
+            if last > since:
+                yield self._slice(hart, MODES[mode], since, last)
+            yield self._slice(hart, f"{MODES[mode]} or {MODES[event.mode]}", last, event.clock)
+            self._since[hart] = mode, since = event.mode, event.clock
+        after = event.clock + (event.routine in (layout.STEP, layout.ANSWER))
+        if event.mode_after != mode:
+            # The step that changes the mode is the last of the old one.
+            yield self._slice(hart, MODES[mode], since, after)
+            self._since[hart] = event.mode_after, after
+        self._seen[hart] = after
+        args = {name: value for name, value in tell.as_json(event).items() if value is not None}
+        yield {
+            "ph": "i", "s": "t", "name": tell.routine(event), "cat": group, "pid": PROCESS, "tid": _exits(hart),
+            "ts": _time(event.clock), "args": args,
+        }  # fmt: skip
+        self._counts[group] += 1
+        if event.number % SAMPLE == 1:
+            yield self._sample(event.clock)
+
+    def _slice(self, hart: int, name: str, start: int, end: int) -> dict[str, Any]:
+        return {
+            "ph": "X", "name": name, "cat": "mode", "pid": PROCESS, "tid": _modes(hart), "ts": _time(start),
+            "dur": _time(end - start),
+        }  # fmt: skip
+
+    def _sample(self, clock: int) -> dict[str, Any]:
+        counts = {name: self._counts[name] for name in GROUPS}
+        return {"ph": "C", "name": "exits", "pid": PROCESS, "ts": _time(clock), "args": counts}
+
+    def end(self, clocks: list[int] | None) -> None:
+        """The last mode of each hart, the last sample, and what the numbers mean."""
+        for hart, (mode, since) in self._since.items():
+            end = self._seen[hart] if clocks is None else clocks[hart]
+            self._put(self._slice(hart, MODES[mode], since, max(since, end)))
+        if self._seen:
+            self._put(self._sample(max(self._seen.values())))
+        other = {"clock": "a step of the virtual hart is 1 ns", "technique": self._telling.technique}
+        self._stream.write(f'\n], "otherData": {json.dumps(other)}}}\n')
+
+
+def _modes(hart: int) -> int:
+    return 2 * hart + 1
+
+
+def _exits(hart: int) -> int:
+    return 2 * hart + 2
+
+
+def _time(steps: int) -> float:
+    return steps / STEPS_PER_MICROSECOND

@@ -1,0 +1,120 @@
+"""What an event of the dispatcher is called: cause, instruction, place, and what was done about it.
+
+The disassembler is given by who asks, because machines run without the assembler.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from trapline import isa
+from trapline.isa.cause import describe
+from trapline.isa.trap import WAIT
+from trapline.vm.core.access import DEVICE
+from trapline.vm.core.patches import MARK
+from trapline.vm.hypervisor import events as layout
+from trapline.vm.hypervisor.faults import FOR_THE_HOST
+from trapline.vm.hypervisor.host.event_ring import Event
+from trapline.vm.hypervisor.hypercalls import CALL_NAMES
+
+MODES = {0: "U", 1: "S", 3: "M"}
+
+Disassemble = Callable[[int, int], str]
+
+
+def call_name(number: int) -> str:
+    """A hypercall's name."""
+    return CALL_NAMES[number] if number < len(CALL_NAMES) else f"number {number}"
+
+
+def mnemonic(word: int | None) -> str:
+    """The name of a word's instruction."""
+    instruction = None if word is None else isa.decode(word)
+    return "(unknown)" if instruction is None else instruction.name
+
+
+class Telling:
+    """Words for the events of one guest.
+
+    image: has `symbol_at(vaddr)`; disassemble(word, pc) answers assembly; technique: its name.
+    """
+
+    def __init__(self, image: Any, disassemble: Disassemble, technique: str) -> None:
+        self.technique = technique
+        self.symbol = lru_cache(1 << 14)(lambda vaddr: image.symbol_at(vaddr) or "")
+        self.assembly = lru_cache(1 << 14)(lambda word, pc: " ".join(disassemble(word, pc).split()))
+
+    def function(self, vaddr: int) -> str:
+        """The symbol below an address, without the distance; the address's page where there is none."""
+        name = self.symbol(vaddr).partition("+")[0]
+        return name or f"page {vaddr & 0xFFFFF000:#010x}"
+
+    def instruction(self, event: Event) -> str:
+        """The guest's instruction at pc, in assembly."""
+        return "(cannot be fetched)" if event.word is None else self.assembly(event.word, event.pc)
+
+    def cause(self, event: Event) -> str:
+        """Why the dispatcher was entered."""
+        return "(no exit)" if event.cause is None else describe(event.cause)
+
+    def replaced(self, event: Event) -> bool:
+        """Whether what trapped is a word that `patch` or `translate` has put there instead of the guest's own."""
+        return (
+            event.cause == isa.cause.ILLEGAL and event.tval & 3 == MARK and event.word is not None
+            and event.tval != event.word
+        )  # fmt: skip
+
+    def routine(self, event: Event) -> str:
+        """What was done: the function, or the instruction that an interpreter routine has executed."""
+        if event.routine == layout.INJECT:
+            return "inject interrupt"
+        if event.routine == layout.FILL:
+            return "fill_shadow"
+        if event.routine == layout.ANSWER:
+            return f"hypercall {call_name(event.call)}"
+        if event.routine == layout.TRANSLATED:
+            return f"translate_block ({event.call} word{'' if event.call == 1 else 's'})"
+        if event.status == FOR_THE_HOST:
+            return "host: firmware call" if event.cause in (8, 9) else "host: exception"
+        if event.trapped:
+            return "reflect"
+        verb = "interpret" if event.cause is None else "execute original" if self.replaced(event) else "emulate"
+        return f"{verb} {mnemonic(event.word)}"
+
+    def outcome(self, event: Event) -> str:
+        """What else there is to know about it: a page fault's kind and address, CSR changes, a new mode."""
+        parts = []
+        if event.fault:
+            where = "" if event.paddr is None or event.paddr == event.tval else f" -> {event.paddr:#010x}"
+            parts.append(f"{event.fault} {event.tval:#010x}{where}")
+        if event.routine == layout.ANSWER and event.status != DEVICE:
+            parts.append(f"a0 {event.result:#010x}")
+        parts += [f"{name} {old:#010x} -> {new:#010x}" for name, old, new in event.changes]
+        if event.mode != event.mode_after:
+            parts.append(f"mode {MODES[event.mode]} -> {MODES[event.mode_after]}")
+        if event.status == WAIT:
+            parts.append("waits")
+        return "; ".join(parts)
+
+    def as_json(self, event: Event) -> dict[str, Any]:
+        """The object of the JSON lines."""
+        return {
+            "exit": event.number,
+            "technique": self.technique,
+            "hart": event.hart,
+            "instructions": event.instructions,
+            "mode": MODES[event.mode],
+            "pc": f"{event.pc:#010x}",
+            "symbol": self.symbol(event.pc) or None,
+            "word": None if event.word is None else f"{event.word:#010x}",
+            "instruction": None if event.word is None else self.instruction(event),
+            "cause": None if event.cause is None else describe(event.cause),
+            "tval": f"{event.tval:#010x}",
+            "page_fault": event.fault.lower() or None,
+            "paddr": None if event.paddr is None else f"{event.paddr:#010x}",
+            "routine": self.routine(event),
+            "trapped": event.trapped,
+            "mode_after": MODES[event.mode_after],
+            "pc_after": f"{event.pc_after:#010x}",
+            "csrs": {name: [f"{old:#010x}", f"{new:#010x}"] for name, old, new in event.changes},
+        }

@@ -1,0 +1,37 @@
+"""What an event was, in a word: the groups by which pictures and counters sort exits."""
+
+import numpy as np
+
+from trapline.vm.hypervisor import events as layout
+from trapline.vm.hypervisor.faults import FOR_THE_HOST
+from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch
+
+GROUPS = (
+    "hidden page fault", "emulated", "MMIO", "reflected", "interrupt", "hypercall", "translation", "firmware call",
+    "no exit",
+)  # fmt: skip
+_HIDDEN, _EMULATED, _MMIO, _REFLECTED, _INTERRUPT, _HYPERCALL, _TRANSLATION, _FIRMWARE, _NO_EXIT = range(len(GROUPS))
+
+
+def groups(batch: Batch) -> np.ndarray:
+    """Index into GROUPS of each event: uint8[n].
+
+    Reflected: the guest's own handler goes on, which is so for true and outside page faults, too.
+    """
+    routine, fault = batch.column(layout.AT_ROUTINE), batch.column(layout.AT_FAULT)
+    trapped = batch.column(layout.AT_TRAPPED) != 0
+    cause, status = batch.column(layout.AT_CAUSE), batch.column(layout.AT_STATUS).astype(np.int32)
+    return np.select(
+        [
+            cause == layout.NO_EXIT,
+            routine == layout.INJECT,
+            routine == layout.ANSWER,
+            routine == layout.TRANSLATED,
+            fault == FAULTS.index("hidden"),
+            fault == FAULTS.index("MMIO"),
+            status == FOR_THE_HOST,
+            trapped,
+        ],
+        [_NO_EXIT, _INTERRUPT, _HYPERCALL, _TRANSLATION, _HIDDEN, _MMIO, _FIRMWARE, _REFLECTED],
+        _EMULATED,
+    ).astype(np.uint8)

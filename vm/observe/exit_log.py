@@ -1,0 +1,113 @@
+"""The exit log: a line for each event of the dispatcher, as text or JSON, all of them or the first or last ones."""
+
+import json
+from collections import deque
+from typing import Any, Protocol, TextIO
+
+from trapline.vm.hypervisor.host.event_ring import Batch, Event, EventRing
+from trapline.vm.observe.describe import MODES, Telling
+
+
+class Writer(Protocol):
+    """A form of the exit log."""
+
+    def write(self, batch: Batch) -> None:
+        """Write these events."""
+
+    def end(self, clocks: list[int] | None) -> None:
+        """Write what comes after the last. clocks: of each hart at the end of the run; None if later ones are left out.
+
+        A hart's clock is as of `Event.clock`.
+        """
+
+
+class TextLog:
+    """Columns for people and for `grep`."""
+
+    def __init__(self, stream: TextIO, telling: Telling) -> None:
+        self._stream, self._telling = stream, telling
+        stream.write(f"# exits of the guest, technique {telling.technique}\n")
+        stream.write(
+            "#  exit instructions hart mode pc         word     instruction                  symbol           "
+            "cause                       routine                  what changed\n"
+        )
+
+    def write(self, batch: Batch) -> None:
+        """A line for each event."""
+        self._stream.writelines(map(self.line, batch.events()))
+
+    def line(self, event: Event) -> str:
+        """One line."""
+        tell = self._telling
+        word = "-" * 8 if event.word is None else f"{event.word:08x}"
+        mode = MODES[event.mode]
+        return (
+            f"{event.number:>7} {event.instructions:>12} {event.hart:>4} {mode:<4} {event.pc:#010x} {word} "
+            f"{tell.instruction(event):<28} {tell.symbol(event.pc) or '-':<16} {tell.cause(event):<27} "
+            f"{tell.routine(event):<24} {tell.outcome(event)}"
+        ).rstrip() + "\n"
+
+    def end(self, clocks: list[int] | None) -> None:
+        """Nothing comes after the last line."""
+
+
+class JsonLog:
+    """A JSON object a line."""
+
+    def __init__(self, stream: TextIO, telling: Telling) -> None:
+        self._stream, self._telling = stream, telling
+
+    def write(self, batch: Batch) -> None:
+        """A line for each event."""
+        self._stream.writelines(json.dumps(self._telling.as_json(event)) + "\n" for event in batch.events())
+
+    def end(self, clocks: list[int] | None) -> None:
+        """Nothing comes after the last line."""
+
+
+class Recorder:
+    """Gives a writer the first or the last `limit` events of a ring.
+
+    After the first ones the ring is switched off, if nobody else listens: the rest of the run costs nothing.
+    """
+
+    def __init__(self, ring: EventRing, writer: Writer, limit: int, last: bool = False) -> None:
+        self._ring, self._writer, self._limit, self._last = ring, writer, limit, last
+        self._kept: deque[Batch] = deque()
+        self.count = 0
+        self.cut = False
+        ring.sinks.append(self._take)
+
+    def _take(self, batch: Batch) -> None:
+        if self._last:
+            self._kept.append(batch)
+            self.count += len(batch)
+            while self.count - len(self._kept[0]) >= self._limit:
+                self.count -= len(self._kept.popleft())
+            return
+        room = self._limit - self.count
+        if room:
+            self._writer.write(batch[:room])
+        self.count += min(room, len(batch))
+        if len(batch) > room:
+            self.cut = True
+            self._ring.remove(self._take)
+
+    def finish(self, clocks: list[int]) -> None:
+        """The run is over, at these clocks of the harts: write what is still to be written."""
+        if self._last and self._kept:
+            surplus = self.count - self._limit
+            if surplus > 0:
+                self._kept[0] = self._kept[0][surplus:]
+                self.count = self._limit
+            for batch in self._kept:
+                self._writer.write(batch)
+            self.cut = self._kept[0].first > 1
+        self._writer.end(None if self.cut and not self._last else clocks)
+
+
+def writer(form: str, stream: TextIO, telling: Telling) -> Any:
+    """The writer of a form: text, jsonl or chrome."""
+    from trapline.vm.observe.chrome_trace import ChromeTrace
+
+    return {"text": TextLog, "jsonl": JsonLog, "chrome": ChromeTrace}[form](stream, telling)

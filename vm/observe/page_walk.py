@@ -1,0 +1,154 @@
+"""A walk through Sv32 page tables, told: what lies on the way, and why it ends where it does. It changes nothing.
+
+The rules are those of the specification's algorithm (Priv 10.3.2), whose steps the verdicts name. The engine walks with
+`vm.core.mmu.find_leaf`; here every entry that was passed is kept, for the guest's tables as well as for the shadow
+ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trapline.isa.trap import MXR, SUM, M, S, U
+from trapline.vm.core.mmu import FETCH, STORE, leaf_address, pmp_allows, pmp_lookup
+
+FLAGS = "VRWXUGAD"
+ACCESSES = ("fetch", "load", "store")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry that a walk has looked at: of the table at `table`; pte: None where there is no RAM."""
+
+    level: int
+    table: int
+    index: int
+    pte: int | None
+
+    @property
+    def address(self) -> int:
+        """Physical address of the entry."""
+        return self.table + 4 * self.index
+
+    @property
+    def leaf(self) -> bool:
+        """Whether it maps a page, and does not point to a table."""
+        return self.pte is not None and self.pte & 1 == 1 and self.pte & 0xE != 0
+
+    def __str__(self) -> str:
+        if self.pte is None:
+            return "no memory"
+        if self.pte & 1 == 0:
+            return f"{self.pte:#010x} invalid"
+        return f"{self.pte:#010x} {flags(self.pte)} -> {(self.pte >> 10) << 12:#010x}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an access is allowed, and why. cause: `page` or `access` fault, empty if it is allowed.
+
+    paddr: physical address, where there is one.
+    """
+
+    text: str
+    section: str
+    cause: str = ""
+    paddr: int | None = None
+
+
+def flags(pte: int) -> str:
+    """The low eight bits of a page-table entry by their letters, `-` for one that is clear."""
+    return "".join(letter if (pte >> i) & 1 else "-" for i, letter in enumerate(FLAGS))
+
+
+def walk(ram: Sequence[int], ram_base: int, ram_size: int, satp: int, vaddr: int) -> list[Entry]:
+    """The entries from the root on to the leaf, or to where it ends. ram: words of memory; none where satp is Bare."""
+    found: list[Entry] = []
+    if satp >> 31 == 0:
+        return found
+    table = (satp & 0x3FFFFF) << 12
+    for level in (1, 0):
+        index = (vaddr >> (22 if level else 12)) & 0x3FF
+        offset = table + 4 * index - ram_base
+        pte = ram[offset >> 2] if 0 <= offset < ram_size else None
+        found.append(Entry(level, table, index, pte))
+        if pte is None or pte & 1 == 0 or pte & 0xE:
+            break
+        table = (pte >> 10) << 12
+    return found
+
+
+def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> Verdict:
+    """What the algorithm decides about an access in `mode` by hart `h`, whose PMP and mstatus count."""
+    if not entries:
+        why = "M mode does not translate" if mode == M else "satp.MODE is Bare"
+        return _protected(h, vaddr, access, mode, f"{why}: the virtual address is the physical one.", "Priv 10.1.11")
+    for entry in entries:
+        if refused := _refused_on_the_way(h, entry):
+            return refused
+    last = entries[-1]
+    assert last.pte is not None
+    if not last.leaf:
+        return Verdict("The entry at level 0 points to a further table, but there is none.", _STEP[4], "page")
+    if last.level and last.pte & 0xFFC00:
+        return Verdict("It is a superpage whose low page number is not 0: misaligned.", _STEP[6], "page")
+    if missing := _missing(h, last.pte, access, mode):
+        return Verdict(missing, _STEP[5], "page")
+    text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {_MODE[mode]} mode."
+    wanted = [name for name, bit in (("A", 0x40), ("D", 0x80 if access == STORE else 0)) if bit & ~last.pte & 0xC0]
+    if wanted:
+        if not pmp_allows(pmp_lookup(h, last.address, last.address + 4), STORE, S):
+            return Verdict("A or D would have to be set, and PMP forbids the store to the table.", _STEP[7], "access")
+        text += f" {' and '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} clear, and set by the walk."
+    return _protected(h, leaf_address(last.pte, last.level, vaddr), access, mode, text, _STEP[8])
+
+
+_MODE = {U: "U", S: "S", M: "M"}
+_STEP = {n: f"Priv 10.3.2, step {n}" for n in range(1, 10)}
+
+
+def _refused_on_the_way(h: Any, entry: Entry) -> Verdict | None:
+    where = f"The entry of level {entry.level}, at {entry.address:#010x},"
+    if entry.pte is None:
+        return Verdict(f"{where} is not in memory.", _STEP[2], "access")
+    if not pmp_allows(pmp_lookup(h, entry.address, entry.address + 4), 1, S):
+        return Verdict(f"{where} may not be read: PMP forbids it.", _STEP[2], "access")
+    if entry.pte & 1 == 0:
+        return Verdict(f"{where} has V clear: nothing is mapped there.", _STEP[3], "page")
+    if entry.pte & 6 == 4:
+        return Verdict(f"{where} has W without R, which is reserved.", _STEP[3], "page")
+    if not entry.leaf and entry.level and entry.pte & 0xD0:
+        return Verdict(f"{where} points to a table and has D, A or U, which are reserved there.", _STEP[3], "page")
+    return None
+
+
+def _missing(h: Any, pte: int, access: int, mode: int) -> str:
+    """What a leaf lacks for an access; empty if nothing."""
+    if pte & 0x10 == 0 and mode == U:
+        return "The leaf has U clear, so U mode may not access the page."
+    if pte & 0x10 and mode == S and access == FETCH:
+        return "The leaf has U set, and S mode never executes user pages."
+    if pte & 0x10 and mode == S and h.mstatus & SUM == 0:
+        return "The leaf has U set, and mstatus.SUM is clear, so S mode may not access the page."
+    needed = {0: 8, 1: 0xA if h.mstatus & MXR else 2, 2: 4}[access]
+    if pte & needed == 0:
+        return f"The leaf has {' and '.join('RWX'[i] for i in range(3) if needed & (2 << i))} clear, " + (
+            f"so a {ACCESSES[access]} is not allowed."
+        )
+    return ""
+
+
+def _protected(h: Any, paddr: int, access: int, mode: int, text: str, section: str) -> Verdict:
+    if not pmp_allows(pmp_lookup(h, paddr, paddr + 1), access, mode):
+        return Verdict(f"{text} But PMP forbids the access to {paddr:#010x}.", "Priv 3.7.1", "access", paddr)
+    return Verdict(text, section, "", paddr)
+
+
+def beside(columns: list[tuple[str, str, list[Entry]]]) -> list[str]:
+    """Walks side by side: (heading, root, entries) of each."""
+    rows = [["", *(heading for heading, _, _ in columns)], ["root", *(root for _, root, _ in columns)]]
+    for level in (1, 0):
+        cells = [next((f"[{e.index}] {e}" for e in found if e.level == level), "-") for _, _, found in columns]
+        rows.append([f"level {level}", *cells])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

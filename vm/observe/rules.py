@@ -1,0 +1,122 @@
+"""Why a real hart has trapped: the rule of the specification, with its section from the instruction table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from trapline import isa
+from trapline.isa import Instruction, Kind
+from trapline.isa.cause import BREAKPOINT, FETCH_MISALIGNED, FETCH_PAGE, ILLEGAL, STORE_PAGE, describe
+from trapline.isa.extension import XLEAK
+from trapline.isa.trap import TVM, TW, S
+from trapline.vm.core.patches import MARK
+from trapline.vm.hypervisor.host.event_ring import Event
+
+MODES = {0: "U", 1: "S", 3: "M"}
+LEVELS = {0: "U", 1: "S", 2: "hypervisor", 3: "M"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence or two, and where the specification says so."""
+
+    text: str
+    section: str
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.section})"
+
+
+def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
+    """The rule by which the real hart `real`, as it was then, could not execute what the guest had at pc."""
+    mode, cause = MODES[real.mode], event.cause
+    if cause == ILLEGAL:
+        if event.tval & 3 == MARK and event.tval != event.word:
+            what = "puts in the place of it" if technique == "patch" else "has in its copy of the page"
+            return Rule(
+                f"At that address the real hart has {event.tval:#010x}, which `{technique}` {what}: its low bits are "
+                "not 11, so it is no 32-bit instruction, and is illegal in every mode.",
+                "Unpriv 1.5",
+            )
+        return _illegal(event, isa.decode(event.word or 0), real)
+    if cause == BREAKPOINT:
+        return Rule("EBREAK raises a breakpoint exception and does nothing else.", isa.BY_NAME["ebreak"].section)
+    if cause in (8, 9, 11):
+        return Rule(
+            f"ECALL raises an exception for the environment of the mode in which it is executed. The real hart is in "
+            f"{mode} mode, whatever the guest believes.",
+            isa.BY_NAME["ecall"].section,
+        )
+    if cause is not None and FETCH_PAGE <= cause <= STORE_PAGE:
+        return Rule(
+            "The real hart translates by the shadow page tables, and they do not let it do this: see the walk below.",
+            "Priv 10.3.2",
+        )
+    if cause == FETCH_MISALIGNED:
+        return Rule("The target of a jump that is taken has to be a multiple of 4.", "Unpriv 2.5")
+    name = "an exception" if cause is None else describe(cause)
+    return Rule(f"The access raises {name}, in virtual and in real modes alike.", "Unpriv 2.6, 13.2")
+
+
+def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
+    mode = MODES[real.mode]
+    if instruction is None:
+        return Rule(
+            f"{event.tval:#010x} is no instruction of this machine, so it is illegal in every mode.", "Unpriv 2.2"
+        )
+    if instruction.kind is Kind.CSR:
+        assert event.word is not None
+        return _csr(instruction, event.word, real)
+    if instruction.extension in XLEAK:
+        bit = XLEAK.index(instruction.extension)
+        if real.mleak & (0x101 << bit):
+            return Rule(
+                f"{instruction.name} is a hole that would not trap, but bit {bit} of the real mleak is set for {mode} "
+                "mode.",
+                instruction.section,
+            )
+    if instruction.extension not in isa.extension.BASE and not real.extensions & isa.extension.extension_bit(
+        instruction.extension
+    ):
+        return Rule(f"This machine lacks {instruction.extension}, so {instruction.name} is illegal.", "Unpriv 2.2")
+    if real.mode == S and instruction.name in ("sfence.vma", "wfi"):
+        name, bit = ("TVM", TVM) if instruction.name == "sfence.vma" else ("TW", TW)
+        assert real.mstatus & bit
+        return Rule(
+            f"The real hart is in S mode, and mstatus.{name} of it is set: {instruction.name} is illegal there.",
+            f"Priv 3.1.6, {instruction.section}",
+        )
+    return Rule(
+        f"{instruction.name} is an instruction of {instruction.privilege} mode or above. The real hart is in {mode} "
+        "mode, where it is illegal.",
+        instruction.section,
+    )
+
+
+def _csr(instruction: Instruction, word: int, real: Any) -> Rule:
+    mode, address = MODES[real.mode], instruction.pattern.extract(word)["csr"]
+    csr = isa.CSR_BY_ADDRESS.get(address)
+    if csr is None:
+        return Rule(
+            f"There is no CSR with the address {address:#x}, and an access to one that does not exist is illegal.",
+            f"Priv 2.1, {instruction.section}",
+        )
+    if csr.privilege > real.mode:
+        return Rule(
+            f"Bits 9:8 of a CSR's address are the lowest mode that may access it. {csr.name} is {address:#x}: "
+            f"{LEVELS[csr.privilege]} mode. The real hart is in {mode} mode, where the access is illegal.",
+            f"Priv 2.1; {csr.name}: {csr.section}",
+        )
+    if csr.name == "satp":
+        return Rule("The real hart is in S mode, and mstatus.TVM of it is set: satp may not be accessed.", "Priv 3.1.6")
+    if csr.guard is not None and csr.guard(real) != 1:
+        return Rule(
+            f"{csr.name} may be read in {mode} mode only where mcounteren lets it be, and the mcounteren of the real "
+            "hart is 0: the count that the guest is to see is the virtual hart's.",
+            f"Priv 3.1.11; {csr.name}: {csr.section}",
+        )
+    if csr.read_only:
+        return Rule(
+            f"Bits 11:10 of the address {address:#x} are 11: {csr.name} is read-only, and a write to it is illegal.",
+            f"Priv 2.1; {csr.name}: {csr.section}",
+        )
+    return Rule(f"{csr.name} may not be accessed here.", csr.section)
