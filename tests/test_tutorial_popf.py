@@ -49,7 +49,7 @@ def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_names_every_technique() -> None:
-    from trapline.vm.hypervisor import TECHNIQUES
+    from trapline.vm.hypervisor.technique import TECHNIQUES
 
     for name in TECHNIQUES:
         assert f"`{name}`" in TUTORIAL or name == "bare"

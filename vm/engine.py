@@ -29,10 +29,11 @@ class Engine:
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
     ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.core.mmu`.
     kind: `numba` or `python`. additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
-    technique: name in `vm.hypervisor.TECHNIQUES`. Under a hypervisor the first half of `harts` and `machine[0]` are
-    virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its frames.
+    technique: name in `vm.hypervisor.technique.TECHNIQUES`. Under a hypervisor the first half of `harts` and
+    `machine[0]` are virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its
+    frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
-    shadow: one of `vm.hypervisor.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
+    shadow: one of `vm.hypervisor.technique.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
     """
 
     def __init__(

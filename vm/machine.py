@@ -50,8 +50,8 @@ class Machine:
     harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
-    technique: how a hypervisor runs the machine (`vm.hypervisor.TECHNIQUES`), `bare` for no hypervisor.
-    shadow: when its shadow page tables follow the guest's (`vm.hypervisor.SHADOWS`).
+    technique: how a hypervisor runs the machine (`vm.hypervisor.technique.TECHNIQUES`), `bare` for no hypervisor.
+    shadow: when its shadow page tables follow the guest's (`vm.hypervisor.technique.SHADOWS`).
     real_mleak: bits of `mleak` of its real harts: holes that trap out of the guest, whatever its own bits are.
     board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see
     `vm.board.board.Board`.

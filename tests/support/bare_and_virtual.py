@@ -11,8 +11,8 @@ from trapline.isa.hart import FIELDS
 from trapline.vm import Machine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
-from trapline.vm.hypervisor import TECHNIQUES
 from trapline.vm.hypervisor.shadow import FRAMES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 TRACED = "trap, traced"

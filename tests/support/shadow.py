@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from trapline.vm import Machine
-from trapline.vm.hypervisor import TECHNIQUES
 from trapline.vm.hypervisor.shadow import FRAMES, ROOTS
+from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
 
 CANARY = 0x5A

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trapline.vm.bench.model import Model
 from trapline.vm.bench.nano import Cost
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 POINTS = 60
 COLUMNS = 3

@@ -15,7 +15,7 @@ from trapline.vm.cli.machine import Blueprint
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import First, Run, compare
 from trapline.vm.host import signals
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 MODES = {0: "U", 1: "S", 3: "M"}
 SHOWN = 6

@@ -11,7 +11,7 @@ import click
 
 from trapline.isa.cause import describe
 from trapline.vm.cli import options
-from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 if TYPE_CHECKING:
     from trapline.vm.bench.model import Model

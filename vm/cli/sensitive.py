@@ -15,7 +15,7 @@ from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run
 from trapline.vm.experiments.sensitive import Case, Row, Verdict, find_cases, run_case
 from trapline.vm.host import signals
-from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 

@@ -12,7 +12,7 @@ from trapline.vm.cli.guests import Guests
 from trapline.vm.cli.kernel import booting
 from trapline.vm.cli.machine import Blueprint
 from trapline.vm.cli.observe import seeing_options
-from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 DEFAULT = "trap"
 UNDER = [name for name in TECHNIQUES if name != "bare"]

@@ -2,17 +2,14 @@
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
-store was done but the run loop must look at time and interrupts again, `WATCHED` when it hit `tohost`.
+store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
 """
 
 from trapline.vm.core.code_pages import forget_code
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.patches import remove_patch
-
-DEVICE = -100
-RESLICE = -101
-WATCHED = -102
+from trapline.vm.core.status import DEVICE, RESLICE, TOHOST
 
 CLINT = 0x2000000
 CLINT_SIZE = 0xC000
@@ -29,7 +26,7 @@ def ram_load(m, ram8, offset, width):
 
 
 def ram_store(m, ram8, ram32, code, page, offset, width, value):
-    """Write `width` bytes at a RAM offset that the caller has compared; 0, or WATCHED."""
+    """Write `width` bytes at a RAM offset that the caller has compared; 0, or TOHOST."""
     if m.patches and page[U64(offset >> 12)]:
         # What is stored to is the guest's own word.
         remove_patch(m, ram32, code, page, offset >> 2)
@@ -45,7 +42,7 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
             m.stored_low = min(m.stored_low, offset)
             m.stored_high = max(m.stored_high, offset + width - 1)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
-            return WATCHED
+            return TOHOST
     return 0
 
 

@@ -49,7 +49,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("asleep", 1),  # harts that were found idle since one last ran
     ("idle_exits", 1),  # 1: idle time is for the host to pass, 0: it is skipped
     ("code_epoch", 1),  # number of times that a page of data became one of code
-    ("technique", 1),  # `vm.hypervisor.TECHNIQUES`; 0: the harts are real
+    ("technique", 1),  # `vm.hypervisor.technique.TECHNIQUES`; 0: the harts are real
     ("tohost", 1),  # physical address whose writes stop the run loop, or -1
     ("host_traps", 1),  # exception causes that go to the host instead of the guest
     ("exit_cause", 1),

@@ -9,11 +9,10 @@ from trapline.isa.cause import ECALL_S
 from trapline.isa.trap import pending_interrupt, take_trap
 from trapline.vm.core.loop import count_trap, update_time
 from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.status import EVENTS_WAIT, HYPERCALL
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.trap_loop import TrapLoop
-from trapline.vm.hypervisor.events import EVENTS_WAIT
 from trapline.vm.hypervisor.host.console_write import console_write
-from trapline.vm.hypervisor.hypercalls import HYPERCALL
 from trapline.vm.sbi.platform import Refused
 
 TrapHook = Callable[[Any, int, int], None]

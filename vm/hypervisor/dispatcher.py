@@ -9,34 +9,21 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 from collections.abc import Callable
 
 from trapline.isa.trap import pending_interrupt, take_trap
-from trapline.vm.core.access import DEVICE
 from trapline.vm.core.loop import count_trap
 from trapline.vm.core.mmu import refresh
-from trapline.vm.hypervisor.events import (
-    EVENTS_WAIT,
-    FILL,
-    INJECT,
-    NO_EXIT,
-    STEP,
-    begin_event,
-    end_event,
-    events_wait,
-    must_stop,
-)
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT
+from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait, must_stop
 from trapline.vm.hypervisor.faults import classify_fault
 from trapline.vm.hypervisor.hypercalls import hypercall, is_hypercall
-from trapline.vm.hypervisor.patcher import PATCH, after_stores, execute_original
-from trapline.vm.hypervisor.shadow import ASSIST, fill_shadow, follow_virtual
+from trapline.vm.hypervisor.patcher import after_stores, execute_original
+from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
+from trapline.vm.hypervisor.technique import ASSIST, HYBRID, INTERPRET, PATCH, TRANSLATE, TRAP
 from trapline.vm.hypervisor.tracing import follow_stores
-from trapline.vm.hypervisor.translator import TRANSLATE, UNTRANSLATED, forget_words, translate_block
+from trapline.vm.hypervisor.translator import UNTRANSLATED, forget_words, translate_block
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
 execute: Callable[..., int]
 """Generated (`vm.codegen.execute`), so nothing is bound here."""
-
-INTERPRET = 1
-HYBRID = 2
-TRAP = 3
 
 
 def runs_directly(v, m):

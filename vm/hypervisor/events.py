@@ -19,9 +19,6 @@ from trapline.vm.core.patches import own_word
 save_csrs: Callable[..., None]
 """Generated (`emit_save_csrs`), so nothing is bound here."""
 
-EVENTS_WAIT = -104
-"""Answer of the run loop: the host looks at the events, then goes on as if nothing had been."""
-
 LOGGED_CSRS = tuple(dict.fromkeys(c.storage for c in CSRS if c.storage not in (None, "misa", "mhartid")))
 """CSRs that a record holds by their field of the hart, beside PMP, mcycle and minstret; the rest is never written."""
 

@@ -6,9 +6,7 @@ address. MMIO: a device is behind the address. outside: nothing is, which is an 
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names as in `vm.hypervisor.shadow`.
 """
 
-from trapline.vm.core.access import DEVICE
-
-FOR_THE_HOST = -20
+from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 
 
 def is_outside(m, paddr):

@@ -10,10 +10,9 @@ from trapline.vm.core.access import load_slow, store_slow
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
+from trapline.vm.core.status import HYPERCALL
+from trapline.vm.hypervisor.technique import PARAVIRT
 from trapline.vm.hypervisor.tracing import forget_page
-
-PARAVIRT = 6
-"""The technique's number."""
 
 EXTENSION = 0x09545250
 """In the SBI's space for vendors; the low three bytes are TRP."""
@@ -40,9 +39,6 @@ INVALID_ADDRESS = 0xFFFFFFFB
 
 EVERYTHING = 0xFFFFFFFF
 """Instead of a page, for SET_ENTRY."""
-
-HYPERCALL = -103
-"""Answer of the run loop: the host serves CONSOLE_WRITE."""
 
 
 def is_hypercall(v, m, cause):

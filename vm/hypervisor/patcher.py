@@ -16,9 +16,6 @@ execute: Callable[..., int]
 is_sensitive: Callable[..., int]
 """Generated (`vm.codegen.execute`, `vm.codegen.emit`), so nothing is bound here."""
 
-PATCH = 5
-"""The technique's number."""
-
 CODE = 1
 """State of a page: executable in a shadow table."""
 WRITABLE = 2

@@ -9,18 +9,16 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import entry_at, find_leaf, pmp_allows, pmp_lookup, pte_allows, translate
-from trapline.vm.hypervisor.patcher import PATCH, patched_permissions
+from trapline.vm.hypervisor.patcher import patched_permissions
+from trapline.vm.hypervisor.technique import ASSIST, PATCH, TRANSLATE
 from trapline.vm.hypervisor.tracing import is_table, trace_tables
-from trapline.vm.hypervisor.translator import TRANSLATE, data_permissions, executable_entry
+from trapline.vm.hypervisor.translator import data_permissions, executable_entry
 
 ROOTS = 6
 """Roots: virtual M, S and U mode without translation; U, S with SUM clear, S with SUM set with translation.
 
 Where virtual S mode has the real one, the fourth serves U and S: its entries have the guest's U bits.
 """
-
-ASSIST = 4
-"""The technique under which real S mode, SUM and MXR do their own work."""
 
 FIRST_TABLE = ROOTS + 1
 """The first frame for lower tables."""

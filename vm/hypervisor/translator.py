@@ -28,9 +28,6 @@ translate_word: Callable[..., int]
 ends_block: Callable[..., int]
 """Generated (`vm.codegen.emit`), so nothing is bound here."""
 
-TRANSLATE = 7
-"""The technique's number."""
-
 COPIES = 1024
 """Pages of translated code."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from trapline.isa.extension import XLEAK
 from trapline.isa.table import INSTRUCTIONS
 from trapline.isa.trap import TVM, TW
-from trapline.vm.hypervisor.shadow import ASSIST
+from trapline.vm.hypervisor.technique import ASSIST
 
 copy_supervisor: Callable[..., None]
 """Generated (`vm.codegen.emit`) from the declarations of the S-level CSRs, so nothing is bound here."""

@@ -10,10 +10,9 @@ from typing import Any
 from trapline import isa
 from trapline.isa.cause import describe
 from trapline.isa.trap import WAIT
-from trapline.vm.core.access import DEVICE
 from trapline.vm.core.patches import MARK
+from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.faults import FOR_THE_HOST
 from trapline.vm.hypervisor.host.event_ring import Event
 from trapline.vm.hypervisor.hypercalls import CALL_NAMES
 

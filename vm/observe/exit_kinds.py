@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.faults import FOR_THE_HOST
 from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch
 
 GROUPS = (

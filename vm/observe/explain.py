@@ -16,12 +16,12 @@ from trapline.isa.hart import ABI_NAMES
 from trapline.isa.trap import MPRV, M
 from trapline.vm.core.access import CLINT, CLINT_SIZE
 from trapline.vm.core.mmu import STORE
+from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.faults import FOR_THE_HOST
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.hypervisor.patcher import is_code
-from trapline.vm.hypervisor.shadow import ASSIST
+from trapline.vm.hypervisor.technique import ASSIST
 from trapline.vm.hypervisor.tracing import is_table
 from trapline.vm.observe.describe import MODES, Telling, call_name
 from trapline.vm.observe.page_walk import ACCESSES, Entry, Verdict, beside, judge, walk

@@ -7,8 +7,8 @@ import pytest
 from support.burrow import FOLDER, MEMORY, build_script, machine
 from trapline.vm import ExitReason, Machine
 from trapline.vm.experiments.compare import Run, compare
-from trapline.vm.hypervisor import TECHNIQUES
 from trapline.vm.hypervisor.host.counts import Counts
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 pytestmark = [pytest.mark.slow, pytest.mark.checked]
 UNDER = [name for name in TECHNIQUES if name != "bare"]

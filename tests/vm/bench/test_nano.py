@@ -10,7 +10,7 @@ from support.gnu import Outcome, build, qemu_system
 from trapline.vm.bench.model import Model, Work
 from trapline.vm.bench.nano import FEW, MORE, NAMES, Cost, Nano, measure
 from trapline.vm.bench.programs import BenchmarkError
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 NANO = Path(__file__).parents[3] / "programs/bench/nano"
 

@@ -7,7 +7,7 @@ import pytest
 
 from support.cli import Outcome, invoke, refused, write
 from support.machines import TO_SUPERVISOR
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 PROGRAMS = Path(__file__).parents[3] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"

@@ -7,8 +7,8 @@ import pytest
 from support.machines import TO_SUPERVISOR, from_text
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run, compare, differences, first_difference
-from trapline.vm.hypervisor import TECHNIQUES
 from trapline.vm.hypervisor.host.counts import Counts
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 

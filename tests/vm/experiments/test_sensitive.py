@@ -7,7 +7,7 @@ import pytest
 
 from support.cli import invoke, refused, write
 from trapline.vm.experiments.sensitive import find_cases, read_case
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 FOLDER = Path(__file__).parents[3] / "programs/sensitive"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.s"))

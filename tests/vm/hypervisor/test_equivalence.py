@@ -9,7 +9,7 @@ import pytest
 
 from support.machines import TO_SUPERVISOR, difference, from_text, state
 from trapline.vm import Machine
-from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 PROGRAMS = Path(__file__).parents[3] / "programs"
 UNDER = [name for name in TECHNIQUES if name != "bare"]

@@ -8,7 +8,7 @@ entry or the new one.
 import pytest
 
 from support.machines import from_text
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 OLD, NEW = 0x01D01D, 0x0E30E3
 PAGED = f"""

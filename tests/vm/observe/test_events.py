@@ -9,9 +9,9 @@ from support.machines import M, U, difference, from_text, state
 from support.random_guests import ended, guest
 from trapline.vm import Machine
 from trapline.vm.exit import ExitReason
-from trapline.vm.hypervisor import TECHNIQUES
 from trapline.vm.hypervisor.events import EVENTS, INJECT, LOGGED_CSRS, STEP
 from trapline.vm.hypervisor.host.event_ring import CHANGED, Event
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 PROGRAMS = Path(__file__).parents[3] / "programs"
 UNDER = [name for name in TECHNIQUES if name != "bare"]

@@ -16,7 +16,7 @@ from trapline.vm.cli.compare import first_json
 from trapline.vm.cli.demo import story
 from trapline.vm.exits.clock import KINDS
 from trapline.vm.experiments.compare import Run
-from trapline.vm.hypervisor import TECHNIQUES
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 CTRL_D = b"\4"

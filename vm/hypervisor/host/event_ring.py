@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.machine_csrs import read_mcycle, read_mcycleh, read_minstret, read_minstreth
-from trapline.vm.core.access import DEVICE
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL
 from trapline.vm.host.signals import held
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.events import CSR_WORDS, EVENTS, EVENTS_WAIT, HEADER, LOGGED_CSRS, WORDS
-from trapline.vm.hypervisor.faults import FOR_THE_HOST
-from trapline.vm.hypervisor.hypercalls import HYPERCALL
+from trapline.vm.hypervisor.events import CSR_WORDS, EVENTS, HEADER, LOGGED_CSRS, WORDS
 
 FAULTS = ("", "hidden", "true", "MMIO", "outside")
 MMIO, OUTSIDE = 3, 4

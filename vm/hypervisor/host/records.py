@@ -3,8 +3,8 @@
 import numpy as np
 
 from trapline.vm.core.patches import PATCHES
-from trapline.vm.hypervisor import SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.shadow import FIRST_TABLE, FRAMES
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
 
 _ALL_EXCEPTIONS = 0xFFFF
