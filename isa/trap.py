@@ -8,6 +8,9 @@ U = 0
 S = 1
 M = 3
 
+MODE_NAMES = {U: "U", S: "S", M: "M"}
+"""The letter of each privilege mode, in ascending order of privilege."""
+
 NEXT = -1
 """Status of a system instruction: retired, go on at pc + 4."""
 JUMPED = -2

@@ -14,7 +14,7 @@ from trapline.isa.cause import EXCEPTIONS
 from trapline.isa.hart import FIELDS
 from trapline.isa.instruction import DeclarationError, Instruction, Kind
 from trapline.isa.table import CSRS
-from trapline.isa.trap import JUMPED, NEXT, WAIT
+from trapline.isa.trap import JUMPED, MODE_NAMES, NEXT, WAIT
 
 WORDS = (
     0, 1, 2, 3, 4, 31, 32, 33, 63, 64, 0x7F, 0x80, 0xFF, 0x7FF, 0xFFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x55555555,
@@ -23,7 +23,7 @@ WORDS = (
 RANDOM = 300
 """Random operand sets, beside all combinations of extreme ones (or as many as this)."""
 
-MODES = {"U": 0, "S": 1, "M": 3}
+MODES = {name: mode for mode, name in MODE_NAMES.items()}
 UNCHECKED = {"mcycle", "minstret", "reservation"}
 """Fields that hold offsets or a place in RAM rather than words."""
 

@@ -6,7 +6,8 @@ Quoted word for word; three dots stand for what is left out.
 
 from dataclasses import dataclass, replace
 
-from trapline.vm.classifier.model import MODE_NAMES, Kind
+from trapline.isa.trap import MODE_NAMES
+from trapline.vm.classifier.model import Kind
 from trapline.vm.classifier.verdict import Classified
 
 EXECUTES, TRAPS = Kind.EXECUTES, Kind.TRAPS

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from trapline.isa import Instruction
-from trapline.isa.trap import M, S, U
+from trapline.isa.trap import MODE_NAMES, M, S, U
 
 MODES = (U, S, M)
-MODE_NAMES = {U: "U", S: "S", M: "M"}
 MODE_PAIRS = ((U, S), (U, M), (S, M))
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.classifier.classify import Classification
-from trapline.vm.classifier.model import MODE_NAMES, Evidence, Witness
+from trapline.vm.classifier.model import Evidence, Witness
 from trapline.vm.classifier.verdict import CLASSES, Classified, Theorem
 from trapline.vm.classifier.witness.sentences import tell
 

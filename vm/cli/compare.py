@@ -10,6 +10,7 @@ import click
 
 from trapline.asm.disasm import disassemble
 from trapline.isa.cause import describe
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.cli import options
 from trapline.vm.cli.machine import Blueprint
 from trapline.vm.exit import ExitReason
@@ -17,7 +18,6 @@ from trapline.vm.experiments.compare import First, Run, compare
 from trapline.vm.host import signals
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
-MODES = {0: "U", 1: "S", 3: "M"}
 SHOWN = 6
 """Differences of one instruction that are printed."""
 
@@ -101,7 +101,7 @@ def columns(rows: list[list[str]]) -> list[str]:
 def instruction_text(first: First, image: Any) -> str:
     """The instruction that made the difference, with its address and symbol."""
     text = "(cannot be fetched)" if first.word is None else disassemble(first.word, first.pc)
-    return f"{text} at {place(first.pc, image)} in {MODES[first.mode]} mode"
+    return f"{text} at {place(first.pc, image)} in {MODE_NAMES[first.mode]} mode"
 
 
 def place(pc: int, image: Any) -> str:
@@ -155,7 +155,7 @@ def first_json(first: First | None, image: Any) -> dict[str, Any] | None:
         "instructions": first.instructions,
         "hart": first.hart,
         "pc": f"{first.pc:#010x}",
-        "mode": MODES[first.mode],
+        "mode": MODE_NAMES[first.mode],
         "symbol": image.symbol_at(first.pc),
         "instruction": None if first.word is None else disassemble(first.word, first.pc),
         "differences": [vars(d) for d in first.differences],

@@ -9,6 +9,7 @@ from typing import Any
 
 from trapline.asm.disasm import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
+from trapline.isa.trap import MODE_NAMES, M
 
 EXTENSION_TITLES = {
     "i": "I: base integer instructions and privileged instructions",
@@ -32,8 +33,6 @@ KINDS = {
     "system": "the meaning acts on the hart and answers a status or an exception code",
 }
 """What the engine does with a meaning function of each kind."""
-
-MODES = {0: "U", 1: "S", 3: "M"}
 
 SECTIONS = (
     "Sections are those of the RISC-V specification: Unpriv is volume I (unprivileged architecture), "
@@ -132,7 +131,7 @@ def csr_facts(csr: Csr) -> list[tuple[str, str]]:
     reset = "" if csr.storage is None or not csr.write_mask else f"{csr.reset:#010x}"
     facts = [
         ("address", f"{csr.address:#05x}"),
-        ("privilege", f"{MODES.get(csr.privilege, '?')} mode or higher" if csr.privilege < 3 else "M mode only"),
+        ("privilege", f"{MODE_NAMES.get(csr.privilege, '?')} mode or higher" if csr.privilege < M else "M mode only"),
         ("access", csr_access(csr)),
         ("reset", reset),
         ("value", "" if csr.constant is None else f"always {csr.constant:#x}"),
@@ -154,7 +153,7 @@ def csr_json(csr: Csr) -> dict[str, Any]:
         "name": csr.name,
         "address": csr.address,
         "summary": csr.summary,
-        "privilege": MODES.get(csr.privilege, "?"),
+        "privilege": MODE_NAMES.get(csr.privilege, "?"),
         "read_only": csr.read_only,
         "constant": csr.constant,
         "reset": csr.reset,
@@ -189,7 +188,7 @@ def csr_rows() -> list[tuple[str, str, str, str]]:
         several = len(run) > 1
         address = f"{first.address:#05x}-{last.address:03x}" if several else f"{first.address:#05x}"
         name = f"{first.name} to {last.name}" if several else first.name
-        rows.append((address, name, MODES.get(first.privilege, "?"), first.summary))
+        rows.append((address, name, MODE_NAMES.get(first.privilege, "?"), first.summary))
     return rows
 
 

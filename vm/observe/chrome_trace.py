@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
-from trapline.vm.observe.describe import MODES, Telling
+from trapline.vm.observe.describe import Telling
 from trapline.vm.observe.exit_kinds import GROUPS, groups
 
 STEPS_PER_MICROSECOND = 1000
@@ -61,13 +62,13 @@ class ChromeTrace:
             # The real hart changed it without an exit, as under assist; when, since the last event, nobody saw.
             last = self._seen[hart]
             if last > since:
-                yield self._slice(hart, MODES[mode], since, last)
-            yield self._slice(hart, f"{MODES[mode]} or {MODES[event.mode]}", last, event.clock)
+                yield self._slice(hart, MODE_NAMES[mode], since, last)
+            yield self._slice(hart, f"{MODE_NAMES[mode]} or {MODE_NAMES[event.mode]}", last, event.clock)
             self._since[hart] = mode, since = event.mode, event.clock
         after = event.clock + (event.routine in (layout.STEP, layout.ANSWER))
         if event.mode_after != mode:
             # The step that changes the mode is the last of the old one.
-            yield self._slice(hart, MODES[mode], since, after)
+            yield self._slice(hart, MODE_NAMES[mode], since, after)
             self._since[hart] = event.mode_after, after
         self._seen[hart] = after
         args = {name: value for name, value in tell.as_json(event).items() if value is not None}
@@ -93,7 +94,7 @@ class ChromeTrace:
         """The last mode of each hart, the last sample, and what the numbers mean."""
         for hart, (mode, since) in self._since.items():
             end = self._seen[hart] if clocks is None else clocks[hart]
-            self._put(self._slice(hart, MODES[mode], since, max(since, end)))
+            self._put(self._slice(hart, MODE_NAMES[mode], since, max(since, end)))
         if self._seen:
             self._put(self._sample(max(self._seen.values())))
         other = {"clock": "a step of the virtual hart is 1 ns", "technique": self._telling.technique}

@@ -9,14 +9,12 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import describe
-from trapline.isa.trap import WAIT
+from trapline.isa.trap import MODE_NAMES, WAIT
 from trapline.vm.core.patches import MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Event
 from trapline.vm.hypervisor.hypercalls import CALL_NAMES
-
-MODES = {0: "U", 1: "S", 3: "M"}
 
 Disassemble = Callable[[int, int], str]
 
@@ -90,7 +88,7 @@ class Telling:
             parts.append(f"a0 {event.result:#010x}")
         parts += [f"{name} {old:#010x} -> {new:#010x}" for name, old, new in event.changes]
         if event.mode != event.mode_after:
-            parts.append(f"mode {MODES[event.mode]} -> {MODES[event.mode_after]}")
+            parts.append(f"mode {MODE_NAMES[event.mode]} -> {MODE_NAMES[event.mode_after]}")
         if event.status == WAIT:
             parts.append("waits")
         return "; ".join(parts)
@@ -102,7 +100,7 @@ class Telling:
             "technique": self.technique,
             "hart": event.hart,
             "instructions": event.instructions,
-            "mode": MODES[event.mode],
+            "mode": MODE_NAMES[event.mode],
             "pc": f"{event.pc:#010x}",
             "symbol": self.symbol(event.pc) or None,
             "word": None if event.word is None else f"{event.word:#010x}",
@@ -113,7 +111,7 @@ class Telling:
             "paddr": None if event.paddr is None else f"{event.paddr:#010x}",
             "routine": self.routine(event),
             "trapped": event.trapped,
-            "mode_after": MODES[event.mode_after],
+            "mode_after": MODE_NAMES[event.mode_after],
             "pc_after": f"{event.pc_after:#010x}",
             "csrs": {name: [f"{old:#010x}", f"{new:#010x}"] for name, old, new in event.changes},
         }

@@ -4,8 +4,9 @@ import json
 from collections import deque
 from typing import Any, Protocol, TextIO
 
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.hypervisor.host.event_ring import Batch, Event, EventRing
-from trapline.vm.observe.describe import MODES, Telling
+from trapline.vm.observe.describe import Telling
 
 
 class Writer(Protocol):
@@ -40,7 +41,7 @@ class TextLog:
         """One line."""
         tell = self._telling
         word = "-" * 8 if event.word is None else f"{event.word:08x}"
-        mode = MODES[event.mode]
+        mode = MODE_NAMES[event.mode]
         return (
             f"{event.number:>7} {event.instructions:>12} {event.hart:>4} {mode:<4} {event.pc:#010x} {word} "
             f"{tell.instruction(event):<28} {tell.symbol(event.pc) or '-':<16} {tell.cause(event):<27} "

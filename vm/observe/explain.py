@@ -13,7 +13,7 @@ from typing import Any
 from trapline import isa
 from trapline.isa.cause import describe
 from trapline.isa.hart import ABI_NAMES
-from trapline.isa.trap import MPRV, M
+from trapline.isa.trap import MODE_NAMES, MPRV, M
 from trapline.vm.core.access import CLINT, CLINT_SIZE
 from trapline.vm.core.mmu import STORE
 from trapline.vm.core.status import FOR_THE_HOST
@@ -23,7 +23,7 @@ from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.hypervisor.patcher import is_code
 from trapline.vm.hypervisor.technique import ASSIST
 from trapline.vm.hypervisor.tracing import is_table
-from trapline.vm.observe.describe import MODES, Telling, call_name
+from trapline.vm.observe.describe import Telling, call_name
 from trapline.vm.observe.page_walk import ACCESSES, Entry, Verdict, beside, judge, walk
 from trapline.vm.observe.rules import Rule, why_it_trapped
 
@@ -194,7 +194,7 @@ class Explanation:
     def _guest(self) -> list[str]:
         e = self.event
         return [
-            f"After {e.instructions:,} instructions of virtual hart {e.hart}, in virtual {MODES[e.mode]} mode, "
+            f"After {e.instructions:,} instructions of virtual hart {e.hart}, in virtual {MODE_NAMES[e.mode]} mode, "
             "the guest is about to execute",
             f"  {self._place(e.pc)}  {'' if e.word is None else f'{e.word:08x}  '}{self._tell.instruction(e)}",
         ]
@@ -206,8 +206,8 @@ class Explanation:
                 "The real hart has not trapped: it sees no interrupts.",
                 *_wrapped([
                     "Between two of the guest's instructions the dispatcher finds that in the virtual hart the "
-                    f"{self._tell.cause(e)} is pending and enabled, not masked in virtual {MODES[e.mode]} mode, and "
-                    "first in the order of priorities. (Priv 3.1.9)"
+                    f"{self._tell.cause(e)} is pending and enabled, not masked in virtual {MODE_NAMES[e.mode]} mode, "
+                    "and first in the order of priorities. (Priv 3.1.9)"
                 ]),
             ]  # fmt: skip
         if e.cause is None:
@@ -240,13 +240,14 @@ class Explanation:
         lines = self._fault_action(e) if self.scene.fault is not None else []
         if e.routine == layout.FILL:
             return lines
-        step = f"The interpreter routine is the machine's own step on the virtual hart, in virtual {MODES[e.mode]} mode"
+        mode = MODE_NAMES[e.mode]
+        step = f"The interpreter routine is the machine's own step on the virtual hart, in virtual {mode} mode"
         if self._tell.replaced(e) and self._tell.technique == "patch":
             lines.append("The guest's own word is put back for the time of one step.")
         if e.trapped and e.status != FOR_THE_HOST:
             lines.append(f"{step}: it raises an exception there, {describe(self.scene.taken)}.")
             lines.append(f"The guest's own handler goes on, at {self._place(e.pc_after)}, in virtual "
-                         f"{MODES[e.mode_after]} mode.")  # fmt: skip
+                         f"{MODE_NAMES[e.mode_after]} mode.")  # fmt: skip
         elif e.status == FOR_THE_HOST:
             lines.append(
                 f"{step}: it answers that the exception is for the host, where the built-in SBI serves the call."
@@ -280,7 +281,7 @@ class Explanation:
         if e.pc_after != e.pc:
             rows.append(f"pc: {self._place(e.pc)} -> {self._place(e.pc_after)}")
         if e.mode_after != e.mode:
-            rows.append(f"mode: {MODES[e.mode]} -> {MODES[e.mode_after]}")
+            rows.append(f"mode: {MODE_NAMES[e.mode]} -> {MODE_NAMES[e.mode_after]}")
         rows += [f"{name}: {old:#010x} -> {new:#010x}" for name, old, new in self.scene.registers]
         rows += [f"{name}: {old:#010x} -> {new:#010x}{fields(name, old, new)}" for name, old, new in e.changes]
         if not rows:
@@ -291,7 +292,9 @@ class Explanation:
         fault = self.scene.fault
         if fault is None:
             return []
-        lines = [f"The guest's walk for {fault.vaddr:#010x}, {ACCESSES[fault.access]} in {MODES[fault.mode]} mode:"]
+        lines = [
+            f"The guest's walk for {fault.vaddr:#010x}, {ACCESSES[fault.access]} in {MODE_NAMES[fault.mode]} mode:"
+        ]
         lines += [f"  level {e.level}: entry {e.index} of the table at {e.table:#010x}: {e}" for e in fault.guest]
         lines.append(f"  {fault.verdict.text}")
         lines += ["The real hart's walk of the shadow tables:"]

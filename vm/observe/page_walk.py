@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trapline.isa.trap import MXR, SUM, M, S, U
+from trapline.isa.trap import MODE_NAMES, MXR, SUM, M, S, U
 from trapline.vm.core.mmu import FETCH, STORE, leaf_address, pmp_allows, pmp_lookup
 
 FLAGS = "VRWXUGAD"
@@ -94,7 +94,7 @@ def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> V
         return Verdict("It is a superpage whose low page number is not 0: misaligned.", _STEP[6], "page")
     if missing := _missing(h, last.pte, access, mode):
         return Verdict(missing, _STEP[5], "page")
-    text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {_MODE[mode]} mode."
+    text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {MODE_NAMES[mode]} mode."
     wanted = [name for name, bit in (("A", 0x40), ("D", 0x80 if access == STORE else 0)) if bit & ~last.pte & 0xC0]
     if wanted:
         if not pmp_allows(pmp_lookup(h, last.address, last.address + 4), STORE, S):
@@ -103,7 +103,6 @@ def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> V
     return _protected(h, leaf_address(last.pte, last.level, vaddr), access, mode, text, _STEP[8])
 
 
-_MODE = {U: "U", S: "S", M: "M"}
 _STEP = {n: f"Priv 10.3.2, step {n}" for n in range(1, 10)}
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from trapline import isa
 from trapline.isa import Kind
 from trapline.isa.cause import describe
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch, EventRing
-from trapline.vm.observe.describe import MODES, Telling
+from trapline.vm.observe.describe import Telling
 from trapline.vm.observe.exit_kinds import GROUPS, groups
 
 MOST = 1_000_000
@@ -161,7 +162,7 @@ class ReportData:
 
 def mode_name(mode: int) -> str:
     """M, S or U."""
-    return "not seen" if mode == UNSEEN else MODES[mode]
+    return "not seen" if mode == UNSEEN else MODE_NAMES[mode]
 
 
 def _cause(cause: int) -> str:

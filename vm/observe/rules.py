@@ -7,12 +7,11 @@ from trapline import isa
 from trapline.isa import Instruction, Kind
 from trapline.isa.cause import BREAKPOINT, FETCH_MISALIGNED, FETCH_PAGE, ILLEGAL, STORE_PAGE, describe
 from trapline.isa.extension import XLEAK
-from trapline.isa.trap import TVM, TW, S
+from trapline.isa.trap import MODE_NAMES, TVM, TW, S
 from trapline.vm.core.patches import MARK
 from trapline.vm.hypervisor.host.event_ring import Event
 
-MODES = {0: "U", 1: "S", 3: "M"}
-LEVELS = {0: "U", 1: "S", 2: "hypervisor", 3: "M"}
+LEVELS = {**MODE_NAMES, 2: "hypervisor"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Rule:
 
 def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
     """The rule by which the real hart `real`, as it was then, could not execute what the guest had at pc."""
-    mode, cause = MODES[real.mode], event.cause
+    mode, cause = MODE_NAMES[real.mode], event.cause
     if cause == ILLEGAL:
         if event.tval & 3 == MARK and event.tval != event.word:
             what = "puts in the place of it" if technique == "patch" else "has in its copy of the page"
@@ -58,7 +57,7 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
 
 
 def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
-    mode = MODES[real.mode]
+    mode = MODE_NAMES[real.mode]
     if instruction is None:
         return Rule(
             f"{event.tval:#010x} is no instruction of this machine, so it is illegal in every mode.", "Unpriv 2.2"
@@ -93,7 +92,7 @@ def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
 
 
 def _csr(instruction: Instruction, word: int, real: Any) -> Rule:
-    mode, address = MODES[real.mode], instruction.pattern.extract(word)["csr"]
+    mode, address = MODE_NAMES[real.mode], instruction.pattern.extract(word)["csr"]
     csr = isa.CSR_BY_ADDRESS.get(address)
     if csr is None:
         return Rule(

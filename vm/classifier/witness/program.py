@@ -12,9 +12,9 @@ from collections.abc import Callable
 from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
-from trapline.isa.trap import MIE, MPRV, M
+from trapline.isa.trap import MIE, MODE_NAMES, MPRV, M
 from trapline.vm.classifier import memory
-from trapline.vm.classifier.model import MODE_NAMES, State, Witness
+from trapline.vm.classifier.model import State, Witness
 from trapline.vm.classifier.witness import templates
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
 from trapline.vm.classifier.witness.sentences import tell

@@ -5,11 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trapline.isa.trap import MODE_NAMES
 from trapline.vm.hypervisor.patcher import CODE
 from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
-
-MODES = (0, 1, 3)
-MODE_NAMES = {0: "U", 1: "S", 3: "M"}
 
 
 class Translated(NamedTuple):
@@ -43,7 +41,7 @@ class Translation:
 
     def listing(self) -> Iterator[Translated]:
         """All that has been translated, by mode and address."""
-        for position, mode in enumerate(MODES):
+        for position, mode in enumerate(MODE_NAMES):
             for number in np.flatnonzero(self._states[:, 1 + position]).tolist():
                 copy = int(self._states[number, 1 + position])
                 words = self._words[copy * 1024 : copy * 1024 + 1024]
