@@ -156,7 +156,7 @@ _APART = """import os, sys, threading
 threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
 file, entries = sys.argv[1:3]
 sys.path[:] = sys.argv[3:]
-from trapline.vm import native
+from trapline.vm.codegen import native
 native._leave_calls_out()
 sys.stdout.buffer.write(native._sealed(*native._compile(open(file, encoding="utf-8").read(), entries.split())))
 sys.stdout.flush()
