@@ -17,4 +17,4 @@ def __getattr__(name: str) -> Any:
         from trapline.asm import program
 
         return getattr(program, name)
-    raise AttributeError(f"module 'asm' has no attribute '{name}'")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from support.demos import EXPECTED, MEMORY, PAGE, RUNS, elf, parts_of_calls, privileged, run, table, title
-from trapline.vm import Machine
+from trapline import Machine
 
 SEND, RECEIVE = 19, 20
 COLUMNS = ("to kernel", "new space", "to user", "new thread", "kernel", "programs")

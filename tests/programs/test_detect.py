@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Outcome, build, qemu_system
-from trapline.vm import Machine
+from trapline import Machine
 
 ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000

@@ -9,7 +9,7 @@ import pytest
 from support.c_kernels import build, compiler
 from support.gnu import Find, Outcome, qemu_system
 from support.programs import ROOT
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 
 EXPECTED = (ROOT / "expected/kernels.out").read_bytes()
 SOURCES = sorted(p for p in (ROOT / "kernels").iterdir() if p.is_file())

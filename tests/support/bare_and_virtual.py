@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from support.kernel import ARENA, REFUSED, Kernel
-from trapline import isa
+from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
 from trapline.isa.hart import FIELDS
-from trapline.vm import Machine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
 from trapline.vm.hypervisor.shadow import FRAMES

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 
 FOLDER = Path(__file__).parents[2] / "programs/kernels/burrow"
 PROGRAMS = tuple(sorted((Path(__file__).parents[1] / "kernels/programs").glob("*.s")))

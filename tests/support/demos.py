@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.burrow import MEMORY, build_script
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 from trapline.vm.hypervisor.host.counts import Counts
 
 ROOT = Path(__file__).parents[2]

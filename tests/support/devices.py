@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.gnu import Find, qemu_system
+from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
-from trapline.vm import ExitReason, Machine
 
 RAM = 0x80000000
 UART, CLINT, PLIC, FINISHER = 0x10000000, 0x2000000, 0xC000000, 0x100000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.gnu import ARCHITECTURE, Find, run_tool
 from support.systems import QEMU
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.drive import Drive
 

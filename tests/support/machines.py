@@ -4,8 +4,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from trapline import isa
-from trapline.vm import Machine
+from trapline import Machine, isa
 from trapline.vm.machine import ExitReason
 
 RAM = 0x80000000

@@ -1,7 +1,7 @@
 """Page tables in a machine's RAM, and the Sv32 algorithm written out from the specification (volume II, 10.3.2)."""
 
 from support.machines import RAM, STATUS, M, S, U, encode, enter, from_words, get, open_memory, put, set_status
-from trapline.vm import Machine
+from trapline import Machine
 
 V, R, W, X, USER, GLOBAL, A, D = (1 << i for i in range(8))
 FETCH, LOAD, STORE = "fetch", "load", "store"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from support.machines import get, put
+from trapline import Machine
 from trapline.asm import assemble
-from trapline.vm import Machine
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, load_elf
 from trapline.vm.process.stack import initial_stack
 

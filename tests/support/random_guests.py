@@ -4,9 +4,8 @@ import random
 from typing import Any
 
 from support.machines import RAM, csr_word, encode, put, state
-from trapline import isa
+from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
-from trapline.vm import Machine
 
 MEMORY = 0x10000
 CODE, LENGTH = 0x80000000, 0x3000

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from trapline import isa
+from trapline import Machine, isa
 from trapline.isa.hart import FIELDS
-from trapline.vm import Machine
 from trapline.vm.core.hart import HART, MACHINE
 
 RAM, PAGES = 0x80000000, 8

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
 from trapline.vm.exit import Exit, ExitReason

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.hypervisor.shadow import FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES

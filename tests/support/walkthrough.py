@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 
 from support.burrow import FOLDER, MEMORY, build_script
 from support.cli import environment
-from trapline.vm import Machine
+from trapline import Machine
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/tutorials/kernel.md"

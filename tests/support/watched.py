@@ -1,7 +1,7 @@
 """The same words bare and under a technique that watches the guest's code (`patch`, `translate`)."""
 
 from support.machines import RAM, S, difference, enter, from_words, open_memory, state
-from trapline.vm import Machine
+from trapline import Machine
 
 Pair = list[Machine]
 

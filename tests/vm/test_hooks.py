@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 from trapline.vm.board.devices import Halt
 
 RAM = 0x80000000

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import gnu
-from trapline import vm
+from trapline import Exit, ExitReason, Machine
 from trapline.asm import AsmError, assemble_text
-from trapline.vm import Exit, ExitReason, Machine
 from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Bus
 from trapline.vm.registers import Csrs, Registers
@@ -90,13 +89,6 @@ def busy() -> Machine:
 
 
 # Building
-
-
-def test_the_package_gives_its_names() -> None:
-    assert vm.Machine is Machine
-    assert set(vm.__all__) == {"Machine", "Exit", "ExitReason"}
-    with pytest.raises(AttributeError, match="no attribute 'Machin'"):
-        vm.__getattr__("Machin")
 
 
 @pytest.mark.parametrize("how", ["source", "elf bytes", "elf file", "source file", "gnu"])

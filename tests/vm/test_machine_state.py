@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.machine import MemoryRangeError
 
 RAM = 0x80000000

@@ -18,8 +18,7 @@ from click.testing import CliRunner
 
 from support import generate
 from support.budget import seeds
-from trapline import isa
-from trapline.vm import Exit, ExitReason, Machine
+from trapline import Exit, ExitReason, Machine, isa
 from trapline.vm.cli.main import main
 
 RAM, SIZE = 0x80000000, 1 << 20

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.budget import examples, seeds
 from support.burrow import FOLDER, build_script, kernel, machine, run
 from support.gnu import Find, qemu_system
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 
 HERE = Path(__file__).parent
 SESSION, CONSOLE = (HERE / "session.in").read_bytes(), (HERE / "session.out").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.burrow import FOLDER, build_script
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 
 SOURCES = sorted(p for p in [*FOLDER.glob("*.s"), *FOLDER.glob("*.inc"), *FOLDER.glob("user/*"), *FOLDER.glob("*.py")])
 README = (FOLDER / "README.md").read_text()

@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from support.burrow import FOLDER, MEMORY, build_script, machine
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 from trapline.vm.experiments.compare import Run, compare
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.hypervisor.technique import TECHNIQUES

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from support.burrow import machine, run
-from trapline.vm import ExitReason
+from trapline import ExitReason
 
 REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
 TECHNIQUES = ("trap", "hybrid", "patch", "translate", "assist")

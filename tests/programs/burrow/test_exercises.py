@@ -10,8 +10,8 @@ import pytest
 from support.burrow import FOLDER, MEMORY
 from support.solutions import PROGRAMS, SOLUTIONS, apply, build
 from support.walkthrough import ROOT, commands, run_script
+from trapline import ExitReason, Machine
 from trapline.asm import AsmError
-from trapline.vm import ExitReason, Machine
 
 PAGE = ROOT / "docs/tutorials/exercises.md"
 TEXTS = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)

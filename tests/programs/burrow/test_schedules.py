@@ -16,7 +16,7 @@ from support.gnu import Find, qemu_system
 from support.machines import difference, state
 from support.schedule_mutants import CORPUS, MUTANTS, noticed
 from support.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.loader.image import load_elf
 
 FILES = sorted(CORPUS.glob("*.json"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.devices import CLINT, Ask, ask_here, assert_same
 from support.gnu import Find
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine
 
 MSIP, MTIMECMP, MTIME = CLINT, CLINT + 0x4000, CLINT + 0xBFF8
 WIDTHS = {"lb": 1, "lbu": 1, "lh": 2, "lhu": 2, "lw": 4, "sb": 1, "sh": 2, "sw": 4}

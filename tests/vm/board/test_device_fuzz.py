@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.board import ACCESSES, MAPPED, RAM, SIZE, mapped
-from trapline import isa
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine, isa
 from trapline.vm.board.board import Board
 from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Halt

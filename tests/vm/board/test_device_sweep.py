@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.board import ACCESSES, RAM, device_fault
-from trapline import isa
-from trapline.vm import ExitReason, Machine
+from trapline import ExitReason, Machine, isa
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.drive import Drive

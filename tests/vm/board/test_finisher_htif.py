@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from support.devices import FINISHER, Ask, assert_same
 from support.gnu import SYSTEM_QEMU, Find, qemu_system
+from trapline import Exit, ExitReason, Machine
 from trapline.asm import assemble_text
-from trapline.vm import Exit, ExitReason, Machine
 
 RAM = 0x80000000
 

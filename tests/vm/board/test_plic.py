@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.devices import PLIC, UART, Ask, assert_same
 from support.gnu import Find
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.board.plic import PRIORITIES, SOURCES, Plic
 
 PENDING, ENABLE, CONTEXT = 0x1000, 0x2000, 0x200000

@@ -7,8 +7,8 @@ import pytest
 
 from support.devices import Ask, ask_here, ask_qemu
 from support.gnu import Find, qemu_system
+from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
-from trapline.vm import ExitReason, Machine
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.drive import Drive

@@ -13,10 +13,10 @@ import pytest
 from support.cli import invoke
 from support.gnu import build, qemu_system
 from support.machines import RAM, M, S, U, csr_word, encode
+from trapline import Machine
 from trapline.asm.disasm import disassemble
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
-from trapline.vm import Machine
 from trapline.vm.classifier.classify import Laboratory
 from trapline.vm.classifier.memory import PAGE, RAM_BASE
 from trapline.vm.classifier.model import Kind, Question, State, Witness

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.cli import invoke, refused, write
-from trapline.vm import Machine
+from trapline import Machine
 
 PROGRAMS = Path(__file__).parents[3] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"

@@ -14,7 +14,7 @@ import pytest
 
 from support.cli import invoke, refused
 from support.machines import from_text
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.cli import observe
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import report_data

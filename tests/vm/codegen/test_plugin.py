@@ -13,12 +13,12 @@ import pytest
 
 from support.machines import RAM, difference, open_memory, state
 from support.plugins import RD, R, plugin, system, value
+from trapline import Machine
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.disasm import disassemble
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
 from trapline.isa.isa_string import parse_isa
 from trapline.isa.plugin.load import load, loaded, unload
-from trapline.vm import Machine
 from trapline.vm.classifier.rows import rows
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key

@@ -22,7 +22,7 @@ from support.machines import (
     open_memory,
     put,
 )
-from trapline.vm import Machine
+from trapline import Machine
 
 DATA = RAM + 0x4000
 ADDRESS, VALUE, RESULT = 10, 11, 12

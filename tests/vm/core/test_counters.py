@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support.budget import examples
 from support.machines import MTIME, RAM, M, S, U, csr_word, encode, enter, from_text, from_words, open_memory, put
-from trapline.vm import Machine
+from trapline import Machine
 
 NOP = encode("addi")
 LOW = {"cycle": "mcycle", "instret": "minstret"}

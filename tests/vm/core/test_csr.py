@@ -11,8 +11,7 @@ from itertools import product
 import pytest
 
 from support.machines import RAM, M, S, U, csr_word, encode, enter, from_text, from_words, open_memory, put, set_status
-from trapline import isa
-from trapline.vm import Machine
+from trapline import Machine, isa
 
 OLD, NEW = 5, 6
 """Destination and source registers of the instructions tried."""

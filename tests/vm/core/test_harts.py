@@ -7,8 +7,8 @@ import pytest
 
 from support.gnu import Find
 from support.machines import CLINT, MTIME, MTIMECMP, RAM, from_text, put
+from trapline import Machine
 from trapline.asm import assemble_text
-from trapline.vm import Machine
 from trapline.vm.machine import ExitReason
 
 COUNT = 300

@@ -40,7 +40,7 @@ from support.paging import (
     translate,
     translated,
 )
-from trapline.vm import Machine
+from trapline import Machine
 
 NOP = encode("addi")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support.budget import examples
 from support.machines import RAM, M, S, U, csr_word, encode, enter, from_words, put, set_status
-from trapline.vm import Machine
+from trapline import Machine
 
 READ, WRITE, EXECUTE, LOCK = 1, 2, 4, 0x80
 OFF, TOR, NA4, NAPOT = (i << 3 for i in range(4))

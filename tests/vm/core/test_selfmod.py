@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.budget import examples
 from support.machines import RAM, M, S, U, encode, enter, from_text, from_words, get, open_memory, put, state
 from support.paging import Space
-from trapline.vm import Machine
+from trapline import Machine
 
 TARGET = RAM + 0x3100
 RET = encode("jalr", rs1=1)

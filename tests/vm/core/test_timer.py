@@ -23,7 +23,7 @@ from support.machines import (
     set_status,
     state,
 )
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.machine import ExitReason
 
 MTI = 0x80000007

@@ -24,7 +24,7 @@ from support.machines import (
     set_status,
     status,
 )
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.machine import ExitReason
 
 CODE = RAM + 0x100

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from support.machines import RAM, STATUS, M, S, U, csr_word, encode, enter, open_memory, put, set_status, state, status
+from trapline import Machine
 from trapline import isa as declarations
-from trapline.vm import Machine
 
 HOLES = ("popf", "pushf", "rdmode", "sidt", "sgdt", "jrst", "probe", "lra")
 """In the order of the bits of mleak."""

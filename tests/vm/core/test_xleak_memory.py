@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.machines import RAM, STATUS, M, S, U, encode, enter, get, put, set_status
 from support.paging import AT, FRAME, FULL, HANDLER, LOAD, OTHER, ROOT, SIZE, USER, WINDOW, A, R, Space, V, translate
-from trapline.vm import Machine
+from trapline import Machine
 
 TO = 12
 PROBE, LRA = encode("probe", rd=TO, rs1=AT), encode("lra", rd=TO, rs1=AT)

@@ -8,7 +8,7 @@ import pytest
 
 from support.console_kernels import echo
 from support.machines import CLINT, MTIME, MTIMECMP, from_text
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.board.console import Console
 from trapline.vm.exits import clock
 from trapline.vm.machine import ExitReason

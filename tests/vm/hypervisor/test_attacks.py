@@ -12,8 +12,8 @@ from support.attacks_devices import DEVICE_ATTACKS
 from support.attacks_memory import MEMORY_ATTACKS
 from support.bare_and_virtual import TRACED, UNDER, differences, setting, whole_state
 from support.shadow import Guarded, broken_real_harts, broken_shadows, unbounded_work
+from trapline import Machine
 from trapline.asm import assemble_text
-from trapline.vm import Machine
 from trapline.vm.board.virtio.entropy import Entropy
 
 ALL = ATTACKS | MEMORY_ATTACKS | DEVICE_ATTACKS

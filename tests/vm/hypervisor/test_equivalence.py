@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.machines import TO_SUPERVISOR, difference, from_text, state
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 PROGRAMS = Path(__file__).parents[3] / "programs"

@@ -6,7 +6,7 @@ import pytest
 
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
 from support.random_guests import ended
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.hypervisor import hypercalls as calls
 from trapline.vm.machine import ExitReason
 

@@ -20,8 +20,8 @@ from support.gnu import Find
 from support.machines import RAM, difference, state
 from support.process_kernel import guest
 from support.programs import BOOT, EXPECTED, ROOT, USER, Case
+from trapline import Machine
 from trapline.asm import assemble
-from trapline.vm import Machine
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.sensitive import read_case
 

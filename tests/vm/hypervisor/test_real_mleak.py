@@ -6,8 +6,8 @@ from support.budget import seeds
 from support.cli import invoke, refused
 from support.machines import RAM, S, U, difference, encode, enter, from_words, open_memory, state
 from support.random_guests import guest
+from trapline import Machine
 from trapline.isa.extension import XLEAK
-from trapline.vm import Machine
 
 MENDED = ("trap", "hybrid", "paravirt", "patch", "translate")
 

@@ -12,7 +12,7 @@ import pytest
 
 from support.attacks import END, PRELUDE
 from support.bare_and_virtual import TRACED, UNDER, setting
-from trapline.vm import Machine
+from trapline import Machine
 
 STEPS = 10_000
 FACTOR = 3

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from support.machines import TO_SUPERVISOR, difference, from_text, run_to, state
-from trapline.vm import Machine
+from trapline import Machine
 
 TABLES = f"""
         .equ    root, 0x80010000

@@ -7,7 +7,7 @@ import pytest
 
 from support.machines import M, U, difference, from_text, state
 from support.random_guests import ended, guest
-from trapline.vm import Machine
+from trapline import Machine
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.events import EVENTS, INJECT, LOGGED_CSRS, STEP
 from trapline.vm.hypervisor.host.event_ring import CHANGED, Event

@@ -8,8 +8,8 @@ import pytest
 
 from support.cli import invoke, refused, write
 from support.machines import from_text
+from trapline import Machine
 from trapline.isa.hart import ABI_NAMES
-from trapline.vm import Machine
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.events import FILL, STEP
 from trapline.vm.hypervisor.host.event_ring import Event
