@@ -6,13 +6,14 @@ from pathlib import Path
 
 from trapline.asm import cfi_directives, data_directives, directives
 from trapline.asm.encoder import Encoder
-from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.errors import Location, SourceError
 from trapline.asm.instructions import encode
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.sections import NOBITS
 from trapline.asm.source import Text
 from trapline.asm.statements import statements
 from trapline.asm.unit import Unit
+from trapline.isa.spelling import did_you_mean
 
 Handler = Callable[[Unit, str, str, Location], None]
 HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS | cfi_directives.HANDLERS

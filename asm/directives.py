@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.errors import Location, SourceError
 from trapline.asm.parser import parse_expression, unescape
 from trapline.asm.sections import (
     ALLOC,
@@ -25,6 +25,7 @@ from trapline.asm.sections import (
 )
 from trapline.asm.symbols import NotConstant, Symbol, constant_value
 from trapline.asm.unit import Unit
+from trapline.isa.spelling import did_you_mean
 
 FLAGS = {
     "a": ALLOC, "w": WRITE, "x": EXEC, "M": MERGE, "S": STRINGS, "G": GROUP, "T": TLS, "o": 0, "R": 0, "?": 0, "e": 0,

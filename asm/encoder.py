@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from trapline.asm.csr_names import ELSEWHERE
-from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.errors import Location, SourceError
 from trapline.asm.sections import Branch, Fixup
 from trapline.asm.symbols import NotConstant, constant_value
 from trapline.asm.unit import Unit
@@ -13,6 +13,7 @@ from trapline.isa import CSR_BY_NAME, Instruction
 from trapline.isa.extension import BASE
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import WIDTHS
+from trapline.isa.spelling import did_you_mean
 
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",

@@ -4,10 +4,8 @@ Every mistake in a source file ends as one diagnostic: `file:line:column: error:
 a caret under the column, an optional hint, and the macro and include expansions that led there.
 """
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +17,6 @@ MAX_ERRORS = 1000
 
 _LINE_WIDTH = 160
 _MESSAGE_LENGTH = 400
-_LONGEST_WORD = 200
 _UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -182,43 +179,6 @@ class AsmError(Exception):
 def _shortened(message: str) -> str:
     """A message with the middle of what it quotes left out when that is very long."""
     return message if len(message) <= _MESSAGE_LENGTH else f"{message[:200]}...{message[-100:]}"
-
-
-def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """A suggestion such as `did you mean 'addi'?` for a misspelt word, or None when nothing is near."""
-    if len(word) > _LONGEST_WORD:
-        return None
-    lowered = word.lower()
-    names = [name for name in dict.fromkeys(candidates) if name != word]
-    for name in names:
-        if name.lower() == lowered:
-            return f"did you mean '{name}'?"
-    allowed = max(1, len(word) // 3)
-    near = [name for name in names[:_MAX_CANDIDATES] if abs(len(name) - len(word)) <= allowed]
-    near = difflib.get_close_matches(lowered, near, n=5, cutoff=0.6)
-    distances = {name: _edits(lowered, name.lower()) for name in near}
-    near = [name for name in near if distances[name] <= allowed]
-    if not near:
-        return None
-    # Of names equally far, one with the same letters is likelier: a letter doubled, or typed once instead of twice.
-    best = min(near, key=lambda name: (distances[name], set(name) != set(lowered)))
-    return f"did you mean '{best}'?"
-
-
-_MAX_CANDIDATES = 20_000
-
-
-def _edits(word: str, other: str) -> int:
-    """How many letters were left out, added, replaced, or swapped with their neighbour."""
-    rows = [list(range(len(other) + 1))]
-    for i, letter in enumerate(word):
-        row = [i + 1]
-        for j, wanted in enumerate(other):
-            row.append(min(rows[-1][j + 1] + 1, row[j] + 1, rows[-1][j] + (letter != wanted)))
-            if i and j and letter == other[j - 1] and wanted == word[i - 1]:
-                row[-1] = min(row[-1], rows[-2][j - 1] + 1)
-        rows.append(row)
-    return rows[-1][-1]
 
 
 def printable(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from trapline.asm.address_pseudo import EXPANSIONS, far_access
 from trapline.asm.encoder import Encoder, Operands, written_operands
-from trapline.asm.errors import Location, SourceError, did_you_mean
+from trapline.asm.errors import Location, SourceError
 from trapline.asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
 from trapline.isa import BY_NAME
+from trapline.isa.spelling import did_you_mean
 from trapline.isa.table import derived
 
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}

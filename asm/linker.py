@@ -15,6 +15,7 @@ from trapline.asm.symbols import Symbol, is_endless
 from trapline.asm.unit import Unit
 from trapline.asm.values import Values
 from trapline.isa import BY_NAME
+from trapline.isa.spelling import did_you_mean
 
 JAL = BY_NAME["jal"]
 JALR = BY_NAME["jalr"]
@@ -63,7 +64,7 @@ class Linker(Values):
         self._apply(sections)
         for name, location in self.undefined.items():
             close = [n for n in self.globals if self.globals[n].defined]
-            self.diagnostics.error(location, f"undefined symbol '{name}'", _suggest(name, close))
+            self.diagnostics.error(location, f"undefined symbol '{name}'", did_you_mean(name, close))
         self.diagnostics.raise_if_errors()
 
     # Symbols
@@ -254,9 +255,3 @@ def _rank(symbol: Symbol) -> int:
     if symbol.common is not None:
         return 3
     return 1 if symbol.binding == "global" else 0
-
-
-def _suggest(name: str, known: list[str]) -> str | None:
-    from trapline.asm.errors import did_you_mean
-
-    return did_you_mean(name, known)

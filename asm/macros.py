@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError, did_you_mean
+from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
 from trapline.asm.source import CHARACTER, STRING, WHITE, Piece, split_expanded
+from trapline.isa.spelling import did_you_mean
 
 MAX_LINE = 1 << 20
 """Longest line that an expansion may make, in characters: arguments that double at each level grow without bound."""

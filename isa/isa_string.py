@@ -1,9 +1,9 @@
 """ISA strings such as `rv32ima_zicsr` and `rv32ima_xpopf`."""
 
-import difflib
 import re
 
 from trapline.isa.extension import BASE, GROUPS, OPTIONAL
+from trapline.isa.spelling import did_you_mean
 
 REQUIRED = ("i", "m", "a")
 """What a string must name; this machine also always has the rest of `isa.extension.BASE`."""
@@ -24,8 +24,7 @@ def parse_isa(text: str) -> tuple[str, ...]:
     known = (*BASE, *OPTIONAL, *GROUPS)
     for name in asked:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
             raise ValueError(f"ISA string '{text}': unknown extension '{name}'; {hint}")
         if asked.count(name) > 1:
             raise ValueError(f"ISA string '{text}' names '{name}' twice")

@@ -1,17 +1,17 @@
 """Registers and CSRs of a hart, by name."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
+from trapline.isa.spelling import did_you_mean
 from trapline.vm.codegen.engine_text import python_module
 
 
 def _unknown(kind: str, name: str, names: Any) -> KeyError:
-    close = difflib.get_close_matches(name, list(names), 1)
-    return KeyError(f"no {kind} is called '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+    hint = did_you_mean(name, names)
+    return KeyError(f"no {kind} is called '{name}'" + (f"; {hint}" if hint else ""))
 
 
 class Registers:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trapline.asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError, did_you_mean
+from trapline.asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError
 
 
 def render(location, message="bad", hint=None, **options):
@@ -114,22 +114,6 @@ def test_warnings_alone_do_not_raise():
 def test_at_moves_along_the_line():
     location = Location("a.s", 3, 5, "    nop")
     assert location.at(2) == Location("a.s", 3, 7, "    nop")
-
-
-@pytest.mark.parametrize(
-    ("word", "names", "answer"),
-    [
-        ("adi", ["addi", "andi", "slti"], "did you mean 'addi'?"),
-        ("ADDI", ["addi"], "did you mean 'addi'?"),
-        ("mstaus", ["mstatus", "mstatush", "sstatus"], "did you mean 'mstatus'?"),
-        ("lwu", ["lw", "sw"], "did you mean 'lw'?"),
-        (".globel", [".global", ".globl", ".local"], "did you mean '.globl'?"),
-        ("frobnicate", ["add", "sub"], None),
-        ("x", [], None),
-    ],
-)
-def test_did_you_mean(word, names, answer):
-    assert did_you_mean(word, names) == answer
 
 
 @given(st.text(max_size=300), st.integers(-5, 400), st.text(max_size=50), st.text(max_size=50))

@@ -1,10 +1,10 @@
 """`--drive` and `--device` as QEMU spells them: names and values between commas."""
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from trapline.isa.spelling import did_you_mean
 from trapline.vm.board.board import VIRTIO_SLOTS
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
@@ -30,8 +30,7 @@ def parse(option: str, text: str, keys: Sequence[str], first: str | None = None)
             # QEMU takes `readonly` for `readonly=on`.
             name, value = (first, name) if number == 0 and first is not None else (name, "on")
         if name not in keys and not (number == 0 and name == first):
-            close = difflib.get_close_matches(name, keys, 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(keys)}"
+            hint = did_you_mean(name, keys) or f"known: {', '.join(keys)}"
             raise ValueError(f"{option} {text}: there is no '{name}' here; {hint}")
         if name in found:
             raise ValueError(f"{option} {text}: '{name}' is given twice")
@@ -120,7 +119,6 @@ def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, 
         "virtio-serial-device": lambda: VirtioConsole(machine.console),
     }
     if driver not in others:
-        close = difflib.get_close_matches(driver, DEVICES, 1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(DEVICES)}"
+        hint = did_you_mean(driver, DEVICES) or f"known: {', '.join(DEVICES)}"
         raise ValueError(f"--device {text}: there is no device '{driver}'; {hint}")
     return others[driver]()

@@ -135,7 +135,8 @@ def progress(total: int) -> Iterator[Any]:
 
 def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list["Row"]:
     """The rows that these names mean: of an instruction, or one row of it such as `csrrw uflags`."""
-    from trapline.asm.errors import did_you_mean, printable
+    from trapline.asm.errors import printable
+    from trapline.isa.spelling import did_you_mean
 
     chosen: list[Row] = []
     for name in names:
@@ -179,7 +180,8 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
 
 
 def _parsed(setting: str) -> tuple[str, int]:
-    from trapline.asm.errors import did_you_mean, printable
+    from trapline.asm.errors import printable
+    from trapline.isa.spelling import did_you_mean
 
     name, equals, text = setting.partition("=")
     name = name.strip().lower()

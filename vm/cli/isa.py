@@ -145,7 +145,8 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
 
 def _find(name: str) -> Instruction | Csr:
     from trapline.asm.disasm import PSEUDO_INSTRUCTIONS
-    from trapline.asm.errors import did_you_mean, printable
+    from trapline.asm.errors import printable
+    from trapline.isa.spelling import did_you_mean
 
     key = name.lower()
     if key in BY_NAME:
@@ -239,7 +240,8 @@ def disasm_command(
     """
     from trapline.asm.disasm_elf import DisassemblyError, elf_contents, raw_contents, read_file
     from trapline.asm.disasm_text import assembly, listing
-    from trapline.asm.errors import Diagnostic, Location, did_you_mean
+    from trapline.asm.errors import Diagnostic, Location
+    from trapline.isa.spelling import did_you_mean
 
     if base is not None and not raw:
         raise click.UsageError("--base goes with --raw; an ELF file has its own addresses")

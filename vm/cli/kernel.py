@@ -1,12 +1,12 @@
 """Options of `trapline boot` about what is booted: kernel, firmware, harts, initial RAM disk, drives, device tree."""
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from trapline.isa.spelling import nearest
 from trapline.vm.cli import options
 from trapline.vm.cli.run import assemble
 
@@ -91,7 +91,7 @@ def _firmware(settings: dict[str, Any]) -> Any:
     if bios in (None, NONE):
         return bios or ""
     path = Path(bios)
-    if not path.exists() and difflib.get_close_matches(bios, (NONE, DEFAULT), 1):
+    if not path.exists() and nearest(bios, (NONE, DEFAULT)):
         options.fail(f"--bios {bios}: there is no such file; did you mean none or default?")
     kind = detect(path)
     if kind == "asm":

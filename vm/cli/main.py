@@ -94,10 +94,10 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Suggest a command for a misspelled one."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            import difflib
+            from trapline.isa.spelling import nearest
 
-            close = difflib.get_close_matches(args[0], COMMANDS, 1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            close = nearest(args[0], COMMANDS)
+            hint = f" Did you mean '{close}'?" if close else ""
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 

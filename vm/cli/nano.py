@@ -1,6 +1,5 @@
 """`trapline bench nano`: what one operation costs bare and under each technique."""
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trapline.isa.cause import describe
+from trapline.isa.spelling import nearest
 from trapline.vm.cli import options
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
@@ -113,7 +113,7 @@ def _choose(names: Sequence[str]) -> list[str]:
 
     for name in names:
         if name not in NAMES:
-            close = ELSEWHERE.get(name.lower()) or next(iter(difflib.get_close_matches(name, NAMES, 1)), None)
+            close = ELSEWHERE.get(name.lower()) or nearest(name, NAMES)
             hint = f"; did you mean '{close}'?" if close else f"; there are {', '.join(NAMES)}"
             options.fail(f"no nano-benchmark is called '{name}'{hint}")
     return list(dict.fromkeys(names or NAMES))

@@ -1,6 +1,5 @@
 """`trapline demo`: a guest operating system, bare and virtualized; its shell; its demonstrations."""
 
-import difflib
 import io
 import json
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from trapline.isa.spelling import did_you_mean
 from trapline.vm.cli import burrow, options
 from trapline.vm.cli.compare import first_json
 from trapline.vm.cli.demo import story
@@ -90,8 +90,7 @@ def _run(what: str, arguments: tuple[str, ...], settings: dict[str, Any]) -> int
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
-        close = difflib.get_close_matches(what, programs, 1)
-        hint = f"did you mean '{close[0]}'?" if close else "there are " + ", ".join(list(programs)[:LISTED])
+        hint = did_you_mean(what, programs) or "there are " + ", ".join(list(programs)[:LISTED])
         options.fail(f"'{what}' is none of the demonstrations: {hint}")
     technique = settings["technique"]
     variant = "paravirt" if technique == "paravirt" else "plain"

@@ -1,0 +1,50 @@
+"""Suggestions for misspelt names: `did you mean 'addi'?`."""
+
+from collections.abc import Iterable
+
+LONGEST_WORD = 200
+"""Words longer than this, in characters, are no misspelt names."""
+
+MAX_CANDIDATES = 20_000
+"""Names compared at most: a generated source may define any number of labels."""
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str | None:
+    """`did you mean 'addi'?` for a misspelt word, None when no name is near."""
+    close = nearest(word, names)
+    return None if close is None else f"did you mean '{close}'?"
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name that `word` most likely stands for: the same but for case, or at most a third of its letters wrong."""
+    import difflib  # slow to load, and most runs misspell nothing
+
+    if len(word) > LONGEST_WORD:
+        return None
+    lowered = word.lower()
+    candidates = [name for name in dict.fromkeys(names) if name != word]
+    for name in candidates:
+        if name.lower() == lowered:
+            return name
+    allowed = max(1, len(word) // 3)
+    near = [name for name in candidates[:MAX_CANDIDATES] if abs(len(name) - len(word)) <= allowed]
+    near = difflib.get_close_matches(lowered, near, n=5, cutoff=0.6)
+    distances = {name: _edits(lowered, name.lower()) for name in near}
+    near = [name for name in near if distances[name] <= allowed]
+    if not near:
+        return None
+    # Of names equally far, one with the same letters is likelier: a letter doubled, or typed once instead of twice.
+    return min(near, key=lambda name: (distances[name], set(name) != set(lowered)))
+
+
+def _edits(word: str, other: str) -> int:
+    """How many letters were left out, added, replaced, or swapped with their neighbour."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(word):
+        row = [i + 1]
+        for j, wanted in enumerate(other):
+            row.append(min(rows[-1][j + 1] + 1, row[j] + 1, rows[-1][j] + (letter != wanted)))
+            if i and j and letter == other[j - 1] and wanted == word[i - 1]:
+                row[-1] = min(row[-1], rows[-2][j - 1] + 1)
+        rows.append(row)
+    return rows[-1][-1]
