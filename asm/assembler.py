@@ -68,7 +68,8 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
     for label in parsed.labels:
         unit.label(label, location)
     if parsed.labels and parsed.kind and (labels := _labels(text)):
-        text, location = text[labels.end() :], location.at(labels.end())
+        text, unit.location = text[labels.end() :], location.at(labels.end())
+        location = unit.location
     if parsed.kind == "operation":
         section = unit.section
         if section.type == NOBITS:
