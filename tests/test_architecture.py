@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from support.paths import ROOT
+
 LIMIT = 400
 """Lines that a file may have: one subject a file."""
 

@@ -11,9 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from support.cli import invoke
+from support.paths import ROOT
 from trapline.vm.cli.main import COMMANDS
-
-ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.slow
 

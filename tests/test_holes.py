@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from support.paths import DOCS
 from trapline.isa import INSTRUCTIONS
 from trapline.isa.extension import XLEAK
 
-DOCS = Path(__file__).parents[1] / "docs"
 SPEC = importlib.util.spec_from_file_location("holes", DOCS / "holes.py")
 assert SPEC is not None and SPEC.loader is not None
 holes = importlib.util.module_from_spec(SPEC)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from support.paths import ROOT
+
 PACKAGES = ("isa", "asm", "vm")
 """Folders at the top that are packages of `trapline`."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from support.cli import invoke
+from support.paths import DOCS, PROGRAMS
 
-TUTORIAL = (Path(__file__).parents[1] / "docs/tutorials/popf.md").read_text(encoding="utf-8")
+TUTORIAL = (DOCS / "tutorials/popf.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?:into `([^`]+)`:\n\n)?```(\w+)\n(.*?)```", TUTORIAL, re.S)
 
 STATUS = {"--compare": 1, "--max-instructions": 124}
@@ -24,7 +25,7 @@ def lines(text: str) -> list[str]:
 def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The classifier compiles for it, and takes too long as plain Python."""
     monkeypatch.chdir(tmp_path)
-    invoke("run", Path(__file__).parents[1] / "programs/hello.s")  # a first run would say that it compiles
+    invoke("run", PROGRAMS / "hello.s")  # a first run would say that it compiles
     printed, seen = None, []
     for name, language, content in BLOCKS:
         if name:

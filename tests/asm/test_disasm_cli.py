@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import PREFIX, Find, run_tool
+from support.paths import PROGRAMS, TESTS
 from trapline.asm.disasm_elf import Contents, DisassemblyError, elf_contents, raw_contents
 from trapline.asm.disasm_text import assembly, listing
 from trapline.vm.cli.main import main
@@ -166,7 +167,7 @@ def test_source_of_a_stripped_executable(tool: Find, program: Path) -> None:
 
 def test_source_links_and_runs_the_same(tool: Find, tmp_path: Path) -> None:
     """Not only the bytes: with the sections at the same addresses the program behaves as before."""
-    hello = Path(__file__).parents[2] / "programs/hello.s"
+    hello = PROGRAMS / "hello.s"
     elf, again = tmp_path / "hello.elf", tmp_path / "again.elf"
     for source, output in ((hello, elf), (tmp_path / "again.s", again)):
         if output is again:
@@ -184,7 +185,7 @@ def test_source_links_and_runs_the_same(tool: Find, tmp_path: Path) -> None:
 @pytest.mark.parametrize("march", ["rv32ima", "rv32imac"])
 def test_source_of_compiler_output(tool: Find, tmp_path: Path, march: str) -> None:
     """Compressed instructions, which this machine does not have, survive as data."""
-    corpus = Path(__file__).parent.parent / "c"
+    corpus = TESTS / "c"
     names = ("hashing.c", "dispatch.c", "statics.c", "text.c", "longlong.c")
     objects = []
     for name in names:

@@ -7,16 +7,16 @@ import pytest
 
 from support.burrow import build_script, kernel
 from support.encodings import plain_text, random_operands
+from support.paths import PROGRAMS
 from trapline.asm.disasm import PSEUDO_INSTRUCTIONS, disassemble
 from trapline.asm.disasm_elf import elf_contents
 from trapline.asm.disasm_text import assembly
 from trapline.isa import INSTRUCTIONS
 
 BASE = 0x80000000
-ROOT = Path(__file__).parents[2] / "programs"
-PARTS = (ROOT / "kernels", ROOT / "demos")
+PARTS = (PROGRAMS / "kernels", PROGRAMS / "demos")
 """Sources that are linked with others: Burrow's, and programs on it."""
-PROGRAMS = sorted(p for p in ROOT.rglob("*.s") if not set(PARTS) & set(p.parents) and p.stem != "process")
+SOURCES = sorted(p for p in PROGRAMS.rglob("*.s") if not set(PARTS) & set(p.parents) and p.stem != "process")
 
 
 def assemble_words(lines: list[str]) -> list[int]:
@@ -65,7 +65,7 @@ def test_operands_as_numbers() -> None:
     assert [text for text, a, b in zip(lines, words, again, strict=True) if a != b] == []
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
 def test_programs(path: Path) -> None:
     """Source, ELF, source again: the sections hold the same bytes."""
     from trapline.asm import assemble
@@ -76,9 +76,9 @@ def test_programs(path: Path) -> None:
 def test_programs_of_several_files() -> None:
     from trapline.asm import assemble
 
-    check_round_trip(assemble([ROOT / "bench/process.s", ROOT / "bench/fib.s"], entry="kernel").elf)
+    check_round_trip(assemble([PROGRAMS / "bench/process.s", PROGRAMS / "bench/fib.s"], entry="kernel").elf)
     check_round_trip(kernel())
-    check_round_trip(build_script().build(programs=sorted((ROOT / "demos").glob("*.s"))))
+    check_round_trip(build_script().build(programs=sorted((PROGRAMS / "demos").glob("*.s"))))
 
 
 def check_round_trip(elf: bytes) -> None:

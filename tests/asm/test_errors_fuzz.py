@@ -2,18 +2,17 @@
 
 import random
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.paths import PROGRAMS, TESTS
 from trapline.asm import AsmError, assemble_text
 
-ROOT = Path(__file__).parents[2]
 PROGRAMS = [
     path.read_text(encoding="utf-8", errors="surrogateescape")
-    for folder in (ROOT / "programs", ROOT / "tests" / "programs")
+    for folder in (PROGRAMS, TESTS / "programs")
     for path in sorted(folder.rglob("*.s"))
 ]
 PIECES = [

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from support.gnu import ARCHITECTURE, PREFIX, build, loaded, qemu_user, run_tool
+from support.paths import TESTS
 from support.run_ours import assemble, run_process
 
-CORPUS = Path(__file__).parents[1] / "c"
+CORPUS = TESTS / "c"
 PROGRAMS = sorted(p.stem for p in CORPUS.glob("*.c") if not p.stem.startswith("modules"))
 TWO_FILES = "modules_one+modules_two"
 GCC = "gcc"

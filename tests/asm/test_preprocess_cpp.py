@@ -11,6 +11,7 @@ import pytest
 
 from support.front_end import Gas, complaints, expand
 from support.gnu import PREFIX
+from support.paths import ROOT
 from trapline.asm import cpp
 from trapline.asm.statements import Text
 
@@ -146,7 +147,7 @@ def test_pcpp_is_imported_only_for_its_files():
         "list(statements(Text('t.s', 'nop'), None, Diagnostics()));"
         "assert not {'pcpp', 'ply', 'subprocess'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(cpp.__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT)
 
 
 @pytest.mark.parametrize(

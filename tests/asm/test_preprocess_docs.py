@@ -1,11 +1,11 @@
 """docs/assembler.md says what the assembler does: its directives are the assembler's, its examples assemble."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from support.front_end import SimpleScope
+from support.paths import DOCS
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.assembler import HANDLERS
 from trapline.asm.conditionals import KEYWORDS
@@ -13,7 +13,7 @@ from trapline.asm.directives import ignore
 from trapline.asm.errors import Diagnostics
 from trapline.asm.statements import _Expander
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "assembler.md").read_text(encoding="utf-8")
+DOCUMENT = (DOCS / "assembler.md").read_text(encoding="utf-8")
 MENTIONED = set(re.findall(r"(?<![\w/%$])\.[a-z2-8]\w+", re.sub(r"```.*?```", "", DOCUMENT, flags=re.S)))
 FRONT_END = set(_Expander(SimpleScope(), Diagnostics(), (), ())._special)
 NO_DIRECTIVES = {".elf", ".md", ".cfi_", ".eh_frame", ".debug_frame", ".addrsig", ".riscv"}

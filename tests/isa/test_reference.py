@@ -1,16 +1,16 @@
 """`trapline isa` and the generated page under docs/reference."""
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from support.paths import DOCS
 from trapline.isa import CSRS, INSTRUCTIONS
 from trapline.vm.cli.main import main
 from trapline.vm.cli.reference import encoding_table
 
-PAGE = Path(__file__).parents[2] / "docs/reference/isa.md"
+PAGE = DOCS / "reference/isa.md"
 
 
 def run(*arguments: str, status: int = 0) -> str:

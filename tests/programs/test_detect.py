@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Outcome, build, qemu_system
+from support.paths import PROGRAMS
 from trapline import Machine
 
-ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000
-SOURCES = sorted((ROOT / "sensitive").glob("detect-*.s"))
+SOURCES = sorted((PROGRAMS / "sensitive").glob("detect-*.s"))
 QEMU_TOO = ("detect-dirty", "detect-frames")
 """The others are about this machine's own names, CSRs and clock, or need Xleak."""
 
@@ -38,13 +38,13 @@ def test_the_bare_machine_is_recognized(source: Path) -> None:
     from trapline.vm.cli.main import main
 
     result = CliRunner().invoke(main, ["boot", str(source), "--isa", isa_of(source), "--max-instructions", "1M"])
-    expected = (ROOT / "expected" / "sensitive" / f"{source.stem}.out").read_bytes()
+    expected = (PROGRAMS / "expected" / "sensitive" / f"{source.stem}.out").read_bytes()
     assert (result.stdout_bytes, result.exit_code) == (expected, 0) and expected == b"bare machine\n"
 
 
 @pytest.mark.parametrize("name", QEMU_TOO)
 def test_qemu_is_taken_for_a_bare_machine(name: str, tool, tmp_path: Path) -> None:
-    elf = build(tool, [ROOT / "sensitive" / f"{name}.s"], tmp_path / name, text_base=RAM)
+    elf = build(tool, [PROGRAMS / "sensitive" / f"{name}.s"], tmp_path / name, text_base=RAM)
     assert qemu_system(tool, elf) == Outcome(b"bare machine\n", 0)
 
 
@@ -61,7 +61,7 @@ def test_qemu_is_taken_for_a_bare_machine(name: str, tool, tmp_path: Path) -> No
 )
 def test_a_lie_is_noticed(name: str, label: str, change, said: str) -> None:
     """What a careless hypervisor would do, done by the host at a label of the program."""
-    source = ROOT / "sensitive" / f"{name}.s"
+    source = PROGRAMS / "sensitive" / f"{name}.s"
     machine = Machine.from_file(source, isa=isa_of(source), memory=128 << 20)
     machine.breakpoints = {machine.symbols[label]}
     machine.run(max_instructions=1_000_000)

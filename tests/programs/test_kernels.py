@@ -8,11 +8,11 @@ import pytest
 
 from support.c_kernels import build, compiler
 from support.gnu import Find, Outcome, qemu_system
-from support.programs import ROOT
+from support.paths import PROGRAMS
 from trapline import ExitReason, Machine
 
-EXPECTED = (ROOT / "expected/kernels.out").read_bytes()
-SOURCES = sorted(p for p in (ROOT / "kernels").iterdir() if p.is_file())
+EXPECTED = (PROGRAMS / "expected/kernels.out").read_bytes()
+SOURCES = sorted(p for p in (PROGRAMS / "kernels").iterdir() if p.is_file())
 
 
 @pytest.mark.parametrize("name", ["gcc", "zig"])
@@ -40,7 +40,7 @@ void kernel_main(void) {
 def test_what_the_compiler_calls_is_linked(name: str, tool: Find, tmp_path: Path) -> None:
     """A division of 64 bits, which RV32 has no instruction for, in a folder of one's own."""
     for shared in ("kernel.ld", "start.S"):
-        (tmp_path / shared).write_text((ROOT / "kernels" / shared).read_text())
+        (tmp_path / shared).write_text((PROGRAMS / "kernels" / shared).read_text())
     (tmp_path / "divides.c").write_text(DIVIDES)
     elf = build(compiler(name, tool), tmp_path / "kernel.elf", tmp_path)
     exit = Machine.from_elf(elf.read_bytes(), memory=1 << 20).run(max_instructions=10_000)
@@ -48,10 +48,10 @@ def test_what_the_compiler_calls_is_linked(name: str, tool: Find, tmp_path: Path
 
 
 def test_build_says_what_is_missing(tmp_path: Path) -> None:
-    script = str(ROOT / "kernels/build.sh")
+    script = str(PROGRAMS / "kernels/build.sh")
     for path, folder, message in (
         (os.environ["PATH"], tmp_path, "has no kernel.ld"),
-        (str(tmp_path), ROOT / "kernels", "pip install ziglang"),
+        (str(tmp_path), PROGRAMS / "kernels", "pip install ziglang"),
     ):
         # Nothing is in the second PATH but what the script itself needs.
         for needed in ("dirname", "basename", "mktemp", "rm"):

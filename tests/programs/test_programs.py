@@ -4,7 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Outcome, build, qemu_system, qemu_user
-from support.programs import BOOT, ROOT, USER, Case
+from support.paths import PROGRAMS
+from support.programs import BOOT, USER, Case
 
 RAM = 0x80000000
 
@@ -23,15 +24,15 @@ def trapline(command: str, case: Case) -> Outcome:
 
 
 def test_every_program_has_a_case_and_a_header():
-    for cases, folder in (USER, ROOT), (BOOT, ROOT / "boot"):
+    for cases, folder in (USER, PROGRAMS), (BOOT, PROGRAMS / "boot"):
         sources = sorted(folder.glob("*.s"))
         assert {c.source for c in cases} == set(sources)
-        command = "run" if folder == ROOT else "boot"
+        command = "run" if folder == PROGRAMS else "boot"
         for source in sources:
             text = source.read_text()
             assert text.startswith(f"# {source.name} - "), source
             assert "# What it shows" in text, source
-            assert f"trapline {command} programs/{source.relative_to(ROOT)}" in text, source
+            assert f"trapline {command} programs/{source.relative_to(PROGRAMS)}" in text, source
             assert all(len(line) <= 120 for line in text.splitlines()), source
 
 

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Outcome, build, qemu_system
+from support.paths import PROGRAMS
 from trapline.isa.extension import XLEAK
 
-ROOT = Path(__file__).parents[2] / "programs"
 RAM = 0x80000000
-SOURCES = sorted(p for p in (ROOT / "sensitive").glob("*.s") if not p.stem.startswith("detect-"))
+SOURCES = sorted(p for p in (PROGRAMS / "sensitive").glob("*.s") if not p.stem.startswith("detect-"))
 HOLES = [name[1:] for name in XLEAK]
 
 
@@ -22,7 +22,7 @@ def isa_of(source: Path) -> str:
 
 
 def expected(source: Path) -> bytes:
-    return (ROOT / "expected" / "sensitive" / f"{source.stem}.out").read_bytes()
+    return (PROGRAMS / "expected" / "sensitive" / f"{source.stem}.out").read_bytes()
 
 
 def boot(source: Path, isa: str) -> Outcome:
@@ -40,7 +40,7 @@ def test_there_is_one_for_each_hole_and_for_a_dozen_others() -> None:
     names = {s.stem for s in SOURCES}
     assert names >= set(HOLES)
     assert len(names) >= 8 + 12
-    written = {p.stem for p in (ROOT / "expected" / "sensitive").iterdir() if not p.stem.startswith("detect-")}
+    written = {p.stem for p in (PROGRAMS / "expected" / "sensitive").iterdir() if not p.stem.startswith("detect-")}
     assert written == names
 
 
@@ -70,7 +70,7 @@ def test_the_states_differ(source: Path) -> None:
 
 @pytest.mark.parametrize("name", HOLES)
 def test_a_hole_retires_in_user_mode_unless_it_is_fixed(name: str) -> None:
-    lines = [line for line in expected(ROOT / "sensitive" / f"{name}.s").decode().splitlines() if name in line]
+    lines = [line for line in expected(PROGRAMS / "sensitive" / f"{name}.s").decode().splitlines() if name in line]
     fixed = [line for line in lines if "fixed" in line and "S mode" not in line]
     free = lines[: lines.index(next(line for line in lines if "fixed" in line))]
     assert all(f"{name} traps, mcause 00000002" in line for line in fixed)

@@ -4,14 +4,13 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from support.paths import BURROW, TESTS
 from trapline import ExitReason, Machine
 
-FOLDER = Path(__file__).parents[2] / "programs/kernels/burrow"
-PROGRAMS = tuple(sorted((Path(__file__).parents[1] / "kernels/programs").glob("*.s")))
+PROGRAMS = tuple(sorted((TESTS / "programs/burrow/programs").glob("*.s")))
 """User programs that only tests have; each kernel built here has them."""
 MEMORY = 8 << 20
 
@@ -19,7 +18,7 @@ MEMORY = 8 << 20
 @cache
 def build_script() -> ModuleType:
     """Burrow's build.py as a module."""
-    spec = importlib.util.spec_from_file_location("burrow_build", FOLDER / "build.py")
+    spec = importlib.util.spec_from_file_location("burrow_build", BURROW / "build.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

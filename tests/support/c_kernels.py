@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.gnu import Find
-from support.programs import ROOT
+from support.paths import PROGRAMS
 
 
 def compiler(name: str, tool: Find) -> str:
@@ -23,9 +23,9 @@ def compiler(name: str, tool: Find) -> str:
     return f"{sys.executable} -m ziglang cc"
 
 
-def build(command: str, output: Path, folder: Path = ROOT / "kernels") -> Path:
+def build(command: str, output: Path, folder: Path = PROGRAMS / "kernels") -> Path:
     """Run build.sh with a compiler; it must have nothing to say."""
-    script = str(ROOT / "kernels/build.sh")
+    script = str(PROGRAMS / "kernels/build.sh")
     environment = os.environ | {"CC": command}
     done = subprocess.run(
         ["sh", script, str(output), str(folder)],

@@ -5,16 +5,15 @@
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.burrow import MEMORY, build_script
+from support.paths import DOCS, PROGRAMS
 from trapline import ExitReason, Machine
 from trapline.vm.hypervisor.host.counts import Counts
 
-ROOT = Path(__file__).parents[2]
-EXPECTED = ROOT / "programs/expected/demos"
-PAGE = ROOT / "docs/demos.md"
+EXPECTED = PROGRAMS / "expected/demos"
+PAGE = DOCS / "demos.md"
 RUNS = (("ipc", 1), ("servers", 1), ("servers", 2), ("servers", 4), ("interfaces", 1))
 """Name and harts of each run that is shown."""
 TABLE = r"(<!-- {} -->\n```text\n)(.*?)(```)"
@@ -29,7 +28,7 @@ def title(name: str, harts: int) -> str:
 @cache
 def elf(name: str) -> bytes:
     """Burrow with the demo as its first process."""
-    return bytes(build_script().build(init=name, programs=[ROOT / f"programs/demos/{name}.s"]))
+    return bytes(build_script().build(init=name, programs=[PROGRAMS / f"demos/{name}.s"]))
 
 
 def run(name: str, **options: Any) -> Machine:

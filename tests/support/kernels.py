@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.gnu import ARCHITECTURE, Find, run_tool
+from support.paths import BOOT_KERNELS
 from support.systems import QEMU
 from trapline import ExitReason, Machine
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.drive import Drive
 
-FOLDER = Path(__file__).parents[1] / "vm/kernels"
 FREESTANDING = (
     "-O2", "-Wall", "-Werror", "-mcmodel=medany", "-mno-relax", "-ffreestanding", "-fno-builtin", "-nostdlib",
-    "-static", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-T", str(FOLDER / "kernel.ld"),
+    "-static", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-T", str(BOOT_KERNELS / "kernel.ld"),
 )  # fmt: skip
 DISK = b"A file on the disk, which both processes read.\n".ljust(4096, b"\0")
 MEMORY = 16 << 20
@@ -43,10 +43,10 @@ def build(tool: Find, kernel: Kernel, elf: Path, alone: bool = False) -> Path:
     """Compile and link. An S mode kernel gets the SBI of `sbi.S` below it, because QEMU 7.2 as it is packaged has none
     for RV32; `alone`: it does not.
     """
-    sources = [FOLDER / "start.S", *FOLDER.glob(f"{kernel.name}.[cS]")]
+    sources = [BOOT_KERNELS / "start.S", *BOOT_KERNELS.glob(f"{kernel.name}.[cS]")]
     options = ["-Wl,--defsym=BASE=0x80200000"] if kernel.supervisor else []
     if kernel.supervisor and not alone:
-        sources.append(FOLDER / "sbi.S")
+        sources.append(BOOT_KERNELS / "sbi.S")
         options.append("-Wl,--entry=firmware")
     compiler = tool("riscv64-unknown-elf-gcc")
     run_tool(compiler, *ARCHITECTURE, *FREESTANDING, *options, *map(str, sources), "-o", str(elf))

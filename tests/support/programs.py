@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.gnu import Outcome
+from support.paths import PROGRAMS
 
-ROOT = Path(__file__).parents[2] / "programs"
-EXPECTED = ROOT / "expected"
+EXPECTED = PROGRAMS / "expected"
 TEXT = b"The quick brown fox jumps over the lazy dog."
 
 
@@ -28,7 +28,7 @@ class Case:
 
     @property
     def source(self) -> Path:
-        return ROOT / f"{self.program}.s"
+        return PROGRAMS / f"{self.program}.s"
 
     @property
     def expected(self) -> Outcome:

@@ -12,9 +12,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from support.schedules import ROOT, Rerun, Schedule, build, burrow, load, schedules
+from support.paths import CORPUS, PROGRAMS
+from support.schedules import Rerun, Schedule, build, burrow, load, schedules
 
-CORPUS = ROOT / "tests/corpus/schedules"
+SCHEDULES = CORPUS / "schedules"
 MUTANTS: dict[str, tuple[str, str, str]] = {
     # The library's mutexes and conditions.
     "a mutex is no atomic instruction": (
@@ -99,7 +100,7 @@ def mutated(name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "programs")
         for part in ("boot", "guests", "kernels/burrow"):
-            shutil.copytree(ROOT / "programs" / part, copy / part)
+            shutil.copytree(PROGRAMS / part, copy / part)
         burrow = copy / "kernels/burrow"
         for path in (*burrow.glob("user/*.s"), *burrow.glob("files/*")):
             if path.stem != "lib":  # no need to assemble more than is run

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from support.paths import BURROW, TESTS
 from trapline import Machine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.loader.image import load_elf
 
-ROOT = Path(__file__).parents[2]
-STRESS = Path(__file__).parents[1] / "kernels/programs/stress.s"
+STRESS = TESTS / "programs/burrow/programs/stress.s"
 MEMORY = 4 << 20
 LIMIT = 30_000_000
 """Steps after which a run is taken for one that would never end; with one hart the others have 5,000,000 at most."""
@@ -83,7 +83,7 @@ def schedules(harts: int) -> st.SearchStrategy[Schedule]:
     )  # fmt: skip
 
 
-def build(folder: Path = ROOT / "programs/kernels/burrow", variant: str = "plain") -> bytes:
+def build(folder: Path = BURROW, variant: str = "plain") -> bytes:
     """The ELF of a Burrow whose sources are in that folder, with `stress` as its first process."""
     spec = importlib.util.spec_from_file_location("burrow_build", folder / "build.py")
     assert spec is not None and spec.loader is not None

@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from support.burrow import FOLDER
+from support.paths import PROGRAMS, TESTS
 
-SOLUTIONS = Path(__file__).parents[1] / "kernels/solutions"
-PROGRAMS = FOLDER.parents[1]
+SOLUTIONS = TESTS / "programs/burrow/solutions"
 
 
 def apply(patch: str, folder: Path) -> None:

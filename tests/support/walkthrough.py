@@ -15,13 +15,13 @@ from statistics import median_low
 
 from elftools.elf.elffile import ELFFile
 
-from support.burrow import FOLDER, MEMORY, build_script
+from support.burrow import MEMORY, build_script
 from support.cli import environment
+from support.paths import BURROW, DOCS, PROGRAMS, ROOT, TESTS
 from trapline import Machine
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/tutorials/kernel.md"
-MEASURE = ROOT / "tests/programs/burrow/measure"
+PAGE = DOCS / "tutorials/kernel.md"
+MEASURE = TESTS / "programs/burrow/measure"
 ECALL, U = 0x73, 0
 RUNS = 40
 """Switches of a kind that are measured."""
@@ -42,7 +42,7 @@ def commands(page: Path = PAGE) -> list[tuple[str, str | None]]:
 def run_script(script: str, folder: Path) -> str:
     """What a shell prints for it in this folder, where `programs` is that of the checkout; no blanks at line ends."""
     if not (folder / "programs").exists():
-        (folder / "programs").symlink_to(ROOT / "programs")
+        (folder / "programs").symlink_to(PROGRAMS)
     python = Path(sys.executable)
     script = f'PATH={python.parent}:$PATH\ntrapline() {{ {shlex.quote(str(python))} -m trapline "$@"; }}\n{script}'
     done = subprocess.run(
@@ -61,14 +61,14 @@ def sizes() -> str:
     build = build_script().build
     elf = ELFFile(BytesIO(build()))
     sections = {s.name: s["sh_size"] for s in elf.iter_sections()}
-    constants = dict(re.findall(r"^\s*\.equ\s+(\w+), (\d+)\s", (FOLDER / "burrow.inc").read_text(), re.M))
+    constants = dict(re.findall(r"^\s*\.equ\s+(\w+), (\d+)\s", (BURROW / "burrow.inc").read_text(), re.M))
     thread = int(constants["THREAD_SIZE"])
-    kernel = [*FOLDER.glob("*.s"), *FOLDER.glob("*.inc")]
-    user = sorted((FOLDER / "user").glob("*.s"))
+    kernel = [*BURROW.glob("*.s"), *BURROW.glob("*.inc")]
+    user = sorted((BURROW / "user").glob("*.s"))
     programs = [len(build_script().program(path)) for path in user if path.stem != "lib"]
     rows = [
         ("lines of the kernel", f"{_lines(kernel):,} in {len(kernel)} files"),
-        ("lines of the user library", f"{_lines([FOLDER / 'user/lib.s']):,}"),
+        ("lines of the user library", f"{_lines([BURROW / 'user/lib.s']):,}"),
         ("lines of user programs", f"{_lines([p for p in user if p.stem != 'lib']):,} in {len(programs)} files"),
         ("code of the kernel", f"{sections['.text']:,} bytes, {sections['.text'] // 4:,} instructions"),
         ("user programs, each with the library", f"{min(programs):,} to {max(programs):,} bytes"),
@@ -126,7 +126,7 @@ def cost(program: str, call: str, same: bool) -> int:
 
     same: whether the thread goes on that has called, or another one. All modes count, M mode too.
     """
-    numbers = dict(re.findall(r"\.equ\s+CALL_(\w+), (\d+)", (FOLDER / "calls.inc").read_text()))
+    numbers = dict(re.findall(r"\.equ\s+CALL_(\w+), (\d+)", (BURROW / "calls.inc").read_text()))
     elf = build_script().build(init=program, defines={"TIMER_PERIOD": 1 << 20}, programs=sorted(MEASURE.glob("*.s")))
     machine = Machine.from_elf(elf, memory=MEMORY)
     found: list[int] = []

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from support import generate
 from support.budget import seeds
+from support.paths import ROOT
 from trapline import Exit, ExitReason, Machine, isa
 from trapline.vm.cli.main import main
 
@@ -379,9 +380,8 @@ def test_tohost_does_not_hide_what_follows() -> None:
     [(["run", "programs/hello.s"], "0", 0), (["boot", "programs/boot/ecall.s"], "3", 7)],
 )
 def test_the_option(command: list[str], mode: str, status: int, tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
     log, report = tmp_path / "log", tmp_path / "report"
-    arguments = [command[0], str(root / command[1]), "--trace", str(log), "--json", str(report)]
+    arguments = [command[0], str(ROOT / command[1]), "--trace", str(log), "--json", str(report)]
     result = CliRunner().invoke(main, arguments, input=b"")
     assert result.exit_code == status, result.output
     lines = [parse(line) for line in log.read_text().splitlines()]

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples, seeds
-from support.burrow import FOLDER, build_script, kernel, machine, run
+from support.burrow import build_script, kernel, machine, run
 from support.gnu import Find, qemu_system
+from support.paths import BURROW
 from trapline import ExitReason, Machine
 
 HERE = Path(__file__).parent
@@ -135,7 +136,7 @@ def test_threads_are_on_all_harts() -> None:
 
 def counters(made: Machine) -> dict[str, int]:
     """What the kernel has counted, by the names of calls.inc."""
-    names = re.findall(r"\.equ\s+STAT_(\w+), \d+", (FOLDER / "calls.inc").read_text())
+    names = re.findall(r"\.equ\s+STAT_(\w+), \d+", (BURROW / "calls.inc").read_text())
     data = made.read(made.symbols["statistics"], 4 * len(names))
     return dict(zip(names, (value for (value,) in struct.iter_unpack("<I", data)), strict=True))
 
@@ -165,7 +166,7 @@ def test_what_a_message_costs() -> None:
     instructions = each["KERNEL_INSTRUCTIONS"], each["USER_INSTRUCTIONS"]
     assert sum(instructions) == (second.instret - first.instret) / 100
     page = re.search(
-        r"a message costs (\d+) instructions of the kernel and (\d+) of", (FOLDER / "README.md").read_text()
+        r"a message costs (\d+) instructions of the kernel and (\d+) of", (BURROW / "README.md").read_text()
     )
     assert page and instructions == pytest.approx(tuple(map(int, page.groups())), abs=1)
 

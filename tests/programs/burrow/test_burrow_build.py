@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import FOLDER, build_script
+from support.burrow import build_script
+from support.paths import BURROW
 from trapline import ExitReason, Machine
 
-SOURCES = sorted(p for p in [*FOLDER.glob("*.s"), *FOLDER.glob("*.inc"), *FOLDER.glob("user/*"), *FOLDER.glob("*.py")])
-README = (FOLDER / "README.md").read_text()
+SOURCES = sorted(p for p in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), *BURROW.glob("user/*"), *BURROW.glob("*.py")])
+README = (BURROW / "README.md").read_text()
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     """`python build.py WORDS`"""
     return subprocess.run(
-        [sys.executable, str(FOLDER / "build.py"), *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(BURROW / "build.py"), *words], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -72,23 +73,23 @@ def test_each_file_says_what_it_is(source: Path) -> None:
 
 
 def test_the_page_has_all_calls_in_order() -> None:
-    names = re.findall(r"\.equ\s+CALL_(\w+), (\d+)", (FOLDER / "calls.inc").read_text())
+    names = re.findall(r"\.equ\s+CALL_(\w+), (\d+)", (BURROW / "calls.inc").read_text())
     assert [(name.lower(), number) for name, number in names] == [
         (row[2], row[1]) for row in re.findall(r"^(\| (\d+) \| (\w+) \|)", README, re.M)
     ]
-    table = (FOLDER / "syscalls.s").read_text().partition("system_calls:")[2].partition(".bss")[0]
+    table = (BURROW / "syscalls.s").read_text().partition("system_calls:")[2].partition(".bss")[0]
     assert re.findall(r"call_(\w+)", table) == [name.lower() for name, _ in names]
 
 
 def test_the_page_has_all_files_and_library_functions() -> None:
-    for path in [*FOLDER.glob("*.s"), *FOLDER.glob("*.inc"), FOLDER / "build.py"]:
+    for path in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), BURROW / "build.py"]:
         assert f"[{path.name}]({path.name})" in README, path.name
-    for name in re.findall(r"^library_function (\w+)", (FOLDER / "user/lib.s").read_text(), re.M):
+    for name in re.findall(r"^library_function (\w+)", (BURROW / "user/lib.s").read_text(), re.M):
         assert f"`{name}`" in README, name
 
 
 def test_the_page_has_the_memory_map_and_limits() -> None:
-    values = dict(re.findall(r"\.equ\s+(\w+), (0x[0-9a-f]+|\d+)\b", (FOLDER / "burrow.inc").read_text()))
+    values = dict(re.findall(r"\.equ\s+(\w+), (0x[0-9a-f]+|\d+)\b", (BURROW / "burrow.inc").read_text()))
     for name in ("IMAGE", "REGIONS", "STACKS", "REGION_SPACING", "STACK_SPACING"):
         assert values[name] in README, name
     for name, text in {

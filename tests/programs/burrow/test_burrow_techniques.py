@@ -4,7 +4,8 @@ import functools
 
 import pytest
 
-from support.burrow import FOLDER, MEMORY, build_script, machine
+from support.burrow import MEMORY, build_script, machine
+from support.paths import BURROW
 from trapline import ExitReason, Machine
 from trapline.vm.experiments.compare import Run, compare
 from trapline.vm.hypervisor.host.counts import Counts
@@ -111,5 +112,5 @@ def instruction(word: int | None) -> str:
 def test_each_variant_is_one_symbol() -> None:
     """All differences are in machine.inc."""
     symbols = ("PARAVIRT", "XPOPF", "XPUSHF", "XRDMODE")
-    using = {path.name for path in FOLDER.glob("*.*") for name in symbols if f"ifdef  {name}" in path.read_text()}
+    using = {path.name for path in BURROW.glob("*.*") for name in symbols if f"ifdef  {name}" in path.read_text()}
     assert using == {"machine.inc"}

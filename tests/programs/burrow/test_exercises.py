@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import FOLDER, MEMORY
+from support.burrow import MEMORY
+from support.paths import BURROW, DOCS
 from support.solutions import PROGRAMS, SOLUTIONS, apply, build
-from support.walkthrough import ROOT, commands, run_script
+from support.walkthrough import commands, run_script
 from trapline import ExitReason, Machine
 from trapline.asm import AsmError
 
-PAGE = ROOT / "docs/tutorials/exercises.md"
+PAGE = DOCS / "tutorials/exercises.md"
 TEXTS = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
 ISOLATED, FAMILY, RACE, COUNTED, POST, MAILED = TEXTS
 LEAKS = re.findall(r"^\| .*\((\w+)\.s: .* \| `(.+)` \|$", PAGE.read_text(encoding="utf-8"), re.M)
@@ -113,7 +114,7 @@ def test_a_patch_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("solution", sorted(SOLUTIONS.glob("*.patch")), ids=lambda path: path.stem)
 def test_patch_applies_them_as_we_do(solution: Path, tmp_path: Path) -> None:
     for name in ("ours", "theirs"):
-        shutil.copytree(FOLDER, tmp_path / name)
+        shutil.copytree(BURROW, tmp_path / name)
     apply(solution.read_text(encoding="utf-8"), tmp_path / "ours")
     with solution.open() as text:
         subprocess.run(["patch", "-p1", "-s", "-d", str(tmp_path / "theirs")], stdin=text, check=True, timeout=60)

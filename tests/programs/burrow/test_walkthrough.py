@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import FOLDER
+from support.paths import BURROW
 from support.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
 
 UPDATE = "PYTHONPATH=tests python -m support.walkthrough"
@@ -13,7 +13,7 @@ UPDATE = "PYTHONPATH=tests python -m support.walkthrough"
 
 @pytest.mark.parametrize("name, pieces", excerpts(), ids=[f"{i}-{name}" for i, (name, _) in enumerate(excerpts())])
 def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
-    source, at = (FOLDER / name).read_text(encoding="utf-8"), 0
+    source, at = (BURROW / name).read_text(encoding="utf-8"), 0
     for piece in pieces:
         found = source.find(piece, at)
         assert found >= 0, f"{name} has changed, and the page has not: {piece}"

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from support.gnu import Outcome, build, qemu_system
+from support.paths import DOCS, PROGRAMS
 from trapline.vm.bench.model import Model, Work
 from trapline.vm.bench.nano import FEW, MORE, NAMES, Cost, Nano, measure
 from trapline.vm.bench.programs import BenchmarkError
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
-NANO = Path(__file__).parents[3] / "programs/bench/nano"
+NANO = PROGRAMS / "bench/nano"
 
 ECALL_U, ECALL_S = 8, 9
 ILLEGAL, FETCH, LOAD, STORE = 2, 12, 13, 15
@@ -86,7 +87,7 @@ def test_work_of_an_operation(name: str) -> None:
 
 def test_what_the_document_says() -> None:
     """The table of docs/nano-benchmarks.md has these exits; so its sentences hold."""
-    text = (NANO.parents[3] / "docs/nano-benchmarks.md").read_text(encoding="utf-8")
+    text = (DOCS / "nano-benchmarks.md").read_text(encoding="utf-8")
     head, *rows = re.findall(r"^\|(.*)\|$", text.partition("## What comes out")[2], re.M)
     columns = [cell.split(", ") for cell in head.replace(" ", "").replace(",", ", ").split("|")[1:]]
     told = {}

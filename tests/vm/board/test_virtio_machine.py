@@ -7,6 +7,7 @@ import pytest
 
 from support.devices import Ask, ask_here, ask_qemu
 from support.gnu import Find, qemu_system
+from support.paths import BOOT_KERNELS
 from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
 from trapline.vm.board.virtio.block import Block
@@ -14,14 +15,13 @@ from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 
-KERNELS = Path(__file__).parent / "kernels"
 SERIAL = "trapline-serial"
 CONTENTS = b"".join((7 * n + 1).to_bytes(4, "little") for n in range(1024))
 LAYOUTS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 
 
 def kernel(name: str) -> bytes:
-    return assemble_text((KERNELS / name).read_text(), name=name, text_base=0x80000000).elf
+    return assemble_text((BOOT_KERNELS / name).read_text(), name=name, text_base=0x80000000).elf
 
 
 def boot(elf: bytes, legacy: bool, stdin: bytes = b"") -> Machine:
@@ -107,7 +107,7 @@ def test_a_kernel_that_waits_for_input_that_never_comes() -> None:
 @pytest.mark.parametrize("stdin", [b"", b"x"])
 def test_idle_waits_for_the_input_of_a_virtio_console(stdin: bytes) -> None:
     """A hart in WFI is woken by the receive queue, and is given up when there is no input and no timer."""
-    text = (KERNELS / "virtio-console.s").read_text()
+    text = (BOOT_KERNELS / "virtio-console.s").read_text()
     polled, waiting = "2:  lw      s6, 4(s1)", "2:  wfi\n    lw      s6, 4(s1)"
     enabled = "sw      zero, (s1)\n    li      t0, 1 << 11\n    csrw    mie, t0"
     text = text.replace(polled, waiting).replace("sw      zero, (s1)", enabled, 1)

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Find, Outcome, qemu_system
-from support.kernels import DISK, FOLDER, Kernel, build, run_here, run_on_qemu
+from support.kernels import DISK, Kernel, build, run_here, run_on_qemu
+from support.paths import BOOT_KERNELS
 from trapline.asm import assemble_text
 from trapline.vm.cli.boot import boot_command
 from trapline.vm.cli.main import main
@@ -80,4 +81,4 @@ def test_reset(tool: Find, tmp_path: Path) -> None:
 
 
 def test_every_kernel_is_run() -> None:
-    assert {k.name for k in (*KERNELS, TREE)} == {path.stem for path in FOLDER.glob("*.c")}
+    assert {k.name for k in (*KERNELS, TREE)} == {path.stem for path in BOOT_KERNELS.glob("*.c")}

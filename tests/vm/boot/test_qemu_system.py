@@ -7,7 +7,6 @@ otherwise than we do, which docs/decisions/0001-differences-from-qemu-7.2.md exp
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,6 +15,7 @@ from support import privileged, protection
 from support.budget import seeds
 from support.differences import DIFFERENCES, Difference, mask
 from support.gnu import Find, run_tool
+from support.paths import DOCS
 from support.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
 SNIPPETS = 4 if os.environ.get("TRAPLINE_ENGINE") == "python" else 50
@@ -23,7 +23,7 @@ GENERATORS = (
     privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals,
     protection.pmp_words, protection.pmp_pages, protection.pmp_locks, protection.paging,
 )  # fmt: skip
-DOCUMENT = Path(__file__).parents[3] / "docs/decisions/0001-differences-from-qemu-7.2.md"
+DOCUMENT = DOCS / "decisions/0001-differences-from-qemu-7.2.md"
 
 
 @pytest.mark.parametrize("seed", seeds(3))

@@ -2,11 +2,11 @@
 
 import os
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from support import classes
+from support.paths import DOCS
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import Classification, classify
@@ -55,7 +55,7 @@ def test_with_counters_enabled_u_mode_reads_them() -> None:
 
 
 def test_quoted_sentences_are_in_the_document_of_xleak() -> None:
-    path = Path(__file__).parents[3] / "docs" / "xleak.md"
+    path = DOCS / "xleak.md"
     text = path.read_text(encoding="utf-8").replace("`", "").replace("**", "")
     for entry in (*classes.HOLES.values(), classes.UFLAGS):
         assert entry.sentence in text, entry.section

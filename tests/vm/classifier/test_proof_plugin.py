@@ -1,8 +1,8 @@
 """The proof is about whatever is declared: the instructions of a plugin, here those of the tutorial."""
 
-from pathlib import Path
-
 import pytest
+
+from support.paths import DOCS
 
 pytest.importorskip("z3", reason="z3-solver is not installed")
 
@@ -12,7 +12,7 @@ from trapline.vm.classifier.model import MODE_PAIRS, MODES, Kind, Question
 from trapline.vm.classifier.proof import Verdict, prove
 from trapline.vm.classifier.rows import rows
 
-MY_ISA = Path(__file__).parents[3] / "docs/tutorials/my_isa.py"
+MY_ISA = DOCS / "tutorials/my_isa.py"
 EXECUTES = {Question(Kind.EXECUTES, (mode,)) for mode in MODES}
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from support.cli import invoke, write
-
-PROGRAMS = Path(__file__).parents[3] / "programs"
+from support.paths import PROGRAMS
 
 
 def counted(tmp_path: Path, kernel: Path, technique: str, *more: str) -> tuple[dict[str, Any], Counter[str], str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Outcome, check_manners, command, environment, execute, invoke, refused, watchdog
+from support.paths import PROGRAMS, ROOT
 from trapline.vm import engine
 from trapline.vm.cli import burrow
 from trapline.vm.cli.demo.story import warm_up
@@ -202,9 +203,8 @@ def test_a_program_with_arguments_harts_and_a_report(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_demos_are_found_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of a file, one of a folder with a second program that the first one starts."""
-    programs = Path(__file__).parents[3] / "programs"
     for name in ("kernels", "boot", "guests"):
-        (tmp_path / name).symlink_to(programs / name)
+        (tmp_path / name).symlink_to(PROGRAMS / name)
     start = '    .include "user.inc"\n    .globl main\nmain: enter\n'
     ends = "    li a0, 0\n    leave\n"
     folder = tmp_path / "demos" / "pair"
@@ -245,7 +245,7 @@ def test_mistakes() -> None:
 @pytest.mark.slow
 def test_it_takes_less_than_twenty_seconds_from_any_folder(tmp_path: Path) -> None:
     """Promised on a machine with a warm cache; the figure is printed."""
-    env = environment(PYTHONPATH=str(Path(__file__).parents[3]))
+    env = environment(PYTHONPATH=str(ROOT))
     outcome = execute("demo", timeout=60, folder=tmp_path, env=env)
     print(f"{outcome.seconds:.1f} s, {outcome.peak >> 20} MiB; promised: 20 s")
     assert outcome.status == 0 and outcome.seconds < 20

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.cli import invoke, refused, rights_of_nobody, write
+from support.paths import BOOT_KERNELS
 
-KERNELS = Path(__file__).parent.parent.parent / "vm" / "kernels"
 BIN = ("--engine", "python", "--max-instructions", "5k")
 PRINT_ID = """
 _start: li      s0, {address}
@@ -71,7 +71,7 @@ def test_a_comma_in_a_name_is_written_twice(tmp_path):
 def test_what_a_kernel_writes(tmp_path, option, changed, layout):
     """It is in the file when the command is back, or gone."""
     image = write(tmp_path, "disk.img", bytes(64 * 512))
-    outcome = invoke("boot", KERNELS / "virtio-blk.s", "--virtio", layout, "--drive", f"file={image}{option}")
+    outcome = invoke("boot", BOOT_KERNELS / "virtio-blk.s", "--virtio", layout, "--drive", f"file={image}{option}")
     assert outcome.status == 0 and outcome.stdout
     assert (image.read_bytes() != bytes(64 * 512)) == changed
     assert image.stat().st_size == 64 * 512
@@ -91,7 +91,8 @@ ASK_FIRST = """
 @pytest.mark.parametrize("change", ["removed", "cut off", "another in its place"])
 def test_a_drive_that_is_removed_while_the_kernel_runs(tmp_path, change):
     """What was opened stays what it was; what the host can no longer read, the kernel is told to be an error."""
-    text = (KERNELS / "virtio-blk.s").read_text().replace("    bnez    a0, .\n", "    bnez    a0, .\n" + ASK_FIRST, 1)
+    text = (BOOT_KERNELS / "virtio-blk.s").read_text()
+    text = text.replace("    bnez    a0, .\n", "    bnez    a0, .\n" + ASK_FIRST, 1)
     kernel, image = write(tmp_path, "k.s", text), write(tmp_path, "disk.img", bytes(64 * 512))
     command = [sys.executable, "-m", "trapline", "boot", kernel, "--drive", f"file={image},write=on", "--timeout", "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -105,7 +106,7 @@ def test_a_drive_that_is_removed_while_the_kernel_runs(tmp_path, change):
             image.write_bytes(b"another")
         out, err = process.communicate(b"x", timeout=100)
     whole = invoke(
-        "boot", KERNELS / "virtio-blk.s", "--drive", f"file={write(tmp_path, 'second.img', bytes(64 * 512))}"
+        "boot", BOOT_KERNELS / "virtio-blk.s", "--drive", f"file={write(tmp_path, 'second.img', bytes(64 * 512))}"
     )
     assert process.returncode == 0 and b"Traceback" not in err
     if change != "cut off":

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from support.cli import invoke, refused, write
+from support.paths import PROGRAMS
 from trapline import Machine
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"
 
 

@@ -9,10 +9,11 @@ import pytest
 from support.cli import Outcome, command, execute
 from support.gnu import SYSTEM_QEMU, run_tool
 from support.guests import guest
+from support.paths import BOOT_KERNELS
 
 pytestmark = pytest.mark.slow
 
-FIRMWARE = Path(__file__).parent.parent.parent / "vm" / "kernels" / "firmware.s"
+FIRMWARE = BOOT_KERNELS / "firmware.s"
 
 
 def init_lines(console: bytes) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from support.cli import invoke, refused
 from support.machines import from_text
+from support.paths import PROGRAMS
 from trapline import Machine
 from trapline.vm.cli import observe
 from trapline.vm.hypervisor.host.counts import Counts
@@ -23,7 +24,6 @@ from trapline.vm.observe.report_data import ReportData
 
 pytest.importorskip("matplotlib")
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"
 
 

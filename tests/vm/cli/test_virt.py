@@ -7,9 +7,9 @@ import pytest
 
 from support.cli import Outcome, invoke, refused, write
 from support.machines import TO_SUPERVISOR
+from support.paths import BOOT_KERNELS, PROGRAMS
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 SV32 = PROGRAMS / "boot/sv32.s"
 HELLO = PROGRAMS / "boot/uart-hello.s"
 UNDER = [name for name in TECHNIQUES if name != "bare"]
@@ -101,7 +101,7 @@ def test_console_logs_and_quotas(tmp_path: Path) -> None:
 def test_a_drive_and_a_command_line_for_each(tmp_path: Path) -> None:
     """Each guest changes its own copy of the sector; a comparison finds the file as it was."""
     disk = write(tmp_path, "disk.img", bytes(4096))
-    kernel = PROGRAMS.parent / "tests/vm/boot/kernels/virtio-blk.s"
+    kernel = BOOT_KERNELS / "virtio-blk.s"
     drive = ("--drive", f"file={disk}", "--virtio", "modern", "--append", "quiet", "--memory", "8M")
     bare = invoke("boot", kernel, *drive)
     both = last_json(invoke("virt", kernel, kernel, *drive, "--json"))

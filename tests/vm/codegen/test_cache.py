@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from support.paths import PROGRAMS
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.environ.get("TRAPLINE_ENGINE") == "python", reason="nothing is compiled"),
 ]
 
-PROGRAM = Path(__file__).parents[3] / "programs" / "hello.s"
+PROGRAM = PROGRAMS / "hello.s"
 
 
 def start(cache: Path, **variables: str) -> subprocess.Popen[bytes]:

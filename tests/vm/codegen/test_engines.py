@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from support import generate
 from support.budget import examples, seeds
 from support.machines import CLINT, MTIMECMP, RAM, csr_word, difference, encode, from_text, open_memory, put, state
+from support.paths import PROGRAMS
 from trapline import Machine, isa
 from trapline.vm.machine import ExitReason
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 MEMORY = 0x20000
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.machines import RAM, difference, open_memory, state
+from support.paths import DOCS, TESTS
 from support.plugins import RD, R, plugin, system, value
 from trapline import Machine
 from trapline.asm import AsmError, assemble_text
@@ -24,9 +25,8 @@ from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.machine import ExitReason
 
-ROOT = Path(__file__).parents[3]
-KINDS = ROOT / "tests/plugins/every_kind.py"
-TUTORIAL = ROOT / "docs/tutorials/my_isa.py"
+KINDS = TESTS / "plugins/every_kind.py"
+TUTORIAL = DOCS / "tutorials/my_isa.py"
 ISA = "rv32ima_xkinds_xmore"
 ADD = value("return u32(rs1 + rs2)")
 

@@ -4,12 +4,12 @@
 """
 
 from itertools import product
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from support.machines import RAM, STATUS, M, S, U, csr_word, encode, enter, open_memory, put, set_status, state, status
+from support.paths import DOCS
 from trapline import Machine
 from trapline import isa as declarations
 
@@ -334,7 +334,7 @@ def test_popf_masks_a_pending_interrupt_again(engine: str) -> None:
 
 
 def test_the_document_has_the_encodings_and_sections_of_the_declarations() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "xleak.md").read_text(encoding="utf-8")
+    text = (DOCS / "xleak.md").read_text(encoding="utf-8")
     for number, name in enumerate(HOLES, 1):
         declared = declarations.BY_NAME[name]
         assert f"| `{name} {declared.syntax}` | `{declared.pattern.text}` |" in text

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from support.cli import invoke, refused, write
+from support.paths import PROGRAMS
 from trapline.vm.experiments.sensitive import find_cases, read_case
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
-FOLDER = Path(__file__).parents[3] / "programs/sensitive"
+FOLDER = PROGRAMS / "sensitive"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.s"))
 
 USER_HOLES = {"pushf", "sidt", "sgdt", "probe", "lra"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from support.machines import TO_SUPERVISOR, difference, from_text, state
+from support.paths import PROGRAMS
 from trapline import Machine
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 STEPS = 40_000
 

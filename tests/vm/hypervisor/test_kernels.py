@@ -12,9 +12,10 @@ from support.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
 from support.budget import FIRST_SEED, examples
 from support.hypervisor_mutants import MUTANTS, mutated
 from support.kernel import Kernel, load
+from support.paths import CORPUS
 from support.random_kernels import kernels
 
-CORPUS = sorted((Path(__file__).parents[2] / "corpus").glob("*.json"))
+KEPT = sorted(CORPUS.glob("*.json"))
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 PARTS = 4
@@ -77,12 +78,12 @@ def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique()
     assert unlike > ONE_HART // 50
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", KEPT, ids=lambda p: p.stem)
 def test_corpus(path: Path, tmp_path: Path) -> None:
     check(load(path)[0], tmp_path)
 
 
-@pytest.mark.parametrize("path", [p for p in CORPUS if load(p)[1]], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in KEPT if load(p)[1]], ids=lambda p: p.stem)
 def test_a_mistake_in_the_hypervisor_shows(path: Path) -> None:
     """The kernels that were found with a mutant still tell it from the bare machine."""
     kernel, name = load(path)
@@ -90,4 +91,4 @@ def test_a_mistake_in_the_hypervisor_shows(path: Path) -> None:
 
 
 def test_every_mistake_has_a_kernel() -> None:
-    assert {load(path)[1] for path in CORPUS} >= set(MUTANTS)
+    assert {load(path)[1] for path in KEPT} >= set(MUTANTS)

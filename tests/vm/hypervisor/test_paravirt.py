@@ -1,16 +1,15 @@
 """Hypercalls: a kernel that uses them does the same with fewer exits; each call, its errors, and who may make it."""
 
-from pathlib import Path
-
 import pytest
 
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
+from support.paths import PROGRAMS
 from support.random_guests import ended
 from trapline import Machine
 from trapline.vm.hypervisor import hypercalls as calls
 from trapline.vm.machine import ExitReason
 
-GUESTS = Path(__file__).parents[3] / "programs/guests"
+GUESTS = PROGRAMS / "guests"
 ECALL = encode("ecall")
 ROOT, LEAVES, PAGE = RAM + 0x2000, RAM + 0x3000, RAM + 0x4000
 

@@ -18,8 +18,9 @@ from support.c_kernels import build, compiler
 from support.demos import elf as demo_elf
 from support.gnu import Find
 from support.machines import RAM, difference, state
+from support.paths import PROGRAMS
 from support.process_kernel import guest
-from support.programs import BOOT, EXPECTED, ROOT, USER, Case
+from support.programs import BOOT, EXPECTED, USER, Case
 from trapline import Machine
 from trapline.asm import assemble
 from trapline.vm.exit import ExitReason
@@ -27,9 +28,10 @@ from trapline.vm.experiments.sensitive import read_case
 
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 LIMIT = 1_500 if PLAIN else 50_000 if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else 400_000
-BUILT = {ROOT / "kernels", ROOT / "demos"}
+BUILT = {PROGRAMS / "kernels", PROGRAMS / "demos"}
 """Kernels of several files, and programs on them, which have tests of their own below."""
-SOURCES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglob("*.s") if not BUILT & {*p.parents})
+FILES = sorted(p for p in PROGRAMS.rglob("*.s") if not BUILT & {*p.parents})
+SOURCES = [p.relative_to(PROGRAMS).with_suffix("").as_posix() for p in FILES]
 INPUT = {case.program: case.input for case in BOOT}
 
 KERNELS_OF_BENCH = ("bench/trap", "bench/walk")
@@ -51,12 +53,12 @@ EXPECTED_TO_DIFFER = {f"sensitive/{name}": techniques for name, techniques in EX
 
 def machines(program: str) -> list[Callable[..., Machine]]:
     """Makers of a machine with this program, one for each of its cases."""
-    source = ROOT / f"{program}.s"
-    if source.parent == ROOT:
+    source = PROGRAMS / f"{program}.s"
+    if source.parent == PROGRAMS:
         return [case_maker(case) for case in USER if case.program == program]
     if program == "bench/process":
         # It is linked with the user program that it runs.
-        elf = assemble([source, ROOT / "bench/fib.s"], entry="kernel", text_base=RAM).elf
+        elf = assemble([source, PROGRAMS / "bench/fib.s"], entry="kernel", text_base=RAM).elf
         return [lambda **how: Machine.from_elf(elf, memory=4 << 20, **how)]
     if source.parent.name == "bench" and program not in KERNELS_OF_BENCH:
         return [case_maker(Case(program, output=b""))]
@@ -119,7 +121,7 @@ def test_burrow() -> None:
         assert difference(bare, end(burrow("threads 2", harts=2, **setting(technique)), limit)) == {}, technique
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "demos").glob("*.s")))
+@pytest.mark.parametrize("name", sorted(p.stem for p in (PROGRAMS / "demos").glob("*.s")))
 def test_a_demo_on_burrow(name: str) -> None:
     def demo(**how: Any) -> Machine:
         return Machine.from_elf(demo_elf(name), memory=MEMORY, **how)
@@ -133,7 +135,7 @@ def test_a_demo_on_burrow(name: str) -> None:
 
 def test_no_program_is_left_out() -> None:
     """Whatever else is under programs/: included files, the kernel in C and Burrow."""
-    folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.[csS]")}
+    folders = {path.parent.relative_to(PROGRAMS).as_posix() for path in PROGRAMS.rglob("*.[csS]")}
     built = {"demos", "kernels", "kernels/burrow", "kernels/burrow/user"}
     assert folders == {".", "bench", "bench/nano", "boot", "guests", "sensitive"} | built
     assert EXPECTED_TO_DIFFER.keys() <= set(SOURCES)

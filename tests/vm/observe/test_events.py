@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.machines import M, U, difference, from_text, state
+from support.paths import PROGRAMS
 from support.random_guests import ended, guest
 from trapline import Machine
 from trapline.vm.exit import ExitReason
@@ -13,7 +14,6 @@ from trapline.vm.hypervisor.events import EVENTS, INJECT, LOGGED_CSRS, STEP
 from trapline.vm.hypervisor.host.event_ring import CHANGED, Event
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 UNDER = [name for name in TECHNIQUES if name != "bare"]
 STORED = CHANGED[:-4]
 """What a hart's record stores as it is."""

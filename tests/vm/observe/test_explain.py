@@ -8,6 +8,7 @@ import pytest
 
 from support.cli import invoke, refused, write
 from support.machines import from_text
+from support.paths import PROGRAMS
 from trapline import Machine
 from trapline.isa.hart import ABI_NAMES
 from trapline.vm.exit import ExitReason
@@ -17,7 +18,6 @@ from trapline.vm.observe.describe import Telling
 from trapline.vm.observe.explain import Explanation, NoSuchExit, Scene, find, look
 from trapline.vm.observe.page_walk import flags
 
-PROGRAMS = Path(__file__).parents[3] / "programs"
 STEPS = 3000
 
 
