@@ -68,13 +68,13 @@ def _q(kind: Kind, *modes: int) -> Question:
 
 
 _FORGOTTEN = [
-    ("mret forgets its check", "mret", "h.mode < 3", "h.mode < 0", _q(Kind.EXECUTES, U)),
-    ("mret is open to S", "mret", "h.mode < 3", "h.mode < 1", _q(Kind.EXECUTES, S)),
-    ("sret forgets its check", "sret", "h.mode < 1 or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("wfi forgets its check", "wfi", "h.mode < 1 or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("sfence.vma forgets its check", "sfence_vma", "h.mode < 1 or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("ecall does nothing in S", "ecall", "return 8 + h.mode", "return 9 if h.mode != 1 else -1", _q(Kind.EXECUTES, S)),
-    ("ebreak is ignored in M", "ebreak", "return 3", "return 3 if h.mode < 3 else -1", _q(Kind.EXECUTES, M)),
+    ("mret forgets its check", "mret", "h.mode < M", "h.mode < 0", _q(Kind.EXECUTES, U)),
+    ("mret is open to S", "mret", "h.mode < M", "h.mode < 1", _q(Kind.EXECUTES, S)),
+    ("sret forgets its check", "sret", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
+    ("wfi forgets its check", "wfi", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
+    ("sfence.vma forgets its check", "sfence_vma", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
+    ("ecall does nothing in S", "ecall", "return ECALL_U + h.mode", "return 9 if h.mode != 1 else -1", _q(Kind.EXECUTES, S)),
+    ("ebreak is ignored in M", "ebreak", "return BREAKPOINT", "return 3 if h.mode < 3 else -1", _q(Kind.EXECUTES, M)),
     ("CSRs of M mode are open to S", "csr_access", "& 3 > h.mode", "& 2 > h.mode", _q(Kind.EXECUTES, U)),
     ("CSRs are open to all", "csr_access", "& 3 > h.mode", "& 3 > 3", _q(Kind.EXECUTES, U)),
     ("counters are open to S", "counter_allowed", "h.mode < 3 and", "h.mode < 1 and", _q(Kind.EXECUTES, S)),

@@ -71,14 +71,14 @@ def stores(row: str, what: str) -> Mutant:
 
 
 PRIVILEGED = [
-    Mutant("mret", "mret", r"h\.mode < 3", "False"),
-    Mutant("mret", "mret", r"h\.mode < 3", "h.mode < 1"),
-    forgets("sret", "h.mode < 1"),
-    forgets("sret", "h.mstatus & 4194304"),
-    forgets("wfi", "h.mode < 1"),
-    forgets("wfi", "h.mstatus & 2097152"),
-    forgets("sfence.vma", "h.mode < 1"),
-    forgets("sfence.vma", "h.mstatus & 1048576"),
+    Mutant("mret", "mret", r"h\.mode < M", "False"),
+    Mutant("mret", "mret", r"h\.mode < M", "h.mode < 1"),
+    forgets("sret", "h.mode < S"),
+    forgets("sret", "h.mstatus & TSR"),
+    forgets("wfi", "h.mode < S"),
+    forgets("wfi", "h.mstatus & TW"),
+    forgets("sfence.vma", "h.mode < S"),
+    forgets("sfence.vma", "h.mstatus & TVM"),
     Mutant("sfence.vma", "sfence_vma", r"h\.stale = 1", "pass"),
     *(
         Mutant(name, "csr_access", r"address >> 8 & 3 > h\.mode", "False", csr="mscratch")

@@ -243,7 +243,7 @@ if {late}:
 else:
     atexit.register(wait)
 sys.argv[1:] = {arguments}
-from trapline.vm.__main__ import run
+from trapline.__main__ import run
 run()
 """
 
