@@ -73,7 +73,7 @@ _FORGOTTEN = [
     ("sret forgets its check", "sret", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
     ("wfi forgets its check", "wfi", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
     ("sfence.vma forgets its check", "sfence_vma", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("ecall does nothing in S", "ecall", "return ECALL_U + h.mode", "return 9 if h.mode != 1 else -1", _q(Kind.EXECUTES, S)),
+    ("ecall skips S", "ecall", "return ECALL_U + h.mode", "return 9 if h.mode != 1 else -1", _q(Kind.EXECUTES, S)),
     ("ebreak is ignored in M", "ebreak", "return BREAKPOINT", "return 3 if h.mode < 3 else -1", _q(Kind.EXECUTES, M)),
     ("CSRs of M mode are open to S", "csr_access", "& 3 > h.mode", "& 2 > h.mode", _q(Kind.EXECUTES, U)),
     ("CSRs are open to all", "csr_access", "& 3 > h.mode", "& 3 > 3", _q(Kind.EXECUTES, U)),
