@@ -1,11 +1,14 @@
-"""The wheel holds what runs and nothing else, and what is unpacked from it works far from the checkout."""
+"""The wheel holds what runs and nothing else, and works far from the checkout; the sdist holds the tests as well."""
 
 import configparser
 import os
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from email import message_from_string
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -100,6 +103,8 @@ def test_the_wheel_says_what_it_needs(unpacked: Path) -> None:
     assert {"numba", "numpy", "lark", "click", "rich", "pyelftools"} <= names
     assert set(metadata.get_all("Provides-Extra") or []) >= {"test"}
     assert (metadata.get_payload() or "").startswith("# Trapline"), "the README is the description"
+    assert metadata["License-Expression"] == "MIT" and metadata.get_all("License-File") == ["LICENSE"]
+    assert (folder / "licenses/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_it_lists_its_programs(unpacked: Path, tmp_path: Path) -> None:
@@ -133,3 +138,46 @@ def test_it_assembles_and_disassembles(unpacked: Path, tmp_path: Path) -> None:
     assert run(unpacked, tmp_path, "asm", "programs/hello.s", "-o", "hello").returncode == 0
     result = run(unpacked, tmp_path, "disasm", "hello")
     assert result.returncode == 0 and b"ecall" in result.stdout, result.stderr
+
+
+def test_citation_and_package_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    for line in (f"version: {project['version']}", f"license: {project['license']}"):
+        assert line in citation
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the sdist of the checkout unpacks to."""
+    if not find_spec("hatchling"):
+        if os.environ.get("TRAPLINE_REQUIRE_TOOLS") == "1":
+            pytest.fail("hatchling is not installed")
+        pytest.skip("hatchling is not installed")
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (built,) = folder.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / built.name.removesuffix(".tar.gz")
+
+
+def test_the_sdist_holds_every_file_of_the_repository(source: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is not a git checkout")
+    tracked = {name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()}
+    assert tracked - files(source) == set()
+
+
+def test_the_sdist_passes_its_tests(source: Path) -> None:
+    """A sample: of each kind of file that tests read, one test that reads it."""
+    sample = ["tests/test_holes.py", "tests/isa/test_declarations.py", "tests/asm/test_errors.py"]
+    sample += ["tests/programs/burrow/test_burrow_build.py"]
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *sample]
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout[-3000:]
+    where = [sys.executable, "-c", "import trapline; print(trapline.__file__)"]
+    assert Path(subprocess.check_output(where, cwd=source, env=environment, text=True)).is_relative_to(source)
