@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from trapline.asm.errors import AsmError
-from trapline.asm.source import Text
+from trapline.asm.diagnostics import AsmError
+from trapline.asm.preprocess.source_text import Text
 
 if TYPE_CHECKING:
     from trapline.asm.program import Program, assemble, assemble_text

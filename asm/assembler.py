@@ -4,19 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trapline.asm import cfi_directives, data_directives, directives
-from trapline.asm.encoder import Encoder
-from trapline.asm.errors import Location, SourceError
-from trapline.asm.instructions import encode
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.directives import cfi, data, sections_and_symbols
+from trapline.asm.instructions.encoder import Encoder
+from trapline.asm.instructions.mnemonics import encode
 from trapline.asm.parser import SyntaxProblem, parse_statement
+from trapline.asm.preprocess.expander import statements
+from trapline.asm.preprocess.source_text import Text
 from trapline.asm.sections import NOBITS
-from trapline.asm.source import Text
-from trapline.asm.statements import statements
 from trapline.asm.unit import Unit
 from trapline.isa.spelling import did_you_mean
 
 Handler = Callable[[Unit, str, str, Location], None]
-HANDLERS: dict[str, Handler] = directives.HANDLERS | data_directives.HANDLERS | cfi_directives.HANDLERS
+HANDLERS: dict[str, Handler] = sections_and_symbols.HANDLERS | data.HANDLERS | cfi.HANDLERS
 
 _head = re.compile(r"((?:[\w.$]+|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]+)(?=\s|$|\")").match
 _labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match

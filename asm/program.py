@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 from trapline.asm.assembler import read
-from trapline.asm.elf import contents, segments, symbol_rows, write_elf
-from trapline.asm.errors import Diagnostics, Location
-from trapline.asm.linker import Linker
+from trapline.asm.diagnostics import Diagnostics, Location
+from trapline.asm.elf.writer import contents, segments, symbol_rows, write_elf
+from trapline.asm.linker.linker import Linker
+from trapline.asm.preprocess.expander import PREPROCESSED
+from trapline.asm.preprocess.source_text import Text, whole_file
 from trapline.asm.sections import LIMIT, Data
-from trapline.asm.source import Text, whole_file
-from trapline.asm.statements import PREPROCESSED
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.diagnostics import Location, SourceError
 
 ALLOC, WRITE, EXEC, MERGE, STRINGS, GROUP, TLS = 2, 1, 4, 0x10, 0x20, 0x200, 0x400
 PROGBITS, NOBITS, RELA, NOTE, INIT_ARRAY, FINI_ARRAY, PREINIT_ARRAY = 1, 8, 4, 7, 14, 15, 16

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from trapline.asm.errors import Location
+from trapline.asm.diagnostics import Location
 from trapline.asm.parser import OPERATORS, wrap
 from trapline.asm.sections import Fragment, Section
 

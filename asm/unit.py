@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trapline.asm.cfi import Frames
-from trapline.asm.errors import Diagnostics, Location, SourceError
+from trapline.asm.call_frames import Frames
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
 from trapline.asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
 from trapline.asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
@@ -16,7 +16,7 @@ from trapline.isa.hart import REGISTERS
 class Unit:
     """The assembly of one source: its sections, its symbols, and where it stands.
 
-    It is also the `asm.statements.Scope` of its own conditionals.
+    It is also the `asm.preprocess.conditionals.Scope` of its own conditionals.
     """
 
     def __init__(self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path]) -> None:
@@ -173,7 +173,7 @@ class Unit:
                 message = "the value of this expression is not known here"
             raise SourceError(location, message, hint) from None
 
-    # asm.statements.Scope
+    # asm.preprocess.conditionals.Scope
 
     def evaluate(self, expression: str, location: Location) -> int:
         """The absolute value of an expression in a conditional or a repetition. Raises SourceError."""

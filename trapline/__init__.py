@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trapline.asm import AsmError as AsmError
     from trapline.asm import Program as Program
     from trapline.asm import assemble as assemble
-    from trapline.asm.disasm import disassemble as disassemble
+    from trapline.asm.disassembler.instruction import disassemble as disassemble
     from trapline.vm.exit import Exit as Exit
     from trapline.vm.exit import ExitReason as ExitReason
     from trapline.vm.machine import Machine as Machine
@@ -28,7 +28,7 @@ _HOMES = {
     "Process": "trapline.vm.process.process",
     "Program": "trapline.asm",
     "assemble": "trapline.asm",
-    "disassemble": "trapline.asm.disasm",
+    "disassemble": "trapline.asm.disassembler.instruction",
 }
 
 __all__ = [

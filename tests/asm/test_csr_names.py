@@ -2,7 +2,7 @@
 
 from support.encodings import gnu_words
 from trapline.asm import assemble_text
-from trapline.asm.csr_names import ELSEWHERE
+from trapline.asm.instructions.foreign_csrs import ELSEWHERE
 from trapline.isa import CSR_BY_ADDRESS
 
 UNKNOWN_TO_GAS = {"seed", "hcontext"}

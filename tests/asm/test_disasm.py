@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.encodings import Find, gnu_words
-from trapline.asm.disasm import PSEUDO_INSTRUCTIONS, disassemble, jump_target
+from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS, disassemble, jump_target
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode
 
 

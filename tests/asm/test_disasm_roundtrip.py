@@ -8,9 +8,9 @@ import pytest
 from support.burrow import build_script, kernel
 from support.encodings import plain_text, random_operands
 from support.paths import PROGRAMS
-from trapline.asm.disasm import PSEUDO_INSTRUCTIONS, disassemble
-from trapline.asm.disasm_elf import elf_contents
-from trapline.asm.disasm_text import assembly
+from trapline.asm.disassembler.contents import elf_contents
+from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS, disassemble
+from trapline.asm.disassembler.listing import assembly
 from trapline.isa import INSTRUCTIONS
 
 BASE = 0x80000000

@@ -9,7 +9,7 @@ import capstone
 import pytest
 
 from support.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
-from trapline.asm.disasm import disassemble, jump_target
+from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
 from trapline.isa.extension import BASE
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trapline.asm.errors import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.diagnostics import AsmError, Diagnostic, Diagnostics, Expansion, Location, SourceError
 
 
 def render(location, message="bad", hint=None, **options):

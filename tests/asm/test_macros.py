@@ -5,9 +5,9 @@ import time
 import pytest
 
 from support.front_end import complaints, expand, texts
-from trapline.asm.errors import Location
-from trapline.asm.macros import Macro, parse_definition
-from trapline.asm.statements import MAX_EXPANDED, Text
+from trapline.asm.diagnostics import Location
+from trapline.asm.preprocess.expander import MAX_EXPANDED, Text
+from trapline.asm.preprocess.macros import Macro, parse_definition
 
 
 def expanded(parameters: str, body: str, *calls: str) -> list[str]:
@@ -282,7 +282,7 @@ def test_a_billion_repetitions_are_refused_at_once():
 
 
 def test_repetitions_in_repetitions_are_limited(monkeypatch):
-    monkeypatch.setattr("trapline.asm.statements.MAX_EXPANDED", 10_000)
+    monkeypatch.setattr("trapline.asm.preprocess.expander.MAX_EXPANDED", 10_000)
     message = stopped(".rept 1000\n.rept 1000\nnop\n.endr\n.endr")
     assert message.startswith("t.s:2:1: error: macros and repetitions make more than 10000 statements")
 
@@ -307,7 +307,7 @@ def test_a_growing_argument_is_limited():
 
 
 def test_many_empty_expansions_are_limited(monkeypatch):
-    monkeypatch.setattr("trapline.asm.statements.MAX_EXPANDED", 10_000)
+    monkeypatch.setattr("trapline.asm.preprocess.expander.MAX_EXPANDED", 10_000)
     body = "".join(f".macro m{i}\n m{i + 1}\n m{i + 1}\n.endm\n" for i in range(40)) + ".macro m40\n.endm\n m0\n"
     assert "macros and repetitions make more than 10000 statements" in stopped(body)
 

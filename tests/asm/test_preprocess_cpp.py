@@ -12,8 +12,8 @@ import pytest
 from support.front_end import Gas, complaints, expand
 from support.gnu import PREFIX
 from support.paths import ROOT
-from trapline.asm import cpp
-from trapline.asm.statements import Text
+from trapline.asm.preprocess import c_preprocessor
+from trapline.asm.preprocess.expander import Text
 
 
 def preprocessed(source: str, name: str = "t.S", **options) -> list[str]:
@@ -143,7 +143,7 @@ def test_nothing_is_printed(capfd):
 
 def test_pcpp_is_imported_only_for_its_files():
     code = (
-        "import sys; from trapline.asm.errors import Diagnostics; from trapline.asm.statements import *;"
+        "import sys; from trapline.asm.diagnostics import Diagnostics; from trapline.asm.preprocess.expander import *;"
         "list(statements(Text('t.s', 'nop'), None, Diagnostics()));"
         "assert not {'pcpp', 'ply', 'subprocess'} & set(sys.modules)"
     )
@@ -197,7 +197,7 @@ def test_no_program_on_path(monkeypatch, tmp_path):
 
 
 def test_a_program_that_hangs_is_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(cpp, "TIMEOUT", 0.3)
+    monkeypatch.setattr(c_preprocessor, "TIMEOUT", 0.3)
     fake_tool(tmp_path, "exec /bin/sleep 30", monkeypatch)
     assert "did not finish in 0.3 s" in complaints("nop", preprocess="system")
 
@@ -289,5 +289,5 @@ def test_the_predefined_macros_are_gccs(tool):
         [*command, "-x", "assembler-with-cpp", "-"], input=b"", capture_output=True, check=True, timeout=60
     ).stdout.decode()
     theirs = dict([*line.split(" ", 2), ""][1:3] for line in output.splitlines())
-    assert {name: theirs.get(name) for name in cpp.PREDEFINED} == cpp.PREDEFINED
-    assert {name for name in theirs if name.startswith("__riscv")} <= set(cpp.PREDEFINED)
+    assert {name: theirs.get(name) for name in c_preprocessor.PREDEFINED} == c_preprocessor.PREDEFINED
+    assert {name for name in theirs if name.startswith("__riscv")} <= set(c_preprocessor.PREDEFINED)

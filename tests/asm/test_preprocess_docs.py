@@ -8,10 +8,10 @@ from support.front_end import SimpleScope
 from support.paths import DOCS
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.assembler import HANDLERS
-from trapline.asm.conditionals import KEYWORDS
-from trapline.asm.directives import ignore
-from trapline.asm.errors import Diagnostics
-from trapline.asm.statements import _Expander
+from trapline.asm.diagnostics import Diagnostics
+from trapline.asm.directives.sections_and_symbols import ignore
+from trapline.asm.preprocess.conditionals import KEYWORDS
+from trapline.asm.preprocess.expander import _Expander
 
 DOCUMENT = (DOCS / "assembler.md").read_text(encoding="utf-8")
 MENTIONED = set(re.findall(r"(?<![\w/%$])\.[a-z2-8]\w+", re.sub(r"```.*?```", "", DOCUMENT, flags=re.S)))

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.front_end import SimpleScope, complaints, expand, texts
-from trapline.asm.errors import Diagnostics, Location
-from trapline.asm.source import SourceText, find_file
-from trapline.asm.statements import Text
+from trapline.asm.diagnostics import Diagnostics, Location
+from trapline.asm.preprocess.expander import Text
+from trapline.asm.preprocess.source_text import SourceText, find_file
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_marker_flags_build_the_trail():
 
 def test_statements_are_lazy():
     scope = SimpleScope()
-    from trapline.asm.statements import statements
+    from trapline.asm.preprocess.expander import statements
 
     stream = statements(Text("t.s", ".set x, 1\n.if x\nnop\n.endif\n"), scope, Diagnostics())
     assert next(stream).text == ".set x, 1"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from support.gnu import ARCHITECTURE, PREFIX
-from trapline.asm.errors import AsmError, Diagnostics, Location, SourceError
-from trapline.asm.statements import Statement, Text, statements
+from trapline.asm.diagnostics import AsmError, Diagnostics, Location, SourceError
+from trapline.asm.preprocess.expander import Statement, Text, statements
 
 
 class SimpleScope:

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 
 RAM = 0x80000000
 ARENA = 0x10000

@@ -45,7 +45,7 @@ def asm_command(sources: tuple[str, ...], output: str, listing: str | None, symb
 
 def list_program(program: Any) -> str:
     """Addresses, words and instructions of the code, with labels and the source lines they come from."""
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     labels: dict[int, list[str]] = {}
     for name, value in program.symbols.items():

@@ -78,7 +78,7 @@ def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None =
 
 def show_translation(machine: Any, name: str) -> None:
     """Write the guest's instructions and what was made of them, side by side; to stdout if the name is -."""
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     text = "\n".join(machine.engine.translation.side_by_side(disassemble)) + "\n"
     if name == "-":

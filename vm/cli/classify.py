@@ -50,7 +50,7 @@ def classify_command(
     trapline classify --isa rv32ima_xleak --csr mleak=0xff --json report.json
     trapline classify --isa rv32ima_xleak --prove --markdown
     """
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     if json_file == "-" and markdown:
         raise click.UsageError("--json and --markdown exclude each other; --json FILE writes beside the page")
@@ -135,7 +135,7 @@ def progress(total: int) -> Iterator[Any]:
 
 def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list["Row"]:
     """The rows that these names mean: of an instruction, or one row of it such as `csrrw uflags`."""
-    from trapline.asm.errors import printable
+    from trapline.asm.diagnostics import printable
     from trapline.isa.spelling import did_you_mean
 
     chosen: list[Row] = []
@@ -180,7 +180,7 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
 
 
 def _parsed(setting: str) -> tuple[str, int]:
-    from trapline.asm.errors import printable
+    from trapline.asm.diagnostics import printable
     from trapline.isa.spelling import did_you_mean
 
     name, equals, text = setting.partition("=")

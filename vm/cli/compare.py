@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.cause import describe
 from trapline.isa.trap import MODE_NAMES
 from trapline.vm.cli import options

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 from trapline.vm.cli import options
 from trapline.vm.cli.compare import typed
 from trapline.vm.cli.machine import Blueprint

@@ -115,7 +115,7 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
 
     WORD is a number, such as 0x30200073.
     """
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     if too_long := [word for word in words if word > 0xFFFFFFFF]:
         raise UserError(f"error: {too_long[0]:#x} is longer than 32 bits")
@@ -144,8 +144,8 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
 
 
 def _find(name: str) -> Instruction | Csr:
-    from trapline.asm.disasm import PSEUDO_INSTRUCTIONS
-    from trapline.asm.errors import printable
+    from trapline.asm.diagnostics import printable
+    from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
     from trapline.isa.spelling import did_you_mean
 
     key = name.lower()
@@ -238,9 +238,9 @@ def disasm_command(
     The listing shows the sections that hold code; --section names others.
     With --asm all sections that are loaded are written as assembly source.
     """
-    from trapline.asm.disasm_elf import DisassemblyError, elf_contents, raw_contents, read_file
-    from trapline.asm.disasm_text import assembly, listing
-    from trapline.asm.errors import Diagnostic, Location
+    from trapline.asm.diagnostics import Diagnostic, Location
+    from trapline.asm.disassembler.contents import DisassemblyError, elf_contents, raw_contents, read_file
+    from trapline.asm.disassembler.listing import assembly, listing
     from trapline.isa.spelling import did_you_mean
 
     if base is not None and not raw:

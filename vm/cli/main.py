@@ -175,7 +175,7 @@ def main(context: click.Context, plugins: tuple[str, ...]) -> None:
 
 def _load(plugins: tuple[str, ...], context: click.Context) -> None:
     """Load plugins for as long as the command runs."""
-    import trapline.asm.pseudo  # noqa: F401  (names that no plugin may declare)
+    import trapline.asm.instructions.pseudo_instructions  # noqa: F401  (names that no plugin may declare)
     from trapline.isa.plugin import load
     from trapline.vm.cli.options import mistakes
 

@@ -70,7 +70,7 @@ class Seeing:
 
     def __init__(self, settings: dict[str, Any], image: Any, technique: str, guest: str) -> None:
         """Open the files, before a run that could be in vain. guest: its name. Raises OSError."""
-        from trapline.asm.disasm import disassemble
+        from trapline.asm.disassembler.instruction import disassemble
         from trapline.vm.observe.describe import Telling
 
         self._guest, self._page = guest, settings["report"]

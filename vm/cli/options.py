@@ -193,7 +193,7 @@ def running(command: Callable[..., Any], memory: click.ParamType | None = None) 
 @contextmanager
 def mistakes() -> Iterator[None]:
     """Turn what can be wrong with files and programs into a message and status 2."""
-    from trapline.asm.errors import AsmError, printable
+    from trapline.asm.diagnostics import AsmError, printable
     from trapline.vm.loader.image import LoadError
 
     try:

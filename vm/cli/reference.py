@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from trapline.asm.disasm import PSEUDO_INSTRUCTIONS
+from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.trap import MODE_NAMES, M
 

@@ -103,7 +103,7 @@ def test_a_status_read_that_leaks() -> None:
 
 
 def instruction(word: int | None) -> str:
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     assert word is not None
     return disassemble(word, 0)

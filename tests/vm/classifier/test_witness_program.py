@@ -14,7 +14,7 @@ from support.cli import invoke
 from support.gnu import build, qemu_system
 from support.machines import RAM, M, S, U, csr_word, encode
 from trapline import Machine
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import Laboratory

@@ -223,7 +223,7 @@ def test_a_source_that_would_not_end(tmp_path, name):
 
 def test_repetitions_in_macros_in_repetitions(tmp_path, monkeypatch):
     """Each is within the limit and together they are not. The limit is lowered, because reaching it takes seconds."""
-    monkeypatch.setattr("trapline.asm.statements.MAX_EXPANDED", 20_000)
+    monkeypatch.setattr("trapline.asm.preprocess.expander.MAX_EXPANDED", 20_000)
     refused(quick(tmp_path, NESTED), "macros and repetitions make more than 20000 statements", lines=None)
 
 

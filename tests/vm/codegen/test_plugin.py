@@ -16,7 +16,7 @@ from support.paths import DOCS, TESTS
 from support.plugins import RD, R, plugin, system, value
 from trapline import Machine
 from trapline.asm import AsmError, assemble_text
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
 from trapline.isa.isa_string import parse_isa
 from trapline.isa.plugin.load import load, loaded, unload

@@ -6,7 +6,7 @@ from support.machines import RAM, S, U, difference, encode, get, put
 from support.random_guests import ended
 from support.watched import Pair, pair, run
 from trapline import isa
-from trapline.asm.disasm import disassemble
+from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK
 from trapline.vm.hypervisor.host.translation import Translated
 from trapline.vm.hypervisor.translator import CALL, COPIES, UNTRANSLATED

@@ -161,14 +161,14 @@ def what_trapped(counts: Counts) -> dict[str, int]:
 
 def most_trapped(trial: Trial) -> list[tuple[str, int]]:
     """(instruction, how often), the most frequent first."""
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     return [(disassemble(word, 0), number) for word, number in trial.privileged.most_common()]
 
 
 def around(image: Any, pc: int, before: int = 1, after: int = 1) -> list[tuple[int, str]]:
     """(address, instruction) of those around pc, as they are in the kernel's file."""
-    from trapline.asm.disasm import disassemble
+    from trapline.asm.disassembler.instruction import disassemble
 
     segment = image.segment_at(pc)
     found = []

@@ -1,10 +1,21 @@
-"""Call frame information: the `.cfi_` directives, gathered for the tables that asm/frames.py writes (DWARF 5, 6.4)."""
+"""The `.cfi_` directives: call frame information, gathered for asm/linker/eh_frame.py (DWARF 5, 6.4)."""
 
 from collections.abc import Callable
 from typing import Any
 
-from trapline.asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, NONE, OMIT, REMEMBER, STACK_POINTER, Frame, Pointer, Rule
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.call_frames import (
+    ADVANCE,
+    DATA_ALIGNMENT,
+    ESCAPE,
+    NONE,
+    OMIT,
+    REMEMBER,
+    STACK_POINTER,
+    Frame,
+    Pointer,
+    Rule,
+)
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.sections import leb128
 from trapline.asm.unit import Unit
 from trapline.isa.hart import REGISTERS

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from trapline.asm.encoder import Encoder
+from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.symbols import NotConstant, constant_value
 from trapline.isa import BY_NAME, Instruction
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from trapline.asm.errors import SourceError
-from trapline.asm.got import KINDS
+from trapline.asm.diagnostics import SourceError
+from trapline.asm.linker.addresses import Values
+from trapline.asm.linker.got import KINDS
 from trapline.asm.sections import Fixup
-from trapline.asm.values import Values
 
 
 def immediate(values: Values, fixup: Fixup, pc: int) -> int:

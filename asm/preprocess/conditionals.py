@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from trapline.asm.errors import Diagnostics, Location, SourceError
-from trapline.asm.macros import NAME, normalize
-from trapline.asm.source import STRING, WHITE
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.preprocess.macros import NAME, normalize
+from trapline.asm.preprocess.source_text import STRING, WHITE
 
 
 class Scope(Protocol):

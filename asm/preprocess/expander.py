@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from trapline.asm import conditionals
-from trapline.asm.conditionals import Conditionals, Scope
-from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
-from trapline.asm.macros import Arguments, Macro, Template, name_at, normalize, parse_definition
-from trapline.asm.source import STRING, WHITE, Piece, SourceText, Text, find_file, read_source, whole_file
+from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess import conditionals
+from trapline.asm.preprocess.conditionals import Conditionals, Scope
+from trapline.asm.preprocess.macros import Arguments, Macro, Template, name_at, normalize, parse_definition
+from trapline.asm.preprocess.source_text import (
+    STRING,
+    WHITE,
+    Piece,
+    SourceText,
+    Text,
+    find_file,
+    read_source,
+    whole_file,
+)
 
 __all__ = ["Scope", "Statement", "Text", "statements"]
 
@@ -171,10 +180,10 @@ class _Expander:
                 raise SourceError(whole_file(name), "is empty: there is nothing to assemble")
             how = preprocess or ("pcpp" if name.endswith(PREPROCESSED) else "none")
             if how != "none":
-                from trapline.asm import cpp
+                from trapline.asm.preprocess import c_preprocessor
 
                 errors = self._diagnostics.error_count
-                text = cpp.preprocess(Text(name, text), how, self._include_dirs, defines, self._diagnostics)
+                text = c_preprocessor.preprocess(Text(name, text), how, self._include_dirs, defines, self._diagnostics)
                 if self._diagnostics.error_count > errors:
                     raise AsmError(self._diagnostics)
             return Text(name, text)

@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from trapline.asm.errors import Diagnostics, Location, SourceError
-from trapline.asm.source import MAX_SOURCE_BYTES, Text, whole_file
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.preprocess.source_text import MAX_SOURCE_BYTES, Text, whole_file
 
 TIMEOUT = 20
 """Seconds that a program from PATH may take."""
@@ -64,7 +64,7 @@ def preprocess(
             raise SourceError(whole_file(source.name), f"bad macro definition '{define}'", "write NAME or NAME=value")
         pairs.append((match[1], match[2] if match[2] is not None else "1"))
     if how == "pcpp":
-        from trapline.asm.bundled_cpp import run
+        from trapline.asm.preprocess.pcpp_preprocessor import run
     elif how == "system":
         run = _run_system
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from trapline.asm.got import bucket
+from trapline.asm.linker.got import bucket
 from trapline.asm.sections import ALLOC, NOBITS, WRITE, Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit

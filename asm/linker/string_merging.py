@@ -8,7 +8,7 @@ go to the same output section, over all sources.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trapline.asm.placement import Output
+from trapline.asm.linker.placement import Output
 from trapline.asm.sections import ALLOC, MERGE, STRINGS, Align, Data, Section
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
-from trapline.asm.source import CHARACTER, STRING, WHITE, Piece, split_expanded
+from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess.source_text import CHARACTER, STRING, WHITE, Piece, split_expanded
 from trapline.isa.spelling import did_you_mean
 
 MAX_LINE = 1 << 20

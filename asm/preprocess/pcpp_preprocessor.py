@@ -13,8 +13,8 @@ from typing import Any
 
 from pcpp import Action, OutputDirective, Preprocessor
 
-from trapline.asm.errors import AsmError, Diagnostics, Expansion, Location, SourceError
-from trapline.asm.source import CHARACTER, Text, read_source, whole_file
+from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess.source_text import CHARACTER, Text, read_source, whole_file
 
 MAX_TOKENS = 20_000
 """Longest expansion of one line, in tokens: macros that double at each level grow without bound."""

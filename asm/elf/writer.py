@@ -3,9 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
-from trapline.asm.got import TABLE_OFFSET
-from trapline.asm.linker import Linker
-from trapline.asm.placement import PAGE, Layout, Output, load_segments, note_segments
+from trapline.asm.linker.got import TABLE_OFFSET
+from trapline.asm.linker.linker import Linker
+from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
 from trapline.asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
 from trapline.asm.symbols import Symbol
 
@@ -93,7 +93,7 @@ def _copied(symbol: Symbol) -> Symbol:
 
 def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int, int, str, str, str, int]]:
     """(name, value, size, binding, type, visibility, section index), local symbols first."""
-    from trapline.asm.errors import Location
+    from trapline.asm.diagnostics import Location
 
     nowhere = Location("<symbols>", 1)
     rows = []

@@ -5,11 +5,11 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from trapline.asm.encoder import Encoder
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.parser import parse_operands
+from trapline.asm.preprocess.source_text import find_file
 from trapline.asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
-from trapline.asm.source import find_file
 from trapline.asm.symbols import NotConstant, Symbol, constant_value
 from trapline.asm.unit import Unit
 from trapline.isa import BY_NAME

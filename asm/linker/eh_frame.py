@@ -7,8 +7,8 @@ has an entry of its own (FDE).
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from trapline.asm.cfi import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.call_frames import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit

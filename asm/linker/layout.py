@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from trapline.asm.errors import Diagnostics, SourceError
+from trapline.asm.diagnostics import Diagnostics, SourceError
 from trapline.asm.parser import OPERATORS, wrap
 from trapline.asm.sections import Branch, Fill, Leb128, Org, Section
 from trapline.asm.symbols import NotConstant, Symbol

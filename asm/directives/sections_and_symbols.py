@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.parser import parse_expression, unescape
 from trapline.asm.sections import (
     ALLOC,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from trapline.asm.csr_names import ELSEWHERE
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.instructions.foreign_csrs import ELSEWHERE
 from trapline.asm.sections import Branch, Fixup
 from trapline.asm.symbols import NotConstant, constant_value
 from trapline.asm.unit import Unit

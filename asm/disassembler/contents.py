@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from trapline.asm.errors import printable
+from trapline.asm.diagnostics import printable
 
 MAX_FILE = 1 << 28
 """Longest file that is read, in bytes."""

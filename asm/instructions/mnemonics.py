@@ -1,9 +1,16 @@
 """One instruction as it is written: a real one, a pseudo-instruction, or one with a suffix."""
 
-from trapline.asm.address_pseudo import EXPANSIONS, far_access
-from trapline.asm.encoder import Encoder, Operands, written_operands
-from trapline.asm.errors import Location, SourceError
-from trapline.asm.pseudo import FIXED_WORDS, IMMEDIATE_CSRS, IMMEDIATE_FORMS, PSEUDO, SPECIAL, Constant
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.instructions.encoder import Encoder, Operands, written_operands
+from trapline.asm.instructions.li_la_call import EXPANSIONS, far_access
+from trapline.asm.instructions.pseudo_instructions import (
+    FIXED_WORDS,
+    IMMEDIATE_CSRS,
+    IMMEDIATE_FORMS,
+    PSEUDO,
+    SPECIAL,
+    Constant,
+)
 from trapline.isa import BY_NAME
 from trapline.isa.spelling import did_you_mean
 from trapline.isa.table import derived

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trapline.asm.errors import Location
+from trapline.asm.diagnostics import Location
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Bound, Symbol
 

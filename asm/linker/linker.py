@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from trapline.asm import common_symbols
-from trapline.asm.errors import Diagnostics, Location, SourceError
-from trapline.asm.frames import tables
-from trapline.asm.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
-from trapline.asm.layout import MAX_ROUNDS, lay_out
-from trapline.asm.placement import Layout, collect, load_segments, note_segments, place
-from trapline.asm.relocation import immediate, operand_mask
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.linker import common_symbols
+from trapline.asm.linker.addresses import Values
+from trapline.asm.linker.eh_frame import tables
+from trapline.asm.linker.got import DTV_OFFSET, KINDS, RELOCATION_SIZE, Entries, contents, entry, offsets, relocations
+from trapline.asm.linker.layout import MAX_ROUNDS, lay_out
+from trapline.asm.linker.placement import Layout, collect, load_segments, note_segments, place
+from trapline.asm.linker.relocation import immediate, operand_mask
+from trapline.asm.linker.string_merging import merge
 from trapline.asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
-from trapline.asm.string_merging import merge
 from trapline.asm.symbols import Symbol, is_endless
 from trapline.asm.unit import Unit
-from trapline.asm.values import Values
 from trapline.isa import BY_NAME
 from trapline.isa.spelling import did_you_mean
 

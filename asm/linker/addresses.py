@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from trapline.asm.errors import Location, SourceError
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.linker.placement import Output
+from trapline.asm.linker.string_merging import Merged
 from trapline.asm.parser import OPERATORS, wrap
-from trapline.asm.placement import Output
 from trapline.asm.sections import Section
-from trapline.asm.string_merging import Merged
 from trapline.asm.symbols import Symbol
 
 

@@ -5,8 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from trapline.asm.disasm import disassemble, jump_target
-from trapline.asm.disasm_elf import Contents, Section, Symbol
+from trapline.asm.disassembler.contents import Contents, Section, Symbol
+from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_NAME, Kind, decode
 from trapline.isa.hart import REGISTERS
 

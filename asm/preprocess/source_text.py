@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from trapline.asm.errors import Diagnostics, Expansion, Location, SourceError
+from trapline.asm.diagnostics import Diagnostics, Expansion, Location, SourceError
 
 MAX_SOURCE_BYTES = 64 << 20
 """Largest source file, in bytes: a device or a disk image named by mistake must not fill the memory."""

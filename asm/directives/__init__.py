@@ -1,0 +1,1 @@
+"""What each directive does; every file ends with its table of handlers."""

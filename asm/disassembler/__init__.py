@@ -1,0 +1,1 @@
+"""From machine words and files back to text."""

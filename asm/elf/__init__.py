@@ -1,0 +1,1 @@
+"""ELF32 files: read, and written."""

@@ -1,0 +1,1 @@
+"""From a mnemonic and its operands to machine words."""

@@ -1,0 +1,1 @@
+"""From assembled sources to addresses and bytes."""

@@ -1,0 +1,1 @@
+"""From files to single statements: comments, `.S` files, macros, conditionals, includes."""
