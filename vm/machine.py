@@ -12,7 +12,6 @@ from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.vm import engine
 from trapline.vm.board.board import Board
-from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
 from trapline.vm.core.access import CLINT, CLINT_SIZE
@@ -20,6 +19,7 @@ from trapline.vm.core.loop import FOREVER, update_time
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.service import Service, TrapHook
+from trapline.vm.host.console import Console
 from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
 

@@ -23,9 +23,9 @@ from pathlib import Path
 from trapline.isa import instruction as declarations
 from trapline.isa.csr import Csr
 from trapline.isa.instruction import DeclarationError, Instruction
-from trapline.isa.plugin.form import check_extension, check_form, check_room, free_opcodes
-from trapline.isa.plugin.text import RefusedText, check_text
-from trapline.isa.plugin.trial import check_trial
+from trapline.isa.plugin.declaration import check_extension, check_form, check_room, free_opcodes
+from trapline.isa.plugin.evaluation import check_trial
+from trapline.isa.plugin.meaning import RefusedText, check_text
 from trapline.isa.table import CSRS, INSTRUCTIONS, Addition, add, added, check_instructions, remove
 
 MOST_BYTES = 1 << 20

@@ -7,8 +7,8 @@ Quoted word for word; three dots stand for what is left out.
 from dataclasses import dataclass, replace
 
 from trapline.isa.trap import MODE_NAMES
-from trapline.vm.classifier.model import Kind
-from trapline.vm.classifier.verdict import Classified
+from trapline.vm.classifier.definitions.questions import Kind
+from trapline.vm.classifier.theorems import Classified
 
 EXECUTES, TRAPS = Kind.EXECUTES, Kind.TRAPS
 

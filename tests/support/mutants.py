@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trapline.isa.trap import M, S, U
-from trapline.vm.classifier.model import Kind, Question
+from trapline.vm.classifier.definitions.questions import Kind, Question
 from trapline.vm.codegen.engine_text import engine_text
 
 RD = "x[(d >> 8) & 31]"

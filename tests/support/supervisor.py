@@ -5,7 +5,7 @@ from typing import Any
 from trapline.asm import assemble_text
 from trapline.vm.boot.firmware import start
 from trapline.vm.boot.image import from_elf
-from trapline.vm.boot.plan import Request, make_plan
+from trapline.vm.boot.memory_map import Request, make_plan
 from trapline.vm.loader.image import load_elf
 from trapline.vm.machine import Machine
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support import gnu
 from trapline import Exit, ExitReason, Machine
 from trapline.asm import AsmError, assemble_text
-from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Bus
+from trapline.vm.host.console import Console
 from trapline.vm.registers import Csrs, Registers
 
 RAM = 0x80000000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trapline.vm.bench.model import Work
+from trapline.vm.bench.cost_model import Work
 from trapline.vm.bench.programs import BenchmarkError
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.host.counts import Counts

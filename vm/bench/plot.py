@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trapline.vm.bench.model import Model
+from trapline.vm.bench.cost_model import Model
 from trapline.vm.bench.nano import Cost
 from trapline.vm.hypervisor.technique import TECHNIQUES
 

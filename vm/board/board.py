@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from trapline.vm.board.console import PATIENCE, Console
 from trapline.vm.board.devices import FINISHER_BASE, UART_BASE, UART_SOURCE, Bus, Finisher, Uart
 from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import Memory
 from trapline.vm.board.virtio.transport import SLOT_SIZE, Slot
+from trapline.vm.host.console import PATIENCE, Console
 
 MEIP = 1 << 11
 SEIP = 1 << 9

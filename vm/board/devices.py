@@ -6,7 +6,7 @@ range; `None` and `False` mean an access fault.
 
 from typing import Protocol
 
-from trapline.vm.board.console import Console
+from trapline.vm.host.console import Console
 
 UART_BASE = 0x10000000
 UART_SOURCE = 10

@@ -4,7 +4,7 @@ import struct
 from typing import Any
 
 from trapline.vm.board.devices import Halt
-from trapline.vm.boot.plan import Plan
+from trapline.vm.boot.memory_map import Plan
 from trapline.vm.core.mmu import data_address, refresh
 from trapline.vm.sbi import hsm
 from trapline.vm.sbi.call import Sbi

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trapline.vm.classifier import states
-from trapline.vm.classifier.model import Answer, Answers, Evidence, Kind, Question, Row, Witness
-from trapline.vm.classifier.rows import rows as all_rows
-from trapline.vm.classifier.search import Found, Search, SearchError
-from trapline.vm.classifier.search_replay import Replay
-from trapline.vm.classifier.verdict import Classified, Tell, Theorem, theorems
+from trapline.vm.classifier.definitions.questions import Answer, Answers, Evidence, Kind, Question, Row, Witness
+from trapline.vm.classifier.definitions.rows import rows as all_rows
+from trapline.vm.classifier.search import states
+from trapline.vm.classifier.search.replay import Replay
+from trapline.vm.classifier.search.search import Found, Search, SearchError
+from trapline.vm.classifier.search.shrink import Shrinker
+from trapline.vm.classifier.theorems import Classified, Tell, Theorem, theorems
 from trapline.vm.classifier.witness.sentences import tell as tell_witness
-from trapline.vm.classifier.witness.shrink import Shrinker
 
 Progress = Callable[[Row], None]
 PERSISTENCE = 10
@@ -55,7 +55,7 @@ class Laboratory:
         return replace(bare, answers=with_witnesses(bare.answers, witnesses), witnesses=witnesses)
 
     def proved(self, known: Classified, decided: Mapping[Question, Any]) -> Classified:
-        """What is known of a row, together with what `vm.classifier.proof.prove` has decided about it.
+        """What is known of a row, together with what `vm.classifier.proof.prover.prove` has decided about it.
 
         Raises DisagreementError where the proof denies what the search has seen.
         """
@@ -120,10 +120,10 @@ def classify(
         if progress is not None:
             progress(row)
     if prove:
-        from trapline.vm.classifier import proof
+        from trapline.vm.classifier.proof import prover
 
         done = (lambda row, answers: progress(row)) if progress is not None else None
-        decided = proof.prove([r.row for r in found], search.extensions, search.fixed, done)
+        decided = prover.prove([r.row for r in found], search.extensions, search.fixed, done)
         found = [laboratory.proved(r, decided[r.row.name]) for r in found]
     return conclude(isa, search.fixed, found, complete=rows is None, tell=tell)
 

@@ -15,7 +15,7 @@ from trapline.vm.cli import options
 from trapline.vm.cli.report import open_for_writing
 
 if TYPE_CHECKING:
-    from trapline.vm.classifier.model import Row
+    from trapline.vm.classifier.definitions.questions import Row
 
 LAID_OUT = ("satp", "pmpcfg", "pmpaddr")
 MOVING = ("mcycle", "minstret")
@@ -60,18 +60,18 @@ def classify_command(
         if witness_file and len(names) != 1:
             options.fail("--witness shows one instruction: give one --insn NAME with it")
         found = _classification(isa, csrs, names, prove, pairs, seed, engine)
-        from trapline.vm.classifier import report
+        from trapline.vm.classifier import render
 
         if witness_file:
             _write_witness(found, names[0], witness_file, disassemble)
         if json_file:
-            text = json.dumps(report.as_json(found, disassemble)) + "\n"
+            text = json.dumps(render.as_json(found, disassemble)) + "\n"
             if json_file == "-":
                 click.echo(text, nl=False)
                 return
             with open_for_writing(json_file) as stream:
                 stream.write(text)
-        click.echo((report.as_markdown if markdown else report.as_text)(found, disassemble), nl=False)
+        click.echo((render.as_markdown if markdown else render.as_text)(found, disassemble), nl=False)
 
 
 def _classification(
@@ -82,8 +82,8 @@ def _classification(
     from trapline.isa.isa_string import parse_isa
     from trapline.vm import engine as engines
     from trapline.vm.classifier.classify import classify
-    from trapline.vm.classifier.rows import rows
-    from trapline.vm.classifier.search import Search
+    from trapline.vm.classifier.definitions.rows import rows
+    from trapline.vm.classifier.search.search import Search
 
     engines.on_compile = options.announce_compilation
     if prove and find_spec("z3") is None:
@@ -155,7 +155,7 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
     """What `--csr NAME=VALUE` fixes: the values that the CSRs then hold, by name, in the order given."""
     from trapline.isa.extension import extension_mask
     from trapline.isa.isa_string import misa_value
-    from trapline.vm.classifier.states import Trial
+    from trapline.vm.classifier.search.states import Trial
 
     trial = Trial(misa_value(extensions), extension_mask(extensions))
     fixed: dict[str, int] = {}

@@ -40,11 +40,11 @@ class _File(io.FileIO):
 
 
 def open_console(settings: dict[str, Any]) -> Any:
-    """The `vm.board.console.Console` that was asked for. Raises OSError for its files.
+    """The `vm.host.console.Console` that was asked for. Raises OSError for its files.
 
     `last_input`: bytes that follow when a file or pipe ends.
     """
-    from trapline.vm.board.console import Console, Source, Stream
+    from trapline.vm.host.console import Console, Source, Stream
 
     path, log_path = settings["input_file"], settings["console_log"]
     if log_path == "-":

@@ -54,9 +54,9 @@ def booting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plan(names: list[str], settings: dict[str, Any]) -> Any:
-    """Read the files and place them: a `vm.boot.plan.Plan`. Raises LoadError, AsmError, OSError, ValueError."""
+    """Read the files and place them: a `vm.boot.memory_map.Plan`. Raises LoadError, AsmError, OSError, ValueError."""
     from trapline.isa.isa_string import parse_isa
-    from trapline.vm.boot.plan import Request, make_plan
+    from trapline.vm.boot.memory_map import Request, make_plan
 
     firmware = _firmware(settings)
     if settings["kernel_option"] is not None:

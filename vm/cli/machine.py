@@ -24,8 +24,8 @@ class Blueprint:
     """What a machine is made of: as many as are wanted, each in the state in which it starts.
 
     names: files of one kernel. settings: what the options say, of which `memory`, bytes of RAM, has no default.
-    name: for people. plan: what goes where (`vm.boot.plan`); image: the kernel's, for its symbols, or the firmware's
-    without one.
+    name: for people. plan: a `vm.boot.memory_map.Plan`; image: the kernel's, for its symbols, or the firmware's without
+    one.
     """
 
     def __init__(self, names: list[str], settings: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from trapline.vm.cli import options
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 if TYPE_CHECKING:
-    from trapline.vm.bench.model import Model
+    from trapline.vm.bench.cost_model import Model
     from trapline.vm.bench.nano import Cost
 
 DEFAULT_EXIT_COSTS = "200,1000,4000"
@@ -81,14 +81,14 @@ def nano_command(names: tuple[str, ...], **settings: Any) -> None:
     trapline bench nano --exit-cost 100,300,1000,3000,10000 --plot exits.png
     """
     from trapline.vm import engine
-    from trapline.vm.bench import model as bench_model
+    from trapline.vm.bench import cost_model
     from trapline.vm.bench import programs as bench
 
     chosen = _choose(names)
     if settings["rounds"] is not None and settings["rounds"] % 2:
         options.fail(f"--rounds {settings['rounds']}: is not an even number")
     kind = _format(settings["picture"])
-    model = bench_model.Model(*(settings[part] for part in ("direct", "emulate", "fill", "drop")))
+    model = cost_model.Model(*(settings[part] for part in ("direct", "emulate", "fill", "drop")))
     engine.on_compile = options.announce_compilation
     with options.mistakes():
         if kind is not None:

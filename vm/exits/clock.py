@@ -6,8 +6,8 @@
 import time
 from typing import Any
 
-from trapline.vm.board.console import PATIENCE
 from trapline.vm.core.loop import FOREVER, skip_time, update_time
+from trapline.vm.host.console import PATIENCE
 
 KINDS = ("instructions", "wall")
 TICKS = 10_000_000

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from trapline.vm.board.console import Console
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.host.console import Console
 
 SLICE = {"numba": 50_000, "python": 500}
 """Steps in a turn of a guest with share 1, and at most between two looks at the clock: short even if all of them

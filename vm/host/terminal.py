@@ -52,7 +52,7 @@ def raw(attributes: Attributes) -> Attributes:
 
 
 class Terminal:
-    """The terminal at a file descriptor, as a `vm.board.console.Source`. quit: Ctrl-A X was typed."""
+    """The terminal at a file descriptor, as a `vm.host.console.Source`. quit: Ctrl-A X was typed."""
 
     interactive = True
 

@@ -19,14 +19,14 @@ from trapline.isa.cause import (
     STORE_MISALIGNED,
 )
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
-from trapline.vm.process import files, memory, semihosting, system
+from trapline.vm.process import files, mappings, semihosting, system
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
 from trapline.vm.process.table import TABLE, name_of
 
-_SERVICES = (files, memory, system)  # importing them fills the table
+_SERVICES = (files, mappings, system)  # importing them fills the table
 
 _SIGNALS = {
     FETCH_MISALIGNED: SIGBUS, LOAD_MISALIGNED: SIGBUS, STORE_MISALIGNED: SIGBUS, ILLEGAL: SIGILL, BREAKPOINT: SIGTRAP,

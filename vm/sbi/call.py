@@ -7,7 +7,7 @@ legacy extensions, 0 to 8, return a0 alone.
 from collections.abc import Callable
 from typing import Any
 
-from trapline.vm.sbi import console, hsm
+from trapline.vm.sbi import debug_console, hsm
 from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, Answer, chosen_harts, error, ok
 from trapline.vm.sbi.platform import Platform, Refused
 
@@ -59,14 +59,14 @@ class Sbi:
             },
             SRST: {0: lambda h, a: self._reset(a[0], a[1])},
             DBCN: {
-                0: lambda h, a: console.write(platform, a[0], a[1], a[2]),
-                1: lambda h, a: console.read(platform, a[0], a[1], a[2]),
-                2: lambda h, a: console.write_byte(platform, a[0]),
+                0: lambda h, a: debug_console.write(platform, a[0], a[1], a[2]),
+                1: lambda h, a: debug_console.read(platform, a[0], a[1], a[2]),
+                2: lambda h, a: debug_console.write_byte(platform, a[0]),
             },
         }
         self.legacy: dict[int, Callable[[Any, list[int]], int]] = {
             0: lambda h, a: self._set_timer(h, a)[0],
-            1: lambda h, a: console.write_byte(platform, a[0])[0],
+            1: lambda h, a: debug_console.write_byte(platform, a[0])[0],
             2: lambda h, a: -1 if (byte := platform.get()) is None else byte,
             3: lambda h, a: self._clear_interrupt(h),
             4: lambda h, a: self._interrupt(self._mask(h, a[0]), 0)[0],

@@ -8,7 +8,7 @@ import pytest
 
 from support.gnu import Outcome, build, qemu_system
 from support.paths import DOCS, PROGRAMS
-from trapline.vm.bench.model import Model, Work
+from trapline.vm.bench.cost_model import Model, Work
 from trapline.vm.bench.nano import FEW, MORE, NAMES, Cost, Nano, measure
 from trapline.vm.bench.programs import BenchmarkError
 from trapline.vm.hypervisor.technique import TECHNIQUES

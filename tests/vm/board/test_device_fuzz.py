@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.board import ACCESSES, MAPPED, RAM, SIZE, mapped
 from trapline import ExitReason, Machine, isa
 from trapline.vm.board.board import Board
-from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Halt
 from trapline.vm.core.hart import HartView, new_harts
+from trapline.vm.host.console import Console
 
 ATOMICS = ("lr.w", "sc.w", "amoswap.w", "amoadd.w", "amominu.w")
 WORD = st.integers(0, 0xFFFFFFFF)

@@ -8,8 +8,8 @@ import pytest
 from support.budget import seeds
 from support.devices import PLIC, UART, Ask, Note, ask_here, assert_same
 from support.gnu import Find
-from trapline.vm.board.console import Console
 from trapline.vm.board.devices import Uart
+from trapline.vm.host.console import Console
 
 DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(UART, UART + 8)
 FCR = IIR

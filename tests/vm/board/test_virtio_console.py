@@ -5,9 +5,9 @@ import hashlib
 import pytest
 
 from support.virtio import AVAILABLE, DATA, TABLE, USED, WRITE, Driver
-from trapline.vm.board.console import Console
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.entropy import REQUEST_LIMIT, Entropy, seeded
+from trapline.vm.host.console import Console
 
 RECEIVE, TRANSMIT = 0, 1
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.virtio import BASE, DATA, SIZE, Driver
-from trapline.vm.board.console import Console
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 from trapline.vm.board.virtio.queue import DESCRIPTOR_LIMIT
+from trapline.vm.host.console import Console
 
 KINDS = ("block", "console", "entropy")
 ACCESSES_OF_A_NOTIFICATION = 6 * DESCRIPTOR_LIMIT + 10_000

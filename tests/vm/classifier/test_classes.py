@@ -10,8 +10,8 @@ from support.paths import DOCS
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import Classification, classify
-from trapline.vm.classifier.model import Evidence
-from trapline.vm.classifier.search import Search
+from trapline.vm.classifier.definitions.questions import Evidence
+from trapline.vm.classifier.search.search import Search
 
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")
 FIXED = {"mleak": 0xFF}
@@ -101,7 +101,7 @@ def test_mleak_mends_theorem_1() -> None:
 def test_one_bit_of_mleak_mends_one_hole() -> None:
     for bit, hole in enumerate(XLEAK):
         search = Search(parse_isa("rv32ima_xleak"), {"mleak": 0xFF ^ (1 << bit)}, engine=ENGINE)
-        from trapline.vm.classifier.rows import rows
+        from trapline.vm.classifier.definitions.rows import rows
 
         chosen = [row for row in rows(search.extensions) if row.instruction.extension in XLEAK]
         found = classify("rv32ima_xleak", search, chosen, pairs=200)

@@ -9,11 +9,11 @@ import pytest
 from support.cli import invoke, refused
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import DisagreementError, Laboratory
-from trapline.vm.classifier.model import QUESTIONS, Evidence, Question
-from trapline.vm.classifier.report import evidence_text, sentence
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search
-from trapline.vm.classifier.verdict import Classified, theorems
+from trapline.vm.classifier.definitions.questions import QUESTIONS, Evidence, Question
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.render import evidence_text, sentence
+from trapline.vm.classifier.search.search import Search
+from trapline.vm.classifier.theorems import Classified, theorems
 from trapline.vm.classifier.witness.sentences import tell
 from trapline.vm.cli import classify as classify_command
 
@@ -23,14 +23,14 @@ EXTENSIONS = parse_isa("rv32ima_xpopf")
 
 @dataclass(frozen=True)
 class Verdict:
-    """Stands for `vm.classifier.proof.Verdict`, which needs z3."""
+    """Stands for `vm.classifier.proof.prover.Verdict`, which needs z3."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Stands for `vm.classifier.proof.Decided`."""
+    """Stands for `vm.classifier.proof.prover.Decided`."""
 
     verdict: Verdict
 

@@ -17,10 +17,10 @@ from trapline.isa import BY_NAME, CSR_BY_NAME
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import Laboratory
-from trapline.vm.classifier.model import Row
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search, new_engine
-from trapline.vm.classifier.verdict import Classified
+from trapline.vm.classifier.definitions.questions import Row
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.search.search import Search, new_engine
+from trapline.vm.classifier.theorems import Classified
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
 
 EXTENSIONS = parse_isa("rv32ima_xleak")

@@ -10,13 +10,13 @@ from trapline.isa.trap import M, S, U
 
 pytest.importorskip("z3")
 
-from trapline.vm.classifier.abstract import RAM_BASE
-from trapline.vm.classifier.model import QUESTIONS, Kind, Question
-from trapline.vm.classifier.proof import Answers, Decided, Prover, Verdict, prove
-from trapline.vm.classifier.proof_model import ROOTS
-from trapline.vm.classifier.proof_replay import confirms
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search
+from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.proof.abstract_machine import RAM_BASE
+from trapline.vm.classifier.proof.model import ROOTS
+from trapline.vm.classifier.proof.prover import Answers, Decided, Prover, Verdict, prove
+from trapline.vm.classifier.proof.replay import confirms
+from trapline.vm.classifier.search.search import Search
 
 pytestmark = pytest.mark.slow
 

@@ -14,13 +14,13 @@ from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")
 
-from trapline.vm.classifier import any_state  # noqa: E402
-from trapline.vm.classifier.abstract import Hart, symbol  # noqa: E402
-from trapline.vm.classifier.compare import constants, words  # noqa: E402
-from trapline.vm.classifier.model import MODES  # noqa: E402
-from trapline.vm.classifier.proof import Prover  # noqa: E402
-from trapline.vm.classifier.rows import rows  # noqa: E402
-from trapline.vm.classifier.symbolic import Explorer, Word, low, term_of  # noqa: E402
+from trapline.vm.classifier.definitions.questions import MODES  # noqa: E402
+from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
+from trapline.vm.classifier.proof import any_state  # noqa: E402
+from trapline.vm.classifier.proof.abstract_machine import Hart, symbol  # noqa: E402
+from trapline.vm.classifier.proof.execution import constants, words  # noqa: E402
+from trapline.vm.classifier.proof.prover import Prover  # noqa: E402
+from trapline.vm.classifier.proof.symbolic import Explorer, Word, low, term_of  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

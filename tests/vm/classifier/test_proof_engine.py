@@ -17,15 +17,15 @@ from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")
 
-from trapline.vm.classifier.abstract import RAM_BASE  # noqa: E402
-from trapline.vm.classifier.any_state import CONFIGURATION_FIELDS, FIXED_AT_RESET, RELOCATION_FIELDS  # noqa: E402
-from trapline.vm.classifier.compare import MEMORY_TRAPS, Run, constants, words  # noqa: E402
-from trapline.vm.classifier.model import MODES, Row  # noqa: E402
-from trapline.vm.classifier.proof import Prover  # noqa: E402
-from trapline.vm.classifier.proof_model import DATA, OPEN, RAM_SIZE, applications  # noqa: E402
-from trapline.vm.classifier.proof_replay import step  # noqa: E402
-from trapline.vm.classifier.rows import rows  # noqa: E402
-from trapline.vm.classifier.symbolic import low, term_of  # noqa: E402
+from trapline.vm.classifier.definitions.questions import MODES, Row  # noqa: E402
+from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
+from trapline.vm.classifier.proof.abstract_machine import RAM_BASE  # noqa: E402
+from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, FIXED_AT_RESET, RELOCATION_FIELDS  # noqa: E402
+from trapline.vm.classifier.proof.execution import MEMORY_TRAPS, Run, constants, words  # noqa: E402
+from trapline.vm.classifier.proof.model import DATA, OPEN, RAM_SIZE, applications  # noqa: E402
+from trapline.vm.classifier.proof.prover import Prover  # noqa: E402
+from trapline.vm.classifier.proof.replay import step  # noqa: E402
+from trapline.vm.classifier.proof.symbolic import low, term_of  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

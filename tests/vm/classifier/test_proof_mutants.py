@@ -6,8 +6,8 @@ pytest.importorskip("z3")
 
 from support.mutants import MUTANTS, Mutant
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.classifier.proof import Prover, Verdict
-from trapline.vm.classifier.rows import rows
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.proof.prover import Prover, Verdict
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ pytest.importorskip("z3", reason="z3-solver is not installed")
 
 from trapline.isa.isa_string import parse_isa
 from trapline.isa.plugin.load import loaded
-from trapline.vm.classifier.model import MODE_PAIRS, MODES, Kind, Question
-from trapline.vm.classifier.proof import Verdict, prove
-from trapline.vm.classifier.rows import rows
+from trapline.vm.classifier.definitions.questions import MODE_PAIRS, MODES, Kind, Question
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.proof.prover import Verdict, prove
 
 MY_ISA = DOCS / "tutorials/my_isa.py"
 EXECUTES = {Question(Kind.EXECUTES, (mode,)) for mode in MODES}

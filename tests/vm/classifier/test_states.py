@@ -9,10 +9,11 @@ from trapline.isa import CSR_BY_NAME, CSRS
 from trapline.isa.extension import extension_mask
 from trapline.isa.hart import FIELDS
 from trapline.isa.isa_string import misa_value, parse_isa
-from trapline.vm.classifier import memory, states, trial
-from trapline.vm.classifier.model import QUESTIONS, Kind
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search, SearchError, new_engine
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.search import states, trial
+from trapline.vm.classifier.search.search import Search, SearchError, new_engine
 from trapline.vm.core.hart import HartView
 from trapline.vm.core.mmu import refresh, translate
 

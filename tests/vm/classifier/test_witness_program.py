@@ -18,10 +18,10 @@ from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import Laboratory
-from trapline.vm.classifier.memory import PAGE, RAM_BASE
-from trapline.vm.classifier.model import Kind, Question, State, Witness
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search
+from trapline.vm.classifier.definitions.memory import PAGE, RAM_BASE
+from trapline.vm.classifier.definitions.questions import Kind, Question, State, Witness
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.search.search import Search
 from trapline.vm.classifier.witness.program import program
 from trapline.vm.machine import ExitReason
 

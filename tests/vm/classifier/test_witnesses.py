@@ -8,13 +8,14 @@ import pytest
 
 from trapline.isa import decode
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.classifier import memory, states
 from trapline.vm.classifier.classify import Laboratory
-from trapline.vm.classifier.model import Kind, Question, Row, Witness
-from trapline.vm.classifier.rows import rows
-from trapline.vm.classifier.search import Search
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import Kind, Question, Row, Witness
+from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.search import states
+from trapline.vm.classifier.search.search import Search
+from trapline.vm.classifier.search.shrink import Shrinker
 from trapline.vm.classifier.witness.sentences import tell
-from trapline.vm.classifier.witness.shrink import Shrinker
 
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")
 EXTENSIONS = parse_isa("rv32ima_xleak")

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from support.cli import MIB, Outcome, check_manners, command, execute, invoke, watchdog, write
-from trapline.vm.board.console import CAPTURE_LIMIT, Console
+from trapline.vm.host.console import CAPTURE_LIMIT, Console
 
 LOOP = "_start: j _start"
 LIMITED = ("--max-instructions", "100k")

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from support.cli import invoke, refused, write
-from trapline.vm.boot.plan import BOOTARGS_LIMIT
+from trapline.vm.boot.memory_map import BOOTARGS_LIMIT
 
 OFF = "li t0, 0x100000\n li t1, 0x5555\n sw t1, (t0)\n j ."
 PRINT = """
@@ -107,7 +107,7 @@ def test_the_ram_disk_and_the_command_line_reach_the_kernel(tmp_path, kernel):
     assert b"a=b c\0" in data
     from trapline.vm.boot.firmware import start
     from trapline.vm.boot.image import from_elf
-    from trapline.vm.boot.plan import Request, make_plan
+    from trapline.vm.boot.memory_map import Request, make_plan
     from trapline.vm.loader.image import load_file
     from trapline.vm.machine import Machine
 

@@ -20,7 +20,7 @@ from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
 from trapline.isa.isa_string import parse_isa
 from trapline.isa.plugin.load import load, loaded, unload
-from trapline.vm.classifier.rows import rows
+from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.machine import ExitReason

@@ -9,8 +9,8 @@ import pytest
 from support.console_kernels import echo
 from support.machines import CLINT, MTIME, MTIMECMP, from_text
 from trapline import Machine
-from trapline.vm.board.console import Console
 from trapline.vm.exits import clock
+from trapline.vm.host.console import Console
 from trapline.vm.machine import ExitReason
 
 TICKS = 2_000_000

@@ -2,9 +2,9 @@
 
 import struct
 
-from trapline.vm.board.console import Console
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
+from trapline.vm.host.console import Console
 
 RECEIVE, TRANSMIT = 0, 1
 EMERGENCY_WRITE = 1 << 2

@@ -6,8 +6,8 @@ from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.trap import MPRV, M
-from trapline.vm.classifier import memory
-from trapline.vm.classifier.model import Kind, State, Witness
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 
 ENTERED = 0x1888
 """mstatus.MPP, MPIE and MIE, which entering a mode and the trap back change."""

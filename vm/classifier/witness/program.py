@@ -13,14 +13,14 @@ from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.trap import MIE, MODE_NAMES, MPRV, M
-from trapline.vm.classifier import memory
-from trapline.vm.classifier.model import State, Witness
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import State, Witness
 from trapline.vm.classifier.witness import templates
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
 from trapline.vm.classifier.witness.sentences import tell
 
 PROGRAM = 0x20000
-"""Offset in RAM of the program; before it is the memory of `vm.classifier.memory`."""
+"""Offset in RAM of the program; before it is the memory of `vm.classifier.definitions.memory`."""
 MARKED = memory.RAM_BASE + memory.PAGES * memory.PAGE
 """The page whose translation the hart is made to remember: the one behind the layout."""
 _BY_ENTRY = ("mstatus", "satp", "mtvec", "mie")

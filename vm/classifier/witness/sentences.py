@@ -7,8 +7,8 @@ from trapline.isa.cause import describe as cause_name
 from trapline.isa.hart import ABI_NAMES, RESET
 from trapline.isa.supervisor_csrs import SSTATUS
 from trapline.isa.trap import MODE_NAMES
-from trapline.vm.classifier.memory import BY_NAME, RELOCATIONS
-from trapline.vm.classifier.model import Kind, State, Witness
+from trapline.vm.classifier.definitions.memory import BY_NAME, RELOCATIONS
+from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 
 _TIME = {"time_base": "the base of mtime", "unretired": "the number of instructions that trapped"}
 _ACTIONS = {"waits": "the hart waits", "translations dropped": "cached translations are dropped"}

@@ -66,7 +66,7 @@ class State:
     """A state of the hart at an instruction, as far as it differs from the reset state.
 
     values: hart fields by name (`mode`, `mstatus`, ...); of arrays `x5`, `pmpcfg0`, `pmpaddr0`.
-    relocation: name of the translation in force, see `vm.classifier.states`.
+    relocation: name of the translation in force, see `vm.classifier.search.states`.
     """
 
     values: Mapping[str, int]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from trapline.isa import CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, Kind
 from trapline.isa.extension import BASE, XLEAK
-from trapline.vm.classifier.model import Row
+from trapline.vm.classifier.definitions.questions import Row
 
 COUNTERS = ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
 """User-level views of counters; reading one is the instruction `rd...` of a row of its own."""

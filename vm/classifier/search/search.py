@@ -8,9 +8,10 @@ import numpy as np
 
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value
-from trapline.vm.classifier import memory, states, trial
-from trapline.vm.classifier.batch import Batch
-from trapline.vm.classifier.model import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
+from trapline.vm.classifier.search import states, trial
+from trapline.vm.classifier.search.batch import Batch
 from trapline.vm.codegen.native import Announce
 from trapline.vm.engine import Engine
 
@@ -139,7 +140,7 @@ class Search:
 
 
 def new_engine(kind: str, extensions: tuple[str, ...]) -> Engine:
-    """An engine with the memory of `vm.classifier.memory` and no board."""
+    """An engine with the memory of `vm.classifier.definitions.memory` and no board."""
     return Engine(
         kind=kind, harts=1, misa=misa_value(extensions), extensions=extension_mask(extensions),
         ram_base=memory.RAM_BASE, ram_size=memory.RAM_SIZE, board=False,

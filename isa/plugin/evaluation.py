@@ -1,7 +1,7 @@
 """Trial evaluation of a plugin's meaning: on extreme and random operands its answers must be what the engine expects.
 
 Each meaning is evaluated twice, with exact integers and with 64-bit ones that wrap as compiled code's do: both must
-agree. `isa.plugin.text` has made sure that an evaluation ends soon.
+agree. `isa.plugin.meaning` has made sure that an evaluation ends soon.
 """
 
 import operator

@@ -18,8 +18,8 @@ from typing import Any
 import z3
 
 from trapline.isa.instruction import WIDTHS, Instruction
-from trapline.vm.classifier.if_conversion import both, choose, merged
-from trapline.vm.classifier.symbolic import active, low, term_of, word_of
+from trapline.vm.classifier.proof.if_conversion import both, choose, merged
+from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.hart import MACHINE_FIELDS
 

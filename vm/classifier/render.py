@@ -5,8 +5,8 @@ from typing import Any
 
 from trapline.isa.trap import MODE_NAMES
 from trapline.vm.classifier.classify import Classification
-from trapline.vm.classifier.model import Evidence, Witness
-from trapline.vm.classifier.verdict import CLASSES, Classified, Theorem
+from trapline.vm.classifier.definitions.questions import Evidence, Witness
+from trapline.vm.classifier.theorems import CLASSES, Classified, Theorem
 from trapline.vm.classifier.witness.sentences import tell
 
 Disassemble = Callable[[int], str]

@@ -11,7 +11,7 @@ from typing import Any
 
 import z3
 
-from trapline.vm.classifier.abstract import (
+from trapline.vm.classifier.proof.abstract_machine import (
     FRAME,
     MEMORY,
     PROTECTION,
@@ -21,8 +21,8 @@ from trapline.vm.classifier.abstract import (
     TABLE,
     Registers,
 )
-from trapline.vm.classifier.compare import Renaming, words
-from trapline.vm.classifier.symbolic import low
+from trapline.vm.classifier.proof.execution import Renaming, words
+from trapline.vm.classifier.proof.symbolic import low
 
 RAM_SIZE = 1 << 16
 OPEN = 0x1F
@@ -73,7 +73,7 @@ class ModelState:
 
 @dataclass(frozen=True)
 class Model:
-    """The instruction's word, and one state or a pair; simple: whether `vm.classifier.proof_replay` can make them."""
+    """The instruction's word, and one state or a pair; simple: whether `vm.classifier.proof.replay` can make them."""
 
     word: int
     states: tuple[ModelState, ...]

@@ -7,9 +7,16 @@ from typing import Any
 
 import z3
 
-from trapline.vm.classifier.abstract import RESERVED, RESERVED_AT, Log, Outcome, any_reservation, visible_at
-from trapline.vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS
-from trapline.vm.classifier.symbolic import Path, Word, low, term_of
+from trapline.vm.classifier.proof.abstract_machine import (
+    RESERVED,
+    RESERVED_AT,
+    Log,
+    Outcome,
+    any_reservation,
+    visible_at,
+)
+from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS
+from trapline.vm.classifier.proof.symbolic import Path, Word, low, term_of
 
 MEMORY_TRAPS = frozenset((0, 1, 4, 5, 6, 7, 12, 13, 15))
 """Causes that are set aside: misaligned addresses, access faults and page faults."""

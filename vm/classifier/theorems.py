@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trapline.isa.trap import M, S, U
-from trapline.vm.classifier.memory import BY_NAME, RELOCATIONS
-from trapline.vm.classifier.model import MODE_PAIRS, Answers, Evidence, Kind, Question, Row, Witness
+from trapline.vm.classifier.definitions.memory import BY_NAME, RELOCATIONS
+from trapline.vm.classifier.definitions.questions import MODE_PAIRS, Answers, Evidence, Kind, Question, Row, Witness
 
 ALWAYS_TRAPS, PRIVILEGED, TIMING = "always-traps", "privileged", "timing-dependent"
 CONTROL_SENSITIVE, BEHAVIOR_SENSITIVE, INNOCUOUS = "control-sensitive", "behavior-sensitive", "innocuous"

@@ -6,11 +6,16 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.trap import MPRV, M
-from trapline.vm.classifier.abstract import ALL_CAUSES, RAM_BASE
-from trapline.vm.classifier.any_state import CONFIGURATION_FIELDS, CONSTANT_FIELDS, ENGINE_FIELDS, RELOCATION_FIELDS
-from trapline.vm.classifier.compare import MEMORY_TRAPS
-from trapline.vm.classifier.model import Kind, Question
-from trapline.vm.classifier.proof_model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
+from trapline.vm.classifier.definitions.questions import Kind, Question
+from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES, RAM_BASE
+from trapline.vm.classifier.proof.any_state import (
+    CONFIGURATION_FIELDS,
+    CONSTANT_FIELDS,
+    ENGINE_FIELDS,
+    RELOCATION_FIELDS,
+)
+from trapline.vm.classifier.proof.execution import MEMORY_TRAPS
+from trapline.vm.classifier.proof.model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
 from trapline.vm.machine import Machine
 
 _TRANSLATED = 1 << 31

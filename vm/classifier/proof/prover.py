@@ -1,10 +1,9 @@
-"""Decides the questions of `vm.classifier.model` for all states with z3.
+"""Decides the questions of `vm.classifier.definitions.questions` for all states with z3.
 
-The instruction's own meaning runs on a symbolic hart (`vm.classifier.abstract`); each way through it is a `Run`
-with its conditions and what it came to. A pair of states is a pair of runs over shared symbols, of which those
-that may differ are renamed in the second. z3 then looks for values that satisfy what the question asks; that
-there are none is a proof, and otherwise its values are a model. What is assumed about states and memory is said
-in docs/classifier.md, "What the proof assumes".
+The instruction's own meaning runs on a symbolic hart (`abstract_machine`). Each path through it is a `Run` with its
+conditions and its outcome. A pair of states is a pair of runs over shared symbols; those that may differ are renamed
+in the second. z3 then looks for values that satisfy the question: if there are none, that is a proof; if there are,
+they are a model. docs/classifier.md, "What the proof assumes", lists the assumptions about states and memory.
 """
 
 import itertools
@@ -16,12 +15,12 @@ import z3
 
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value
-from trapline.vm.classifier.abstract import RELOCATION, AbstractEngine, instruction_word
-from trapline.vm.classifier.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
-from trapline.vm.classifier.compare import Renaming, Run, constants, control_differs, words
-from trapline.vm.classifier.model import QUESTIONS, Kind, Question, Row
-from trapline.vm.classifier.proof_model import Demand, Model, Symbolic, simple_states
-from trapline.vm.classifier.symbolic import Explorer, TooManyPathsError, term_of
+from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question, Row
+from trapline.vm.classifier.proof.abstract_machine import RELOCATION, AbstractEngine, instruction_word
+from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
+from trapline.vm.classifier.proof.execution import Renaming, Run, constants, control_differs, words
+from trapline.vm.classifier.proof.model import Demand, Model, Symbolic, simple_states
+from trapline.vm.classifier.proof.symbolic import Explorer, TooManyPathsError, term_of
 
 VARIED = {
     Kind.LOCATION: (RELOCATION_FIELDS, (RELOCATION,)),

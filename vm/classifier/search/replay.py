@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.hart import FIELDS
-from trapline.vm.classifier import memory, states, trial
-from trapline.vm.classifier.batch import Batch, plain_functions
-from trapline.vm.classifier.model import Kind, Question, State, Witness
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import Kind, Question, State, Witness
+from trapline.vm.classifier.search import states, trial
+from trapline.vm.classifier.search.batch import Batch, plain_functions
 from trapline.vm.core.hart import new_harts
 
 SAME_MODE = {Kind.LOCATION: 1, Kind.CONFIGURATION: 2, Kind.TIME: 3}
@@ -43,7 +44,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Result:
-    """What one state came to: outcome of `vm.classifier.trial`, cause of a trap, the state after, memory written."""
+    """The result of one state: an outcome of `trial`, the cause of a trap, the state after, and the words written."""
 
     outcome: int
     cause: int | None

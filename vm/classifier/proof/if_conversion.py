@@ -16,7 +16,7 @@ from typing import Any
 
 import z3
 
-from trapline.vm.classifier.symbolic import Condition, Word, term_of, word_of
+from trapline.vm.classifier.proof.symbolic import Condition, Word, term_of, word_of
 
 
 def merged(text: str) -> ast.Module:

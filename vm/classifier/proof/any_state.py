@@ -11,7 +11,8 @@ import z3
 
 from trapline.isa import CSR_BY_NAME, CSRS, Csr
 from trapline.isa.hart import RESET
-from trapline.vm.classifier.abstract import (
+from trapline.vm.classifier.definitions.questions import MODES
+from trapline.vm.classifier.proof.abstract_machine import (
     RESERVED_AT,
     ZERO_REGISTER,
     AbstractEngine,
@@ -20,8 +21,7 @@ from trapline.vm.classifier.abstract import (
     injective,
     symbol,
 )
-from trapline.vm.classifier.model import MODES
-from trapline.vm.classifier.symbolic import Explorer, Word, low, term_of, word_of
+from trapline.vm.classifier.proof.symbolic import Explorer, Word, low, term_of, word_of
 from trapline.vm.core.hart import HART_FIELDS
 
 VISIBLE = ("x", "pc", "reservation", "uflags")

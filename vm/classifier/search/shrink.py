@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from trapline.isa import CSR_BY_NAME
-from trapline.vm.classifier import memory, states
-from trapline.vm.classifier.model import Kind, Row
-from trapline.vm.classifier.search_replay import Replay, Situation
+from trapline.vm.classifier.definitions import memory
+from trapline.vm.classifier.definitions.questions import Kind, Row
+from trapline.vm.classifier.search import states
+from trapline.vm.classifier.search.replay import Replay, Situation
 
 _SIMPLE = {"rd": 10, "rs1": 11, "rs2": 12}
 """Register numbers that a witness uses if it can: a0, a1, a2."""

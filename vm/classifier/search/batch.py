@@ -1,4 +1,4 @@
-"""The functions of `vm.classifier.trial`, made ready to run: compiled, or as plain Python over the same arrays.
+"""The functions of `vm.classifier.search.trial`, made ready to run: compiled, or as plain Python over the same arrays.
 
 The compiled batch calls the engine's run loop by its address, so that the run loop is neither compiled again nor
 slowed down, and is kept as an object file as the engine is (`vm.codegen.native`).
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from trapline.vm.classifier import states, trial
-from trapline.vm.classifier.memory import CONTENT, relocation_table
+from trapline.vm.classifier.definitions.memory import CONTENT, relocation_table
+from trapline.vm.classifier.search import states, trial
 from trapline.vm.codegen import native
 from trapline.vm.codegen.collect import collect, compiled_text
 from trapline.vm.engine import Engine
@@ -32,13 +32,13 @@ WORK: dict[str, tuple[int, ...]] = {
 }
 """The arrays of `desk`, all int64, with their shapes."""
 PARTS = ("visible", "control", "configuration", "time")
-"""The arrays of `parts`: masks and indices of words, see `vm.classifier.states.Space`."""
+"""The arrays of `parts`: masks and indices of words, see `vm.classifier.search.states.Space`."""
 TABLES = ("row", "reset", "draws", "relocations", *PARTS)
 NUMBERS = ("seed", "first", "last", "wanted")
 ANSWERS = "answers"
-SEARCH = native.Source("search", "trapline.vm.classifier.batch", "compiled_source", ("try_entry",))
+SEARCH = native.Source("search", "trapline.vm.classifier.search.batch", "compiled_source", ("try_entry",))
 
-_PRELUDE = '''"""Generated from vm/classifier/trial.py; safe to delete."""
+_PRELUDE = '''"""Generated from vm/classifier/search/trial.py; safe to delete."""
 import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types
@@ -109,9 +109,10 @@ def compiled_source() -> str:
 
 def _key() -> str:
     total = hashlib.sha256(native.source_key().encode())
-    here = Path(__file__).parent
-    for name in ("memory", "states", "trial", "batch"):
-        total.update((here / f"{name}.py").read_bytes())
+    classifier = Path(__file__).parent.parent
+    for folder in ("definitions", "search"):
+        for path in sorted((classifier / folder).glob("*.py")):
+            total.update(path.read_bytes())
     return total.hexdigest()[:20]
 
 
@@ -184,7 +185,7 @@ class Batch:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """The functions of `vm.classifier.trial` as plain Python, by name."""
+        """The functions of `vm.classifier.search.trial` as plain Python, by name."""
         return self._plain
 
 

@@ -1,6 +1,6 @@
 """Trying an instruction: make a random state, let the engine do one step in twelve variants of it, compare.
 
-These functions run compiled and as plain Python (`vm.classifier.batch`); arrays are int64 unless said otherwise.
+These functions run compiled and as plain Python (`vm.classifier.search.batch`); arrays are int64 unless said otherwise.
 Variant 4 * m + v of a state is in mode m (0 U, 1 S, 2 M) and differs from variant 4 * m in nothing (v = 0), in
 relocation (1), in trap and interrupt configuration (2) or in time (3). Variants 0, 4 and 8 differ in mode.
 `step(call)` is one step of the engine.
@@ -9,8 +9,17 @@ relocation (1), in trap and interrupt configuration (2) or in time (3). Variants
 from collections.abc import Callable
 
 from trapline.isa.trap import pending_interrupt
-from trapline.vm.classifier.memory import CONTENT, FRAMES_B, PAGE, PAGES, RAM_BASE, RAM_SIZE, WINDOW, WINDOW_WORDS
-from trapline.vm.classifier.states import (
+from trapline.vm.classifier.definitions.memory import (
+    CONTENT,
+    FRAMES_B,
+    PAGE,
+    PAGES,
+    RAM_BASE,
+    RAM_SIZE,
+    WINDOW,
+    WINDOW_WORDS,
+)
+from trapline.vm.classifier.search.states import (
     CASE_OTHER_RELOCATION,
     CASE_OTHER_TIME,
     CASE_RELOCATION,
@@ -60,7 +69,7 @@ MEMORY_TRAPS = 0b1011_0000_1111_0011
 """Causes 0, 1, 4 to 7, 12, 13, 15: misaligned addresses, access faults and page faults."""
 VARIANTS = 12
 QUESTIONS = 21
-"""In the order of `vm.classifier.model.QUESTIONS`; answers has as many counts, then as many findings."""
+"""In the order of `definitions.questions.QUESTIONS`; `answers` holds as many counts, then as many findings."""
 PAIRS = 42
 FAILED = 43
 ANSWERS = 44
@@ -349,7 +358,7 @@ def note_pairs(outcomes, before, after, visible, control, answers, number):
 
 
 def try_state(h, hart, machine, ram32, code, call, row, reset, draws, relocations, parts, desk, answers, seed, number):
-    """Try one state in all variants. parts and desk: see `vm.classifier.batch`."""
+    """Try one state in all variants. parts and desk: see `vm.classifier.search.batch`."""
     base, other, case, content, random, outcomes, before, after = desk
     visible, control, configuration, time = parts
     start_random(random, seed, number)

@@ -1,7 +1,7 @@
 """The states of a hart that are tried: their parts, and which values each part may take.
 
 Here a hart is the words of its record, and what is known of CSRs is in tables, so that compiled code
-(`vm.classifier.trial`) needs no names.
+(`vm.classifier.search.trial`) needs no names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,8 @@ import numpy as np
 
 from trapline.isa import CSR_BY_NAME, CSRS, Csr
 from trapline.isa.hart import FIELDS
-from trapline.vm.classifier.memory import OPEN
-from trapline.vm.classifier.model import Row
+from trapline.vm.classifier.definitions.memory import OPEN
+from trapline.vm.classifier.definitions.questions import Row
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.hart import HART, MACHINE, HartView, new_harts
 

@@ -1,0 +1,1 @@
+"""Decides the questions for all states with z3, over the engine's own text."""

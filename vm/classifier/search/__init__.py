@@ -1,0 +1,1 @@
+"""Finds witnesses by trying instructions in pseudo-random states on the engine itself."""
