@@ -1,6 +1,6 @@
 """CSRs of extensions that this machine has not: GNU as gives their names the same addresses."""
 
-from support.encodings import gnu_words
+from support.asm.encodings import gnu_words
 from trapline.asm import assemble_text
 from trapline.asm.instructions.foreign_csrs import ELSEWHERE
 from trapline.isa import CSR_BY_ADDRESS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.encodings import Find, gnu_words
+from support.asm.encodings import Find, gnu_words
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS, disassemble, jump_target
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode
 

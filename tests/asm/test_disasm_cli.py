@@ -185,7 +185,7 @@ def test_source_links_and_runs_the_same(tool: Find, tmp_path: Path) -> None:
 @pytest.mark.parametrize("march", ["rv32ima", "rv32imac"])
 def test_source_of_compiler_output(tool: Find, tmp_path: Path, march: str) -> None:
     """Compressed instructions, which this machine does not have, survive as data."""
-    corpus = TESTS / "c"
+    corpus = TESTS / "asm/c"
     names = ("hashing.c", "dispatch.c", "statics.c", "text.c", "longlong.c")
     objects = []
     for name in names:

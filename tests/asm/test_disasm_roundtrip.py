@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import build_script, kernel
-from support.encodings import plain_text, random_operands
+from support.asm.encodings import plain_text, random_operands
+from support.burrow.build import build_script, kernel
 from support.paths import PROGRAMS
 from trapline.asm.disassembler.contents import elf_contents
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS, disassemble

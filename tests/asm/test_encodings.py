@@ -8,7 +8,7 @@ from typing import NamedTuple
 import capstone
 import pytest
 
-from support.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
+from support.asm.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
 from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
 from trapline.isa.extension import BASE

@@ -6,7 +6,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from support.gnu import build
-from support.run_ours import assemble
+from support.process.run_ours import assemble
 from trapline.asm import AsmError, assemble_text
 
 SNIPPETS = (Path(__file__).parent / "snippets" / "frames.s").read_text()

@@ -7,9 +7,9 @@ import pytest
 
 from support.gnu import ARCHITECTURE, PREFIX, build, loaded, qemu_user, run_tool
 from support.paths import TESTS
-from support.run_ours import assemble, run_process
+from support.process.run_ours import assemble, run_process
 
-CORPUS = TESTS / "c"
+CORPUS = TESTS / "asm/c"
 PROGRAMS = sorted(p.stem for p in CORPUS.glob("*.c") if not p.stem.startswith("modules"))
 TWO_FILES = "modules_one+modules_two"
 GCC = "gcc"

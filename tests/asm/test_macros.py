@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from support.front_end import complaints, expand, texts
+from support.asm.front_end import complaints, expand, texts
 from trapline.asm.diagnostics import Location
 from trapline.asm.preprocess.expander import MAX_EXPANDED, Text
 from trapline.asm.preprocess.macros import Macro, parse_definition

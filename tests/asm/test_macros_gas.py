@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.front_end import Gas
+from support.asm.front_end import Gas
 
 CASES = r"""
 .byte 1 # 2
@@ -537,7 +537,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("source", REFUSED)
 def test_what_gas_refuses_is_an_error_here(gas, source):
-    from support.front_end import complaints
+    from support.asm.front_end import complaints
 
     assert gas.text_bytes(source) is None
     assert ": error: " in complaints(source)

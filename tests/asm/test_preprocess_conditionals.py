@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.front_end import complaints, texts
+from support.asm.front_end import complaints, texts
 
 
 @pytest.mark.parametrize(

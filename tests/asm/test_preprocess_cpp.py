@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.front_end import Gas, complaints, expand
+from support.asm.front_end import Gas, complaints, expand
 from support.gnu import PREFIX
 from support.paths import ROOT
 from trapline.asm.preprocess import c_preprocessor

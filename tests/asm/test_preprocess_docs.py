@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.front_end import SimpleScope
+from support.asm.front_end import SimpleScope
 from support.paths import DOCS
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.assembler import HANDLERS

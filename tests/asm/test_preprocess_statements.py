@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.front_end import SimpleScope, complaints, expand, texts
+from support.asm.front_end import SimpleScope, complaints, expand, texts
 from trapline.asm.diagnostics import Diagnostics, Location
 from trapline.asm.preprocess.expander import Text
 from trapline.asm.preprocess.source_text import SourceText, find_file

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.gnu import build, loaded
-from support.run_ours import assemble
+from support.process.run_ours import assemble
 
 HERE = Path(__file__).parent / "snippets"
 SNIPPETS = {

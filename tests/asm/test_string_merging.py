@@ -6,7 +6,7 @@ import pytest
 
 from support.budget import seeds
 from support.gnu import build, loaded
-from support.run_ours import assemble
+from support.process.run_ours import assemble
 
 WORDS = ("hello", "lo", "ello", "", "say hello", "o", "x", "hello, hello", "ohello", "oooo", "oo")
 

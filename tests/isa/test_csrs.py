@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.encodings import Find, gnu_words
+from support.asm.encodings import Find, gnu_words
 from trapline.isa import BY_NAME, CSR_BY_NAME, CSRS, Csr
 from trapline.isa.hart import FIELDS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.plugins import HEAD, NONE, R_ONE, declaration, system, value
+from support.isa.plugins import HEAD, NONE, R_ONE, declaration, system, value
 from trapline.isa import BY_NAME, INSTRUCTIONS, Kind, table
 from trapline.isa.extension import OPTIONAL
 from trapline.isa.instruction import DECLARED

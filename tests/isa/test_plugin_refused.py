@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import trapline.asm.instructions.pseudo_instructions  # noqa: F401  (names that are taken)
-from support.plugins import FIRST, NONE, R_ONE, RD, B, I, J, R, S, U, declaration, plugin, system, value
+from support.isa.plugins import FIRST, NONE, R_ONE, RD, B, I, J, R, S, U, declaration, plugin, system, value
 from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
 from trapline.isa.extension import GROUPS, OPTIONAL
 from trapline.isa.instruction import DECLARED

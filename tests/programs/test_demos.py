@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from support.demos import EXPECTED, MEMORY, PAGE, RUNS, elf, parts_of_calls, privileged, run, table, title
+from support.burrow.demos import EXPECTED, MEMORY, PAGE, RUNS, elf, parts_of_calls, privileged, run, table, title
 from trapline import Machine
 
 SEND, RECEIVE = 19, 20

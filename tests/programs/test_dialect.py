@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.gnu import PREFIX, build, loaded, qemu_user, run_tool
-from support.run_ours import assemble, run_process
+from support.process.run_ours import assemble, run_process
 
 DIALECT = Path(__file__).parent / "dialect"
 

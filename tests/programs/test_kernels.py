@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.c_kernels import build, compiler
 from support.gnu import Find, Outcome, qemu_system
+from support.kernels.c_kernel import build, compiler
 from support.paths import PROGRAMS
 from trapline import ExitReason, Machine
 

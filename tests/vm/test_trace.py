@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from support import generate
+from support import random_programs
 from support.budget import seeds
 from support.paths import ROOT
 from trapline import Exit, ExitReason, Machine, isa
@@ -338,12 +338,13 @@ def test_a_trace_can_begin_and_end_anywhere() -> None:
 @pytest.mark.parametrize("seed", seeds(3))
 def test_random_programs(seed: int) -> None:
     rng = random.Random(seed)
-    words, x, data = generate.program(rng, 600), generate.registers(rng), rng.randbytes(generate.DATA_SIZE)
+    words, x = random_programs.program(rng, 600), random_programs.registers(rng)
+    data = rng.randbytes(random_programs.DATA_SIZE)
 
     def make() -> Machine:
         machine = Machine(memory=SIZE)
-        machine.write(generate.CODE, struct.pack(f"<{len(words)}I", *words) + struct.pack("<I", 0x00100073))
-        machine.write(generate.DATA, data)
+        machine.write(random_programs.CODE, struct.pack(f"<{len(words)}I", *words) + struct.pack("<I", 0x00100073))
+        machine.write(random_programs.DATA, data)
         for number in range(32):
             machine.x[number] = x[number]
         machine.host_traps = 1 << 3

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples, seeds
-from support.burrow import build_script, kernel, machine, run
+from support.burrow.build import build_script, kernel, machine, run
 from support.gnu import Find, qemu_system
 from support.paths import BURROW
 from trapline import ExitReason, Machine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import build_script
+from support.burrow.build import build_script
 from support.paths import BURROW
 from trapline import ExitReason, Machine
 

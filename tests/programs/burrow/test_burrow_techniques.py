@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from support.burrow import MEMORY, build_script, machine
+from support.burrow.build import MEMORY, build_script, machine
 from support.paths import BURROW
 from trapline import ExitReason, Machine
 from trapline.vm.experiments.compare import Run, compare

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from support.burrow import machine, run
+from support.burrow.build import machine, run
 from trapline import ExitReason
 
 REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"

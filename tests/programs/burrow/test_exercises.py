@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow import MEMORY
+from support.burrow.build import MEMORY
+from support.burrow.solutions import PROGRAMS, SOLUTIONS, apply, build
+from support.burrow.walkthrough import commands, run_script
 from support.paths import BURROW, DOCS
-from support.solutions import PROGRAMS, SOLUTIONS, apply, build
-from support.walkthrough import commands, run_script
 from trapline import ExitReason, Machine
 from trapline.asm import AsmError
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from support.bare_and_virtual import UNDER
 from support.budget import examples
-from support.burrow import build_script
+from support.burrow.build import build_script
+from support.burrow.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
 from support.gnu import Find, qemu_system
+from support.hypervisor.bare_and_virtual import UNDER
 from support.machines import difference, state
-from support.schedule_mutants import CORPUS, MUTANTS, noticed
-from support.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
+from support.mutants.scheduler import CORPUS, MUTANTS, noticed
 from trapline import Machine
 from trapline.vm.loader.image import load_elf
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from support.burrow.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
 from support.paths import BURROW
-from support.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
 
-UPDATE = "PYTHONPATH=tests python -m support.walkthrough"
+UPDATE = "PYTHONPATH=tests python -m support.burrow.walkthrough"
 """Brings the page up to date, but for excerpts."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.devices import CLINT, Ask, ask_here, assert_same
+from support.board.accesses import CLINT, Ask, ask_here, assert_same
 from support.gnu import Find
 from trapline import ExitReason, Machine
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.board import ACCESSES, MAPPED, RAM, SIZE, mapped
+from support.board.address_map import ACCESSES, MAPPED, RAM, SIZE, mapped
 from trapline import ExitReason, Machine, isa
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Halt

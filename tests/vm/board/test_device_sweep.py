@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.board import ACCESSES, RAM, device_fault
+from support.board.address_map import ACCESSES, RAM, device_fault
 from trapline import ExitReason, Machine, isa
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole

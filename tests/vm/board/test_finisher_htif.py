@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.devices import FINISHER, Ask, assert_same
+from support.board.accesses import FINISHER, Ask, assert_same
 from support.gnu import SYSTEM_QEMU, Find, qemu_system
 from trapline import Exit, ExitReason, Machine
 from trapline.asm import assemble_text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.devices import PLIC, UART, Ask, assert_same
+from support.board.accesses import PLIC, UART, Ask, assert_same
 from support.gnu import Find
 from trapline import Machine
 from trapline.vm.board.plic import PRIORITIES, SOURCES, Plic

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from support.board.accesses import PLIC, UART, Ask, Note, ask_here, assert_same
 from support.budget import seeds
-from support.devices import PLIC, UART, Ask, Note, ask_here, assert_same
 from support.gnu import Find
 from trapline.vm.board.devices import Uart
 from trapline.vm.host.console import Console

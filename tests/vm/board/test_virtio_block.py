@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.virtio import DATA, WRITE, Driver
+from support.board.virtio_driver import DATA, WRITE, Driver
 from trapline.vm.board.virtio import drive as drives
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.drive import Drive, DriveError

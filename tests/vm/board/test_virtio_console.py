@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from support.virtio import AVAILABLE, DATA, TABLE, USED, WRITE, Driver
+from support.board.virtio_driver import AVAILABLE, DATA, TABLE, USED, WRITE, Driver
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.entropy import REQUEST_LIMIT, Entropy, seeded
 from trapline.vm.host.console import Console

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.virtio import BASE, DATA, SIZE, Driver
+from support.board.virtio_driver import BASE, DATA, SIZE, Driver
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.device import VirtioDevice

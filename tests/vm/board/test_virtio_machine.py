@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.devices import Ask, ask_here, ask_qemu
+from support.board.accesses import Ask, ask_here, ask_qemu
 from support.gnu import Find, qemu_system
 from support.paths import BOOT_KERNELS
 from trapline import ExitReason, Machine

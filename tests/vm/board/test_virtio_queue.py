@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.virtio import (
+from support.board.virtio_driver import (
     AVAILABLE,
     BASE,
     DATA,

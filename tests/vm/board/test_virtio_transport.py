@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.virtio import DATA, FEATURES_OK, NEEDS_RESET, SIZE, TABLE, USED, VERSION_1, WRITE, Driver, Ram
+from support.board.virtio_driver import DATA, FEATURES_OK, NEEDS_RESET, SIZE, TABLE, USED, VERSION_1, WRITE, Driver, Ram
 from trapline.vm.board.virtio.entropy import Entropy
 from trapline.vm.board.virtio.transport import Slot
 

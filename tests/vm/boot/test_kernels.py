@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.gnu import Find, Outcome, qemu_system
-from support.kernels import DISK, Kernel, build, run_here, run_on_qemu
+from support.kernels.boot_kernels import DISK, Kernel, build, run_here, run_on_qemu
 from support.paths import BOOT_KERNELS
 from trapline.asm import assemble_text
 from trapline.vm.cli.boot import boot_command

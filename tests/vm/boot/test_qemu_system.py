@@ -1,7 +1,7 @@
 """Privileged behaviour against qemu-system-riscv32: the same program runs on both and logs the same records.
 
-The programs are random, from fixed seeds. `support.systems` has the harness and says what a record is;
-`support.privileged` and `support.protection` make the snippets; `support.differences` names what QEMU 7.2 does
+The programs are random, from fixed seeds. In `tests/support/qemu`, `systems.py` has the harness and says
+what a record is; `privileged.py` and `protection.py` make the snippets; `differences.py` names what QEMU 7.2 does
 otherwise than we do, which docs/decisions/0001-differences-from-qemu-7.2.md explains.
 """
 
@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
-from support import privileged, protection
 from support.budget import seeds
-from support.differences import DIFFERENCES, Difference, mask
 from support.gnu import Find, run_tool
 from support.paths import DOCS
-from support.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
+from support.qemu import privileged, protection
+from support.qemu.differences import DIFFERENCES, Difference, mask
+from support.qemu.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
 SNIPPETS = 4 if os.environ.get("TRAPLINE_ENGINE") == "python" else 50
 GENERATORS = (

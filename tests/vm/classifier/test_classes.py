@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from support import classes
+from support.classifier import classes
 from support.paths import DOCS
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa

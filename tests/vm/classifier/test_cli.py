@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.cli import Outcome, command, environment, invoke, refused, watchdog
+from support.cli.command import Outcome, command, environment, invoke, refused, watchdog
 
 FEW = ("--pairs", "60")
 FLAGS = (

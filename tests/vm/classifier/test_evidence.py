@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from support.cli import invoke, refused
+from support.cli.command import invoke, refused
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.classify import DisagreementError, Laboratory
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Evidence, Question

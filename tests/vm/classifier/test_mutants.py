@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support import classes
+from support.classifier import classes
 from trapline.isa import BY_NAME, CSR_BY_NAME
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("z3")
 
-from support.mutants import MUTANTS, Mutant
+from support.mutants.engine import MUTANTS, Mutant
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.classifier.proof.prover import Prover, Verdict

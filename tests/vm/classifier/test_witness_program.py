@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import invoke
+from support.cli.command import invoke
 from support.gnu import build, qemu_system
 from support.machines import RAM, M, S, U, csr_word, encode
 from trapline import Machine

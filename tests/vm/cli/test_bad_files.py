@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import MIB, execute, invoke, refused, rights_of_nobody, write
-from support.elf import PT_LOAD, Header, elf
-from support.processes import MARCH, build
+from support.cli.command import MIB, execute, invoke, refused, rights_of_nobody, write
+from support.loader.elf import PT_LOAD, Header, elf
+from support.process.processes import MARCH, build
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support.cli import MIB, Outcome, check_manners, command, execute, invoke, watchdog, write
+from support.cli.command import MIB, Outcome, check_manners, command, execute, invoke, watchdog, write
 from trapline.vm.host.console import CAPTURE_LIMIT, Console
 
 LOOP = "_start: j _start"

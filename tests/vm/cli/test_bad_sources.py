@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import MIB, Outcome, execute, invoke, refused, write
+from support.cli.command import MIB, Outcome, execute, invoke, refused, write
 
 pytestmark = pytest.mark.slow
 

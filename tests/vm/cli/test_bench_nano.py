@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import invoke, refused
+from support.cli.command import invoke, refused
 
 QUICK = ("--repeats", "1", "--rounds", "20")
 

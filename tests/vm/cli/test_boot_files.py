@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from support.cli import invoke, refused, write
+from support.cli.command import invoke, refused, write
 from trapline.vm.boot.memory_map import BOOTARGS_LIMIT
 
 OFF = "li t0, 0x100000\n li t1, 0x5555\n sw t1, (t0)\n j ."
@@ -90,7 +90,7 @@ def test_a_boot_image_starts_in_s_mode_where_its_header_says(tmp_path):
 
 def test_a_kernel_linked_for_addresses_that_it_maps_itself(tmp_path):
     """An ELF whose physical addresses differ is entered at the physical one, as on QEMU."""
-    from support.elf import PT_LOAD, Header, elf
+    from support.loader.elf import PT_LOAD, Header, elf
 
     body = code(f"_start: {OFF}")
     program = bytearray(elf(Header(entry=0xC0000000), [(PT_LOAD, 0xC0000000, body, len(body), 7)]))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import write
-from support.console_kernels import BUSY, echo
-from support.pty import Seat
+from support.cli.command import write
+from support.cli.console_kernels import BUSY, echo
+from support.cli.pty import Seat
 
 SMALL = ("--memory", "1M")
 UNSEEN = 10_000

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from support.cli import MIB, command, execute, invoke, refused, watchdog, write
-from support.console_kernels import BUSY, echo
+from support.cli.command import MIB, command, execute, invoke, refused, watchdog, write
+from support.cli.console_kernels import BUSY, echo
 
 SMALL = ("--memory", "1M")
 

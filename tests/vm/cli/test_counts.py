@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from support.cli import invoke, write
+from support.cli.command import invoke, write
 from support.paths import PROGRAMS
 
 

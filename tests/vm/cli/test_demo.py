@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Outcome, check_manners, command, environment, execute, invoke, refused, watchdog
+from support.cli.command import Outcome, check_manners, command, environment, execute, invoke, refused, watchdog
 from support.paths import PROGRAMS, ROOT
 from trapline.vm import engine
 from trapline.vm.cli import burrow

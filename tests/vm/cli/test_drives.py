@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import invoke, refused, rights_of_nobody, write
+from support.cli.command import invoke, refused, rights_of_nobody, write
 from support.paths import BOOT_KERNELS
 
 BIN = ("--engine", "python", "--max-instructions", "5k")

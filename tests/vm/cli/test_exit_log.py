@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.cli import invoke, refused, write
+from support.cli.command import invoke, refused, write
 from support.paths import PROGRAMS
 from trapline import Machine
 

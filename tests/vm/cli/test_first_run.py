@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Outcome, check_manners, command, environment, watchdog, write
+from support.cli.command import Outcome, check_manners, command, environment, watchdog, write
 from trapline.vm.codegen import native
 
 pytestmark = [

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Outcome, check_manners, command, execute, watchdog, write
+from support.cli.command import Outcome, check_manners, command, execute, watchdog, write
 
 PROMISED = 0.2
 ALLOWED = 1.0

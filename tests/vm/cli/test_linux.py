@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Outcome, command, execute
+from support.cli.command import Outcome, command, execute
 from support.gnu import SYSTEM_QEMU, run_tool
-from support.guests import guest
+from support.kernels.foreign import guest
 from support.paths import BOOT_KERNELS
 
 pytestmark = pytest.mark.slow

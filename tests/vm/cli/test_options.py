@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.cli import Outcome, invoke, refused, write
+from support.cli.command import Outcome, invoke, refused, write
 from trapline.vm.cli.asm import list_program
 
 LOOP = "_start: j _start\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import execute, invoke, refused, write
-from support.plugins import FIRST, plugin, value
+from support.cli.command import execute, invoke, refused, write
+from support.isa.plugins import FIRST, plugin, value
 from trapline.isa import BY_NAME, table
 
 GOOD = value("return u32(rs1 + rs2)")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.cli import invoke, refused
+from support.cli.command import invoke, refused
 from support.machines import from_text
 from support.paths import PROGRAMS
 from trapline import Machine

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from support.cli import Outcome, check_manners, command, environment, execute, invoke, watchdog, write
+from support.cli.command import Outcome, check_manners, command, environment, execute, invoke, watchdog, write
 from trapline.vm.cli.main import COMMANDS, main
 
 LOOP = "_start: j _start\n"

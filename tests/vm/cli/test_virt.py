@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Outcome, invoke, refused, write
+from support.cli.command import Outcome, invoke, refused, write
 from support.machines import TO_SUPERVISOR
 from support.paths import BOOT_KERNELS, PROGRAMS
 from trapline.vm.hypervisor.technique import TECHNIQUES

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support import generate
+from support import random_programs
 from support.budget import examples, seeds
 from support.machines import CLINT, MTIMECMP, RAM, csr_word, difference, encode, from_text, open_memory, put, state
 from support.paths import PROGRAMS
@@ -58,13 +58,13 @@ def both(**options: object) -> tuple[Machine, Machine]:
 @pytest.mark.parametrize("seed", seeds(12))
 def test_general_instructions(seed: int) -> None:
     rng = random.Random(seed)
-    words = generate.program(rng, 1500)
-    x = generate.registers(rng)
-    data = rng.randbytes(generate.DATA_SIZE)
+    words = random_programs.program(rng, 1500)
+    x = random_programs.registers(rng)
+    data = rng.randbytes(random_programs.DATA_SIZE)
     pair = both()
     for machine in pair:
         put(machine, RAM, [*words, 0x0000006F])
-        machine.write(generate.DATA, data)
+        machine.write(random_programs.DATA, data)
         for r in range(32):
             machine.x[r] = x[r]
     lockstep(pair, rng, [rng.randint(1, 300) for _ in range(8)])
@@ -122,7 +122,7 @@ LENGTH = 400
 
 def privileged_word(rng: random.Random) -> int:
     """An instruction that acts on CSRs, modes, devices, atomics or the program's own text; or a general one."""
-    rd = generate.destination(rng)
+    rd = random_programs.destination(rng)
     kind = rng.randrange(20)
     if kind < 7:
         name = rng.choice(["csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci"])
@@ -141,7 +141,7 @@ def privileged_word(rng: random.Random) -> int:
         if rng.random() < 0.4:
             return encode("lw", rd=rd, rs1=base, imm=offset)
         return encode("sw", rs1=base, rs2=rng.randrange(32), imm=offset)
-    return generate.program(rng, 1)[0]
+    return random_programs.program(rng, 1)[0]
 
 
 @pytest.mark.parametrize("seed", seeds(48))
@@ -149,7 +149,7 @@ def test_privileged_instructions(seed: int) -> None:
     """CSR writes, traps, xRET, WFI, the timer, delegation and stores to code, in a loop over 400 of them."""
     rng = random.Random(seed)
     words = [privileged_word(rng) for _ in range(LENGTH)]
-    x = generate.registers(rng)
+    x = random_programs.registers(rng)
     x[18] = rng.choice([CLINT, MTIMECMP])
     start = {name: rng.getrandbits(32) for name in ("mstatus", "mie", "mip", "mideleg", "medeleg", "mcounteren")}
     pair = from_text(HANDLERS, memory=MEMORY), from_text(HANDLERS, memory=MEMORY, engine="python")
@@ -204,7 +204,7 @@ def test_budget_is_exact(budgets: list[int], seed: int) -> None:
     body = machine.symbols["body"]
     words = [w for w in (privileged_word(rng) for _ in range(LENGTH)) if w != encode("wfi")]
     put(machine, body, [*words, encode("jal", imm=-4 * len(words))])
-    machine.x[9] = machine.x[8] = generate.DATA + 0x1000
+    machine.x[9] = machine.x[8] = random_programs.DATA + 0x1000
     machine.csr["mtvec"] = machine.symbols["machine_handler"]
     machine.pc = body
     done = 0

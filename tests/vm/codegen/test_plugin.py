@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from support.isa.plugins import RD, R, plugin, system, value
 from support.machines import RAM, difference, open_memory, state
 from support.paths import DOCS, TESTS
-from support.plugins import RD, R, plugin, system, value
 from trapline import Machine
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.disassembler.instruction import disassemble
@@ -25,7 +25,7 @@ from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.machine import ExitReason
 
-KINDS = TESTS / "plugins/every_kind.py"
+KINDS = TESTS / "vm/codegen/every_kind.py"
 TUTORIAL = DOCS / "tutorials/my_isa.py"
 ISA = "rv32ima_xkinds_xmore"
 ADD = value("return u32(rs1 + rs2)")

@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from support import generate
+from support import random_programs
 from support.budget import seeds
-from support.generate import CODE, DATA, DATA_SIZE
+from support.random_programs import CODE, DATA, DATA_SIZE
 from trapline.vm.machine import Machine
 
 unicorn = pytest.importorskip("unicorn")
@@ -52,8 +52,8 @@ def test_same_state_after_random_programs(seed: int) -> None:
     machine = Machine(memory=1 << 20)
     executed = 0
     for number in range(PROGRAMS // 4 if machine.engine.kind == "numba" else 3):
-        words = generate.program(rng, LENGTH)
-        x = generate.registers(rng)
+        words = random_programs.program(rng, LENGTH)
+        x = random_programs.registers(rng)
         data = rng.randbytes(DATA_SIZE)
         theirs, their_data = run_on_unicorn(words, x, data)
         ours, our_data, count = run_here(machine, words, x, data)

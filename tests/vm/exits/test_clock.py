@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from support.console_kernels import echo
+from support.cli.console_kernels import echo
 from support.machines import CLINT, MTIME, MTIMECMP, from_text
 from trapline import Machine
 from trapline.vm.exits import clock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import invoke, refused, write
+from support.cli.command import invoke, refused, write
 from support.paths import PROGRAMS
 from trapline.vm.experiments.sensitive import find_cases, read_case
 from trapline.vm.hypervisor.technique import TECHNIQUES

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from support.hypervisor.random_guests import ended
 from support.machines import RAM, S, U, csr_word, difference, encode, enter, from_words, open_memory, state
-from support.random_guests import ended
 from trapline import Machine, isa
 from trapline.vm.codegen.emit import supervisor_fields
 from trapline.vm.hypervisor.world_switch import INTERCEPTED

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.attacks import ATTACKS, END, PRELUDE, SIZE
-from support.attacks_devices import DEVICE_ATTACKS
-from support.attacks_memory import MEMORY_ATTACKS
-from support.bare_and_virtual import TRACED, UNDER, differences, setting, whole_state
-from support.shadow import Guarded, broken_real_harts, broken_shadows, unbounded_work
+from support.hypervisor.attacks import ATTACKS, END, PRELUDE, SIZE
+from support.hypervisor.attacks_devices import DEVICE_ATTACKS
+from support.hypervisor.attacks_memory import MEMORY_ATTACKS
+from support.hypervisor.bare_and_virtual import TRACED, UNDER, differences, setting, whole_state
+from support.hypervisor.invariants import Guarded, broken_real_harts, broken_shadows, unbounded_work
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.board.virtio.entropy import Entropy

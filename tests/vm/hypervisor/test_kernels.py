@@ -1,5 +1,7 @@
 """The theorem on random kernels: under every technique a guest is, whenever one looks, in the state that it has bare.
-The kernels are those of `support.random_kernels`; those of the corpus tell hypervisors with a mistake from ours."""
+The kernels are those of `support.random_kernels.kernels`; those of the corpus tell hypervisors with a mistake
+from ours.
+"""
 
 import os
 from functools import cache
@@ -8,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, seed
 
-from support.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
 from support.budget import FIRST_SEED, examples
-from support.hypervisor_mutants import MUTANTS, mutated
-from support.kernel import Kernel, load
+from support.hypervisor.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
+from support.mutants.hypervisor import MUTANTS, mutated
 from support.paths import CORPUS
-from support.random_kernels import kernels
+from support.random_kernels.image import Kernel, load
+from support.random_kernels.kernels import kernels
 
 KEPT = sorted(CORPUS.glob("*.json"))
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from support.bare_and_virtual import UNDER
-from support.cli import execute
-from support.guests import guest
+from support.cli.command import execute
+from support.hypervisor.bare_and_virtual import UNDER
+from support.kernels.foreign import guest
 
 pytestmark = [pytest.mark.slow, pytest.mark.checked]
 

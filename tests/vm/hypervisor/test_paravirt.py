@@ -2,9 +2,9 @@
 
 import pytest
 
+from support.hypervisor.random_guests import ended
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
 from support.paths import PROGRAMS
-from support.random_guests import ended
 from trapline import Machine
 from trapline.vm.hypervisor import hypercalls as calls
 from trapline.vm.machine import ExitReason

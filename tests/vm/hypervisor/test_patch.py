@@ -2,9 +2,9 @@
 
 import pytest
 
+from support.hypervisor.random_guests import ended
+from support.hypervisor.watched_code import Pair, pair, run
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
-from support.random_guests import ended
-from support.watched import Pair, pair, run
 from trapline import isa
 from trapline.isa.extension import XLEAK
 from trapline.vm.codegen.emit import sensitive_unprivileged

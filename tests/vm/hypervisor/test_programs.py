@@ -1,6 +1,6 @@
 """The theorem on every program under programs/: under each technique it ends as on the bare machine.
 
-Kernels are guests as they are; a user program is one with the kernel of `support.process_kernel` below it.
+Kernels are guests as they are; a user program is one with the kernel of `support.hypervisor.process_kernel` below it.
 Those that end within LIMIT instructions run to their end.
 """
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from support.bare_and_virtual import TRACED, UNDER, setting
-from support.burrow import MEMORY
-from support.burrow import machine as burrow
-from support.c_kernels import build, compiler
-from support.demos import elf as demo_elf
+from support.burrow.build import MEMORY
+from support.burrow.build import machine as burrow
+from support.burrow.demos import elf as demo_elf
 from support.gnu import Find
+from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
+from support.hypervisor.process_kernel import guest
+from support.kernels.c_kernel import build, compiler
 from support.machines import RAM, difference, state
 from support.paths import PROGRAMS
-from support.process_kernel import guest
 from support.programs import BOOT, EXPECTED, USER, Case
 from trapline import Machine
 from trapline.asm import assemble

@@ -3,9 +3,9 @@
 import pytest
 
 from support.budget import seeds
-from support.cli import invoke, refused
+from support.cli.command import invoke, refused
+from support.hypervisor.random_guests import guest
 from support.machines import RAM, S, U, difference, encode, enter, from_words, open_memory, state
-from support.random_guests import guest
 from trapline import Machine
 from trapline.isa.extension import XLEAK
 

@@ -6,10 +6,10 @@ from zlib import crc32
 
 import pytest
 
-from support.bare_and_virtual import UNDER
 from support.budget import FIRST_SEED, NIGHTLY
-from support.kernel import HOLES
-from support.routines import Pair
+from support.hypervisor.bare_and_virtual import UNDER
+from support.hypervisor.routines import Pair
+from support.random_kernels.image import HOLES
 from trapline import isa
 
 CSR = ("csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci")

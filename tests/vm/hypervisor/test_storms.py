@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from support.attacks import END, PRELUDE
-from support.bare_and_virtual import TRACED, UNDER, setting
+from support.hypervisor.attacks import END, PRELUDE
+from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
 from trapline import Machine
 
 STEPS = 10_000

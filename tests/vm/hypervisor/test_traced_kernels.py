@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, seed
 
-from support.bare_and_virtual import Reused, divergence, states, whole_state
 from support.budget import FIRST_SEED, examples
-from support.kernel import Kernel
-from support.random_kernels import kernels
+from support.hypervisor.bare_and_virtual import Reused, divergence, states, whole_state
+from support.random_kernels.image import Kernel
+from support.random_kernels.kernels import kernels
 from trapline import isa
 from trapline.vm.exit import ExitReason
 
@@ -56,7 +56,7 @@ def unfenced(kernel: Kernel) -> Kernel:
 
 
 def walking(kernel: Kernel) -> list[dict[str, Any]]:
-    """`support.twins.states` of a bare hart that forgets its translations before every step."""
+    """`support.hypervisor.bare_and_virtual.states` of a bare hart that forgets its translations before every step."""
     bare = machine("bare", 1, "lazy").start(kernel)
     found = []
     for steps in kernel.slices:

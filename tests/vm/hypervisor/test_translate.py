@@ -2,9 +2,9 @@
 
 import pytest
 
+from support.hypervisor.random_guests import ended
+from support.hypervisor.watched_code import Pair, pair, run
 from support.machines import RAM, S, U, difference, encode, get, put
-from support.random_guests import ended
-from support.watched import Pair, pair, run
 from trapline import isa
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK

@@ -2,8 +2,8 @@
 
 import pytest
 
+from support.hypervisor.watched_code import pair, run
 from support.machines import RAM, encode, put
-from support.watched import pair, run
 
 NOP = encode("addi")
 

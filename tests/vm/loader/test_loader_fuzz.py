@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.elf import PT_LOAD, Header, elf
-from support.processes import build
+from support.loader.elf import PT_LOAD, Header, elf
+from support.process.processes import build
 from trapline.vm.loader.image import LoadError, load_elf
 
 SOURCE = "int data = 5; int bss[9]; int f(void) { return data; } void _start(void) { bss[0] = f(); for (;;); }"

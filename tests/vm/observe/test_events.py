@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from support.hypervisor.random_guests import ended, guest
 from support.machines import M, U, difference, from_text, state
 from support.paths import PROGRAMS
-from support.random_guests import ended, guest
 from trapline import Machine
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.events import EVENTS, INJECT, LOGGED_CSRS, STEP

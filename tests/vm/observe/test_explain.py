@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.cli import invoke, refused, write
+from support.cli.command import invoke, refused, write
 from support.machines import from_text
 from support.paths import PROGRAMS
 from trapline import Machine

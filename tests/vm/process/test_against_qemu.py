@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import build, run, run_qemu
+from support.process.processes import build, run, run_qemu
 
 GUESTS = Path(__file__).parent / "guests"
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from support.processes import DATA, EBREAK, ECALL, TEXT, run, tiny_image
+from support.process.processes import DATA, EBREAK, ECALL, TEXT, run, tiny_image
 from trapline.vm.loader.image import READ, WRITE, Image, LoadError, Segment
 from trapline.vm.process import Process, Reason
 

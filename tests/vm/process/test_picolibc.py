@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.processes import build, run, run_qemu
+from support.process.processes import build, run, run_qemu
 
 GUESTS = Path(__file__).parent / "guests"
 

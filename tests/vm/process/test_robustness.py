@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples
-from support.processes import DATA, TEXT, tiny_image
+from support.process.processes import DATA, TEXT, tiny_image
 from trapline.vm.process import Process
 from trapline.vm.process.process import _Ended
 from trapline.vm.process.streams import OutputLimit

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.processes import TEXT, build, run, run_qemu, tiny_image
+from support.process.processes import TEXT, build, run, run_qemu, tiny_image
 from trapline.vm.loader.image import LoadError
 from trapline.vm.process import Process
 from trapline.vm.process.stack import initial_stack

@@ -5,7 +5,7 @@ import os
 import resource
 import threading
 
-from support.processes import DATA, ECALL, run, tiny_image
+from support.process.processes import DATA, ECALL, run, tiny_image
 from trapline.vm.process import Process, Reason
 from trapline.vm.process.streams import Output, Quota
 

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from support.processes import DATA, TEXT, call, tiny_image
+from support.process.processes import DATA, TEXT, call, tiny_image
 from trapline.vm.process import Process
 from trapline.vm.process.errno import (
     EAGAIN,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.supervisor import ask
+from support.kernels.supervisor import ask
 from trapline.vm.core.hart import HartView, new_harts
 from trapline.vm.sbi import hsm
 from trapline.vm.sbi.call import BASE, DBCN, HSM, IPI, RFENCE, SRST, TIME, Sbi

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.supervisor import BASE, ask, supervisor
+from support.kernels.supervisor import BASE, ask, supervisor
 from trapline.vm.exit import ExitReason
 from trapline.vm.sbi.call import IPI
 

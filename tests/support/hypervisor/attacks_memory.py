@@ -1,4 +1,4 @@
-"""Hostile guests that attack through page tables, PMP, MPRV and addresses behind RAM; see `support.attacks`."""
+"""Hostile guests that attack through page tables, PMP, MPRV and addresses behind RAM; see `attacks.py`."""
 
 MEMORY_ATTACKS: dict[str, str] = {
     "a root outside RAM": """

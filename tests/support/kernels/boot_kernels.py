@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.gnu import ARCHITECTURE, Find, run_tool
 from support.paths import BOOT_KERNELS
-from support.systems import QEMU
+from support.qemu.systems import QEMU
 from trapline import ExitReason, Machine
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.drive import Drive

@@ -2,8 +2,7 @@
 
 from hypothesis import strategies as st
 
-from support.kernel import REFUSED, Kernel
-from support.kernel_code import (
+from support.random_kernels.code import (
     DATA,
     HANDLERS,
     LEAF_0,
@@ -19,9 +18,10 @@ from support.kernel_code import (
     fixed_words,
     word,
 )
-from support.kernel_memory import leaf, root_leaf
-from support.kernel_script import Script
-from support.kernel_steps import STEPS
+from support.random_kernels.image import REFUSED, Kernel
+from support.random_kernels.memory import leaf, root_leaf
+from support.random_kernels.script import Script
+from support.random_kernels.steps import STEPS
 
 SPIN = 0x6F
 """jal zero, 0"""

@@ -1,10 +1,10 @@
-"""Random privileged snippets for `support.systems`: CSR accesses, traps and returns from them."""
+"""Random privileged snippets for `systems.py`: CSR accesses, traps and returns from them."""
 
 from random import Random
 
-from support.differences import WRITABLE
-from support.protection import pmp_byte
-from support.systems import ARENA, EXITS, Snippet
+from support.qemu.differences import WRITABLE
+from support.qemu.protection import pmp_byte
+from support.qemu.systems import ARENA, EXITS, Snippet
 from trapline import isa
 
 NO_CODE = ARENA + 0x8000

@@ -1,5 +1,5 @@
-"""Hostile guests: what each tries, and how. `PRELUDE` begins every one; `support.attacks_memory` and
-`support.attacks_devices` have more of them.
+"""Hostile guests: what each tries, and how. `PRELUDE` begins every one; `attacks_memory.py` and `attacks_devices.py`
+have more of them.
 
 Their RAM is SIZE bytes, `behind` is the address after it, where the hypervisor keeps its frames. A trap is skipped,
 so that one refusal does not end an attack. s0 sums up what was read, and is stored at `seen` at the end.

@@ -51,7 +51,7 @@ class Kernel:
     def save(self, path: Path, title: str, mutant: str = "") -> None:
         """Write it, with its scripts disassembled for people, as a file of the corpus.
 
-        mutant: that of `support.hypervisor_mutants` with which it was found.
+        mutant: that of `support.mutants.hypervisor` with which it was found.
         """
         listing = [
             f"{start + 4 * i:x} {disassemble(w, start + 4 * i)}"

@@ -1,6 +1,6 @@
 """The tutorial on Burrow and what it claims: excerpts, outputs of commands, sizes, costs of a context switch.
 
-`PYTHONPATH=tests python -m support.walkthrough` writes outputs and tables into the page anew.
+`PYTHONPATH=tests python -m support.burrow.walkthrough` writes outputs and tables into the page anew.
 """
 
 import re
@@ -15,8 +15,8 @@ from statistics import median_low
 
 from elftools.elf.elffile import ELFFile
 
-from support.burrow import MEMORY, build_script
-from support.cli import environment
+from support.burrow.build import MEMORY, build_script
+from support.cli.command import environment
 from support.paths import BURROW, DOCS, PROGRAMS, ROOT, TESTS
 from trapline import Machine
 

@@ -1,7 +1,6 @@
 """The script of a random guest kernel as it grows, and what most of its steps begin with."""
 
-from support.kernel import RAM
-from support.kernel_code import (
+from support.random_kernels.code import (
     ALIAS,
     CLINT,
     DATA,
@@ -26,6 +25,7 @@ from support.kernel_code import (
     load_constant,
     word,
 )
+from support.random_kernels.image import RAM
 
 HOT = 3
 """The first entries of LEAF_0 and LEAF_1, which are used and changed most."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from support.cli import Outcome, check_manners, command, watchdog
+from support.cli.command import Outcome, check_manners, command, watchdog
 
 PATIENCE = 60
 

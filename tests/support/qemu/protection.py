@@ -1,8 +1,8 @@
-"""Random snippets about physical memory protection and Sv32 for `support.systems`: a set-up, then probes."""
+"""Random snippets about physical memory protection and Sv32 for `systems.py`: a set-up, then probes."""
 
 from random import Random
 
-from support.systems import ALIAS, ARENA, EXITS, PROBED, RAM, STUBS, TABLES, Snippet, probe
+from support.qemu.systems import ALIAS, ARENA, EXITS, PROBED, RAM, STUBS, TABLES, Snippet, probe
 
 MPRV = 1 << 17
 SUM = 1 << 18

@@ -1,12 +1,12 @@
 """What QEMU 7.2 does otherwise than we do, each with a program that shows it.
 
-`support.privileged` and `support.protection` leave exactly these out of the comparison: by what they generate, by
+`privileged.py` and `protection.py` leave exactly these out of the comparison: by what they generate, by
 WRITABLE and by `mask`. docs/decisions/0001-differences-from-qemu-7.2.md explains each under its name.
 """
 
 from dataclasses import dataclass
 
-from support.systems import ARENA, RAM, TABLES, probe
+from support.qemu.systems import ARENA, RAM, TABLES, probe
 from trapline import isa
 
 HPM = tuple(c.name for c in isa.CSRS if c.name.startswith("mhpm"))

@@ -57,7 +57,7 @@ class Schedule:
     def save(self, path: Path, title: str, mutant: str, steps: int) -> None:
         """Write it as a file of the corpus.
 
-        mutant: that of `support.schedule_mutants` with which it fails; steps: how many there are without.
+        mutant: that of `support.mutants.scheduler` with which it fails; steps: how many there are without.
         """
         data = {"title": title, "mutant": mutant, "steps": steps, **asdict(self)}
         path.write_text(json.dumps(data, indent=1) + "\n")

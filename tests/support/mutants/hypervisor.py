@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from support.bare_and_virtual import Reused
-from support.mutants import in_function
+from support.hypervisor.bare_and_virtual import Reused
+from support.mutants.engine import in_function
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
 
 Change = Callable[[str], str]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import invoke
+from support.cli.command import invoke
 from support.paths import DOCS, PROGRAMS
 
 TUTORIAL = (DOCS / "tutorials/popf.md").read_text(encoding="utf-8")

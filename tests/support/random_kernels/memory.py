@@ -1,7 +1,6 @@
 """Steps of random guest kernels that change what memory is: page tables, satp, SUM and MXR, PMP."""
 
-from support.kernel import ARENA, RAM
-from support.kernel_code import (
+from support.random_kernels.code import (
     ALIAS,
     CLINT,
     DATA,
@@ -29,7 +28,8 @@ from support.kernel_code import (
     pte,
     word,
 )
-from support.kernel_script import HOT, Script, enter, probe, register, store_word
+from support.random_kernels.image import ARENA, RAM
+from support.random_kernels.script import HOT, Script, enter, probe, register, store_word
 
 
 def leaf(c: Choices, s: Script) -> int:

@@ -1,13 +1,13 @@
 """The demos under programs/demos, which are programs of Burrow: built, run, and what they print kept.
 
-`python -m support.demos`, in tests/, writes programs/expected/demos and the tables of docs/demos.md anew.
+`python -m support.burrow.demos`, in tests/, writes programs/expected/demos and the tables of docs/demos.md anew.
 """
 
 import re
 from functools import cache
 from typing import Any, NamedTuple
 
-from support.burrow import MEMORY, build_script
+from support.burrow.build import MEMORY, build_script
 from support.paths import DOCS, PROGRAMS
 from trapline import ExitReason, Machine
 from trapline.vm.hypervisor.host.counts import Counts

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from support.cli import invoke
+from support.cli.command import invoke
 from support.paths import ROOT
 from trapline.vm.cli.main import COMMANDS
 

@@ -1,6 +1,6 @@
 """Burrow and its library with one mistake each: what random schedules must notice.
 
-`python -m support.schedule_mutants`, in tests/, looks for a small schedule that each of them fails with and has no
+`python -m support.mutants.scheduler`, in tests/, looks for a small schedule that each of them fails with and has no
 file in the corpus yet, and writes it there.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
+from support.burrow.schedules import Rerun, Schedule, build, burrow, load, schedules
 from support.paths import CORPUS, PROGRAMS
-from support.schedules import Rerun, Schedule, build, burrow, load, schedules
 
 SCHEDULES = CORPUS / "schedules"
 MUTANTS: dict[str, tuple[str, str, str]] = {

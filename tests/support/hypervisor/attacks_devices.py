@@ -1,4 +1,4 @@
-"""Hostile guests that attack through devices, interrupts, time and the host's own interfaces; see `support.attacks`."""
+"""Hostile guests that attack through devices, interrupts, time and the host's own interfaces; see `attacks.py`."""
 
 SWEEP = """
 1:      lw      t1, (s1)

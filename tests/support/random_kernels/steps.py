@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from support.kernel import ARENA, RAM, REFUSED
-from support.kernel_code import (
+from support.random_kernels.code import (
     CLINT,
     DATA,
     HANDLERS,
@@ -20,7 +19,8 @@ from support.kernel_code import (
     load_address,
     word,
 )
-from support.kernel_memory import (
+from support.random_kernels.image import ARENA, RAM, REFUSED
+from support.random_kernels.memory import (
     change_own_entry,
     change_pmp,
     change_pte,
@@ -30,7 +30,7 @@ from support.kernel_memory import (
     pmp_address,
     pmp_byte,
 )
-from support.kernel_script import Script, data_vaddr, enter, register, store_word
+from support.random_kernels.script import Script, data_vaddr, enter, register, store_word
 from trapline import isa
 
 VALUES = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.VALUE and {"rs1", "rs2", "rd"} <= set(i.operands)]

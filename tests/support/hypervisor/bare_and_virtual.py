@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from support.kernel import ARENA, REFUSED, Kernel
+from support.random_kernels.image import ARENA, REFUSED, Kernel
 from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
 from trapline.isa.hart import FIELDS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
-from support.kernel import ARENA, RAM
+from support.random_kernels.image import ARENA, RAM
 from trapline import isa
 
 T = TypeVar("T")
