@@ -20,7 +20,8 @@ from typing import Any
 from trapline.asm import assemble
 from trapline.vm.bench.nano import Nano
 from trapline.vm.bench.programs import PROCESS_PROGRAMS, ROUND_TRIPS
-from trapline.vm.cli.machine import Blueprint, close
+from trapline.vm.cli.blueprint import Blueprint, close
+from trapline.vm.cli.options import BootOptions, MachineOptions
 from trapline.vm.loader.image import load_elf
 from trapline.vm.machine import ExitReason, Machine
 
@@ -130,7 +131,7 @@ def csr(repeats: int) -> Iterator[Ratio]:
 
 def linux(repeats: int, image: Path) -> Iterator[Ratio]:
     """The boot of Linux, from its first instruction to power-off, by that of the bare machine."""
-    blueprint = Blueprint([str(image)], {"memory": 128 << 20, "append": "console=hvc0 earlycon=sbi"})
+    blueprint = Blueprint([str(image)], MachineOptions(), BootOptions(append="console=hvc0 earlycon=sbi"))
 
     def run(technique: str) -> float:
         machine = blueprint.build(technique, stdin=b"")

@@ -6,17 +6,23 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import options
-from trapline.vm.cli.run import assemble
+from trapline.vm.cli import output_files
+from trapline.vm.cli.assembling import assemble
+from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.option_groups import Command, with_groups
+from trapline.vm.cli.options import AssemblyOptions
+from trapline.vm.cli.user_errors import reported
 
 
-@click.command("asm")
+@click.command("asm", cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-o", "--output", default="a.out", show_default=True, metavar="FILE", help="The ELF file to write.")
 @click.option("--listing", metavar="FILE", help="Write addresses, words and instructions; - is stdout.")
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
-@options.assembling
-def asm_command(sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, **settings: Any) -> None:
+@with_groups()
+def asm_command(
+    sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, assembly: AssemblyOptions
+) -> None:
     """Assemble and link sources into a static ELF file.
 
     The language is GNU as's for RV32IMA. Sources named .S pass through a C preprocessor first. Without
@@ -26,9 +32,9 @@ def asm_command(sources: tuple[str, ...], output: str, listing: str | None, symb
     trapline asm hello.s -o hello
     trapline asm start.s main.s -o kernel --text-base 0x80000000 --listing -
     """
-    with options.mistakes():
-        paths = [options.find_program(name) for name in sources]
-        program = assemble(paths, settings, None)
+    with reported():
+        paths = [find_program(name) for name in sources]
+        program = assemble(paths, assembly, None)
         target = Path(output)
         target.write_bytes(program.elf)
         target.chmod(target.stat().st_mode | 0o111)
@@ -36,11 +42,7 @@ def asm_command(sources: tuple[str, ...], output: str, listing: str | None, symb
             for name, value in sorted(program.symbols.items(), key=lambda item: item[1]):
                 click.echo(f"{value & 0xFFFFFFFF:08x} {name}")
         if listing:
-            text = list_program(program)
-            if listing == "-":
-                click.echo(text, nl=False)
-            else:
-                Path(listing).write_text(text)
+            output_files.write_text(listing, list_program(program))
 
 
 def list_program(program: Any) -> str:

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import options
+from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import fail, reported
 
 NANO = "nano"
 
@@ -18,7 +20,7 @@ class Bench(click.Command):
     ) -> click.Context:
         """Parse the command line."""
         if args[:1] == [NANO]:
-            from trapline.vm.cli.nano import nano_command
+            from trapline.vm.cli.bench_nano import nano_command
 
             return nano_command.make_context(f"{info_name} {NANO}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
@@ -46,15 +48,15 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
     for name in names:
         if name not in known:
-            options.fail(f"no benchmark is called '{name}'; there are {', '.join(known)}, and {NANO} with more of them")
-    engine.on_compile = options.announce_compilation
+            fail(f"no benchmark is called '{name}'; there are {', '.join(known)}, and {NANO} with more of them")
+    engine.on_compile = announce_compilation
     rows: list[dict[str, Any]] = []
-    with options.mistakes():
+    with reported():
         for name in names or known:
             try:
-                m = bench.measure(options.bundled_programs() / "bench", name, repeats=repeats, peer=peer)
+                m = bench.measure(bundled_programs() / "bench", name, repeats=repeats, peer=peer)
             except bench.BenchmarkError as error:
-                options.fail(str(error))
+                fail(str(error))
             rows.append({"name": name, "instructions": m.instructions, "seconds": m.seconds, "mips": m.mips,
                          "times_qemu": m.ratio})  # fmt: skip
             if not as_json:

@@ -5,27 +5,39 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import kernel, options
-from trapline.vm.cli.console import console_options, open_console
-from trapline.vm.cli.machine import Blueprint, exit_status, explain_stop, report_on, run_once
-from trapline.vm.cli.observe import Seeing
-from trapline.vm.cli.report import close, open_for_writing
-from trapline.vm.cli.run import finish
+from trapline.vm.cli import output_files, run_statistics
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.console import open_console
+from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
+from trapline.vm.cli.observe import Observers
+from trapline.vm.cli.option_groups import Command, with_groups, without
+from trapline.vm.cli.options import (
+    AssemblyOptions,
+    BootOptions,
+    ConsoleOptions,
+    Limits,
+    MachineOptions,
+    Outputs,
+    RunOptions,
+)
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import reported
 
 
 @click.command(
     "boot",
+    cls=Command,
     epilog="Exit status: what the kernel gives the test finisher or HTIF; 0 after Ctrl-A X; 2 for a mistake in what "
     "was asked; "
     "124 when a limit ended it, when it idles with nothing that could wake it, or when it can only trap for ever.",
 )
 @click.argument("kernel", nargs=-1, metavar="KERNEL...")
-@kernel.booting
-@console_options
-@options.running
-@options.assembling
+@with_groups(machine=without("real_mleak"))
 @click.pass_context
-def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: Any) -> None:
+def boot_command(
+    context: click.Context, kernel: tuple[str, ...], boot: BootOptions, machine: MachineOptions,
+    console: ConsoleOptions, limits: Limits, outputs: Outputs, assembly: AssemblyOptions,
+) -> None:  # fmt: skip
     """Boot a kernel.
 
     KERNEL is an ELF file, a Linux boot image, a raw image, or one or more assembly sources. It starts in M mode, or
@@ -41,47 +53,55 @@ def boot_command(context: click.Context, kernel: tuple[str, ...], **settings: An
     """
     from trapline.vm import engine
 
-    engine.on_compile = options.announce_compilation
-    with options.mistakes():
-        context.exit(boot(Blueprint(list(kernel), settings), settings))
+    engine.on_compile = announce_compilation
+    with reported():
+        blueprint = Blueprint(list(kernel), machine, boot, assembly)
+        if boot.dump_dtb is not None:
+            dump_tree(blueprint, boot.dump_dtb)
+        else:
+            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console)))
 
 
-def boot(blueprint: Blueprint, settings: dict[str, Any], technique: str | None = None, shadow: str = "lazy") -> int:
-    """Run one machine on this terminal; its exit status. technique: None without a hypervisor."""
-    if settings["dump_dtb"] is not None:
-        Path(settings["dump_dtb"]).write_bytes(blueprint.plan.tree[1])
-        return 0
-    seeing = None
-    if Seeing.wanted(settings):
-        seeing = Seeing(settings, blueprint.image, technique or "bare", blueprint.name)
-    trace = open_for_writing(settings["trace"]) if settings["trace"] else None
-    if settings["json_file"] and settings["json_file"] != "-":
-        open_for_writing(settings["json_file"]).close()
-    console = open_console(settings)
-    with blueprint.switched_on(technique or "bare", shadow, console, events=seeing is not None) as machine:
-        if seeing is not None:
-            seeing.attach(machine)
+def dump_tree(blueprint: Blueprint, path: str) -> None:
+    """Write the device tree of the machine. Raises OSError."""
+    Path(path).write_bytes(blueprint.plan.tree[1])
+
+
+def run_machine(
+    blueprint: Blueprint, options: RunOptions, technique: str | None = None, shadow: str = "lazy",
+    translation_file: str | None = None,
+) -> int:  # fmt: skip
+    """Run one machine on this terminal; its exit status.
+
+    technique: None without a hypervisor; translation_file: where to write what the technique `translate` made.
+    """
+    observers = None
+    if Observers.wanted(options.exits):
+        observers = Observers(options.exits, blueprint.image, technique or "bare", blueprint.name)
+    trace = output_files.open_text(options.outputs.trace) if options.outputs.trace else None
+    output_files.check_writable(options.outputs.json_file)
+    console = open_console(options.console)
+    with blueprint.switched_on(technique or "bare", shadow, console, events=observers is not None) as machine:
+        if observers is not None:
+            observers.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
         with console.attached():
-            exit, seconds = run_once(machine, settings)
+            exit, seconds = run_once(machine, options.limits)
     if trace is not None:
-        close(trace)
-    if seeing is not None:
-        seeing.finish(machine, str(exit))
-    if settings.get("show_translation"):
-        show_translation(machine, settings["show_translation"])
+        output_files.close(trace)
+    if observers is not None:
+        observers.finish(machine, str(exit))
+    if translation_file is not None:
+        show_translation(machine, translation_file)
     explain_stop(machine, exit)
-    finish(report_on(machine, exit, seconds, technique), settings, machine.digest, machine.console.mid_line)
+    statistics = statistics_of(machine, exit, seconds, technique)
+    run_statistics.write(statistics, options.outputs, machine.digest, machine.console.mid_line)
     return exit_status(exit)
 
 
-def show_translation(machine: Any, name: str) -> None:
-    """Write the guest's instructions and what was made of them, side by side; to stdout if the name is -."""
+def show_translation(machine: Any, path: str) -> None:
+    """Write the guest's instructions and what was made of them, side by side; to stdout for `-`. Raises OSError."""
     from trapline.asm.disassembler.instruction import disassemble
 
-    text = "\n".join(machine.engine.translation.side_by_side(disassemble)) + "\n"
-    if name == "-":
-        click.echo(text, nl=False)
-    else:
-        Path(name).write_text(text)
+    output_files.write_text(path, "\n".join(machine.engine.translation.side_by_side(disassemble)) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trapline.vm.cli import options
+from trapline.vm.cli import bundled
 
 MEMORY = 8 << 20
 """Bytes of RAM: what Burrow uses unless it is told otherwise."""
@@ -27,7 +27,7 @@ class Demo:
 
 def folder() -> Path:
     """Where its sources are."""
-    return options.bundled_programs() / "kernels/burrow"
+    return bundled.bundled_programs() / "kernels/burrow"
 
 
 @cache
@@ -43,7 +43,7 @@ def builder() -> Any:
 def demos() -> dict[str, Demo]:
     """What is in `programs/demos`: NAME.s, or a folder NAME with NAME.s and more programs."""
     found = {}
-    for path in sorted((options.bundled_programs() / "demos").glob("*")):
+    for path in sorted((bundled.bundled_programs() / "demos").glob("*")):
         main = path / f"{path.name}.s" if path.is_dir() else path
         if main.suffix == ".s" and main.is_file():
             others = sorted(p for p in path.glob("*.s") if p != main) if path.is_dir() else []

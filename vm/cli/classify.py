@@ -1,9 +1,9 @@
 """`trapline classify`: which instructions are sensitive, and which theorems hold."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_NAME
-from trapline.vm.cli import options
-from trapline.vm.cli.report import open_for_writing
+from trapline.vm.cli import output_files
+from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups
+from trapline.vm.cli.options import MachineOptions
+from trapline.vm.cli.parameters import Count
+from trapline.vm.cli.progress import announce_compilation, bar
+from trapline.vm.cli.user_errors import fail, reported
 
 if TYPE_CHECKING:
     from trapline.vm.classifier.definitions.questions import Row
@@ -21,23 +25,49 @@ LAID_OUT = ("satp", "pmpcfg", "pmpaddr")
 MOVING = ("mcycle", "minstret")
 
 
-@click.command("classify")
-@click.option("--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has.")
-@click.option("--csr", "csrs", multiple=True, metavar="NAME=VALUE", help="Fix a CSR in all states; may be repeated.")
-@click.option("--insn", "names", multiple=True, metavar="NAME", help="Only this instruction; may be repeated.")
-@click.option("--prove", is_flag=True, help="Let z3 decide what the search leaves open; takes a minute.")
-@click.option("--pairs", type=options.Count(), metavar="N", help="Pairs of states per row.  [default: 100000 compiled]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Try other states.")
-@click.option("--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-",
-              help="Write a JSON object to FILE, or print it instead of the text.")  # fmt: skip
-@click.option("--markdown", is_flag=True, help="Print a Markdown page instead of the text.")
-@click.option("--witness", "witness_file", metavar="FILE",
-              help="With one --insn: write a program that shows its witness under 'trapline boot'.")  # fmt: skip
-@click.option("--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, fewer pairs.")
-def classify_command(
-    isa: str, csrs: tuple[str, ...], names: tuple[str, ...], prove: bool, pairs: int | None, seed: int,
-    json_file: str | None, markdown: bool, witness_file: str | None, engine: str | None,
-) -> None:  # fmt: skip
+@option_group("Search")
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, and how. csrs: NAME=VALUE each; names: of instructions, all without any."""
+
+    csrs: tuple[str, ...] = option(
+        "--csr", default=(), multiple=True, metavar="NAME=VALUE", help="Fix a CSR in all states; may be repeated."
+    )
+    names: tuple[str, ...] = option(
+        "--insn", default=(), multiple=True, metavar="NAME", help="Only this instruction; may be repeated."
+    )
+    prove: bool = option(
+        "--prove", default=False, is_flag=True, help="Let z3 decide what the search leaves open; takes a minute."
+    )
+    pairs: int | None = option(
+        "--pairs", type=Count(), metavar="N", help="Pairs of states per row.  [default: 100000 compiled]"
+    )
+    seed: int = option(
+        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Try other states."
+    )
+
+
+@option_group("Output")
+@dataclass(frozen=True)
+class ClassifyOutputs:
+    """In what form the classification is written."""
+
+    json_file: str | None = option(
+        "--json", metavar="[FILE]", is_flag=False, flag_value="-",
+        help="Write a JSON object to FILE, or print it instead of the text.",
+    )  # fmt: skip
+    markdown: bool = option(
+        "--markdown", default=False, is_flag=True, help="Print a Markdown page instead of the text."
+    )
+    witness_file: str | None = option(
+        "--witness", metavar="FILE",
+        help="With one --insn: write a program that shows its witness under 'trapline boot'.",
+    )  # fmt: skip
+
+
+@click.command("classify", cls=Command)
+@with_groups(machine=only("isa", "engine"))
+def classify_command(machine: MachineOptions, search: SearchOptions, outputs: ClassifyOutputs) -> None:
     """Classify the instructions of a machine as Popek and Goldberg did, and say which of their theorems hold.
 
     Every instruction is tried on the machine itself in pairs of states that differ only in mode, only in
@@ -52,31 +82,25 @@ def classify_command(
     """
     from trapline.asm.disassembler.instruction import disassemble
 
-    if json_file == "-" and markdown:
+    if outputs.json_file == "-" and outputs.markdown:
         raise click.UsageError("--json and --markdown exclude each other; --json FILE writes beside the page")
-    with options.mistakes():
-        if json_file and json_file != "-":
-            open_for_writing(json_file).close()
-        if witness_file and len(names) != 1:
-            options.fail("--witness shows one instruction: give one --insn NAME with it")
-        found = _classification(isa, csrs, names, prove, pairs, seed, engine)
+    with reported():
+        output_files.check_writable(outputs.json_file)
+        if outputs.witness_file and len(search.names) != 1:
+            fail("--witness shows one instruction: give one --insn NAME with it")
+        found = _classification(machine, search)
         from trapline.vm.classifier import render
 
-        if witness_file:
-            _write_witness(found, names[0], witness_file, disassemble)
-        if json_file:
-            text = json.dumps(render.as_json(found, disassemble)) + "\n"
-            if json_file == "-":
-                click.echo(text, nl=False)
+        if outputs.witness_file:
+            _write_witness(found, search.names[0], outputs.witness_file, disassemble)
+        if outputs.json_file:
+            output_files.write_text(outputs.json_file, json.dumps(render.as_json(found, disassemble)) + "\n")
+            if outputs.json_file == "-":
                 return
-            with open_for_writing(json_file) as stream:
-                stream.write(text)
-        click.echo((render.as_markdown if markdown else render.as_text)(found, disassemble), nl=False)
+        click.echo((render.as_markdown if outputs.markdown else render.as_text)(found, disassemble), nl=False)
 
 
-def _classification(
-    isa: str, csrs: Sequence[str], names: Sequence[str], prove: bool, pairs: int | None, seed: int, engine: str | None
-) -> Any:
+def _classification(machine: MachineOptions, options: SearchOptions) -> Any:
     import os
 
     from trapline.isa.isa_string import parse_isa
@@ -85,17 +109,20 @@ def _classification(
     from trapline.vm.classifier.definitions.rows import rows
     from trapline.vm.classifier.search.search import Search
 
-    engines.on_compile = options.announce_compilation
-    if prove and find_spec("z3") is None:
-        options.fail("--prove needs z3, which is not installed: pip install 'trapline[proof]'")
-    extensions = parse_isa(isa)
-    fixed = fixed_csrs(csrs, extensions)
+    engines.on_compile = announce_compilation
+    if options.prove and find_spec("z3") is None:
+        fail("--prove needs z3, which is not installed: pip install 'trapline[proof]'")
+    extensions = parse_isa(machine.isa)
+    fixed = fixed_csrs(options.csrs, extensions)
     everything = rows(extensions)
-    chosen = choose(everything, names, isa) if names else None
-    kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
-    search = Search(extensions, fixed, engine=kind, seed=seed, announce=_announce)
-    with progress(len(chosen or everything) * (1 + prove)) as advance:
-        return classify(isa.lower(), search, chosen, pairs=pairs, prove=prove, progress=advance)
+    chosen = choose(everything, options.names, machine.isa) if options.names else None
+    kind = machine.engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
+    search = Search(extensions, fixed, engine=kind, seed=options.seed, announce=_announce)
+    with bar(len(chosen or everything) * (1 + options.prove), counted=True) as advance:
+        return classify(
+            machine.isa.lower(), search, chosen, pairs=options.pairs, prove=options.prove,
+            progress=None if advance is None else lambda row: advance(row.name, 1),
+        )  # fmt: skip
 
 
 def _write_witness(found: Any, name: str, file: str, disassemble: Any) -> None:
@@ -104,33 +131,17 @@ def _write_witness(found: Any, name: str, file: str, disassemble: Any) -> None:
 
     exact = [row for row in found.rows if row.row.name == " ".join(name.lower().split())] or list(found.rows)
     if len(exact) > 1:
-        options.fail(f"--witness shows one row: which of {', '.join(repr(row.row.name) for row in exact)}?")
+        fail(f"--witness shows one row: which of {', '.join(repr(row.row.name) for row in exact)}?")
     row = exact[0]
     if row.witness is None:
-        options.fail(f"'{row.row.name}' is {row.name_of_class}: there is no witness to write")
-    with open_for_writing(file) as stream:
-        stream.write(program(row.witness, found.isa, disassemble, PurePath(file).name))
+        fail(f"'{row.row.name}' is {row.name_of_class}: there is no witness to write")
+    output_files.write_text(file, program(row.witness, found.isa, disassemble, PurePath(file).name))
 
 
 @contextmanager
 def _announce() -> Iterator[None]:
-    with options.announce_compilation("search"):
+    with announce_compilation("search"):
         yield
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Any]:
-    """A bar on stderr while rows are classified, on a terminal only; yields what to call after each row."""
-    if not options.colored():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda row: bar.update(task, advance=1, description=row.name)
 
 
 def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list["Row"]:
@@ -143,10 +154,10 @@ def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list[
         key = " ".join(name.lower().split())
         meant = [row for row in everything if key in (row.name, row.instruction.name)]
         if not meant and key in BY_NAME:
-            options.fail(f"'{key}' is not on this machine: {isa} lacks the extension '{BY_NAME[key].extension}'")
+            fail(f"'{key}' is not on this machine: {isa} lacks the extension '{BY_NAME[key].extension}'")
         if not meant:
             hint = did_you_mean(key, [row.name for row in everything]) or "'trapline isa' lists the instructions"
-            options.fail(f"there is no instruction '{printable(name)}'; {hint}")
+            fail(f"there is no instruction '{printable(name)}'; {hint}")
         chosen += [row for row in meant if row not in chosen]
     return chosen
 
@@ -163,17 +174,15 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
         name, value = _parsed(setting)
         csr = CSR_BY_NAME[name]
         if name in fixed:
-            options.fail(f"--csr {name} is given twice")
+            fail(f"--csr {name} is given twice")
         if trial.read(csr) < 0:
-            options.fail(
-                f"--csr {name}: this machine has no such CSR; no extension that brings it is in its ISA string"
-            )
+            fail(f"--csr {name}: this machine has no such CSR; no extension that brings it is in its ISA string")
         if name.startswith(LAID_OUT):
-            options.fail(f"--csr {name}: relocation is what the search varies, so {name} cannot be fixed")
+            fail(f"--csr {name}: relocation is what the search varies, so {name} cannot be fixed")
         if name.startswith(MOVING):
-            options.fail(f"--csr {name}: a counter goes on, so {name} cannot be fixed")
+            fail(f"--csr {name}: a counter goes on, so {name} cannot be fixed")
         if not trial.writable(csr):
-            options.fail(f"--csr {name}: this CSR cannot be written")
+            fail(f"--csr {name}: this CSR cannot be written")
         trial.write(csr, value)
         fixed[name] = trial.read(csr)
     return fixed
@@ -186,14 +195,14 @@ def _parsed(setting: str) -> tuple[str, int]:
     name, equals, text = setting.partition("=")
     name = name.strip().lower()
     if not equals:
-        options.fail(f"--csr {printable(setting)}: write NAME=VALUE, such as mleak=0xff")
+        fail(f"--csr {printable(setting)}: write NAME=VALUE, such as mleak=0xff")
     if name not in CSR_BY_NAME:
         hint = did_you_mean(name, CSR_BY_NAME) or "'trapline isa csrs' lists them"
-        options.fail(f"--csr {printable(setting)}: there is no CSR '{printable(name)}'; {hint}")
+        fail(f"--csr {printable(setting)}: there is no CSR '{printable(name)}'; {hint}")
     try:
         value = int(text.strip(), 0)
     except ValueError:
         value = -1
     if not 0 <= value < 1 << 32:
-        options.fail(f"--csr {printable(setting)}: '{printable(text)}' is not a number in 0 to 0xffffffff")
+        fail(f"--csr {printable(setting)}: '{printable(text)}' is not a number in 0 to 0xffffffff")
     return name, value

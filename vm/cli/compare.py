@@ -1,9 +1,7 @@
 """`trapline virt --compare`: one table of a guest bare and under every technique."""
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,54 +9,38 @@ import click
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.cause import describe
 from trapline.isa.trap import MODE_NAMES
-from trapline.vm.cli import options
-from trapline.vm.cli.machine import Blueprint
+from trapline.vm.cli import output_files
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.options import UNDER, BootOptions, HypervisorOptions, RunOptions
+from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import First, Run, compare
 from trapline.vm.host import signals
-from trapline.vm.hypervisor.technique import TECHNIQUES
 
+REFUSED = ("--trace", "--console-log", "--stats", "--dump-dtb", "--exit-log", "--explain", "--report")
 SHOWN = 6
 """Differences of one instruction that are printed."""
 
 
-def compare_command(blueprint: Blueprint, settings: dict[str, Any]) -> int:
+def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hypervisor: HypervisorOptions) -> int:
     """Run, print the table; 0 if all is equivalent, 1 if not."""
-    for name in ("trace", "console_log", "stats", "dump_dtb", "exit_log", "explain", "report"):
-        if settings[name]:
-            options.fail(f"--{name.replace('_', '-')} does not go with --compare")
-    if settings["clock"] == "wall":
-        options.fail("--clock wall does not go with --compare: no two runs would be the same")
-    chosen = settings["technique"]
-    techniques = [chosen] if chosen else [name for name in TECHNIQUES if name != "bare"]
-    stdin = typed(settings["input_file"])
+    refuse_options("--compare", REFUSED, blueprint.machine, boot, options)
+    techniques = [hypervisor.technique] if hypervisor.technique else UNDER
+    stdin = console_input(options.console.input_file)
 
     def build(technique: str) -> Any:
-        return blueprint.build(technique, settings["shadow"], stdin=stdin)
+        return blueprint.build(technique, hypervisor.shadow, stdin=stdin)
 
-    if settings["json_file"] and settings["json_file"] != "-":
-        open(settings["json_file"], "w").close()
-    runs = list(compare(build, techniques, settings["max_instructions"], settings["timeout"]))
-    if settings["json_file"]:
-        text = json.dumps(as_json(runs, blueprint.image)) + "\n"
-        if settings["json_file"] == "-":
-            sys.stdout.write(text)
-        else:
-            Path(settings["json_file"]).write_text(text, encoding="utf-8")
-    if settings["json_file"] != "-":
+    json_file, limits = options.outputs.json_file, options.limits
+    output_files.check_writable(json_file)
+    runs = list(compare(build, techniques, limits.max_instructions, limits.timeout))
+    if json_file:
+        output_files.write_text(json_file, json.dumps(as_json(runs, blueprint.image)) + "\n")
+    if json_file != "-":
         click.echo("\n".join(table(runs, blueprint.image)))
     if any(run.exit.reason is ExitReason.INTERRUPTED for run in runs):
         return signals.status()
     return 0 if all(run.equivalent for run in runs) else 1
-
-
-def typed(path: str | None) -> bytes:
-    """All input: of a file, or of a standard input that is no terminal."""
-    if path is not None and path != "-":
-        return Path(path).read_bytes()
-    if sys.stdin is None or sys.stdin.isatty():
-        return b""
-    return sys.stdin.buffer.read()
 
 
 def table(runs: Sequence[Run], image: Any) -> list[str]:

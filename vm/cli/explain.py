@@ -5,35 +5,38 @@ from typing import Any
 import click
 
 from trapline.asm.disassembler.instruction import disassemble
-from trapline.vm.cli import options
-from trapline.vm.cli.compare import typed
-from trapline.vm.cli.machine import Blueprint
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.options import DEFAULT_TECHNIQUE, BootOptions, HypervisorOptions, RunOptions
+from trapline.vm.cli.repeated_runs import console_input, refuse_options
+from trapline.vm.cli.user_errors import fail
 from trapline.vm.host import signals
 from trapline.vm.observe.describe import Telling
 from trapline.vm.observe.explain import Explanation, NoSuchExit, find, look
 
+REFUSED = ("--trace", "--console-log", "--stats", "--json", "--dump-dtb", "--exit-log", "--report")
 
-def explain_command(blueprint: Blueprint, settings: dict[str, Any], technique: str) -> int:
+
+def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hypervisor: HypervisorOptions) -> int:
     """Print the explanation; the exit status."""
-    for name in ("trace", "console_log", "stats", "json_file", "dump_dtb", "exit_log", "report", "show_translation"):
-        if settings[name]:
-            options.fail(f"--{name.removesuffix('_file').replace('_', '-')} does not go with --explain")
-    if settings["clock"] == "wall":
-        options.fail("--clock wall does not go with --explain: no two runs would be the same")
-    stdin = typed(settings["input_file"])
-    number = settings["explain"]
+    refuse_options("--explain", REFUSED, blueprint.machine, boot, options)
+    if hypervisor.show_translation:
+        fail("--show-translation does not go with --explain")
+    technique = hypervisor.technique or DEFAULT_TECHNIQUE
+    stdin = console_input(options.console.input_file)
+    number, limits = options.exits.explain, options.limits
+    assert number is not None
 
     def build() -> Any:
-        return blueprint.build(technique, settings["shadow"], stdin=stdin, events=True)
+        return blueprint.build(technique, hypervisor.shadow, stdin=stdin, events=True)
 
     try:
-        event = find(build, number, settings["max_instructions"], settings["timeout"])
+        event = find(build, number, limits.max_instructions, limits.timeout)
         scene = look(build, event, technique)
     except NoSuchExit as none:
         if none.count == 0:
             why = ": under interpret there are none" if technique == "interpret" else ""
-            options.fail(f"--explain {number}: there is no exit{why}")
-        options.fail(f"--explain {number}: there are {none.count:,} exits, then the run ended: {none.exit}")
+            fail(f"--explain {number}: there is no exit{why}")
+        fail(f"--explain {number}: there are {none.count:,} exits, then the run ended: {none.exit}")
     except KeyboardInterrupt:
         return signals.status()
     click.echo("\n".join(Explanation(scene, Telling(blueprint.image, disassemble, technique)).lines()))

@@ -1,4 +1,4 @@
-"""Several guests of `trapline virt`: their consoles, their reports, their exit status."""
+"""Several guests of `trapline virt`: their consoles, their statistics, their exit status."""
 
 import json
 import sys
@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import options
-from trapline.vm.cli.machine import Blueprint, exit_status, explain_stop, report_on
+from trapline.vm.cli import output_files
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.machine_run import exit_status, explain_stop, statistics_of
+from trapline.vm.cli.options import DEFAULT_TECHNIQUE, HypervisorOptions, RunOptions
+from trapline.vm.cli.user_errors import fail
 
 MOST = 16
 """Guests at most."""
@@ -22,20 +25,19 @@ class Guests:
     """
 
     def __init__(
-        self, kernels: Sequence[str], blueprints: Sequence[Blueprint], shares: Sequence[int], settings: dict[str, Any],
-        technique: str,
+        self, kernels: Sequence[str], blueprints: Sequence[Blueprint], shares: Sequence[int], options: RunOptions,
+        hypervisor: HypervisorOptions,
     ) -> None:  # fmt: skip
         from trapline.vm.experiments.guests import Guest, GuestConsole, PrefixedLines
 
         if len(blueprints) > MOST:
-            options.fail(f"{len(blueprints)} guests; at most {MOST} run at a time")
-        self.settings, self.technique = settings, technique
+            fail(f"{len(blueprints)} guests; at most {MOST} run at a time")
+        self.options, self.technique = options, hypervisor.technique or DEFAULT_TECHNIQUE
         names = names_of(kernels)
-        folder = settings["console_log"]
+        folder = options.console.console_log
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True)
-        if settings["json_file"] and settings["json_file"] != "-":
-            open(settings["json_file"], "w").close()
+        output_files.check_writable(options.outputs.json_file)
         self.streams: list[Any] = []
         self.guests: list[Guest] = []
         for name, blueprint, share in zip(names, blueprints, shares, strict=True):
@@ -43,25 +45,25 @@ class Guests:
             if folder is not None:
                 stream = (Path(folder) / f"{name}.log").open("wb")
             else:
-                stream = PrefixedLines(name, options.output_stream())
+                stream = PrefixedLines(name, output_files.stdout_bytes())
             self.streams.append(stream)
-            stdin = b"" if self.guests else _input(settings["input_file"])
-            machine = blueprint.build(technique, settings["shadow"], GuestConsole(stream, stdin))
-            self.guests.append(Guest(name, machine, share, settings["max_instructions"]))
+            stdin = b"" if self.guests else _input(options.console.input_file)
+            machine = blueprint.build(self.technique, hypervisor.shadow, GuestConsole(stream, stdin))
+            self.guests.append(Guest(name, machine, share, options.limits.max_instructions))
 
     def run(self) -> int:
         """Run all of them to their ends; the status of the first that did not end with 0."""
         from trapline.vm.experiments.guests import run_guests
 
-        run_guests(self.guests, self.settings["timeout"], self._ended)
+        run_guests(self.guests, self.options.limits.timeout, self._ended)
         statuses = [exit_status(guest.end) for guest in self.guests]
         status = next((s for s in statuses if s), 0)
-        if self.settings["stats"]:
-            for guest, report in zip(self.guests, self._reports(), strict=True):
+        if self.options.outputs.stats:
+            for guest, statistics in zip(self.guests, self._statistics(), strict=True):
                 click.echo(f"{guest.name}:", err=True)
-                report.show()
-        if self.settings["json_file"]:
-            self._write_json(status)
+                statistics.show()
+        if self.options.outputs.json_file:
+            self._write_json(self.options.outputs.json_file, status)
         return status
 
     def _ended(self, guest: Any) -> None:
@@ -70,22 +72,17 @@ class Guests:
         guest.machine.board.close()
         explain_stop(guest.machine, guest.end, guest.name)
 
-    def _reports(self) -> list[Any]:
-        return [report_on(g.machine, g.end, g.seconds, self.technique) for g in self.guests]
+    def _statistics(self) -> list[Any]:
+        return [statistics_of(g.machine, g.end, g.seconds, self.technique) for g in self.guests]
 
-    def _write_json(self, status: int) -> None:
+    def _write_json(self, path: str, status: int) -> None:
         """One object: the status, and what `--json` says of a machine for each guest."""
         rows = []
-        for guest, report in zip(self.guests, self._reports(), strict=True):
-            report.digest = guest.machine.digest()
+        for guest, statistics in zip(self.guests, self._statistics(), strict=True):
+            statistics.digest = guest.machine.digest()
             turns = {"share": guest.share, "turns": guest.turns, "cut_turns": guest.cut_turns}
-            rows.append({"guest": guest.name, **turns, **report.as_json()})
-        line = json.dumps({"exit_code": status, "guests": rows}) + "\n"
-        if self.settings["json_file"] == "-":
-            sys.stdout.write(line)
-            sys.stdout.flush()
-        else:
-            Path(self.settings["json_file"]).write_text(line, encoding="utf-8")
+            rows.append({"guest": guest.name, **turns, **statistics.as_json()})
+        output_files.write_text(path, json.dumps({"exit_code": status, "guests": rows}) + "\n")
 
 
 def _input(path: str | None) -> Any:

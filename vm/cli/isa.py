@@ -13,7 +13,7 @@ import click
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from trapline.vm.cli import reference
-from trapline.vm.cli.options import colored
+from trapline.vm.cli.user_errors import colored
 
 
 class UserError(click.ClickException):

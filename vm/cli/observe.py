@@ -1,17 +1,14 @@
-"""Options of `trapline virt` that make visible what the hypervisor does: exit log, explanations, report."""
+"""What `trapline virt` writes about a guest's exits: the exit log and the report."""
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
-from trapline.vm.cli import options
-from trapline.vm.cli.report import close, open_for_writing
-
-FORMS = ("text", "jsonl", "chrome")
-LIMIT = 100_000
-"""Exits that are written unless something else is asked for: some 15 MB."""
+from trapline.vm.cli.option_groups import given
+from trapline.vm.cli.options import LOG_LIMIT, ExitOptions
+from trapline.vm.cli.output_files import close, open_text
+from trapline.vm.cli.user_errors import fail
 
 
 def form_of(name: str) -> str:
@@ -24,76 +21,35 @@ def missing() -> bool:
     return find_spec("matplotlib") is None
 
 
-class Limit(click.ParamType):
-    """`N`, the first ones, or `last:N`: (number, whether the last)."""
-
-    name = "limit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, bool]:
-        """The pair."""
-        if isinstance(value, tuple):
-            return value
-        text = str(value)
-        last = text.startswith("last:")
-        return options.Count().convert(text.removeprefix("last:"), param, ctx), last
-
-
-def seeing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--exit-log and its companions, --explain, --report."""
-    for option in (
-        click.option(
-            "--report", metavar="FILE",
-            help="Write a page about the run: modes over time, exits by cause and function, page faults. (needs the "
-            "extra `plot`)",
-        ),
-        click.option(
-            "--explain", type=options.Count(), metavar="N",
-            help="Tell in sentences what exit N is, why it happens and what is done; nothing else is printed.",
-        ),
-        click.option(
-            "--exit-log-limit", type=Limit(), metavar="[last:]N",
-            help=f"Write the first, or the last, this many exits.  [default: {LIMIT}]",
-        ),
-        click.option(
-            "--exit-log-format", type=click.Choice(FORMS),
-            help="Lines, JSON lines, or a trace for Perfetto and chrome://tracing.  [default: by the name: .jsonl, "
-            ".json, else text]",
-        ),
-        click.option("--exit-log", metavar="FILE", help="Write a record for each exit of the guest; - is stdout."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-class Seeing:
+class Observers:
     """What was asked for with these options, for one machine."""
 
-    def __init__(self, settings: dict[str, Any], image: Any, technique: str, guest: str) -> None:
+    def __init__(self, options: ExitOptions, image: Any, technique: str, guest: str) -> None:
         """Open the files, before a run that could be in vain. guest: its name. Raises OSError."""
         from trapline.asm.disassembler.instruction import disassemble
         from trapline.vm.observe.describe import Telling
 
-        self._guest, self._page = guest, settings["report"]
+        self._guest, self._page = guest, options.report
         if self._page and missing():
-            options.fail("--report needs matplotlib, which is not installed: pip install 'trapline[plot]'")
+            fail("--report needs matplotlib, which is not installed: pip install 'trapline[plot]'")
         if self._page == "-":
-            options.fail("--report writes a page that needs a file of its own, not -")
-        self._page_stream = open_for_writing(self._page) if self._page else None
+            fail("--report writes a page that needs a file of its own, not -")
+        self._page_stream = open_text(self._page) if self._page else None
         self._data: Any = None
-        self._settings = settings
+        self._options = options
         self._telling = Telling(image, disassemble, technique)
-        self._log = settings["exit_log"]
-        self._stream = open_for_writing(self._log) if self._log else None
+        self._log = options.exit_log
+        self._stream = open_text(self._log) if self._log else None
         self._recorder: Any = None
 
     @classmethod
-    def wanted(cls, settings: dict[str, Any]) -> bool:
+    def wanted(cls, options: ExitOptions) -> bool:
         """Whether any of the options was given."""
-        if not settings.get("exit_log"):
-            for name in ("exit_log_format", "exit_log_limit"):
-                if settings.get(name) is not None:
-                    options.fail(f"--{name.replace('_', '-')} says how --exit-log FILE writes, which is not there")
-        return bool(settings.get("exit_log") or settings.get("report"))
+        if options.exit_log is None:
+            for spelling in given(options):
+                if spelling.startswith("--exit-log-"):
+                    fail(f"{spelling} says how --exit-log FILE writes, which is not there")
+        return options.exit_log is not None or options.report is not None
 
     def attach(self, machine: Any) -> None:
         """Listen to the machine, which has not run yet."""
@@ -105,8 +61,8 @@ class Seeing:
 
             self._data = ReportData(ring, self._telling)
         if self._stream is not None:
-            form = self._settings["exit_log_format"] or form_of(self._log)
-            limit, last = self._settings["exit_log_limit"] or (LIMIT, False)
+            form = self._options.exit_log_format or form_of(self._log or "")
+            limit, last = self._options.exit_log_limit or (LOG_LIMIT, False)
             self._recorder = Recorder(ring, writer(form, self._stream, self._telling), limit, last)
 
     def finish(self, machine: Any, ended: str) -> None:
@@ -125,7 +81,7 @@ class Seeing:
             self._tell(self._recorder)
 
     def _tell(self, recorder: Any) -> None:
-        if recorder.cut and self._settings["exit_log_limit"] is None:
+        if recorder.cut and self._options.exit_log_limit is None:
             click.echo(
                 f"trapline: {self._log} has the first {recorder.count:,} exits; for more or others there is "
                 "--exit-log-limit", err=True,

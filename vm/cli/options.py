@@ -1,264 +1,208 @@
-"""Options and conventions that the commands share."""
+"""The options that commands share, as values: one frozen dataclass for those that belong together."""
 
-import math
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from dataclasses import dataclass
 
 import click
 
-from trapline.vm.loader.image import MAX_MEMORY
+from trapline.vm.cli.option_groups import option, option_group
+from trapline.vm.cli.parameters import Address, Count, FirstOrLast, PerGuest, Seconds, Size
+from trapline.vm.exits.clock import KINDS as CLOCKS
+from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
-USAGE_ERROR = 2
-LIMIT_REACHED = 124
+UNDER = [name for name in TECHNIQUES if name != "bare"]
+"""Techniques of a hypervisor."""
+DEFAULT_TECHNIQUE = "trap"
 
-
-class Fatal(click.ClickException):
-    """A mistake of the person who typed the command: one message, exit status 2."""
-
-    exit_code = USAGE_ERROR
-
-    def show(self, file: Any = None) -> None:
-        """Print the message."""
-        click.echo(f"trapline: {self.message}", err=True)
+LOG_FORMATS = ("text", "jsonl", "chrome")
+LOG_LIMIT = 100_000
+"""Exits that an exit log has unless something else is asked for: some 15 MB."""
 
 
-class Diagnosed(Fatal):
-    """Mistakes in sources, rendered with their places."""
+@option_group("Sources")
+@dataclass(frozen=True)
+class AssemblyOptions:
+    """How sources are assembled and linked."""
 
-    def show(self, file: Any = None) -> None:
-        """Print the messages, with the colours that they have."""
-        click.echo(self.message, err=True, color=colored())
-
-
-def fail(message: str) -> NoReturn:
-    """End with a message and status 2."""
-    raise Fatal(message)
-
-
-def colored() -> bool:
-    """Whether messages on stderr may have colours: on a terminal, unless NO_COLOR (https://no-color.org) is set."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-class Size(click.ParamType):
-    """Bytes with an optional suffix K, M or G, a multiple of 4096."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes."""
-        if isinstance(value, int):
-            return value
-        text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
-        shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
-        number = text[:-1] if shift else text
-        if not number.isascii() or not number.isdigit() or len(number) > 20:
-            self.fail(f"'{value}' is not a size such as 64M", param, ctx)
-        size = int(number) << shift
-        if not 4096 <= size <= MAX_MEMORY or size % 4096:
-            self.fail(f"{value} is not a multiple of 4K in 4K to 2G", param, ctx)
-        return size
+    entry: str | None = option("--entry", metavar="SYMBOL", help="Where the program starts.  [default: _start]")
+    text_base: int | None = option("--text-base", type=Address(), metavar="ADDRESS", help="Where .text starts.")
+    include_dirs: tuple[str, ...] = option(
+        "-I", default=(), multiple=True, metavar="DIR", help="Look for included files here too."
+    )
+    defines: tuple[str, ...] = option(
+        "-D", default=(), multiple=True, metavar="NAME[=VALUE]", help="Define a macro for .S sources."
+    )
+    cpp: str = option(
+        "--cpp", type=click.Choice(["pcpp", "system"]), default="pcpp", show_default=True,
+        help="Preprocess .S sources with what trapline brings, or with the C preprocessor of this system.",
+    )  # fmt: skip
 
 
-class Count(click.ParamType):
-    """A positive whole number; 10M and 1e6 are understood."""
+@option_group("Machine")
+@dataclass(frozen=True)
+class MachineOptions:
+    """What the machine is. memory: bytes of RAM; real_mleak: of the real harts that a hypervisor has."""
 
-    name = "count"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number."""
-        if isinstance(value, int):
-            return value
-        text = str(value).strip().lower().replace("_", "")
-        factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:], 1)
-        try:
-            number = float(text[:-1] if factor > 1 else text) * factor
-            count = int(number)
-        except (ValueError, OverflowError):
-            count, number = 0, 1.0
-        if count != number or not 0 < count < 1 << 62:
-            self.fail(f"'{value}' is not a positive whole number such as 1000000, 10M or 1e6", param, ctx)
-        return count
-
-
-class Seconds(click.ParamType):
-    """A positive number of seconds; a limit that is never reached, such as nan, is none."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < math.inf:
-            self.fail(f"'{value}' is not a positive number of seconds such as 10 or 0.5", param, ctx)
-        return seconds
-
-
-class Address(click.ParamType):
-    """An address, decimal or with 0x."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The address in [0, 2^32)."""
-        if isinstance(value, int):
-            return value
-        try:
-            number = int(str(value), 0)
-        except ValueError:
-            number = -1
-        if not 0 <= number < 1 << 32:
-            self.fail(f"'{value}' is not an address in 0 to 0xffffffff", param, ctx)
-        return number
+    isa: str = option(
+        "--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has."
+    )
+    memory: int = option(
+        "--memory", type=Size(), default=128 << 20, spelled="128M", show_default=True, metavar="SIZE",
+        help="RAM, with K, M or G.",
+    )  # fmt: skip
+    harts: int = option(
+        "--harts",
+        type=click.IntRange(1, 8),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="How many harts there are.",
+    )
+    clock: str = option(
+        "--clock", type=click.Choice(CLOCKS), default=CLOCKS[0], show_default=True,
+        help="mtime counts instructions and skips idle time, so that a run repeats; or it follows the wall clock.",
+    )  # fmt: skip
+    drives: tuple[str, ...] = option(
+        "--drive", default=(), multiple=True, metavar="file=PATH[,...]",
+        help="A disk over a file: readonly=on, write=on (changes go to the file; else they are gone at the end), "
+        "if=virtio|none, format=raw, id=ID.",
+    )  # fmt: skip
+    devices: tuple[str, ...] = option(
+        "--device", default=(), multiple=True, metavar="NAME[,bus=virtio-mmio-bus.N]",
+        help="virtio-blk-device,drive=ID, virtio-rng-device or virtio-serial-device (a console).",
+    )  # fmt: skip
+    virtio: str = option(
+        "--virtio", type=click.Choice(["legacy", "modern"]), default="legacy", show_default=True,
+        help="Registers of the virtio slots: version 1, as on QEMU unless told otherwise, or 2.",
+    )  # fmt: skip
+    engine: str | None = option(
+        "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
+    )
+    real_mleak: int = option(
+        "--mleak", type=Address(), default=0, metavar="MASK",
+        help="Holes of Xleak that trap in U mode of the real hart, as bits of its mleak; 0xff mends all.  [default: 0]",
+    )  # fmt: skip
 
 
-class PerGuest(click.ParamType):
-    """One value for all guests, or one for each, as in `64M:32M`: a tuple."""
+@option_group("Boot")
+@dataclass(frozen=True)
+class BootOptions:
+    """What is booted, named as QEMU's options where it has them."""
 
-    def __init__(self, each: click.ParamType) -> None:
-        self.each = each
-        self.name = each.name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """The values."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(self.each.convert(part, param, ctx) for part in str(value).split(":"))
-
-
-def assembling(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options about sources: entry, place, include folders, macros, preprocessor."""
-    for option in (
-        click.option(
-            "--cpp",
-            type=click.Choice(["pcpp", "system"]),
-            default="pcpp",
-            show_default=True,
-            help="Preprocess .S sources with what trapline brings, or with the C preprocessor of this system.",
-        ),
-        click.option("-D", "defines", multiple=True, metavar="NAME[=VALUE]", help="Define a macro for .S sources."),
-        click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="Look for included files here too."),
-        click.option("--text-base", type=Address(), metavar="ADDRESS", help="Where .text starts."),
-        click.option("--entry", metavar="SYMBOL", help="Where the program starts.  [default: _start]"),
-    ):
-        command = option(command)
-    return command
+    kernel_file: str | None = option("--kernel", metavar="FILE", help="The kernel, as on QEMU.")
+    bios: str | None = option(
+        "--bios", metavar="none|default|FILE",
+        help="What is below the kernel: nothing, so that it starts in M mode; the built-in SBI; M-mode firmware. "
+        "By default the SBI for a Linux boot image and for what is linked at 0x80200000 or 0x80400000, else none.",
+    )  # fmt: skip
+    sbi: bool = option("--sbi", default=False, is_flag=True, help="The same as --bios default.")
+    initrd: str | None = option("--initrd", metavar="FILE", help="An initial RAM disk for the kernel.")
+    append: str | None = option("--append", metavar="TEXT", help="The kernel's command line.")
+    load_address: int | None = option(
+        "--load-address", type=Address(), metavar="ADDRESS",
+        help="Where a raw image goes.  [0x80000000; 0x80400000 over firmware]",
+    )  # fmt: skip
+    dump_dtb: str | None = option("--dump-dtb", metavar="FILE", help="Write the device tree to FILE and boot nothing.")
 
 
-def running(command: Callable[..., Any], memory: click.ParamType | None = None) -> Callable[..., Any]:
-    """Options about running: limits, engine, what to report. memory: how `--memory` is read."""
-    for option in (
-        click.option(
-            "--isa", default="rv32ima", show_default=True, metavar="STRING", help="Which ISA the machine has."
-        ),
-        click.option(
-            "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
-        ),
-        click.option(
-            "--trace",
-            metavar="FILE",
-            help="Write a line per instruction as Spike's commit log does; - is stdout; slow.",
-        ),
-        click.option(
-            "--json",
-            "json_file",
-            metavar="[FILE]",
-            is_flag=False,
-            flag_value="-",
-            help="Write a JSON object about the run to FILE, or as stdout's last line.",
-        ),
-        click.option("--stats", is_flag=True, help="Tell on stderr what the run did and how fast."),
-        click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this."),
-        click.option("--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."),
-        click.option(
-            "--memory",
-            type=memory or Size(),
-            default="128M",
-            show_default=True,
-            metavar="SIZE",
-            help="RAM, with K, M or G.",
-        ),
-    ):
-        command = option(command)
-    return command
+@option_group("Console")
+@dataclass(frozen=True)
+class ConsoleOptions:
+    """Where the guest's console comes from and goes to. last_input: bytes that follow when a file or pipe ends."""
+
+    input_file: str | None = option("--input", metavar="FILE", help="Take console input from FILE, not from stdin.")
+    console_log: str | None = option("--console-log", metavar="FILE", help="Write what the kernel prints to FILE, too.")
+    last_input: bytes = b""
 
 
-@contextmanager
-def mistakes() -> Iterator[None]:
-    """Turn what can be wrong with files and programs into a message and status 2."""
-    from trapline.asm.diagnostics import AsmError, printable
-    from trapline.vm.loader.image import LoadError
+@option_group("Limits")
+@dataclass(frozen=True)
+class Limits:
+    """When a run is stopped. timeout: seconds of wall clock."""
 
-    try:
-        yield
-    except AsmError as error:
-        raise Diagnosed(error.diagnostics.render(colored())) from None
-    except LoadError as error:
-        fail(printable(str(error)))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        fail(printable(f"{error.filename or 'output'}: {error.strerror or error}"))
-    except ValueError as error:
-        fail(printable(str(error)))
-    except MemoryError:
-        fail("this computer has not enough memory for that")
+    max_instructions: int | None = option(
+        "--max-instructions", type=Count(), metavar="N", help="Stop after this many (10M and 1e6 work)."
+    )
+    timeout: float | None = option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this.")
 
 
-@contextmanager
-def announce_compilation(what: str = "engine") -> Iterator[None]:
-    """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
-    message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        click.echo(message, err=True)
-        yield
-        return
-    from rich.console import Console
+@option_group("Output")
+@dataclass(frozen=True)
+class Outputs:
+    """What a run leaves besides the guest's own output."""
 
-    with Console(stderr=True, highlight=False).status(message, spinner="line"):
-        yield
-
-
-def find_program(name: str) -> Path:
-    """The file of this name, else the bundled program, such as `programs/hello.s` or `hello.s`."""
-    path = Path(name)
-    if path.exists():
-        return path
-    folder = bundled_programs()
-    relative = Path(*path.parts[1:]) if path.parts[:1] == ("programs",) else path
-    for candidate in (relative, relative.with_suffix(".s")):
-        if not path.is_absolute() and ".." not in path.parts and (folder / candidate).is_file():
-            return folder / candidate
-    return path
+    stats: bool = option("--stats", default=False, is_flag=True, help="Tell on stderr what the run did and how fast.")
+    json_file: str | None = option(
+        "--json", metavar="[FILE]", is_flag=False, flag_value="-",
+        help="Write a JSON object about the run to FILE, or as stdout's last line.",
+    )  # fmt: skip
+    trace: str | None = option(
+        "--trace", metavar="FILE", help="Write a line per instruction as Spike's commit log does; - is stdout; slow."
+    )
 
 
-def bundled_programs() -> Path:
-    """The folder of programs that come with the package."""
-    return Path(__file__).parents[2] / "programs"
+@option_group("Virtual machines")
+@dataclass(frozen=True)
+class HypervisorOptions:
+    """How guests are run. technique: None where the command decides; memory, share: one value for all, or for each."""
+
+    technique: str | None = option(
+        "--technique", type=click.Choice(UNDER),
+        help=f"How the hypervisor runs guests.  [default: {DEFAULT_TECHNIQUE}; with --compare: all]",
+    )  # fmt: skip
+    shadow: str = option(
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True,
+        help="When shadow page tables follow the guest's: at its fences, or at every store to them as well.",
+    )  # fmt: skip
+    memory: tuple[int, ...] = option(
+        "--memory", type=PerGuest(Size()), default=(128 << 20,), spelled="128M", show_default=True, metavar="SIZE",
+        help="RAM, with K, M or G.",
+    )  # fmt: skip
+    share: tuple[int, ...] | None = option(
+        "--share", type=PerGuest(click.IntRange(1, 100)), metavar="N:N...",
+        help="Shares of several guests in the host's steps, such as 2:1.  [default: all the same]",
+    )  # fmt: skip
+    compare: bool = option(
+        "--compare", default=False, is_flag=True, help="Run bare and under every technique, and tell the differences."
+    )
+    show_translation: str | None = option(
+        "--show-translation", metavar="FILE",
+        help="With --technique translate: write the guest's code and what was made of it, side by side; - is stdout.",
+    )  # fmt: skip
 
 
-def list_programs() -> list[tuple[str, str]]:
-    """(name, what it is) of each bundled program: the first line of its header comment.
+@option_group("Exits of the guest")
+@dataclass(frozen=True)
+class ExitOptions:
+    """What is made visible of a guest's exits. exit_log_limit: (how many, whether the last ones)."""
 
-    Those under kernels/ are parts of larger ones, which have a script that makes them; those under demos/ run on one.
-    """
-    rows = []
-    folder = bundled_programs()
-    for path in sorted(folder.rglob("*.s")):
-        if path.relative_to(folder).parts[0] in ("kernels", "demos"):
-            continue
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
-        rows.append((f"programs/{path.relative_to(folder).as_posix()}", first.lstrip("# ").partition(" - ")[2]))
-    return rows
+    exit_log: str | None = option(
+        "--exit-log", metavar="FILE", help="Write a record for each exit of the guest; - is stdout."
+    )
+    exit_log_format: str | None = option(
+        "--exit-log-format", type=click.Choice(LOG_FORMATS),
+        help="Lines, JSON lines, or a trace for Perfetto and chrome://tracing.  [default: by the name: .jsonl, "
+        ".json, else text]",
+    )  # fmt: skip
+    exit_log_limit: tuple[int, bool] | None = option(
+        "--exit-log-limit", type=FirstOrLast(), metavar="[last:]N",
+        help=f"Write the first, or the last, this many exits.  [default: {LOG_LIMIT}]",
+    )  # fmt: skip
+    explain: int | None = option(
+        "--explain", type=Count(), metavar="N",
+        help="Tell in sentences what exit N is, why it happens and what is done; nothing else is printed.",
+    )  # fmt: skip
+    report: str | None = option(
+        "--report", metavar="FILE",
+        help="Write a page about the run: modes over time, exits by cause and function, page faults. (needs the "
+        "extra `plot`)",
+    )  # fmt: skip
 
 
-def output_stream() -> Any:
-    """Standard output as a binary stream, whatever stands in for it."""
-    return getattr(sys.stdout, "buffer", sys.stdout)
+@dataclass(frozen=True)
+class RunOptions:
+    """What a command asks of one run of a machine."""
+
+    limits: Limits = Limits()
+    outputs: Outputs = Outputs()
+    console: ConsoleOptions = ConsoleOptions()
+    exits: ExitOptions = ExitOptions()

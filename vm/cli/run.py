@@ -2,31 +2,51 @@
 
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from trapline.vm.cli import options
-from trapline.vm.cli.report import Report, close, open_for_writing, write_json
+from trapline.vm.cli import output_files, run_statistics
+from trapline.vm.cli.assembling import load_image
+from trapline.vm.cli.bundled import list_programs
+from trapline.vm.cli.option_groups import Command, only, with_groups
+from trapline.vm.cli.options import AssemblyOptions, Limits, MachineOptions, Outputs
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.host import signals
+
+
+class RunCommand(Command):
+    """A command that keeps what follows `--` for the guest: click would drop the first `--`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the command line."""
+        if "--" in args:
+            position = args.index("--")
+            ctx.meta[ARGUMENTS] = args[position + 1 :]
+            args = args[:position]
+        return super().parse_args(ctx, args)
+
+
+ARGUMENTS = "trapline.arguments"
 
 
 @click.command(
     "run",
-    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": True},
+    cls=RunCommand,
     epilog="Exit status: the program's own; 2 for a mistake in what was asked; 124 when a limit ended it; "
     "128 + n when it was killed by signal n, such as 139 for an access to memory that it does not have, or when "
     "trapline was: 130 for Ctrl-C.",
 )
-@click.argument("words", nargs=-1, metavar="PROGRAM... [-- ARGUMENT...]")
+@click.argument("programs", nargs=-1, metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Put a variable into the program's environment.")
-@options.running
-@options.assembling
+@with_groups(machine=only("isa", "memory", "engine"))
 @click.pass_context
-def run_command(context: click.Context, words: tuple[str, ...], list_only: bool, **settings: Any) -> None:
+def run_command(
+    context: click.Context, programs: tuple[str, ...], list_only: bool, env: tuple[str, ...], machine: MachineOptions,
+    limits: Limits, outputs: Outputs, assembly: AssemblyOptions,
+) -> None:  # fmt: skip
     """Run a user program.
 
     PROGRAM is one ELF file (static, RV32IMA, Linux system calls) or one or more assembly sources, which are
@@ -41,90 +61,36 @@ def run_command(context: click.Context, words: tuple[str, ...], list_only: bool,
     echo abc | trapline run programs/sha256.s
     """
     if list_only:
-        for name, summary in options.list_programs():
+        for name, summary in list_programs():
             click.echo(f"{name:32} {summary}")
         return
-    programs, arguments = split_arguments(words)
     if not programs:
         raise click.UsageError("Missing argument 'PROGRAM...'.", context)
-    context.exit(_run(programs, arguments, **settings))
+    arguments = [programs[0], *context.meta.get(ARGUMENTS, ())]
+    context.exit(_run(list(programs), arguments, env, machine, limits, outputs, assembly))
 
 
-def split_arguments(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Programs, and what is for the guest: click drops the first `--`, so it is looked for in sys.argv."""
-    marker = click.get_current_context().meta.get("trapline.arguments")
-    if marker is not None:
-        return list(words), list(marker)
-    return list(words), []
-
-
-class _Splitting(click.Command):
-    """A command that keeps what follows `--` for the guest."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--" in args:
-            position = args.index("--")
-            ctx.meta["trapline.arguments"] = args[position + 1 :]
-            args = args[:position]
-        return super().parse_args(ctx, args)
-
-
-run_command.__class__ = _Splitting
-
-
-def load_image(programs: list[str], settings: dict[str, Any], text_base: int | None) -> Any:
-    """The image of one ELF file or of assembled sources. Raises AsmError, LoadError, OSError."""
-    from trapline.vm.loader.image import LoadError, detect, load_elf
-
-    paths = [options.find_program(name) for name in programs]
-    kinds = [detect(path) for path in paths]
-    if "elf" in kinds:
-        if len(paths) > 1:
-            raise LoadError(f"{paths[kinds.index('elf')]}: an ELF file is a whole program and takes no other file")
-        return load_elf(paths[0])
-    for path, kind in zip(paths, kinds, strict=True):
-        if kind == "raw":
-            raise LoadError(f"{path}: is neither an ELF file nor assembly text")
-    program = assemble(paths, settings, text_base)
-    return load_elf(program.elf, str(paths[0]))
-
-
-def assemble(paths: list[Path], settings: dict[str, Any], text_base: int | None) -> Any:
-    """Assemble and link, warnings to stderr."""
-    from trapline import asm
-
-    base = settings["text_base"] if settings["text_base"] is not None else text_base
-    program = asm.assemble(
-        paths, entry=settings["entry"], text_base=base, include_dirs=settings["include_dirs"],
-        defines=settings["defines"], cpp=settings["cpp"],
-    )  # fmt: skip
-    if program.warnings:
-        click.echo(program.show_warnings(options.colored()), err=True, color=options.colored())
-    for message in program.messages:
-        click.echo(message, err=True)
-    return program
-
-
-def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
+def _run(
+    programs: list[str], arguments: list[str], env: tuple[str, ...], machine: MachineOptions, limits: Limits,
+    outputs: Outputs, assembly: AssemblyOptions,
+) -> int:  # fmt: skip
     from trapline.isa.isa_string import parse_isa
     from trapline.vm import engine
     from trapline.vm.process import Process, Reason
 
-    engine.on_compile = options.announce_compilation
-    with options.mistakes():
-        parse_isa(settings["isa"])  # before the program is looked at
-        for item in settings["env"]:
+    engine.on_compile = announce_compilation
+    with reported():
+        parse_isa(machine.isa)  # before the program is looked at
+        for item in env:
             if "=" not in item or item.startswith("="):
-                options.fail(f"--env {item}: is not NAME=VALUE")
-        image = load_image(programs, settings, None)
-        trace = open_for_writing(settings["trace"]) if settings["trace"] else None
-        if settings["json_file"] and settings["json_file"] != "-":
-            open_for_writing(settings["json_file"]).close()
+                fail(f"--env {item}: is not NAME=VALUE")
+        image = load_image(programs, assembly, None)
+        trace = output_files.open_text(outputs.trace) if outputs.trace else None
+        output_files.check_writable(outputs.json_file)
         process = Process(
-            image, [programs[0], *arguments], list(settings["env"]), memory=settings["memory"],
-            stdin=_binary(sys.stdin), stdout=_binary(sys.stdout), stderr=_binary(sys.stderr),
-            isa=settings["isa"], engine=settings["engine"],
-            max_instructions=settings["max_instructions"], timeout=settings["timeout"],
+            image, arguments, list(env), memory=machine.memory, stdin=_binary(sys.stdin), stdout=_binary(sys.stdout),
+            stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine,
+            max_instructions=limits.max_instructions, timeout=limits.timeout,
         )  # fmt: skip
         if trace is not None:
             process.machine.trace_to(trace)
@@ -132,23 +98,14 @@ def _run(programs: list[str], arguments: list[str], **settings: Any) -> int:
         result = process.run()
         seconds = time.perf_counter() - started
         if trace is not None:
-            close(trace)
+            output_files.close(trace)
         status = signals.status() if result.reason is Reason.INTERRUPTED else result.exit_code
-        report = Report(
+        statistics = run_statistics.RunStatistics(
             result.reason.value, status, result.instructions, seconds, result.pc, None,
             process.machine.trap_counts, result.system_calls,
         )  # fmt: skip
-        finish(report, settings, process.machine.digest, process.stdout.mid_line)
+        run_statistics.write(statistics, outputs, process.machine.digest, process.stdout.mid_line)
     return status
-
-
-def finish(report: Report, settings: dict[str, Any], digest: Callable[[], str], mid_line: bool) -> None:
-    """Print and write what was asked for. mid_line: the guest's output does not end with a newline."""
-    if settings["stats"]:
-        report.show()
-    if settings["json_file"]:
-        report.digest = digest()
-        write_json(report, settings["json_file"], mid_line)
 
 
 def _binary(stream: Any) -> Any:

@@ -1,44 +1,58 @@
 """`trapline sensitive`: which sensitive instruction breaks which technique, as a matrix."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from trapline.vm.cli import options
+from trapline.vm.cli import output_files
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.bundled import bundled_programs
 from trapline.vm.cli.compare import columns, first_json, instruction_text
-from trapline.vm.cli.machine import Blueprint
+from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups
+from trapline.vm.cli.options import UNDER, Limits, MachineOptions
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run
 from trapline.vm.experiments.sensitive import Case, Row, Verdict, find_cases, run_case
 from trapline.vm.host import signals
-from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import SHADOWS
 
-UNDER = [name for name in TECHNIQUES if name != "bare"]
+
+@option_group("Tests")
+@dataclass(frozen=True)
+class SuiteOptions:
+    """Which tests run under what, and how the matrix is printed. isa: None for that of each test."""
+
+    isa: str | None = option(
+        "--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it."
+    )
+    techniques: tuple[str, ...] = option(
+        "--technique", type=click.Choice(UNDER), default=(), multiple=True, help="Only this one; may be repeated."
+    )
+    shadow: str = option(
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`."
+    )
+    json_file: str | None = option(
+        "--json", metavar="[FILE]", is_flag=False, flag_value="-", help="Write the matrix as a JSON object."
+    )
+    markdown: bool = option("--markdown", default=False, is_flag=True, help="Print the matrix as Markdown.")
 
 
 @click.command(
     "sensitive",
+    cls=Command,
     epilog="Exit status: 0 when the matrix was made, whatever it says; 2 for a mistake in what was asked.",
 )
 @click.argument("names", nargs=-1, metavar="[TEST...]")
-@click.option("--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it.")
-@click.option("--technique", type=click.Choice(UNDER), multiple=True, help="Only this one; may be repeated.")
-@click.option("--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`.")
-@click.option("--mleak", type=options.Address(), default=0, metavar="MASK", help="As of `virt`: 0xff mends all holes.")
-@click.option(
-    "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow, the reference."
-)
-@click.option("--timeout", type=options.Seconds(), metavar="SECONDS", help="Stop each run after this.")
-@click.option(
-    "--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-", help="Write the matrix as a JSON object."
-)
-@click.option("--markdown", is_flag=True, help="Print the matrix as Markdown.")
+@with_groups(machine=only("engine", "real_mleak"), limits=only("timeout"))
 @click.pass_context
-def sensitive_command(context: click.Context, names: tuple[str, ...], **settings: Any) -> None:
+def sensitive_command(
+    context: click.Context, names: tuple[str, ...], suite: SuiteOptions, machine: MachineOptions, limits: Limits
+) -> None:
     """Test sensitive instructions under each technique.
 
     The tests are the programs in programs/sensitive: each hole, each privileged instruction, situations of page
@@ -53,48 +67,43 @@ def sensitive_command(context: click.Context, names: tuple[str, ...], **settings
     """
     from trapline.vm import engine
 
-    engine.on_compile = options.announce_compilation
-    with options.mistakes():
-        context.exit(_sensitive(list(names), settings))
+    engine.on_compile = announce_compilation
+    with reported():
+        context.exit(_sensitive(list(names), suite, machine, limits))
 
 
-def _sensitive(names: list[str], settings: dict[str, Any]) -> int:
+def _sensitive(names: list[str], suite: SuiteOptions, machine: MachineOptions, limits: Limits) -> int:
     from trapline.isa.isa_string import parse_isa
 
-    cases = find_cases(options.bundled_programs() / "sensitive", names)
-    if settings["isa"] is not None:
-        extensions = parse_isa(settings["isa"])
+    cases = find_cases(bundled_programs() / "sensitive", names)
+    if suite.isa is not None:
+        extensions = parse_isa(suite.isa)
         if lacking := [case.name for case in cases if names and not case.fits(extensions)]:
-            options.fail(f"--isa {settings['isa']} lacks instructions of {', '.join(lacking)}")
+            fail(f"--isa {suite.isa} lacks instructions of {', '.join(lacking)}")
         cases = [case for case in cases if case.fits(extensions)]
-    target = settings["json_file"]
-    if target and target != "-":
-        open(target, "w").close()
-    techniques = list(dict.fromkeys(settings["technique"])) or UNDER
-    rows = [_run(case, techniques, settings) for case in cases]
-    if target:
-        line = json.dumps({"techniques": techniques, "tests": [row_json(*row) for row in rows]}) + "\n"
-        if target == "-":
-            sys.stdout.write(line)
-        else:
-            Path(target).write_text(line, encoding="utf-8")
-    if target != "-":
-        click.echo("\n".join((markdown if settings["markdown"] else text)(rows, techniques)))
+    output_files.check_writable(suite.json_file)
+    techniques = list(dict.fromkeys(suite.techniques)) or UNDER
+    rows = [_run(case, techniques, suite, machine, limits) for case in cases]
+    if suite.json_file:
+        tests = [row_json(*row) for row in rows]
+        output_files.write_text(suite.json_file, json.dumps({"techniques": techniques, "tests": tests}) + "\n")
+    if suite.json_file != "-":
+        click.echo("\n".join((markdown if suite.markdown else text)(rows, techniques)))
     if any(run.exit.reason is ExitReason.INTERRUPTED for row, _ in rows for run in row.runs):
         return signals.status()
     return 0
 
 
-def _run(case: Case, techniques: Sequence[str], settings: dict[str, Any]) -> tuple[Row, Any]:
+def _run(
+    case: Case, techniques: Sequence[str], suite: SuiteOptions, machine: MachineOptions, limits: Limits
+) -> tuple[Row, Any]:
     """A program's runs, and its image for symbols."""
-    isa = settings["isa"] or case.isa
-    chosen = {name: settings[name] for name in ("engine", "mleak")}
-    blueprint = Blueprint([str(case.path)], chosen | {"isa": isa, "memory": case.memory})
+    blueprint = Blueprint([str(case.path)], replace(machine, isa=suite.isa or case.isa, memory=case.memory))
 
     def build(technique: str) -> Any:
-        return blueprint.build(technique, settings["shadow"], stdin=b"")
+        return blueprint.build(technique, suite.shadow, stdin=b"")
 
-    return run_case(case, build, techniques, settings["timeout"]), blueprint.image
+    return run_case(case, build, techniques, limits.timeout), blueprint.image
 
 
 def reason(run: Run, image: Any) -> str:

@@ -17,8 +17,9 @@ from support.cli.command import Outcome, check_manners, command, environment, ex
 from support.paths import PROGRAMS, ROOT
 from trapline.vm import engine
 from trapline.vm.cli import burrow
+from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.demo.story import warm_up
-from trapline.vm.cli.machine import Blueprint
+from trapline.vm.cli.options import MachineOptions
 from trapline.vm.codegen import native
 
 ESCAPE = "\x1b["
@@ -214,7 +215,7 @@ def test_demos_are_found_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     spawn = "    la a0, 1f\n    la a1, 2f\n    call spawn\n    li a1, 0\n    call wait\n"
     texts = '    .section .rodata\n1: .asciz "other"\n2: .asciz ""\n'
     (folder / "pair.s").write_text(f"# pair.s - starts another.\n{start}{spawn}{ends}{texts}")
-    monkeypatch.setattr("trapline.vm.cli.options.bundled_programs", lambda: tmp_path)
+    monkeypatch.setattr("trapline.vm.cli.bundled.bundled_programs", lambda: tmp_path)
     burrow.builder.cache_clear()
     try:
         assert invoke("demo", "one").stdout == b"one\n"
@@ -268,7 +269,7 @@ def test_compiling_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.2)
         return functions(None)
 
-    machine = Blueprint([str(burrow.folder().parents[2] / "boot/timer.s")], {"memory": 1 << 20})
+    machine = Blueprint([str(PROGRAMS / "boot/timer.s")], MachineOptions(memory=1 << 20))
     monkeypatch.setattr(engine, "on_compile", announce)
     assert warm_up(machine) == 0 and not told
     monkeypatch.setattr(native, "functions", compiled)

@@ -2,30 +2,33 @@
 
 import io
 import json
-import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from trapline.isa.spelling import did_you_mean
-from trapline.vm.cli import burrow, options
+from trapline.vm.cli import burrow, output_files
 from trapline.vm.cli.compare import first_json
 from trapline.vm.cli.demo import story
-from trapline.vm.exits.clock import KINDS
+from trapline.vm.cli.option_groups import Command, only, with_groups
+from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.experiments.compare import Run
-from trapline.vm.hypervisor.technique import TECHNIQUES
 
-UNDER = [name for name in TECHNIQUES if name != "bare"]
 CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
+OF_STORY = ("engine", "json_file")
+"""Options that go without WHAT."""
 LISTED = 12
 """Names that a message lists."""
 
 
-class DemoCommand(click.Command):
+class DemoCommand(Command):
     """Lists what there is to see, found on the disk."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -49,19 +52,12 @@ class DemoCommand(click.Command):
 @click.argument("what", required=False, metavar="[WHAT]")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT...]")
 @click.option("--technique", type=click.Choice(UNDER), help="Run WHAT in a virtual machine.  [default: bare]")
-@click.option("--harts", type=click.IntRange(1, 8), default=1, metavar="N", help="Run WHAT on so many harts.")
-@click.option("--input", "input_file", metavar="FILE", help="Take what is typed to WHAT from FILE.")
-@click.option("--clock", type=click.Choice(KINDS), default=KINDS[0], help="For WHAT, as of `boot`.")
-@click.option("--stats", is_flag=True, help="Tell on stderr what WHAT did, and how fast.")
-@click.option("--timeout", type=options.Seconds(), metavar="SECONDS", help="Stop WHAT after this.")
-@click.option("--max-instructions", type=options.Count(), metavar="N", help="Stop WHAT after this many.")
-@click.option("--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: slow.")
-@click.option(
-    "--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-",
-    help="Write a JSON object to FILE, or to stdout instead of the text.",
-)  # fmt: skip
+@with_groups(machine=only("harts", "clock", "engine"), console=only("input_file"), outputs=only("stats", "json_file"))
 @click.pass_context
-def demo_command(context: click.Context, what: str | None, arguments: tuple[str, ...], **settings: Any) -> None:
+def demo_command(
+    context: click.Context, what: str | None, arguments: tuple[str, ...], technique: str | None,
+    machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
+) -> None:  # fmt: skip
     """See one operating system on the bare machine and in virtual machines.
 
     Assembles Burrow, the operating system in programs/kernels/burrow, boots it bare and under the hypervisor, with
@@ -78,47 +74,54 @@ def demo_command(context: click.Context, what: str | None, arguments: tuple[str,
     """
     from trapline.vm import engine
 
-    engine.on_compile = options.announce_compilation
-    with options.mistakes():
-        context.exit(_story(context, settings) if what is None else _run(what, arguments, settings))
+    engine.on_compile = announce_compilation
+    with reported():
+        if what is None:
+            _refuse_options_of_programs(context)
+            context.exit(_story(machine.engine, outputs.json_file))
+        options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
+        context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
 
 
-def _run(what: str, arguments: tuple[str, ...], settings: dict[str, Any]) -> int:
+def _run(
+    what: str, arguments: tuple[str, ...], machine: MachineOptions, options: RunOptions, technique: str | None
+) -> int:
     """Boot Burrow with this program as its first process."""
-    from trapline.vm.cli.boot import boot
-    from trapline.vm.cli.machine import Blueprint
+    from trapline.vm.cli.blueprint import Blueprint
+    from trapline.vm.cli.boot import run_machine
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
         hint = did_you_mean(what, programs) or "there are " + ", ".join(list(programs)[:LISTED])
-        options.fail(f"'{what}' is none of the demonstrations: {hint}")
-    technique = settings["technique"]
+        fail(f"'{what}' is none of the demonstrations: {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
     elf = burrow.build(variant, [what, *arguments], sources=programs[what].sources)
-    settings = settings | {"memory": burrow.MEMORY, "console_log": None, "trace": None, "dump_dtb": None}
-    settings["last_input"] = CTRL_D
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, what)
         path.write_bytes(elf)
-        blueprint = Blueprint([str(path)], settings)
-    return boot(blueprint, settings, technique)
+        blueprint = Blueprint([str(path)], machine)
+    return run_machine(blueprint, options, technique)
 
 
-def _story(context: click.Context, settings: dict[str, Any]) -> int:
+def _refuse_options_of_programs(context: click.Context) -> None:
+    """Refuse options that go with WHAT only."""
+    for parameter in context.command.params:
+        name = parameter.name
+        if name is not None and name not in OF_STORY and isinstance(parameter, click.Option):
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+                fail(f"{parameter.opts[0]} goes with WHAT, such as shell")
+
+
+def _story(engine: str | None, json_file: str | None) -> int:
     """All of it; 0 if it comes out as the text says."""
-    for name in ("technique", "harts", "input_file", "clock", "stats", "timeout", "max_instructions"):
-        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            options.fail(f"--{name.removesuffix('_file').replace('_', '-')} goes with WHAT, such as shell")
     from trapline.vm.cli.demo.show import Show
 
-    target = settings["json_file"]
-    if target and target != "-":
-        open(target, "w").close()
-    screen = Show(io.StringIO() if target == "-" else None)
+    output_files.check_writable(json_file)
+    screen = Show(io.StringIO() if json_file == "-" else None)
     started = time.perf_counter()
     screen.title()
     with screen.working("assembling Burrow"):
-        kernels = story.assemble("rv32ima", settings["engine"])
+        kernels = story.assemble("rv32ima", engine)
     screen.assembled(kernels)
     compiling = story.warm_up(kernels.plain)
     with screen.working("booting") as progress:
@@ -133,12 +136,9 @@ def _story(context: click.Context, settings: dict[str, Any]) -> int:
     seconds = time.perf_counter() - started - compiling
     screen.further(seconds, compiling)
     good = story.as_told(plain, holed, paravirtual)
-    if target:
-        text = json.dumps(as_json(kernels, plain, holed, paravirtual, seconds, good)) + "\n"
-        if target == "-":
-            sys.stdout.write(text)
-        else:
-            Path(target).write_text(text, encoding="utf-8")
+    if json_file:
+        data = as_json(kernels, plain, holed, paravirtual, seconds, good)
+        output_files.write_text(json_file, json.dumps(data) + "\n")
     if not good:
         screen.print("\n[bold red]That is not as the text says. Please report it.[/]")
     return 0 if good else 1

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from trapline.vm.cli import burrow
-from trapline.vm.cli.machine import Blueprint
+from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.options import MachineOptions
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run, compare, console_difference
 from trapline.vm.hypervisor.host.counts import Counts
@@ -74,8 +75,8 @@ def assemble(isa: str, engine: str | None) -> Assembled:
         for name, elf in kernels.items():
             path = Path(folder, f"burrow-{name}")
             path.write_bytes(elf)
-            machine = f"{isa}_{HOLE}" if name == HOLE else isa
-            plans.append(Blueprint([str(path)], {"isa": machine, "engine": engine, "memory": burrow.MEMORY}))
+            machine = MachineOptions(f"{isa}_{HOLE}" if name == HOLE else isa, burrow.MEMORY, engine=engine)
+            plans.append(Blueprint([str(path)], machine))
     plain, holed, paravirtual = plans
     return Assembled(plain, holed, paravirtual, burrow.measure(kernels["plain"]), seconds)
 

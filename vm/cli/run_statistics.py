@@ -1,19 +1,20 @@
-"""What a run did: statistics for people, JSON for programs."""
+"""Statistics of a run: lines for people, JSON for programs."""
 
 import json
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import click
 
 from trapline.isa.cause import describe
+from trapline.vm.cli import output_files
+from trapline.vm.cli.options import Outputs
 from trapline.vm.hypervisor.host.counts import Counts
 
 
 @dataclass
-class Report:
+class RunStatistics:
     """A finished run. seconds: wall clock; traps: by mcause value; calls: system calls by name.
 
     technique, counts: how a hypervisor ran it, and what that took; None without one.
@@ -66,28 +67,14 @@ class Report:
                 click.echo(line, err=True)
 
 
-def open_for_writing(path: str) -> Any:
-    """A text file, checked before the run so that no result is lost; stdout for `-`. Raises OSError."""
-    if path == "-":
-        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # the guest writes to it, too
-        return sys.stdout
-    return open(path, "w", encoding="utf-8")
+def write(statistics: RunStatistics, outputs: Outputs, digest: Callable[[], str], mid_line: bool) -> None:
+    """Print and write what was asked for. Raises OSError.
 
-
-def close(stream: Any) -> None:
-    """Close what `open_for_writing` gave, but not stdout."""
-    if stream is not sys.stdout:
-        stream.close()
-
-
-def write_json(report: Report, target: str, mid_line: bool = False) -> None:
-    """Write the report as one line to a file, or as stdout's last line for `-`. Raises OSError.
-
-    mid_line: whether what was printed so far needs a newline first.
+    mid_line: whether the guest's output ends without a newline, so that JSON on stdout needs one first.
     """
-    line = json.dumps(report.as_json()) + "\n"
-    if target == "-":
-        sys.stdout.write(f"\n{line}" if mid_line else line)
-        sys.stdout.flush()
-    else:
-        Path(target).write_text(line, encoding="utf-8")
+    if outputs.stats:
+        statistics.show()
+    if outputs.json_file:
+        statistics.digest = digest()
+        newline = "\n" if mid_line and outputs.json_file == "-" else ""
+        output_files.write_text(outputs.json_file, newline + json.dumps(statistics.as_json()) + "\n")

@@ -1,8 +1,8 @@
 """`trapline bench nano`: what one operation costs bare and under each technique."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,64 +10,74 @@ import click
 
 from trapline.isa.cause import describe
 from trapline.isa.spelling import nearest
-from trapline.vm.cli import options
+from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.option_groups import Command, option, option_group, with_groups
+from trapline.vm.cli.parameters import Cycles, CycleSweep
+from trapline.vm.cli.progress import announce_compilation, bar
+from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
 if TYPE_CHECKING:
     from trapline.vm.bench.cost_model import Model
     from trapline.vm.bench.nano import Cost
 
-DEFAULT_EXIT_COSTS = "200,1000,4000"
+
+@option_group("Measurement")
+@dataclass(frozen=True)
+class NanoOptions:
+    """What is measured. techniques: all without any; rounds: operations of a run, None for as many as take 0.02 s."""
+
+    techniques: tuple[str, ...] = option(
+        "--technique", type=click.Choice(list(TECHNIQUES)), default=(), multiple=True,
+        help="Only this; may be repeated.",
+    )  # fmt: skip
+    shadow: str = option(
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`."
+    )
+    repeats: int = option(
+        "--repeats", type=click.IntRange(1, 20), default=5, show_default=True, help="Best of this many runs."
+    )
+    rounds: int | None = option(
+        "--rounds", type=click.IntRange(2, 1 << 30), metavar="N",
+        help="Operations of a run, an even number.  [default: as many as take 0.02 s]",
+    )  # fmt: skip
 
 
-class Cycles(click.ParamType):
-    """A number of cycles, which is not negative."""
+@option_group("Cost model")
+@dataclass(frozen=True)
+class CostOptions:
+    """Parameters of the model, in cycles."""
 
-    name = "cycles"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        try:
-            cycles = float(value)
-        except ValueError:
-            cycles = -1.0
-        if not 0 <= cycles <= 1e12:
-            self.fail(f"'{value}' is not a number of cycles in 0 to 1e12", param, ctx)
-        return cycles
-
-
-class Sweep(click.ParamType):
-    """Numbers of cycles with commas between them: a tuple, ascending."""
-
-    name = "cycles"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The numbers."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(sorted({Cycles().convert(part.strip(), param, ctx) for part in str(value).split(",")}))
+    exit_costs: tuple[float, ...] = option(
+        "--exit-cost", type=CycleSweep(), default=(200.0, 1000.0, 4000.0), spelled="200,1000,4000", show_default=True,
+        metavar="N[,N...]", help="Cycles of an exit, there and back; several are compared.",
+    )  # fmt: skip
+    direct: float = option(
+        "--direct-cost", type=Cycles(), default=1.0, show_default=True, metavar="N",
+        help="Cycles of an instruction that a real hart executes.",
+    )  # fmt: skip
+    emulate: float = option(
+        "--emulate-cost", type=Cycles(), default=30.0, show_default=True, metavar="N",
+        help="Cycles of an instruction that the hypervisor executes for the guest.",
+    )  # fmt: skip
+    fill: float = option(
+        "--fill-cost", type=Cycles(), default=60.0, show_default=True, metavar="N",
+        help="Cycles to make an entry of a shadow page table.",
+    )  # fmt: skip
+    drop: float = option(
+        "--drop-cost", type=Cycles(), default=200.0, show_default=True, metavar="N",
+        help="Cycles to forget the shadow page tables.",
+    )  # fmt: skip
 
 
-@click.command("nano")
+@click.command("nano", cls=Command)
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--technique", type=click.Choice(list(TECHNIQUES)), multiple=True, help="Only this; may be repeated.")
-@click.option("--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`.")
-@click.option("--exit-cost", "exit_costs", type=Sweep(), default=DEFAULT_EXIT_COSTS, show_default=True,
-              metavar="N[,N...]", help="Cycles of an exit, there and back; several are compared.")  # fmt: skip
-@click.option("--direct-cost", "direct", type=Cycles(), default=1.0, show_default=True, metavar="N",
-              help="Cycles of an instruction that a real hart executes.")  # fmt: skip
-@click.option("--emulate-cost", "emulate", type=Cycles(), default=30.0, show_default=True, metavar="N",
-              help="Cycles of an instruction that the hypervisor executes for the guest.")  # fmt: skip
-@click.option("--fill-cost", "fill", type=Cycles(), default=60.0, show_default=True, metavar="N",
-              help="Cycles to make an entry of a shadow page table.")  # fmt: skip
-@click.option("--drop-cost", "drop", type=Cycles(), default=200.0, show_default=True, metavar="N",
-              help="Cycles to forget the shadow page tables.")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(1, 20), default=5, show_default=True, help="Best of this many runs.")
-@click.option("--rounds", type=click.IntRange(2, 1 << 30), metavar="N",
-              help="Operations of a run, an even number.  [default: as many as take 0.02 s]")  # fmt: skip
+@with_groups()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw modelled cycles against the exit cost (.png, .svg, ...).")
-def nano_command(names: tuple[str, ...], **settings: Any) -> None:
+def nano_command(
+    names: tuple[str, ...], measurement: NanoOptions, costs: CostOptions, as_json: bool, picture: str | None
+) -> None:
     """Measure what one operation costs bare and under each technique.
 
     NAME is one of callret, csr (a CSR is written), syscall, illegal (an exception), fault (a page fault), mmio (a
@@ -81,30 +91,30 @@ def nano_command(names: tuple[str, ...], **settings: Any) -> None:
     trapline bench nano --exit-cost 100,300,1000,3000,10000 --plot exits.png
     """
     from trapline.vm import engine
-    from trapline.vm.bench import cost_model
     from trapline.vm.bench import programs as bench
+    from trapline.vm.bench.cost_model import Model
 
     chosen = _choose(names)
-    if settings["rounds"] is not None and settings["rounds"] % 2:
-        options.fail(f"--rounds {settings['rounds']}: is not an even number")
-    kind = _format(settings["picture"])
-    model = cost_model.Model(*(settings[part] for part in ("direct", "emulate", "fill", "drop")))
-    engine.on_compile = options.announce_compilation
-    with options.mistakes():
-        if kind is not None:
-            open(settings["picture"], "wb").close()
+    if measurement.rounds is not None and measurement.rounds % 2:
+        fail(f"--rounds {measurement.rounds}: is not an even number")
+    kind = _format(picture)
+    model = Model(costs.direct, costs.emulate, costs.fill, costs.drop)
+    engine.on_compile = announce_compilation
+    with reported():
+        if picture is not None:
+            open(picture, "wb").close()
         try:
-            measured, summaries = _measure(chosen, settings)
+            measured, summaries = _measure(chosen, measurement)
         except bench.BenchmarkError as error:
-            options.fail(str(error))
-        if settings["as_json"]:
-            click.echo(json.dumps(report(measured, summaries, model, settings)))
+            fail(str(error))
+        if as_json:
+            click.echo(json.dumps(report(measured, summaries, model, costs.exit_costs, measurement)))
         else:
-            click.echo("\n".join(text(measured, summaries, model, settings["exit_costs"])))
-        if kind is not None:
+            click.echo("\n".join(text(measured, summaries, model, costs.exit_costs)))
+        if picture is not None and kind is not None:
             from trapline.vm.bench.plot import draw
 
-            draw(settings["picture"], measured, model, settings["exit_costs"], kind)
+            draw(picture, measured, model, costs.exit_costs, kind)
 
 
 def _choose(names: Sequence[str]) -> list[str]:
@@ -115,7 +125,7 @@ def _choose(names: Sequence[str]) -> list[str]:
         if name not in NAMES:
             close = ELSEWHERE.get(name.lower()) or nearest(name, NAMES)
             hint = f"; did you mean '{close}'?" if close else f"; there are {', '.join(NAMES)}"
-            options.fail(f"no nano-benchmark is called '{name}'{hint}")
+            fail(f"no nano-benchmark is called '{name}'{hint}")
     return list(dict.fromkeys(names or NAMES))
 
 
@@ -128,45 +138,32 @@ def _format(picture: str | None) -> str | None:
     try:
         known = bench_plot.formats()
     except ImportError:
-        options.fail("--plot needs matplotlib, which is not installed: pip install 'trapline[plot]'")
+        fail("--plot needs matplotlib, which is not installed: pip install 'trapline[plot]'")
     kind = Path(picture).suffix.lower().removeprefix(".")
     if kind not in known:
-        options.fail(f"--plot {picture}: the ending says the format, one of {', '.join(sorted(known))}")
+        fail(f"--plot {picture}: the ending says the format, one of {', '.join(sorted(known))}")
     return kind
 
 
-def _measure(names: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[str, list["Cost"]], dict[str, str]]:
+def _measure(names: Sequence[str], options: NanoOptions) -> tuple[dict[str, list["Cost"]], dict[str, str]]:
     from trapline.vm.bench.nano import Nano, measure
 
-    techniques = [name for name in TECHNIQUES if name == "bare" or name in (settings["technique"] or TECHNIQUES)]
-    nanos = [Nano(options.bundled_programs() / "bench" / "nano", name) for name in names]
+    techniques = [name for name in TECHNIQUES if name == "bare" or name in (options.techniques or TECHNIQUES)]
+    nanos = [Nano(bundled_programs() / "bench" / "nano", name) for name in names]
     measured = {}
-    turns = len(nanos) * len(techniques) * (1 + settings["repeats"])
-    with progress(turns) as advance:
+    with bar(len(nanos) * len(techniques) * (1 + options.repeats)) as advance:
+
+        def progress(name: str, technique: str) -> None:
+            if advance is not None:
+                advance(f"{name} {technique}", 1)
+
         for nano in nanos:
-            costs = measure(
-                nano, techniques, shadow=settings["shadow"], repeats=settings["repeats"], rounds=settings["rounds"],
-                progress=advance,
+            found = measure(
+                nano, techniques, shadow=options.shadow, repeats=options.repeats, rounds=options.rounds,
+                progress=progress,
             )  # fmt: skip
-            measured[nano.name] = list(costs)
+            measured[nano.name] = list(found)
     return measured, {nano.name: nano.summary for nano in nanos}
-
-
-@contextmanager
-def progress(turns: int) -> Iterator[Any]:
-    """A bar on stderr, on a terminal only; yields what to call before each turn."""
-    if not options.colored():
-        yield lambda name, technique: None
-        return
-    import sys
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:18}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=turns)
-        yield lambda name, technique: bar.update(task, advance=1, description=f"{name} {technique}")
 
 
 def text(
@@ -210,10 +207,10 @@ def _cheapest(costs: Sequence["Cost"], model: "Model", exit_cost: float) -> str:
 
 
 def report(
-    measured: Mapping[str, Sequence["Cost"]], summaries: Mapping[str, str], model: "Model", settings: Mapping[str, Any]
-) -> dict[str, Any]:
+    measured: Mapping[str, Sequence["Cost"]], summaries: Mapping[str, str], model: "Model", exit_costs: Sequence[float],
+    options: NanoOptions,
+) -> dict[str, Any]:  # fmt: skip
     """The object that `--json` prints."""
-    exit_costs = settings["exit_costs"]
     benchmarks = [
         {
             "name": name,
@@ -238,6 +235,6 @@ def report(
         for name, row in measured.items()
     ]
     return {
-        "model": model.as_json(), "exit_costs": list(exit_costs), "shadow": settings["shadow"],
-        "repeats": settings["repeats"], "benchmarks": benchmarks,
+        "model": model.as_json(), "exit_costs": list(exit_costs), "shadow": options.shadow,
+        "repeats": options.repeats, "benchmarks": benchmarks,
     }  # fmt: skip

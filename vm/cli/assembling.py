@@ -1,0 +1,43 @@
+"""Sources of a command line, assembled and linked with its options."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.options import AssemblyOptions
+from trapline.vm.cli.user_errors import colored
+
+
+def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None) -> Any:
+    """The image of one ELF file or of assembled sources. Raises AsmError, LoadError, OSError."""
+    from trapline.vm.loader.image import LoadError, detect, load_elf
+
+    paths = [find_program(name) for name in programs]
+    kinds = [detect(path) for path in paths]
+    if "elf" in kinds:
+        if len(paths) > 1:
+            raise LoadError(f"{paths[kinds.index('elf')]}: an ELF file is a whole program and takes no other file")
+        return load_elf(paths[0])
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind == "raw":
+            raise LoadError(f"{path}: is neither an ELF file nor assembly text")
+    program = assemble(paths, options, text_base)
+    return load_elf(program.elf, str(paths[0]))
+
+
+def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None) -> Any:
+    """Assemble and link, warnings to stderr."""
+    from trapline import asm
+
+    base = options.text_base if options.text_base is not None else text_base
+    program = asm.assemble(
+        paths, entry=options.entry, text_base=base, include_dirs=options.include_dirs, defines=options.defines,
+        cpp=options.cpp,
+    )  # fmt: skip
+    if program.warnings:
+        click.echo(program.show_warnings(colored()), err=True, color=colored())
+    for message in program.messages:
+        click.echo(message, err=True)
+    return program

@@ -1,0 +1,81 @@
+"""From the files that `trapline boot` and `virt` name to a plan of what goes where in memory."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trapline.isa.spelling import nearest
+from trapline.vm.cli.assembling import assemble
+from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
+from trapline.vm.cli.user_errors import fail
+
+if TYPE_CHECKING:
+    from trapline.vm.boot.image import Kernel
+    from trapline.vm.boot.memory_map import Plan
+
+RAM_BASE = 0x80000000
+NONE, DEFAULT = "none", "default"
+
+
+def plan(
+    names: list[str], machine: MachineOptions, boot: BootOptions, assembly: AssemblyOptions = AssemblyOptions()
+) -> "Plan":
+    """Read the files and place them. Raises LoadError, AsmError, OSError, ValueError."""
+    from trapline.isa.isa_string import parse_isa
+    from trapline.vm.boot.memory_map import Request, make_plan
+
+    firmware = _firmware(boot)
+    if boot.kernel_file is not None:
+        if names:
+            fail(f"--kernel {boot.kernel_file} and {names[0]}: there is one kernel")
+        names = [boot.kernel_file]
+    if not names and boot.initrd is not None:
+        fail(f"--initrd {boot.initrd}: there is no kernel to take it")
+    if not names and isinstance(firmware, str) and boot.dump_dtb is None:
+        raise click.UsageError("Missing argument 'KERNEL...'.")
+    kernel = _kernel(names, boot, assembly, firmware) if names else None
+    if firmware == "":
+        firmware = "sbi" if kernel is not None and kernel.supervisor else "none"
+    initrd = Path(boot.initrd) if boot.initrd is not None else None
+    request = Request(
+        isa=parse_isa(machine.isa), harts=machine.harts, ram=(RAM_BASE, machine.memory), kernel=kernel,
+        firmware=firmware, initrd=initrd, append=boot.append,
+    )  # fmt: skip
+    return make_plan(request)
+
+
+def _firmware(boot: BootOptions) -> "Kernel | str":
+    """`none`, `sbi`, the `Kernel` in the firmware's file, or nothing when the kernel decides."""
+    from trapline.vm.boot.image import read_kernel
+    from trapline.vm.loader.image import LoadError, detect
+
+    bios = boot.bios
+    if boot.sbi and bios not in (None, DEFAULT):
+        fail(f"--sbi and --bios {bios} contradict each other")
+    if boot.sbi or bios == DEFAULT:
+        return "sbi"
+    if bios in (None, NONE):
+        return bios or ""
+    path = Path(bios)
+    if not path.exists() and nearest(bios, (NONE, DEFAULT)):
+        fail(f"--bios {bios}: there is no such file; did you mean none or default?")
+    kind = detect(path)
+    if kind == "asm":
+        raise LoadError(f"--bios {bios}: is text; firmware is an ELF file or a raw image")
+    return read_kernel(path, kind, RAM_BASE, None, RAM_BASE)
+
+
+def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
+    from trapline.vm.boot.image import AFTER_FIRMWARE, from_elf, read_kernel
+    from trapline.vm.loader.image import LoadError, detect, load_elf
+
+    paths = [find_program(name) for name in names]
+    kinds = [detect(path) for path in paths]
+    if len(paths) > 1 and set(kinds) != {"asm"}:
+        raise LoadError(f"{paths[0]}: only assembly sources can be linked together")
+    raw_base = RAM_BASE if firmware in ("", "none") else AFTER_FIRMWARE
+    if kinds[0] != "asm":
+        return read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
+    return from_elf(load_elf(assemble(paths, assembly, raw_base).elf, str(paths[0])))

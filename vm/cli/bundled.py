@@ -1,0 +1,36 @@
+"""Programs that come with the package: found by name from any folder."""
+
+from pathlib import Path
+
+
+def find_program(name: str) -> Path:
+    """The file of this name, else the bundled program, such as `programs/hello.s` or `hello.s`."""
+    path = Path(name)
+    if path.exists():
+        return path
+    folder = bundled_programs()
+    relative = Path(*path.parts[1:]) if path.parts[:1] == ("programs",) else path
+    for candidate in (relative, relative.with_suffix(".s")):
+        if not path.is_absolute() and ".." not in path.parts and (folder / candidate).is_file():
+            return folder / candidate
+    return path
+
+
+def bundled_programs() -> Path:
+    """The folder of programs that come with the package."""
+    return Path(__file__).parents[2] / "programs"
+
+
+def list_programs() -> list[tuple[str, str]]:
+    """(name, what it is) of each bundled program: the first line of its header comment.
+
+    Those under kernels/ are parts of larger ones, which have a script that makes them; those under demos/ run on one.
+    """
+    rows = []
+    folder = bundled_programs()
+    for path in sorted(folder.rglob("*.s")):
+        if path.relative_to(folder).parts[0] in ("kernels", "demos"):
+            continue
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        rows.append((f"programs/{path.relative_to(folder).as_posix()}", first.lstrip("# ").partition(" - ")[2]))
+    return rows

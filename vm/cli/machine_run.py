@@ -1,0 +1,76 @@
+"""One run of a machine: within limits, how it ended, and why it was stopped."""
+
+import time
+from typing import Any
+
+import click
+
+from trapline.vm.cli.options import Limits
+from trapline.vm.cli.run_statistics import RunStatistics
+from trapline.vm.cli.user_errors import LIMIT_REACHED
+from trapline.vm.host import signals
+
+
+def run_once(machine: Any, limits: Limits) -> tuple[Any, float]:
+    """Run within the limits that were set: how it ended, and seconds."""
+    started = time.perf_counter()
+    exit = machine.run(limits.max_instructions, limits.timeout)
+    return exit, time.perf_counter() - started
+
+
+def exit_status(exit: Any) -> int:
+    """The status that a machine's end gives the command."""
+    from trapline.vm.machine import ExitReason
+
+    if exit.reason is ExitReason.INTERRUPTED:
+        return signals.status()
+    if exit.reason is ExitReason.QUIT:
+        return 0
+    if exit.reason is not ExitReason.HALT:
+        return LIMIT_REACHED
+    return exit.code & 0xFF or (1 if exit.code else 0)
+
+
+def statistics_of(machine: Any, exit: Any, seconds: float, technique: str | None = None) -> RunStatistics:
+    """The statistics of a machine that has run."""
+    from trapline.vm.hypervisor.host.counts import Counts
+
+    return RunStatistics(
+        exit.reason.value, exit_status(exit), machine.instret, seconds, exit.pc, None, machine.trap_counts,
+        technique=technique, counts=Counts.of(machine) if technique else None,
+    )  # fmt: skip
+
+
+def explain_stop(machine: Any, exit: Any, name: str | None = None) -> None:
+    """Say on stderr why a machine that did not halt was stopped; name: of the guest, where there are several."""
+    from trapline.vm.machine import ExitReason
+
+    if exit.reason is ExitReason.QUIT:
+        click.echo("\ntrapline: ended by Ctrl-A X", err=True)
+    elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
+        where = "trapline" if name is None else f"trapline: {name}"
+        click.echo(f"{where}: {describe_stop(machine, exit)}", err=True)
+
+
+def describe_stop(machine: Any, exit: Any) -> str:
+    """Why a machine that did not halt was stopped, with what a person would look at next."""
+    from trapline.isa.cause import FETCH_ACCESS, describe
+    from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
+    from trapline.vm.machine import ExitReason
+
+    text = f"stopped: {exit}"
+    if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
+        if machine.instruction_word() == JUMP_TO_ITSELF and is_deaf(machine.current.h):
+            text += ", where it jumps to itself with interrupts off: nothing can end that"
+    traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
+    if endless:
+        text += ", where the trap handler should be and cannot be executed"
+    if endless or (machine.sbi is None and machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
+        level = "s" if endless and machine.mode == 1 else "m"
+        cause = machine.csr[f"{level}cause"]
+        text += f"\n  the last trap was: {describe(cause)} at {machine.csr[f'{level}epc']:#010x}"
+        earlier = ", ".join(describe(number) for number in traps if number not in (FETCH_ACCESS, cause))
+        text += f"; before that: {earlier}" if earlier else ""
+        if machine.csr[f"{level}tvec"] == 0:
+            text += f"\n  {level}tvec is 0: no handler is set"
+    return text

@@ -1,0 +1,118 @@
+"""Options as values: frozen dataclasses whose fields say how click reads them.
+
+    @option_group("Limits")
+    @dataclass(frozen=True)
+    class Limits:
+        timeout: float | None = option("--timeout", type=Seconds(), help="Stop after this.")
+
+    @click.command("run", cls=Command)
+    @with_groups()
+    def run_command(limits: Limits) -> None: ...
+
+The command has the options of every group in its signature, `--help` shows each group under its title, and the
+command receives one typed value for a group.
+"""
+
+from collections.abc import Callable
+from dataclasses import Field, field, fields
+from functools import wraps
+from typing import Any, TypeVar, get_type_hints
+
+import click
+
+T = TypeVar("T")
+Choice = Callable[[str], bool]
+"""Which fields of a group a command has."""
+
+_CLICK = "click"
+_TITLE = "__option_title__"
+
+
+def option(*names: str, default: Any = None, spelled: str | None = None, **attributes: Any) -> Any:
+    """A field of a group. names: `--memory`; attributes: of `click.option`.
+
+    default: the field's; spelled: how the command line would write it, where that is not the same.
+    """
+    attributes["default"] = default if spelled is None else spelled
+    return field(default=default, metadata={_CLICK: (names, attributes)})
+
+
+def option_group(title: str) -> Callable[[type[T]], type[T]]:
+    """Make a dataclass a group whose options stand under `title` in `--help`."""
+
+    def decorate(group: type[T]) -> type[T]:
+        setattr(group, _TITLE, title)
+        return group
+
+    return decorate
+
+
+def only(*names: str) -> Choice:
+    """These fields of a group."""
+    return lambda name: name in names
+
+
+def without(*names: str) -> Choice:
+    """All fields of a group except these."""
+    return lambda name: name not in names
+
+
+def with_groups(**choices: Choice) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of the groups in its signature; choices: of which only some fields, by parameter."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        groups = {name: hint for name, hint in get_type_hints(command).items() if hasattr(hint, _TITLE)}
+        chosen = {name: _options(group, choices.get(name, without())) for name, group in groups.items()}
+
+        @wraps(command)
+        def call(*arguments: Any, **values: Any) -> Any:
+            for name, group in groups.items():
+                values[name] = group(**{f.name: values.pop(f.name) for f in chosen[name]})
+            return command(*arguments, **values)
+
+        for name, group in reversed(groups.items()):
+            for f in reversed(chosen[name]):
+                names, attributes = f.metadata[_CLICK]
+                call = click.option(*names, f.name, cls=_Option, title=getattr(group, _TITLE), **attributes)(call)
+        return call
+
+    return decorate
+
+
+def _options(group: type, choice: Choice) -> list[Field[Any]]:
+    return [f for f in fields(group) if _CLICK in f.metadata and choice(f.name)]
+
+
+def given(*groups: Any) -> dict[str, Any]:
+    """The options that are not at their defaults: values by spelling, such as `--max-instructions`."""
+    found = {}
+    for group in groups:
+        for f in _options(type(group), without()):
+            if getattr(group, f.name) != f.default:
+                found[f.metadata[_CLICK][0][-1]] = getattr(group, f.name)
+    return found
+
+
+class _Option(click.Option):
+    """An option that knows the title of its group."""
+
+    def __init__(self, *arguments: Any, title: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.title = title
+
+
+class Command(click.Command):
+    """A command whose help lists its own options first, then each group under its title."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if row is not None:
+                sections.setdefault(getattr(parameter, "title", "Options"), []).append(row)
+        if len(sections["Options"]) == 1:  # --help alone
+            sections["Options"] = sections.pop("Options")
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)

@@ -1,0 +1,139 @@
+"""Types of option values: how sizes, counts, addresses and the like are written on the command line."""
+
+import math
+from typing import Any
+
+import click
+
+from trapline.vm.loader.image import MAX_MEMORY
+
+
+class Size(click.ParamType):
+    """Bytes with an optional suffix K, M or G, a multiple of 4096."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
+        shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
+        number = text[:-1] if shift else text
+        if not number.isascii() or not number.isdigit() or len(number) > 20:
+            self.fail(f"'{value}' is not a size such as 64M", param, ctx)
+        size = int(number) << shift
+        if not 4096 <= size <= MAX_MEMORY or size % 4096:
+            self.fail(f"{value} is not a multiple of 4K in 4K to 2G", param, ctx)
+        return size
+
+
+class Count(click.ParamType):
+    """A positive whole number; 10M and 1e6 are understood."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().lower().replace("_", "")
+        factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:], 1)
+        try:
+            number = float(text[:-1] if factor > 1 else text) * factor
+            count = int(number)
+        except (ValueError, OverflowError):
+            count, number = 0, 1.0
+        if count != number or not 0 < count < 1 << 62:
+            self.fail(f"'{value}' is not a positive whole number such as 1000000, 10M or 1e6", param, ctx)
+        return count
+
+
+class Seconds(click.ParamType):
+    """A positive number of seconds; a limit that is never reached, such as nan, is none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            self.fail(f"'{value}' is not a positive number of seconds such as 10 or 0.5", param, ctx)
+        return seconds
+
+
+class Address(click.ParamType):
+    """An address, decimal or with 0x."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The address in [0, 2^32)."""
+        if isinstance(value, int):
+            return value
+        try:
+            number = int(str(value), 0)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 32:
+            self.fail(f"'{value}' is not an address in 0 to 0xffffffff", param, ctx)
+        return number
+
+
+class PerGuest(click.ParamType):
+    """One value for all guests, or one for each, as in `64M:32M`: a tuple."""
+
+    def __init__(self, each: click.ParamType) -> None:
+        self.each = each
+        self.name = each.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The values."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self.each.convert(part, param, ctx) for part in str(value).split(":"))
+
+
+class FirstOrLast(click.ParamType):
+    """`N`, the first ones, or `last:N`: (number, whether the last)."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, bool]:
+        """The pair."""
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        last = text.startswith("last:")
+        return Count().convert(text.removeprefix("last:"), param, ctx), last
+
+
+class Cycles(click.ParamType):
+    """A number of cycles, which is not negative."""
+
+    name = "cycles"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        try:
+            cycles = float(value)
+        except ValueError:
+            cycles = -1.0
+        if not 0 <= cycles <= 1e12:
+            self.fail(f"'{value}' is not a number of cycles in 0 to 1e12", param, ctx)
+        return cycles
+
+
+class CycleSweep(click.ParamType):
+    """Numbers of cycles with commas between them: a tuple, ascending."""
+
+    name = "cycles"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(sorted({Cycles().convert(part.strip(), param, ctx) for part in str(value).split(",")}))

@@ -1,0 +1,44 @@
+"""What a person sees while a command works: a spinner while the engine compiles, a bar while rows are measured."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from trapline.vm.cli.user_errors import colored
+
+
+@contextmanager
+def announce_compilation(what: str = "engine") -> Iterator[None]:
+    """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
+    message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        click.echo(message, err=True)
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(message, spinner="line"):
+        yield
+
+
+@contextmanager
+def bar(total: int, counted: bool = False) -> Iterator[Callable[[str, int], None] | None]:
+    """A bar of `total` steps on stderr; yields advance(description, steps), or None where stderr is no terminal.
+
+    counted: whether it shows the number of steps done as well.
+    """
+    if not colored():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = [TextColumn("{task.description:18}"), BarColumn(), TimeElapsedColumn()]
+    if counted:
+        columns.insert(2, MofNCompleteColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as shown:
+        task = shown.add_task("", total=total)
+        yield lambda description, steps: shown.update(task, advance=steps, description=description)

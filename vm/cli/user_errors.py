@@ -1,0 +1,62 @@
+"""Mistakes of the person who typed the command: one message on stderr, exit status 2, never a traceback."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+USAGE_ERROR = 2
+LIMIT_REACHED = 124
+
+
+class Fatal(click.ClickException):
+    """A mistake of the person who typed the command: one message, exit status 2."""
+
+    exit_code = USAGE_ERROR
+
+    def show(self, file: Any = None) -> None:
+        """Print the message."""
+        click.echo(f"trapline: {self.message}", err=True)
+
+
+class Diagnosed(Fatal):
+    """Mistakes in sources, rendered with their places."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the messages, with the colours that they have."""
+        click.echo(self.message, err=True, color=colored())
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and status 2."""
+    raise Fatal(message)
+
+
+def colored() -> bool:
+    """Whether messages on stderr may have colours: on a terminal, unless NO_COLOR (https://no-color.org) is set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn errors in files, sources and programs into a message and status 2."""
+    from trapline.asm.diagnostics import AsmError, printable
+    from trapline.vm.loader.image import LoadError
+
+    try:
+        yield
+    except AsmError as error:
+        raise Diagnosed(error.diagnostics.render(colored())) from None
+    except LoadError as error:
+        fail(printable(str(error)))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(printable(f"{error.filename or 'output'}: {error.strerror or error}"))
+    except ValueError as error:
+        fail(printable(str(error)))
+    except MemoryError:
+        fail("this computer has not enough memory for that")
