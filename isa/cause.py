@@ -25,6 +25,12 @@ MTI = 7
 SEI = 9
 MEI = 11
 
+SSIP, MSIP, STIP, MTIP, SEIP, MEIP = (1 << code for code in (SSI, MSI, STI, MTI, SEI, MEI))
+"""Their bits in mip, mie and mideleg."""
+
+CAUSE_CODE = 31
+"""The bits of mcause that a cause of ours takes beside INTERRUPT."""
+
 EXCEPTIONS = {
     FETCH_MISALIGNED: "instruction address misaligned",
     FETCH_ACCESS: "instruction access fault",
@@ -54,6 +60,6 @@ INTERRUPTS = {
 
 def describe(cause: int) -> str:
     """The specification's name of an mcause value, such as `load page fault`."""
-    code = cause & 0x7FFFFFFF
+    code = cause & ~INTERRUPT
     names = INTERRUPTS if cause & INTERRUPT else EXCEPTIONS
     return names.get(code, f"reserved cause {code}")

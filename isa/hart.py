@@ -4,6 +4,8 @@ Every field is a 64-bit signed integer (or an array of them) that holds a word, 
 that a meaning function computes the same under numba as in plain Python.
 """
 
+from trapline.isa.mode import M
+
 FIELDS: tuple[tuple[str, int], ...] = (
     ("x", 32),  # general registers; x[0] is always 0
     ("pc", 1),
@@ -46,7 +48,7 @@ FIELDS: tuple[tuple[str, int], ...] = (
     ("pmpaddr", 16),
 )
 
-RESET = {"mode": 3, "reservation": -1, "stale": 1}
+RESET = {"mode": M, "reservation": -1, "stale": 1}
 """Fields that are not zero after reset; `misa` and `extensions` follow from the ISA string."""
 
 ABI_NAMES = (

@@ -1,45 +1,38 @@
 """The machine-level CSRs (specification, volume II, chapter 3) and physical memory protection."""
 
+from trapline.isa.cause import MEI, MSI, MTI, SEI, SEIP, SSI, SSIP, STI, STIP
 from trapline.isa.csr import Csr, Field
+from trapline.isa.mode import MODE_BITS, RESERVED_MODE
+from trapline.isa.mstatus import MPP, MPP_SHIFT, MSTATUS_FIELDS, MSTATUS_WRITABLE
+from trapline.isa.pmp import A_SHIFT, PMP_A, PMP_ENTRIES, PMP_L, PMP_PER_CSR, PMP_R, PMP_W, PMP_WRITABLE, TOR
+from trapline.isa.trap import TVEC_RESERVED
 from trapline.isa.word import u32
 
-MSTATUS_FIELDS = (
-    Field("SIE", 1, 1, "rw", "S-mode interrupts enabled"),
-    Field("MIE", 3, 3, "rw", "M-mode interrupts enabled"),
-    Field("SPIE", 5, 5, "rw", "SIE before the trap to S mode"),
-    Field("UBE", 6, 6, "ro", "U-mode big-endian: never"),
-    Field("MPIE", 7, 7, "rw", "MIE before the trap to M mode"),
-    Field("SPP", 8, 8, "rw", "mode before the trap to S mode"),
-    Field("MPP", 12, 11, "warl", "mode before the trap to M mode: U, S or M"),
-    Field("FS", 14, 13, "ro", "floating-point state: off"),
-    Field("XS", 16, 15, "ro", "extension state: off"),
-    Field("MPRV", 17, 17, "rw", "loads and stores as if in mode MPP"),
-    Field("SUM", 18, 18, "rw", "S mode may access user pages"),
-    Field("MXR", 19, 19, "rw", "executable pages are readable"),
-    Field("TVM", 20, 20, "rw", "trap satp and sfence.vma in S mode"),
-    Field("TW", 21, 21, "rw", "trap wfi below M mode"),
-    Field("TSR", 22, 22, "rw", "trap sret in S mode"),
-    Field("SD", 31, 31, "ro", "FS or XS dirty: never"),
-)
-
 INTERRUPT_FIELDS = (
-    Field("SSI", 1, 1), Field("MSI", 3, 3), Field("STI", 5, 5),
-    Field("MTI", 7, 7), Field("SEI", 9, 9), Field("MEI", 11, 11),
+    Field("SSI", SSI, SSI), Field("MSI", MSI, MSI), Field("STI", STI, STI),
+    Field("MTI", MTI, MTI), Field("SEI", SEI, SEI), Field("MEI", MEI, MEI),
 )  # fmt: skip
 
 CAUSE_FIELDS = (Field("Interrupt", 31, 31), Field("Code", 30, 0))
 
+CY = 1 << 0
+TM = 1 << 1
+IR = 1 << 2
+"""Bits of mcounteren, scounteren and mcountinhibit: mcycle, mtime and minstret."""
+
+MIP_WRITABLE = SSIP | STIP | SEIP
+
 
 def write_mstatus(h, value):
-    """Obey all writable fields; MPP keeps its value when the reserved mode 2 is written."""
-    if (value >> 11) & 3 == 2:
-        value = (value & ~0x1800) | (h.mstatus & 0x1800)
-    h.mstatus = value & 0x7E19AA
+    """Obey all writable fields; MPP keeps its value when the reserved mode is written."""
+    if (value >> MPP_SHIFT) & MODE_BITS == RESERVED_MODE:
+        value = (value & ~MPP) | (h.mstatus & MPP)
+    h.mstatus = value & MSTATUS_WRITABLE
 
 
 def write_tvec_mode(old, value):
     """mtvec and stvec: modes 0 (direct) and 1 (vectored) exist; a write of another keeps the old value."""
-    return old if value & 2 else value
+    return old if value & TVEC_RESERVED else value
 
 
 def write_mtvec(h, value):
@@ -54,7 +47,7 @@ def read_mip(h):
 
 def write_mip(h, value):
     """SSIP, STIP and SEIP are writable; the M-mode bits follow their devices."""
-    h.mip = value & 0x222
+    h.mip = value & MIP_WRITABLE
 
 
 def held_mip(h):
@@ -87,45 +80,45 @@ def counted(count, inhibited):
 
 def read_mcycle(h):
     """Low word of the number of cycles; one instruction, retired or trapped, takes one."""
-    return counter_low(counted(h.cycle, h.mcountinhibit & 1), h.mcycle)
+    return counter_low(counted(h.cycle, h.mcountinhibit & CY), h.mcycle)
 
 
 def read_mcycleh(h):
     """High word of the number of cycles."""
-    return counter_high(counted(h.cycle, h.mcountinhibit & 1), h.mcycle)
+    return counter_high(counted(h.cycle, h.mcountinhibit & CY), h.mcycle)
 
 
 def write_mcycle(h, value):
     """The written value is what the next instruction reads."""
-    count = counted(h.cycle + 1, h.mcountinhibit & 1)
+    count = counted(h.cycle + 1, h.mcountinhibit & CY)
     h.mcycle = counter_offset(count, value, counter_high(count, h.mcycle))
 
 
 def write_mcycleh(h, value):
     """The written value is what the next instruction reads."""
-    count = counted(h.cycle + 1, h.mcountinhibit & 1)
+    count = counted(h.cycle + 1, h.mcountinhibit & CY)
     h.mcycle = counter_offset(count, counter_low(count, h.mcycle), value)
 
 
 def read_minstret(h):
     """Low word of the number of retired instructions."""
-    return counter_low(counted(h.instret, h.mcountinhibit & 4), h.minstret)
+    return counter_low(counted(h.instret, h.mcountinhibit & IR), h.minstret)
 
 
 def read_minstreth(h):
     """High word of the number of retired instructions."""
-    return counter_high(counted(h.instret, h.mcountinhibit & 4), h.minstret)
+    return counter_high(counted(h.instret, h.mcountinhibit & IR), h.minstret)
 
 
 def write_minstret(h, value):
     """The written value is what the next instruction reads."""
-    count = counted(h.instret + 1, h.mcountinhibit & 4)
+    count = counted(h.instret + 1, h.mcountinhibit & IR)
     h.minstret = counter_offset(count, value, counter_high(count, h.minstret))
 
 
 def write_minstreth(h, value):
     """The written value is what the next instruction reads."""
-    count = counted(h.instret + 1, h.mcountinhibit & 4)
+    count = counted(h.instret + 1, h.mcountinhibit & IR)
     h.minstret = counter_offset(count, counter_low(count, h.minstret), value)
 
 
@@ -136,31 +129,31 @@ def rebase(count, offset, was, now):
 
 
 def write_mcountinhibit(h, value):
-    """CY (0) and IR (2) stop their counter at its present value, and let it go on from there."""
-    if (value ^ h.mcountinhibit) & 1:
-        h.mcycle = rebase(h.cycle, h.mcycle, h.mcountinhibit & 1, value & 1)
-    if (value ^ h.mcountinhibit) & 4:
-        h.minstret = rebase(h.instret, h.minstret, h.mcountinhibit & 4, value & 4)
-    h.mcountinhibit = value & 5
+    """CY and IR stop their counter at its present value, and let it go on from there."""
+    if (value ^ h.mcountinhibit) & CY:
+        h.mcycle = rebase(h.cycle, h.mcycle, h.mcountinhibit & CY, value & CY)
+    if (value ^ h.mcountinhibit) & IR:
+        h.minstret = rebase(h.instret, h.minstret, h.mcountinhibit & IR, value & IR)
+    h.mcountinhibit = value & (CY | IR)
 
 
 def read_pmpcfg(h, index):
     """Four one-byte PMP configurations."""
     return (
-        h.pmpcfg[4 * index]
-        | (h.pmpcfg[4 * index + 1] << 8)
-        | (h.pmpcfg[4 * index + 2] << 16)
-        | (h.pmpcfg[4 * index + 3] << 24)
+        h.pmpcfg[PMP_PER_CSR * index]
+        | (h.pmpcfg[PMP_PER_CSR * index + 1] << 8)
+        | (h.pmpcfg[PMP_PER_CSR * index + 2] << 16)
+        | (h.pmpcfg[PMP_PER_CSR * index + 3] << 24)
     )
 
 
 def write_pmpcfg(h, index, value):
     """A locked entry ignores writes; the reserved combination R=0, W=1 leaves the entry as it was."""
-    for i in range(4):
-        old = h.pmpcfg[4 * index + i]
-        new = (value >> (8 * i)) & 0x9F
-        if old & 0x80 == 0 and new & 3 != 2:
-            h.pmpcfg[4 * index + i] = new
+    for i in range(PMP_PER_CSR):
+        old = h.pmpcfg[PMP_PER_CSR * index + i]
+        new = (value >> (8 * i)) & PMP_WRITABLE
+        if old & PMP_L == 0 and new & (PMP_R | PMP_W) != PMP_W:
+            h.pmpcfg[PMP_PER_CSR * index + i] = new
     h.stale = 1
 
 
@@ -172,9 +165,9 @@ def read_pmpaddr(h, index):
 def write_pmpaddr(h, index, value):
     """ "If PMP entry i is locked, writes to pmpicfg and pmpaddri are ignored. Additionally, if PMP entry i is
     locked and pmpicfg.A is set to TOR, writes to pmpaddri-1 are ignored." (3.7.1.2)"""
-    locked = h.pmpcfg[index] & 0x80
-    if index < 15 and h.pmpcfg[index + 1] & 0x98 == 0x88:
-        locked = 0x80
+    locked = h.pmpcfg[index] & PMP_L
+    if index < PMP_ENTRIES - 1 and h.pmpcfg[index + 1] & (PMP_L | PMP_A) == PMP_L | TOR << A_SHIFT:
+        locked = PMP_L
     if locked == 0:
         h.pmpaddr[index] = value
     h.stale = 1
@@ -217,9 +210,9 @@ MACHINE_CSRS = (
         read=read_mip, write=write_mip, held=held_mip),
     *(Csr(f"pmpcfg{i}", 0x3A0 + i, "Priv 3.7.1", f"configuration of PMP entries {4 * i} to {4 * i + 3}",
           tuple(Field(f"pmp{4 * i + j}cfg", 8 * j + 7, 8 * j, "warl") for j in range(4)),
-          index=i, read=read_pmpcfg, write=write_pmpcfg) for i in range(4)),
+          index=i, read=read_pmpcfg, write=write_pmpcfg) for i in range(PMP_ENTRIES // PMP_PER_CSR)),
     *(Csr(f"pmpaddr{i}", 0x3B0 + i, "Priv 3.7.1", f"address of PMP entry {i}", _word("address", "warl"),
-          index=i, read=read_pmpaddr, write=write_pmpaddr) for i in range(16)),
+          index=i, read=read_pmpaddr, write=write_pmpaddr) for i in range(PMP_ENTRIES)),
     Csr("mcycle", 0xB00, "Priv 3.1.10", "cycles, low half", _word("cycles"), read=read_mcycle, write=write_mcycle),
     Csr("minstret", 0xB02, "Priv 3.1.10", "retired instructions, low half", _word("instructions"),
         read=read_minstret, write=write_minstret),

@@ -1,10 +1,13 @@
 """The supervisor-level CSRs (volume II, chapter 10) and the user-level counters (volume I, chapter 7)."""
 
+from trapline.isa.cause import SSIP
 from trapline.isa.csr import Csr, Field
 from trapline.isa.machine_csrs import (
     CAUSE_FIELDS,
+    CY,
     INTERRUPT_FIELDS,
-    MSTATUS_FIELDS,
+    IR,
+    TM,
     read_mcycle,
     read_mcycleh,
     read_minstret,
@@ -12,20 +15,19 @@ from trapline.isa.machine_csrs import (
     write_mstatus,
     write_tvec_mode,
 )
+from trapline.isa.mode import M, S, U
+from trapline.isa.mstatus import MSTATUS_FIELDS, SSTATUS, TVM
 from trapline.isa.word import u32
-
-SSTATUS = 0xC0122
-"""SIE, SPIE, SPP, SUM and MXR: the part of mstatus that S mode sees."""
 
 
 def read_sstatus(h):
     """ "The sstatus register is a subset of the mstatus register." """
-    return h.mstatus & 0xC0122
+    return h.mstatus & SSTATUS
 
 
 def write_sstatus(h, value):
     """Change the S-mode part of mstatus."""
-    write_mstatus(h, (h.mstatus & ~0xC0122) | (value & 0xC0122))
+    write_mstatus(h, (h.mstatus & ~SSTATUS) | (value & SSTATUS))
 
 
 def read_sie(h):
@@ -45,7 +47,7 @@ def read_sip(h):
 
 def write_sip(h, value):
     """SSIP alone is writable from S mode, and only when delegated."""
-    mask = h.mideleg & 0x2
+    mask = h.mideleg & SSIP
     h.mip = (h.mip & ~mask) | (value & mask)
 
 
@@ -63,38 +65,38 @@ def write_satp(h, value):
 def guard_satp(h):
     """ "When TVM=1, attempts to read or write the satp CSR ... while executing in S-mode will raise an
     illegal-instruction exception." (3.1.6.5)"""
-    return 0 if h.mode == 1 and h.mstatus & 0x100000 else 1
+    return 0 if h.mode == S and h.mstatus & TVM else 1
 
 
 def counter_allowed(h, bit):
     """ "When the CY, TM, IR ... bit in the mcounteren register is clear, attempts to read the ... register
     while executing in S-mode or U-mode will cause an illegal-instruction exception." (3.1.11)
     The same holds for scounteren in U mode."""
-    if h.mode < 3 and (h.mcounteren >> bit) & 1 == 0:
+    if h.mode < M and h.mcounteren & bit == 0:
         return 0
-    if h.mode == 0 and (h.scounteren >> bit) & 1 == 0:
+    if h.mode == U and h.scounteren & bit == 0:
         return 0
     return 1
 
 
 def guard_cycle(h):
     """See `counter_allowed`."""
-    return counter_allowed(h, 0)
+    return counter_allowed(h, CY)
 
 
 def guard_time(h):
     """See `counter_allowed`."""
-    return counter_allowed(h, 1)
+    return counter_allowed(h, TM)
 
 
 def guard_instret(h):
     """See `counter_allowed`."""
-    return counter_allowed(h, 2)
+    return counter_allowed(h, IR)
 
 
 def guard_hpm(h):
     """mcounteren has no bit for an event counter, so only M mode may read one."""
-    return 1 if h.mode == 3 else 0
+    return 1 if h.mode == M else 0
 
 
 def read_time(h):

@@ -8,7 +8,9 @@ from functools import partial
 
 from trapline.isa.cause import BREAKPOINT, ECALL_U, ILLEGAL
 from trapline.isa.instruction import Kind, declare
-from trapline.isa.trap import JUMPED, MIE, MPIE, MPP, MPRV, NEXT, SIE, SPIE, SPP, TSR, TVM, TW, WAIT, M, S
+from trapline.isa.mode import MODE_BITS, M, S
+from trapline.isa.mstatus import MIE, MPIE, MPP, MPP_SHIFT, MPRV, PIE_SHIFT, SIE, SPIE, SPP, SPP_SHIFT, TSR, TVM, TW
+from trapline.isa.trap import JUMPED, NEXT, WAIT
 
 csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
 system = partial(declare, Kind.SYSTEM, extension="i")
@@ -88,8 +90,8 @@ def mret(h):
     """
     if h.mode < M:
         return ILLEGAL
-    mpp = (h.mstatus >> 11) & 3
-    status = (h.mstatus & ~(MPP | MIE)) | ((h.mstatus >> 4) & MIE) | MPIE
+    mpp = (h.mstatus >> MPP_SHIFT) & MODE_BITS
+    status = (h.mstatus & ~(MPP | MIE)) | ((h.mstatus >> PIE_SHIFT) & MIE) | MPIE
     if mpp != M:
         status = status & ~MPRV
     h.mstatus = status
@@ -114,8 +116,8 @@ def sret(h):
     """
     if h.mode < S or (h.mode == S and h.mstatus & TSR):
         return ILLEGAL
-    spp = (h.mstatus >> 8) & 1
-    h.mstatus = (h.mstatus & ~(MPRV | SPP | SIE)) | ((h.mstatus >> 4) & SIE) | SPIE
+    spp = (h.mstatus >> SPP_SHIFT) & 1
+    h.mstatus = (h.mstatus & ~(MPRV | SPP | SIE)) | ((h.mstatus >> PIE_SHIFT) & SIE) | SPIE
     h.mode = spp
     h.reservation = -1
     h.pc = h.sepc

@@ -4,12 +4,9 @@ Functions here act on a hart record `h` (fields: `isa.hart`). They run as plain 
 Sources: specification, volume II, 3.1.6 (mstatus), 3.1.8 (delegation), 3.1.9 (mip, mie), 3.1.15 (mcause).
 """
 
-U = 0
-S = 1
-M = 3
-
-MODE_NAMES = {U: "U", S: "S", M: "M"}
-"""The letter of each privilege mode, in ascending order of privilege."""
+from trapline.isa.cause import CAUSE_CODE, INTERRUPT, MEI, MEIP, MSI, MSIP, MTI, MTIP, SEI, SEIP, SSI, SSIP, STI, STIP
+from trapline.isa.mode import M, S
+from trapline.isa.mstatus import MIE, MPIE, MPP, MPP_SHIFT, PIE_SHIFT, SIE, SPIE, SPP, SPP_SHIFT
 
 NEXT = -1
 """Status of a system instruction: retired, go on at pc + 4."""
@@ -18,18 +15,13 @@ JUMPED = -2
 WAIT = -3
 """Status of a system instruction: retired, idle until an enabled interrupt is pending, then pc + 4."""
 
-SIE = 1 << 1
-MIE = 1 << 3
-SPIE = 1 << 5
-MPIE = 1 << 7
-SPP = 1 << 8
-MPP = 3 << 11
-MPRV = 1 << 17
-SUM = 1 << 18
-MXR = 1 << 19
-TVM = 1 << 20
-TW = 1 << 21
-TSR = 1 << 22
+VECTORED = 1
+"""Field MODE of mtvec and stvec: interrupts go to BASE plus four times their code."""
+TVEC_RESERVED = 2
+"""Set in MODE by the modes that do not exist."""
+TVEC_BASE = 0xFFFFFFFC
+
+NO_INTERRUPT = -1
 
 
 def trap_vector(tvec, cause):
@@ -39,9 +31,9 @@ def trap_vector(tvec, cause):
     BASE field, whereas interrupts cause the pc to be set to the address in the BASE field plus four times the
     interrupt cause number." (3.1.7)
     """
-    if tvec & 1 and cause & 0x80000000:
-        return ((tvec & 0xFFFFFFFC) + 4 * (cause & 31)) & 0xFFFFFFFC
-    return tvec & 0xFFFFFFFC
+    if tvec & VECTORED and cause & INTERRUPT:
+        return ((tvec & TVEC_BASE) + 4 * (cause & CAUSE_CODE)) & TVEC_BASE
+    return tvec & TVEC_BASE
 
 
 def take_trap(h, cause, tval):
@@ -54,8 +46,8 @@ def take_trap(h, cause, tval):
     the SIE field at the time of the trap; and the SIE field of mstatus is cleared." (3.1.8)
     "Traps never transition from a more-privileged mode to a less-privileged mode." (3.1.8)
     """
-    code = cause & 31
-    if cause & 0x80000000:
+    code = cause & CAUSE_CODE
+    if cause & INTERRUPT:
         delegated = (h.mideleg >> code) & 1
     else:
         delegated = (h.medeleg >> code) & 1
@@ -65,7 +57,7 @@ def take_trap(h, cause, tval):
         h.scause = cause
         h.stval = tval
         status = h.mstatus & ~(SPP | SPIE | SIE)
-        h.mstatus = status | ((h.mstatus & SIE) << 4) | (h.mode << 8)
+        h.mstatus = status | ((h.mstatus & SIE) << PIE_SHIFT) | (h.mode << SPP_SHIFT)
         h.mode = S
         h.pc = trap_vector(h.stvec, cause)
     else:
@@ -73,13 +65,13 @@ def take_trap(h, cause, tval):
         h.mcause = cause
         h.mtval = tval
         status = h.mstatus & ~(MPP | MPIE | MIE)
-        h.mstatus = status | ((h.mstatus & MIE) << 4) | (h.mode << 11)
+        h.mstatus = status | ((h.mstatus & MIE) << PIE_SHIFT) | (h.mode << MPP_SHIFT)
         h.mode = M
         h.pc = trap_vector(h.mtvec, cause)
 
 
 def pending_interrupt(h):
-    """The cause of the interrupt to take before the next instruction, or -1.
+    """The cause of the interrupt to take before the next instruction, or NO_INTERRUPT.
 
     "An interrupt i will trap to M-mode (causing the privilege mode to change to M-mode) if all of the
     following are true: (a) either the current privilege mode is M and the MIE bit in the mstatus register
@@ -90,22 +82,22 @@ def pending_interrupt(h):
     """
     pending = (h.mip | h.lines) & h.mie
     if pending == 0:
-        return -1
+        return NO_INTERRUPT
     chosen = pending & ~h.mideleg
     if chosen == 0 or (h.mode == M and h.mstatus & MIE == 0):
         chosen = pending & h.mideleg
         if h.mode > S or (h.mode == S and h.mstatus & SIE == 0):
             chosen = 0
-    if chosen & 0x800:
-        return 0x80000000 | 11
-    if chosen & 0x8:
-        return 0x80000000 | 3
-    if chosen & 0x80:
-        return 0x80000000 | 7
-    if chosen & 0x200:
-        return 0x80000000 | 9
-    if chosen & 0x2:
-        return 0x80000000 | 1
-    if chosen & 0x20:
-        return 0x80000000 | 5
-    return -1
+    if chosen & MEIP:
+        return INTERRUPT | MEI
+    if chosen & MSIP:
+        return INTERRUPT | MSI
+    if chosen & MTIP:
+        return INTERRUPT | MTI
+    if chosen & SEIP:
+        return INTERRUPT | SEI
+    if chosen & SSIP:
+        return INTERRUPT | SSI
+    if chosen & STIP:
+        return INTERRUPT | STI
+    return NO_INTERRUPT

@@ -12,18 +12,34 @@ from trapline.isa.cause import ILLEGAL
 from trapline.isa.csr import Csr, Field
 from trapline.isa.extension import XLEAK
 from trapline.isa.instruction import Kind, declare
-from trapline.isa.trap import JUMPED, MPRV, NEXT, SIE, SPIE, SPP
+from trapline.isa.mode import S, U
+from trapline.isa.mstatus import MPRV, SIE, SPIE, SPP
+from trapline.isa.trap import JUMPED, NEXT
 
 system = partial(declare, Kind.SYSTEM, causes=("illegal instruction",))
+
+
+XPOPF, XPUSHF, XRDMODE, XSIDT, XSGDT, XJRST, XPROBE, XLRA = (1 << i for i in range(len(XLEAK)))
+"""The bit of each hole, in `mleak` as in `h.extensions`."""
+
+ALL_HOLES = (1 << len(XLEAK)) - 1
+
+INTERCEPT_SHIFT = len(XLEAK)
+"""Bits by which a hole's bit for S mode is above that for U mode."""
+
+UFLAGS = 0xF
+UFLAGS_SHIFT = 28
+"""Where popf and pushf have uflags in a register."""
 
 
 def refused(h, bit):
     """Whether mleak makes the hole with this bit trap here.
 
-    The bits from 8 on do the same for S mode. No CSR write sets them: they are the intercept controls of a hart that a
-    hypervisor has (`vm.hypervisor.world_switch`), as those of SVM are no state of the machine that its guest sees.
+    The bits from INTERCEPT_SHIFT on do the same for S mode. No CSR write sets them: they are the intercept controls of
+    a hart that a hypervisor has (`vm.hypervisor.world_switch`), as those of SVM are no state of the machine that its
+    guest sees.
     """
-    return (h.mode == 0 and h.mleak & bit != 0) or (h.mode == 1 and h.mleak & (bit << 8) != 0)
+    return (h.mode == U and h.mleak & bit != 0) or (h.mode == S and h.mleak & (bit << INTERCEPT_SHIFT) != 0)
 
 
 def write_x(h, rd, value):
@@ -38,10 +54,10 @@ def write_x(h, rd, value):
 )  # fmt: skip
 def popf(h, rs1):
     """Set uflags from rs1[31:28] and sstatus.SIE from rs1[1]; in U mode SIE is silently kept (x86 POPF)."""
-    if refused(h, 0x1):
+    if refused(h, XPOPF):
         return ILLEGAL
-    h.uflags = (rs1 >> 28) & 0xF
-    if h.mode > 0:
+    h.uflags = (rs1 >> UFLAGS_SHIFT) & UFLAGS
+    if h.mode > U:
         h.mstatus = (h.mstatus & ~SIE) | (rs1 & SIE)
     return NEXT
 
@@ -52,9 +68,9 @@ def popf(h, rs1):
 )  # fmt: skip
 def pushf(h, rd):
     """Read uflags into rd[31:28] and the real SIE, SPIE and SPP into their bits of sstatus (x86 PUSHF)."""
-    if refused(h, 0x2):
+    if refused(h, XPUSHF):
         return ILLEGAL
-    write_x(h, rd, (h.uflags << 28) | (h.mstatus & (SIE | SPIE | SPP)))
+    write_x(h, rd, (h.uflags << UFLAGS_SHIFT) | (h.mstatus & (SIE | SPIE | SPP)))
     return NEXT
 
 
@@ -64,7 +80,7 @@ def pushf(h, rd):
 )  # fmt: skip
 def rdmode(h, rd):
     """Read the current privilege mode: 0 U, 1 S, 3 M (VAX MOVPSL, x86 SMSW, ARM MRS CPSR)."""
-    if refused(h, 0x4):
+    if refused(h, XRDMODE):
         return ILLEGAL
     write_x(h, rd, h.mode)
     return NEXT
@@ -76,7 +92,7 @@ def rdmode(h, rd):
 )  # fmt: skip
 def sidt(h, rd):
     """Read stvec, the address of the trap handler (x86 SIDT)."""
-    if refused(h, 0x8):
+    if refused(h, XSIDT):
         return ILLEGAL
     write_x(h, rd, h.stvec)
     return NEXT
@@ -88,7 +104,7 @@ def sidt(h, rd):
 )  # fmt: skip
 def sgdt(h, rd):
     """Read satp, the root of the page table (x86 SGDT, SLDT, STR)."""
-    if refused(h, 0x10):
+    if refused(h, XSGDT):
         return ILLEGAL
     write_x(h, rd, h.satp)
     return NEXT
@@ -103,11 +119,11 @@ def jrst(h, rs1):
 
     MPRV is cleared as by xRET to a less privileged mode: it must not outlive M mode.
     """
-    if refused(h, 0x20):
+    if refused(h, XJRST):
         return ILLEGAL
-    if h.mode > 0:
+    if h.mode > U:
         h.mstatus = h.mstatus & ~MPRV
-        h.mode = 0
+        h.mode = U
     h.pc = rs1 & 0xFFFFFFFC
     return JUMPED
 
@@ -118,7 +134,7 @@ def jrst(h, rs1):
 )  # fmt: skip
 def probe(h, rd, readable):
     """Set rd to 1 if a byte at rs1 may be loaded in the current mode and translation, else 0 (VAX PROBE, x86 VERR)."""
-    if refused(h, 0x40):
+    if refused(h, XPROBE):
         return ILLEGAL
     write_x(h, rd, readable)
     return NEXT
@@ -130,7 +146,7 @@ def probe(h, rd, readable):
 )  # fmt: skip
 def lra(h, rd, paddr):
     """Read the physical address of rs1, whatever its permissions, or -1 if it has none (S/360-67 LRA)."""
-    if refused(h, 0x80):
+    if refused(h, XLRA):
         return ILLEGAL
     write_x(h, rd, paddr & 0xFFFFFFFF)
     return NEXT
@@ -138,17 +154,17 @@ def lra(h, rd, paddr):
 
 def guard_uflags(h):
     """uflags is there with the instructions that use it, xpopf and xpushf."""
-    return 1 if h.extensions & 0x3 else 0
+    return 1 if h.extensions & (XPOPF | XPUSHF) else 0
 
 
 def guard_mleak(h):
     """mleak is there with any of the holes."""
-    return 1 if h.extensions & 0xFF else 0
+    return 1 if h.extensions & ALL_HOLES else 0
 
 
 def write_mleak(h, value):
     """The bits of absent holes are read-only zero."""
-    h.mleak = value & h.extensions & 0xFF
+    h.mleak = value & h.extensions & ALL_HOLES
 
 
 LEAK_CSRS = (

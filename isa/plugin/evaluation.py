@@ -13,8 +13,9 @@ from typing import Any
 from trapline.isa.cause import EXCEPTIONS
 from trapline.isa.hart import FIELDS
 from trapline.isa.instruction import DeclarationError, Instruction, Kind
+from trapline.isa.mode import MODE_NAMES
 from trapline.isa.table import CSRS
-from trapline.isa.trap import JUMPED, MODE_NAMES, NEXT, WAIT
+from trapline.isa.trap import JUMPED, NEXT, WAIT
 
 WORDS = (
     0, 1, 2, 3, 4, 31, 32, 33, 63, 64, 0x7F, 0x80, 0xFF, 0x7FF, 0xFFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x55555555,

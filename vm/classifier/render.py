@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.classifier.classify import Classification
 from trapline.vm.classifier.definitions.questions import Evidence, Witness
 from trapline.vm.classifier.theorems import CLASSES, Classified, Theorem

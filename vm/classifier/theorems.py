@@ -6,7 +6,7 @@ The definitions are in docs/popek-goldberg.md. Nothing here knows an instruction
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from trapline.isa.trap import M, S, U
+from trapline.isa.mode import M, S, U
 from trapline.vm.classifier.definitions.memory import BY_NAME, RELOCATIONS
 from trapline.vm.classifier.definitions.questions import MODE_PAIRS, Answers, Evidence, Kind, Question, Row, Witness
 

@@ -8,7 +8,7 @@ import click
 
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.cause import describe
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.cli import output_files
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.options import UNDER, BootOptions, HypervisorOptions, RunOptions

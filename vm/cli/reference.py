@@ -9,7 +9,7 @@ from typing import Any
 
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
-from trapline.isa.trap import MODE_NAMES, M
+from trapline.isa.mode import MODE_NAMES, M
 
 EXTENSION_TITLES = {
     "i": "I: base integer instructions and privileged instructions",

@@ -74,9 +74,9 @@ def engine_text() -> str:
         execute,
     ]
     known = set(collect(functions))
-    parts += [
-        text for name, text in collect([dispatcher.dispatch, loop.run, loop.drop_code]).items() if name not in known
-    ]
+    # All of them again, so that namesakes are seen across the two halves.
+    whole = collect([*functions, dispatcher.dispatch, loop.run, loop.drop_code])
+    parts += [text for name, text in whole.items() if name not in known]
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,7 +5,7 @@ A negative answer is a fault: -1 - cause.
 Access types: 0 fetch, 1 load, 2 store. For `page` see `vm.core.code_pages`.
 """
 
-from trapline.isa.trap import MXR, SUM
+from trapline.isa.mstatus import MXR, SUM
 from trapline.vm.core.code_pages import forget_code
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U32, U64

@@ -5,7 +5,8 @@ The usual case is a trap before mtvec was set: address 0 is no memory, so fetchi
 
 from typing import Any
 
-from trapline.isa.trap import MIE, SIE, M, S, U
+from trapline.isa.mode import M, S, U
+from trapline.isa.mstatus import MIE, SIE
 
 _STATE = ("pc", "mode", "mstatus", "mepc", "mcause", "mtval", "sepc", "scause", "stval", "mie")
 JUMP_TO_ITSELF = 0x0000006F

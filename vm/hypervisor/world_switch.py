@@ -7,8 +7,8 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 from collections.abc import Callable
 
 from trapline.isa.extension import XLEAK
+from trapline.isa.mstatus import TVM, TW
 from trapline.isa.table import INSTRUCTIONS
-from trapline.isa.trap import TVM, TW
 from trapline.vm.hypervisor.technique import ASSIST
 
 copy_supervisor: Callable[..., None]

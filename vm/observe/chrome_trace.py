@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.observe.describe import Telling

@@ -9,7 +9,8 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import describe
-from trapline.isa.trap import MODE_NAMES, WAIT
+from trapline.isa.mode import MODE_NAMES
+from trapline.isa.trap import WAIT
 from trapline.vm.core.patches import MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout

@@ -4,7 +4,7 @@ import json
 from collections import deque
 from typing import Any, Protocol, TextIO
 
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor.host.event_ring import Batch, Event, EventRing
 from trapline.vm.observe.describe import Telling
 

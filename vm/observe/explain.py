@@ -13,7 +13,8 @@ from typing import Any
 from trapline import isa
 from trapline.isa.cause import describe
 from trapline.isa.hart import ABI_NAMES
-from trapline.isa.trap import MODE_NAMES, MPRV, M
+from trapline.isa.mode import MODE_NAMES, M
+from trapline.isa.mstatus import MPRV
 from trapline.vm.core.access import CLINT, CLINT_SIZE
 from trapline.vm.core.mmu import STORE
 from trapline.vm.core.status import FOR_THE_HOST

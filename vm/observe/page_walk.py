@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trapline.isa.trap import MODE_NAMES, MXR, SUM, M, S, U
+from trapline.isa.mode import MODE_NAMES, M, S, U
+from trapline.isa.mstatus import MXR, SUM
 from trapline.vm.core.mmu import FETCH, STORE, leaf_address, pmp_allows, pmp_lookup
 
 FLAGS = "VRWXUGAD"

@@ -9,7 +9,7 @@ import numpy as np
 from trapline import isa
 from trapline.isa import Kind
 from trapline.isa.cause import describe
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch, EventRing
 from trapline.vm.observe.describe import Telling

@@ -7,7 +7,8 @@ from trapline import isa
 from trapline.isa import Instruction, Kind
 from trapline.isa.cause import BREAKPOINT, FETCH_MISALIGNED, FETCH_PAGE, ILLEGAL, STORE_PAGE, describe
 from trapline.isa.extension import XLEAK
-from trapline.isa.trap import MODE_NAMES, TVM, TW, S
+from trapline.isa.mode import MODE_NAMES, S
+from trapline.isa.mstatus import TVM, TW
 from trapline.vm.core.patches import MARK
 from trapline.vm.hypervisor.host.event_ring import Event
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from trapline.isa.trap import MPRV, SIE, S
+from trapline.isa.mode import S
+from trapline.isa.mstatus import MPRV, SIE
 from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, Answer, error, ok
 from trapline.vm.sbi.platform import ALL_ONES, Platform
 

@@ -6,7 +6,7 @@ Quoted word for word; three dots stand for what is left out.
 
 from dataclasses import dataclass, replace
 
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.classifier.definitions.questions import Kind
 from trapline.vm.classifier.theorems import Classified
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trapline.isa.trap import M, S, U
+from trapline.isa.mode import M, S, U
 from trapline.vm.classifier.definitions.questions import Kind, Question
 from trapline.vm.codegen.engine_text import engine_text
 
@@ -68,17 +68,19 @@ def _q(kind: Kind, *modes: int) -> Question:
 
 
 _FORGOTTEN = [
-    ("mret forgets its check", "mret", "h.mode < M", "h.mode < 0", _q(Kind.EXECUTES, U)),
-    ("mret is open to S", "mret", "h.mode < M", "h.mode < 1", _q(Kind.EXECUTES, S)),
-    ("sret forgets its check", "sret", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("wfi forgets its check", "wfi", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("sfence.vma forgets its check", "sfence_vma", "h.mode < S or", "h.mode < 0 or", _q(Kind.EXECUTES, U)),
-    ("ecall skips S", "ecall", "return ECALL_U + h.mode", "return 9 if h.mode != 1 else -1", _q(Kind.EXECUTES, S)),
-    ("ebreak is ignored in M", "ebreak", "return BREAKPOINT", "return 3 if h.mode < 3 else -1", _q(Kind.EXECUTES, M)),
+    ("mret forgets its check", "mret", "h.mode < M", "h.mode < U", _q(Kind.EXECUTES, U)),
+    ("mret is open to S", "mret", "h.mode < M", "h.mode < S", _q(Kind.EXECUTES, S)),
+    ("sret forgets its check", "sret", "h.mode < S or", "h.mode < U or", _q(Kind.EXECUTES, U)),
+    ("wfi forgets its check", "wfi", "h.mode < S or", "h.mode < U or", _q(Kind.EXECUTES, U)),
+    ("sfence.vma forgets its check", "sfence_vma", "h.mode < S or", "h.mode < U or", _q(Kind.EXECUTES, U)),
+    ("ecall skips S", "ecall", "return ECALL_U + h.mode", "return NEXT if h.mode == S else ECALL_U",
+        _q(Kind.EXECUTES, S)),
+    ("ebreak is ignored in M", "ebreak", "return BREAKPOINT", "return BREAKPOINT if h.mode < M else NEXT",
+        _q(Kind.EXECUTES, M)),
     ("CSRs of M mode are open to S", "csr_access", "& 3 > h.mode", "& 2 > h.mode", _q(Kind.EXECUTES, U)),
     ("CSRs are open to all", "csr_access", "& 3 > h.mode", "& 3 > 3", _q(Kind.EXECUTES, U)),
-    ("counters are open to S", "counter_allowed", "h.mode < 3 and", "h.mode < 1 and", _q(Kind.EXECUTES, S)),
-    ("popf changes SIE in U", "popf", "h.mode > 0", "h.mode >= 0", _q(Kind.CONTROL, U)),
+    ("counters are open to S", "counter_allowed", "h.mode < M and", "h.mode < S and", _q(Kind.EXECUTES, S)),
+    ("popf changes SIE in U", "popf", "h.mode > U", "h.mode >= U", _q(Kind.CONTROL, U)),
 ]  # fmt: skip
 _LEAKING = [
     ("add", "h.mode", _q(Kind.MODE, U, S)),

@@ -90,17 +90,17 @@ PRIVILEGED = [
     Mutant("rdcycle", "guard_cycle", r"return .*", "return 1"),
     Mutant("rdtimeh", "guard_time", r"return .*", "return 1"),
     Mutant("rdinstret", "guard_instret", r"return .*", "return 1"),
-    Mutant("rdtime", "counter_allowed", r"h\.mode < 3", "False", fixed={"scounteren": 7}),
-    Mutant("rdcycle", "counter_allowed", r"h\.mode == 0", "False", fixed={"mcounteren": 7}),
-    Mutant("ecall", "ecall", r"return .*", "return -1 if h.mode == 3 else 8 + h.mode"),
-    Mutant("ebreak", "ebreak", r"return .*", "return 3 if h.mode < 3 else -1"),
+    Mutant("rdtime", "counter_allowed", r"h\.mode < M", "False", fixed={"scounteren": 7}),
+    Mutant("rdcycle", "counter_allowed", r"h\.mode == U", "False", fixed={"mcounteren": 7}),
+    Mutant("ecall", "ecall", r"return .*", "return NEXT if h.mode == M else ECALL_U + h.mode"),
+    Mutant("ebreak", "ebreak", r"return .*", "return BREAKPOINT if h.mode < M else NEXT"),
 ]
 HOLES = [
-    *(Mutant(e.names, e.names, r"refused\(h, \d+\)", "False", fixed=FIXED) for e in classes.HOLES.values()),
-    Mutant("popf", "popf", r"h\.mode > 0", "True"),
-    Mutant("popf", "popf", r"h\.mode > 0", "False"),
+    *(Mutant(e.names, e.names, r"refused\(h, \w+\)", "False", fixed=FIXED) for e in classes.HOLES.values()),
+    Mutant("popf", "popf", r"h\.mode > U", "True"),
+    Mutant("popf", "popf", r"h\.mode > U", "False"),
     Mutant("rdmode", "write_x", r"h\.x\[rd\] = value", "h.x[rd] = 0"),
-    Mutant("jrst", "jrst", r"h\.mode = 0", "pass"),
+    Mutant("jrst", "jrst", r"h\.mode = U", "pass"),
 ]
 INNOCUOUS = [
     shows("add", "h.mode"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from trapline.isa.isa_string import parse_isa
-from trapline.isa.trap import M, S, U
+from trapline.isa.mode import M, S, U
 
 pytest.importorskip("z3")
 

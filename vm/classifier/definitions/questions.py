@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from trapline.isa import Instruction
-from trapline.isa.trap import MODE_NAMES, M, S, U
+from trapline.isa.mode import MODE_NAMES, M, S, U
 
 MODES = (U, S, M)
 MODE_PAIRS = ((U, S), (U, M), (S, M))

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from trapline.isa.trap import MPRV, M
+from trapline.isa.mode import M
+from trapline.isa.mstatus import MPRV
 from trapline.vm.classifier.definitions.questions import Kind, Question
 from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES, RAM_BASE
 from trapline.vm.classifier.proof.any_state import (

@@ -5,7 +5,8 @@ import re
 from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.hart import ABI_NAMES, REGISTERS
-from trapline.isa.trap import MPRV, M
+from trapline.isa.mode import M
+from trapline.isa.mstatus import MPRV
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
-from trapline.isa.trap import MIE, MODE_NAMES, MPRV, M
+from trapline.isa.mode import MODE_NAMES, M
+from trapline.isa.mstatus import MIE, MPRV
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import State, Witness
 from trapline.vm.classifier.witness import templates

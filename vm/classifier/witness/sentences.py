@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.cause import describe as cause_name
 from trapline.isa.hart import ABI_NAMES, RESET
-from trapline.isa.supervisor_csrs import SSTATUS
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
+from trapline.isa.mstatus import SSTATUS
 from trapline.vm.classifier.definitions.memory import BY_NAME, RELOCATIONS
 from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trapline.isa.trap import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor.patcher import CODE
 from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
 

@@ -1,0 +1,40 @@
+"""Sv32: pages, page-table entries and satp (volume II, 10.1.11 and 10.3)."""
+
+PAGE_SHIFT = 12
+PAGE = 1 << PAGE_SHIFT
+PAGE_OFFSET = PAGE - 1
+"""The bits of an address within its page."""
+PAGE_BASE = 0xFFFFFFFF - PAGE_OFFSET
+"""The bits of a word that are the address of a page."""
+PAGE_WORDS = PAGE // 4
+"""Words of a page. A page table is a page of one-word entries."""
+
+MEGAPAGE_SHIFT = 22
+MEGAPAGE = 1 << MEGAPAGE_SHIFT
+MEGAPAGE_OFFSET = MEGAPAGE - 1
+
+VPN_BITS = PAGE_WORDS - 1
+"""The bits of an index into a page table."""
+
+PTE_V = 1 << 0
+PTE_R = 1 << 1
+PTE_W = 1 << 2
+PTE_X = 1 << 3
+PTE_U = 1 << 4
+PTE_G = 1 << 5
+PTE_A = 1 << 6
+PTE_D = 1 << 7
+PTE_LEAF = PTE_R | PTE_W | PTE_X
+"""An entry with any of these is a leaf; without, it points to the next table."""
+
+PTE_PPN_SHIFT = 10
+PTE_PPN0 = 0x3FF << PTE_PPN_SHIFT
+"""The low part of the page number: zero in the leaf of a megapage."""
+PTE_PPN1_SHIFT = 20
+
+SATP_SHIFT = 31
+"""satp >> SATP_SHIFT is MODE: 0 bare, 1 Sv32."""
+SATP_SV32 = 1 << SATP_SHIFT
+SATP_ASID = 0x1FF << 22
+SATP_PPN = (1 << 22) - 1
+"""Page number of the root page table."""
