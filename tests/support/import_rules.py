@@ -1,0 +1,82 @@
+"""Rules about imports and files, checked over a tree of sources: each gives the list of what breaks it."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from support.import_graph import graph, imports, modules
+
+Rooms = Mapping[str, str]
+"""What each room may import: a room is a folder or a file, the rooms are separated by blanks, lowest room first."""
+
+
+def room_of(path: str, rooms: Rooms) -> str:
+    """The room that a file lies in, which is the longest that begins its path; "" for none."""
+    return max((room for room in rooms if path == room or path.startswith(room + "/")), key=len, default="")
+
+
+def arrows_up(rooms: Rooms) -> list[str]:
+    """Lines of the table that name a room which is not above them: without any, rooms form no circle."""
+    lines = list(rooms)
+    return [
+        f"{room} names {other}"
+        for number, room in enumerate(lines)
+        for other in rooms[room].split()
+        if other not in lines[:number]
+    ]
+
+
+def homeless(root: Path, rooms: Rooms) -> list[str]:
+    """Files that lie in no room."""
+    paths = [path.relative_to(root).as_posix() for path in modules(root).values()]
+    return [path for path in paths if not room_of(path, rooms)]
+
+
+def wrong_arrows(root: Path, rooms: Rooms) -> list[str]:
+    """Imports of a room that the table does not give to the importing one."""
+    where = {name: path.relative_to(root).as_posix() for name, path in modules(root).items()}
+    found = []
+    for name, targets in graph(root).items():
+        here = room_of(where[name], rooms)
+        allowed = {here, *rooms.get(here, "").split()}
+        found += [f"{where[name]} imports {t}" for t in sorted(targets) if room_of(where[t], rooms) not in allowed]
+    return found
+
+
+def unused_arrows(root: Path, rooms: Rooms) -> list[str]:
+    """Rooms that the table gives to another one, which imports nothing of them."""
+    where = {name: room_of(path.relative_to(root).as_posix(), rooms) for name, path in modules(root).items()}
+    used = {(where[name], where[target]) for name, targets in graph(root).items() for target in targets}
+    return [f"{room} does not import {o}" for room in rooms for o in rooms[room].split() if (room, o) not in used]
+
+
+def strangers(root: Path, libraries: Mapping[str, str], standard: Collection[str], rooms: Rooms) -> list[str]:
+    """Imports of anything that is neither ours, nor Python's, nor a library which the importing room may use."""
+    found = []
+    for path in modules(root).values():
+        here = path.relative_to(root).as_posix()
+        for one in imports(path):
+            package = one.module.partition(".")[0]
+            if package == "trapline" or package in standard:
+                continue
+            if room_of(here, rooms) not in libraries.get(package, "").split():
+                found.append(f"{here}:{one.line} imports {one.module}")
+    return found
+
+
+def eager(root: Path, package: str, but: Collection[str]) -> list[str]:
+    """Files that import a package whenever they are imported themselves. but: paths that may begin theirs."""
+    found = []
+    for path in modules(root).values():
+        here = path.relative_to(root).as_posix()
+        for one in imports(path):
+            ours = one.module == package or one.module.startswith(package + ".")
+            if ours and not one.in_function and not here.startswith(tuple(but)):
+                found.append(f"{here}:{one.line} imports {one.module}")
+    return found
+
+
+def long_files(root: Path, limit: int, *folders: str) -> list[str]:
+    """Files of Python with more lines than the limit."""
+    paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
+    lengths = {path.relative_to(root).as_posix(): len(path.read_text("utf-8").splitlines()) for path in paths}
+    return [f"{name} has {length} lines" for name, length in lengths.items() if length > limit]
