@@ -23,9 +23,9 @@ Source = str | os.PathLike[str] | Text
 class Program:
     """A linked program.
 
-    entry: address of the first instruction; symbols: address by name, `.L` labels left out;
-    segments: (vaddr, bytes, memsz, flags);
-    lines: address of an instruction -> (file, line); warnings: rendered text, empty without any.
+    entry: address of the first instruction; symbols: address by name, `.L` labels left out.
+    segments: (vaddr, bytes, memsz, flags) of what a loader puts into memory, `flags` as in an ELF program header.
+    warnings: rendered text, empty without any; messages: what `.print` prints.
     """
 
     entry: int
@@ -38,6 +38,11 @@ class Program:
     def show_warnings(self, color: bool = False) -> str:
         """The warnings as `warnings` has them, for a terminal with colours if asked for."""
         return self._linker.diagnostics.render(color)
+
+    @property
+    def code(self) -> bytes:
+        """The bytes of .text, as they lie in memory; empty without one."""
+        return self.sections.get(".text", (0, b""))[1]
 
     @cached_property
     def elf(self) -> bytes:
@@ -53,7 +58,7 @@ class Program:
 
     @cached_property
     def lines(self) -> dict[int, tuple[str, int]]:
-        """(file, line) by address of each statement that made an instruction."""
+        """(file, line) of each instruction by its address."""
         found = {}
         for unit in self._linker.units:
             for section in unit.sections.values():
@@ -63,7 +68,7 @@ class Program:
 
 
 def assemble(
-    sources: Sequence[Source],
+    sources: Source | Sequence[Source],
     *,
     entry: str | None = None,
     text_base: int | None = None,
@@ -72,15 +77,27 @@ def assemble(
     preprocess: str | None = None,
     cpp: str = "pcpp",
 ) -> Program:
-    """Assemble sources (paths, or `asm.Text` for text in memory) and link them into one program.
+    """Assemble sources and link them into one program.
 
+    >>> assemble("addi a0, a0, 1").code.hex()
+    '13051500'
+    >>> hex(assemble([Path("start.s"), Path("main.s")], text_base=0x80000000).symbols["main"])  # doctest: +SKIP
+    '0x80000024'
+
+    sources: assembly text, the path of a file, or a list of them; in a list a string is a path, and text in memory is
+    `asm.Text(name, text)`, whose name stands in messages.
     entry: symbol where it starts, by default `_start`, else the start of .text.
     text_base: address of .text, by default where GNU ld puts it.
+    include_dirs: folders to look for included files in, after that of the source.
     defines: `NAME` or `NAME=value`, for the C preprocessor.
     cpp: what files named `.S` pass through, "pcpp" or "system", the first C preprocessor on PATH.
     preprocess: the same for every source, or "none"; by default only `.S` files are preprocessed.
-    Raises AsmError, whose text shows every mistake.
+    Raises AsmError, whose text shows every mistake with its file, line and column.
     """
+    if isinstance(sources, str):
+        sources = [Text("<string>", sources)]
+    elif isinstance(sources, os.PathLike | Text):
+        sources = [sources]
     diagnostics = Diagnostics()
     folders = [Path(folder) for folder in include_dirs]
     units = []

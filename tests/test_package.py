@@ -1,11 +1,17 @@
 """What `import trapline` gives: the names for a user of the library, each imported when it is first asked for."""
 
+import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import trapline
+import trapline.asm.disassembler.instruction
+import trapline.asm.program
+from trapline import AsmError, assemble, disassemble
+from trapline.asm import Text
 
 
 @pytest.mark.parametrize("name", trapline.__all__)
@@ -29,3 +35,35 @@ def test_a_name_loads_what_it_needs_and_no_more(name: str, left_out: str) -> Non
     script = f"import sys; from trapline import {name}; print(sorted(sys.modules.keys() & set({left_out.split()})))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", [trapline.asm.program, trapline.asm.disassembler.instruction])
+def test_the_examples_of_docstrings_are_true(module: object) -> None:
+    failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
+    assert failed == 0 and tried > 0
+
+
+def test_assemble_takes_text_or_files(tmp_path: Path) -> None:
+    path = tmp_path / "one.s"
+    path.write_text("addi a0, a0, 1\n")
+    text = assemble("addi a0, a0, 1")
+    assert text.code == assemble(path).code == assemble([path]).code == assemble([str(path)]).code
+    assert text.code == assemble(Text("one.s", "addi a0, a0, 1")).code == bytes.fromhex("13051500")
+    assert assemble("nop\nret", text_base=0x80000000).entry == 0x80000000
+    assert assemble(".data\n.word 1").code == b""
+
+
+def test_a_mistake_says_where_it_is() -> None:
+    with pytest.raises(AsmError, match=r"<string>:2:1: error: .*adi") as caught:
+        assemble("nop\nadi a0, a0, 1")
+    assert "did you mean 'addi'?" in str(caught.value)
+
+
+def test_disassemble_gives_back_what_was_assembled() -> None:
+    source = ["li a0, 42", "beqz a0, .+8", "ret", ".word 0xffffffff"]
+    code = assemble("\n".join(source)).code
+    assert disassemble(code) == source == disassemble(bytearray(code)) == disassemble(memoryview(code))
+    assert [disassemble(int.from_bytes(code[i : i + 4], "little")) for i in range(0, 16, 4)] == source
+    assert disassemble(code + b"\x01\x02") == [*source, ".byte 0x01, 0x02"] and disassemble(b"") == []
+    named = disassemble(code, 0x1000, symbols={0x100C: "end"}, pseudo=False)
+    assert named[:2] == ["addi a0, zero, 42", "beq a0, zero, end"]

@@ -11,6 +11,7 @@ one.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import overload
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
 from trapline.isa.hart import ABI_NAMES
@@ -183,20 +184,49 @@ def _without_pseudo() -> dict[int, list[_Form]]:
     return _by_opcode(REQUIRED_SPELLINGS)
 
 
-def disassemble(word: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True) -> str:
-    """The text of `word` at address `pc`; assembled there, it gives the same word.
+@overload
+def disassemble(code: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True) -> str: ...
+
+
+@overload
+def disassemble(
+    code: bytes | bytearray | memoryview, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True
+) -> list[str]: ...
+
+
+def disassemble(
+    code: int | bytes | bytearray | memoryview,
+    pc: int = 0,
+    *,
+    symbols: Mapping[int, str] | None = None,
+    pseudo: bool = True,
+) -> str | list[str]:
+    """The text of an instruction word at address `pc`, or a line for each word of some bytes that begin there.
+
+    >>> disassemble(0x00150513)
+    'addi a0, a0, 1'
+    >>> disassemble(bytes.fromhex("13051500 67800000"))
+    ['addi a0, a0, 1', 'ret']
+
+    The text, assembled at `pc`, gives the same word or bytes. An illegal word, and a legal one that has no spelling,
+    gives `.word 0x...`; bytes are little-endian, and up to three that are left over give `.byte 0x...`.
 
     symbols: name by address; a jump or branch to one of these addresses is written with the name, to any other place
     as `.+offset`.
     pseudo: whether to prefer pseudo-instructions, as objdump does; else every instruction is written by its own name.
-    An illegal word, and a legal one that has no spelling, gives `.word 0x...`.
     """
-    for form in (_with_pseudo() if pseudo else _without_pseudo()).get(word & 0x7F, ()):
-        if word & form.mask == form.match:
-            text = form.text(word, pc, symbols or {})
+    if isinstance(code, bytes | bytearray | memoryview):
+        whole = len(code) // 4 * 4
+        words = (int.from_bytes(code[i : i + 4], "little") for i in range(0, whole, 4))
+        lines = [disassemble(word, pc + 4 * i, symbols=symbols, pseudo=pseudo) for i, word in enumerate(words)]
+        rest = ", ".join(f"{byte:#04x}" for byte in bytes(code[whole:]))
+        return [*lines, f".byte {rest}"] if rest else lines
+    for form in (_with_pseudo() if pseudo else _without_pseudo()).get(code & 0x7F, ()):
+        if code & form.mask == form.match:
+            text = form.text(code, pc, symbols or {})
             if text is not None:
                 return text
-    return f".word {word:#010x}"
+    return f".word {code:#010x}"
 
 
 def jump_target(word: int, pc: int = 0) -> int | None:
