@@ -122,7 +122,7 @@ HOLES = {
                       only_u="mode"),
     # SUM, MXR and MPRV are configuration, page tables and PMP relocation.
     "xprobe": Expected("probe", "behavior-sensitive", "mode location configuration user", "Xleak 7",
-                       "sets rd to 1 if translation and protection permit a load of the byte at rs1, and else to 0"),
+                       "sets rd to 1 if translation and protection permit a load of the byte at rs1"),
     # In M mode with MPRV it answers for the mode in MPP.
     "xlra": Expected("lra", "behavior-sensitive", "mode location configuration user", "Xleak 8",
                      "sets rd to the physical address that rs1 is translated to"),

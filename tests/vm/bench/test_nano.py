@@ -88,7 +88,7 @@ def test_work_of_an_operation(name: str) -> None:
 def test_what_the_document_says() -> None:
     """The table of docs/nano-benchmarks.md has these exits; so its sentences hold."""
     text = (DOCS / "nano-benchmarks.md").read_text(encoding="utf-8")
-    head, *rows = re.findall(r"^\|(.*)\|$", text.partition("## What comes out")[2], re.M)
+    head, *rows = re.findall(r"^\|(.*)\|$", text.partition("## Results")[2], re.M)
     columns = [cell.split(", ") for cell in head.replace(" ", "").replace(",", ", ").split("|")[1:]]
     told = {}
     for row in rows[1:]:
