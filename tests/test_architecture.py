@@ -69,7 +69,7 @@ LIBRARIES = {
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",
-    "rich": "vm/cli",
+    "rich": "vm/observe vm/cli",
     "elftools": "vm/cli",
 }
 """The rooms that may import a library of somebody else's."""

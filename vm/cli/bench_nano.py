@@ -170,7 +170,7 @@ def text(
     measured: Mapping[str, Sequence["Cost"]], summaries: Mapping[str, str], model: "Model", exit_costs: Sequence[float]
 ) -> list[str]:
     """The model, a table for each benchmark, and which technique is the cheapest at each exit cost."""
-    from trapline.vm.cli.compare import columns
+    from trapline.vm.observe import tables
 
     costs = ", ".join(f"{cost:g}" for cost in exit_costs)
     lines = [
@@ -179,7 +179,8 @@ def text(
     ]
     for name, row in measured.items():
         head = ["technique", "ns", "direct", "emulated", "exits", "fills", "drops"]
-        cells = [head + [f"cycles at {cost:g}" for cost in exit_costs]]
+        head += [f"cycles at {cost:g}" for cost in exit_costs]
+        cells = []
         for cost in row:
             work = cost.work
             numbers = (work.direct, work.emulated, work.exits, work.fills, work.drops)
@@ -192,12 +193,12 @@ def text(
                     *(f"{c:,.6g}" for c in cycles),
                 ]
             )
-        lines += ["", f"{name}: {summaries[name]}", *columns(cells)]
+        lines += ["", f"{name}: {summaries[name]}", *tables.lines(head, cells, tables.ALL_BUT_FIRST)]
     under = {name: [cost for cost in row if cost.technique != "bare"] for name, row in measured.items()}
     if any(len(row) > 1 for row in under.values()):
-        cells = [["fewest cycles", *(f"at {cost:g}" for cost in exit_costs)]]
-        cells += [[name, *(_cheapest(row, model, cost) for cost in exit_costs)] for name, row in under.items()]
-        lines += ["", *columns(cells)]
+        head = ["fewest cycles", *(f"at {cost:g}" for cost in exit_costs)]
+        cells = [[name, *(_cheapest(row, model, cost) for cost in exit_costs)] for name, row in under.items()]
+        lines += ["", *tables.lines(head, cells, tables.ALL_BUT_FIRST)]
     return lines
 
 

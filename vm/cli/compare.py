@@ -16,6 +16,7 @@ from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import First, Run, compare
 from trapline.vm.host import signals
+from trapline.vm.observe import tables
 
 REFUSED = ("--trace", "--console-log", "--stats", "--dump-dtb", "--exit-log", "--explain", "--report")
 SHOWN = 6
@@ -37,16 +38,17 @@ def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     if json_file:
         output_files.write_text(json_file, json.dumps(as_json(runs, blueprint.image)) + "\n")
     if json_file != "-":
-        click.echo("\n".join(table(runs, blueprint.image)))
+        click.echo("\n".join(report(runs, blueprint.image)))
     if any(run.exit.reason is ExitReason.INTERRUPTED for run in runs):
         return signals.status()
     return 0 if all(run.equivalent for run in runs) else 1
 
 
-def table(runs: Sequence[Run], image: Any) -> list[str]:
+def report(runs: Sequence[Run], image: Any) -> list[str]:
     """The table, exits by cause, and the first differences."""
     bare = runs[0]
-    rows = [["technique", "same", "direct", "emulated", "exits", "hidden", "true", "MMIO", "seconds", "times bare"]]
+    headings = ["technique", "same", "direct", "emulated", "exits", "hidden", "true", "MMIO", "seconds", "times bare"]
+    rows = []
     for run in runs:
         counts = run.counts
         faults = (counts.hidden_faults, counts.true_faults, counts.mmio_faults)
@@ -59,25 +61,20 @@ def table(runs: Sequence[Run], image: Any) -> list[str]:
             f"{run.seconds:.3f}",
             f"{run.seconds / bare.seconds:.1f}" if bare.seconds else "-",
         ])  # fmt: skip
-    lines = [f"{bare.counts.steps:,} instructions, then: {bare.exit}", "", *columns(rows)]
+    lines = [
+        f"{bare.counts.steps:,} instructions, then: {bare.exit}",
+        "",
+        *tables.lines(headings, rows, tables.ALL_BUT_FIRST),
+    ]
     causes = sorted({cause for run in runs for cause in run.counts.exits})
     if causes:
-        rows = [["exits", *(run.technique for run in runs[1:])]]
-        rows += [[describe(c), *(f"{run.counts.exits.get(c, 0):,}" for run in runs[1:])] for c in causes]
-        lines += ["", *columns(rows)]
+        rows = [[describe(c), *(f"{run.counts.exits.get(c, 0):,}" for run in runs[1:])] for c in causes]
+        headings = ["exits", *(run.technique for run in runs[1:])]
+        lines += ["", *tables.lines(headings, rows, tables.ALL_BUT_FIRST)]
     for run in runs:
         if run.first is not None:
             lines += ["", *first_lines(run, run.first, image)]
     return lines
-
-
-def columns(rows: list[list[str]]) -> list[str]:
-    """A table as text: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
 
 
 def instruction_text(first: First, image: Any) -> str:

@@ -1,19 +1,17 @@
 """`trapline isa`, the reference on the terminal, and `trapline disasm`."""
 
 import json
-import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from trapline.vm.cli import reference
 from trapline.vm.cli.user_errors import colored
+from trapline.vm.observe import tables
 
 
 class UserError(click.ClickException):
@@ -200,23 +198,11 @@ def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
 def _print_table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
     """A drawn table on a terminal; aligned columns under a title anywhere else."""
     if sys.stdout.isatty():
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for heading in headings:
-            table.add_column(heading, no_wrap=heading != "summary")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        styles: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-        Console(width=min(shutil.get_terminal_size().columns, 140), color_system=styles).print(table)
+        tables.draw(title, headings, rows, folded=[i for i, heading in enumerate(headings) if heading == "summary"])
         return
-    widths = [max(len(row[i]) for row in rows) for i in range(len(headings))]
     click.echo(title)
-    for row in rows:
-        click.echo("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in tables.lines([""] * len(headings), rows):
+        click.echo(f"  {line}")
     click.echo("")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.mode import MODE_NAMES, M
+from trapline.vm.observe import tables
 
 EXTENSION_TITLES = {
     "i": "I: base integer instructions and privileged instructions",
@@ -268,5 +269,4 @@ def _anchor(name: str) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
-    return [*lines, *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows), ""]
+    return [*tables.markdown(headings, rows), ""]

@@ -10,7 +10,7 @@ import click
 from trapline.vm.cli import output_files
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.bundled import bundled_programs
-from trapline.vm.cli.compare import columns, first_json, instruction_text
+from trapline.vm.cli.compare import first_json, instruction_text
 from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups
 from trapline.vm.cli.options import UNDER, Limits, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
@@ -20,6 +20,7 @@ from trapline.vm.experiments.compare import Run
 from trapline.vm.experiments.sensitive import Case, Row, Verdict, find_cases, run_case
 from trapline.vm.host import signals
 from trapline.vm.hypervisor.technique import SHADOWS
+from trapline.vm.observe import tables
 
 
 @option_group("Tests")
@@ -123,9 +124,8 @@ def _reasons(rows: Sequence[tuple[Row, Any]]) -> Iterator[tuple[str, str, str]]:
 
 def text(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
     """The matrix for a terminal, and the first difference of each run that is not equivalent."""
-    cells = [["test", *techniques]]
-    cells += [[row.case.name, *(verdict.value for _, verdict in row.verdicts())] for row, _ in rows]
-    lines = columns(cells)
+    cells = [[row.case.name, *(verdict.value for _, verdict in row.verdicts())] for row, _ in rows]
+    lines = tables.lines(["test", *techniques], cells, tables.ALL_BUT_FIRST)
     reasons = [f"{test}, {technique}: {why}" for test, technique, why in _reasons(rows)]
     return [*lines, "", *_counts(rows), *([""] if reasons else []), *reasons]
 
@@ -137,11 +137,11 @@ def _counts(rows: Sequence[tuple[Row, Any]]) -> list[str]:
 
 def markdown(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
     """The matrix and the reasons as Markdown."""
-    lines = ["| " + " | ".join(["test", "ISA", *techniques]) + " |", "|---" * (2 + len(techniques)) + "|"]
-    for row, _ in rows:
-        verdicts = [verdict.value for _, verdict in row.verdicts()]
-        lines.append("| " + " | ".join([f"`{row.case.name}`", f"`{row.case.isa}`", *verdicts]) + " |")
-    lines += ["", *_counts(rows), ""]
+    cells = [
+        [f"`{row.case.name}`", f"`{row.case.isa}`", *(verdict.value for _, verdict in row.verdicts())]
+        for row, _ in rows
+    ]
+    lines = [*tables.markdown(["test", "ISA", *techniques], cells), "", *_counts(rows), ""]
     return lines + [f"- `{test}` under `{technique}`: {why}" for test, technique, why in _reasons(rows)]
 
 

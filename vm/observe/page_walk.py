@@ -12,6 +12,7 @@ from typing import Any
 from trapline.isa.mode import MODE_NAMES, M, S, U
 from trapline.isa.mstatus import MXR, SUM
 from trapline.vm.core.mmu import FETCH, STORE, leaf_address, pmp_allows, pmp_lookup
+from trapline.vm.observe import tables
 
 FLAGS = "VRWXUGAD"
 ACCESSES = ("fetch", "load", "store")
@@ -146,9 +147,8 @@ def _protected(h: Any, paddr: int, access: int, mode: int, text: str, section: s
 
 def beside(columns: list[tuple[str, str, list[Entry]]]) -> list[str]:
     """Walks side by side: (heading, root, entries) of each."""
-    rows = [["", *(heading for heading, _, _ in columns)], ["root", *(root for _, root, _ in columns)]]
+    rows = [["root", *(root for _, root, _ in columns)]]
     for level in (1, 0):
         cells = [next((f"[{e.index}] {e}" for e in found if e.level == level), "-") for _, _, found in columns]
         rows.append([f"level {level}", *cells])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return tables.lines(["", *(heading for heading, _, _ in columns)], rows)

@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from trapline.vm.cli import burrow
 from trapline.vm.cli.compare import place
 from trapline.vm.cli.demo.story import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
 from trapline.vm.experiments.compare import Run
 from trapline.vm.hypervisor.host.counts import Counts
+from trapline.vm.observe import tables
 
 MEANINGS = {
     "privileged instructions": "CSRs, sret, wfi, sfence.vma: a routine does on the virtual hart what they ask",
@@ -104,12 +104,8 @@ class Show:
         Neither these nor the names in the first column are broken.
         """
         blanks = 1 if self.console.width < NARROW else 2
-        table = Table(box=None, pad_edge=False, padding=(0, blanks, 0, 0), header_style="dim", show_header=any(rows[0]))
-        for i, heading in enumerate(rows[0]):
-            table.add_column(heading, justify="right" if i in right else "left", no_wrap=i == 0 or i in right)
-        for row in rows[1:]:
-            table.add_row(*row)
-        self.print(table)
+        folded = [i for i in range(1, len(rows[0])) if i not in right]
+        self.print(tables.build(rows[0], rows[1:], right=right, folded=folded, gap=blanks, markup=True))
 
     def assembled(self, kernels: Assembled) -> None:
         """Step 1."""
