@@ -3,6 +3,7 @@
 A rule gives the list of what breaks it; each is first shown a small tree that does.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from support.import_rules import (
     unused_arrows,
     wrong_arrows,
 )
-from support.paths import ROOT
+from support.paths import DOCS, ROOT
 
 ROOMS = {
     "isa": "",
@@ -91,6 +92,18 @@ def test_rooms_import_what_the_table_gives_them() -> None:
 
 def test_the_table_gives_no_more_than_is_imported() -> None:
     assert unused_arrows(ROOT, ROOMS) == []
+
+
+def test_the_document_shows_the_table() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    shown = {
+        room.rstrip("/"): " ".join(name.rstrip("/") for name in re.findall("`(.*?)`", cell))
+        for room, cell in re.findall(r"^\| `([\w/.]+)` \| .* \| (.*) \|$", text, re.M)
+    }
+    rooms = [room for room in ROOMS if not room.startswith("trapline") and not room.endswith("__init__.py")]
+    assert [room for room in shown if room in rooms] == rooms
+    for room in rooms:
+        assert room == "vm/cli" or shown[room] == ROOMS[room], room
 
 
 def test_arrows_of_the_table_point_down() -> None:
