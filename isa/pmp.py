@@ -20,4 +20,5 @@ PMP_ENTRIES = 16
 PMP_PER_CSR = 4
 """Configurations in a pmpcfg register."""
 PMP_GRAIN_SHIFT = 2
+PMP_GRAIN = 1 << PMP_GRAIN_SHIFT
 """pmpaddr holds bits 33 to 2 of a physical address."""

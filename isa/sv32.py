@@ -1,5 +1,8 @@
 """Sv32: pages, page-table entries and satp (volume II, 10.1.11 and 10.3)."""
 
+ADDRESSES = 1 << 32
+"""Virtual addresses, and the physical ones that are within reach without translation; a PTE gives 34 bits."""
+
 PAGE_SHIFT = 12
 PAGE = 1 << PAGE_SHIFT
 PAGE_OFFSET = PAGE - 1
@@ -16,6 +19,7 @@ MEGAPAGE_OFFSET = MEGAPAGE - 1
 VPN_BITS = PAGE_WORDS - 1
 """The bits of an index into a page table."""
 
+PTE_SIZE = 4
 PTE_V = 1 << 0
 PTE_R = 1 << 1
 PTE_W = 1 << 2
@@ -32,9 +36,8 @@ PTE_PPN0 = 0x3FF << PTE_PPN_SHIFT
 """The low part of the page number: zero in the leaf of a megapage."""
 PTE_PPN1_SHIFT = 20
 
-SATP_SHIFT = 31
-"""satp >> SATP_SHIFT is MODE: 0 bare, 1 Sv32."""
-SATP_SV32 = 1 << SATP_SHIFT
+SATP_SV32 = 1 << 31
+"""Field MODE: set for Sv32, clear for no translation."""
 SATP_ASID = 0x1FF << 22
 SATP_PPN = (1 << 22) - 1
 """Page number of the root page table."""

@@ -15,6 +15,7 @@ from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
 from trapline.vm.core.access import CLINT, CLINT_SIZE
+from trapline.vm.core.hart import ONLY_DEVICES
 from trapline.vm.core.loop import FOREVER, update_time
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
@@ -24,9 +25,6 @@ from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
 
 RAM_BASE = 0x80000000
-ONLY_DEVICES = 2
-"""`board` of the machine's record: accesses outside RAM go to the host, and there is no CLINT."""
-
 CHUNK = {"numba": 1_000_000, "python": 2_000}
 """Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one.
 

@@ -87,24 +87,31 @@ def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
 class _Widen(ast.NodeTransformer):
     """Pass integer constants as I64(...): numba would compile a callee once per constant."""
 
-    def __init__(self, names: set[str]) -> None:
-        self.names = names
+    def __init__(self, functions: set[str], constants: set[str]) -> None:
+        self.functions = functions
+        self.constants = constants
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in self.names:
+        if isinstance(node.func, ast.Name) and node.func.id in self.functions:
             for i, argument in enumerate(node.args):
-                if isinstance(argument, ast.Constant):
+                if isinstance(argument, ast.Constant) or self._is_constant(argument):
                     wide = ast.Call(ast.Name("I64", ast.Load()), [argument], [])
                     node.args[i] = wide
         return node
+
+    def _is_constant(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.constants
 
 
 def compiled_text(text: str, decorator: Callable[[str], str]) -> str:
     """The text of a module made ready for numba: constants widened, `decorator(name)` on each function."""
     tree = ast.parse(text)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    tree = _Widen({f.name for f in functions}).visit(tree)
+    constants = {
+        t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)
+    }
+    tree = _Widen({f.name for f in functions}, constants).visit(tree)
     for function in functions:
         function.decorator_list = [ast.parse(decorator(function.name), mode="eval").body]
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"

@@ -5,14 +5,24 @@ Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the 
 store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
 """
 
-from trapline.vm.core.code_pages import forget_code
+from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
+from trapline.vm.core.code_pages import WATCHED, forget_code
+from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.mmu import data_address
+from trapline.vm.core.loop import FOREVER
+from trapline.vm.core.mmu import LOAD, STORE, data_address
 from trapline.vm.core.patches import remove_patch
 from trapline.vm.core.status import DEVICE, RESLICE, TOHOST
 
 CLINT = 0x2000000
 CLINT_SIZE = 0xC000
+MTIMECMP = 0x4000
+MTIME = 0xBFF8
+"""Offsets of its registers; msip is at 0."""
+HIGH_WORD = 4
+"""The bit of an offset that chooses the high word of a register of 64 bits."""
+MTIME_HIGH = 0x7FFFFFFF
+"""The bits of its high word that mtime has: it is never negative."""
 
 
 def ram_load(m, ram8, offset, width):
@@ -27,7 +37,7 @@ def ram_load(m, ram8, offset, width):
 
 def ram_store(m, ram8, ram32, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or TOHOST."""
-    if m.patches and page[U64(offset >> 12)]:
+    if m.patches and page[U64(offset >> PAGE_SHIFT)]:
         # What is stored to is the guest's own word.
         remove_patch(m, ram32, code, page, offset >> 2)
     ram8[U64(offset)] = U8(value & 255)
@@ -36,9 +46,9 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
     if width > 2:
         ram8[U64(offset + 2)] = U8((value >> 16) & 255)
         ram8[U64(offset + 3)] = U8((value >> 24) & 255)
-    if page[U64(offset >> 12)]:
+    if page[U64(offset >> PAGE_SHIFT)]:
         forget_code(code, page, offset)
-        if page[U64(offset >> 12)] & 128 and (m.traced or m.page_states):
+        if page[U64(offset >> PAGE_SHIFT)] & WATCHED and (m.traced or m.page_states):
             m.stored_low = min(m.stored_low, offset)
             m.stored_high = max(m.stored_high, offset + width - 1)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
@@ -50,13 +60,13 @@ def clint_load(h, m, register):
     """One 32-bit CLINT register: msip, mtimecmp and mtime (SiFive CLINT layout); 0 for what is not there."""
     if register < 4 * m.harts:
         return m.msip[register >> 2]
-    if 0x4000 <= register and register < 0x4000 + 8 * m.harts:
-        if register & 4:
-            return m.mtimecmp_high[(register >> 3) & 7]
-        return m.mtimecmp_low[(register >> 3) & 7]
-    if register == 0xBFF8:
+    if MTIMECMP <= register and register < MTIMECMP + 8 * m.harts:
+        if register & HIGH_WORD:
+            return m.mtimecmp_high[(register >> 3) & HART_BITS]
+        return m.mtimecmp_low[(register >> 3) & HART_BITS]
+    if register == MTIME:
         return h.mtime & 0xFFFFFFFF
-    if register == 0xBFFC:
+    if register == MTIME + 4:
         return (h.mtime >> 32) & 0xFFFFFFFF
     return 0
 
@@ -65,31 +75,31 @@ def clint_store(h, m, register, value):
     """Write one 32-bit CLINT register. Lines follow when the hart that they belong to has its turn."""
     if register < 4 * m.harts:
         m.msip[register >> 2] = value & 1
-    elif 0x4000 <= register and register < 0x4000 + 8 * m.harts:
-        if register & 4:
-            m.mtimecmp_high[(register >> 3) & 7] = value
+    elif MTIMECMP <= register and register < MTIMECMP + 8 * m.harts:
+        if register & HIGH_WORD:
+            m.mtimecmp_high[(register >> 3) & HART_BITS] = value
         else:
-            m.mtimecmp_low[(register >> 3) & 7] = value
-    elif register == 0xBFF8:
-        m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & 0x7FFFFFFFFFFFFFFF
-    elif register == 0xBFFC:
-        high = (value & 0x7FFFFFFF) - (h.mtime >> 32)
-        m.time_base = (m.time_base + high * 0x100000000) & 0x7FFFFFFFFFFFFFFF
+            m.mtimecmp_low[(register >> 3) & HART_BITS] = value
+    elif register == MTIME:
+        m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & FOREVER
+    elif register == MTIME + 4:
+        high = (value & MTIME_HIGH) - (h.mtime >> 32)
+        m.time_base = (m.time_base + (high << 32)) & FOREVER
     return RESLICE
 
 
 def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     """The value loaded, or a negative answer."""
-    paddr = data_address(h, m, ram32, code, page, vaddr, width, 1)
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, LOAD)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
     if 0 <= offset and offset < m.ram_size:
         return ram_load(m, ram8, offset, width)
     m.fault_address = vaddr
-    if m.board == 0 or paddr >= 0x100000000:
+    if m.board == NO_DEVICES or paddr >= ADDRESSES:
         return -6
-    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
+    if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
             return -6
         return clint_load(h, m, paddr - CLINT)
@@ -116,16 +126,16 @@ def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
 
 def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     """0 or a negative answer."""
-    paddr = data_address(h, m, ram32, code, page, vaddr, width, 2)
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, STORE)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
     if 0 <= offset and offset < m.ram_size:
         return ram_store(m, ram8, ram32, code, page, offset, width, value)
     m.fault_address = vaddr
-    if m.board == 0 or paddr >= 0x100000000:
+    if m.board == NO_DEVICES or paddr >= ADDRESSES:
         return -8
-    if m.board == 1 and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
+    if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
             return -8
         return clint_store(h, m, paddr - CLINT, value)
@@ -142,7 +152,7 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
         return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
     for i in range(width):
         address = (vaddr + i) & 0xFFFFFFFF
-        paddr = data_address(h, m, ram32, code, page, address, 1, 2)
+        paddr = data_address(h, m, ram32, code, page, address, 1, STORE)
         if paddr < 0:
             return paddr
         offset = paddr - m.ram_base
@@ -158,15 +168,15 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
 
 
 def atomic_offset(h, m, ram32, code, page, vaddr, access):
-    """The RAM offset of an LR (access 1), SC or AMO (2), or -1 - cause; atomics reach RAM only."""
+    """The RAM offset of an LR (access LOAD), SC or AMO (STORE), or -1 - cause; atomics reach RAM only."""
     if vaddr & 3:
         m.fault_address = vaddr
-        return -5 if access == 1 else -7
+        return -5 if access == LOAD else -7
     paddr = data_address(h, m, ram32, code, page, vaddr, 4, access)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
     if offset < 0 or offset >= m.ram_size:
         m.fault_address = vaddr
-        return -6 if access == 1 else -8
+        return -6 if access == LOAD else -8
     return offset

@@ -1,12 +1,20 @@
 """Pages of RAM that have decoded instructions, and what a store to them makes undone.
 
-`page` holds one byte per page of RAM: 0 for plain data, else the page has decoded instructions (1 to 64) or is watched
-(128), and stores to it take the slow path. These functions run compiled and as plain Python (see
-`vm.codegen.engine_text`).
+`page` holds one byte per page of RAM: 0 for plain data. Else stores to it take the slow path, because it has decoded
+instructions (DECODED) or is WATCHED. `code` has CODE_ENTRIES words per page: one for each instruction, and one that
+stands for the page's end. These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 """
 
+from trapline.isa.sv32 import PAGE_SHIFT, PAGE_WORDS
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
+
+DECODED = 127
+"""The bits of `page` that count: 1 once a page has decoded instructions, and one more for each store to them."""
+WATCHED = 128
+"""The bit of `page` that lets the slow path notice stores to a page: a table or code of a guest, or `tohost`."""
+
+CODE_ENTRIES = PAGE_WORDS + 1
 
 CODE_STORES = 64
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
@@ -18,14 +26,14 @@ def forget_code(code, page, offset):
     One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
     such stores is data that shares a page with code, or code that is being replaced: drop it whole.
     """
-    number = offset >> 12
-    count = I64(page[U64(number)]) & 127
+    number = offset >> PAGE_SHIFT
+    count = I64(page[U64(number)]) & DECODED
     if count == 0:
         return
     if count >= CODE_STORES:
-        page[U64(number)] = page[U64(number)] & 128
-        first = number * 1025
-        for i in range(1025):
+        page[U64(number)] = page[U64(number)] & WATCHED
+        first = number * CODE_ENTRIES
+        for i in range(CODE_ENTRIES):
             code[U64(first + i)] = 0
     else:
         page[U64(number)] = page[U64(number)] + 1

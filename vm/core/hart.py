@@ -8,13 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from trapline.isa.cause import MTIP
 from trapline.isa.hart import FIELDS, RESET
 
 TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
 
-MTIP = 1 << 7
 MAX_HARTS = 8
+HART_BITS = MAX_HARTS - 1
+"""What the number of a hart is taken by where it is an index."""
+
+NO_DEVICES = 0
+"""`board` of the machine's record: nothing is outside of RAM."""
+FULL_BOARD = 1
+"""`board`: the CLINT is there, and accesses to other devices go to the host."""
+ONLY_DEVICES = 2
+"""`board`: accesses outside of RAM go to the host, and there is no CLINT."""
 
 HART_FIELDS: tuple[tuple[str, int], ...] = (
     *FIELDS,
@@ -38,7 +47,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("ram_base", 1),
     ("ram_size", 1),
     ("harts", 1),
-    ("board", 1),  # 1: CLINT present and other device accesses go to the host; 2: no CLINT, but devices
+    ("board", 1),  # NO_DEVICES, FULL_BOARD or ONLY_DEVICES
     ("time_base", 1),  # mtime = time_base + (cycle + idled) // 100
     ("timer_line", 1),  # mip bit that a due timer raises: MTIP, or STIP under the built-in SBI
     ("msip", MAX_HARTS),  # software interrupts to M mode, by hart
