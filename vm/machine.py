@@ -14,7 +14,7 @@ from trapline.vm import engine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
-from trapline.vm.core.access import CLINT, CLINT_SIZE
+from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
 from trapline.vm.core.hart import ONLY_DEVICES
 from trapline.vm.core.loop import FOREVER, update_time
 from trapline.vm.exit import Exit, ExitReason
@@ -24,7 +24,6 @@ from trapline.vm.host.console import Console
 from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
 
-RAM_BASE = 0x80000000
 CHUNK = {"numba": 1_000_000, "python": 2_000}
 """Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one.
 

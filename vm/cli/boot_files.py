@@ -10,12 +10,12 @@ from trapline.vm.cli.assembling import assemble
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.user_errors import fail
+from trapline.vm.core.access import RAM_BASE
 
 if TYPE_CHECKING:
     from trapline.vm.boot.image import Kernel
     from trapline.vm.boot.memory_map import Plan
 
-RAM_BASE = 0x80000000
 NONE, DEFAULT = "none", "default"
 
 

@@ -166,25 +166,25 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
     """What `--csr NAME=VALUE` fixes: the values that the CSRs then hold, by name, in the order given."""
     from trapline.isa.extension import extension_mask
     from trapline.isa.isa_string import misa_value
-    from trapline.vm.classifier.search.states import Trial
+    from trapline.vm.classifier.search.states import CsrProbe
 
-    trial = Trial(misa_value(extensions), extension_mask(extensions))
+    probe = CsrProbe(misa_value(extensions), extension_mask(extensions))
     fixed: dict[str, int] = {}
     for setting in settings:
         name, value = _parsed(setting)
         csr = CSR_BY_NAME[name]
         if name in fixed:
             fail(f"--csr {name} is given twice")
-        if trial.read(csr) < 0:
+        if probe.read(csr) < 0:
             fail(f"--csr {name}: this machine has no such CSR; no extension that brings it is in its ISA string")
         if name.startswith(LAID_OUT):
             fail(f"--csr {name}: relocation is what the search varies, so {name} cannot be fixed")
         if name.startswith(MOVING):
             fail(f"--csr {name}: a counter goes on, so {name} cannot be fixed")
-        if not trial.writable(csr):
+        if not probe.writable(csr):
             fail(f"--csr {name}: this CSR cannot be written")
-        trial.write(csr, value)
-        fixed[name] = trial.read(csr)
+        probe.write(csr, value)
+        fixed[name] = probe.read(csr)
     return fixed
 
 

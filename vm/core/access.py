@@ -14,6 +14,8 @@ from trapline.vm.core.mmu import LOAD, STORE, data_address
 from trapline.vm.core.patches import remove_patch
 from trapline.vm.core.status import DEVICE, RESLICE, TOHOST
 
+RAM_BASE = 0x80000000
+"""Where RAM begins on QEMU's `virt` board."""
 CLINT = 0x2000000
 CLINT_SIZE = 0xC000
 MTIMECMP = 0x4000

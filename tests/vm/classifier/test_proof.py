@@ -12,11 +12,11 @@ pytest.importorskip("z3")
 
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question
 from trapline.vm.classifier.definitions.rows import rows
-from trapline.vm.classifier.proof.abstract_machine import RAM_BASE
 from trapline.vm.classifier.proof.model import ROOTS
 from trapline.vm.classifier.proof.prover import Answers, Decided, Prover, Verdict, prove
 from trapline.vm.classifier.proof.replay import confirms
 from trapline.vm.classifier.search.search import Search
+from trapline.vm.core.access import RAM_BASE
 
 pytestmark = pytest.mark.slow
 

@@ -14,6 +14,7 @@ from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")
 
+from trapline.vm.classifier.definitions import state_parts  # noqa: E402
 from trapline.vm.classifier.definitions.questions import MODES  # noqa: E402
 from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
 from trapline.vm.classifier.proof import any_state  # noqa: E402
@@ -31,8 +32,8 @@ STATES = PROVER.states
 
 def test_every_field_of_the_hart_is_something() -> None:
     groups = (
-        any_state.VISIBLE, any_state.RELOCATION_FIELDS, any_state.CONFIGURATION_FIELDS, any_state.TIME_FIELDS,
-        any_state.CONSTANT_FIELDS, any_state.ENGINE_FIELDS, ("mode",),
+        state_parts.VISIBLE_FIELDS, state_parts.CONTROL_FIELDS, state_parts.TIME_FIELDS, state_parts.DERIVED_FIELDS,
+        any_state.ENGINE_FIELDS,
     )  # fmt: skip
     placed = [name for group in groups for name in group]
     assert sorted(placed) == sorted(name for name, _ in HART_FIELDS)
@@ -95,14 +96,14 @@ def holds(fact: Any, h: Any) -> bool:
     for name, field in STATES.fields[3].items():
         if name in ("pc", "reservation"):
             continue
-        held = getattr(h, name) if name not in any_state.ENGINE_FIELDS else 0
+        held = getattr(h, name) if name not in (*state_parts.DERIVED_FIELDS, *any_state.ENGINE_FIELDS) else 0
         for i, (_, constant) in enumerate(symbols_of(field)):
             value = held[i] if isinstance(field, list) else held
             known.append((constant, z3.BitVecVal(value, constant.size())))
     return z3.is_true(z3.simplify(z3.substitute(fact, *known)))
 
 
-CSRS = [c.name for c in isa.CSRS if c.name not in any_state.FIXED_AT_RESET and not c.read_only]
+CSRS = [c.name for c in isa.CSRS if c.name not in state_parts.FIXED_FIELDS and not c.read_only]
 
 
 @given(st.lists(st.tuples(st.sampled_from(CSRS), st.integers(0, 0xFFFFFFFF)), min_size=1, max_size=30))

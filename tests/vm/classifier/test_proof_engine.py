@@ -17,15 +17,15 @@ from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")
 
-from trapline.vm.classifier.definitions.questions import MODES, Row  # noqa: E402
+from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, MODES, Row  # noqa: E402
 from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
-from trapline.vm.classifier.proof.abstract_machine import RAM_BASE  # noqa: E402
-from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, FIXED_AT_RESET, RELOCATION_FIELDS  # noqa: E402
-from trapline.vm.classifier.proof.execution import MEMORY_TRAPS, Run, constants, words  # noqa: E402
+from trapline.vm.classifier.definitions.state_parts import CONFIGURATION_FIELDS, FIXED_FIELDS, RELOCATION_FIELDS  # noqa: E402
+from trapline.vm.classifier.proof.execution import Execution, constants, words  # noqa: E402
 from trapline.vm.classifier.proof.model import DATA, OPEN, RAM_SIZE, applications  # noqa: E402
 from trapline.vm.classifier.proof.prover import Prover  # noqa: E402
 from trapline.vm.classifier.proof.replay import step  # noqa: E402
 from trapline.vm.classifier.proof.symbolic import low, term_of  # noqa: E402
+from trapline.vm.core.access import RAM_BASE  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def random_machine(rng: random.Random, mode: int, row: Row, operands: dict[str, 
     machine = Machine(isa=ISA, memory=RAM_SIZE, engine="python", board=False)
     h = machine.engine.h[0]
     for csr in isa.CSRS:
-        if csr.name not in FIXED_AT_RESET and not csr.read_only:
+        if csr.name not in FIXED_FIELDS and not csr.read_only:
             machine.csr[csr.name] = number(rng)
     if mode < 3:
         for i in range(16):
@@ -162,7 +162,7 @@ class Valuation:
         return z3.is_true(term) if z3.is_bool(term) else term.as_long()
 
 
-def expected(run: Run, value: Valuation) -> dict[str, Any]:
+def expected(run: Execution, value: Valuation) -> dict[str, Any]:
     """What a path says of the state afterwards."""
     h = run.outcome.hart
     x, memory = list(value.x), dict[int, int]()
@@ -192,7 +192,7 @@ def found(machine: Machine, visible: dict[str, Any]) -> dict[str, Any]:
 def test_the_machine_does_what_a_path_says(prover: Prover, row: Row) -> None:
     rng = random.Random(row.name)
     compared = 0
-    known: dict[tuple[int, int | None], list[Run]] = {}
+    known: dict[tuple[int, int | None], list[Execution]] = {}
     for mode in MODES:
         for _ in range(STATES):
             operands = operands_of(rng, row)

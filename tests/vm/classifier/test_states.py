@@ -12,6 +12,15 @@ from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind
 from trapline.vm.classifier.definitions.rows import rows
+from trapline.vm.classifier.definitions.state_parts import (
+    CONSTANT_FIELDS,
+    CONTROL_FIELDS,
+    DERIVED_FIELDS,
+    RELOCATION_FIELDS,
+    TIME_FIELDS,
+    VARIED_FIELDS,
+    VISIBLE_FIELDS,
+)
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.search import Search, SearchError, new_engine
 from trapline.vm.core.hart import HartView
@@ -31,19 +40,18 @@ def drawn(search: Search, count: int, variants: range) -> list[np.ndarray]:
     row = next(row for row in rows(search.extensions) if row.name == "add")
     found = []
     functions = search.batch.plain
-    *_, table, reset, draws, relocations, parts, desk = search.batch.plain_arguments(states.row_table(row))
-    base, other, case, content, random, _, before, _ = desk
+    _, _, tables, parts, work = search.batch.plain_arguments(states.row_table(row))
     for number in range(count):
-        functions["start_random"](random, 7, number)
-        functions["draw_state"](table, reset, draws, relocations, random, base, other, case, content)
+        functions["start_random"](work.random, 7, number)
+        functions["draw_state"](tables, work)
         for k in variants:
-            functions["make_variant"](base, other, case, *parts[2:], relocations, k, before[k])
-            found.append(search.batch.work["before"][k].copy())
+            functions["make_variant"](tables, parts, work, k)
+            found.append(search.batch.work.before[k].copy())
     return found
 
 
 def test_every_word_of_a_hart_belongs_to_one_part() -> None:
-    names = [*states.VISIBLE, *states.CONTROL, *states.TIME, *states.DERIVED]
+    names = [*VISIBLE_FIELDS, *CONTROL_FIELDS, *TIME_FIELDS, *DERIVED_FIELDS]
     assert sorted(names) == sorted(name for name, _ in FIELDS)
     here = space()
     assert not (here.visible & here.control).any()
@@ -52,8 +60,8 @@ def test_every_word_of_a_hart_belongs_to_one_part() -> None:
 def test_drawn_csrs_hold_what_they_can_hold() -> None:
     """Written to its CSR, every drawn value reads back as it is: WARL rules are obeyed."""
     search = Search(EXTENSIONS, engine="python")
-    here = states.Trial(MISA, MASK)
-    stored = [c for c in CSRS if c.storage in states.CONFIGURATION and not c.read_only]
+    here = states.CsrProbe(MISA, MASK)
+    stored = [c for c in CSRS if c.storage in VARIED_FIELDS and not c.read_only]
     assert len(stored) >= 14
     for vector in drawn(search, 60, range(trial.VARIANTS)):
         for csr in stored:
@@ -69,7 +77,7 @@ def test_drawn_bits_are_all_that_writes_can_set() -> None:
     """Bits that a CSR declares writable are drawn, so nothing is missed; MPP takes all three modes."""
     masks = {int(w): int(mask) for w, mask, _, _ in space().draws}
     for csr in CSRS:
-        if csr.storage in states.CONFIGURATION:
+        if csr.storage in VARIED_FIELDS:
             # tvec modes 2 and 3 are reserved; "MEIP ... is read-only in mip", and so are MTIP and MSIP (P2 3.1.9).
             declared = csr.write_mask & ~{"mtvec": 0x2, "stvec": 0x2, "mip": 0x888}.get(csr.name, 0)
             assert masks[states.word_of(csr.storage)] == declared, csr.name
@@ -79,8 +87,8 @@ def test_drawn_bits_are_all_that_writes_can_set() -> None:
 
 def test_variants_differ_in_one_part_only() -> None:
     search = Search(EXTENSIONS, engine="python")
-    configuration = set(states.words_of(states.CONFIGURATION).tolist())
-    relocation = set(states.words_of(states.RELOCATION).tolist())
+    configuration = set(states.words_of(VARIED_FIELDS).tolist())
+    relocation = set(states.words_of(RELOCATION_FIELDS).tolist())
     time = set(search.space.time.tolist())
     for k, allowed in ((1, relocation), (2, configuration), (3, time), (4, {states.MODE})):
         seen: set[int] = set()
@@ -114,7 +122,7 @@ def test_relocations_show_the_same_layout(number: int) -> None:
     h.pmpcfg[0], h.pmpaddr[0] = relocation.pmp
     h.pmpcfg[1], h.pmpaddr[1] = memory.OPEN
     refresh(h)
-    ram = engine.ram.data.cast("B").cast("I")
+    ram = engine.words
     for page in range(memory.PAGES):
         access = 0 if page == 3 else 1
         h.mode = 0 if page == 3 else 1
@@ -176,7 +184,7 @@ def test_immediates_are_taken_off_addresses() -> None:
 
 
 def test_mhartid_and_the_like_are_no_configuration() -> None:
-    assert CSR_BY_NAME["mhartid"].storage in states.CONSTANT
+    assert CSR_BY_NAME["mhartid"].storage in CONSTANT_FIELDS
 
 
 def test_the_hart_of_an_engine_is_the_record_that_is_tried() -> None:

@@ -1,58 +1,60 @@
-"""The memory in which instructions are tried: one virtual layout, two sets of frames, and the relocations between.
+"""The memory in which instructions are tried: one virtual layout, two sets of frames, and relocations between them.
 
     vaddr        what                              PTE           in bare mode
     base         code                              RWX, U as the mode needs it
     base+0x1000  data                              RW, U
-    base+0x2000  data that some relocations lack   RW, U
-    base+0x3000  data that can only be executed    X, U
+    base+0x2000  data, absent in some relocations  RW, U
+    base+0x3000  execute-only data                 X, U
     base+0x4000  data of S mode                    RW
 
-Each page has a window of eight words that an access can reach; nothing else is ever written. The frames A and B hold
-the same. Entries of page tables have A and D set: setting them belongs to the access, not to the instruction.
+Each page has a window of eight words that an access can reach; nothing else is ever written. Frames A and B have the
+same contents. PTEs have A and D set: setting them belongs to the access, not to the instruction.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from trapline.vm.core.access import RAM_BASE
+from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+
 PAGE = 4096
-RAM_BASE = 0x80000000
 PAGES = 5
 """Pages of the virtual layout."""
 WINDOW = 0x800
 """Where a page's window starts, in bytes: the middle, so that no immediate leaves the page from there."""
 WINDOW_WORDS = 8
 CONTENT = PAGES * WINDOW_WORDS
-"""Words of all windows."""
+"""Words in all windows."""
 
 FRAMES_B = PAGES * PAGE
 """Offset of the second set of frames in RAM; the first is at 0."""
 
 _ROOTS = 2 * PAGES
 _VARIANTS = ((0, False), (FRAMES_B, False), (0, True), (FRAMES_B, True))
-"""(frames, whether the third page is absent) of each pair of tables."""
+"""(frames, whether the third page is absent) of each root table with its leaf table."""
 _LEAVES = _ROOTS + len(_VARIANTS)
 RAM_SIZE = (_LEAVES + len(_VARIANTS)) * PAGE
 TABLES = _ROOTS * PAGE
 """Offset of the page tables in RAM."""
 
-V, R, W, X, USER, A, D = 1, 2, 4, 8, 16, 64, 128
-_PERMISSIONS = (R | W | X, R | W | USER, R | W | USER, X | USER, R | W)
+_DATA = PTE_R | PTE_W
+_PERMISSIONS = (_DATA | PTE_X, _DATA | PTE_U, _DATA | PTE_U, PTE_X | PTE_U, _DATA)
 _LACKED = 2
 
 OPEN = (0x1F, 0xFFFFFFFF)
-"""PMP entry 1, always there: one region of 2^34 bytes with all permissions."""
+"""PMP entry 1, in every state: all of memory with all permissions, NAPOT."""
 _FRAME = ((RAM_BASE + _LACKED * PAGE) >> 2) | (PAGE // 8 - 1)
 _DENIED, _LOCKED = (0x18, _FRAME), (0x98, _FRAME)
-"""PMP entry 0 where it denies a frame: to S and U mode, and to M mode too."""
+"""PMP entry 0 where it denies a frame: to S and U mode; locked, to M mode too."""
 
 
 @dataclass(frozen=True)
 class Relocation:
-    """One way to relocate.
+    """A relocation.
 
-    satp, pmp: what the registers hold, PMP entry 0 as (configuration, address).
-    frames: offset in RAM of the frames in use. code_pte: index of the code page's PTE in RAM as words, -1 without.
+    satp, pmp: register values; pmp is entry 0 as (pmpcfg, pmpaddr). frames: offset in RAM of the frames in use.
+    code_pte: index of the code page's PTE among the words of RAM, -1 without one.
     lacks: whether the third page is out of reach.
     """
 
@@ -83,19 +85,23 @@ RELOCATIONS: tuple[Relocation, ...] = (
 BY_NAME = {relocation.name: number for number, relocation in enumerate(RELOCATIONS)}
 
 
+ROOT, PMPCFG0, PMPADDR0, FRAMES, CODE_PTE = range(5)
+"""Columns of `relocation_table`; ROOT is what satp holds."""
+
+
 def relocation_table() -> np.ndarray:
-    """Per relocation: satp, pmpcfg0, pmpaddr0, frames, code_pte; int64[n, 5]."""
+    """RELOCATIONS for compiled code: int64[n, 5]."""
     return np.array([(r.satp, *r.pmp, r.frames, r.code_pte) for r in RELOCATIONS], np.int64)
 
 
 def image() -> np.ndarray:
-    """RAM with the page tables in it and all else zero: uint32[RAM_SIZE // 4]."""
+    """RAM that holds the page tables and zeros: uint32[RAM_SIZE // 4]."""
     ram = np.zeros(RAM_SIZE // 4, np.uint32)
     for number, (frames, lacks) in enumerate(_VARIANTS):
         root, leaf = (_ROOTS + number) * PAGE // 4, (_LEAVES + number) * PAGE
-        ram[root + (RAM_BASE >> 22)] = (RAM_BASE + leaf) >> 12 << 10 | V
+        ram[root + (RAM_BASE >> 22)] = (RAM_BASE + leaf) >> 12 << 10 | PTE_V
         for page, permissions in enumerate(_PERMISSIONS):
             if not (lacks and page == _LACKED):
                 frame = RAM_BASE + frames + page * PAGE
-                ram[leaf // 4 + page] = frame >> 12 << 10 | permissions | V | A | D
+                ram[leaf // 4 + page] = frame >> 12 << 10 | permissions | PTE_V | PTE_A | PTE_D
     return ram

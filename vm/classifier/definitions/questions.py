@@ -1,7 +1,7 @@
-"""What is asked of each instruction and what an answer is; the definitions are in docs/popek-goldberg.md.
+"""The questions asked about each instruction, and their answers; docs/popek-goldberg.md has the definitions.
 
-Every definition of Popek and Goldberg comes down to questions of the form "is there a state, or a pair of
-states, such that ...". A yes has a witness, found by search or by proof; a no needs a proof.
+Each of Popek and Goldberg's definitions reduces to questions of the form "is there a state, or a pair of states, such
+that ...". A yes has a witness, found by search or by proof; a no needs a proof.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,37 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from trapline.isa import Instruction
+from trapline.isa.cause import (
+    FETCH_ACCESS,
+    FETCH_MISALIGNED,
+    FETCH_PAGE,
+    LOAD_ACCESS,
+    LOAD_MISALIGNED,
+    LOAD_PAGE,
+    STORE_ACCESS,
+    STORE_MISALIGNED,
+    STORE_PAGE,
+)
 from trapline.isa.mode import MODE_NAMES, M, S, U
 
 MODES = (U, S, M)
 MODE_PAIRS = ((U, S), (U, M), (S, M))
 
 
+MEMORY_TRAPS = frozenset((
+    FETCH_MISALIGNED, FETCH_ACCESS, LOAD_MISALIGNED, LOAD_ACCESS, STORE_MISALIGNED, STORE_ACCESS, FETCH_PAGE,
+    LOAD_PAGE, STORE_PAGE,
+))  # fmt: skip
+"""Causes that are set aside: an execution that ends in one of them answers no question."""
+MEMORY_TRAP_MASK = sum(1 << cause for cause in MEMORY_TRAPS)
+
+
 class Kind(Enum):
-    """What a question asks for. Memory traps are set aside everywhere: a run with one answers nothing."""
+    """What a question asks for, memory traps aside."""
 
     EXECUTES = "executes"  # a state in which the instruction does not trap
     TRAPS = "traps"  # a state in which it traps
-    CONTROL = "control"  # it executes and the control state afterwards is another
+    CONTROL = "control"  # it executes and changes the control state
     MODE = "mode"  # a pair that differs in mode; both execute; what is visible, or the change of control, differs
     LOCATION = "location"  # a pair that differs in relocation; both execute; what is visible differs
     CONFIGURATION = "configuration"  # a pair that differs in trap or interrupt configuration; ... visible differs
@@ -43,16 +62,16 @@ QUESTIONS: tuple[Question, ...] = tuple(
     for kind in Kind
     for modes in (MODE_PAIRS if kind is Kind.MODE else tuple((mode,) for mode in MODES))
 )
-"""Every question that is asked of every row."""
+"""All questions; every row gets an answer to each."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is classified: an instruction, or a CSR instruction on one class of CSRs.
+    """One row of a classification: an instruction, or a CSR instruction on one class of CSRs.
 
-    name: as reports show it, such as `add`, `csrrw`, `csrrw uflags` or `rdtime`.
+    name: as in reports: `add`, `csrrw`, `csrrw uflags`, `rdtime`.
     csrs: addresses that the `csr` operand takes; empty for instructions without that operand.
-    fixed: operands with one value in this row, such as rs1 = 0 of `rdtime`.
+    fixed: operands that this row fixes, such as rs1 = 0 in `rdtime`.
     """
 
     name: str
@@ -63,10 +82,10 @@ class Row:
 
 @dataclass(frozen=True)
 class State:
-    """A state of the hart at an instruction, as far as it differs from the reset state.
+    """A state of a hart before an instruction: how it differs from the reset state.
 
-    values: hart fields by name (`mode`, `mstatus`, ...); of arrays `x5`, `pmpcfg0`, `pmpaddr0`.
-    relocation: name of the translation in force, see `vm.classifier.search.states`.
+    values: hart fields by name (`mode`, `mstatus`, ...); elements of arrays as `x5`, `pmpcfg0`, `pmpaddr0`.
+    relocation: a name in `definitions.memory.RELOCATIONS`.
     """
 
     values: Mapping[str, int]
@@ -77,8 +96,8 @@ class State:
 class Witness:
     """A yes to a question, replayable: the instruction word, and one state or a pair.
 
-    outcomes: per state, what happened there: a cause (0 to 15) if it trapped, else None.
-    changes: per state, what the instruction changed: names of `State.values`, with `pc`, `mode` and memory.
+    outcomes: per state, the cause (0 to 15) if the instruction trapped, else None.
+    changes: per state, the values that it changed, by the names of `State.values`.
     """
 
     question: Question
@@ -89,16 +108,16 @@ class Witness:
 
 
 class Evidence(Enum):
-    """How far an answer can be relied upon."""
+    """How reliable an answer is."""
 
     PROVED = "proved"  # no, for all states
     REFUTED = "refuted"  # yes, with a witness
-    SAMPLED = "sampled"  # no yes among the states that were tried
+    SAMPLED = "sampled"  # no yes among the states tried
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question about one row. pairs: how many states or pairs were tried by search."""
+    """The answer to one question about one row. pairs: states or pairs that the search tried."""
 
     evidence: Evidence
     pairs: int = 0
@@ -106,7 +125,7 @@ class Answer:
 
     @property
     def yes(self) -> bool:
-        """Whether there is such a state or pair; a sampled answer is a no that is not proved."""
+        """Whether such a state or pair exists; a sampled answer is an unproved no."""
         return self.evidence is Evidence.REFUTED
 
 

@@ -21,6 +21,7 @@ from trapline.isa.instruction import WIDTHS, Instruction
 from trapline.vm.classifier.proof.if_conversion import both, choose, merged
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
+from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.hart import MACHINE_FIELDS
 
 ADDRESS = z3.BitVecSort(32)
@@ -34,7 +35,6 @@ FRAME = z3.Function("frame", RELOCATION.sort(), PAGE_NUMBER, PAGE_NUMBER)
 _PAGE_IN = z3.Function("page_in", RELOCATION.sort(), PAGE_NUMBER, PAGE_NUMBER)
 TABLE = z3.Function("table", RELOCATION.sort(), ADDRESS, ADDRESS)
 PROTECTION = z3.Function("protection", RELOCATION.sort(), *[z3.BitVecSort(34)] * 2, z3.BitVecSort(16))
-RAM_BASE = 0x80000000
 
 ZERO_REGISTER = _REGISTER(z3.BitVecVal(0, 5)) == 0
 """That x0 is 0."""

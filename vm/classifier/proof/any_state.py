@@ -10,8 +10,9 @@ from typing import Any
 import z3
 
 from trapline.isa import CSR_BY_NAME, CSRS, Csr
-from trapline.isa.hart import RESET
+from trapline.isa.hart import FIELDS, RESET
 from trapline.vm.classifier.definitions.questions import MODES
+from trapline.vm.classifier.definitions.state_parts import CONSTANT_FIELDS, DERIVED_FIELDS, FIXED_FIELDS
 from trapline.vm.classifier.proof.abstract_machine import (
     RESERVED_AT,
     ZERO_REGISTER,
@@ -24,24 +25,8 @@ from trapline.vm.classifier.proof.abstract_machine import (
 from trapline.vm.classifier.proof.symbolic import Explorer, Word, low, term_of, word_of
 from trapline.vm.core.hart import HART_FIELDS
 
-VISIBLE = ("x", "pc", "reservation", "uflags")
-"""What a program can see of itself; with them the visible memory."""
-RELOCATION_FIELDS = ("satp", "pmpcfg", "pmpaddr")
-CONFIGURATION_FIELDS = (
-    "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "mtvec", "stvec", "mcounteren", "scounteren", "menvcfg",
-    "senvcfg", "mcountinhibit", "mleak", "mepc", "mcause", "mtval", "mscratch", "sepc", "scause", "stval", "sscratch",
-)  # fmt: skip
-TIME_FIELDS = ("cycle", "instret", "mtime", "mcycle", "minstret")
-CONSTANT_FIELDS = ("mhartid", "misa", "extensions")
-"""What no instruction and no hypervisor changes."""
-ENGINE_FIELDS = (
-    "stale", "unretired", "generation", "fetch_context", "data_context", "pmp_entries", "data_mode",
-    "fetch_tlb", "load_tlb", "store_tlb", "trap_counts", "waiting", "stopped", "idled", "code_epoch",
-)  # fmt: skip
-"""How the engine keeps things; no state of the machine: a hart that executes is neither waiting nor stopped."""
-
-FIXED_AT_RESET = ("mleak", "mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg")
-"""CSRs that hold their reset value in every state unless the configuration fixes another."""
+ENGINE_FIELDS = tuple(name for name, _ in HART_FIELDS if name not in dict(FIELDS))
+"""What the engine keeps for its own use, which is no state of the machine: an executing hart does not wait."""
 
 VALUE = z3.BitVec("value", 32)
 _BITS = {"cycle": 62, "instret": 62, "mtime": 63, "mcycle": 64, "minstret": 64, "pmpcfg": 8, "mhartid": 3}
@@ -62,7 +47,7 @@ class AnyState:
         there = self._present()
         self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in there}
         reads: list[tuple[int, int]] = []
-        at_reset = {c.name: 0 for c in there if c.name in FIXED_AT_RESET}
+        at_reset = {c.name: 0 for c in there if c.name in FIXED_FIELDS}
         for name, value in (at_reset | dict(fixed)).items():
             csr = self._checked(name, value, there)
             if csr.storage is not None:
@@ -99,7 +84,7 @@ class AnyState:
             bits = _BITS.get(name, 32)
             if name in self.constants:
                 fields[name] = self.constants[name]
-            elif name in ENGINE_FIELDS:
+            elif name in (*ENGINE_FIELDS, *DERIVED_FIELDS):
                 if name != "data_mode":
                     fields[name] = 0
             elif count == 1:

@@ -1,4 +1,4 @@
-"""What an execution shows and changes, as terms: the parts of the paper's definitions that z3 compares."""
+"""What an execution shows and changes, as terms that z3 can compare."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Any
 
 import z3
 
+from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS
+from trapline.vm.classifier.definitions.state_parts import CONFIGURATION_FIELDS, RELOCATION_FIELDS
 from trapline.vm.classifier.proof.abstract_machine import (
     RESERVED,
     RESERVED_AT,
@@ -15,22 +17,18 @@ from trapline.vm.classifier.proof.abstract_machine import (
     any_reservation,
     visible_at,
 )
-from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS
 from trapline.vm.classifier.proof.symbolic import Path, Word, low, term_of
-
-MEMORY_TRAPS = frozenset((0, 1, 4, 5, 6, 7, 12, 13, 15))
-"""Causes that are set aside: misaligned addresses, access faults and page faults."""
 
 Terms = tuple[z3.ExprRef, ...]
 EVENTS = ("dropped", "waiting")
-"""Names in `Run.control` that stand for what happens: translations are dropped, the hart waits."""
+"""Names in `Execution.control` that stand for what happens: translations are dropped, the hart waits."""
 
 _NEVER = z3.BitVecVal(0, 1)
 _ALWAYS = z3.BitVecVal(1, 1)
 
 
 @dataclass(frozen=True)
-class Run:
+class Execution:
     """One path of an instruction in `mode` from the symbolic state `fields`."""
 
     mode: int
@@ -39,7 +37,7 @@ class Run:
     outcome: Outcome
 
     @classmethod
-    def of(cls, path: Path, mode: int, fields: Mapping[str, Any]) -> "Run":
+    def of(cls, path: Path, mode: int, fields: Mapping[str, Any]) -> "Execution":
         """A path that an exploration has found."""
         return cls(mode, fields, path.conditions, path.result)
 
@@ -101,7 +99,7 @@ class Run:
         """For each part of the control state: that it changes."""
         return [z3.simplify(after != self.before(name)) for name, after in self.control.items()]
 
-    def contradicts(self, other: "Run") -> bool:
+    def contradicts(self, other: "Execution") -> bool:
         """Whether a condition of one is the negation of one of the other; the pair is then impossible."""
         return not self._signs.isdisjoint((atom, not sign) for atom, sign in other._signs)
 
@@ -174,7 +172,7 @@ def _read(log: Log, writes: Iterable[tuple[z3.ExprRef, z3.ExprRef]], where: z3.E
     return value
 
 
-def control_differs(one: Run, other: Run) -> z3.BoolRef:
+def control_differs(one: Execution, other: Execution) -> z3.BoolRef:
     """That two executions change the control state differently: another part of it, or to another value."""
     parts = []
     for name in one.control.keys() | other.control.keys():

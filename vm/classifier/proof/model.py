@@ -15,7 +15,6 @@ from trapline.vm.classifier.proof.abstract_machine import (
     FRAME,
     MEMORY,
     PROTECTION,
-    RAM_BASE,
     RELOCATION,
     RESERVED_AT,
     TABLE,
@@ -23,6 +22,7 @@ from trapline.vm.classifier.proof.abstract_machine import (
 )
 from trapline.vm.classifier.proof.execution import Renaming, words
 from trapline.vm.classifier.proof.symbolic import low
+from trapline.vm.core.access import RAM_BASE
 
 RAM_SIZE = 1 << 16
 OPEN = 0x1F

@@ -1,9 +1,10 @@
-"""Decides the questions of `vm.classifier.definitions.questions` for all states with z3.
+"""Decides the questions of `definitions.questions` for all states with z3.
 
-The instruction's own meaning runs on a symbolic hart (`abstract_machine`). Each path through it is a `Run` with its
-conditions and its outcome. A pair of states is a pair of runs over shared symbols; those that may differ are renamed
-in the second. z3 then looks for values that satisfy the question: if there are none, that is a proof; if there are,
-they are a model. docs/classifier.md, "What the proof assumes", lists the assumptions about states and memory.
+The instruction's own meaning runs on a symbolic hart (`abstract_machine`). Each path through it is an `Execution`
+with its conditions and its outcome. A pair of states is a pair of executions over shared symbols; those symbols that
+may differ are renamed in the second. z3 then looks for values that satisfy the question: that there are none is a
+proof, and otherwise its values are a model. docs/classifier.md, "What the proof assumes", lists the assumptions about
+states and memory.
 """
 
 import itertools
@@ -16,9 +17,10 @@ import z3
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question, Row
+from trapline.vm.classifier.definitions.state_parts import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS
 from trapline.vm.classifier.proof.abstract_machine import RELOCATION, AbstractEngine, instruction_word
-from trapline.vm.classifier.proof.any_state import CONFIGURATION_FIELDS, RELOCATION_FIELDS, TIME_FIELDS, AnyState
-from trapline.vm.classifier.proof.execution import Renaming, Run, constants, control_differs, words
+from trapline.vm.classifier.proof.any_state import AnyState
+from trapline.vm.classifier.proof.execution import Execution, Renaming, constants, control_differs, words
 from trapline.vm.classifier.proof.model import Demand, Model, Symbolic, simple_states
 from trapline.vm.classifier.proof.symbolic import Explorer, TooManyPathsError, term_of
 
@@ -114,11 +116,11 @@ class Prover:
         """The encodings of a row, with this CSR if it has that operand."""
         return instruction_word(row.instruction, {**row.fixed} | ({} if csr is None else {"csr": csr}))
 
-    def runs(self, word: z3.BitVecRef, mode: int) -> list[Run]:
+    def runs(self, word: z3.BitVecRef, mode: int) -> list[Execution]:
         """Every way through an instruction in a mode."""
         fields = self.states.fields[mode]
         paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word))
-        return [Run.of(path, mode, fields) for path in paths]
+        return [Execution.of(path, mode, fields) for path in paths]
 
     def first(self, query: Query, demands: Iterator[Demand]) -> Decided:
         """YES with a model for the first demand that a state or pair of the query can meet, NO if none can be."""
@@ -165,9 +167,9 @@ class _RowProof:
     def __init__(self, prover: Prover, row: Row) -> None:
         self._prover = prover
         self._words = [prover.word(row, csr) for csr in row.csrs or (None,)]
-        self._runs: dict[tuple[int, int], list[Run]] = {}
+        self._runs: dict[tuple[int, int], list[Execution]] = {}
 
-    def _of(self, number: int, mode: int) -> list[Run]:
+    def _of(self, number: int, mode: int) -> list[Execution]:
         if (number, mode) not in self._runs:
             self._runs[number, mode] = self._prover.runs(self._words[number], mode)
         return self._runs[number, mode]
@@ -208,7 +210,7 @@ class _RowProof:
         return self._prover.first(query, itertools.chain([first], demands))
 
 
-def _mode_pairs(first: list[Run], second: list[Run]) -> Iterator[Demand]:
+def _mode_pairs(first: list[Execution], second: list[Execution]) -> Iterator[Demand]:
     """What pairs of states that differ in mode must satisfy to differ in what they show or how they change."""
     for one in first:
         for other in second:
@@ -218,7 +220,7 @@ def _mode_pairs(first: list[Run], second: list[Run]) -> Iterator[Demand]:
                     yield Demand((*one.conditions, *other.conditions, differs), (*one.accesses, *other.accesses))
 
 
-def _pairs(runs: list[Run], renaming: Renaming) -> Iterator[Demand]:
+def _pairs(runs: list[Execution], renaming: Renaming) -> Iterator[Demand]:
     """What pairs of states that differ in the renamed symbols must satisfy to differ in what they show."""
     if not any(renaming.touches(t) for r in runs for t in (*r.conditions, *r.visible.terms)):
         # Whether it executes and what it shows depends on nothing that may differ.

@@ -1,34 +1,34 @@
-"""A model of the proof made again: a machine is put into its states and executes the instruction."""
+"""Checks a model of the proof: puts a machine into its states and executes the instruction there."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trapline.isa.mode import M
+from trapline.isa.mode import M, U
 from trapline.isa.mstatus import MPRV
-from trapline.vm.classifier.definitions.questions import Kind, Question
-from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES, RAM_BASE
-from trapline.vm.classifier.proof.any_state import (
+from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, Kind, Question
+from trapline.vm.classifier.definitions.state_parts import (
     CONFIGURATION_FIELDS,
     CONSTANT_FIELDS,
-    ENGINE_FIELDS,
+    DERIVED_FIELDS,
     RELOCATION_FIELDS,
 )
-from trapline.vm.classifier.proof.execution import MEMORY_TRAPS
+from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES
+from trapline.vm.classifier.proof.any_state import ENGINE_FIELDS
 from trapline.vm.classifier.proof.model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
+from trapline.vm.core.access import RAM_BASE
+from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.machine import Machine
 
 _TRANSLATED = 1 << 31
-_LEAF = 0xCF
-"""PTE: dirty, accessed, executable, writable, readable, valid."""
-_USER = 0x10
-_TRAPPED = -20
+_LEAF = PTE_D | PTE_A | PTE_X | PTE_W | PTE_R | PTE_V
 
 
 @dataclass(frozen=True)
 class After:
-    """What one step did: the cause if it trapped; what the program can see; the control state where it changed."""
+    """The result of one step: the cause if it trapped, what the program can see, and the control state that changed."""
 
     cause: int | None
     visible: dict[str, Any]
@@ -36,14 +36,14 @@ class After:
 
 
 def machine_in(state: ModelState, word: int, isa: str) -> Machine:
-    """A machine in this state, about to execute `word`; of the plain Python engine."""
+    """A machine in this state about to execute `word`, on the plain Python engine."""
     machine = Machine(isa=isa, memory=RAM_SIZE, engine="python", board=False)
     h, m = machine.engine.h[0], machine.engine.m
     for name, value in state.fields.items():
         if isinstance(value, list):
             for i, element in enumerate(value):
                 getattr(h, name)[i] = element
-        elif name not in (*CONSTANT_FIELDS, *ENGINE_FIELDS):
+        elif name not in (*CONSTANT_FIELDS, *DERIVED_FIELDS, *ENGINE_FIELDS):
             setattr(h, name, value)
     for number, value in enumerate(state.x):
         h.x[number] = value
@@ -55,11 +55,11 @@ def machine_in(state: ModelState, word: int, isa: str) -> Machine:
         _put(machine, index, entry)
     if h.satp & _TRANSLATED:
         root = (h.satp & 0x3FFFFF) - (RAM_BASE >> 12)
-        _put(machine, root * 1024 + OWN_ENTRY, ((RAM_BASE >> 12) + root + 1) << 10 | 1)
+        _put(machine, root * 1024 + OWN_ENTRY, ((RAM_BASE >> 12) + root + 1) << 10 | PTE_V)
         accessing = (h.mstatus >> 11) & 3 if h.mode == M and h.mstatus & MPRV else h.mode
         for page, mode in ((0, h.mode), (DATA, accessing)):
             leaf = ((RAM_BASE >> 12) + page) << 10 | _LEAF
-            _put(machine, (root + 1) * 1024 + page, leaf | (_USER if mode == 0 else 0))
+            _put(machine, (root + 1) * 1024 + page, leaf | (PTE_U if mode == U else 0))
     for vaddr, byte in state.memory.items():
         machine.ram[vaddr - RAM_BASE] = byte
     _put(machine, (h.pc - RAM_BASE) >> 2, word)
@@ -76,7 +76,7 @@ def step(machine: Machine) -> After:
     h = machine.engine.h[0]
     before = _control(machine)
     ram = machine.ram.copy()
-    # The generation counts how often cached translations were dropped; the first time is the reset's.
+    # `generation` counts drops of cached translations; setting the state causes the first.
     h.generation = 0
     status = machine.engine.run(1)
     after = _control(machine) | {"waiting": bool(h.waiting), "dropped": h.generation > 1 or h.stale == 1}
@@ -84,7 +84,7 @@ def step(machine: Machine) -> After:
     memory = {int(i): int(machine.ram[i]) for i in np.flatnonzero(ram != machine.ram)}
     visible = {"x": tuple(h.x), "pc": h.pc, "uflags": h.uflags, "reservation": h.reservation, "memory": memory}
     changes = {name: value for name, value in after.items() if value != before[name]}
-    return After(machine.engine.m.exit_cause if status == _TRAPPED else None, visible, changes)
+    return After(machine.engine.m.exit_cause if status == FOR_THE_HOST else None, visible, changes)
 
 
 def _control(machine: Machine) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _control(machine: Machine) -> dict[str, Any]:
 
 
 def confirms(question: Question, model: Model, isa: str) -> bool:
-    """Whether the machine, put into the states of the model, answers the question with yes too."""
+    """Whether the machine in the states of the model also answers the question with yes."""
     runs = [step(machine_in(state, model.word, isa)) for state in model.states]
     first, last = runs[0], runs[-1]
     if question.kind is Kind.TRAPS:

@@ -1,7 +1,7 @@
-"""The functions of `vm.classifier.search.trial`, made ready to run: compiled, or as plain Python over the same arrays.
+"""The functions of `trial`, compiled, or as plain Python over the same arrays.
 
-The compiled batch calls the engine's run loop by its address, so that the run loop is neither compiled again nor
-slowed down, and is kept as an object file as the engine is (`vm.codegen.native`).
+The compiled batch calls the engine's run loop by its address: the run loop is neither compiled again nor slowed down.
+Like the engine, the batch is kept as an object file (`vm.codegen.native`).
 """
 
 import ctypes
@@ -15,6 +15,7 @@ import numpy as np
 
 from trapline.vm.classifier.definitions.memory import CONTENT, relocation_table
 from trapline.vm.classifier.search import states, trial
+from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.codegen import native
 from trapline.vm.codegen.collect import collect, compiled_text
 from trapline.vm.engine import Engine
@@ -23,19 +24,27 @@ S = states.STATE_WORDS
 WORK: dict[str, tuple[int, ...]] = {
     "base": (S,),
     "other": (S,),
-    "case": (states.CASE_WORDS,),
+    "setup": (states.SETUP_WORDS,),
     "content": (CONTENT,),
     "random": (1,),
     "outcomes": (trial.VARIANTS,),
     "before": (trial.VARIANTS, S),
     "after": (trial.VARIANTS, S),
 }
-"""The arrays of `desk`, all int64, with their shapes."""
-PARTS = ("visible", "control", "configuration", "time")
-"""The arrays of `parts`: masks and indices of words, see `vm.classifier.search.states.Space`."""
-TABLES = ("row", "reset", "draws", "relocations", *PARTS)
+"""The shapes of the arrays in `trial.Work`."""
+SHAPES = {
+    "hart": "(hart_words,)", "machine": "(machine_words,)", "ram32": "(ram32_words,)", "code": "(code_words,)",
+    "call": "(10,)",
+    "row": "(row_words,)", "reset": f"({S},)", "draws": "(draws_words // 4, 4)",
+    "relocations": "(relocations_words // 5, 5)",
+    **{part: f"({part}_words,)" for part in Parts._fields},
+    **{name: str(shape) for name, shape in WORK.items()},
+    "answers": f"({trial.ANSWERS},)",
+}  # fmt: skip
+"""The arrays of the compiled entry with their shapes; `NAME_words` is an argument behind all of them."""
+GROUPS = (Target, Tables, Parts, Work)
+VARYING = [name for name, shape in SHAPES.items() if f"{name}_words" in shape]
 NUMBERS = ("seed", "first", "last", "wanted")
-ANSWERS = "answers"
 SEARCH = native.Source("search", "trapline.vm.classifier.search.batch", "compiled_source", ("try_entry",))
 
 _PRELUDE = '''"""Generated from vm/classifier/search/trial.py; safe to delete."""
@@ -44,6 +53,7 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba import int64 as I64, uint64 as U64, uint32 as U32
 from numba.extending import intrinsic
+from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.core.hart import HART
 
 @intrinsic
@@ -71,35 +81,17 @@ def source() -> str:
 
 
 def _entry() -> str:
-    """Text of the compiled entry: the addresses of all arrays, lengths of those that vary, then the numbers."""
-    words = {
-        "hart": "(h_words,)", "machine": "(m_words,)", "ram32": "(ram_words,)", "code": "(code_words,)",
-        "call": "(10,)",
-        "row": "(n_row,)", "reset": f"({S},)", "draws": "(n_draws, 4)", "relocations": "(n_relocations, 5)",
-        **{part: f"(n_{part},)" for part in PARTS}, **{name: str(shape) for name, shape in WORK.items()},
-        ANSWERS: f"({trial.ANSWERS},)",
-    }  # fmt: skip
-    lengths = [
-        "h_words", "m_words", "ram_words", "code_words", "n_row", "n_draws", "n_relocations",
-        *(f"n_{part}" for part in PARTS),
-    ]  # fmt: skip
-    views = ", ".join(f"carray({n}, {s}, np.{'uint32' if n == 'ram32' else 'int64'})" for n, s in words.items())
-    names = list(words)
-    given = dict(zip(names, _split(views), strict=True))
-    parts, desk = (", ".join(given[n] for n in group) for group in (PARTS, WORK))
-    first = ", ".join(given[n] for n in ("hart", "machine", "ram32", "code", "call", "row", "reset", "draws"))
+    """Text of the compiled entry: the addresses of all arrays, the lengths of those that vary, then the numbers."""
+    views = {n: f"carray({n}, {s}, np.{'uint32' if n == 'ram32' else 'int64'})" for n, s in SHAPES.items()}
+    groups = (f"{group.__name__}({', '.join(views[n] for n in group._fields)})" for group in GROUPS)
+    lengths = [f"{name}_words" for name in VARYING]
     return f"""
-@cfunc(types.int64(*[types.voidptr] * {len(words)}, *[types.int64] * {len(lengths) + len(NUMBERS)}))
-def try_entry({", ".join([*names, *lengths, *NUMBERS])}):
+@cfunc(types.int64(*[types.voidptr] * {len(SHAPES)}, *[types.int64] * {len(lengths) + len(NUMBERS)}))
+def try_entry({", ".join([*SHAPES, *lengths, *NUMBERS])}):
     return try_states(
-        carray(hart, (1,), HART)[0], {first}, {given["relocations"]}, ({parts}), ({desk}), {given[ANSWERS]},
-        {", ".join(NUMBERS)},
+        carray(hart, (1,), HART)[0], {", ".join(groups)}, {views["answers"]}, {", ".join(NUMBERS)},
     )
 """
-
-
-def _split(views: str) -> list[str]:
-    return ["carray" + text.rstrip(", ") for text in views.split("carray")[1:]]
 
 
 def compiled_source() -> str:
@@ -119,35 +111,32 @@ def _key() -> str:
 @cache
 def _compiled(announce: native.Announce | None) -> Callable[..., int]:
     addresses = native.load(SEARCH, _key(), announce)
-    count = len(TABLES) + len(WORK) + 6
-    kinds = [ctypes.c_void_p] * count + [ctypes.c_int64] * (7 + len(PARTS) + len(NUMBERS))
+    kinds = [ctypes.c_void_p] * len(SHAPES) + [ctypes.c_int64] * (len(VARYING) + len(NUMBERS))
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(addresses[0])
 
 
 class Batch:
-    """Trials of one machine configuration on an engine's hart 0.
+    """Trials of one machine configuration on hart 0 of an engine.
 
-    compiled: whether trials run in compiled code; they do where the engine does, unless it checks bounds.
+    compiled: whether trials run compiled: when the engine does, unless it checks bounds.
+    answers: int64[trial.ANSWERS], of the row that is being searched.
     """
 
     def __init__(self, engine: Engine, space: states.Space, announce: native.Announce | None = None) -> None:
         self.engine = engine
         self.space = space
-        self.work = {name: np.zeros(shape, np.int64) for name, shape in WORK.items()}
+        self.work = Work(*(np.zeros(WORK[name], np.int64) for name in Work._fields))
         self.answers = np.zeros(trial.ANSWERS, np.int64)
-        self.tables = {
-            "reset": space.reset, "draws": space.draws, "relocations": relocation_table(),
-            "visible": space.visible, "control": space.control,
-            "configuration": space.configuration, "time": space.time,
-        }  # fmt: skip
+        self._parts = Parts(space.visible, space.control, space.configuration, space.time)
+        self._relocations = relocation_table()
         address = engine.entry()
         self.compiled = address is not None
-        self.call = np.array(address if address is not None else [0] * 10, np.int64)
+        self._call = np.array(address if address is not None else [0] * 10, np.int64)
         self._entry = _compiled(announce) if self.compiled else None
         self._plain = plain_functions(lambda call: engine.run(1))
 
     def clear(self) -> None:
-        """Make ready for a row: no answers yet."""
+        """Forget all answers: a new row begins."""
         self.answers[:] = 0
         self.answers[trial.QUESTIONS : 2 * trial.QUESTIONS] = -1
 
@@ -156,41 +145,34 @@ class Batch:
         numbers = (seed, first, last, wanted)
         if self._entry is None:
             return self._plain["try_states"](*self.plain_arguments(row), _view(self.answers), *numbers)
-        e, t = self.engine, self.tables
-        harts, machine = e.harts.view(np.int64), e.machine.view(np.int64)
-        ram = e.ram.view(np.uint32)
-        arrays: tuple[np.ndarray, ...] = (
-            harts, machine, ram, e.code, self.call, row, t["reset"], t["draws"], t["relocations"],
-            *(t[part] for part in PARTS), *self.work.values(), self.answers,
-        )  # fmt: skip
-        parts = [t[part] for part in PARTS]
-        varying: tuple[np.ndarray, ...] = (harts, machine, ram, e.code, row, t["draws"], t["relocations"], *parts)
-        lengths = (len(array) for array in varying)
-        return self._entry(*(a.ctypes.data for a in arrays), *lengths, *numbers)
+        arrays = (*self._target(), *self._tables(row), *self._parts, *self.work, self.answers)
+        lengths = (array.size for name, array in zip(SHAPES, arrays, strict=True) if name in VARYING)
+        return self._entry(*(array.ctypes.data for array in arrays), *lengths, *numbers)
 
-    def plain_arguments(self, row: np.ndarray) -> tuple[Any, ...]:
-        """What the plain functions take before `answers`, views of the same arrays."""
-        e, t = self.engine, self.tables
-        parts = tuple(_view(t[part]) for part in PARTS)
-        desk = tuple(_view(array) for array in self.work.values())
-        return (
-            e.h[0], *self.memory(), _view(self.call), _view(row), _view(t["reset"]), _view(t["draws"]),
-            _view(t["relocations"]), parts, desk,
-        )  # fmt: skip
-
-    def memory(self) -> tuple[Any, ...]:
-        """The hart's and the machine's words, RAM as words and the decoded instructions, for the plain functions."""
+    def _target(self) -> Target:
         e = self.engine
-        return _view(e.harts.view(np.int64)), _view(e.machine.view(np.int64)), _ram(e), _view(e.code)
+        return Target(e.harts.view(np.int64), e.machine.view(np.int64), e.ram.view(np.uint32), e.code, self._call)
+
+    def _tables(self, row: np.ndarray) -> Tables:
+        return Tables(row, self.space.reset, self.space.draws, self._relocations)
+
+    def plain_arguments(self, row: np.ndarray) -> tuple[Any, Target, Tables, Parts, Work]:
+        """The arguments of the plain functions up to `answers`: hart 0's record, and views of the same arrays."""
+        target = self._target()._replace(ram32=self.engine.words)
+        views = (
+            Target(*map(_view, target)), Tables(*map(_view, self._tables(row))), Parts(*map(_view, self._parts)),
+            Work(*map(_view, self.work)),
+        )  # fmt: skip
+        return self.engine.h[0], *views
 
     @property
     def plain(self) -> dict[str, Any]:
-        """The functions of `vm.classifier.search.trial` as plain Python, by name."""
+        """The functions of `trial` as plain Python, by name."""
         return self._plain
 
 
 def plain_functions(step: Callable[[Any], int]) -> dict[str, Any]:
-    """The functions as plain Python, with this as the engine's step."""
+    """The functions of `trial` as plain Python. step: one step of the engine."""
     from trapline.vm.codegen.engine_text import PYTHON_PRELUDE
 
     names: dict[str, Any] = {"step": step}
@@ -198,12 +180,10 @@ def plain_functions(step: Callable[[Any], int]) -> dict[str, Any]:
     return names
 
 
-def _view(array: np.ndarray) -> Any:
-    """An array of int64 as plain Python reads it: integers, and one view a row."""
+def _view(array: Any) -> Any:
+    """An array as plain Python reads it: integers, one view per row; a memoryview stays one."""
+    if isinstance(array, memoryview):
+        return array
     if array.ndim == 2:
         return [_view(row) for row in array]
     return array.data.cast("B").cast("q")
-
-
-def _ram(engine: Engine) -> Any:
-    return engine.ram.data.cast("B").cast("I")

@@ -1,4 +1,4 @@
-"""A finding of the search made again: its states, one by one, as plain Python with the engine as the judge."""
+"""Repeats a finding of the search, state by state, as plain Python on the engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,22 +9,24 @@ import numpy as np
 from trapline.isa.hart import FIELDS
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, Question, State, Witness
+from trapline.vm.classifier.definitions.state_parts import RELOCATION_FIELDS
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.batch import Batch, plain_functions
 from trapline.vm.core.hart import new_harts
+from trapline.vm.core.status import FOR_THE_HOST
 
 SAME_MODE = {Kind.LOCATION: 1, Kind.CONFIGURATION: 2, Kind.TIME: 3}
-"""The variant whose pair with the first of its mode answers a question of this kind."""
+"""The variant that is compared with the first of its mode for a question of this kind."""
 FIRST_OF_MODE = {0: 0, 1: 4, 3: 8}
 _NAMES = {states.word_of(name, i): name if count == 1 else f"{name}{i}" for name, count in FIELDS for i in range(count)}
 _SHOWN = frozenset(_NAMES) - {states.STALE, *states.words_of(("instret", "mtime"))} | {states.word_of("unretired")}
 _NAMES[states.word_of("unretired")] = "unretired"
-_RELOCATION = frozenset(int(w) for w in states.words_of(states.RELOCATION))
+_RELOCATION = frozenset(int(w) for w in states.words_of(RELOCATION_FIELDS))
 
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """An instruction word and one state or a pair, as vectors.
+    """An instruction word with one state or a pair of states, as vectors.
 
     before: per state int64[STATE_WORDS]; relocations, mtimes: per state; content: int64[CONTENT], the windows.
     """
@@ -37,7 +39,7 @@ class Situation:
     content: np.ndarray
 
     def copy(self, **changes: Any) -> "Situation":
-        """One that can be changed without this one."""
+        """An independent copy, with these fields replaced."""
         mine = replace(self, before=tuple(b.copy() for b in self.before), content=self.content.copy())
         return replace(mine, **changes) if changes else mine
 
@@ -70,20 +72,19 @@ class Replay:
     def situation(self, row: np.ndarray, seed: int, number: int, variant: int, question: Question) -> Situation:
         """The state, or the pair, of a finding."""
         f, work = self._functions, self.batch.work
-        *_, row_view, reset, draws, relocations, parts, desk = self.batch.plain_arguments(row)
-        base, other, case, content, random, _, before, _ = desk
-        f["start_random"](random, seed, number)
-        f["draw_state"](row_view, reset, draws, relocations, random, base, other, case, content)
+        _, _, tables, parts, view = self.batch.plain_arguments(row)
+        f["start_random"](view.random, seed, number)
+        f["draw_state"](tables, view)
         variants = self._variants(question, variant)
         for k in variants:
-            f["make_variant"](base, other, case, *parts[2:], relocations, k, before[k])
+            f["make_variant"](tables, parts, view, k)
         return Situation(
             question,
-            case[trial.CASE_WORD],
-            tuple(work["before"][k].copy() for k in variants),
-            tuple(f["relocation_of"](case, k) for k in variants),
-            tuple(case[trial.CASE_OTHER_TIME if k & 3 == 3 else trial.CASE_TIME] for k in variants),
-            work["content"].copy(),
+            view.setup[states.SETUP_WORD],
+            tuple(work.before[k].copy() for k in variants),
+            tuple(f["relocation_of"](view.setup, k) for k in variants),
+            tuple(f["time_of"](view.setup, k) for k in variants),
+            work.content.copy(),
         )
 
     @staticmethod
@@ -96,31 +97,27 @@ class Replay:
         return (variant,)
 
     def run(self, s: Situation, which: int) -> Result:
-        """Do the one step of state `which`."""
+        """Execute the instruction in state `which`."""
         f, work = self._functions, self.batch.work
-        h, *places = self.batch.plain_arguments(_NO_ROW)
-        hart, machine, ram, code, call = places[:5]
-        desk = places[-1]
+        h, target, _, _, view = self.batch.plain_arguments(_NO_ROW)
         chosen = self._relocations[s.relocations[which]]
-        work["before"][0] = s.before[which]
-        before = work["before"][0]
+        work.before[0] = s.before[which]
+        before = work.before[0]
         before[states.SATP], before[states.PMPCFG], before[states.PMPADDR] = chosen.satp, *chosen.pmp
         slot = (int(before[states.PC]) - memory.RAM_BASE - memory.WINDOW) // 4
-        work["content"][:] = s.content
-        work["content"][slot] = s.word
-        content, rows_before, rows_after = desk[3], desk[6], desk[7]
-        f["put_content"](ram, code, content)
+        work.content[:] = s.content
+        work.content[slot] = s.word
+        f["put_content"](target.ram32, target.code, view.content)
         self._written = {}
         status = f["run_variant"](
-            h, hart, machine, ram, code, call, rows_before[0], rows_after[0], content,
-            chosen.frames, chosen.code_pte, s.mtimes[which],
-        )  # fmt: skip
-        cause = machine[states.EXIT_CAUSE] if status == -20 else None
+            h, target, view.before[0], view.after[0], view.content, chosen.frames, chosen.code_pte, s.mtimes[which]
+        )
+        cause = target.machine[states.EXIT_CAUSE] if status == FOR_THE_HOST else None
         outcome = f["outcome_of"](status, cause or 0, [0] * trial.ANSWERS)
-        return Result(outcome, cause, work["after"][0].copy(), self._written)
+        return Result(outcome, cause, work.after[0].copy(), self._written)
 
     def _record(self, ram: Any, code: Any, content: Any, frames: int) -> int:
-        """`restore_content`, with a note of what was written where."""
+        """`restore_content`, after noting the words that were written."""
         for i in range(memory.CONTENT):
             page, word = divmod(i, memory.WINDOW_WORDS)
             offset = page * memory.PAGE + memory.WINDOW + 4 * word
@@ -130,7 +127,7 @@ class Replay:
         return self._restore(ram, code, content, frames)
 
     def results(self, s: Situation) -> tuple[Result, ...]:
-        """Of all states of a situation."""
+        """The results of all states of a situation."""
         return tuple(self.run(s, i) for i in range(len(s.before)))
 
     def holds(self, s: Situation) -> bool:
@@ -166,7 +163,7 @@ class Replay:
         return bool(((one ^ other) & mask).any())
 
     def witness(self, s: Situation) -> Witness:
-        """The situation as a witness, with what happened."""
+        """The situation as a witness, with its outcomes and changes."""
         results = self.results(s)
         return Witness(
             s.question,
@@ -195,7 +192,7 @@ class Replay:
         return State(dict(sorted(values.items())), self._relocations[s.relocations[which]].name)
 
     def _changes(self, s: Situation, which: int, result: Result) -> dict[str, int]:
-        """What an executed instruction changed; nothing for one that trapped."""
+        """What the instruction changed, nothing if it trapped."""
         if result.outcome != trial.EXECUTED:
             return {}
         before, after = self._entered(s, which), result.after

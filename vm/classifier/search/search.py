@@ -1,4 +1,4 @@
-"""The search for witnesses: every row is tried in pseudo-random states, and the engine's own step is the judge."""
+"""The search for witnesses: the engine executes each row's instruction in pseudo-random states."""
 
 import zlib
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from trapline.vm.codegen.native import Announce
 from trapline.vm.engine import Engine
 
 PAIRS = {"numba": 100_000, "python": 1_000}
-"""Pairs per row that are compared by default, by how trials run: compiled or as plain Python."""
+"""Pairs compared per row by default: compiled, and as plain Python."""
 PATIENCE = 8
-"""States that are tried at most, as a multiple of those needed if none were set aside."""
+"""Limit on the states tried, as a multiple of those needed if none were set aside."""
 CHUNK = 4_000
-"""States between two looks at Ctrl-C: some 20 ms compiled."""
+"""States between two checks for Ctrl-C: some 20 ms compiled."""
 PAIRS_PER_STATE = 12
 
 _BY_TRIALS = (Kind.EXECUTES, Kind.TRAPS, Kind.CONTROL, Kind.MODE, Kind.LOCATION, Kind.CONFIGURATION, Kind.TIME)
@@ -31,12 +31,12 @@ assert len(QUESTIONS) == trial.QUESTIONS
 
 
 class SearchError(RuntimeError):
-    """The machine did what no instruction can do: a bug of the engine or of the search."""
+    """The machine did something that no instruction can do: a bug in the engine or in the search."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Where a yes was found: state `number` of the row's sequence, and the variant that says it."""
+    """Where a yes was found: state `number` of the row's sequence, and its variant."""
 
     number: int
     variant: int
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Found:
-    """What the search says about a row: pairs compared, how many bear on each question, and the first finding."""
+    """The search's result for a row: pairs compared, states or pairs per question, and the first finding of each."""
 
     pairs: int
     counts: Mapping[Question, int]
@@ -52,16 +52,16 @@ class Found:
 
     @property
     def answers(self) -> Answers:
-        """As answers without witnesses."""
+        """The answers, without witnesses."""
         return {
             q: Answer(Evidence.REFUTED if q in self.findings else Evidence.SAMPLED, self.counts[q]) for q in QUESTIONS
         }
 
 
 class Search:
-    """Searches on one machine configuration.
+    """Searches one machine configuration.
 
-    extensions: as `isa.isa_string.parse_isa` gives them. fixed: CSR values that hold in every state.
+    extensions: from `isa.isa_string.parse_isa`. fixed: CSR values that hold in every state.
     engine: `numba` or `python`, or an engine made by `new_engine`.
     """
 
@@ -85,11 +85,11 @@ class Search:
 
     @property
     def default_pairs(self) -> int:
-        """How many pairs a row gets unless somebody asks for another number."""
+        """Pairs per row unless another number is asked for."""
         return PAIRS["numba" if self.batch.compiled else "python"]
 
     def _prepare(self) -> None:
-        """Put the page tables in place and forget all cached translations."""
+        """Write the page tables and drop all cached translations and decoded code."""
         e = self.engine
         e.ram.view(np.uint32)[:] = memory.image()
         e.m.host_traps = 0xFFFF
@@ -99,7 +99,7 @@ class Search:
         e.drop_code(0, memory.RAM_SIZE)
 
     def find(self, row: Row, pairs: int | None = None) -> Found:
-        """Compare `pairs` pairs of states, fewer only where most are set aside. Raises SearchError."""
+        """Compare `pairs` pairs of states, fewer if most are set aside. Raises SearchError."""
         wanted = pairs or self.default_pairs
         table = states.row_table(row)
         self.batch.clear()
@@ -113,13 +113,13 @@ class Search:
         return self._found(answers)
 
     def row_seed(self, row: Row) -> int:
-        """Where a row's sequence of states begins; rows must not share it."""
+        """The seed of a row's sequence of states; no two rows share one."""
         return (self.seed * 0x2545F491 + zlib.crc32(row.name.encode())) & 0xFFFFFFFF
 
     def _check(self, row: Row) -> None:
-        """That nothing was written outside of the windows."""
+        """Raise SearchError if anything outside the windows was written, or the engine failed."""
         if status := int(self.batch.answers[trial.FAILED]):
-            raise SearchError(f"{row.name}: the engine's step answered {status}")
+            raise SearchError(f"{row.name}: a step of the engine returned status {status}")
         ram = self.engine.ram.view(np.uint32).copy()
         expected = memory.image()
         for frames in (0, memory.FRAMES_B):
@@ -130,7 +130,7 @@ class Search:
             if relocation.code_pte >= 0:
                 ram[relocation.code_pte] = expected[relocation.code_pte]
         if not np.array_equal(ram, expected):
-            raise SearchError(f"{row.name}: memory changed where no access reaches")
+            raise SearchError(f"{row.name}: memory changed out of reach of any access")
 
     def _found(self, answers: np.ndarray) -> Found:
         counts = {q: int(answers[i]) for i, q in enumerate(QUESTIONS)}

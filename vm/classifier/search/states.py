@@ -1,7 +1,6 @@
-"""The states of a hart that are tried: their parts, and which values each part may take.
+"""The states of a hart that the search tries, and the values that each part of them may take.
 
-Here a hart is the words of its record, and what is known of CSRs is in tables, so that compiled code
-(`vm.classifier.search.trial`) needs no names.
+A hart is an array of words here and CSRs are rows of tables, so that compiled code (`trial`) needs no names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,26 +11,9 @@ from trapline.isa import CSR_BY_NAME, CSRS, Csr
 from trapline.isa.hart import FIELDS
 from trapline.vm.classifier.definitions.memory import OPEN
 from trapline.vm.classifier.definitions.questions import Row
+from trapline.vm.classifier.definitions.state_parts import CONTROL_FIELDS, VARIED_FIELDS, VISIBLE_FIELDS
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.hart import HART, MACHINE, HartView, new_harts
-
-VISIBLE = ("x", "pc", "uflags", "reservation")
-"""What a program can see of itself; with them the memory that it reaches."""
-RELOCATION = ("satp", "pmpcfg", "pmpaddr")
-CONFIGURATION = (
-    "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "mtvec", "stvec", "mepc", "mcause", "mtval", "mscratch",
-    "sepc", "scause", "stval", "sscratch",
-)  # fmt: skip
-FIXED = ("mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg", "mleak")
-"""Configuration that says which machine this is: it holds its reset value unless the person says otherwise."""
-TIME = ("cycle", "instret", "mtime", "mcycle", "minstret")
-CONSTANT = ("mhartid", "misa", "extensions")
-DERIVED = ("stale",)
-CONTROL = ("mode", *RELOCATION, *CONFIGURATION, *FIXED, *CONSTANT)
-"""What a hypervisor owns."""
-
-_named = (*VISIBLE, *CONTROL, *TIME, *DERIVED)
-assert sorted(_named) == sorted(name for name, _ in FIELDS), "every field of a hart belongs to one part of its state"
 
 
 def word_of(name: str, index: int = 0) -> int:
@@ -47,13 +29,13 @@ def words_of(names: tuple[str, ...]) -> np.ndarray:
 
 
 HART_WORDS = word_of("fetch_tlb")
-"""Words of a hart's record before its translation caches."""
+"""Words of a hart's record up to its TLBs."""
 WAITS = HART_WORDS
-"""Beside them, of the state after an instruction: whether the hart waits,"""
+"""After them, in the state after an instruction: whether the hart waits,"""
 DROPPED = HART_WORDS + 1
 """whether cached translations were dropped,"""
 MEMORY = HART_WORDS + 2
-"""and a number that stands for all changes of visible memory, 0 for none."""
+"""and a hash of the changes to visible memory, 0 for none."""
 STATE_WORDS = HART_WORDS + 3
 
 X = word_of("x")
@@ -70,24 +52,23 @@ PMPCFG = word_of("pmpcfg")
 PMPADDR = word_of("pmpaddr")
 GENERATION = word_of("generation")
 CODE_EPOCH = word_of("code_epoch")
-MPRV = 0x20000
 TIME_BASE = MACHINE.fields["time_base"][1] // 8  # type: ignore[index]
 EXIT_CAUSE = MACHINE.fields["exit_cause"][1] // 8  # type: ignore[index]
 
-CASE_WORD, CASE_RELOCATION, CASE_OTHER_RELOCATION, CASE_TIME, CASE_OTHER_TIME, CASE_RESERVED = range(6)
-"""What else makes a state: instruction word, relocations, bases of mtime, offset of the reserved word (-1: none)."""
-CASE_WORDS = 6
+SETUP_WORD, SETUP_RELOCATION, SETUP_OTHER_RELOCATION, SETUP_TIME, SETUP_OTHER_TIME, SETUP_RESERVED = range(6)
+"""The rest of a state: instruction word, relocations, bases of mtime, offset of the reserved word (-1: none)."""
+SETUP_WORDS = 6
 
 ROW_MATCH, ROW_FREE, ROW_NARROW, ROW_RS1, ROW_SLICES, ROW_CSRS = range(6)
 ROW_TABLES = 6
-"""A row as numbers: see `row_table`."""
+"""Indices into a `row_table`; ROW_TABLES is where slices and CSRs begin."""
 
 
 def row_table(row: Row) -> np.ndarray:
-    """A row for the generator: int64[n].
+    """A row for compiled code: int64[n].
 
-    match; mask of random bits; bits that shorten register numbers; whether it has rs1; number of slices of the
-    immediate and of CSRs; then (low, width, start) of the slices, then the addresses of the CSRs.
+    match; mask of random bits; bits to clear for few registers; whether it has rs1; number of slices of the
+    immediate, number of CSRs; (low, width, start) of each slice; the addresses of the CSRs.
     """
     instruction = row.instruction
     operands = {s.operand: s for s in instruction.pattern.slices}
@@ -109,32 +90,32 @@ def row_table(row: Row) -> np.ndarray:
 class Space:
     """The states of one machine configuration.
 
-    reset: int64[STATE_WORDS], the state after reset with the fixed CSRs. draws: int64[n, 4], per word that
-    differs from state to state: index, mask of random bits, what is always set, bits that the bit above them sets.
-    configuration, time: indices of the words of these parts. visible, control: int64[STATE_WORDS], -1 for the words
-    of these parts, of which `mode` is left to itself.
+    reset: int64[STATE_WORDS], the reset state with the fixed CSRs. draws: int64[n, 4], for each word that varies:
+    index, mask of random bits, bits always set, bits that are set with the bit above them.
+    configuration, time: indices of the words of these parts. visible, control: int64[STATE_WORDS], -1 for each word
+    of the part; `mode` is compared separately and not in `control`.
     """
 
     def __init__(self, misa: int, extensions: int, fixed: Mapping[str, int]) -> None:
-        trial = Trial(misa, extensions)
+        probe = CsrProbe(misa, extensions)
         for name, value in fixed.items():
-            trial.write(CSR_BY_NAME[name], value)
-        trial.words[PMPCFG + 1], trial.words[PMPADDR + 1] = OPEN
-        trial.words[STALE] = 0
+            probe.write(CSR_BY_NAME[name], value)
+        probe.words[PMPCFG + 1], probe.words[PMPADDR + 1] = OPEN
+        probe.words[STALE] = 0
         self.reset = np.zeros(STATE_WORDS, np.int64)
-        self.reset[:HART_WORDS] = trial.words[:HART_WORDS]
-        held = _bits(trial.writable(CSR_BY_NAME[name]) for name in fixed)
-        free = _bits(trial.writable(csr) for csr in CSRS if csr.storage in (*CONFIGURATION, "uflags"))
+        self.reset[:HART_WORDS] = probe.words[:HART_WORDS]
+        held = _bits(probe.writable(CSR_BY_NAME[name]) for name in fixed)
+        free = _bits(probe.writable(csr) for csr in CSRS if csr.storage in (*VARIED_FIELDS, "uflags"))
         free[LINES] = free[MIE]
         draws = []
         for word, (mask, implied) in free.items():
             kept = held.get(word, (0, 0))[0]
             draws.append((word, mask & ~kept, int(self.reset[word]) & kept, implied))
         self.draws = np.array([*draws, *_TIME_DRAWS], np.int64)
-        self.configuration = words_of(CONFIGURATION)
+        self.configuration = words_of(VARIED_FIELDS)
         self.time = np.array([word for word, *_ in _TIME_DRAWS], np.int64)
-        self.visible = _mask([*words_of(VISIBLE), MEMORY])
-        self.control = _mask([WAITS, DROPPED, *(w for w in words_of(CONTROL) if w != MODE)])
+        self.visible = _mask([*words_of(VISIBLE_FIELDS), MEMORY])
+        self.control = _mask([WAITS, DROPPED, *(w for w in words_of(CONTROL_FIELDS) if w != MODE)])
 
 
 def _mask(words: list[int]) -> np.ndarray:
@@ -144,10 +125,10 @@ def _mask(words: list[int]) -> np.ndarray:
 
 
 Bits = dict[int, tuple[int, int]]
-"""By word of the hart's record: a mask, and which of its bits must be set with the bit above them."""
+"""By word of the hart's record: a mask, and the bits in it that are set with the bit above them."""
 
 _TIME_DRAWS = (
-    # A hart has done at least as many instructions as it has not retired.
+    # A hart has executed at least as many instructions as it has left unretired.
     (word_of("cycle"), (1 << 46) - 1, 1 << 22, 0),
     (word_of("unretired"), (1 << 20) - 1, 0, 0),
     (word_of("mcycle"), (1 << 62) - 1, 0, 0),
@@ -155,8 +136,8 @@ _TIME_DRAWS = (
 )
 
 
-class Trial:
-    """A hart after reset on which CSRs are tried out. words: int64, its record."""
+class CsrProbe:
+    """A hart after reset, to find out what its CSRs hold. words: its record as int64."""
 
     def __init__(self, misa: int, extensions: int) -> None:
         harts = new_harts(1, misa, extensions)
@@ -164,7 +145,7 @@ class Trial:
         self.h = HartView(harts)
 
     def read(self, csr: Csr) -> int:
-        """What M mode reads, -1 if the machine lacks the CSR."""
+        """What M mode reads; -1 if the machine lacks the CSR."""
         return python_module()["csr_read"](self.h, csr.address)
 
     def write(self, csr: Csr, value: int) -> None:
@@ -172,7 +153,7 @@ class Trial:
         python_module()["csr_write"](self.h, csr.address, value)
 
     def writable(self, csr: Csr) -> Bits:
-        """The bits that writes can change, found by writing; of MPP the upper bit goes only with the lower."""
+        """The bits that writes can change, found by writing. MPP's upper bit can only be set with its lower one."""
         found: Bits = {}
         if csr.constant is not None or self.read(csr) < 0:
             return found
@@ -187,7 +168,7 @@ class Trial:
         return found
 
     def _changed(self, csr: Csr, value: int) -> dict[int, int]:
-        """Which bits of which words differ between a write of 0 and one of `value`; changes nothing."""
+        """The bits by word that differ between a write of 0 and one of `value`; leaves the hart as it was."""
         before = self.words[:HART_WORDS].copy()
         results = []
         for written in (0, value):

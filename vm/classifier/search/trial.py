@@ -1,31 +1,34 @@
-"""Trying an instruction: make a random state, let the engine do one step in twelve variants of it, compare.
+"""One trial: draw a random state, let the engine execute one instruction in twelve variants of it, compare.
 
-These functions run compiled and as plain Python (`vm.classifier.search.batch`); arrays are int64 unless said otherwise.
-Variant 4 * m + v of a state is in mode m (0 U, 1 S, 2 M) and differs from variant 4 * m in nothing (v = 0), in
+These functions run compiled and as plain Python (`batch`); arrays are int64 unless said otherwise.
+Variant 4 * m + v of a state is in mode m (0 U, 1 S, 2 M). It differs from variant 4 * m in nothing (v = 0), in
 relocation (1), in trap and interrupt configuration (2) or in time (3). Variants 0, 4 and 8 differ in mode.
 `step(call)` is one step of the engine.
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from trapline.isa.mode import M, S
+from trapline.isa.mstatus import MPRV
 from trapline.isa.trap import pending_interrupt
 from trapline.vm.classifier.definitions.memory import (
+    CODE_PTE,
     CONTENT,
+    FRAMES,
     FRAMES_B,
     PAGE,
     PAGES,
+    PMPADDR0,
+    PMPCFG0,
     RAM_BASE,
     RAM_SIZE,
+    ROOT,
     WINDOW,
     WINDOW_WORDS,
 )
+from trapline.vm.classifier.definitions.questions import MEMORY_TRAP_MASK
 from trapline.vm.classifier.search.states import (
-    CASE_OTHER_RELOCATION,
-    CASE_OTHER_TIME,
-    CASE_RELOCATION,
-    CASE_RESERVED,
-    CASE_TIME,
-    CASE_WORD,
     CODE_EPOCH,
     DROPPED,
     EXIT_CAUSE,
@@ -36,7 +39,6 @@ from trapline.vm.classifier.search.states import (
     MIE,
     MIP,
     MODE,
-    MPRV,
     MSTATUS,
     PC,
     PMPADDR,
@@ -50,34 +52,88 @@ from trapline.vm.classifier.search.states import (
     ROW_SLICES,
     ROW_TABLES,
     SATP,
+    SETUP_OTHER_RELOCATION,
+    SETUP_OTHER_TIME,
+    SETUP_RELOCATION,
+    SETUP_RESERVED,
+    SETUP_TIME,
+    SETUP_WORD,
     STALE,
     TIME_BASE,
     WAITS,
     X,
 )
 from trapline.vm.core.ints import I64, U32, U64
+from trapline.vm.core.mmu import PTE_U
+from trapline.vm.core.status import FOR_THE_HOST, IDLE, LIMIT
 
 step: Callable[..., int]
-"""Provided where this is made ready, so nothing is bound here."""
+"""Bound when the functions are compiled or loaded as plain Python (`batch`), not here."""
+
+
+class Target(NamedTuple):
+    """The engine's memory: words of hart 0 and of the machine, RAM (uint32), decoded code; `step`'s argument."""
+
+    hart: Any
+    machine: Any
+    ram32: Any
+    code: Any
+    call: Any
+
+
+class Tables(NamedTuple):
+    """What states are drawn from: `states.row_table`, `Space.reset`, `Space.draws`, `memory.relocation_table`."""
+
+    row: Any
+    reset: Any
+    draws: Any
+    relocations: Any
+
+
+class Parts(NamedTuple):
+    """The parts of a state: masks of the visible and the control state, indices of the words of the others."""
+
+    visible: Any
+    control: Any
+    configuration: Any
+    time: Any
+
+
+class Work(NamedTuple):
+    """Scratch arrays of one trial.
+
+    base: the state drawn; other: a second one, from which variants take what differs; setup: SETUP_*;
+    content: the windows; random: the generator's last word; outcomes, before, after: by variant.
+    """
+
+    base: Any
+    other: Any
+    setup: Any
+    content: Any
+    random: Any
+    outcomes: Any
+    before: Any
+    after: Any
+
 
 EXECUTED = 0
 TRAPPED = 1
 SET_ASIDE = 2
-"""Outcomes: the last for memory traps, and for states in which an interrupt would come first."""
+"""Outcomes. Memory traps are set aside, and so are states in which an interrupt would be taken first."""
 
-MEMORY_TRAPS = 0b1011_0000_1111_0011
-"""Causes 0, 1, 4 to 7, 12, 13, 15: misaligned addresses, access faults and page faults."""
 VARIANTS = 12
+TRAPS_AT, CONTROL_AT, MODE_AT, LOCATION_AT = 3, 6, 9, 12
+"""Index in `definitions.questions.QUESTIONS` of the first question of a kind; EXECUTES is at 0, three to a kind."""
 QUESTIONS = 21
-"""In the order of `definitions.questions.QUESTIONS`; `answers` holds as many counts, then as many findings."""
+"""`answers` holds as many counts, then as many findings,"""
 PAIRS = 42
 FAILED = 43
 ANSWERS = 44
-"""Behind them: pairs compared, and a status of the engine that none of this expects."""
+"""then the pairs compared, and an unexpected status of the engine."""
 
 
 def next_random(random):
-    """The next word of a pseudo-random sequence (xorshift); random[0] is the last one and never 0."""
+    """The next word of a pseudo-random sequence (xorshift32); random[0] holds the last one and is never 0."""
     x = random[0]
     x = x ^ ((x << 13) & 0xFFFFFFFF)
     x = x ^ (x >> 17)
@@ -87,7 +143,7 @@ def next_random(random):
 
 
 def start_random(random, seed, number):
-    """Begin the sequence of state `number`."""
+    """Seed the sequence of state `number`."""
     x = (seed * 0x9E3779B1 + number * 0x85EBCA77 + 0x165667B1) & 0xFFFFFFFF
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
@@ -96,7 +152,7 @@ def start_random(random, seed, number):
 
 
 def draw_value(random):
-    """A register value away from RAM: any, or a small, negative or one-bit one."""
+    """A register value that does not point near RAM: any, small, small and negative, or a single bit."""
     r = next_random(random)
     v = next_random(random)
     if r & 7 == 0:
@@ -111,7 +167,7 @@ def draw_value(random):
 
 
 def draw_word(row, random):
-    """An instruction word of the row; half of them use few registers, so that operands are often the same."""
+    """An instruction word of the row; half of them use few registers, so that operands often coincide."""
     word = row[ROW_MATCH] | (next_random(random) & row[ROW_FREE])
     if next_random(random) & 1:
         word = word & ~row[ROW_NARROW]
@@ -123,7 +179,7 @@ def draw_word(row, random):
 
 
 def immediate(row, word):
-    """The immediate of the word, with no sign: added to an address it is right in the low bits."""
+    """The immediate of the word, sign-extended."""
     value = 0
     top = 0
     for i in range(row[ROW_SLICES]):
@@ -139,7 +195,7 @@ def immediate(row, word):
 
 
 def draw_configuration(reset, draws, random, state):
-    """Fill `state` with random values of everything that `draws` lists, and the rest as after reset."""
+    """Fill `state`: random values for what `draws` lists, reset values for the rest."""
     for i in range(len(state)):
         state[i] = reset[i]
     for i in range(len(draws)):
@@ -147,16 +203,17 @@ def draw_configuration(reset, draws, random, state):
         value = ((next_random(random) << 31) ^ r) & draws[i][1]
         state[draws[i][0]] = draws[i][2] | value | ((value >> 1) & draws[i][3])
     if next_random(random) & 3:
-        # An interrupt that is pending and enabled would be taken in U mode, and mostly in the others too.
+        # A pending and enabled interrupt would be taken in U mode, and mostly in the other modes too.
         state[LINES] = state[LINES] & ~state[MIE]
         state[MIP] = (state[MIP] & ~state[MIE]) | reset[MIP]
         state[MIE] = (state[MIE] & ~state[MIP]) | reset[MIE]
 
 
-def draw_state(row, reset, draws, relocations, random, base, other, case, content):
-    """Draw a state: `base`, with what variants replace in `other`, `case`, and the words of the windows."""
-    draw_configuration(reset, draws, random, base)
-    draw_configuration(reset, draws, random, other)
+def draw_state(tables, work):
+    """Draw a state into `work`: base, other, setup and content."""
+    row, random, base, setup = tables.row, work.random, work.base, work.setup
+    draw_configuration(tables.reset, tables.draws, random, base)
+    draw_configuration(tables.reset, tables.draws, random, work.other)
     word = draw_word(row, random)
     for i in range(1, 32):
         base[X + i] = draw_value(random)
@@ -169,24 +226,24 @@ def draw_state(row, reset, draws, relocations, random, base, other, case, conten
         if rs1 != 0:
             base[X + rs1] = (RAM_BASE + target - immediate(row, word)) & 0xFFFFFFFF
     base[PC] = RAM_BASE + WINDOW + 4 * slot
-    case[CASE_WORD] = word
-    count = len(relocations)
-    case[CASE_RELOCATION] = next_random(random) % count
-    case[CASE_OTHER_RELOCATION] = (case[CASE_RELOCATION] + 1 + next_random(random) % (count - 1)) % count
-    case[CASE_TIME] = (next_random(random) << 20) ^ next_random(random)
-    case[CASE_OTHER_TIME] = (next_random(random) << 20) ^ next_random(random)
-    case[CASE_RESERVED] = -1
+    setup[SETUP_WORD] = word
+    count = len(tables.relocations)
+    setup[SETUP_RELOCATION] = next_random(random) % count
+    setup[SETUP_OTHER_RELOCATION] = (setup[SETUP_RELOCATION] + 1 + next_random(random) % (count - 1)) % count
+    setup[SETUP_TIME] = (next_random(random) << 20) ^ next_random(random)
+    setup[SETUP_OTHER_TIME] = (next_random(random) << 20) ^ next_random(random)
+    setup[SETUP_RESERVED] = -1
     if r & 0x10000:
-        case[CASE_RESERVED] = target & ~3
+        setup[SETUP_RESERVED] = target & ~3
         if r & 0x20000:
-            case[CASE_RESERVED] = page * PAGE + WINDOW + ((r >> 20) & 28)
+            setup[SETUP_RESERVED] = page * PAGE + WINDOW + ((r >> 20) & 28)
     for i in range(CONTENT):
-        content[i] = draw_value(random)
-    content[slot] = word
+        work.content[i] = draw_value(random)
+    work.content[slot] = word
 
 
 def put_content(ram32, code, content):
-    """Write the windows, in both sets of frames, and forget what was decoded there."""
+    """Write the windows in both sets of frames and drop the code decoded there."""
     for page in range(PAGES):
         for frames in (0, FRAMES_B):
             first = (frames + page * PAGE + WINDOW) >> 2
@@ -198,48 +255,55 @@ def put_content(ram32, code, content):
 
 
 def data_frames(state, frames):
-    """Offset of the frames in which data of the state is.
+    """Offset of the frames that loads and stores of this state reach.
 
     "When MPRV=1, load and store memory addresses are translated and protected ... as though the current privilege
     mode were set to MPP." (3.1.6.3)
     """
     mode = state[MODE]
-    if mode == 3 and state[MSTATUS] & MPRV:
+    if mode == M and state[MSTATUS] & MPRV:
         mode = (state[MSTATUS] >> 11) & 3
-    return 0 if mode == 3 else frames
+    return 0 if mode == M else frames
 
 
-def make_variant(base, other, case, configuration, time, relocations, k, before):
-    """Fill `before`, [STATE_WORDS], with variant k."""
+def make_variant(tables, parts, work, k):
+    """Fill before[k] with variant k of the state in `work`."""
+    before = work.before[k]
     for i in range(len(before)):
-        before[i] = base[i]
+        before[i] = work.base[i]
     if k & 3 == 2:
-        for i in range(len(configuration)):
-            before[configuration[i]] = other[configuration[i]]
+        for i in range(len(parts.configuration)):
+            before[parts.configuration[i]] = work.other[parts.configuration[i]]
     if k & 3 == 3:
-        for i in range(len(time)):
-            before[time[i]] = other[time[i]]
-    before[MODE] = k >> 2 if k < 8 else 3
+        for i in range(len(parts.time)):
+            before[parts.time[i]] = work.other[parts.time[i]]
+    before[MODE] = k >> 2 if k < 8 else M
     if k < 8:
         # MPRV is 0 below M mode: xRET clears it.
         before[MSTATUS] = before[MSTATUS] & ~MPRV
-    chosen = relocation_of(case, k)
-    before[SATP] = relocations[chosen][0]
-    before[PMPCFG] = relocations[chosen][1]
-    before[PMPADDR] = relocations[chosen][2]
-    before[RESERVATION] = case[CASE_RESERVED]
+    chosen = tables.relocations[relocation_of(work.setup, k)]
+    before[SATP] = chosen[ROOT]
+    before[PMPCFG] = chosen[PMPCFG0]
+    before[PMPADDR] = chosen[PMPADDR0]
+    before[RESERVATION] = work.setup[SETUP_RESERVED]
 
 
-def relocation_of(case, k):
+def relocation_of(setup, k):
     """The number of the relocation of variant k."""
-    return case[CASE_OTHER_RELOCATION] if k & 3 == 1 else case[CASE_RELOCATION]
+    return setup[SETUP_OTHER_RELOCATION] if k & 3 == 1 else setup[SETUP_RELOCATION]
 
 
-def run_variant(h, hart, machine, ram32, code, call, before, after, content, frames, code_pte, mtime):
-    """Do one step from `before` and fill `after`; the outcome. h: the record whose words are `hart`.
+def time_of(setup, k):
+    """The base of mtime of variant k."""
+    return setup[SETUP_OTHER_TIME] if k & 3 == 3 else setup[SETUP_TIME]
+
+
+def run_variant(h, target, before, after, content, frames, code_pte, mtime):
+    """Do one step from `before` and fill `after`; the engine's status, or SET_ASIDE. h: the record of `target.hart`.
 
     In both states `reservation` is an offset from the first vaddr.
     """
+    hart, ram32 = target.hart, target.ram32
     data = data_frames(before, frames)
     generation = hart[GENERATION]
     epoch = hart[CODE_EPOCH]
@@ -250,28 +314,28 @@ def run_variant(h, hart, machine, ram32, code, call, before, after, content, fra
     hart[GENERATION] = generation
     hart[CODE_EPOCH] = epoch
     hart[STALE] = 1
-    machine[TIME_BASE] = mtime
+    target.machine[TIME_BASE] = mtime
     if code_pte >= 0:
-        pte = I64(ram32[U64(code_pte)]) & ~16
-        if before[MODE] != 1:
-            pte = pte | 16
+        pte = I64(ram32[U64(code_pte)]) & ~PTE_U
+        if before[MODE] != S:
+            pte = pte | PTE_U
         ram32[U64(code_pte)] = U32(pte)
     if pending_interrupt(h) >= 0:
         return SET_ASIDE
-    status = step(call)  # noqa: F821  (bound where this is made ready)
+    status = step(target.call)  # noqa: F821  (bound by `batch`)
     for i in range(HART_WORDS):
         after[i] = hart[i]
-    after[WAITS] = 1 if status == -3 else 0
-    # The state itself begins with dropping all translations.
+    after[WAITS] = 1 if status == IDLE else 0
+    # Setting the state drops all translations once.
     after[DROPPED] = 1 if hart[GENERATION] + hart[STALE] > generation + 1 else 0
     if after[RESERVATION] >= 0:
         after[RESERVATION] = after[RESERVATION] - data
-    after[MEMORY] = restore_content(ram32, code, content, data)
+    after[MEMORY] = restore_content(ram32, target.code, content, data)
     return status
 
 
 def restore_content(ram32, code, content, frames):
-    """Put back what the instruction has written to the windows, and return a number that stands for it, 0 for none."""
+    """Undo what the instruction wrote to the windows; a hash of what it wrote, 0 for nothing."""
     seen = 0
     for page in range(PAGES):
         first = (frames + page * PAGE + WINDOW) >> 2
@@ -286,18 +350,18 @@ def restore_content(ram32, code, content, frames):
 
 
 def outcome_of(status, cause, answers):
-    """What came out of a step: see EXECUTED."""
-    if status == -10 or status == -3:
+    """EXECUTED, TRAPPED or SET_ASIDE, from the status of a step and the cause of its exception."""
+    if status == LIMIT or status == IDLE:
         return EXECUTED
-    if status == -20:
-        return SET_ASIDE if (MEMORY_TRAPS >> cause) & 1 else TRAPPED
+    if status == FOR_THE_HOST:
+        return SET_ASIDE if (MEMORY_TRAP_MASK >> cause) & 1 else TRAPPED
     if status != SET_ASIDE:
         answers[FAILED] = status
     return SET_ASIDE
 
 
 def changes(before, after, mask):
-    """Whether any of the words differs in the bits of its mask."""
+    """Whether any word differs in the bits of its mask."""
     different = 0
     for i in range(len(mask)):
         different = different | ((before[i] ^ after[i]) & mask[i])
@@ -305,86 +369,80 @@ def changes(before, after, mask):
 
 
 def mode_changes(before, after):
-    """The mode that an instruction goes to, -1 if it stays."""
+    """The mode that the instruction enters, -1 if it stays in its own."""
     return after[MODE] if after[MODE] != before[MODE] else -1
 
 
 def note(answers, question, yes, finding):
-    """Count a state or pair for a question, and keep the first finding."""
+    """Count a state or pair for a question and keep the first finding."""
     answers[question] = answers[question] + 1
     if yes and answers[QUESTIONS + question] < 0:
         answers[QUESTIONS + question] = finding
 
 
-def note_states(outcomes, before, after, control, answers, number):
+def note_states(parts, work, answers, number):
     """What single states say: EXECUTES, TRAPS and CONTROL, three questions each."""
     for k in range(VARIANTS):
-        if outcomes[k] != SET_ASIDE:
+        if work.outcomes[k] != SET_ASIDE:
             mode = k >> 2
-            executed = outcomes[k] == EXECUTED
+            executed = work.outcomes[k] == EXECUTED
             finding = number * 16 + k
             note(answers, mode, executed, finding)
-            note(answers, 3 + mode, not executed, finding)
+            note(answers, TRAPS_AT + mode, not executed, finding)
             changed = False
-            if executed and answers[QUESTIONS + 6 + mode] < 0:
-                changed = mode_changes(before[k], after[k]) >= 0 or changes(before[k], after[k], control)
-            note(answers, 6 + mode, changed, finding)
+            if executed and answers[QUESTIONS + CONTROL_AT + mode] < 0:
+                before, after = work.before[k], work.after[k]
+                changed = mode_changes(before, after) >= 0 or changes(before, after, parts.control)
+            note(answers, CONTROL_AT + mode, changed, finding)
 
 
-def note_pair(outcomes, before, after, visible, control, answers, question, a, b, number):
-    """What a pair of variants says: the control state counts where they differ in mode."""
+def note_pair(parts, work, answers, question, a, b, number):
+    """What a pair of variants says; its control state counts where they differ in mode."""
+    outcomes, before, after = work.outcomes, work.before, work.after
     if outcomes[a] == SET_ASIDE or outcomes[b] == SET_ASIDE:
         return
     answers[PAIRS] = answers[PAIRS] + 1
     different = False
     if outcomes[a] == EXECUTED and outcomes[b] == EXECUTED and answers[QUESTIONS + question] < 0:
-        different = changes(after[a], after[b], visible)
-        if question < 12 and not different:
+        different = changes(after[a], after[b], parts.visible)
+        if question < LOCATION_AT and not different:
             different = mode_changes(before[a], after[a]) != mode_changes(before[b], after[b])
-            different = different or changes(after[a], after[b], control)
+            different = different or changes(after[a], after[b], parts.control)
     note(answers, question, different, number * 16 + b)
 
 
-def note_pairs(outcomes, before, after, visible, control, answers, number):
+def note_pairs(parts, work, answers, number):
     """What pairs say: MODE, LOCATION, CONFIGURATION and TIME, three questions each."""
-    note_pair(outcomes, before, after, visible, control, answers, 9, 0, 4, number)
-    if before[8][MSTATUS] & MPRV == 0:
-        note_pair(outcomes, before, after, visible, control, answers, 10, 0, 8, number)
-        note_pair(outcomes, before, after, visible, control, answers, 11, 4, 8, number)
+    note_pair(parts, work, answers, MODE_AT, 0, 4, number)
+    if work.before[8][MSTATUS] & MPRV == 0:
+        note_pair(parts, work, answers, MODE_AT + 1, 0, 8, number)
+        note_pair(parts, work, answers, MODE_AT + 2, 4, 8, number)
     for mode in range(3):
         for v in range(1, 4):
-            question = 9 + 3 * v + mode
-            note_pair(outcomes, before, after, visible, control, answers, question, 4 * mode, 4 * mode + v, number)
+            note_pair(parts, work, answers, MODE_AT + 3 * v + mode, 4 * mode, 4 * mode + v, number)
 
 
-def try_state(h, hart, machine, ram32, code, call, row, reset, draws, relocations, parts, desk, answers, seed, number):
-    """Try one state in all variants. parts and desk: see `vm.classifier.search.batch`."""
-    base, other, case, content, random, outcomes, before, after = desk
-    visible, control, configuration, time = parts
-    start_random(random, seed, number)
-    draw_state(row, reset, draws, relocations, random, base, other, case, content)
-    put_content(ram32, code, content)
+def try_state(h, target, tables, parts, work, answers, seed, number):
+    """Try one state in all variants."""
+    start_random(work.random, seed, number)
+    draw_state(tables, work)
+    put_content(target.ram32, target.code, work.content)
     for k in range(VARIANTS):
-        make_variant(base, other, case, configuration, time, relocations, k, before[k])
-        chosen = relocation_of(case, k)
-        mtime = case[CASE_OTHER_TIME] if k & 3 == 3 else case[CASE_TIME]
+        make_variant(tables, parts, work, k)
+        chosen = tables.relocations[relocation_of(work.setup, k)]
         status = run_variant(
-            h, hart, machine, ram32, code, call, before[k], after[k], content,
-            relocations[chosen][3], relocations[chosen][4], mtime,
+            h, target, work.before[k], work.after[k], work.content, chosen[FRAMES], chosen[CODE_PTE],
+            time_of(work.setup, k),
         )  # fmt: skip
-        outcomes[k] = outcome_of(status, machine[EXIT_CAUSE], answers)
-    note_states(outcomes, before, after, control, answers, number)
-    note_pairs(outcomes, before, after, visible, control, answers, number)
+        work.outcomes[k] = outcome_of(status, target.machine[EXIT_CAUSE], answers)
+    note_states(parts, work, answers, number)
+    note_pairs(parts, work, answers, number)
 
 
-def try_states(
-    h, hart, machine, ram32, code, call, row, reset, draws, relocations, parts, desk, answers, seed, first, last, wanted
-):
-    """Try states from number `first` on, until `last` or until `wanted` pairs were compared; the next number."""
+def try_states(h, target, tables, parts, work, answers, seed, first, last, wanted):
+    """Try states from number `first` on, up to `last` or until `wanted` pairs were compared; the next number."""
     number = first
     while number < last and answers[PAIRS] < wanted:
-        try_state(
-            h, hart, machine, ram32, code, call, row, reset, draws, relocations, parts, desk, answers, seed, number
-        )
+        try_state(h, target, tables, parts, work, answers, seed, number)
         number += 1
     return number

@@ -19,6 +19,7 @@ from trapline.vm.classifier.definitions.questions import State, Witness
 from trapline.vm.classifier.witness import templates
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
 from trapline.vm.classifier.witness.sentences import tell
+from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 
 PROGRAM = 0x20000
 """Offset in RAM of the program; before it is the memory of `vm.classifier.definitions.memory`."""
@@ -74,7 +75,7 @@ def _page(satp: int) -> int:
 
 def _leaf(frame: int, permissions: int) -> int:
     """A leaf of a page table."""
-    return frame >> 2 | permissions | memory.V | memory.A | memory.D
+    return frame >> 2 | permissions | PTE_V | PTE_A | PTE_D
 
 
 def _register(state: State, number: int) -> int:
@@ -234,11 +235,11 @@ class _Program:
         if not relocation.satp:
             return ""
         table = memory.RAM_BASE + 4 * relocation.code_pte
-        user = memory.USER if mode != 1 else 0
-        code = _leaf(memory.RAM_BASE + relocation.frames, memory.R | memory.W | memory.X | user)
+        user = PTE_U if mode != 1 else 0
+        code = _leaf(memory.RAM_BASE + relocation.frames, PTE_R | PTE_W | PTE_X | user)
         text = _store(table, code, "the code's page belongs to the mode")
         leaf = table + 4 * memory.PAGES
-        first, second = (_leaf(memory.RAM_BASE + n * memory.PAGE, memory.R | memory.W) for n in (1, 2))
+        first, second = (_leaf(memory.RAM_BASE + n * memory.PAGE, PTE_R | PTE_W) for n in (1, 2))
         if self.plan.drops:
             text += _store(leaf, first)
         text += _set("satp", relocation.satp, relocation.summary)
