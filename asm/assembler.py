@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.directives import cfi, data, sections_and_symbols
+from trapline.asm.directives import alignment, cfi, data, insn, messages, options, sections, symbols
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
+from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.source_text import Text
@@ -16,9 +17,13 @@ from trapline.asm.unit import Unit
 from trapline.isa.spelling import did_you_mean
 
 Handler = Callable[[Unit, str, str, Location], None]
-HANDLERS: dict[str, Handler] = sections_and_symbols.HANDLERS | data.HANDLERS | cfi.HANDLERS
+HANDLERS: dict[str, Handler] = {
+    name: handler
+    for module in (sections, symbols, alignment, data, insn, cfi, options, messages)
+    for name, handler in module.HANDLERS.items()
+}
 
-_head = re.compile(r"((?:[\w.$]+|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]+)(?=\s|$|\")").match
+_head = re.compile(r"((?:[\w.$]++|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|\")").match
 _labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
 _split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
 
@@ -50,16 +55,16 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
 def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> None:
     """Assemble one statement. Raises SourceError."""
     unit.location = location
-    match = _head(text)
+    match = _head(text) if "." in text else None
     if match is not None and not text[match.end() :].lstrip().startswith(("=", ":")):
         end = match.start(2)
         if end:
             for found in _split_labels(text, 0, end):
                 unit.label(found[1].strip('"'), location.at(found.start()))
-        operands = text[match.end() :]
-        start = match.end() + len(operands) - len(operands.lstrip())
+        behind = text[match.end() :]
+        start = match.end() + len(behind) - len(behind.lstrip())
         at = location.at(end)
-        _directive(unit, match[2], operands.strip(), location.at(start) if operands.strip() else at, at)
+        _directive(unit, match[2], behind.strip(), location.at(start) if behind.strip() else at, at)
         return
     try:
         parsed = parse_statement(text)
@@ -67,17 +72,18 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
         raise SourceError(location.at(problem.column), problem.message) from None
     for label in parsed.labels:
         unit.label(label, location)
-    if parsed.labels and parsed.kind and (labels := _labels(text)):
+    if parsed.labels and parsed.body is not None and (labels := _labels(text)):
         text, unit.location = text[labels.end() :], location.at(labels.end())
         location = unit.location
-    if parsed.kind == "operation":
-        section = unit.section
-        if section.type == NOBITS:
-            raise SourceError(location, f"'{section.name}' holds no bytes, so no instruction")
-        section.lines.append((*section.position(), location))
-        encode(encoder, parsed.name, parsed.operands, location, text)
-    elif parsed.kind == "assignment":
-        unit.assign(parsed.name, unit.bind(parsed.operands[0], location), location)
+    match parsed.body:
+        case Operation(mnemonic, operands):
+            section = unit.section
+            if section.type == NOBITS:
+                raise SourceError(location, f"'{section.name}' holds no bytes, so no instruction")
+            section.lines.append((*section.position(), location))
+            encode(encoder, mnemonic, operands, location, text)
+        case Assignment(name, value):
+            unit.assign(name, unit.bind(value, location), location)
 
 
 def _directive(unit: Unit, name: str, operands: str, location: Location, at: Location) -> None:

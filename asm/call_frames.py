@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from trapline.asm.diagnostics import Location
+from trapline.asm.nodes import Bound
 from trapline.asm.sections import Section
-from trapline.asm.symbols import Bound, Symbol
+from trapline.asm.symbols import Symbol
 
 DATA_ALIGNMENT = -4
 RETURN_COLUMN = 1
@@ -27,7 +28,7 @@ class Pointer(NamedTuple):
     """An address with its encoding (LSB, "DWARF Exception Header Encoding")."""
 
     encoding: int
-    target: Bound
+    target: Bound | None
 
 
 NONE = Pointer(OMIT, None)

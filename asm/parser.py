@@ -1,34 +1,35 @@
-"""Statements as data: the lark grammar and the transformer that turns a statement into tuples.
-
-An expression is an int, or a tuple whose first item says what it is:
-("name", text), ("local", "1b"), ("modified", name, "plt"), ("binary", operator, left, right),
-("unary", operator, operand), ("paren", expression), ("function", "%hi", expression).
-An operand may also be ("memory", offset, base), ("string", bytes) or ("type", "@function").
-"""
+"""From the text of a statement to nodes: the lark grammar and the transformer that builds them."""
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lark import Lark, Transformer, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
 
-Expression = Any
-Operand = Any
+from trapline.asm.arithmetic import folded, wrap
+from trapline.asm.nodes import (
+    Assignment,
+    Expression,
+    Function,
+    LocalLabel,
+    Memory,
+    Modified,
+    Name,
+    Operand,
+    Operands,
+    Operation,
+    Parenthesized,
+    Parsed,
+    String,
+    TypeName,
+    Unary,
+)
 
 MOST_DIGITS = 4000
 """Digits of a number: below what Python converts by default, and far beyond 64 bits."""
 
 ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11, "a": 7}
-
-
-class Parsed(NamedTuple):
-    """One statement: its labels, what it is (`operation`, `assignment` or ""), its name and operands."""
-
-    labels: tuple[str, ...]
-    kind: str
-    name: str
-    operands: tuple[Operand, ...]
 
 
 class SyntaxProblem(Exception):
@@ -96,105 +97,53 @@ def integer(text: str) -> int:
     return int(text)
 
 
-def truncated(a: int, b: int) -> tuple[int, int]:
-    """Quotient and remainder as C has them, rounded towards zero. Raises ZeroDivisionError."""
-    quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-    return quotient, a - quotient * b
-
-
-OPERATORS = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: truncated(a, b)[0],
-    "%": lambda a, b: truncated(a, b)[1],
-    "<<": lambda a, b: (a << b) & (2**64 - 1) if b < 64 else 0,
-    ">>": lambda a, b: (a & (2**64 - 1)) >> b,
-    "|": lambda a, b: a | b,
-    "&": lambda a, b: a & b,
-    "^": lambda a, b: a ^ b,
-    "!": lambda a, b: a | ~b,
-    "==": lambda a, b: -(a == b),
-    "<>": lambda a, b: -(a != b),
-    "!=": lambda a, b: -(a != b),
-    "<": lambda a, b: -(a < b),
-    ">": lambda a, b: -(a > b),
-    "<=": lambda a, b: -(a <= b),
-    ">=": lambda a, b: -(a >= b),
-    "&&": lambda a, b: int(bool(a) and bool(b)),
-    "||": lambda a, b: int(bool(a) or bool(b)),
-}
-
-
-def wrap(value: int) -> int:
-    """Expressions are computed in 64-bit two's complement, as in GNU as."""
-    if -(1 << 63) <= value < 1 << 63:
-        return value
-    return ((value + (1 << 63)) & (2**64 - 1)) - (1 << 63)
-
-
-def binary(operator: str, left: Expression, right: Expression) -> Expression:
-    """An operation, computed at once when both sides are numbers."""
-    if (
-        type(left) is int
-        and type(right) is int
-        and not (operator in "/%" and right == 0)
-        and right < 1 << 16 | (1 << 62 if operator not in ("<<", ">>") else 0)
-    ):
-        if operator in ("<<", ">>") and right < 0:
-            return ("binary", operator, left, right)
-        return wrap(OPERATORS[operator](left, right))
-    return ("binary", operator, left, right)
-
-
 @v_args(inline=True)
 class _Build(Transformer):
-    def statement(self, *parts: Any) -> Parsed:
-        labels = tuple(p for p in parts if type(p) is str)
-        body = parts[-1] if parts and type(parts[-1]) is tuple else ("", "", ())
-        return Parsed(labels, *body)
+    def statement(self, *items: Any) -> Parsed:
+        labels = tuple(item for item in items if type(item) is str)
+        return Parsed(labels, items[-1] if len(items) > len(labels) else None)
 
     def label(self, token: str) -> str:
         return _name(token)
 
-    def assignment(self, name: str, value: Expression) -> tuple:
-        return ("assignment", _name(name), (value,))
+    def assignment(self, name: str, value: Expression) -> Assignment:
+        return Assignment(_name(name), value)
 
-    def operation(self, name: str, operands: tuple = ()) -> tuple:
-        return ("operation", str(name), operands)
+    def operation(self, mnemonic: str, operands: Operands = ()) -> Operation:
+        return Operation(str(mnemonic), operands)
 
-    def operands(self, *operands: Operand) -> tuple:
+    def operands(self, *operands: Operand) -> Operands:
         return operands
 
-    def memory(self, offset: Expression, base: Expression) -> tuple:
-        return ("memory", offset, base)
+    def memory(self, offset: Expression, base: Expression) -> Memory:
+        return Memory(offset, base)
 
-    def string(self, *tokens: str) -> tuple:
-        return ("string", b"".join(unescape(t[1:-1]) for t in tokens))
+    def string(self, *tokens: str) -> String:
+        return String(b"".join(unescape(token[1:-1]) for token in tokens))
 
-    def type_name(self, token: str) -> tuple:
-        return ("type", str(token))
+    def type_name(self, token: str) -> TypeName:
+        return TypeName(str(token))
 
     def binary(self, left: Expression, operator: str, right: Expression) -> Expression:
-        return binary(str(operator), left, right)
+        return folded(str(operator), left, right)
 
     def binary_or(self, left: Expression, right: Expression) -> Expression:
-        return binary("||", left, right)
+        return folded("||", left, right)
 
     def binary_and(self, left: Expression, right: Expression) -> Expression:
-        return binary("&&", left, right)
+        return folded("&&", left, right)
 
     def negative(self, value: Expression) -> Expression:
-        return wrap(-value) if type(value) is int else ("unary", "-", value)
+        return wrap(-value) if type(value) is int else Unary("-", value)
 
     def positive(self, value: Expression) -> Expression:
         return value
 
     def complement(self, value: Expression) -> Expression:
-        return ~value if type(value) is int else ("unary", "~", value)
+        return ~value if type(value) is int else Unary("~", value)
 
     def negation(self, value: Expression) -> Expression:
-        return int(not value) if type(value) is int else ("unary", "!", value)
+        return int(not value) if type(value) is int else Unary("!", value)
 
     def integer(self, token: str) -> int:
         return wrap(integer(token))
@@ -205,20 +154,23 @@ class _Build(Transformer):
             body = body[:-1]
         return unescape(body)[0] if body.startswith("\\") else ord(body)
 
-    def local(self, token: str) -> tuple:
-        return ("local", str(token))
+    def local(self, token: str) -> LocalLabel:
+        return LocalLabel(str(token))
 
-    def name(self, token: str) -> tuple:
-        return ("name", _name(token))
+    def name(self, token: str) -> Name:
+        return _named(_name(token))
 
-    def modified_name(self, token: str, modifier: str) -> tuple:
-        return ("modified", _name(token), str(modifier)[1:])
+    def modified_name(self, token: str, modifier: str) -> Modified:
+        return Modified(_name(token), str(modifier)[1:])
 
     def parenthesized(self, value: Expression) -> Expression:
-        return value if type(value) is int else ("paren", value)
+        return value if type(value) is int else Parenthesized(value)
 
-    def function(self, name: str, value: Expression) -> tuple:
-        return ("function", str(name), value)
+    def function(self, name: str, value: Expression) -> Function:
+        return Function(str(name), value)
+
+
+_named = lru_cache(maxsize=1 << 12)(Name)  # a source has few names beside those of registers, again and again
 
 
 def _name(token: str) -> str:
@@ -269,7 +221,7 @@ def parse_statement(text: str) -> Parsed:
 
 
 @lru_cache(maxsize=1 << 14)
-def parse_operands(text: str) -> tuple[Operand, ...]:
+def parse_operands(text: str) -> Operands:
     """Parse operands separated by commas; an empty text has none. Raises SyntaxProblem."""
     return _parse(text, "operands") if text.strip() else ()
 

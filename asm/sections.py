@@ -273,10 +273,11 @@ class Section:
 
     def data(self) -> Data:
         """The data fragment at the end."""
-        fragments = self.open
-        if not fragments or type(fragments[-1]) is not Data:
-            fragments.append(Data(len(fragments)))
-        return fragments[-1]  # type: ignore[return-value]
+        fragments = self.subsections.get(self.current) or self.open
+        if fragments and type(last := fragments[-1]) is Data:
+            return last
+        fragments.append(data := Data(len(fragments)))
+        return data
 
     def position(self) -> tuple[Fragment, int]:
         """The present end."""

@@ -3,13 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from trapline.asm.arithmetic import compute
 from trapline.asm.call_frames import Frames
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.expressions import NotConstant, constant_value
+from trapline.asm.nodes import (
+    Binary,
+    Bound,
+    Expression,
+    Function,
+    LocalLabel,
+    Modified,
+    Name,
+    Operands,
+    Parenthesized,
+    String,
+    Unary,
+)
 from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
 from trapline.asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
-from trapline.asm.symbols import Bound, NotConstant, Symbol, compute, constant_value
+from trapline.asm.symbols import Symbol
 from trapline.isa.hart import REGISTERS
 
 
@@ -36,6 +50,7 @@ class Unit:
         self.messages: list[str] = []
         self.frames = Frames()
         self.location: Location = None  # type: ignore[assignment]  # of the statement at hand
+        self.symbolic = False  # an expression was bound, whose value may be another one next time
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
         self.section.alignment = 4
@@ -48,7 +63,7 @@ class Unit:
         if self.reserved > LIMIT:
             raise SourceError(location, f"the sections would have more than {LIMIT >> 20} MiB together")
 
-    def operands(self, text: str) -> tuple[Any, ...]:
+    def operands(self, text: str) -> Operands:
         """The operands of a directive."""
         return parse_operands(text)
 
@@ -111,41 +126,44 @@ class Unit:
 
     # Expressions
 
-    def bind(self, expression: Any, location: Location | None = None) -> Bound:
-        """Replace names by symbols and `.` by the present place; values set so far are taken as they are now."""
-        at = location or self.location
+    def bind(self, expression: Expression, location: Location | None = None) -> Bound:
+        """Replace names by symbols and `.` by the present place; values set so far are taken as they are now.
+
+        Raises SourceError for what is no expression, such as `%hi(x)` inside of one.
+        """
         if type(expression) is int:
             return expression
-        kind = expression[0]
-        if kind == "name" or kind == "modified":
-            name = expression[1]
-            if name == ".":
-                return self.here(at)
-            symbol = self.symbol(name, at)
-            return symbol.value if type(symbol.value) is int else symbol
-        if kind == "string":
-            # A name in quotes, such as %hi("a name").
-            return self.bind(("name", expression[1].decode("utf-8", "surrogateescape")), at)
-        if kind == "local":
-            return self._local(expression[1], at)
-        if kind == "paren":
-            return self.bind(expression[1], at)
-        if kind == "binary":
-            left, right = self.bind(expression[2], at), self.bind(expression[3], at)
-            if type(left) is int and type(right) is int:
-                try:
-                    return compute(expression[1], left, right)
-                except ZeroDivisionError:
-                    raise SourceError(at, "division by zero") from None
-                except ValueError as error:
-                    raise SourceError(at, str(error)) from None
-            return ("binary", expression[1], left, right)
-        if kind == "unary":
-            operand = self.bind(expression[2], at)
-            return ("unary", expression[1], operand)
-        if kind == "function":
-            raise SourceError(at, f"'{expression[1]}' cannot be used inside an expression")
+        self.symbolic = True
+        at = location or self.location
+        match expression:
+            case Name(name) | Modified(name):
+                if name == ".":
+                    return self.here(at)
+                symbol = self.symbol(name, at)
+                return symbol.value if type(symbol.value) is int else symbol
+            case String(content):  # a name in quotes, such as %hi("a name")
+                return self.bind(Name(content.decode("utf-8", "surrogateescape")), at)
+            case LocalLabel(text):
+                return self._local(text, at)
+            case Parenthesized(inside):
+                return self.bind(inside, at)
+            case Binary(operator, left, right):
+                return self._operation(operator, self.bind(left, at), self.bind(right, at), at)
+            case Unary(operator, operand):
+                return Unary(operator, self.bind(operand, at))
+            case Function(name):
+                raise SourceError(at, f"'{name}' cannot be used inside an expression")
         raise SourceError(at, "a number or a symbol is expected here")
+
+    def _operation(self, operator: str, left: Bound, right: Bound, location: Location) -> Bound:
+        if type(left) is not int or type(right) is not int:
+            return Binary(operator, left, right)
+        try:
+            return compute(operator, left, right)
+        except ZeroDivisionError:
+            raise SourceError(location, "division by zero") from None
+        except ValueError as error:
+            raise SourceError(location, str(error)) from None
 
     def _local(self, text: str, location: Location) -> Symbol:
         number, direction = str(int(text[:-1][:MOST_DIGITS])), text[-1]
@@ -159,18 +177,18 @@ class Unit:
             pending[0].used_at = location
         return pending[0]
 
-    def number(self, expression: Any, location: Location, hint: str | None = None) -> int:
+    def number(self, expression: Expression, location: Location, hint: str | None = None) -> int:
         """The value of an expression that must be known now. Raises SourceError."""
         try:
             return constant_value(self.bind(expression, location))
         except NotConstant:
-            if type(expression) is tuple and expression[0] == "name":
-                name = expression[1]
-                message = (
-                    f"'{name}' is a register, not a number" if name in REGISTERS else f"'{name}' is not a constant"
-                )
-            else:
-                message = "the value of this expression is not known here"
+            match expression:
+                case Name(name) if name in REGISTERS:
+                    message = f"'{name}' is a register, not a number"
+                case Name(name):
+                    message = f"'{name}' is not a constant"
+                case _:
+                    message = "the value of this expression is not known here"
             raise SourceError(location, message, hint) from None
 
     # asm.preprocess.conditionals.Scope

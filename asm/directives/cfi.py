@@ -16,6 +16,7 @@ from trapline.asm.call_frames import (
     Rule,
 )
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.nodes import Name
 from trapline.asm.sections import leb128
 from trapline.asm.unit import Unit
 from trapline.isa.hart import REGISTERS
@@ -73,8 +74,8 @@ class _Reader:
     def register(self, index: int) -> int:
         """An operand as a register's DWARF number: for x0 to x31 that of the register."""
         value = self.values[index]
-        if type(value) is tuple and value[0] == "name" and value[1] in REGISTERS:
-            return REGISTERS[value[1]]
+        if isinstance(value, Name) and value.text in REGISTERS:
+            return REGISTERS[value.text]
         number = self.number(index)
         if not 0 <= number < 8192:
             raise SourceError(self.location, f"register number {number} is not in [0, 8191]")

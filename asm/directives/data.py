@@ -1,4 +1,4 @@
-"""Directives that make bytes: numbers, strings, files, space, `.insn`."""
+"""Directives that make bytes: numbers, strings, files, space."""
 
 import re
 import struct
@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.instructions.encoder import Encoder
-from trapline.asm.parser import parse_operands
+from trapline.asm.expressions import NotConstant, constant_value, symbols
+from trapline.asm.nodes import Bound, Expression, Name, String
 from trapline.asm.preprocess.source_text import find_file
 from trapline.asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
-from trapline.asm.symbols import NotConstant, Symbol, constant_value
 from trapline.asm.unit import Unit
-from trapline.isa import BY_NAME
-from trapline.isa.hart import REGISTERS
-from trapline.isa.instruction import Pattern
 
 WIDTHS = {
     ".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,
@@ -29,7 +25,8 @@ BLOCKS = {
 } | {".ds.s": 4, ".ds.d": 8, ".ds.p": 12, ".ds.x": 12}  # fmt: skip
 
 
-def _append(unit: Unit, data: bytes, location: Location) -> None:
+def append(unit: Unit, data: bytes, location: Location) -> None:
+    """Put bytes at the end of the current section. Raises SourceError in a section without contents."""
     section = unit.section
     if section.type == NOBITS and data.count(0) != len(data):
         raise SourceError(location, f"'{section.name}' holds no bytes, only space")
@@ -45,7 +42,7 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
         if type(operand) is int:
             value = operand
         else:
-            if type(operand) is tuple and operand[0] == "string":
+            if isinstance(operand, String):
                 raise SourceError(location, f"'{name}' takes numbers; use '.ascii' for text")
             bound = unit.bind(operand, location)
             try:
@@ -57,7 +54,7 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
                 continue
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
             unit.diagnostics.warning(location, f"value {value:#x} is cut to {value & mask:#x}")
-        _append(unit, (value & mask).to_bytes(width, "little"), location)
+        append(unit, (value & mask).to_bytes(width, "little"), location)
 
 
 def thread_offset(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -79,7 +76,7 @@ def floats(unit: Unit, name: str, operands: str, location: Location) -> None:
             data = struct.pack(FLOATS[name], float(text))
         except (ValueError, OverflowError):
             raise SourceError(location, f"'{field.strip()}' is not a number that '{name}' can hold") from None
-        _append(unit, data, location)
+        append(unit, data, location)
 
 
 def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -89,7 +86,7 @@ def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
             value = int(field.strip(), 0)
         except ValueError:
             raise SourceError(location, f"'{field.strip()}' is not a number") from None
-        _append(unit, (value & (2**128 - 1)).to_bytes(16, "little"), location)
+        append(unit, (value & (2**128 - 1)).to_bytes(16, "little"), location)
 
 
 def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -97,10 +94,10 @@ def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
     end = b"" if name == ".ascii" else b"\0"
     width = {".string16": 2, ".string32": 4}.get(name, 1)
     for operand in unit.operands(operands):
-        if type(operand) is not tuple or operand[0] != "string":
+        if not isinstance(operand, String):
             raise SourceError(location, f"'{name}' takes strings in quotes")
-        text = operand[1] + end
-        _append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location)
+        text = operand.content + end
+        append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location)
 
 
 def space(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -118,31 +115,16 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"'{name}': negative size {count}")
     if count > LIMIT:
         raise SourceError(location, f"'{name}' {count}: more than {LIMIT} bytes")
-    return _append(unit, bytes((fill & 0xFF,)) * count, location)
+    return append(unit, bytes((fill & 0xFF,)) * count, location)
 
 
-def _later(unit: Unit, written: Any, bound: Any, item: bytes, location: Location) -> None:
-    """Room whose size is known when everything is laid out, such as `.space 64 - (. - start)` behind branches."""
-    if any(symbol.name and not symbol.defined and symbol.name != "." for symbol in _symbols(bound)) and (
-        type(written) is tuple and written[0] == "name"
-    ):
+def _later(unit: Unit, written: Expression, bound: Bound, item: bytes, location: Location) -> None:
+    """Space whose size is known after layout, such as `.space 64 - (. - start)` behind branches."""
+    if isinstance(written, Name) and any(not symbol.defined and symbol.name != "." for symbol in symbols(bound)):
         unit.number(written, location)  # a name alone is no distance: say so now
     section = unit.section
     section.data()
     section.add(Fill(len(section.open), bound, item, location))
-
-
-def _symbols(bound: Any) -> list[Symbol]:
-    """The symbols of an expression."""
-    found: list[Symbol] = []
-    pending = [bound]
-    while pending:
-        term = pending.pop()
-        if isinstance(term, Symbol):
-            found.append(term)
-        elif isinstance(term, tuple):
-            pending += term[2:]
-    return found
 
 
 def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -165,7 +147,7 @@ def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
     # "the contents of each repeat bytes is taken from an 8-byte number, the highest order 4 bytes are zero"
     item = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size]
     return (
-        _append(unit, item * count, location) if first is not None else _later(unit, written[0], bound, item, location)
+        append(unit, item * count, location) if first is not None else _later(unit, written[0], bound, item, location)
     )
 
 
@@ -179,7 +161,7 @@ def block(unit: Unit, name: str, operands: str, location: Location) -> None:
     size = BLOCKS[name]
     if count < 0 or count * size > LIMIT:
         raise SourceError(location, f"'{name}': count {count} is not in [0, {LIMIT // size}]")
-    _append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location)
+    append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location)
 
 
 def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -208,7 +190,7 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
             data = file.read(length - skip if count is None else count)
     except OSError as error:
         raise SourceError(location, f"cannot read '{match[1]}': {error.strerror}") from None
-    _append(unit, data, location)
+    append(unit, data, location)
 
 
 def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -225,161 +207,7 @@ def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
             continue
         if value < 0 and not signed:
             value &= 2**64 - 1
-        _append(unit, leb128(value, signed), location)
-
-
-# .insn
-
-OPCODES = {
-    "LOAD": 0x03, "LOAD_FP": 0x07, "CUSTOM_0": 0x0B, "MISC_MEM": 0x0F, "OP_IMM": 0x13, "AUIPC": 0x17, "OP_IMM_32": 0x1B,
-    "STORE": 0x23, "STORE_FP": 0x27, "CUSTOM_1": 0x2B, "AMO": 0x2F, "OP": 0x33, "LUI": 0x37, "OP_32": 0x3B,
-    "MADD": 0x43, "MSUB": 0x47, "NMSUB": 0x4B, "NMADD": 0x4F, "OP_FP": 0x53, "OP_V": 0x57, "CUSTOM_2": 0x5B,
-    "BRANCH": 0x63, "JALR": 0x67, "JAL": 0x6F, "SYSTEM": 0x73, "CUSTOM_3": 0x7B,
-}  # fmt: skip
-FORMATS = {"r", "r4", "i", "s", "sb", "b", "u", "uj", "j"}
-
-
-def insn(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.insn format opcode, ...`, `.insn word` and `.insn length, word`."""
-    match = re.match(r"([a-z]\w*)\s+(?=[\w(])", operands)
-    if match is None:
-        values = [unit.number(v, location) for v in unit.operands(operands)]
-        if not 1 <= len(values) <= 2 or (len(values) == 2 and values[0] != 4):
-            raise SourceError(location, "'.insn' takes a 4-byte word, or '4, word', or a format and its fields")
-        word = values[-1]
-        if not 0 <= word < 1 << 32 or word & 3 != 3:
-            raise SourceError(location, f"'.insn': {word:#x} is not a 32-bit instruction (its low bits are 11)")
-        _append(unit, word.to_bytes(4, "little"), location)
-        return
-    if match[1] not in FORMATS:
-        raise SourceError(
-            location, f"unknown instruction format '{match[1]}'", f"formats: {', '.join(sorted(FORMATS))}"
-        )
-    _Insn(unit, match[1], parse_operands(operands[match.end() :]), location).emit()
-
-
-class _Insn:
-    """The fields of one `.insn`, taken one after the other."""
-
-    def __init__(self, unit: Unit, format: str, operands: tuple, location: Location) -> None:
-        self.unit = unit
-        self.format = format
-        self.operands = list(operands)
-        self.location = location
-        self.encoder = Encoder(unit)
-
-    def take(self) -> Any:
-        """The next operand."""
-        if not self.operands:
-            raise SourceError(self.location, f"'.insn {self.format}' needs more operands")
-        return self.operands.pop(0)
-
-    def number(self, bits: int) -> int:
-        """The next operand as an unsigned field."""
-        operand = self.take()
-        if type(operand) is tuple and operand[0] == "name" and operand[1] in OPCODES and bits == 7:
-            return OPCODES[operand[1]]
-        value = self.unit.number(operand, self.location)
-        if not 0 <= value < 1 << bits:
-            raise SourceError(self.location, f"'.insn': field {value} is not in [0, {(1 << bits) - 1}]")
-        return value
-
-    def register(self) -> int:
-        """The next operand as a register."""
-        return self.encoder.register(self._name(self.take()))
-
-    def _name(self, operand: Any) -> Any:
-        number = operand[1] if type(operand) is tuple and operand[0] == "name" else None
-        return operand if number in REGISTERS else ("name", str(number or operand))
-
-    def memory(self) -> tuple[Any, int]:
-        """The next operand as offset(register), or offset and register apart."""
-        operand = self.take()
-        if type(operand) is tuple and operand[0] == "memory":
-            return operand[1], self.encoder.register(operand[2])
-        if type(operand) is tuple and operand[0] == "paren":
-            return 0, self.encoder.register(operand[1])
-        raise SourceError(self.location, "'.insn': an address 'offset(register)' is expected")
-
-    def emit(self) -> None:
-        """Encode and append."""
-        self.encoder.location = self.location
-        opcode = self.number(7)
-        word = opcode
-        if self.format in ("r", "r4"):
-            word = self._r(word)
-        elif self.format == "i":
-            word |= self.number(3) << 12 | self.register() << 7
-            if type(self.operands[0] if self.operands else None) is tuple and self.operands[0][0] in (
-                "memory",
-                "paren",
-            ):
-                offset, base = self.memory()
-            else:
-                base = self.register()
-                offset = self.take()
-            return self._finish(word | base << 15, "addi", offset)
-        elif self.format == "s":
-            word |= self.number(3) << 12 | self.register() << 20
-            offset, base = self.memory()
-            return self._finish(word | base << 15, "sw", offset)
-        elif self.format in ("sb", "b"):
-            word |= self.number(3) << 12 | self.register() << 15 | self.register() << 20
-            return self._finish(word, "beq", self.take())
-        elif self.format == "u":
-            word |= self.register() << 7
-            return self._finish(word, "lui", self.take())
-        else:
-            word |= self.register() << 7
-            return self._finish(word, "jal", self.take())
-        if self.operands:
-            raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
-        return _append(self.unit, word.to_bytes(4, "little"), self.location)
-
-    def _r(self, word: int) -> int:
-        four = self.format == "r4" or len(self.operands) == 6
-        word |= self.number(3) << 12
-        word |= self.number(2 if four else 7) << 25
-        word |= self.register() << 7 | self.register() << 15 | self.register() << 20
-        return word | self.register() << 27 if four else word
-
-    def _finish(self, word: int, like: str, immediate: Any) -> None:
-        """Put an immediate where the instruction `like` has its own."""
-        if self.operands:
-            raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
-        pattern = BY_NAME[like].pattern
-        shape = Pattern(pattern.text, 0, word, pattern.slices)
-        encoder = self.encoder
-        if like in ("beq", "jal") and type(immediate) is not int:
-            kind = "branch" if like == "beq" else "jal"
-            data = self.unit.section.data()
-            data.fixups.append(
-                Fixup(len(data.data), kind, self.unit.bind(immediate, self.location), self.location, BY_NAME[like])
-            )
-            data.data += word.to_bytes(4, "little")
-            return
-        if type(immediate) is tuple and immediate[0] == "function":
-            values = dict.fromkeys(pattern.operands, 0)
-            fixups: list = []
-            wanted = encoder._upper if like == "lui" else encoder._immediate
-            wanted(BY_NAME[like], immediate, values, fixups)
-            data = self.unit.section.data()
-            if fixups:
-                data.fixups.append(Fixup(len(data.data), fixups[0][0], fixups[0][1], self.location, BY_NAME[like]))
-                data.data += word.to_bytes(4, "little")
-                return
-            immediate = values["imm"]
-        else:
-            immediate = self.unit.number(immediate, self.location)
-            if like == "lui":
-                immediate <<= 12
-        values = dict.fromkeys(pattern.operands, 0) | {"imm": immediate & 0xFFFFFFFF if like == "lui" else immediate}
-        mine = {s.operand for s in pattern.slices if s.operand == "imm"}
-        try:
-            filled = Pattern(shape.text, 0, 0, tuple(s for s in shape.slices if s.operand in mine)).insert(values)
-        except ValueError as error:
-            raise SourceError(self.location, f"'.insn': {error}") from None
-        _append(self.unit, (word | filled).to_bytes(4, "little"), self.location)
+        append(unit, leb128(value, signed), location)
 
 
 HANDLERS: dict[str, Any] = {
@@ -387,5 +215,5 @@ HANDLERS: dict[str, Any] = {
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings,
     **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
-    ".uleb128": leb, ".sleb128": leb, ".insn": insn,
+    ".uleb128": leb, ".sleb128": leb,
 }  # fmt: skip

@@ -1,13 +1,25 @@
 """Instructions to words: operands read by the instruction's own syntax, pseudo-instructions taken apart."""
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
+from trapline.asm.arithmetic import high20, low12
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.instructions.foreign_csrs import ELSEWHERE
+from trapline.asm.expressions import NotConstant, constant_value
+from trapline.asm.instructions.foreign_csrs import FOREIGN_CSRS
+from trapline.asm.nodes import (
+    Bound,
+    Expression,
+    Function,
+    Memory,
+    Name,
+    Operand,
+    Operands,
+    Parenthesized,
+    String,
+    TypeName,
+    where_written,
+)
 from trapline.asm.sections import Branch, Fixup
-from trapline.asm.symbols import NotConstant, constant_value
 from trapline.asm.unit import Unit
 from trapline.isa import CSR_BY_NAME, Instruction
 from trapline.isa.extension import BASE
@@ -21,7 +33,15 @@ FUNCTIONS = {
     "%tls_gd_pcrel_hi": "tls_gd_hi20",
 }  # fmt: skip
 
-Operands = tuple
+ORDER_BITS = {"i": 8, "o": 4, "r": 2, "w": 1}
+BRANCH_BITS = 13
+"""Bits of a branch's offset; that of `jal` has 21."""
+
+Values = dict[str, int]
+"""The operands of an instruction, by the name that its pattern has for them."""
+
+Fixups = list[tuple[str, Bound]]
+"""Kind and expression of what the linker fills in."""
 
 
 class Encoder:
@@ -31,15 +51,12 @@ class Encoder:
         self.unit = unit
         self.location: Location = None  # type: ignore[assignment]  # set before every instruction
         self.text = ""
-        self._constant: dict[tuple, int] = {}
-        self._symbolic = False  # the instruction at hand depends on a symbol, whose value may change
+        self.constant: dict[str, bytes] = {}  # machine code by text, of what depends on no symbol
 
-    def error(self, message: str, hint: str | None = None, about: Any = None) -> SourceError:
+    def error(self, message: str, hint: str | None = None, about: Operand | None = None) -> SourceError:
         """An error at the operand `about`, where the text shows it, else at the mnemonic."""
-        needle = about[1] if type(about) is tuple and len(about) > 1 else about
-        column = -1
-        if needle is not None:
-            column = self.text.find(str(needle), self.text.find(" "))
+        needle = None if about is None else where_written(about)
+        column = -1 if needle is None else self.text.find(needle, self.text.find(" "))
         return SourceError(self.location.at(column) if column > 0 else self.location, message, hint)
 
     # Real instructions
@@ -49,15 +66,10 @@ class Encoder:
         syntax = written_operands(insn)
         if len(operands) != len(syntax):
             self.count(insn.name, operands, len(syntax), insn.syntax)
-        key = (insn.name, operands, ordering)
-        word = self._constant.get(key)
-        if word is not None:
-            return self.word(word)
-        values = dict.fromkeys(insn.operands, 0)
+        values: Values = dict.fromkeys(insn.operands, 0)
         if ordering:
             values["aq"], values["rl"] = ordering >> 1, ordering & 1
-        fixups: list[tuple[str, Any]] = []
-        self._symbolic = False
+        fixups: Fixups = []
         for kind, operand in zip(syntax, operands, strict=True):
             self._operand(insn, kind, operand, values, fixups)
         try:
@@ -65,164 +77,171 @@ class Encoder:
         except ValueError as error:
             raise self.error(f"{insn.name}: {error}") from None
         if not fixups:
-            if not self._symbolic:
-                self._constant[key] = encoded
             return self.word(encoded)
         kind, expression = fixups[0]
         return self.fixed(encoded, kind, expression, insn)
 
-    def _operand(self, insn: Instruction, kind: str, operand: Any, values: dict, fixups: list) -> None:
-        if kind in ("rd", "rs1", "rs2"):
-            values[kind] = self.register(operand)
-        elif kind in ("offset(rs1)", "(rs1)"):
-            offset, base = self._memory(operand)
-            values["rs1"] = self.register(base)
-            if kind == "offset(rs1)":
-                self._immediate(insn, offset, values, fixups)
-            elif offset != 0:
-                raise self.error(f"'{insn.name}' takes no offset: write '({base[1]})'")
-        elif kind == "csr":
-            values["csr"] = self._csr(operand)
-        elif kind in ("pred", "succ"):
-            values[kind] = self._order_set(operand)
-        elif kind == "label":
-            self._label(insn, operand, fixups)
-        elif kind == "imm20":
-            self._upper(insn, operand, values, fixups)
-        elif kind == "imm12":
-            self._immediate(insn, operand, values, fixups)
-        else:
-            self._field(insn, kind, operand, values, fixups)
+    def _operand(self, insn: Instruction, kind: str, operand: Operand, values: Values, fixups: Fixups) -> None:
+        match kind:
+            case "rd" | "rs1" | "rs2":
+                values[kind] = self.register(operand)
+            case "offset(rs1)":
+                offset, base = self._address(operand)
+                values["rs1"] = self.register(base)
+                self.immediate(insn, offset, values, fixups)
+            case "(rs1)":
+                offset, base = self._address(operand)
+                values["rs1"] = self.register(base)
+                if offset != 0:
+                    raise self.error(f"'{insn.name}' takes no offset: write '({where_written(base)})'")
+            case "csr":
+                values["csr"] = self._csr(operand)
+            case "pred" | "succ":
+                values[kind] = self._order_set(operand)
+            case "label":
+                self._label(insn, operand, fixups)
+            case "imm20":
+                self.upper_immediate(insn, operand, values, fixups)
+            case "imm12":
+                self.immediate(insn, operand, values, fixups)
+            case _:
+                self._field(insn, kind, operand, values, fixups)
 
-    def _immediate(self, insn: Instruction, operand: Any, values: dict, fixups: list) -> None:
+    def immediate(self, insn: Instruction, operand: Operand, values: Values, fixups: Fixups) -> None:
+        """The immediate of an I- or S-type instruction: into `values` if it is known now, else into `fixups`."""
         if type(operand) is not int:
-            operand = self._bound(operand, fixups, lambda e: ("imm", e))
-            if operand is None:
+            known = self._known(operand, "imm", fixups)
+            if known is None:
                 return
+            operand = known
         # GNU as takes an immediate as signed or as the 32-bit pattern of a signed one.
         value = operand - (1 << 32) if (1 << 32) - 2048 <= operand < 1 << 32 else operand
         if not -2048 <= value <= 2047:
             raise self.error(f"{insn.name}: immediate {operand} is not in [-2048, 2047]", None, operand)
         values["imm"] = value
 
-    def _field(self, insn: Instruction, kind: str, operand: Any, values: dict, fixups: list) -> None:
+    def _field(self, insn: Instruction, kind: str, operand: Operand, values: Values, fixups: Fixups) -> None:
         if type(operand) is not int:
-            operand = self._bound(operand, fixups, lambda e: (f"field:{kind}", e))
-            if operand is None:
+            known = self._known(operand, f"field:{kind}", fixups)
+            if known is None:
                 return
+            operand = known
         limit = (1 << WIDTHS[kind]) - 1
         if not 0 <= operand <= limit:
             what = {"shamt": "shift amount", "uimm": "constant"}.get(kind, kind)
             raise self.error(f"{insn.name}: {what} {operand} is not in [0, {limit}]", None, operand)
         values[kind] = operand
 
-    def _upper(self, insn: Instruction, operand: Any, values: dict, fixups: list) -> None:
+    def upper_immediate(self, insn: Instruction, operand: Operand, values: Values, fixups: Fixups) -> None:
+        """The immediate of `lui` or `auipc`: into `values` if it is known now, else into `fixups`."""
         if type(operand) is not int:
-            operand = self._bound(operand, fixups, lambda e: ("imm20", e))
-            if operand is None:
+            known = self._known(operand, "imm20", fixups)
+            if known is None:
                 return
+            operand = known
         if not 0 <= operand <= 0xFFFFF:
             raise self.error(f"{insn.name}: immediate {operand} is not in [0, 1048575]", None, operand)
         values["imm"] = operand << 12
 
-    def _label(self, insn: Instruction, operand: Any, fixups: list) -> None:
-        if (
-            type(operand) is tuple
-            and operand[0] == "name"
-            and operand[1] in REGISTERS
-            and not self.unit.knows(operand[1])
-        ):
-            raise self.error(f"{insn.name}: '{operand[1]}' is a register; a label is expected here", None, operand)
-        fixups.append(("branch" if insn.pattern.imm_bits == 13 else "jal", self.unit.bind(operand)))
+    def _label(self, insn: Instruction, operand: Operand, fixups: Fixups) -> None:
+        if self._is_plain_register(operand):
+            message = f"{insn.name}: '{where_written(operand)}' is a register; a label is expected here"
+            raise self.error(message, None, operand)
+        fixups.append(("branch" if insn.pattern.imm_bits == BRANCH_BITS else "jal", self.unit.bind(operand)))
 
-    def _bound(self, operand: Any, fixups: list, wrap: Callable[[Any], tuple[str, Any]]) -> int | None:
-        """The operand's value if it is known now; else None, with a fixup added."""
-        self._symbolic = True
-        if type(operand) is tuple and operand[0] == "paren":
-            return self._bound(operand[1], fixups, wrap)
-        if type(operand) is tuple and operand[0] == "function":
-            if operand[1] not in FUNCTIONS:
-                raise self.error(f"unknown operator '{operand[1]}'", did_you_mean(operand[1], FUNCTIONS), operand)
-            bound = self.unit.bind(operand[2])
-            kind = FUNCTIONS[operand[1]]
-            if kind in ("hi20", "lo12"):
-                try:
-                    value = constant_value(bound)
-                except NotConstant:
-                    pass
-                else:
-                    return ((value + 0x800) >> 12) & 0xFFFFF if kind == "hi20" else ((value & 0xFFF) ^ 0x800) - 0x800
-            fixups.append((kind, bound))
-            return None
-        if type(operand) is tuple and operand[0] in ("memory", "string", "type"):
-            raise self.error("a number or a symbol is expected here", None, operand)
-        if (
-            type(operand) is tuple
-            and operand[0] == "name"
-            and operand[1] in REGISTERS
-            and not self.unit.knows(operand[1])
-        ):
-            raise self.error(f"'{operand[1]}' is a register; a number is expected here", None, operand)
+    def _known(self, operand: Operand, kind: str, fixups: Fixups) -> int | None:
+        """The operand's value if it is known now; else None, with a fixup of this kind added."""
+        match operand:
+            case Parenthesized(inside):
+                return self._known(inside, kind, fixups)
+            case Function(name, argument):
+                return self._part(operand, name, argument, fixups)
+            case Memory() | String() | TypeName():
+                raise self.error("a number or a symbol is expected here", None, operand)
+        if self._is_plain_register(operand):
+            message = f"'{where_written(operand)}' is a register; a number is expected here"
+            raise self.error(message, None, operand)
         bound = self.unit.bind(operand)
         try:
             return constant_value(bound)
         except NotConstant:
-            fixups.append(wrap(bound))
+            fixups.append((kind, bound))
             return None
+
+    def _part(self, operand: Operand, name: str, argument: Expression, fixups: Fixups) -> int | None:
+        """`%hi(x)` and its kin, as `_known`."""
+        if name not in FUNCTIONS:
+            raise self.error(f"unknown operator '{name}'", did_you_mean(name, FUNCTIONS), operand)
+        bound = self.unit.bind(argument)
+        kind = FUNCTIONS[name]
+        if kind in ("hi20", "lo12"):
+            try:
+                value = constant_value(bound)
+            except NotConstant:
+                pass
+            else:
+                return high20(value) >> 12 & 0xFFFFF if kind == "hi20" else low12(value)
+        fixups.append((kind, bound))
+        return None
 
     # Operands
 
-    def is_register(self, operand: Any) -> bool:
+    def is_register(self, operand: Operand) -> bool:
         """Whether an operand is the name of a register."""
         return self.register_number(operand) is not None
 
-    def register_number(self, operand: Any) -> int | None:
-        """The number of a register operand, None for any other operand."""
-        if type(operand) is tuple and operand[0] == "name":
-            return REGISTERS.get(operand[1])
-        return None
+    def _is_plain_register(self, operand: Operand) -> bool:
+        """Whether an operand is the name of a register and of no symbol."""
+        return type(operand) is Name and operand.text in REGISTERS and not self.unit.knows(operand.text)
 
-    def register(self, operand: Any) -> int:
+    def register_number(self, operand: Operand) -> int | None:
+        """The number of a register operand, None for any other operand."""
+        return REGISTERS.get(operand.text) if type(operand) is Name else None
+
+    def register(self, operand: Operand) -> int:
         """The number of a register operand. Raises SourceError with a suggestion."""
         number = self.register_number(operand)
         if number is not None:
             return number
-        if type(operand) is tuple and operand[0] == "name":
-            hint = did_you_mean(operand[1], REGISTERS)
-            if operand[1][:1] == "f" and operand[1][1:].lstrip("tsa").isdigit():
-                hint = "this machine has no floating-point registers (rv32ima)"
-            raise self.error(f"'{operand[1]}' is not a register", hint, operand)
-        raise self.error("a register is expected here", None, operand)
+        if type(operand) is not Name:
+            raise self.error("a register is expected here", None, operand)
+        name = operand.text
+        hint = did_you_mean(name, REGISTERS)
+        if name[:1] == "f" and name[1:].lstrip("tsa").isdigit():
+            hint = "this machine has no floating-point registers (rv32ima)"
+        raise self.error(f"'{name}' is not a register", hint, operand)
 
-    def _memory(self, operand: Any) -> tuple[Any, Any]:
-        if type(operand) is tuple and operand[0] == "memory":
-            return operand[1], operand[2]
-        if type(operand) is tuple and operand[0] == "paren":
-            return 0, operand[1]
+    def _address(self, operand: Operand) -> tuple[Expression, Expression]:
+        """Offset and base of `offset(base)` or `(base)`."""
+        match operand:
+            case Memory(offset, base):
+                return offset, base
+            case Parenthesized(base):
+                return 0, base
         raise self.error("an address 'offset(register)' is expected here", None, operand)
 
-    def _csr(self, operand: Any) -> int:
-        if type(operand) is tuple and operand[0] == "name" and not self.unit.knows(operand[1]):
-            csr = CSR_BY_NAME.get(operand[1])
-            if operand[1] in ELSEWHERE:
-                return ELSEWHERE[operand[1]]
+    def _csr(self, operand: Operand) -> int:
+        if type(operand) is Name and not self.unit.knows(operand.text):
+            name = operand.text
+            if name in FOREIGN_CSRS:
+                return FOREIGN_CSRS[name]
+            csr = CSR_BY_NAME.get(name)
             if csr is None:
-                raise self.error(f"unknown CSR '{operand[1]}'", did_you_mean(operand[1], CSR_BY_NAME), operand)
+                raise self.error(f"unknown CSR '{name}'", did_you_mean(name, CSR_BY_NAME), operand)
             return csr.address
-        self._symbolic = self._symbolic or type(operand) is not int
         value = operand if type(operand) is int else self.unit.number(operand, self.location)
         if not 0 <= value <= 0xFFF:
             raise self.error(f"CSR number {value} is not in [0, 4095]", None, operand)
         return value
 
-    def _order_set(self, operand: Any) -> int:
-        if type(operand) is int and 0 <= operand <= 15:
-            return operand
-        if type(operand) is tuple and operand[0] == "name":
-            letters = operand[1]
-            bits = {"i": 8, "o": 4, "r": 2, "w": 1}
-            if letters and all(c in bits for c in letters) and "".join(sorted(letters, key="iorw".index)) == letters:
-                return sum(bits[c] for c in dict.fromkeys(letters))
+    def _order_set(self, operand: Operand) -> int:
+        """The `pred` or `succ` of a fence: a number, or letters in the order of their bits."""
+        match operand:
+            case int() if 0 <= operand <= 15:
+                return operand
+            case Name(letters) if all(c in ORDER_BITS for c in letters):
+                if "".join(sorted(letters, key="iorw".index)) == letters:
+                    return sum(ORDER_BITS[c] for c in dict.fromkeys(letters))
         raise self.error("a set of i, o, r, w in this order is expected, such as 'rw'", None, operand)
 
     def count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
@@ -235,9 +254,10 @@ class Encoder:
     # Output
 
     def word(self, word: int) -> None:
+        """Append a word."""
         self.unit.section.data().data += word.to_bytes(4, "little")
 
-    def fixed(self, word: int, kind: str, expression: Any, insn: Any) -> None:
+    def fixed(self, word: int, kind: str, expression: Bound, insn: Instruction) -> None:
         """Append a word with a fixup; a conditional branch of the base becomes a fragment that can grow.
 
         Other branches need not have an opposite, which a long one is made of.
@@ -254,6 +274,7 @@ class Encoder:
 
 
 def written_operands(insn: Instruction) -> tuple[str, ...]:
+    """The operands of an instruction's syntax, one by one."""
     return _written(insn.syntax)
 
 

@@ -8,7 +8,7 @@ def _row(first: int, names: str) -> dict[str, int]:
     return {name: first + index for index, name in enumerate(names.split())}
 
 
-ELSEWHERE: dict[str, int] = {
+FOREIGN_CSRS: dict[str, int] = {
     **_row(0x001, "fflags frm fcsr"),
     **_row(0x008, "vstart vxsat vxrm"), "vcsr": 0x00F, "seed": 0x015, **_row(0xC20, "vl vtype vlenb"),
     "stimecmp": 0x14D, "stimecmph": 0x15D, "scountovf": 0xDA0,

@@ -1,31 +1,43 @@
 """Pseudo-instructions that depend on values or symbols: li, la, call, and loads and stores of symbols."""
 
 from collections.abc import Callable
-from typing import Any
 
+from trapline.asm.arithmetic import high20, low12, signed32
+from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.instructions.encoder import Encoder
-from trapline.asm.symbols import NotConstant, constant_value
+from trapline.asm.nodes import (
+    Expression,
+    Function,
+    Memory,
+    Name,
+    Operand,
+    Operands,
+    Parenthesized,
+    String,
+    TypeName,
+    where_written,
+)
 from trapline.isa import BY_NAME, Instruction
 
-Operands = tuple
+ADDI, AUIPC, JALR, LUI = BY_NAME["addi"], BY_NAME["auipc"], BY_NAME["jalr"], BY_NAME["lui"]
+RA, ZERO = Name("ra"), Name("zero")
 
 
 def _li(encoder: Encoder, operands: Operands) -> None:
     encoder.count("li", operands, 2, "rd, constant")
     rd = operands[0]
     encoder.register(rd)
-    if type(operands[1]) is tuple and operands[1][0] == "function":
-        return encoder.instruction(BY_NAME["addi"], (rd, ("name", "zero"), operands[1]))
+    if isinstance(operands[1], Function):
+        return encoder.instruction(ADDI, (rd, ZERO, operands[1]))
     value = encoder.unit.number(operands[1], encoder.location, "li needs a constant; use 'la' for an address")
     if not -(1 << 31) <= value < 1 << 32:
         raise encoder.error(f"li: constant {value} is not in [-2147483648, 4294967295]", None, operands[1])
-    value = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
-    low = ((value & 0xFFF) ^ 0x800) - 0x800
-    if low == value:
-        return encoder.instruction(BY_NAME["addi"], (rd, ("name", "zero"), value))
-    encoder.instruction(BY_NAME["lui"], (rd, ((value - low) >> 12) & 0xFFFFF))
+    low = low12(value)
+    if low == signed32(value):
+        return encoder.instruction(ADDI, (rd, ZERO, low))
+    encoder.instruction(LUI, (rd, high20(value) >> 12))
     if low:
-        encoder.instruction(BY_NAME["addi"], (rd, rd, low))
+        encoder.instruction(ADDI, (rd, rd, low))
     return None
 
 
@@ -60,12 +72,12 @@ def _la_tls_gd(encoder: Encoder, operands: Operands) -> None:
     _pair(encoder, "tls_gd_hi20", operands[0], operands[0], "addi", operands[1])
 
 
-def _pair(encoder: Encoder, kind: str, scratch: Any, rd: Any, second: str, target: Any) -> None:
+def _pair(encoder: Encoder, kind: str, scratch: Operand, rd: Operand, second: str, target: Expression) -> None:
     """auipc into `scratch`, then `second` with the low part of the same address."""
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
-    auipc, low = BY_NAME["auipc"], BY_NAME[second]
-    encoder.fixed(auipc.encode(rd=base, imm=0), kind, encoder.unit.bind(target), auipc)
+    low = BY_NAME[second]
+    encoder.fixed(AUIPC.encode(rd=base, imm=0), kind, encoder.unit.bind(target), AUIPC)
     values = dict.fromkeys(low.operands, 0)
     values["rs1"] = base
     values["rs2" if "rs2" in values else "rd"] = encoder.register(rd)
@@ -74,29 +86,30 @@ def _pair(encoder: Encoder, kind: str, scratch: Any, rd: Any, second: str, targe
 
 def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
     """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
-    last = operands[1] if len(operands) > 1 else None
-    if type(last) is tuple and last[0] == "memory":
-        return False
-    if type(last) is tuple and last[0] == "paren" and encoder.is_register(last[1]):
-        return False
-    if insn.syntax.startswith("rd") and len(operands) == 2:
-        encoder.register(operands[0])
-        if type(last) is tuple and last[0] in ("string", "type", "function"):
+    match operands:
+        case _, Memory(), *_:
             return False
-        _pair(encoder, "pcrel_hi20", operands[0], operands[0], insn.name, last)
+        case _, Parenthesized(base), *_ if encoder.is_register(base):
+            return False
+    if insn.syntax.startswith("rd") and len(operands) == 2:
+        rd, target = operands
+        encoder.register(rd)
+        if isinstance(target, String | TypeName | Function):
+            return False
+        _pair(encoder, "pcrel_hi20", rd, rd, insn.name, target)
         return True
     if insn.syntax.startswith("rs2") and len(operands) == 3:
-        _pair(encoder, "pcrel_hi20", operands[2], operands[0], insn.name, last)
+        rs2, target, scratch = operands
+        _pair(encoder, "pcrel_hi20", scratch, rs2, insn.name, target)
         return True
-    if insn.syntax.startswith("rs2") and len(operands) == 2 and type(last) is not int:
-        raise encoder.error(
-            f"a store to a symbol needs a scratch register: '{insn.name} {operands[0][1]}, symbol, t0'", None, last
-        )
+    if insn.syntax.startswith("rs2") and len(operands) == 2 and type(operands[1]) is not int:
+        usage = f"{insn.name} {where_written(operands[0])}, symbol, t0"
+        raise encoder.error(f"a store to a symbol needs a scratch register: '{usage}'", None, operands[1])
     return False
 
 
 def _call(encoder: Encoder, operands: Operands) -> None:
-    link = ("name", "ra")
+    link: Operand = RA
     if len(operands) == 2:
         link, operands = operands[0], operands[1:]
     encoder.count("call", operands, 1, "symbol")
@@ -105,20 +118,19 @@ def _call(encoder: Encoder, operands: Operands) -> None:
 
 def _tail(encoder: Encoder, operands: Operands) -> None:
     encoder.count("tail", operands, 1, "symbol")
-    _far_jump(encoder, ("name", "t1"), ("name", "zero"), operands[0])
+    _far_jump(encoder, Name("t1"), ZERO, operands[0])
 
 
 def _jump(encoder: Encoder, operands: Operands) -> None:
     encoder.count("jump", operands, 2, "symbol, scratch")
-    _far_jump(encoder, operands[1], ("name", "zero"), operands[0])
+    _far_jump(encoder, operands[1], ZERO, operands[0])
 
 
-def _far_jump(encoder: Encoder, scratch: Any, link: Any, target: Any) -> None:
+def _far_jump(encoder: Encoder, scratch: Operand, link: Operand, target: Expression) -> None:
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
-    auipc, jalr = BY_NAME["auipc"], BY_NAME["jalr"]
-    encoder.fixed(auipc.encode(rd=base, imm=0), "call_hi20", encoder.unit.bind(target), auipc)
-    encoder.fixed(jalr.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, jalr)
+    encoder.fixed(AUIPC.encode(rd=base, imm=0), "call_hi20", encoder.unit.bind(target), AUIPC)
+    encoder.fixed(JALR.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, JALR)
 
 
 EXPANSIONS: dict[str, Callable[[Encoder, Operands], None]] = {

@@ -1,19 +1,22 @@
 """One instruction as it is written: a real one, a pseudo-instruction, or one with a suffix."""
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.instructions.encoder import Encoder, Operands, written_operands
+from trapline.asm.instructions.encoder import Encoder, written_operands
 from trapline.asm.instructions.li_la_call import EXPANSIONS, far_access
 from trapline.asm.instructions.pseudo_instructions import (
     FIXED_WORDS,
-    IMMEDIATE_CSRS,
     IMMEDIATE_FORMS,
     PSEUDO,
     SPECIAL,
-    Constant,
+    Place,
+    Template,
 )
+from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized
 from trapline.isa import BY_NAME
 from trapline.isa.spelling import did_you_mean
 from trapline.isa.table import derived
+
+RA = Name("ra")
 
 ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 
@@ -26,9 +29,18 @@ def mnemonics() -> dict[str, None]:
 
 def encode(encoder: Encoder, name: str, operands: Operands, location: Location, text: str) -> None:
     """Append one instruction or pseudo-instruction. Raises SourceError."""
+    data = encoder.unit.section.data()
+    words = encoder.constant.get(text)
+    if words is not None:
+        data.data += words
+        return
     encoder.location = location
     encoder.text = text
+    encoder.unit.symbolic = False
+    start = len(data.data)
     _dispatch(encoder, name, operands)
+    if not encoder.unit.symbolic:
+        encoder.constant[text] = bytes(data.data[start:])
 
 
 def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
@@ -48,12 +60,10 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
         return _suffixed(encoder, name, operands)
     if insn.name == "jalr":
         operands = _jalr(encoder, operands)
-    elif name == "add" and len(operands) == 4 and operands[3][:2] == ("function", "%tprel_add"):
+    elif name == "add" and len(operands) == 4 and _is_mark(operands[3]):
         operands = operands[:3]  # the fourth is a mark for linkers that relax
     elif len(operands) == 3 and name in IMMEDIATE_FORMS and encoder.register_number(operands[2]) is None:
         return encoder.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
-    elif len(operands) == 3 and name in IMMEDIATE_CSRS and encoder.register_number(operands[2]) is None:
-        return encoder.instruction(BY_NAME[IMMEDIATE_CSRS[name]], operands)
     elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(encoder, insn, operands):
         return None
     return encoder.instruction(insn, operands)
@@ -78,25 +88,30 @@ def _suffixed(encoder: Encoder, name: str, operands: Operands) -> None:
     raise SourceError(encoder.location, f"unknown instruction '{name}'", hint)
 
 
-def _expand(encoder: Encoder, templates: tuple, operands: Operands) -> None:
-    for mnemonic, *places in templates:
-        real = tuple(operands[p] if type(p) is int else p.value if type(p) is Constant else ("name", p) for p in places)
+def _expand(encoder: Encoder, templates: tuple[Template, ...], operands: Operands) -> None:
+    for mnemonic, places in templates:
+        real = tuple(operands[place.position] if isinstance(place, Place) else place for place in places)
         _dispatch(encoder, mnemonic, real)
 
 
+def _is_mark(operand: Operand) -> bool:
+    """Whether this is `%tprel_add(x)`, a mark for linkers that relax."""
+    return isinstance(operand, Function) and operand.name == "%tprel_add"
+
+
 def _jalr(encoder: Encoder, operands: Operands) -> Operands:
-    """All spellings of jalr as (rd, ("memory", offset, rs1))."""
-    if len(operands) == 1:
-        operands = (("name", "ra"), operands[0])
-    if len(operands) == 3:
-        if encoder.register_number(operands[2]) is not None and encoder.register_number(operands[1]) is None:
-            return operands[0], ("memory", operands[1], operands[2])
-        return operands[0], ("memory", operands[2], operands[1])
-    if len(operands) != 2:
-        raise encoder.error(f"'jalr' takes 1 to 3 operands, not {len(operands)}")
-    first, second = operands
-    if type(second) is tuple and second[0] in ("memory", "paren"):
-        return operands
-    if encoder.register_number(second) is not None:
-        return first, ("memory", 0, second)
-    return ("name", "ra"), ("memory", second, first)
+    """All spellings of jalr as `rd, offset(rs1)`."""
+    match operands:
+        case (target,):
+            return _jalr(encoder, (RA, target))
+        case link, Memory() | Parenthesized():
+            return operands
+        case link, target if encoder.is_register(target):
+            return link, Memory(0, target)
+        case base, offset:
+            return RA, Memory(offset, base)
+        case link, offset, base if encoder.is_register(base) and not encoder.is_register(offset):
+            return link, Memory(offset, base)
+        case link, base, offset:
+            return link, Memory(offset, base)
+    raise encoder.error(f"'jalr' takes 1 to 3 operands, not {len(operands)}")

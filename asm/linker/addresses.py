@@ -1,11 +1,10 @@
 """What expressions and symbols are worth once sections have their addresses."""
 
-from typing import Any
-
+from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.linker.placement import Output
 from trapline.asm.linker.string_merging import Merged
-from trapline.asm.parser import OPERATORS, wrap
+from trapline.asm.nodes import Binary, Bound, Unary
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 
@@ -20,26 +19,28 @@ class Values:
         self.thread_local: list[Output] = []
         self.evaluating: set[int] = set()
 
-    def value(self, expression: Any, location: Location) -> int:
+    def value(self, expression: Bound, location: Location) -> int:
         """The value of a bound expression at final addresses. Raises SourceError."""
         try:
             return self._value(expression, location)
         except RecursionError:
             raise SourceError(location, "this expression is nested too deeply") from None
 
-    def _value(self, expression: Any, location: Location) -> int:
-        if type(expression) is int:
-            return expression
-        if isinstance(expression, Symbol):
-            return self.address(expression, location)
-        if expression[0] == "unary":
-            operand = self._value(expression[2], location)
-            return {"-": -operand, "~": ~operand, "!": int(not operand)}[expression[1]]
-        left, right = self._value(expression[2], location), self._value(expression[3], location)
-        try:
-            return wrap(OPERATORS[expression[1]](left, right))
-        except (ZeroDivisionError, ValueError, OverflowError):
-            raise SourceError(location, f"cannot compute {left} {expression[1]} {right}") from None
+    def _value(self, expression: Bound, location: Location) -> int:
+        match expression:
+            case int():
+                return expression
+            case Symbol():
+                return self.address(expression, location)
+            case Unary(operator, operand):
+                return UNARY_OPERATORS[operator](self._value(operand, location))
+            case Binary(operator, operand, other):
+                left, right = self._value(operand, location), self._value(other, location)
+                try:
+                    return wrap(OPERATORS[operator](left, right))
+                except (ZeroDivisionError, ValueError, OverflowError):
+                    raise SourceError(location, f"cannot compute {left} {operator} {right}") from None
+        raise TypeError(expression)
 
     def address(self, symbol: Symbol, location: Location) -> int:
         """The value of a symbol; an undefined one is noted and counts as 0."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from trapline.asm.call_frames import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.nodes import Binary
 from trapline.asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
@@ -175,10 +176,11 @@ class _Table:
 
     def _pointer(self, pointer: Pointer, location: Location) -> None:
         expression = pointer.target
+        assert expression is not None
         if pointer.encoding & PC_RELATIVE:
             here = Symbol(".", temporary=True)
             here.place(self.section, location)
-            expression = ("binary", "-", expression, here)
+            expression = Binary("-", expression, here)
         width = SIZES[pointer.encoding & 7]
         self.data.fixups.append(Fixup(len(self.data.data), f"word{8 * width}", expression, location))
         self.data.data += bytes(width)

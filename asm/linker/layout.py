@@ -3,10 +3,12 @@
 from functools import partial
 from typing import Any
 
+from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Diagnostics, SourceError
-from trapline.asm.parser import OPERATORS, wrap
+from trapline.asm.expressions import NotConstant, symbols
+from trapline.asm.nodes import Binary, Bound, Unary
 from trapline.asm.sections import Branch, Fill, Leb128, Org, Section
-from trapline.asm.symbols import NotConstant, Symbol
+from trapline.asm.symbols import Symbol
 
 ELSEWHERE = 1 << 32
 """The distance of a branch to another section: too far for a conditional branch."""
@@ -77,37 +79,29 @@ def _measure(section: Section, fragment: Any) -> Any:
         raise SourceError(fragment.location, "this value cannot be computed") from None
 
 
-def _is_replaceable(target: Any) -> bool:
+def _is_replaceable(target: Bound) -> bool:
     """Whether a definition in another source may take the place of a branch's target."""
-    terms = [target]
-    while terms:
-        term = terms.pop()
-        if isinstance(term, tuple):
-            terms += term[2:]
-        elif isinstance(term, Symbol) and term.binding == "weak":
-            return True
-    return False
+    return any(symbol.binding == "weak" for symbol in symbols(target))
 
 
-def _offset_in(section: Section, expression: Any) -> int | None:
+def _offset_in(section: Section, expression: Bound) -> int | None:
     """Offset from the section's start, for a number or symbol plus number; None elsewhere."""
-    if type(expression) is int:
-        return expression
-    if isinstance(expression, Symbol):
-        if expression.value is not None:
-            return _offset_in(section, expression.value)
-        if expression.section is section and expression.fragment is not None:
-            return expression.fragment.offset + expression.offset
-        return None
-    if expression[0] == "binary" and expression[1] in "+-":
-        left, right = _offset_in(section, expression[2]), _offset_in(section, expression[3])
-        if left is None or right is None:
-            return None
-        return left + right if expression[1] == "+" else left - right
+    match expression:
+        case int():
+            return expression
+        case Symbol():
+            if expression.value is not None:
+                return _offset_in(section, expression.value)
+            if expression.section is section and expression.fragment is not None:
+                return expression.fragment.offset + expression.offset
+        case Binary("+" | "-" as operator, left, right):
+            first, second = _offset_in(section, left), _offset_in(section, right)
+            if first is not None and second is not None:
+                return first + second if operator == "+" else first - second
     return None
 
 
-def _distance(expression: Any) -> int:
+def _distance(expression: Bound) -> int:
     """A value made of distances within sections. Raises NotConstant."""
     value, sections = _section_relative(expression)
     if sections:
@@ -115,28 +109,24 @@ def _distance(expression: Any) -> int:
     return value
 
 
-def _section_relative(expression: Any) -> tuple[int, dict[Section, int]]:
+def _section_relative(expression: Bound) -> tuple[int, dict[Section, int]]:
     """A value, and how many times the addresses of which sections are still to be added. Raises NotConstant."""
-    if type(expression) is int:
-        return expression, {}
-    if isinstance(expression, Symbol):
-        if expression.value is not None:
-            return _section_relative(expression.value)
-        if expression.fragment is None or expression.section is None:
-            raise NotConstant
-        return expression.fragment.offset + expression.offset, {expression.section: 1}
-    if expression[0] == "unary":
-        value = _distance(expression[2])
-        return {"-": -value, "~": ~value, "!": int(not value)}[expression[1]], {}
-    if expression[0] != "binary":
-        raise NotConstant
-    operator = expression[1]
-    left, sections = _section_relative(expression[2])
-    right, others = _section_relative(expression[3])
-    if operator in ("+", "-"):
-        sign = 1 if operator == "+" else -1
-        sums = {s: sections.get(s, 0) + sign * others.get(s, 0) for s in sections | others}
-        sections = {section: count for section, count in sums.items() if count}
-    elif sections or others:
-        raise NotConstant
-    return wrap(OPERATORS[operator](left, right)), sections
+    match expression:
+        case int():
+            return expression, {}
+        case Symbol():
+            if expression.value is not None:
+                return _section_relative(expression.value)
+            if expression.fragment is not None and expression.section is not None:
+                return expression.fragment.offset + expression.offset, {expression.section: 1}
+        case Unary(operator, operand):
+            return UNARY_OPERATORS[operator](_distance(operand)), {}
+        case Binary("+" | "-" as operator, left, right):
+            sign = 1 if operator == "+" else -1
+            first, sections = _section_relative(left)
+            second, others = _section_relative(right)
+            sums = {s: sections.get(s, 0) + sign * others.get(s, 0) for s in sections | others}
+            return wrap(first + sign * second), {section: count for section, count in sums.items() if count}
+        case Binary(operator, left, right):
+            return wrap(OPERATORS[operator](_distance(left), _distance(right))), {}
+    raise NotConstant

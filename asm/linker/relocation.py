@@ -1,39 +1,39 @@
 """What a fixup puts into an instruction, once addresses are known."""
 
-from typing import Any
-
+from trapline.asm.arithmetic import high20, low12, signed32
 from trapline.asm.diagnostics import SourceError
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.got import KINDS
 from trapline.asm.sections import Fixup
+from trapline.isa import Instruction
 
 
 def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
     kind = fixup.kind
     if kind in ("pcrel_hi20", "call_hi20", *KINDS):
-        return (values.high_parts.get(pc, 0) + 0x800) & 0xFFFFF000
+        return high20(values.high_parts.get(pc, 0))
     value = values.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":
         if value not in values.high_parts:
             message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
             raise SourceError(fixup.location, message)
-        return _low12(values.high_parts[value])
+        return low12(values.high_parts[value])
     if kind == "hi20":
-        return (value + 0x800) & 0xFFFFF000
+        return high20(value)
     if kind == "lo12":
-        return _low12(value)
+        return low12(value)
     if kind in ("tprel_hi20", "tprel_lo12"):
         if not values.thread_local:
             raise SourceError(fixup.location, "no section of this program is thread-local (.tdata, .tbss)")
         value -= values.thread_local[0].address  # the thread pointer points at the first of them
-        return (value + 0x800) & 0xFFFFF000 if kind == "tprel_hi20" else _low12(value)
+        return high20(value) if kind == "tprel_hi20" else low12(value)
     if kind == "imm20":
         if not 0 <= value <= 0xFFFFF:
             raise SourceError(fixup.location, f"immediate {value} is not in [0, 1048575]")
         return value << 12
     if kind in ("branch", "jal"):
-        distance = ((value - pc) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        distance = signed32(value - pc)
         reach = 4096 if kind == "branch" else 1 << 20
         if not -reach <= distance <= reach - 2:
             raise SourceError(
@@ -48,11 +48,7 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     return value
 
 
-def _low12(value: int) -> int:
-    return ((value & 0xFFF) ^ 0x800) - 0x800
-
-
-def operand_mask(insn: Any) -> int:
+def operand_mask(insn: Instruction) -> int:
     """The bits of an instruction word that operands take."""
     mask = 0
     for s in insn.pattern.slices:

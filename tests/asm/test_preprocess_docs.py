@@ -9,7 +9,7 @@ from support.paths import DOCS
 from trapline.asm import AsmError, assemble_text
 from trapline.asm.assembler import HANDLERS
 from trapline.asm.diagnostics import Diagnostics
-from trapline.asm.directives.sections_and_symbols import ignore
+from trapline.asm.directives.options import ignore
 from trapline.asm.preprocess.conditionals import KEYWORDS
 from trapline.asm.preprocess.expander import _Expander
 

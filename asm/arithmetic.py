@@ -1,0 +1,86 @@
+"""Numbers: the operators of expressions, in 64-bit two's complement as in GNU as, and the parts of an address."""
+
+from collections.abc import Callable
+
+from trapline.asm.nodes import Binary, Expression
+
+MAX_SHIFT = 1 << 16
+"""Shifts by this or more are mistakes."""
+
+SHIFTS = ("<<", ">>")
+COMPARISONS = ("==", "!=", "<>", "<", ">", "<=", ">=")
+
+
+def truncated(a: int, b: int) -> tuple[int, int]:
+    """Quotient and remainder as C has them, rounded towards zero. Raises ZeroDivisionError."""
+    quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    return quotient, a - quotient * b
+
+
+OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: truncated(a, b)[0],
+    "%": lambda a, b: truncated(a, b)[1],
+    "<<": lambda a, b: (a << b) & (2**64 - 1) if b < 64 else 0,
+    ">>": lambda a, b: (a & (2**64 - 1)) >> b,
+    "|": lambda a, b: a | b,
+    "&": lambda a, b: a & b,
+    "^": lambda a, b: a ^ b,
+    "!": lambda a, b: a | ~b,
+    "==": lambda a, b: -(a == b),
+    "<>": lambda a, b: -(a != b),
+    "!=": lambda a, b: -(a != b),
+    "<": lambda a, b: -(a < b),
+    ">": lambda a, b: -(a > b),
+    "<=": lambda a, b: -(a <= b),
+    ">=": lambda a, b: -(a >= b),
+    "&&": lambda a, b: int(bool(a) and bool(b)),
+    "||": lambda a, b: int(bool(a) or bool(b)),
+}
+
+UNARY_OPERATORS: dict[str, Callable[[int], int]] = {
+    "-": lambda a: -a,
+    "~": lambda a: ~a,
+    "!": lambda a: int(not a),
+}
+
+
+def wrap(value: int) -> int:
+    """The 64-bit two's complement number that `value` is cut to."""
+    if -(1 << 63) <= value < 1 << 63:
+        return value
+    return ((value + (1 << 63)) & (2**64 - 1)) - (1 << 63)
+
+
+def compute(operator: str, left: int, right: int) -> int:
+    """An operation on numbers. Raises ZeroDivisionError, and ValueError for a shift that makes no sense."""
+    if operator in SHIFTS and not 0 <= right < MAX_SHIFT:
+        raise ValueError(f"shift by {right}")
+    return wrap(OPERATORS[operator](left, right))
+
+
+def folded(operator: str, left: Expression, right: Expression) -> Expression:
+    """An operation, computed at once when both sides are numbers and it has a value."""
+    if type(left) is int and type(right) is int:
+        try:
+            return compute(operator, left, right)
+        except (ZeroDivisionError, ValueError):
+            pass  # a mistake to report where the statement's location is known
+    return Binary(operator, left, right)
+
+
+def high20(value: int) -> int:
+    """What `lui` or `auipc` has to load so that adding `low12(value)` gives the 32-bit `value`."""
+    return (value + 0x800) & 0xFFFFF000
+
+
+def low12(value: int) -> int:
+    """The lowest 12 bits of a value as a signed immediate."""
+    return ((value & 0xFFF) ^ 0x800) - 0x800
+
+
+def signed32(value: int) -> int:
+    """The lowest 32 bits of a value as a signed number."""
+    return (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000

@@ -1,0 +1,162 @@
+"""`.insn`: instructions that this assembler has no mnemonic for, given by their fields."""
+
+import re
+from typing import Any
+
+from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.directives.data import append
+from trapline.asm.instructions.encoder import Encoder, Fixups
+from trapline.asm.nodes import Expression, Function, Memory, Name, Operand, Operands, Parenthesized
+from trapline.asm.parser import parse_operands
+from trapline.asm.sections import Fixup
+from trapline.asm.unit import Unit
+from trapline.isa import BY_NAME
+from trapline.isa.instruction import Pattern
+
+OPCODES = {
+    "LOAD": 0x03, "LOAD_FP": 0x07, "CUSTOM_0": 0x0B, "MISC_MEM": 0x0F, "OP_IMM": 0x13, "AUIPC": 0x17, "OP_IMM_32": 0x1B,
+    "STORE": 0x23, "STORE_FP": 0x27, "CUSTOM_1": 0x2B, "AMO": 0x2F, "OP": 0x33, "LUI": 0x37, "OP_32": 0x3B,
+    "MADD": 0x43, "MSUB": 0x47, "NMSUB": 0x4B, "NMADD": 0x4F, "OP_FP": 0x53, "OP_V": 0x57, "CUSTOM_2": 0x5B,
+    "BRANCH": 0x63, "JALR": 0x67, "JAL": 0x6F, "SYSTEM": 0x73, "CUSTOM_3": 0x7B,
+}  # fmt: skip
+OPCODE_BITS = 7
+FORMATS = {"r", "r4", "i", "s", "sb", "b", "u", "uj", "j"}
+
+
+def insn(unit: Unit, name: str, operands: str, location: Location) -> None:
+    """`.insn format opcode, ...`, `.insn word` and `.insn length, word`."""
+    match = re.match(r"([a-z]\w*)\s+(?=[\w(])", operands)
+    if match is None:
+        values = [unit.number(v, location) for v in unit.operands(operands)]
+        if not 1 <= len(values) <= 2 or (len(values) == 2 and values[0] != 4):
+            raise SourceError(location, "'.insn' takes a 4-byte word, or '4, word', or a format and its fields")
+        word = values[-1]
+        if not 0 <= word < 1 << 32 or word & 3 != 3:
+            raise SourceError(location, f"'.insn': {word:#x} is not a 32-bit instruction (its low bits are 11)")
+        append(unit, word.to_bytes(4, "little"), location)
+        return
+    if match[1] not in FORMATS:
+        raise SourceError(
+            location, f"unknown instruction format '{match[1]}'", f"formats: {', '.join(sorted(FORMATS))}"
+        )
+    _Insn(unit, match[1], parse_operands(operands[match.end() :]), location).emit()
+
+
+class _Insn:
+    """The fields of one `.insn`, taken one after the other."""
+
+    def __init__(self, unit: Unit, format: str, operands: Operands, location: Location) -> None:
+        self.unit = unit
+        self.format = format
+        self.operands = list(operands)
+        self.location = location
+        self.encoder = Encoder(unit)
+
+    def take(self) -> Operand:
+        """The next operand."""
+        if not self.operands:
+            raise SourceError(self.location, f"'.insn {self.format}' needs more operands")
+        return self.operands.pop(0)
+
+    def number(self, bits: int) -> int:
+        """The next operand as an unsigned field."""
+        operand = self.take()
+        if isinstance(operand, Name) and operand.text in OPCODES and bits == OPCODE_BITS:
+            return OPCODES[operand.text]
+        value = self.unit.number(operand, self.location)
+        if not 0 <= value < 1 << bits:
+            raise SourceError(self.location, f"'.insn': field {value} is not in [0, {(1 << bits) - 1}]")
+        return value
+
+    def register(self) -> int:
+        """The next operand as a register."""
+        operand = self.take()
+        return self.encoder.register(Name(str(operand)) if type(operand) is int else operand)
+
+    def memory(self) -> tuple[Expression, int]:
+        """The next operand as `offset(register)` or `(register)`."""
+        match self.take():
+            case Memory(offset, base):
+                return offset, self.encoder.register(base)
+            case Parenthesized(base):
+                return 0, self.encoder.register(base)
+        raise SourceError(self.location, "'.insn': an address 'offset(register)' is expected")
+
+    def emit(self) -> None:
+        """Encode and append."""
+        self.encoder.location = self.location
+        word = self.number(OPCODE_BITS)
+        if self.format in ("r", "r4"):
+            word = self._r(word)
+        elif self.format == "i":
+            word |= self.number(3) << 12 | self.register() << 7
+            if self.operands and isinstance(self.operands[0], Memory | Parenthesized):
+                offset, base = self.memory()
+            else:
+                base = self.register()
+                offset = self.take()
+            return self._finish(word | base << 15, "addi", offset)
+        elif self.format == "s":
+            word |= self.number(3) << 12 | self.register() << 20
+            offset, base = self.memory()
+            return self._finish(word | base << 15, "sw", offset)
+        elif self.format in ("sb", "b"):
+            word |= self.number(3) << 12 | self.register() << 15 | self.register() << 20
+            return self._finish(word, "beq", self.take())
+        elif self.format == "u":
+            word |= self.register() << 7
+            return self._finish(word, "lui", self.take())
+        else:
+            word |= self.register() << 7
+            return self._finish(word, "jal", self.take())
+        if self.operands:
+            raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
+        return append(self.unit, word.to_bytes(4, "little"), self.location)
+
+    def _r(self, word: int) -> int:
+        four = self.format == "r4" or len(self.operands) == 6
+        word |= self.number(3) << 12
+        word |= self.number(2 if four else 7) << 25
+        word |= self.register() << 7 | self.register() << 15 | self.register() << 20
+        return word | self.register() << 27 if four else word
+
+    def _finish(self, word: int, like: str, immediate: Expression) -> None:
+        """Put an immediate where the instruction `like` has its own."""
+        if self.operands:
+            raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
+        pattern = BY_NAME[like].pattern
+        shape = Pattern(pattern.text, 0, word, pattern.slices)
+        encoder = self.encoder
+        if like in ("beq", "jal") and type(immediate) is not int:
+            kind = "branch" if like == "beq" else "jal"
+            data = self.unit.section.data()
+            data.fixups.append(
+                Fixup(len(data.data), kind, self.unit.bind(immediate, self.location), self.location, BY_NAME[like])
+            )
+            data.data += word.to_bytes(4, "little")
+            return
+        if isinstance(immediate, Function):
+            values = dict.fromkeys(pattern.operands, 0)
+            fixups: Fixups = []
+            wanted = encoder.upper_immediate if like == "lui" else encoder.immediate
+            wanted(BY_NAME[like], immediate, values, fixups)
+            data = self.unit.section.data()
+            if fixups:
+                data.fixups.append(Fixup(len(data.data), fixups[0][0], fixups[0][1], self.location, BY_NAME[like]))
+                data.data += word.to_bytes(4, "little")
+                return
+            immediate = values["imm"]
+        else:
+            immediate = self.unit.number(immediate, self.location)
+            if like == "lui":
+                immediate <<= 12
+        values = dict.fromkeys(pattern.operands, 0) | {"imm": immediate & 0xFFFFFFFF if like == "lui" else immediate}
+        mine = {s.operand for s in pattern.slices if s.operand == "imm"}
+        try:
+            filled = Pattern(shape.text, 0, 0, tuple(s for s in shape.slices if s.operand in mine)).insert(values)
+        except ValueError as error:
+            raise SourceError(self.location, f"'.insn': {error}") from None
+        append(self.unit, (word | filled).to_bytes(4, "little"), self.location)
+
+
+HANDLERS: dict[str, Any] = {".insn": insn}
