@@ -109,7 +109,7 @@ class Machine:
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> "Machine":
         """A machine with an ELF, an assembly source or a raw image loaded, entered at its start."""
-        from trapline.vm.loader.image import load_file
+        from trapline.vm.loader.source import load_file
 
         machine = cls(**options)
         machine.load(load_file(path, raw_base=machine.ram_base))
@@ -127,15 +127,10 @@ class Machine:
     @classmethod
     def from_source(cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Any) -> "Machine":
         """A machine with this assembly text assembled at the start of RAM. Raises `asm.AsmError`."""
-        from trapline.asm import assemble_text
+        from trapline.vm.loader.source import load_source
 
         machine = cls(**options)
-        program = assemble_text(text, name=name, entry=entry, text_base=machine.ram_base)
-        for vaddr, data, memsz, _flags in program.segments:
-            machine.write(vaddr, data + bytes(memsz - len(data)))
-        machine.pc = program.entry
-        machine.symbols = dict(program.symbols)
-        machine._watch_tohost()
+        machine.load(load_source(text, name=name, entry=entry, text_base=machine.ram_base))
         return machine
 
     def load(self, image: Any) -> None:

@@ -16,6 +16,7 @@ from trapline import Exit, ExitReason, Machine
 from trapline.asm import AsmError, assemble_text
 from trapline.vm.board.devices import Bus
 from trapline.vm.host.console import Console
+from trapline.vm.loader.image import LoadError
 from trapline.vm.registers import Csrs, Registers
 
 RAM = 0x80000000
@@ -141,7 +142,7 @@ def test_a_mistake_in_a_source_has_its_name_and_line() -> None:
 
 
 def test_a_program_larger_than_ram_is_refused() -> None:
-    with pytest.raises(ValueError, match="is not RAM"):
+    with pytest.raises(LoadError, match="needs 1 MiB of memory and has 4 KiB"):
         Machine.from_source("_start: nop\n .bss\n .zero 8192", memory=4096)
 
 

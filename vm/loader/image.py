@@ -205,21 +205,6 @@ def load_raw(path: str | os.PathLike[str], base: int) -> Image:
     return Image(base, [Segment(base, base, data, len(data), READ | WRITE | EXECUTE)], os.fspath(path))
 
 
-def load_file(path: str | os.PathLike[str], *, raw_base: int = 0x80000000) -> Image:
-    """The image of an ELF or raw file, or of an assembly source, which is assembled at `raw_base`.
-
-    Raises LoadError, and `asm.AsmError` for a source with mistakes.
-    """
-    kind = detect(path)
-    if kind == "elf":
-        return load_elf(path)
-    if kind == "raw":
-        return load_raw(path, raw_base)
-    from trapline.asm import assemble
-
-    return load_elf(assemble([Path(path)], text_base=raw_base).elf, os.fspath(path))
-
-
 def check_fits(image: Image, base: int, size: int) -> None:
     """Raise LoadError unless every segment's physical range lies in the RAM of `size` bytes at `base`."""
     first = min(image.segments, key=lambda segment: segment.paddr)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from trapline.isa import decode
 from trapline.isa.cause import (
@@ -18,13 +19,17 @@ from trapline.isa.cause import (
     LOAD_MISALIGNED,
     STORE_MISALIGNED,
 )
-from trapline.vm.loader.image import EXECUTE, Image, LoadError
+from trapline.vm.loader.image import EXECUTE, Image, LoadError, load_elf
+from trapline.vm.loader.source import load_file, load_source
 from trapline.vm.process import files, mappings, semihosting, system
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
 from trapline.vm.process.table import TABLE, name_of
+
+if TYPE_CHECKING:
+    pass
 
 _SERVICES = (files, mappings, system)  # importing them fills the table
 
@@ -83,13 +88,19 @@ class _Ended(Exception):
 
 
 class Process:
-    """A process made of an image, ready to run.
+    """A user program, ready to run: once, by `run`.
 
+    >>> Process.from_source("_start: li a0, 3; li a7, 93; ecall").run().exit_code
+    3
+
+    image: the program; `from_file`, `from_elf` and `from_source` make it of what a user has.
     argv: with the program's name first; env: a mapping, or `NAME=value` strings; nothing of the host's is added.
     memory: bytes that segments, heap, mappings and stack may take together.
     stdin, stdout, stderr: binary streams, None for an empty input and for output that nobody reads.
     isa, engine: as `Machine` has them; max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
-    machine: the `Machine` that runs it, for traces and for looking at it afterwards.
+    seed: of the random bytes that the process gets from the system.
+
+    Attributes: `machine` the `Machine` that runs it, for traces and for looking at it afterwards; `image`; `argv`.
     Raises LoadError when the program, its arguments or its memory do not fit together.
     """
 
@@ -121,7 +132,9 @@ class Process:
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
-            self.machine: Any = Machine(memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False)
+            self.machine: Machine = Machine(
+                memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False
+            )
         except MemoryError:
             raise LoadError(
                 f"{image.name}: this host has no {layout.size >> 20} MiB to give; use less --memory"
@@ -140,6 +153,21 @@ class Process:
         self.deadline: float | None = None
         self._max_instructions, self._timeout = max_instructions, timeout
         self._counts: Counter[int | str] = Counter()
+
+    @classmethod
+    def from_file(cls, path: str | Path, argv: Sequence[str | bytes] = (), **options: Any) -> "Process":
+        """A process of an ELF or of an assembly source. Raises LoadError, and `asm.AsmError` for a source."""
+        return cls(load_file(path), argv or [str(path)], **options)
+
+    @classmethod
+    def from_elf(cls, data: bytes, argv: Sequence[str | bytes] = ("program",), **options: Any) -> "Process":
+        """A process of the bytes of an ELF. Raises LoadError."""
+        return cls(load_elf(data), argv, **options)
+
+    @classmethod
+    def from_source(cls, text: str, argv: Sequence[str | bytes] = ("program",), **options: Any) -> "Process":
+        """A process of assembly text, which begins at `_start`. Raises LoadError and `asm.AsmError`."""
+        return cls(load_source(text), argv, **options)
 
     def _enter(self, sp: int) -> None:
         machine = self.machine

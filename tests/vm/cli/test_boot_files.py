@@ -108,11 +108,13 @@ def test_the_ram_disk_and_the_command_line_reach_the_kernel(tmp_path, kernel):
     from trapline.vm.boot.firmware import start
     from trapline.vm.boot.image import from_elf
     from trapline.vm.boot.memory_map import Request, make_plan
-    from trapline.vm.loader.image import load_file
+    from trapline.vm.loader.source import load_file
     from trapline.vm.machine import Machine
 
     machine = Machine(engine="python")
-    request = Request(machine.isa, 1, (0x80000000, 128 << 20), from_elf(load_file(kernel)), "none", disk, "a=b c")
+    request = Request(
+        machine.isa, 1, (0x80000000, 128 << 20), from_elf(load_file(kernel, raw_base=0x80000000)), "none", disk, "a=b c"
+    )
     plan = make_plan(request)
     start(machine, plan)
     assert plan.tree[1] == data == machine.read(machine.x["a1"], len(data))

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from support.process.processes import DATA, EBREAK, ECALL, TEXT, run, tiny_image
+from trapline import AsmError, assemble
 from trapline.vm.loader.image import READ, WRITE, Image, LoadError, Segment
 from trapline.vm.process import Process, Reason
 
@@ -187,3 +189,23 @@ def test_engines_agree():
     assert outcomes[0].stdout == outcomes[1].stdout
     assert outcomes[0].status == outcomes[1].status == 9
     assert outcomes[0].result.instructions == outcomes[1].result.instructions
+
+
+def test_a_process_is_made_of_text_a_file_or_an_elf(tmp_path: Path) -> None:
+    text = "_start: lw t0, (sp); li a7, 93; mv a0, t0; ecall"
+    (tmp_path / "count.s").write_text(text)
+    elf = assemble(text).elf
+    (tmp_path / "count").write_bytes(elf)
+    made = [
+        Process.from_source(text),
+        Process.from_elf(elf),
+        Process.from_file(tmp_path / "count.s"),
+        Process.from_file(str(tmp_path / "count"), engine="python"),
+    ]
+    assert [process.run().exit_code for process in made] == [1, 1, 1, 1], "the program's name is its only argument"
+    assert Process.from_source(text, ["name", "one", "two"]).run().exit_code == 3
+    assert made[2].argv == [str(tmp_path / "count.s")] and made[0].argv == ["program"]
+    with pytest.raises(AsmError, match="<string>:1:1"):
+        Process.from_source("adi")
+    with pytest.raises(LoadError, match="No such file"):
+        Process.from_file(tmp_path / "none")

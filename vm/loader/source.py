@@ -1,0 +1,36 @@
+"""Assembly sources as program images: where the machine and the assembler meet.
+
+The assembler is imported when there is something to assemble: an ELF file runs without it.
+"""
+
+import os
+from pathlib import Path
+
+from trapline.vm.loader.image import Image, detect, load_elf, load_raw
+
+
+def load_source(text: str, *, name: str = "<string>", entry: str | None = None, text_base: int | None = None) -> Image:
+    """The image of assembly text. Raises `asm.AsmError` for mistakes, and LoadError for an empty program.
+
+    name: what messages call the text; entry: symbol where it starts, by default `_start`, else the start of .text.
+    text_base: address of .text, by default where GNU ld puts it.
+    """
+    from trapline.asm import assemble_text
+
+    return load_elf(assemble_text(text, name=name, entry=entry, text_base=text_base).elf, name)
+
+
+def load_file(path: str | os.PathLike[str], *, raw_base: int | None = None) -> Image:
+    """The image of an ELF or raw file, or of an assembly source.
+
+    raw_base: address of a raw image, and of .text of a source; by default 0x80000000, and where GNU ld puts it.
+    Raises LoadError, and `asm.AsmError` for a source with mistakes.
+    """
+    kind = detect(path)
+    if kind == "elf":
+        return load_elf(path)
+    if kind == "raw":
+        return load_raw(path, 0x80000000 if raw_base is None else raw_base)
+    from trapline.asm import assemble
+
+    return load_elf(assemble(Path(path), text_base=raw_base).elf, os.fspath(path))
