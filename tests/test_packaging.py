@@ -1,6 +1,7 @@
 """The wheel holds what runs and nothing else, and works far from the checkout; the sdist holds the tests as well."""
 
 import configparser
+import importlib.util
 import os
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def test_the_wheel_holds_the_programs(unpacked: Path) -> None:
 def test_the_wheel_holds_nothing_else(wheel: Path, unpacked: Path) -> None:
     metadata = [path.name for path in unpacked.glob("*.dist-info")]
     assert len(metadata) == 1
-    assert {path.name for path in unpacked.iterdir()} == {"trapline", *metadata}
+    assert {path.name for path in unpacked.iterdir()} == {"trapline", *metadata}, "no isa, asm or vm of its own"
     for name in files(unpacked):
         assert not any(part in ("tests", "docs", "benchmarks", "conftest.py") for part in Path(name).parts), name
         assert "__pycache__" not in name and not Path(name).name.startswith((".", "test_")), name
@@ -181,3 +182,84 @@ def test_the_sdist_passes_its_tests(source: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     where = [sys.executable, "-c", "import trapline; print(trapline.__file__)"]
     assert Path(subprocess.check_output(where, cwd=source, env=environment, text=True)).is_relative_to(source)
+
+
+USER = """
+from trapline import AsmError, ExitReason, Machine, Process, assemble, disassemble
+
+machine = Machine.from_source("_start: li a0, 41; addi a0, a0, 1; ebreak")
+machine.csr["mscratch"] = machine.step(2).pc
+exit = machine.run(max_instructions=100)
+total: int = machine.x["a0"] + machine.csr["mcause"] + machine.instret + machine.harts[0].pc * 0
+memory: bytes = machine.read(machine.symbols["_start"], 4)
+lines: list[str] = disassemble(assemble("addi a0, a0, 1").code) + [disassemble(0x13)]
+result = Process.from_source("_start: li a0, 3; li a7, 93; ecall").run()
+print(exit.reason is ExitReason.LIMIT, total > 0, memory.hex(), lines, result.exit_code, AsmError.__name__)
+"""
+"""A user's program, short and with everything that it is given annotated as it should be."""
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment in which the wheel is installed, over the libraries of this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    for part in unpacked.iterdir():
+        (packages / part.name).symlink_to(part)
+    libraries = [path for path in sys.path if path.endswith("-packages")]
+    (packages / "libraries.pth").write_text("\n".join(libraries) + "\n")
+    return folder / "bin/python"
+
+
+def python(installed: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run that Python in a folder, with nothing of the checkout to import from."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | variables
+    command = [str(installed), *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )  # fmt: skip
+
+
+def test_a_users_program_runs_and_has_types(installed: Path, tmp_path: Path) -> None:
+    """No `Any` reaches the user's own lines."""
+    (tmp_path / "user.py").write_text(USER)
+    done = python(installed, tmp_path, "user.py")
+    expected = "True True 13059002 ['addi a0, a0, 1', 'nop'] 3 AsmError\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    done = python(installed, tmp_path, "-m", "mypy", "--strict", "--disallow-any-expr", "user.py")
+    assert (done.returncode, done.stdout) == (0, "Success: no issues found in 1 source file\n"), done.stderr
+
+
+COMMANDS = {
+    "module": ("-m", "trapline"),
+    "command": ("-c", "import sys; from trapline.__main__ import run; sys.argv[0] = 'trapline'; run()"),
+}
+"""Both ways to start it; the second is what the script of that name does."""
+
+
+@pytest.mark.parametrize("how", COMMANDS)
+def test_files_with_the_names_of_our_folders_are_not_imported(how: str, installed: Path, tmp_path: Path) -> None:
+    for name in ("vm", "isa", "asm", "programs", "support"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
+    version = python(installed, tmp_path, *COMMANDS[how], "--version")
+    assert (version.returncode, version.stderr) == (0, "") and version.stdout.startswith("trapline"), version
+    hello = python(installed, tmp_path, *COMMANDS[how], "run", "hello")
+    assert (hello.returncode, hello.stdout) == (0, (ROOT / "programs/expected/hello.out").read_text()), hello
+
+
+@pytest.mark.parametrize("where", ["in front", "behind"])
+def test_another_package_called_asm_is_not_in_the_way(where: str, installed: Path, tmp_path: Path) -> None:
+    """As `pip install asm` would bring it."""
+    (tmp_path / "site/asm").mkdir(parents=True)
+    (tmp_path / "site/asm/__init__.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "here").mkdir()
+    script = "import sys; sys.path.append(sys.argv.pop(1)); from trapline.__main__ import run; run()"
+    for words in (["run", "hello"], ["asm", "programs/hello.s", "-o", "hello"], ["disasm", "hello"]):
+        if where == "in front":
+            done = python(installed, tmp_path / "here", *COMMANDS["module"], *words, PYTHONPATH=str(tmp_path / "site"))
+        else:
+            done = python(installed, tmp_path / "here", "-c", script, str(tmp_path / "site"), *words)
+        assert done.returncode == 0 and "imported" not in done.stderr, done
