@@ -26,7 +26,7 @@ OPTIONAL = {"group", "unchecked"}
 TITLE = """\
 # Holes of real machines
 
-Made from `docs/holes.toml` by `python docs/holes.py > docs/holes.md`; do not edit.
+Generated from `docs/holes.toml` by `python docs/holes.py > docs/holes.md`; do not edit.
 """
 
 
