@@ -10,6 +10,8 @@ import pytest
 import trapline
 import trapline.asm.disassembler.instruction
 import trapline.asm.program
+import trapline.vm.machine
+import trapline.vm.process.process
 from trapline import AsmError, assemble, disassemble
 from trapline.asm import Text
 
@@ -37,7 +39,15 @@ def test_a_name_loads_what_it_needs_and_no_more(name: str, left_out: str) -> Non
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("module", [trapline.asm.program, trapline.asm.disassembler.instruction])
+EXAMPLES = (
+    trapline.asm.program,
+    trapline.asm.disassembler.instruction,
+    trapline.vm.machine,
+    trapline.vm.process.process,
+)
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
 def test_the_examples_of_docstrings_are_true(module: object) -> None:
     failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
     assert failed == 0 and tried > 0

@@ -36,26 +36,30 @@ class MemoryRangeError(ValueError):
 
 
 class Machine:
-    """One machine.
+    """A machine: harts, RAM and a board like QEMU's `virt`.
 
-    Attributes: `harts` its harts (`vm.registers.Hart`); `x`, `csr`, `pc` and `mode` are those of the first: registers
-    by ABI name, CSRs by name; `ram` the memory (uint8[memory]; `write` is for code,
-    because it forgets what was decoded), `symbols` addresses by name, `breakpoints` addresses at which `run` stops
-    before the instruction there, `host_traps` a bit for each exception cause that ends `run` instead of reaching
-    the guest, `ends_trap_loops` whether `run` ends when the guest can only trap for ever, `console` what was printed.
+    >>> machine = Machine.from_source("_start: li a0, 41; addi a0, a0, 1")
+    >>> machine.step(2).reason, machine.x["a0"]
+    (<ExitReason.LIMIT: 'instruction limit'>, 42)
 
-    harts: 1 to 8, which run in turn, 1,000 steps each.
+    Attributes: `harts` (`vm.registers.Hart`), of which `x`, `csr`, `pc` and `mode` are the first one's: registers by
+    ABI name, CSRs by name; `ram` (uint8[memory]; change code with `write`, which forgets what was decoded); `symbols`
+    addresses by name; `breakpoints` addresses before whose instruction `run` stops; `host_traps` a bit for each
+    exception cause that ends `run` instead of reaching the guest; `ends_trap_loops` whether `run` ends when the guest
+    can only trap for ever; `console.output` what the guest printed, unless it went to `stdout`.
+
+    isa: ISA string, such as `rv32ima_xleak`. harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
     engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
     technique: how a hypervisor runs the machine (`vm.hypervisor.technique.TECHNIQUES`), `bare` for no hypervisor.
     shadow: when its shadow page tables follow the guest's (`vm.hypervisor.technique.SHADOWS`).
     real_mleak: bits of `mleak` of its real harts: holes that trap out of the guest, whatever its own bits are.
-    board: whether CLINT, PLIC, UART, test finisher and virtio slots are there; legacy_virtio: see
-    `vm.board.board.Board`.
-    stdout, stdin: console streams; without them output is captured and input is empty. console: one made already.
+    board: whether there are CLINT, PLIC, UART, test finisher and virtio slots; legacy_virtio: see `vm.board.board`.
+    stdout, stdin: binary streams of the console; without them output is captured and input is empty.
+    console: one made already, instead of the streams.
     events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.host.event_ring`).
     clock: `instructions`, which is deterministic, or `wall` (`vm.exits.clock`).
-    Raises ValueError for sizes, ISA strings or engines that do not exist.
+    Raises ValueError for sizes, ISA strings, engines or techniques that do not exist.
     """
 
     def __init__(
@@ -108,7 +112,10 @@ class Machine:
 
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> "Machine":
-        """A machine with an ELF, an assembly source or a raw image loaded, entered at its start."""
+        """A machine with an ELF, an assembly source or a raw image loaded. options: of `Machine`.
+
+        Raises LoadError, and `asm.AsmError` for a source.
+        """
         from trapline.vm.loader.source import load_file
 
         machine = cls(**options)
@@ -117,7 +124,7 @@ class Machine:
 
     @classmethod
     def from_elf(cls, data: bytes, **options: Any) -> "Machine":
-        """A machine with an ELF loaded."""
+        """A machine with the bytes of an ELF loaded. Raises LoadError."""
         from trapline.vm.loader.image import load_elf
 
         machine = cls(**options)
@@ -126,7 +133,11 @@ class Machine:
 
     @classmethod
     def from_source(cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Any) -> "Machine":
-        """A machine with this assembly text assembled at the start of RAM. Raises `asm.AsmError`."""
+        """A machine with assembly text at the start of RAM.
+
+        name: what messages call the text; entry: symbol where it starts, by default `_start`, else the start of .text.
+        Raises `asm.AsmError` for mistakes, LoadError for a program that the RAM has no room for.
+        """
         from trapline.vm.loader.source import load_source
 
         machine = cls(**options)
@@ -258,13 +269,14 @@ class Machine:
         self._trace = None if stream is None else Trace(self, stream)
 
     def step(self, count: int = 1) -> Exit:
-        """Do `count` instructions."""
+        """Do `count` instructions, retired or trapped, or fewer if the guest stops; as `run` with that limit."""
         return self.run(max_instructions=count)
 
     def run(self, max_instructions: int | None = None, timeout: float | None = None) -> Exit:
-        """Go on until the guest stops or a limit is reached.
+        """Go on until the guest stops or a limit is reached; the `Exit` says which, and where.
 
-        max_instructions: retired or trapped; timeout: seconds of wall clock, kept within some 50 ms.
+        max_instructions: retired or trapped, of all harts together; timeout: seconds of wall clock, kept within some
+        50 ms; None for no limit. Ctrl-C ends the run too, as an exit.
         """
         end = None if max_instructions is None else self.cycle + max_instructions
         deadline = None if timeout is None else time.monotonic() + timeout
