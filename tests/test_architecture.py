@@ -29,7 +29,7 @@ ROOMS = {
     "vm/hypervisor": "isa vm/core",
     "vm/codegen": "isa vm/core vm/hypervisor",
     "vm/host": "",
-    "vm/hypervisor/host": "isa vm/core vm/host vm/hypervisor",
+    "vm/hypervisor/host": "isa vm/core vm/hypervisor vm/host",
     "vm/board/virtio": "vm/host",
     "vm/board": "vm/host vm/board/virtio",
     "vm/sbi": "isa",
@@ -45,13 +45,13 @@ ROOMS = {
     "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py",
-    "vm/classifier/definitions": "isa",
-    "vm/classifier/witness": "isa vm/classifier/definitions",
+    "vm/classifier/definitions": "isa vm/core",
+    "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine.py vm/classifier/definitions",
     "vm/classifier/proof": "isa vm/core vm/codegen vm/machine.py vm/classifier/definitions",
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
-    "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
-    "vm/cli": "isa asm vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits vm/engine.py "
+    "vm/bench": "asm vm/core vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
+    "vm/cli": "isa asm vm/core vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits vm/engine.py "
     "vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions vm/classifier/witness "
     "vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
