@@ -71,7 +71,6 @@ LIBRARIES = {
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",
     "rich": "vm/observe vm/cli",
-    "elftools": "vm/cli",
 }
 """The rooms that may import a library of somebody else's."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +12,6 @@ from trapline.vm.cli import bundled
 MEMORY = 8 << 20
 """Bytes of RAM: what Burrow uses unless it is told otherwise."""
 SHELL = "shell"
-_EXECUTABLE = 4
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,9 @@ def build(
 
 def measure(elf: bytes) -> dict[str, int]:
     """The kernel in numbers: files and lines of its sources, instructions, user programs, bytes of all of it."""
-    from elftools.elf.elffile import ELFFile
+    from trapline.asm.disassembler.contents import elf_contents
 
-    sections = list(ELFFile(BytesIO(elf)).iter_sections())
-    text = sum(s["sh_size"] for s in sections if s["sh_flags"] & _EXECUTABLE)
+    text = sum(section.size for section in elf_contents(elf).sections if section.executable)
     sources = [path for path in folder().iterdir() if path.suffix in (".s", ".inc")]
     return {
         "files": len(sources),
