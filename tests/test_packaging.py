@@ -3,6 +3,7 @@
 import configparser
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from support.paths import ROOT
+from trapline.vm.cli import main
+from trapline.vm.cli.documents import documents
 
 PACKAGES = ("isa", "asm", "vm")
 """Folders at the top that are packages of `trapline`."""
+TOPIC = re.compile(rb"trapline docs ([a-z]\S*)")
 
 pytestmark = pytest.mark.slow
 
@@ -82,12 +86,22 @@ def test_the_wheel_holds_the_programs(unpacked: Path) -> None:
         assert (unpacked / "trapline/programs" / name).read_bytes() == (ROOT / "programs" / name).read_bytes()
 
 
+def test_the_wheel_holds_the_documents(unpacked: Path) -> None:
+    """The pages that `trapline docs` shows, and nothing of what builds the site."""
+    held = files(unpacked / "trapline/docs")
+    assert all(name.endswith(".md") for name in held)
+    shown = {f"{topic}.md" for topic in documents()}
+    assert shown <= held <= files(ROOT / "docs", ".md") and len(shown) > 20
+    for name in held:
+        assert (unpacked / "trapline/docs" / name).read_bytes() == (ROOT / "docs" / name).read_bytes()
+
+
 def test_the_wheel_holds_nothing_else(wheel: Path, unpacked: Path) -> None:
     metadata = [path.name for path in unpacked.glob("*.dist-info")]
     assert len(metadata) == 1
     assert {path.name for path in unpacked.iterdir()} == {"trapline", *metadata}, "no isa, asm or vm of its own"
     for name in files(unpacked):
-        assert not any(part in ("tests", "docs", "benchmarks", "conftest.py") for part in Path(name).parts), name
+        assert not any(part in ("tests", "benchmarks", "conftest.py") for part in Path(name).parts), name
         assert "__pycache__" not in name and not Path(name).name.startswith((".", "test_")), name
     assert wheel.name.endswith("-py3-none-any.whl") and wheel.stat().st_size < 2 << 20
 
@@ -133,6 +147,17 @@ def test_it_builds_the_operating_system_of_the_demo(unpacked: Path, tmp_path: Pa
     result = run(unpacked, tmp_path, "demo", "hello")
     assert (result.returncode, result.stdout) == (0, b"hello, world\n"), result.stderr
     assert files(unpacked) == before and not list(unpacked.glob("trapline/programs/**/__pycache__"))
+
+
+def test_it_shows_its_documents(unpacked: Path, tmp_path: Path) -> None:
+    """Of every document that a command names in its help there is a page."""
+    topics = {
+        topic for name in main.COMMANDS for topic in TOPIC.findall(run(unpacked, tmp_path, name, "--help").stdout)
+    }
+    assert len(topics) > 10
+    for topic in sorted(topics):
+        result = run(unpacked, tmp_path, "docs", topic.decode())
+        assert result.returncode == 0 and result.stdout.startswith(b"# "), (topic, result.stderr)
 
 
 def test_it_assembles_and_disassembles(unpacked: Path, tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 
 from trapline.vm.bench.cost_model import Work
 from trapline.vm.bench.programs import BenchmarkError
-from trapline.vm.core.access import RAM_BASE
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.host.counts import Counts
-from trapline.vm.machine import Machine
+from trapline.vm.machine import RAM_BASE, Machine
 
 NAMES = ("callret", "csr", "syscall", "illegal", "fault", "mmio", "satp", "ptemod", "timer")
 ELSEWHERE = {"call/ret": "callret", "divzero": "illegal", "pgfault": "fault", "in": "mmio", "cr3wr": "satp"}

@@ -14,7 +14,7 @@ from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import reported
 
 
-@click.command("asm", cls=Command)
+@click.command("asm", cls=Command, topics=("assembler",))
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-o", "--output", default="a.out", show_default=True, metavar="FILE", help="The ELF file to write.")
 @click.option("--listing", metavar="FILE", help="Write addresses, words and instructions; - is stdout.")

@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.option_groups import Command
 from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
 
 NANO = "nano"
 
 
-class Bench(click.Command):
+class Bench(Command):
     """The command, or the other one that the word `nano` makes of it."""
 
     def make_context(
@@ -26,7 +27,7 @@ class Bench(click.Command):
         return super().make_context(info_name, args, parent, **extra)
 
 
-@click.command("bench", cls=Bench)
+@click.command("bench", cls=Bench, topics=("nano-benchmarks", "engine"))
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True, help="Best of this many runs.")
 @click.option("--peer/--no-peer", default=True, help="Run the same ELF on QEMU too, where it is installed.")

@@ -70,7 +70,7 @@ class CostOptions:
     )  # fmt: skip
 
 
-@click.command("nano", cls=Command)
+@click.command("nano", cls=Command, topics=("nano-benchmarks",))
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @with_groups()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -27,6 +27,7 @@ from trapline.vm.cli.user_errors import reported
 @click.command(
     "boot",
     cls=Command,
+    topics=("board", "tutorials/first-kernel"),
     epilog="Exit status: what the kernel gives the test finisher or HTIF; 0 after Ctrl-A X; 2 for a mistake in what "
     "was asked; "
     "124 when a limit ended it, when it idles with nothing that could wake it, or when it can only trap for ever.",

@@ -10,7 +10,6 @@ from trapline.vm.cli.assembling import assemble
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.user_errors import fail
-from trapline.vm.core.access import RAM_BASE
 
 if TYPE_CHECKING:
     from trapline.vm.boot.image import Kernel
@@ -25,6 +24,7 @@ def plan(
     """Read the files and place them. Raises LoadError, AsmError, OSError, ValueError."""
     from trapline.isa.isa_string import parse_isa
     from trapline.vm.boot.memory_map import Request, make_plan
+    from trapline.vm.machine import RAM_BASE
 
     firmware = _firmware(boot)
     if boot.kernel_file is not None:
@@ -50,6 +50,7 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
     """`none`, `sbi`, the `Kernel` in the firmware's file, or nothing when the kernel decides."""
     from trapline.vm.boot.image import read_kernel
     from trapline.vm.loader.image import LoadError, detect
+    from trapline.vm.machine import RAM_BASE
 
     bios = boot.bios
     if boot.sbi and bios not in (None, DEFAULT):
@@ -70,6 +71,7 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
 def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
     from trapline.vm.boot.image import AFTER_FIRMWARE, from_elf, read_kernel
     from trapline.vm.loader.image import LoadError, detect, load_elf
+    from trapline.vm.machine import RAM_BASE
 
     paths = [find_program(name) for name in names]
     kinds = [detect(path) for path in paths]

@@ -65,7 +65,7 @@ class ClassifyOutputs:
     )  # fmt: skip
 
 
-@click.command("classify", cls=Command)
+@click.command("classify", cls=Command, topics=("classifier", "popek-goldberg"))
 @with_groups(machine=only("isa", "engine"))
 def classify_command(machine: MachineOptions, search: SearchOptions, outputs: ClassifyOutputs) -> None:
     """Classify the instructions of a machine as Popek and Goldberg did, and say which of their theorems hold.

@@ -1,8 +1,7 @@
 """`trapline isa`, the reference on the terminal, and `trapline disasm`."""
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -10,8 +9,13 @@ import click
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from trapline.vm.cli import reference
+from trapline.vm.cli.option_groups import Command, Documented
 from trapline.vm.cli.user_errors import colored
 from trapline.vm.observe import tables
+
+
+class IsaGroup(Documented, click.Group):
+    """The group of `trapline isa`."""
 
 
 class UserError(click.ClickException):
@@ -42,7 +46,7 @@ class Address(click.ParamType):
         return number
 
 
-@click.group("isa", invoke_without_command=True)
+@click.group("isa", cls=IsaGroup, invoke_without_command=True, topics=("reference/isa", "tutorials/add-an-instruction"))
 @click.option("--json", "as_json", is_flag=True, help="Print all instructions and CSRs as one JSON object.")
 @click.option("--markdown", is_flag=True, help="Print the reference page as Markdown.")
 @click.pass_context
@@ -67,7 +71,8 @@ def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
         click.echo(json.dumps(everything))
     else:
         for title, group in reference.extensions():
-            _print_table(title, [(reference.assembly_syntax(i), i.summary) for i in group], ("instruction", "summary"))
+            rows = [(reference.assembly_syntax(i), i.summary) for i in group]
+            tables.show(title, ("instruction", "summary"), rows, folded=[1])
         click.echo("`trapline isa show NAME` shows one, `trapline isa csrs` lists the CSRs.")
 
 
@@ -78,7 +83,8 @@ def csrs_command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([reference.csr_json(c) for c in CSRS]))
     else:
-        _print_table("Control and status registers", reference.csr_rows(), ("address", "name", "mode", "summary"))
+        headings = ("address", "name", "mode", "summary")
+        tables.show("Control and status registers", headings, reference.csr_rows(), folded=[3])
 
 
 @isa_command.command("show")
@@ -181,7 +187,7 @@ def _show_csr(csr: Csr) -> None:
     _print_facts(reference.csr_facts(csr))
     if csr.fields:
         click.echo("")
-        _print_table("Fields", reference.field_rows(csr), ("bits", "field", "rule", "summary"))
+        tables.show("Fields", ("bits", "field", "rule", "summary"), reference.field_rows(csr), folded=[3])
         click.echo("rw: holds any value; warl: a write is made legal first; ro: a write is ignored")
     for title, function in (("Read", csr.read), ("Write", csr.write), ("Allowed", csr.guard)):
         if function is not None:
@@ -195,18 +201,7 @@ def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name:<12} {value}")
 
 
-def _print_table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
-    """A drawn table on a terminal; aligned columns under a title anywhere else."""
-    if sys.stdout.isatty():
-        tables.draw(title, headings, rows, folded=[i for i, heading in enumerate(headings) if heading == "summary"])
-        return
-    click.echo(title)
-    for line in tables.lines([""] * len(headings), rows):
-        click.echo(f"  {line}")
-    click.echo("")
-
-
-@click.command("disasm")
+@click.command("disasm", cls=Command, topics=("assembler",))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--section", "sections", multiple=True, metavar="NAME", help="Only this section; may be repeated.")
 @click.option("--start", type=Address(), default=0, help="First address to list.")

@@ -34,6 +34,7 @@ COMMANDS = {
         "Which instructions are sensitive, which theorems hold.",
     ),
     "bench": ("trapline.vm.cli.bench", "bench_command", "Measure the speed of this machine."),
+    "docs": ("trapline.vm.cli.docs", "docs_command", "Read the documents that come with trapline."),
 }
 """Module, object and summary by command; a module is imported when its command is used."""
 
@@ -168,6 +169,7 @@ def main(context: click.Context, plugins: tuple[str, ...]) -> None:
     trapline boot programs/boot/timer.s    boot a kernel on the bare machine
     trapline isa show mret                 look an instruction up
     trapline classify --isa rv32ima_xpopf  find sensitive instructions
+    trapline docs                          read about all of it
     """
     if plugins:
         _load(plugins, context)

@@ -13,7 +13,7 @@ The command has the options of every group in its signature, `--help` shows each
 command receives one typed value for a group.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, field, fields
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
@@ -101,7 +101,22 @@ class _Option(click.Option):
         self.title = title
 
 
-class Command(click.Command):
+class Documented(click.Command):
+    """A command whose help ends with the documents on it. topics: of `trapline docs`."""
+
+    def __init__(self, *arguments: Any, topics: Iterable[str] = (), **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.topics = tuple(topics)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the epilog and the commands that show the documents."""
+        super().format_epilog(ctx, formatter)
+        if self.topics:
+            with formatter.section("Documents"):
+                formatter.write_text("\b\n" + "\n".join(f"trapline docs {topic}" for topic in self.topics))
+
+
+class Command(Documented):
     """A command whose help lists its own options first, then each group under its title."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

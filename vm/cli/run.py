@@ -34,6 +34,7 @@ ARGUMENTS = "trapline.arguments"
 @click.command(
     "run",
     cls=RunCommand,
+    topics=("tutorials/first-program", "assembler"),
     epilog="Exit status: the program's own; 2 for a mistake in what was asked; 124 when a limit ended it; "
     "128 + n when it was killed by signal n, such as 139 for an access to memory that it does not have, or when "
     "trapline was: 130 for Ctrl-C.",

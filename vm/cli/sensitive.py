@@ -46,6 +46,7 @@ class SuiteOptions:
 @click.command(
     "sensitive",
     cls=Command,
+    topics=("xleak", "popek-goldberg", "hypervisor-techniques"),
     epilog="Exit status: 0 when the matrix was made, whatever it says; 2 for a mistake in what was asked.",
 )
 @click.argument("names", nargs=-1, metavar="[TEST...]")

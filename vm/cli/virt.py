@@ -30,6 +30,7 @@ from trapline.vm.cli.user_errors import fail, reported
 @click.command(
     "virt",
     cls=Command,
+    topics=("hypervisor", "hypervisor-techniques", "seeing"),
     epilog="Exit status: what the guest gives the test finisher or HTIF; of several guests, that of the first on the "
     "command line that did not end with 0; 124 for a guest that was stopped, by a limit or because nothing could wake "
     "it any more. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for a mistake in what was asked.",

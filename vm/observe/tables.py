@@ -48,8 +48,16 @@ def lines(headings: Sequence[str], rows: Rows, right: Collection[int] = ()) -> l
     return [line.rstrip(" ") for line in captured.get().splitlines()]
 
 
-def draw(title: str, headings: Sequence[str], rows: Rows, folded: Collection[int] = ()) -> None:
-    """Draw a table at a terminal, under a title, with a line below the headings."""
+def show(title: str, headings: Sequence[str], rows: Rows, folded: Collection[int] = ()) -> None:
+    """Print a table on stdout: drawn and as wide as the terminal, or aligned below its title anywhere else."""
+    if sys.stdout.isatty():
+        _draw(title, headings, rows, folded)
+    else:
+        text = lines([""] * len(headings), rows)
+        sys.stdout.write("".join(f"{line}\n" for line in (title, *(f"  {line}" for line in text), "")))
+
+
+def _draw(title: str, headings: Sequence[str], rows: Rows, folded: Collection[int]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
 

@@ -46,7 +46,7 @@ def test_text_depends_on_no_terminal(variables: dict[str, str], monkeypatch: pyt
 
 DRAW = """
 from trapline.vm.observe import tables
-tables.draw("Title", ("name", "summary"), [("csrrw", "word " * 30), ("[b]", "x")], folded=[1])
+tables._draw("Title", ("name", "summary"), [("csrrw", "word " * 30), ("[b]", "x")], folded=[1])
 """
 
 

@@ -46,6 +46,7 @@ class DemoCommand(Command):
 @click.command(
     "demo",
     cls=DemoCommand,
+    topics=("tutorials/kernel", "demos"),
     epilog="Exit status: 0 if all is as the text says; 1 if not. Of WHAT: its own; 124 for a limit; 2 for a mistake "
     "in what was asked.",
 )

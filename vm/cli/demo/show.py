@@ -36,11 +36,11 @@ FURTHER = (
     ("trapline demo shell", "Burrow's shell; --technique trap for that of a virtual machine"),
     ("trapline sensitive", "each sensitive instruction under each technique"),
     ("trapline classify --isa rv32ima_xpopf", "find the holes of a machine, with witnesses"),
-    ("docs/tutorials/kernel.md", "the kernel, in the order in which it boots"),
-    ("docs/popek-goldberg.md", "the theorems, hole by hole"),
-    ("docs/seeing.md", "each exit of a guest logged, explained, drawn"),
+    ("trapline docs tutorials/kernel", "the kernel, in the order in which it boots"),
+    ("trapline docs popek-goldberg", "the theorems, hole by hole"),
+    ("trapline docs seeing", "each exit of a guest logged, explained, drawn"),
 )
-"""Commands and documents, and what they are for."""
+"""Commands, and what they are for."""
 WIDE = 100
 """Columns from which on a table has room for explanations."""
 NARROW = 60
