@@ -56,5 +56,8 @@ ABI_NAMES = (
     "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 )  # fmt: skip
 
+A0, A1, A2, A6, A7 = (ABI_NAMES.index(name) for name in ("a0", "a1", "a2", "a6", "a7"))
+"""Registers in which calls have their arguments and numbers."""
+
 REGISTERS = {f"x{i}": i for i in range(32)} | {name: i for i, name in enumerate(ABI_NAMES)} | {"fp": 8}
 """Register number by every accepted name."""

@@ -11,6 +11,8 @@ PAGE_BASE = 0xFFFFFFFF - PAGE_OFFSET
 """The bits of a word that are the address of a page."""
 PAGE_WORDS = PAGE // 4
 """Words of a page. A page table is a page of one-word entries."""
+PAGE_INDEX_SHIFT = PAGE_SHIFT - 2
+"""From the index of a word to that of its page."""
 
 MEGAPAGE_SHIFT = 22
 MEGAPAGE = 1 << MEGAPAGE_SHIFT

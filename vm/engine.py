@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from trapline.isa.sv32 import PAGE
 from trapline.isa.table import added
+from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
@@ -16,7 +18,6 @@ from trapline.vm.hypervisor.host.originals import Originals
 from trapline.vm.hypervisor.host.records import pages_behind_ram, under_hypervisor
 from trapline.vm.hypervisor.host.translation import Translation
 
-PAGE = 4096
 KINDS = ("numba", "python")
 
 on_compile: Callable[[], AbstractContextManager[None]] | None = None
@@ -27,7 +28,7 @@ class Engine:
     """Machine memory and the functions over it.
 
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
-    ram: uint8[size]; code: int64[1025 * pages], decoded instructions; page: uint8[pages], see `vm.core.mmu`.
+    ram: uint8[size]; code: int64[CODE_ENTRIES * pages], decoded instructions; page: uint8[pages], see `vm.core.mmu`.
     kind: `numba` or `python`. additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
     technique: name in `vm.hypervisor.technique.TECHNIQUES`. Under a hypervisor the first half of `harts` and
     `machine[0]` are virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its
@@ -51,7 +52,7 @@ class Engine:
         pages += EVENT_PAGES if events else 0
         self._all_ram = np.zeros(pages * PAGE, np.uint8)
         self.ram = self._all_ram[:ram_size]
-        self.code = np.zeros(pages * 1025, np.int64)
+        self.code = np.zeros(pages * CODE_ENTRIES, np.int64)
         self.page = np.zeros(pages, np.uint8)
         self._all_harts = new_harts(harts, misa, extensions)
         self._machines = new_machine(ram_base, ram_size, board, harts)
@@ -159,7 +160,7 @@ class Engine:
         if length > 0:
             first, last = offset // PAGE, (offset + length - 1) // PAGE
             self._drop(*self._code_memory, first, last - first + 1)
-            if self.m.traced and (self.page[first : last + 1] & 128).any():
+            if self.m.traced and (self.page[first : last + 1] & WATCHED).any():
                 self.m.trace_epoch += 1
             count = last - first + 1
             if self.originals is not None:

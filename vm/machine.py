@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from trapline import isa
-from trapline.isa.cause import ECALL_S
+from trapline.isa.cause import ECALL_S, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
+from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
 from trapline.vm import engine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
 from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
-from trapline.vm.core.hart import ONLY_DEVICES
+from trapline.vm.core.code_pages import WATCHED
+from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import FOREVER, update_time
+from trapline.vm.core.status import LIMIT
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.service import Service, TrapHook
@@ -81,7 +84,7 @@ class Machine:
         clock: str = "instructions",
         events: bool = False,
     ) -> None:
-        if memory <= 0 or memory % 4096 or ram_base % 4096 or ram_base + memory > 1 << 32:
+        if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
@@ -171,7 +174,7 @@ class Machine:
         if address is not None and self._offset(address, 8) is not None:
             self.htif = Htif(self, address, self.symbols.get("fromhost"))
             self._m.tohost = address & ~7
-            self.engine.page[(address - self.ram_base) >> 12] |= 128
+            self.engine.page[(address - self.ram_base) >> PAGE_SHIFT] |= WATCHED
 
     # State
 
@@ -213,8 +216,8 @@ class Machine:
     def trap_counts(self) -> dict[int, int]:
         """Traps taken by all harts, by mcause value."""
         counts = [sum(column) for column in zip(*(h.trap_counts for h in self.engine.h), strict=True)]
-        exceptions = {cause: n for cause, n in enumerate(counts[:32]) if n}
-        return exceptions | {0x80000000 | code: n for code, n in enumerate(counts[32:]) if n}
+        exceptions = {cause: n for cause, n in enumerate(counts[:INTERRUPT_COUNTS]) if n}
+        return exceptions | {INTERRUPT | code: n for code, n in enumerate(counts[INTERRUPT_COUNTS:]) if n}
 
     def _offset(self, address: int, length: int) -> int | None:
         offset = address - self.ram_base
@@ -329,7 +332,7 @@ class Machine:
         if self.board is not None:
             self.board.update()
         if self._trace is not None or self.breakpoints:
-            if (idle := self.engine.run(0)) != -10:
+            if (idle := self.engine.run(0)) != LIMIT:
                 return self._service.served(idle)
             # The step would take the interrupt and execute the handler's first instruction in one go.
             if self._service.take_interrupt() and self.current.pc in self.breakpoints:

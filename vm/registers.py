@@ -5,6 +5,7 @@ from typing import Any
 
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
+from trapline.isa.mode import MODE_NAMES, M
 from trapline.isa.spelling import did_you_mean
 from trapline.vm.codegen.engine_text import python_module
 
@@ -22,7 +23,7 @@ class Registers:
 
     def _index(self, key: str | int) -> int:
         if isinstance(key, int):
-            if not 0 <= key < 32:
+            if not 0 <= key < len(ABI_NAMES):
                 raise KeyError(f"register number {key} is not in [0, 31]")
             return key
         if key not in REGISTERS:
@@ -66,7 +67,7 @@ class Csrs:
     def _read(self, address: int) -> int:
         """The value, -1 for a CSR that an absent extension would bring."""
         self._before()
-        mode, self._h.mode = self._h.mode, 3
+        mode, self._h.mode = self._h.mode, M
         try:
             return python_module()["csr_read"](self._h, address)
         finally:
@@ -117,7 +118,7 @@ class Hart:
 
     @mode.setter
     def mode(self, value: int) -> None:
-        if value not in (0, 1, 3):
+        if value not in MODE_NAMES:
             raise ValueError(f"mode {value} is not 0 (U), 1 (S) or 3 (M)")
         self.h.mode = value
 

@@ -9,7 +9,7 @@ from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
 from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.loop import FOREVER
+from trapline.vm.core.loop import FOREVER, MTIME_HIGH
 from trapline.vm.core.mmu import LOAD, STORE, data_address
 from trapline.vm.core.patches import remove_patch
 from trapline.vm.core.status import DEVICE, RESLICE, TOHOST
@@ -23,8 +23,6 @@ MTIME = 0xBFF8
 """Offsets of its registers; msip is at 0."""
 HIGH_WORD = 4
 """The bit of an offset that chooses the high word of a register of 64 bits."""
-MTIME_HIGH = 0x7FFFFFFF
-"""The bits of its high word that mtime has: it is never negative."""
 
 
 def ram_load(m, ram8, offset, width):

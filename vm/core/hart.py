@@ -18,6 +18,19 @@ MAX_HARTS = 8
 HART_BITS = MAX_HARTS - 1
 """What the number of a hart is taken by where it is an index."""
 
+SLICE = 1000
+"""Steps that each of several harts gets in turn: 10 ticks, by which their clocks may differ."""
+
+INTERRUPT_COUNTS = 32
+"""Where `trap_counts` has the first interrupt; exceptions are before that."""
+TRAP_COUNTS = 64
+
+NOWHERE = 0x7FFFFFFFFFFFFFFF
+"""`stored_low` of the machine's record when no store has been noticed; `stored_high` is -1 then."""
+
+BARE = 0
+"""`technique` of the machine's record: the harts are real, `execute` runs them."""
+
 NO_DEVICES = 0
 """`board` of the machine's record: nothing is outside of RAM."""
 FULL_BOARD = 1
@@ -40,7 +53,7 @@ HART_FIELDS: tuple[tuple[str, int], ...] = (
     ("fetch_tlb", 2 * TLB_ENTRIES),
     ("load_tlb", 2 * TLB_ENTRIES),
     ("store_tlb", 2 * TLB_ENTRIES),
-    ("trap_counts", 64),  # taken traps by cause; interrupts at 32 + code
+    ("trap_counts", TRAP_COUNTS),  # taken traps by cause; interrupts from INTERRUPT_COUNTS on
 )
 
 MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
@@ -58,7 +71,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("asleep", 1),  # harts that were found idle since one last ran
     ("idle_exits", 1),  # 1: idle time is for the host to pass, 0: it is skipped
     ("code_epoch", 1),  # number of times that a page of data became one of code
-    ("technique", 1),  # `vm.hypervisor.technique.TECHNIQUES`; 0: the harts are real
+    ("technique", 1),  # BARE, or one of `vm.hypervisor.technique`
     ("tohost", 1),  # physical address whose writes stop the run loop, or -1
     ("host_traps", 1),  # exception causes that go to the host instead of the guest
     ("exit_cause", 1),
@@ -141,11 +154,11 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["ram_base"] = ram_base
     machine["ram_size"] = ram_size
     machine["harts"] = harts
-    machine["slice_left"] = 1000
-    machine["board"] = int(board)
+    machine["slice_left"] = SLICE
+    machine["board"] = FULL_BOARD if board else NO_DEVICES
     machine["timer_line"] = MTIP
     machine["tohost"] = -1
-    machine["stored_low"] = 0x7FFFFFFFFFFFFFFF
+    machine["stored_low"] = NOWHERE
     machine["stored_high"] = -1
     machine["event_stop"] = machine["event_halt"] = -1
     return machine

@@ -1,14 +1,18 @@
 """The run loop around `execute`: whose turn it is, time, timer interrupts and idling.
 
 `run` lets the harts go on for `budget` steps together (instructions retired or trapped) and returns why it
-stopped, with the hart concerned in `m.current`: -10 budget spent, -20 a trap that the host asked for, -3 all
-are idle and nothing will wake them (or whatever will, where `m.idle_exits` is set), -100 a device access that the
-host must serve, -102 a write to `tohost`.
+stopped, with the hart concerned in `m.current`: an answer of `vm.core.status`. IDLE says that nothing will wake a
+hart, or, where `m.idle_exits` is set, that something will if the host lets time pass.
 """
 
 from collections.abc import Callable
 
+from trapline.isa.cause import MSI, MSIP
+from trapline.isa.trap import WAIT
+from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, WATCHED
+from trapline.vm.core.hart import BARE, FULL_BOARD, HART_BITS, SLICE, TRAP_COUNTS
 from trapline.vm.core.ints import U64
+from trapline.vm.core.status import IDLE, LIMIT, RESLICE
 
 execute: Callable[..., int]
 dispatch: Callable[..., int]
@@ -16,38 +20,38 @@ dispatch: Callable[..., int]
 
 FOREVER = 0x7FFFFFFFFFFFFFFF
 """No deadline. Also the greatest mtime: its top bit is always 0."""
+MTIME_HIGH = FOREVER >> 32
 
-SLICE = 1000
-"""Steps that each of several harts gets in turn: 10 ticks, by which their clocks may differ."""
+STEPS_PER_TICK = 100
 
 
 def count_trap(h, index):
-    """Count a taken trap: its cause, or 32 + code for an interrupt."""
-    h.trap_counts[index & 63] = h.trap_counts[index & 63] + 1
+    """Count a taken trap: its cause, or INTERRUPT_COUNTS + code for an interrupt."""
+    h.trap_counts[index & (TRAP_COUNTS - 1)] = h.trap_counts[index & (TRAP_COUNTS - 1)] + 1
 
 
 def synchronize(h, m, cycle):
     """Bring the counters up to date before something may look at them."""
     h.cycle = cycle
     h.instret = cycle - h.unretired
-    h.mtime = (m.time_base + (cycle + h.idled) // 100) & FOREVER
+    h.mtime = (m.time_base + (cycle + h.idled) // STEPS_PER_TICK) & FOREVER
 
 
 def ticks_left(h, m):
     """Ticks until mtime is mtimecmp, `FOREVER` if it never is (software writes all ones to mean that)."""
-    high = m.mtimecmp_high[h.mhartid & 7]
-    if high >= 0x80000000:
+    high = m.mtimecmp_high[h.mhartid & HART_BITS]
+    if high > MTIME_HIGH:
         return FOREVER
-    return ((high << 32) | m.mtimecmp_low[h.mhartid & 7]) - h.mtime
+    return ((high << 32) | m.mtimecmp_low[h.mhartid & HART_BITS]) - h.mtime
 
 
 def update_time(h, m):
-    """mtime from the steps that passed, one tick per 100; the CLINT's lines follow. Returns ticks to the deadline."""
+    """Bring mtime up to date with the steps that passed, and the CLINT's lines; answer ticks to the deadline."""
     synchronize(h, m, h.cycle)
-    if m.board != 1:
+    if m.board != FULL_BOARD:
         return FOREVER
     left = ticks_left(h, m)
-    lines = (h.lines & ~(m.timer_line | 8)) | (m.msip[h.mhartid & 7] << 3)
+    lines = (h.lines & ~(m.timer_line | MSIP)) | (m.msip[h.mhartid & HART_BITS] << MSI)
     if left <= 0:
         h.lines = lines | m.timer_line
         return FOREVER
@@ -73,7 +77,7 @@ def skip_time(harts, m, count):
 
 
 def next_hart(harts, m, count):
-    """Choose the hart whose turn it is, `m.current`; -3 when all are idle and nothing will wake them."""
+    """Choose the hart whose turn it is, `m.current`; IDLE when all are idle and nothing will wake them."""
     while True:
         if m.slice_left <= 0:
             m.current = m.current + 1
@@ -94,7 +98,7 @@ def next_hart(harts, m, count):
         if m.asleep > count:
             m.asleep = 0
             if m.idle_exits or skip_time(harts, m, count) == 0:
-                return -3
+                return IDLE
         m.asleep = m.asleep + 1
         if count > 1:
             h.idled = h.idled + m.slice_left
@@ -102,7 +106,7 @@ def next_hart(harts, m, count):
 
 
 def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
-    """Let one hart go on for `budget` steps; -3 when it begins to wait, else the answers of `run`.
+    """Let one hart go on for `budget` steps; WAIT when it begins to wait, else the answers of `run`.
 
     A virtual hart goes on through the dispatcher, which has the hart `real` of the machine `r` execute for it.
     """
@@ -110,22 +114,22 @@ def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
     while True:
         left = update_time(h, m)
         if h.cycle >= end:
-            return -10
+            return LIMIT
         limit = end - h.cycle
         if left < limit:
             # The line rises with the first cycle of the deadline's tick.
-            limit = min(limit, left * 100 - (h.cycle + h.idled) % 100)
-        if m.technique == 0:
+            limit = min(limit, left * STEPS_PER_TICK - (h.cycle + h.idled) % STEPS_PER_TICK)
+        if m.technique == BARE:
             status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
         else:
             status = dispatch(h, real, m, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821
-        if status != -10 and status != -101:
+        if status != LIMIT and status != RESLICE:
             update_time(h, m)
-            if status != -3:
+            if status != WAIT:
                 return status
             if (h.mip | h.lines) & h.mie == 0:
                 h.waiting = 1
-                return -3
+                return WAIT
 
 
 def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
@@ -134,9 +138,9 @@ def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
     left = budget
     while True:
         if next_hart(harts, m, count) < 0:
-            return -3
+            return IDLE
         if left <= 0:
-            return -10
+            return LIMIT
         h = harts[m.current]
         real = harts[len(harts) - count + m.current]
         r = machine[(len(machine) - 1) // count * (m.current + 1)]
@@ -144,14 +148,14 @@ def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
         status = run_hart(h, real, m, r, ram8, ram16, ram32, code, page, min(left, m.slice_left))
         left = left - (h.cycle - before)
         m.slice_left = m.slice_left - (h.cycle - before)
-        if status != -10 and status != -3:
+        if status != LIMIT and status != WAIT:
             return status
 
 
 def drop_code(code, page, first, count):
     """Forget the decoded instructions of `count` pages of RAM from page `first` on (the host wrote there)."""
     for number in range(first, first + count):
-        if page[U64(number)] & 127:
-            page[U64(number)] = page[U64(number)] & 128
-            for i in range(1025):
-                code[U64(number * 1025 + i)] = 0
+        if page[U64(number)] & DECODED:
+            page[U64(number)] = page[U64(number)] & WATCHED
+            for i in range(CODE_ENTRIES):
+                code[U64(number * CODE_ENTRIES + i)] = 0

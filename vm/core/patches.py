@@ -10,8 +10,10 @@ from trapline.vm.core.code_pages import forget_code
 from trapline.vm.core.ints import I64, U32, U64
 
 VOID = 0xFFFFFFFF
+INSTRUCTION = 3
+"""The low two bits of a word: both are set in a 32-bit instruction."""
 MARK = 2
-"""Low two bits of a replaced word, which no 32-bit instruction has."""
+"""What a replaced word has there."""
 
 PATCHES = 8192
 """Entries of the table."""
@@ -31,7 +33,7 @@ def patch_at(m, ram32, index):
         return -1
     word = I64(ram32[U64(index)])
     entry = word >> 2
-    if word & 3 != MARK or entry >= m.patches or I64(ram32[U64(place_of(m, entry))]) != index:
+    if word & INSTRUCTION != MARK or entry >= m.patches or I64(ram32[U64(place_of(m, entry))]) != index:
         return -1
     return entry
 

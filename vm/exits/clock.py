@@ -1,17 +1,19 @@
 """How time passes while the machine does not: skipped, or waited for as the clock on the wall says.
 
-`mtime` counts ticks of 100 ns, one per 100 steps of a hart (`vm.core.loop`). The clock adds to it.
+`mtime` counts ticks of 100 ns, one per STEPS_PER_TICK of a hart (`vm.core.loop`). The clock adds to it.
 """
 
 import time
 from typing import Any
 
-from trapline.vm.core.loop import FOREVER, skip_time, update_time
+from trapline.vm.core.loop import FOREVER, STEPS_PER_TICK, skip_time, update_time
 from trapline.vm.host.console import PATIENCE
 
 KINDS = ("instructions", "wall")
 TICKS = 10_000_000
 """Ticks of mtime in a second."""
+NANOSECONDS = 1_000_000_000 // TICKS
+"""Nanoseconds of a tick."""
 AHEAD = TICKS // 100
 """Ticks that a fast guest may be ahead of the wall before it has to wait."""
 
@@ -44,7 +46,7 @@ class Clock:
         if not self.wall:
             return
         engine = self._machine.engine
-        now = time.monotonic_ns() // 100, max((h.cycle + h.idled) // 100 for h in engine.h)
+        now = time.monotonic_ns() // NANOSECONDS, max((h.cycle + h.idled) // STEPS_PER_TICK for h in engine.h)
         if self._started is None:
             self._started = now
         # A guest may set mtime, so what passes is counted, and mtime is never set.
@@ -74,7 +76,7 @@ class Clock:
             machine.console.pause(min(left / TICKS, PATIENCE))
             board.update()
             if not board.woken() and not machine.console.pending:
-                self._advance(min(left, (time.monotonic_ns() - before) // 100))
+                self._advance(min(left, (time.monotonic_ns() - before) // NANOSECONDS))
         else:
             skip_time(machine.engine.h, machine.engine.m, len(machine.engine.h))
         return True

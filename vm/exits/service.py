@@ -5,11 +5,12 @@ from contextlib import nullcontext
 from typing import Any
 
 from trapline import isa
-from trapline.isa.cause import ECALL_S
+from trapline.isa.cause import CAUSE_CODE, ECALL_S, LOAD_ACCESS, STORE_ACCESS
 from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import count_trap, update_time
 from trapline.vm.core.mmu import fetch_offset, refresh
-from trapline.vm.core.status import EVENTS_WAIT, HYPERCALL
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.trap_loop import TrapLoop
 from trapline.vm.hypervisor.host.console_write import console_write
@@ -35,21 +36,21 @@ class Service:
     def served(self, status: int) -> Exit | None:
         """Do what the run loop came back for; the reason to stop, None to go on."""
         machine = self.machine
-        if status == -20:
+        if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
-        if status == -100:
+        if status == DEVICE:
             return self._device_access()
         if status == HYPERCALL:
             console_write(machine, self.h)
         elif status == EVENTS_WAIT:
             return Exit(ExitReason.EVENT, self.h.pc)
-        elif status == -102:
+        elif status == TOHOST:
             machine.htif.written()
-        elif status == -10:
+        elif status == LIMIT:
             machine.console.flush()
             if machine.ends_trap_loops and self._trap_loop is not None and self._trap_loop.closed():
                 return Exit(ExitReason.TRAP_LOOP, self.h.pc)
-        elif status == -3 and not machine.clock.idle():
+        elif status == IDLE and not machine.clock.idle():
             return Exit(ExitReason.IDLE, self.h.pc)
         return None
 
@@ -88,7 +89,7 @@ class Service:
             return False
         ring = self.machine.engine.ring
         with nullcontext() if ring is None else ring.injection(h, cause):
-            count_trap(h, 32 + (cause & 31))
+            count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
             take_trap(h, cause, 0)
         return True
 
@@ -113,10 +114,10 @@ class Service:
         if m.exit_store:
             if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
                 return None
-            return self._no_device(7)
+            return self._no_device(STORE_ACCESS)
         value = self.machine.bus.load(m.exit_address, m.exit_width)
         if value is None:
-            return self._no_device(5)
+            return self._no_device(LOAD_ACCESS)
         word = self.instruction_word()
         instruction = isa.decode(word or 0)
         assert word is not None and instruction is not None

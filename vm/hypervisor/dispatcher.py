@@ -8,10 +8,14 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 
 from collections.abc import Callable
 
+from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE, ILLEGAL, STORE_PAGE
+from trapline.isa.mode import M, U
+from trapline.isa.mstatus import MPRV
 from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import count_trap
-from trapline.vm.core.mmu import refresh
-from trapline.vm.core.status import DEVICE, EVENTS_WAIT
+from trapline.vm.core.mmu import STORE, refresh
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
 from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait, must_stop
 from trapline.vm.hypervisor.faults import classify_fault
 from trapline.vm.hypervisor.hypercalls import hypercall, is_hypercall
@@ -32,8 +36,8 @@ def runs_directly(v, m):
     Under MPRV loads and fetches of one mode go through different translations, which no single root offers.
     """
     if m.technique == HYBRID:
-        return v.mode == 0
-    return m.technique >= TRAP and not (v.mode == 3 and v.mstatus & 0x20000)
+        return v.mode == U
+    return m.technique >= TRAP and not (v.mode == M and v.mstatus & MPRV)
 
 
 def steps_to_interpret(m, faulted, left):
@@ -71,9 +75,9 @@ def notice_stores(v, h, m, r, ram32, code, page):
 
 
 def serve_exit(v, h, m, r, ram8, ram32, code, page):
-    """Serve a trap out of the guest without an interpreter routine: -10 or another answer of `execute`.
+    """Serve a trap out of the guest without an interpreter routine: LIMIT or another answer of `execute`.
 
-    -20 when it takes one.
+    FOR_THE_HOST when it takes one.
     """
     cause = r.exit_cause
     if is_hypercall(v, m, cause):
@@ -82,18 +86,18 @@ def serve_exit(v, h, m, r, ram8, ram32, code, page):
         if m.stored_high >= 0:
             notice_stores(v, h, m, r, ram32, code, page)
         return status
-    if m.technique == TRANSLATE and cause == 2 and r.exit_tval == UNTRANSLATED:
+    if m.technique == TRANSLATE and cause == ILLEGAL and r.exit_tval == UNTRANSLATED:
         if translate_block(v, m, r, ram32, code, page):
-            return -10
-    if cause >= 12:
-        access = 2 if cause == 15 else cause - 12
+            return LIMIT
+    if cause >= FETCH_PAGE:
+        access = STORE if cause == STORE_PAGE else cause - FETCH_PAGE
         if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
             r.hidden_faults = r.hidden_faults + 1
             if m.stored_high >= 0:
                 # The guest's walk has set an A or D bit in a page that is code as well.
                 notice_stores(v, h, m, r, ram32, code, page)
-            return -10
-    return -20
+            return LIMIT
+    return FOR_THE_HOST
 
 
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
@@ -116,10 +120,10 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
                     if must_stop(v, m):
                         return EVENTS_WAIT
                     begin_event(v, m, r, ram32, cause, 0)
-                count_trap(v, 32 + (cause & 31))
+                count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
                 take_trap(v, cause, 0)
                 if m.event_log:
-                    end_event(v, m, r, ram32, INJECT, -10)
+                    end_event(v, m, r, ram32, INJECT, LIMIT)
                     if events_wait(m):
                         return EVENTS_WAIT
         if m.traced:
@@ -129,21 +133,21 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         noted = False
         if runs_directly(v, m):
             status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
-            if status == -20:
+            if status == FOR_THE_HOST:
                 if m.event_log:
                     if must_stop(v, m):
                         return EVENTS_WAIT
                     begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval)
                     noted = True
-                faulted = r.exit_cause >= 12
-                r.exits[r.exit_cause & 31] = r.exits[r.exit_cause & 31] + 1
+                faulted = r.exit_cause >= FETCH_PAGE
+                r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] + 1
                 if faulted or m.technique > ASSIST:
                     status = serve_exit(v, h, m, r, ram8, ram32, code, page)
-                    if noted and status != -20:
+                    if noted and status != FOR_THE_HOST:
                         end_event(v, m, r, ram32, FILL, status)
-            if status == -10:
+            if status == LIMIT:
                 continue
-            if status != -20:
+            if status != FOR_THE_HOST:
                 return status
         if m.event_log and not noted:
             if must_stop(v, m):
@@ -158,7 +162,7 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             steps = steps_to_interpret(m, faulted, end - v.cycle)
             status = execute(v, m, ram8, ram16, ram32, code, page, steps)  # noqa: F821  (generated)
             # One is counted already: the last, or that which the host has to serve before it is done.
-            last = 0 if status == DEVICE or status == -20 else 1
+            last = 0 if status == DEVICE or status == FOR_THE_HOST else 1
             r.emulated = r.emulated + v.cycle - before - last
         if faulted:
             classify_fault(v, m, r, status, unretired)
@@ -168,6 +172,6 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             notice_stores(v, h, m, r, ram32, code, page)
         if m.event_log:
             end_event(v, m, r, ram32, STEP, status)
-        if status != -10:
+        if status != LIMIT:
             return status
-    return -10
+    return LIMIT

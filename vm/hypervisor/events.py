@@ -11,10 +11,17 @@ nothing is noted. Compiled and plain Python run the same text (`vm.codegen.engin
 
 from collections.abc import Callable
 
+from trapline.isa.cause import FETCH_PAGE, STORE_PAGE
+from trapline.isa.hart import A0, A6
+from trapline.isa.mode import M
+from trapline.isa.pmp import PMP_ENTRIES
+from trapline.isa.sv32 import PAGE_WORDS, PTE_X, SATP_SV32
 from trapline.isa.table import CSRS
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
+from trapline.vm.core.mmu import FETCH, entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
 from trapline.vm.core.patches import own_word
+from trapline.vm.core.status import LIMIT
+from trapline.vm.hypervisor.faults import HIDDEN, MMIO, NO_FAULT, OUTSIDE, TRUE
 
 save_csrs: Callable[..., None]
 """Generated (`emit_save_csrs`), so nothing is bound here."""
@@ -22,14 +29,14 @@ save_csrs: Callable[..., None]
 LOGGED_CSRS = tuple(dict.fromkeys(c.storage for c in CSRS if c.storage not in (None, "misa", "mhartid")))
 """CSRs that a record holds by their field of the hart, beside PMP, mcycle and minstret; the rest is never written."""
 
-CSR_WORDS = len(LOGGED_CSRS) + 36
+CSR_WORDS = len(LOGGED_CSRS) + 2 * PMP_ENTRIES + 4
 """Words of CSRs: the above, pmpcfg and pmpaddr by entry, two words each of what is added for mcycle and minstret."""
 
 HEADER = 24
 WORDS = HEADER + 2 * CSR_WORDS
 EVENTS = 4096
 """Records of the ring."""
-EVENT_PAGES = -(-EVENTS * WORDS // 1024)
+EVENT_PAGES = -(-EVENTS * WORDS // PAGE_WORDS)
 
 AT_CYCLE = 0
 """Word of the virtual hart's steps before the event; 64 bits. The words that follow:"""
@@ -49,7 +56,7 @@ AT_CAUSE = 12
 AT_TVAL = 13
 AT_ROUTINE = 14
 AT_FAULT = 15
-"""what a page fault was: 1 hidden, 2 true, 3 MMIO, 4 outside"""
+"""what a page fault was (`vm.hypervisor.faults`), NO_FAULT for another exit"""
 AT_MODE_AFTER = 16
 AT_PC_AFTER = 17
 AT_STATUS = 18
@@ -62,6 +69,10 @@ AT_RESULT = 21
 """a0 after it"""
 AT_FETCHED = 22
 """1: the guest's word is known"""
+
+IS_EVENT = 1
+MAYBE_EVENT = 2
+"""`event_open` of the machine's record: the last record is an event, or becomes one if the host changes the mode."""
 
 NO_EXIT = 0x7FFFFFFF
 """CAUSE of a step without an exit."""
@@ -80,11 +91,14 @@ def emit_save_csrs():
     lines += [f"    ram32[U64(at + {i})] = U32(v.{name})" for i, name in enumerate(LOGGED_CSRS)]
     at = len(LOGGED_CSRS)
     lines += [
-        "    for i in range(16):",
+        f"    for i in range({PMP_ENTRIES}):",
         f"        ram32[U64(at + {at} + i)] = U32(v.pmpcfg[i])",
-        f"        ram32[U64(at + {at + 16} + i)] = U32(v.pmpaddr[i])",
+        f"        ram32[U64(at + {at + PMP_ENTRIES} + i)] = U32(v.pmpaddr[i])",
     ]
-    lines += [f"    put_wide(ram32, at + {at + 32 + 2 * i}, v.{name})" for i, name in enumerate(("mcycle", "minstret"))]
+    lines += [
+        f"    put_wide(ram32, at + {at + 2 * PMP_ENTRIES + 2 * i}, v.{name})"
+        for i, name in enumerate(("mcycle", "minstret"))
+    ]
     return "\n".join(lines)
 
 
@@ -115,18 +129,18 @@ def must_stop(v, m):
 def guest_word(v, m, ram32):
     """The guest's own word at pc, -1 where its tables or PMP let none be fetched. Changes nothing."""
     paddr = v.pc
-    if v.mode < 3 and v.satp >> 31:
-        leaf = find_leaf(v, m, ram32, v.pc, 0)
+    if v.mode < M and v.satp & SATP_SV32:
+        leaf = find_leaf(v, m, ram32, v.pc, FETCH)
         if leaf < 0:
             return -1
         pte = entry_at(m, ram32, leaf)
-        if pte & 8 == 0:
+        if pte & PTE_X == 0:
             return -1
         paddr = leaf_address(pte, leaf & 1, v.pc)
     offset = paddr - m.ram_base
     if paddr & 3 or offset < 0 or offset >= m.ram_size:
         return -1
-    if not pmp_allows(pmp_lookup(v, paddr, paddr + 4), 0, v.mode):
+    if not pmp_allows(pmp_lookup(v, paddr, paddr + 4), FETCH, v.mode):
         return -1
     return own_word(m, ram32, offset >> 2)
 
@@ -146,7 +160,7 @@ def begin_event(v, m, r, ram32, cause, tval):
     ram32[U64(at + AT_CAUSE)] = U32(cause)
     ram32[U64(at + AT_TVAL)] = U32(tval)
     ram32[U64(at + AT_TRAPPED)] = U32(v.unretired & 0xFFFFFFFF)
-    ram32[U64(at + AT_CALL)] = U32(v.x[16])
+    ram32[U64(at + AT_CALL)] = U32(v.x[A6])
     # What the counters say now tells at the end what was done.
     ram32[U64(at + AT_FAULT)] = U32(r.hidden_faults & 0xFFFFFFFF)
     ram32[U64(at + AT_MODE_AFTER)] = U32(r.true_faults & 0xFFFFFFFF)
@@ -161,29 +175,29 @@ def end_event(v, m, r, ram32, routine, status):
     """Complete the record: what `routine` has done and answered. One without an exit stays only if the mode changed."""
     at = event_record(m)
     cause = I64(ram32[U64(at + AT_CAUSE)])
-    m.event_open = 1
+    m.event_open = IS_EVENT
     if cause == NO_EXIT and I64(ram32[U64(at + AT_MODE)]) == v.mode:
         # What the host does about a device may still be a trap.
-        m.event_open = 2
-        if status == -10:
+        m.event_open = MAYBE_EVENT
+        if status == LIMIT:
             return
-    fault = 0
+    fault = NO_FAULT
     paddr = -1
-    if cause < 16 and cause >= 12:
+    if FETCH_PAGE <= cause and cause <= STORE_PAGE:
         paddr = r.fault_paddr
         if I64(ram32[U64(at + AT_FAULT)]) != r.hidden_faults & 0xFFFFFFFF:
-            fault = 1
+            fault = HIDDEN
         elif I64(ram32[U64(at + AT_MODE_AFTER)]) != r.true_faults & 0xFFFFFFFF:
-            fault = 2
+            fault = TRUE
         elif I64(ram32[U64(at + AT_PC_AFTER)]) != r.mmio_faults & 0xFFFFFFFF:
-            fault = 3
+            fault = MMIO
         elif I64(ram32[U64(at + AT_STATUS)]) != r.outside_faults & 0xFFFFFFFF:
-            fault = 4
+            fault = OUTSIDE
     if routine == FILL:
         translated = (r.translated - I64(ram32[U64(at + AT_RESULT)])) & 0xFFFFFFFF
         if I64(ram32[U64(at + AT_ROUTINE)]) != r.hypercalls & 0xFFFFFFFF:
             routine = ANSWER
-        elif translated and fault == 0:
+        elif translated and fault == NO_FAULT:
             routine = TRANSLATED
             ram32[U64(at + AT_CALL)] = U32(translated)
     ram32[U64(at + AT_ROUTINE)] = U32(routine)
@@ -192,7 +206,7 @@ def end_event(v, m, r, ram32, routine, status):
     settle_event(v, ram32, at)
     ram32[U64(at + AT_STATUS)] = U32(status & 0xFFFFFFFF)
     ram32[U64(at + AT_TRAPPED)] = U32(routine == INJECT or I64(ram32[U64(at + AT_TRAPPED)]) != v.unretired & 0xFFFFFFFF)
-    if m.event_open == 1:
+    if m.event_open == IS_EVENT:
         m.event_count = m.event_count + 1
         m.event_number = m.event_number + 1
 
@@ -201,5 +215,5 @@ def settle_event(v, ram32, at):
     """The virtual hart as it is after an event, into the record at word `at`."""
     ram32[U64(at + AT_MODE_AFTER)] = U32(v.mode)
     ram32[U64(at + AT_PC_AFTER)] = U32(v.pc)
-    ram32[U64(at + AT_RESULT)] = U32(v.x[10])
+    ram32[U64(at + AT_RESULT)] = U32(v.x[A0])
     save_csrs(v, ram32, at + HEADER + CSR_WORDS)  # noqa: F821  (generated)

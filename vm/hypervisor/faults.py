@@ -8,6 +8,15 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`); names as
 
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 
+NO_FAULT = 0
+HIDDEN = 1
+TRUE = 2
+MMIO = 3
+OUTSIDE = 4
+"""The kinds, as the log of events has them."""
+
+FAULT_NAMES = ("", "hidden", "true", "MMIO", "outside")
+
 
 def is_outside(m, paddr):
     """Whether a physical address is none of RAM's."""

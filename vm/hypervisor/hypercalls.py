@@ -4,18 +4,27 @@ An `ecall` from virtual S mode with EXTENSION in a7; a6 says which call, a0 to a
 error of the SBI in a0, and a value in a1. Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
+from trapline.isa.cause import ECALL_U, MTIP, STIP
+from trapline.isa.hart import A0, A1, A2, A6, A7
+from trapline.isa.mode import S
+from trapline.isa.mstatus import SIE, TVM
 from trapline.isa.supervisor_csrs import write_satp
+from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.isa.system import sret
+from trapline.isa.trap import JUMPED, WAIT
 from trapline.vm.core.access import load_slow, store_slow
-from trapline.vm.core.hart import TLB_ENTRIES
+from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.status import HYPERCALL
+from trapline.vm.core.status import HYPERCALL, LIMIT, RESLICE
 from trapline.vm.hypervisor.technique import PARAVIRT
 from trapline.vm.hypervisor.tracing import forget_page
 
 EXTENSION = 0x09545250
 """In the SBI's space for vendors; the low three bytes are TRP."""
+
+REVISION = 1
+"""What VERSION answers."""
 
 VERSION = 0
 SET_PAGE_TABLE = 1
@@ -43,33 +52,33 @@ EVERYTHING = 0xFFFFFFFF
 
 def is_hypercall(v, m, cause):
     """Whether a trap with this cause out of the guest is one."""
-    return m.technique == PARAVIRT and cause == 8 and v.mode == 1 and v.x[17] == EXTENSION
+    return m.technique == PARAVIRT and cause == ECALL_U and v.mode == S and v.x[A7] == EXTENSION
 
 
 def answer(v, error, value):
     """Go on behind the ecall, which has retired."""
-    v.x[10] = error
-    v.x[11] = value
+    v.x[A0] = error
+    v.x[A1] = value
     v.pc = (v.pc + 4) & 0xFFFFFFFF
     v.cycle = v.cycle + 1
 
 
 def hypercall(v, h, m, r, ram8, ram32, code, page):
     """Serve a hypercall; the answers are those of `execute`."""
-    call = v.x[16]
+    call = v.x[A6]
     r.calls[min(call, CALLS)] = r.calls[min(call, CALLS)] + 1
-    status = -10
+    status = LIMIT
     error = SUCCESS
     value = 0
     if call == VERSION:
-        value = 1
+        value = REVISION
     elif call == SET_PAGE_TABLE:
-        error = set_page_table(v, v.x[10])
+        error = set_page_table(v, v.x[A0])
     elif call == SET_ENTRY:
         error = set_entry(v, h, m, r, ram8, ram32, code, page)
     elif call == SET_INTERRUPTS:
-        value = (v.mstatus >> 1) & 1
-        v.mstatus = (v.mstatus & ~2) | ((v.x[10] & 1) << 1)
+        value = 1 if v.mstatus & SIE else 0
+        v.mstatus = (v.mstatus & ~SIE) | (SIE if v.x[A0] & 1 else 0)
     elif call == RETURN_TO_USER:
         error = return_to_user(v, h, m, ram8, ram32, code, page)
         if error == SUCCESS:
@@ -77,10 +86,10 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
     elif call == CONSOLE_WRITE:
         return HYPERCALL
     elif call == SET_TIMER:
-        set_timer(v, m, v.x[10], v.x[11])
-        status = -101
+        set_timer(v, m, v.x[A0], v.x[A1])
+        status = RESLICE
     elif call == YIELD:
-        status = -3
+        status = WAIT
     else:
         error = NOT_SUPPORTED
     answer(v, error, value)
@@ -89,7 +98,7 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
 
 def set_page_table(v, satp):
     """A write to satp and sfence.vma in one, refused where S mode may do neither."""
-    if v.mstatus & 0x100000:
+    if v.mstatus & TVM:
         return DENIED
     write_satp(v, satp)
     return SUCCESS
@@ -98,9 +107,9 @@ def set_page_table(v, satp):
 def set_entry(v, h, m, r, ram8, ram32, code, page):
     """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING."""
     refresh(v)
-    if store_slow(v, m, ram8, ram32, code, page, v.x[10], 4, v.x[11]) < 0:
+    if store_slow(v, m, ram8, ram32, code, page, v.x[A0], 4, v.x[A1]) < 0:
         return INVALID_ADDRESS
-    vaddr = v.x[12]
+    vaddr = v.x[A2]
     if vaddr == EVERYTHING:
         v.stale = 1
         return SUCCESS
@@ -110,8 +119,8 @@ def set_entry(v, h, m, r, ram8, ram32, code, page):
 
 def load_word(v, m, ram8, ram32, code, page, vaddr):
     """An aligned word as a load of the virtual hart gets it; of one page, only the first takes a walk."""
-    entry = 2 * ((vaddr >> 12) & (TLB_ENTRIES - 1))
-    if v.load_tlb[entry] == (vaddr & 0xFFFFF000) | v.data_context:
+    entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
+    if v.load_tlb[entry] == (vaddr & PAGE_BASE) | v.data_context:
         return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
     return load_slow(v, m, ram8, ram32, code, page, vaddr, 4)
 
@@ -122,7 +131,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
     The registers of the real hart hold them until all are known to be readable.
     """
     refresh(v)
-    frame = v.x[10]
+    frame = v.x[A0]
     if frame & 3:
         return INVALID_ADDRESS
     pc = 0
@@ -136,7 +145,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
             h.x[i] = word
     sepc = v.sepc
     v.sepc = pc & 0xFFFFFFFC
-    if sret(v) != -2:
+    if sret(v) != JUMPED:
         v.sepc = sepc
         return DENIED
     for i in range(1, 32):
@@ -148,7 +157,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
 
 def set_timer(v, m, low, high):
     """Let the timer interrupt come at this mtime, as the supervisor's: the machine's is not heard of again."""
-    m.timer_line = 0x20
-    v.lines = v.lines & ~0xA0
-    m.mtimecmp_low[v.mhartid & 7] = low
-    m.mtimecmp_high[v.mhartid & 7] = high
+    m.timer_line = STIP
+    v.lines = v.lines & ~(MTIP | STIP)
+    m.mtimecmp_low[v.mhartid & HART_BITS] = low
+    m.mtimecmp_high[v.mhartid & HART_BITS] = high

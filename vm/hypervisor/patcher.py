@@ -8,8 +8,10 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`); names ar
 
 from collections.abc import Callable
 
+from trapline.isa.sv32 import PAGE_INDEX_SHIFT, PAGE_SHIFT, PTE_W, PTE_X
+from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.mmu import FETCH, fetch_offset, refresh
 from trapline.vm.core.patches import MARK, original, patch_at, place_patch, remove_patch
 
 execute: Callable[..., int]
@@ -19,17 +21,21 @@ is_sensitive: Callable[..., int]
 CODE = 1
 """State of a page: executable in a shadow table."""
 WRITABLE = 2
-"""State of a page: writable in a shadow table, unless they were dropped since: from bit 9 on is when (`era`)."""
+"""State of a page: writable in a shadow table, unless they were dropped since: from ERA_SHIFT on is when (`era`)."""
 STORE = 4
 """State of a page: one store to it that was emulated; they are counted up to STORES."""
 STORES = 64
 COUNTED = 127
+STATE_WORDS = 4
+"""Words of a state: the bits above, and three for the translator."""
+ERA_SHIFT = 9
+STATE_BITS = (1 << ERA_SHIFT) - 1
 ERAS = 0x7FFFFF
 
 
 def state_index(m, number):
-    """Where the state of a page of RAM is, as a word's index; three words for the translator follow it."""
-    return (m.page_states >> 2) + 4 * number
+    """Where the state of a page of RAM is, as a word's index."""
+    return (m.page_states >> 2) + STATE_WORDS * number
 
 
 def is_code(m, ram32, number):
@@ -39,18 +45,18 @@ def is_code(m, ram32, number):
 
 def unwatch(m, page, number):
     """Stores to a page that is no code any more need not be noticed, but for other reasons than that."""
-    if m.traced == 0 and (m.tohost < 0 or (m.tohost - m.ram_base) >> 12 != number):
-        page[U64(number)] = page[U64(number)] & 127
+    if m.traced == 0 and (m.tohost < 0 or (m.tohost - m.ram_base) >> PAGE_SHIFT != number):
+        page[U64(number)] = page[U64(number)] & DECODED
 
 
 def era(m):
     """The time between two demands that all shadow tables go, as the state of a page knows it."""
-    return (m.shadow_demand & ERAS) << 9
+    return (m.shadow_demand & ERAS) << ERA_SHIFT
 
 
 def is_writable(m, state):
     """Whether a page of this state is writable in a shadow table; perhaps not, when eras have begun to come again."""
-    return state & WRITABLE != 0 and state & ~0x1FF == era(m)
+    return state & WRITABLE != 0 and state & ~STATE_BITS == era(m)
 
 
 def state_of_data(m, ram32, number, writable):
@@ -71,7 +77,7 @@ def begin_code(m, ram32, page, number):
     """Watch the stores to a page that is code from now on."""
     state = I64(ram32[U64(state_index(m, number))])
     ram32[U64(state_index(m, number))] = U32(CODE)
-    page[U64(number)] = page[U64(number)] | 128
+    page[U64(number)] = page[U64(number)] | WATCHED
     # The virtual harts' own store TLBs may have the page.
     m.code_epoch = m.code_epoch + 1
     if is_writable(m, state):
@@ -80,7 +86,7 @@ def begin_code(m, ram32, page, number):
 
 def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
-    for index in range(number << 10, (number + 1) << 10):
+    for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
         if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:  # noqa: F821
             make_data(m, ram32, code, page, number)
             return 0
@@ -90,7 +96,7 @@ def make_code(v, m, ram32, code, page, number):
 
 def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
-    for index in range(number << 10, (number + 1) << 10):
+    for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
         remove_patch(m, ram32, code, page, index)
     state_of_data(m, ram32, number, 0)
     unwatch(m, page, number)
@@ -99,15 +105,15 @@ def make_data(m, ram32, code, page, number):
 def patched_permissions(v, m, ram32, code, page, number, access, allowed):
     """What of the permissions `allowed` a shadow entry for a page may have, after making it code for a fetch."""
     state = I64(ram32[U64(state_index(m, number))])
-    if access == 0 and state & CODE == 0:
+    if access == FETCH and state & CODE == 0:
         if make_code(v, m, ram32, code, page, number) == 0:
             return 0
         state = CODE
     if state & CODE:
-        return allowed & ~4
-    if allowed & 4:
+        return allowed & ~PTE_W
+    if allowed & PTE_W:
         state_of_data(m, ram32, number, 1)
-    return allowed & ~8
+    return allowed & ~PTE_X
 
 
 def stored_often(state):
@@ -117,7 +123,7 @@ def stored_often(state):
 
 def after_store(v, m, ram32, code, page, index):
     """An emulated store has left a new word in a page of code."""
-    number = index >> 10
+    number = index >> PAGE_INDEX_SHIFT
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
@@ -148,7 +154,7 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
         offset = fetch_offset(v, m, ram32, code, page, v.pc)
         if offset >= 0:
             entry = patch_at(m, ram32, offset >> 2)
-    index = (offset >> 2) + (offset >> 12)
+    index = (offset >> 2) + (offset >> PAGE_SHIFT)
     if entry >= 0:
         ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))
         code[U64(index)] = 0

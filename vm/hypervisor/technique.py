@@ -1,7 +1,7 @@
 """The techniques: how a machine's harts execute, `technique` of the machine's record."""
 
-BARE = 0
-"""There is no hypervisor."""
+from trapline.vm.core.hart import BARE
+
 INTERPRET = 1
 """Every instruction is executed by the interpreter routines."""
 HYBRID = 2

@@ -11,10 +11,26 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`); names ar
 
 from collections.abc import Callable
 
+from trapline.isa.mode import M
+from trapline.isa.sv32 import (
+    PAGE_OFFSET,
+    PAGE_SHIFT,
+    PAGE_WORDS,
+    PTE_A,
+    PTE_D,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+)
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.hypervisor.patcher import (
     CODE,
+    STATE_WORDS,
     STORE,
     begin_code,
     drop_everywhere,
@@ -39,19 +55,24 @@ CALL = 6
 
 def set_copy(m, ram32, code, copy, index, word):
     """Set a word of the copy with this page number."""
-    ram32[U64(copy * 1024 + index)] = U32(word)
-    code[U64(copy * 1025 + index)] = 0
+    ram32[U64(copy * PAGE_WORDS + index)] = U32(word)
+    code[U64(copy * CODE_ENTRIES + index)] = 0
+
+
+def copy_word(mode):
+    """Which word of a page's state is the page number of its copy for a mode: those of U, S and M follow each other."""
+    return 1 + (mode if mode < M else 2)
 
 
 def copy_of(m, ram32, number, mode):
     """Page number of the copy of a page of RAM for a mode, 0 if there is none."""
-    return I64(ram32[U64(state_index(m, number) + 1 + (mode if mode < 2 else 2))])
+    return I64(ram32[U64(state_index(m, number) + copy_word(mode))])
 
 
 def forget_copies(m, ram32, page, number):
     """Let a page be data again; its copies are not found any more."""
     state_of_data(m, ram32, number, 0)
-    for i in range(1, 4):
+    for i in range(1, STATE_WORDS):
         ram32[U64(state_index(m, number) + i)] = U32(0)
     unwatch(m, page, number)
 
@@ -61,18 +82,18 @@ def make_copy(m, ram32, code, page, number, mode):
     if m.copies >= COPIES:
         m.copies = 0
         m.cache_flushes = m.cache_flushes + 1
-        for other in range(m.ram_size >> 12):
+        for other in range(m.ram_size >> PAGE_SHIFT):
             if I64(ram32[U64(state_index(m, other))]) & CODE:
                 forget_copies(m, ram32, page, other)
         drop_everywhere(m)
     copy = m.first_copy + m.copies
     m.copies = m.copies + 1
-    for i in range(1024):
+    for i in range(PAGE_WORDS):
         set_copy(m, ram32, code, copy, i, UNTRANSLATED)
     index = state_index(m, number)
     if I64(ram32[U64(index)]) & CODE == 0:
         begin_code(m, ram32, page, number)
-    ram32[U64(index + 1 + (mode if mode < 2 else 2))] = U32(copy)
+    ram32[U64(index + copy_word(mode))] = U32(copy)
     return copy
 
 
@@ -81,19 +102,19 @@ def executable_entry(v, m, ram32, code, page, number):
     copy = copy_of(m, ram32, number, v.mode)
     if copy == 0:
         copy = make_copy(m, ram32, code, page, number, v.mode)
-    return (((m.ram_base >> 12) + copy) << 10) | 0xD9
+    return (((m.ram_base >> PAGE_SHIFT) + copy) << PTE_PPN_SHIFT) | PTE_D | PTE_A | PTE_U | PTE_X | PTE_V
 
 
 def data_permissions(m, ram32, number, allowed, entry):
     """What of R, W and U a shadow entry for loads and stores may have; `entry` is the one there is. 0: emulate."""
     state = I64(ram32[U64(state_index(m, number))])
-    if entry & 1 and entry & 8:
+    if entry & PTE_V and entry & PTE_X:
         return 0
     if state & CODE:
-        return allowed & 0x12
-    if allowed & 4:
+        return allowed & (PTE_U | PTE_R)
+    if allowed & PTE_W:
         state_of_data(m, ram32, number, 1)
-    return allowed & 0x16
+    return allowed & (PTE_U | PTE_W | PTE_R)
 
 
 def translate_block(v, m, r, ram32, code, page):
@@ -106,15 +127,15 @@ def translate_block(v, m, r, ram32, code, page):
     offset = fetch_offset(v, m, ram32, code, page, v.pc)
     if offset < 0:
         return 0
-    number = offset >> 12
+    number = offset >> PAGE_SHIFT
     copy = copy_of(m, ram32, number, v.mode)
     if copy == 0:
         return 0
     before = r.translated
-    for index in range((offset >> 2) & 1023, 1024):
-        if I64(ram32[U64(copy * 1024 + index)]) != UNTRANSLATED:
+    for index in range((offset & PAGE_OFFSET) >> 2, PAGE_WORDS):
+        if I64(ram32[U64(copy * PAGE_WORDS + index)]) != UNTRANSLATED:
             break
-        word = I64(ram32[U64(number * 1024 + index)])
+        word = I64(ram32[U64(number * PAGE_WORDS + index)])
         set_copy(m, ram32, code, copy, index, translate_word(word, v.extensions, v.mode))  # noqa: F821
         r.translated = r.translated + 1
         if ends_block(word):  # noqa: F821
@@ -127,7 +148,7 @@ def translate_block(v, m, r, ram32, code, page):
 
 def forget_word(m, ram32, code, page, offset):
     """An emulated store has hit this word of a page that is executed."""
-    number = offset >> 12
+    number = offset >> PAGE_SHIFT
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
@@ -136,10 +157,10 @@ def forget_word(m, ram32, code, page, offset):
         drop_everywhere(m)
         return
     ram32[U64(state_index(m, number))] = U32(state + STORE)
-    for i in range(1, 4):
+    for i in range(1, STATE_WORDS):
         copy = I64(ram32[U64(state_index(m, number) + i)])
         if copy:
-            set_copy(m, ram32, code, copy, (offset >> 2) & 1023, UNTRANSLATED)
+            set_copy(m, ram32, code, copy, (offset & PAGE_OFFSET) >> 2, UNTRANSLATED)
 
 
 def forget_words(m, ram32, code, page):

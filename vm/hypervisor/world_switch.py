@@ -6,9 +6,13 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 
 from collections.abc import Callable
 
+from trapline.isa.cause import FETCH_PAGE, ILLEGAL, LOAD_PAGE, STORE_PAGE
 from trapline.isa.extension import XLEAK
+from trapline.isa.mode import M, U
 from trapline.isa.mstatus import TVM, TW
 from trapline.isa.table import INSTRUCTIONS
+from trapline.isa.xleak import ALL_HOLES, INTERCEPT_SHIFT
+from trapline.vm.core.hart import TRAP_COUNTS
 from trapline.vm.hypervisor.technique import ASSIST
 
 copy_supervisor: Callable[..., None]
@@ -22,10 +26,10 @@ INTERCEPTED = sum(
 )
 """The holes, as bits of mleak, that would find `REPLACED` state there; the others find the guest's own."""
 
-ALL_HOLES = (1 << len(XLEAK)) - 1
 ALL_EXCEPTIONS = 0xFFFF
+"""A bit for each cause, as in medeleg."""
 
-HELD = 0xB004
+HELD = 1 << ILLEGAL | 1 << FETCH_PAGE | 1 << LOAD_PAGE | 1 << STORE_PAGE
 """Exceptions that the hypervisor looks at first: page faults may be hidden, illegal instructions emulated."""
 
 UNDELEGATED = TVM | TW
@@ -45,7 +49,7 @@ def enter_guest(v, h, m, r):
     if m.technique == ASSIST:
         enter_with_assist(v, h, m, r)
     else:
-        h.mleak = m.real_mleak | (v.mleak if v.mode == 0 else 0)
+        h.mleak = m.real_mleak | (v.mleak if v.mode == U else 0)
 
 
 def leave_guest(v, h, m):
@@ -56,14 +60,14 @@ def leave_guest(v, h, m):
     v.uflags = h.uflags
     v.reservation = h.reservation
     v.cycle = v.cycle + h.cycle
-    if m.technique == ASSIST and v.mode < 3:
+    if m.technique == ASSIST and v.mode < M:
         leave_supervisor(v, h)
 
 
 def enter_with_assist(v, h, m, r):
     """Virtual S and U mode get the real ones, S mode its CSRs too; virtual M mode gets real U mode, all intercepted."""
-    if v.mode == 3:
-        h.mode = 0
+    if v.mode == M:
+        h.mode = U
         h.mstatus = 0
         h.mie = 0
         h.mleak = ALL_HOLES
@@ -77,7 +81,7 @@ def enter_with_assist(v, h, m, r):
     h.mie = v.mie & v.mideleg
     h.mip = v.mip
     h.lines = v.lines
-    h.mleak = v.mleak | INTERCEPTED | (INTERCEPTED << 8)
+    h.mleak = v.mleak | INTERCEPTED | (INTERCEPTED << INTERCEPT_SHIFT)
     h.unretired = 0
     r.host_traps = m.host_traps | HELD | (ALL_EXCEPTIONS & ~v.medeleg)
     copy_supervisor(v, h)  # noqa: F821  (generated)
@@ -91,6 +95,6 @@ def leave_supervisor(v, h):
     v.mip = h.mip
     v.unretired = v.unretired + h.unretired
     copy_supervisor(h, v)  # noqa: F821  (generated)
-    for i in range(64):
+    for i in range(TRAP_COUNTS):
         v.trap_counts[i] = v.trap_counts[i] + h.trap_counts[i]
         h.trap_counts[i] = 0

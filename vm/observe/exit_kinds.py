@@ -4,7 +4,8 @@ import numpy as np
 
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch
+from trapline.vm.hypervisor.faults import FAULT_NAMES
+from trapline.vm.hypervisor.host.event_ring import Batch
 
 GROUPS = (
     "hidden page fault", "emulated", "MMIO", "reflected", "interrupt", "hypercall", "translation", "firmware call",
@@ -27,8 +28,8 @@ def groups(batch: Batch) -> np.ndarray:
             routine == layout.INJECT,
             routine == layout.ANSWER,
             routine == layout.TRANSLATED,
-            fault == FAULTS.index("hidden"),
-            fault == FAULTS.index("MMIO"),
+            fault == FAULT_NAMES.index("hidden"),
+            fault == FAULT_NAMES.index("MMIO"),
             status == FOR_THE_HOST,
             trapped,
         ],

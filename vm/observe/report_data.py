@@ -11,7 +11,8 @@ from trapline.isa import Kind
 from trapline.isa.cause import describe
 from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.host.event_ring import FAULTS, Batch, EventRing
+from trapline.vm.hypervisor.faults import FAULT_NAMES
+from trapline.vm.hypervisor.host.event_ring import Batch, EventRing
 from trapline.vm.observe.describe import Telling
 from trapline.vm.observe.exit_kinds import GROUPS, groups
 
@@ -139,7 +140,7 @@ class ReportData:
     def faults(self) -> list[Faults]:
         """The page faults by kind."""
         found = []
-        for i, kind in enumerate(FAULTS[1:], 1):
+        for i, kind in enumerate(FAULT_NAMES[1:], 1):
             some = self["FAULT"] == i
             if some.any():
                 found.append(Faults(kind, self["clock"][some], self["TVAL"][some]))

@@ -10,7 +10,7 @@ from trapline.isa.extension import XLEAK
 from trapline.isa.hart import FIELDS
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
-from trapline.vm.hypervisor.shadow import FRAMES
+from trapline.vm.hypervisor.frames import FRAMES
 from trapline.vm.hypervisor.technique import TECHNIQUES
 
 UNDER = [name for name in TECHNIQUES if name != "bare"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trapline import Machine
-from trapline.vm.hypervisor.shadow import FRAMES, ROOTS
+from trapline.vm.hypervisor.frames import FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
 

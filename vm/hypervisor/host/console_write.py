@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from trapline.vm.core.mmu import data_address, refresh
+from trapline.isa.hart import A0, A1
+from trapline.vm.core.mmu import LOAD, data_address, refresh
 from trapline.vm.hypervisor.hypercalls import INVALID_ADDRESS, SUCCESS, answer
 
-LIMIT = 4096
+MOST_BYTES = 4096
 """Bytes that one call prints at most; the rest is for the guest's next call."""
 
 
@@ -13,12 +14,12 @@ def console_write(machine: Any, h: Any) -> None:
     """Print a1 bytes from a0 on, as the guest may read them; a1 becomes how many were printed."""
     engine = machine.engine
     words = engine.ram.data.cast("B").cast("I")
-    start, count = h.x[10], min(h.x[11], LIMIT)
+    start, count = h.x[A0], min(h.x[A1], MOST_BYTES)
     refresh(h)
     printed = bytearray()
     while len(printed) < count:
         vaddr = (start + len(printed)) & 0xFFFFFFFF
-        paddr = data_address(h, engine.m, words, engine.code, engine.page, vaddr, 1, 1)
+        paddr = data_address(h, engine.m, words, engine.code, engine.page, vaddr, 1, LOAD)
         offset = paddr - machine.ram_base
         if paddr < 0 or not 0 <= offset < len(engine.ram):
             break

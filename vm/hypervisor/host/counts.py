@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from trapline.isa.cause import describe
+from trapline.vm.core.hart import INTERRUPT_COUNTS
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Counts:
         if engine.originals is not None:
             sums["patched_words"] = len(engine.originals.listing())
         numbers = {name: sum(r.calls[i] for r in real) for i, name in enumerate((*CALL_NAMES, "unknown"))}
-        exits = {cause: sum(r.exits[cause] for r in real) for cause in range(32)}
+        exits = {cause: sum(r.exits[cause] for r in real) for cause in range(INTERRUPT_COUNTS)}
         direct = sum(r.direct_steps for r in real)
         calls = {name: n for name, n in numbers.items() if n}
         return cls(steps, direct, exits={cause: n for cause, n in exits.items() if n}, calls=calls, **sums)

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.machine_csrs import read_mcycle, read_mcycleh, read_minstret, read_minstreth
-from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL
+from trapline.isa.pmp import PMP_ENTRIES
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT
 from trapline.vm.host.signals import held
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.events import CSR_WORDS, EVENTS, HEADER, LOGGED_CSRS, WORDS
+from trapline.vm.hypervisor.faults import FAULT_NAMES, MMIO, OUTSIDE
 
-FAULTS = ("", "hidden", "true", "MMIO", "outside")
-MMIO, OUTSIDE = 3, 4
 _COUNTERS = CSR_WORDS - 4
 CHANGED = (
-    *LOGGED_CSRS, *(f"pmp{i}cfg" for i in range(16)), *(f"pmpaddr{i}" for i in range(16)),
+    *LOGGED_CSRS, *(f"pmp{i}cfg" for i in range(PMP_ENTRIES)), *(f"pmpaddr{i}" for i in range(PMP_ENTRIES)),
     "mcycle", "mcycleh", "minstret", "minstreth",
 )  # fmt: skip
 """What an event may change."""
@@ -92,7 +92,7 @@ class Event:
 
     word: the guest's own at pc, None where none can be fetched. cause: mcause of the real hart's exception or of the
     injected interrupt, None for a step that an interpreter routine did without an exit. tval: of the exception.
-    routine: of `vm.hypervisor.events`; fault: one of FAULTS; paddr: of a page fault's address, None without one.
+    routine: of `vm.hypervisor.events`; fault: one of FAULT_NAMES; paddr: of a page fault's address, None without one.
     status: the routine's answer; trapped: whether the virtual hart took a trap. call, result: see AT_CALL, AT_RESULT.
     changes: (CSR, old, new); PMP configurations by entry, as `pmp3cfg`.
     """
@@ -127,7 +127,7 @@ class Event:
             number=number, hart=row[layout.AT_HART], instructions=_signed(row, layout.AT_CYCLE),
             clock=_signed(row, layout.AT_CLOCK), mode=row[layout.AT_MODE], pc=row[layout.AT_PC], word=word,
             cause=None if cause == layout.NO_EXIT else cause, tval=row[layout.AT_TVAL],
-            routine=row[layout.AT_ROUTINE], fault=FAULTS[row[layout.AT_FAULT]], paddr=None if paddr < 0 else paddr,
+            routine=row[layout.AT_ROUTINE], fault=FAULT_NAMES[row[layout.AT_FAULT]], paddr=None if paddr < 0 else paddr,
             mode_after=row[layout.AT_MODE_AFTER], pc_after=row[layout.AT_PC_AFTER],
             status=status - (1 << 32) if status >> 31 else status, trapped=bool(row[layout.AT_TRAPPED]),
             call=row[layout.AT_CALL], result=row[layout.AT_RESULT], changes=changes,
@@ -240,14 +240,14 @@ class EventRing:
         try:
             yield
         finally:
-            count = self._m.event_count - (self._m.event_open == 1)
+            count = self._m.event_count - (self._m.event_open == layout.IS_EVENT)
             record = self._records[count]
             _functions()["settle_event"](h, self._ram32, self._offset // 4 + count * WORDS)
             if h.unretired != unretired:
                 record[layout.AT_TRAPPED] = 1
                 if status == DEVICE and record[layout.AT_FAULT] == MMIO:
                     record[layout.AT_FAULT] = OUTSIDE
-            if self._m.event_open == 2 and h.mode != record[layout.AT_MODE]:
+            if self._m.event_open == layout.MAYBE_EVENT and h.mode != record[layout.AT_MODE]:
                 self._m.event_count += 1
                 self._m.event_number += 1
 
@@ -262,4 +262,4 @@ class EventRing:
         real = self._engine.real[self._m.current]
         _functions()["begin_event"](h, self._m, real, self._ram32, cause, 0)
         yield
-        _functions()["end_event"](h, self._m, real, self._ram32, layout.INJECT, -10)
+        _functions()["end_event"](h, self._m, real, self._ram32, layout.INJECT, LIMIT)

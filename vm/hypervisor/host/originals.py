@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trapline.isa.sv32 import PAGE, PAGE_INDEX_SHIFT
 from trapline.vm.core.patches import MARK, PATCHES, VOID
-from trapline.vm.hypervisor.patcher import CODE
+from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
 
 
 class Patch(NamedTuple):
@@ -29,7 +30,7 @@ class Originals:
         self._m, self._code = m, code
         self._words = ram.view(np.uint32)
         self._table = self._words[m.patch_table // 4 :][: 2 * PATCHES].reshape(PATCHES, 2)
-        self._states = self._words[m.page_states // 4 :][: m.ram_size // 1024].reshape(-1, 4)
+        self._states = self._words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)
 
     def _active(self) -> tuple[np.ndarray, np.ndarray]:
         """Entries in use, and the RAM words that they are about."""
@@ -38,7 +39,7 @@ class Originals:
 
     def _write(self, words: np.ndarray, values: np.ndarray) -> None:
         self._words[words] = values
-        self._code[words + (words >> 10)] = 0
+        self._code[words + (words >> PAGE_INDEX_SHIFT)] = 0
 
     def lift(self) -> None:
         """Put the originals back; the table stays."""
@@ -64,7 +65,7 @@ class Originals:
         states = self._states[first : first + count]
         if (states[:, 0] & CODE).any():
             entries, words = self._active()
-            pages = words >> 10
+            pages = words >> PAGE_INDEX_SHIFT
             self._void(entries[(pages >= first) & (pages < first + count)])
             states[:] = 0
             self._m.shadow_demand += 1

@@ -2,13 +2,18 @@
 
 import numpy as np
 
+from trapline.isa.mode import U
+from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
+from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.vm.core.hart import NO_DEVICES
 from trapline.vm.core.patches import PATCHES
-from trapline.vm.hypervisor.shadow import FIRST_TABLE, FRAMES
+from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
+from trapline.vm.hypervisor.patcher import STATE_WORDS
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
+from trapline.vm.hypervisor.world_switch import ALL_EXCEPTIONS
 
-_ALL_EXCEPTIONS = 0xFFFF
-_TABLE_PAGES = PATCHES * 8 // 4096
+_TABLE_PAGES = PATCHES * 8 // PAGE
 
 
 def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
@@ -18,7 +23,7 @@ def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
     """
     if technique == "bare":
         return 0
-    states = -(-pages // 256)
+    states = -(-pages * STATE_WORDS // PAGE_WORDS)
     return FRAMES * harts + {"patch": states + _TABLE_PAGES, "translate": states + COPIES}.get(technique, 0)
 
 
@@ -36,26 +41,26 @@ def under_hypervisor(
     if shadow not in SHADOWS:
         raise ValueError(f"shadow tables are {' or '.join(SHADOWS)}, not '{shadow}'")
     real, host = harts.copy(), np.repeat(machine, len(harts))
-    real["mode"] = 0
-    real["pmpcfg"][:, 0] = 0x1F
+    real["mode"] = U
+    real["pmpcfg"][:, 0] = NAPOT << A_SHIFT | PMP_X | PMP_W | PMP_R
     real["pmpaddr"][:, 0] = 0xFFFFFFFF
     real["pmp_entries"] = 1
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
     machine["traced"] = int(shadow == "traced")
-    behind = machine["ram_size"] + len(harts) * FRAMES * 4096
+    behind = machine["ram_size"] + len(harts) * FRAMES * PAGE
     if technique == "patch":
         machine["patch_table"] = behind
-        machine["page_states"] = behind + _TABLE_PAGES * 4096
+        machine["page_states"] = behind + _TABLE_PAGES * PAGE
     if technique == "translate":
-        machine["first_copy"] = behind // 4096
-        machine["page_states"] = behind + COPIES * 4096
-    host["first_frame"] = host["ram_size"] // 4096 + np.arange(len(harts)) * FRAMES
-    host["ram_size"] += len(harts) * FRAMES * 4096
+        machine["first_copy"] = behind // PAGE
+        machine["page_states"] = behind + COPIES * PAGE
+    host["first_frame"] = host["ram_size"] // PAGE + np.arange(len(harts)) * FRAMES
+    host["ram_size"] += len(harts) * FRAMES * PAGE
     if technique == "translate":
-        host["ram_size"] += COPIES * 4096
-    host["board"] = 0
-    host["host_traps"] = _ALL_EXCEPTIONS
+        host["ram_size"] += COPIES * PAGE
+    host["board"] = NO_DEVICES
+    host["host_traps"] = ALL_EXCEPTIONS
     host["next_frame"] = FIRST_TABLE
     host["shadow_generation"] = -1
     return np.concatenate([harts, real]), np.concatenate([machine, host])

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trapline.isa.mode import MODE_NAMES
-from trapline.vm.hypervisor.patcher import CODE
+from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
 from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
 
 
@@ -30,7 +31,7 @@ class Translation:
     def __init__(self, m: Any, ram: np.ndarray) -> None:
         self._m = m
         self._words = ram.view(np.uint32)
-        self._states = self._words[m.page_states // 4 :][: m.ram_size // 1024].reshape(-1, 4)
+        self._states = self._words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)
 
     def changed(self, first: int, count: int) -> None:
         """The host has written to `count` pages of RAM from page `first` on: their copies are forgotten."""
@@ -44,9 +45,9 @@ class Translation:
         for position, mode in enumerate(MODE_NAMES):
             for number in np.flatnonzero(self._states[:, 1 + position]).tolist():
                 copy = int(self._states[number, 1 + position])
-                words = self._words[copy * 1024 : copy * 1024 + 1024]
+                words = self._words[copy * PAGE_WORDS : (copy + 1) * PAGE_WORDS]
                 for index in np.flatnonzero(words != UNTRANSLATED).tolist():
-                    place = number * 1024 + index
+                    place = number * PAGE_WORDS + index
                     paddr = self._m.ram_base + 4 * place
                     yield Translated(paddr, mode, int(self._words[place]), int(words[index]))
 
