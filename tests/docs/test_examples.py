@@ -170,9 +170,17 @@ def test_links_lead_somewhere(document: str) -> None:
         assert (path.parent / target).exists(), target
 
 
-def test_promises_name_tests_that_exist() -> None:
-    for pattern in re.findall(r"`(tests/[^`]+)`", (ROOT / "SPECIFICATION.md").read_text(encoding="utf-8")):
-        assert list(ROOT.glob(pattern)), pattern
+def test_each_promise_is_a_sentence_with_a_figure_and_a_test() -> None:
+    """That the tests exist is for test_paths.py."""
+    promises = (
+        (ROOT / "SPECIFICATION.md").read_text(encoding="utf-8").partition("## Promises")[2].partition("## Speed")[0]
+    )
+    numbered = re.split(r"^\d+\. ", promises, flags=re.M)[1:]
+    assert 10 <= len(numbered) <= 20
+    for promise in numbered:
+        title, body = promise.split("\n", 1)
+        assert title.startswith("**") and title.endswith(".**"), title
+        assert "`tests/" in body and re.search(r"\d", body.partition("`tests/")[0]), title
 
 
 def test_seeing(tmp_path: Path) -> None:
