@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A shell lets jobs in the background ignore Ctrl-C, and processes inherit that. The tests press it nevertheless.
+# A shell lets jobs in the background ignore Ctrl-C, and processes inherit that. The tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(

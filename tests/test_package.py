@@ -1,4 +1,4 @@
-"""What `import trapline` gives: the names for a user of the library, each imported when it is first asked for."""
+"""The names that `import trapline` gives a user of the library, each imported on first use."""
 
 import doctest
 import subprocess

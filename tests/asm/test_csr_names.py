@@ -1,4 +1,4 @@
-"""CSRs of extensions that this machine has not: GNU as gives their names the same addresses."""
+"""CSRs of extensions that this machine lacks have the addresses that GNU as gives them."""
 
 from support.asm.encodings import gnu_words
 from trapline.asm import assemble_text

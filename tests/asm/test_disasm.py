@@ -1,4 +1,4 @@
-"""Disassembly of any word, and that its text stands for the same word again."""
+"""Disassembling any word gives text that assembles to the same word."""
 
 import random
 import re

@@ -55,7 +55,7 @@ buffer:
 
 
 def disasm(*arguments: object, status: int = 0) -> str:
-    """Standard output; of a failed call standard error."""
+    """Standard output, or standard error if the call failed."""
     result = CliRunner().invoke(main, ["disasm", *(str(a) for a in arguments)])
     assert result.exit_code == status, result.output
     if status:
@@ -308,7 +308,7 @@ def test_segments_of_a_file_without_sections(program: Path, tmp_path: Path) -> N
 
 
 def test_damaged_files_end_in_a_message(program: Path) -> None:
-    """Bytes overwritten in the header, the section headers and everywhere: a text or a DisassemblyError, soon."""
+    """Bytes overwritten in the header, section headers or anywhere: text or a DisassemblyError, in bounded time."""
     original = program.read_bytes()
     source = random.Random(3)
     table = int.from_bytes(original[32:36], "little")

@@ -1,4 +1,4 @@
-"""Our disassembler and our assembler are inverse: words, whole programs, and spellings from the syntax table."""
+"""The disassembler and the assembler are inverses: words, whole programs, and spellings from the syntax table."""
 
 import random
 from pathlib import Path

@@ -42,7 +42,7 @@ def samples() -> list[Sample]:
 
 
 def standard(sample: Sample) -> bool:
-    """Whether a disassembler that knows no custom extension knows all of it."""
+    """Whether a disassembler without custom extensions knows the whole instruction."""
     csr = sample.operands.get("csr")
     return sample.instruction.extension in BASE and csr not in (*FLOATING_POINT_CSRS, *CUSTOM_CSRS)
 
@@ -101,7 +101,7 @@ def test_disassembly_equals_objdump(samples: list[Sample], tool: Find, tmp_path:
 
 
 def _csr_position(found: list[str | int]) -> int:
-    """Where the CSR stands: after rd if rd is written, right after the mnemonic if not."""
+    """The position of the CSR: after rd if rd is written, else right after the mnemonic."""
     return 1 if found[0] in ("csrw", "csrs", "csrc", "csrwi", "csrsi", "csrci") else 2
 
 

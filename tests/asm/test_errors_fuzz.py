@@ -1,4 +1,4 @@
-"""Any source ends in a program or in messages: damaged programs through the whole assembler, and what never ends."""
+"""Every source gives a program or messages: damaged programs through the whole assembler, and endless ones."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Call frame information: what debuggers read is what GNU as writes; mistakes have a place."""
+"""Call frame information: the same bytes as GNU as writes, and mistakes with their position."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Macros and repetitions: what they expand to, and what is said about wrong ones."""
+"""Macros and repetitions: their expansions, and the messages for wrong ones."""
 
 import time
 
@@ -262,7 +262,7 @@ def test_mistakes(source, wanted):
     assert complaints(source) == wanted
 
 
-# What does not end
+# Endless recursion
 
 
 def stopped(source: str) -> str:

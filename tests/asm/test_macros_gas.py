@@ -1,4 +1,4 @@
-"""The front end against GNU as: of a source, and of our expansion of it, GNU as has to make the same bytes."""
+"""The front end against GNU as, which must make the same bytes of a source and of our expansion of it."""
 
 import random
 from pathlib import Path
@@ -85,7 +85,7 @@ class Writer:
         return self.choose.choice([",", ", ", " , ", " "])
 
     def number(self, names: list[str]) -> str:
-        """An operand: sometimes one of the parameters at hand."""
+        """An operand: sometimes one of the macro's parameters."""
         if names and self.choose.random() < 0.6:
             return "\\" + self.choose.choice(names)
         return self.choose.choice(["1", "2", "0x7", "s0", "(1 + 2)", "3-1", "'a'", "s0+1"])

@@ -1,4 +1,4 @@
-"""The `.if` family: which text is taken, and what is said about blocks that do not fit together."""
+"""The `.if` family: which text is taken, and the messages for unbalanced blocks."""
 
 import pytest
 

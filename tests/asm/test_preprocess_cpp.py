@@ -1,4 +1,4 @@
-"""The C preprocessor in front of `.S`: what comes out, positions, errors, and gcc as the second opinion."""
+"""The C preprocessor for `.S` files: output, positions, errors, and a comparison with gcc."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""docs/assembler.md says what the assembler does: its directives are the assembler's, its examples assemble."""
+"""docs/assembler.md is true: it lists the assembler's directives, and its examples assemble."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Splitting text into statements: comments, strings, separators, positions, and files that are no source."""
+"""Splitting text into statements: comments, strings, separators, positions, and files that are not sources."""
 
 import os
 import subprocess

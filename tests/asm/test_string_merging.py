@@ -1,4 +1,4 @@
-"""Merged constants and strings: the same bytes and addresses as GNU ld's, whatever is in the sections."""
+"""Merged constants and strings: the same bytes and addresses as GNU ld's, whatever the sections hold."""
 
 import random
 

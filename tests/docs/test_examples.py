@@ -1,4 +1,4 @@
-"""What the documents show works: README's Python, the tutorial's commands, paths that exist."""
+"""The examples in the documents work: README's Python, the tutorial's commands, links."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def test_board_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_readme_tour(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if os.environ.get("TRAPLINE_ENGINE") == "python":
-        # Millions of calls take it a quarter of a minute; a thousandth of them shows as much.
+        # Millions of calls take the plain engine a quarter of a minute; a thousandth of them tests as much.
         command = re.sub(r"(fib\.s .*-- )30\b", r"\g<1>15", command)
     if "disasm" in command:
         run("trapline asm programs/hello.s -o hello")
@@ -137,7 +137,7 @@ def test_a_refused_plugin() -> None:
 
 
 def test_tutorial_on_a_kernel(tool, tmp_path: Path) -> None:
-    """Its files and its commands in the order of the page; what it shows as printed is what is printed."""
+    """Its files and its commands, in the order of the page, print what the page shows."""
     tool("riscv64-unknown-elf-gcc")
     tool("qemu-system-riscv32")
     (tmp_path / "programs").symlink_to(ROOT / "programs")
@@ -184,7 +184,7 @@ def test_each_promise_is_a_sentence_with_a_figure_and_a_test() -> None:
 
 
 def test_seeing(tmp_path: Path) -> None:
-    """What docs/seeing.md shows as printed is what its commands print."""
+    """The commands of docs/seeing.md print what the page shows."""
     (tmp_path / "programs").symlink_to(ROOT / "programs")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     text = (ROOT / "docs/seeing.md").read_text(encoding="utf-8")

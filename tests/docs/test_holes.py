@@ -1,4 +1,4 @@
-"""The page of holes is made from its data, and wrong data is refused."""
+"""docs/holes.md is generated from its data, and wrong data is refused."""
 
 import importlib.util
 import re

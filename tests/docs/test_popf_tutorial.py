@@ -1,4 +1,4 @@
-"""docs/tutorials/popf.md: its files and its commands in the order of the page, and what it shows of their output."""
+"""docs/tutorials/popf.md: its commands, in the order of the page, print what it shows."""
 
 import re
 import shlex
@@ -13,11 +13,11 @@ TUTORIAL = (DOCS / "tutorials/popf.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?:into `([^`]+)`:\n\n)?```(\w+)\n(.*?)```", TUTORIAL, re.S)
 
 STATUS = {"--compare": 1, "--max-instructions": 124}
-"""What the page says of the commands that do not end with 0."""
+"""The exit status of the commands that do not end with 0."""
 
 
 def lines(text: str) -> list[str]:
-    """Without what is measured, and without how wide that makes a table."""
+    """The lines without measured times, and without the padding that depends on them."""
     return [re.sub(r" \d+\.\d{3} \d+\.\d$", "", " ".join(line.split())) for line in text.splitlines()]
 
 
@@ -25,7 +25,7 @@ def lines(text: str) -> list[str]:
 def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The classifier compiles for it, and takes too long as plain Python."""
     monkeypatch.chdir(tmp_path)
-    invoke("run", PROGRAMS / "hello.s")  # a first run would say that it compiles
+    invoke("run", PROGRAMS / "hello.s")  # so that no first run announces that it compiles
     printed, seen = None, []
     for name, language, content in BLOCKS:
         if name:

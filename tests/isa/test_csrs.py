@@ -1,4 +1,4 @@
-"""The CSR table: addresses against GNU as and capstone, fields against what reads and writes do."""
+"""The CSR table: addresses against GNU as and capstone, fields against the effect of reads and writes."""
 
 import re
 from pathlib import Path

@@ -74,7 +74,7 @@ def test_ill_typed_meaning(kind, pattern, meaning, options, complaint) -> None:
 
 
 def declared(name: str, pattern: str):
-    """An instruction that is not in the table."""
+    """A declared instruction, left out of the table."""
     before = len(DECLARED)
     try:
         declare(Kind.VALUE, pattern, "rd, rs1, rs2", "nowhere", extension="xtest", name=name)(two)

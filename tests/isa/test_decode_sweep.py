@@ -66,9 +66,9 @@ def compiled() -> dict[str, Callable[..., Any]]:
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="2^32 words need the compiler")
 @pytest.mark.slow
 def test_every_word_is_one_instruction_or_illegal(compiled: dict[str, Callable[..., Any]]) -> None:
-    """The engine has an op for each instruction, and one for what does nothing: fences, and values for x0.
+    """The engine has an op for each instruction, and one for those without effect: fences, and values for x0.
 
-    Here its hart has every extension; `tests/isa` and `tests/vm` say what becomes of those that it lacks.
+    Here its hart has every extension; other tests in `tests/isa` and `tests/vm` cover absent ones.
     """
     counts = np.zeros(len(INSTRUCTIONS) + 1, np.int64)
     ops = np.array([*(emit.op_numbers()[i.name] for i in INSTRUCTIONS), emit.ILLEGAL])

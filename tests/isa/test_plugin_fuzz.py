@@ -1,4 +1,4 @@
-"""Any change of a plugin's text is taken or refused with one line, and engines can use what is taken."""
+"""Any change to a plugin's text is accepted, and then engines can use it, or refused in one line."""
 
 import re
 import tempfile
@@ -45,7 +45,7 @@ def test_any_change(changes: list[tuple[int, int, str]]) -> None:
         tokens[position : position + length] = [piece]
     text = "".join(tokens)
     if re.search(r"^while True", text, re.M):
-        return  # it would run for ever when it is loaded, as any Python file would
+        return  # like any Python file, it would run for ever when loaded
     before = state()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fuzz.py"

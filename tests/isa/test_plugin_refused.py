@@ -1,4 +1,4 @@
-"""Plugins that are refused: one message with the place, what is wrong and what would be right; nothing stays behind."""
+"""Refused plugins: one message with the place, the mistake and the remedy; nothing stays declared."""
 
 import copy
 import os
@@ -24,7 +24,7 @@ GOOD = value("return u32(rs1 + rs2)")
 
 
 def of_extension(name: str) -> str:
-    """A declaration that is good but for its extension."""
+    """A declaration whose only mistake is its extension."""
     return GOOD.replace("xmine", name)
 
 
@@ -35,7 +35,7 @@ def state() -> tuple:
 
 
 def refusal(path: Path | str) -> str:
-    """The one-line message with which a plugin is refused, after which all is as it was."""
+    """The one-line message with which a plugin is refused; the tables are unchanged afterwards."""
     before = state()
     with pytest.raises(PluginError) as caught:
         load(path)

@@ -14,7 +14,7 @@ PAGE = DOCS / "reference/isa.md"
 
 
 def run(*arguments: str, status: int = 0) -> str:
-    """Standard output; of a failed call standard error."""
+    """Standard output, or standard error if the call failed."""
     result = CliRunner().invoke(main, ["isa", *arguments])
     assert result.exit_code == status, result.output
     if status:

@@ -1,4 +1,4 @@
-"""The demos print the tables of docs/demos.md, and the tables say what the page says about them."""
+"""The demos print the tables of docs/demos.md, and the page's text agrees with the tables."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""Programs that find out whether they are virtualized: what they say of the bare machine, of others, of a lie."""
+"""Programs that detect virtualization: their verdict on the bare machine, under each technique, and on a lie."""
 
 import re
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_qemu_is_taken_for_a_bare_machine(name: str, tool, tmp_path: Path) -> No
     ],
 )
 def test_a_lie_is_noticed(name: str, label: str, change, said: str) -> None:
-    """What a careless hypervisor would do, done by the host at a label of the program."""
+    """The effect of a careless hypervisor, produced by the host at a label of the program."""
     source = PROGRAMS / "sensitive" / f"{name}.s"
     machine = Machine.from_file(source, isa=isa_of(source), memory=128 << 20)
     machine.breakpoints = {machine.symbols[label]}

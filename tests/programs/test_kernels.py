@@ -38,7 +38,7 @@ void kernel_main(void) {
 
 @pytest.mark.parametrize("name", ["gcc", "zig"])
 def test_what_the_compiler_calls_is_linked(name: str, tool: Find, tmp_path: Path) -> None:
-    """A division of 64 bits, which RV32 has no instruction for, in a folder of one's own."""
+    """A 64-bit division, for which RV32 has no instruction, in a user's own folder."""
     for shared in ("kernel.ld", "start.S"):
         (tmp_path / shared).write_text((PROGRAMS / "kernels" / shared).read_text())
     (tmp_path / "divides.c").write_text(DIVIDES)
@@ -53,7 +53,7 @@ def test_build_says_what_is_missing(tmp_path: Path) -> None:
         (os.environ["PATH"], tmp_path, "has no kernel.ld"),
         (str(tmp_path), PROGRAMS / "kernels", "pip install ziglang"),
     ):
-        # Nothing is in the second PATH but what the script itself needs.
+        # The second PATH has only what the script itself needs.
         for needed in ("dirname", "basename", "mktemp", "rm"):
             (tmp_path / needed).exists() or (tmp_path / needed).symlink_to(f"/usr/bin/{needed}")
         environment = {"PATH": path}

@@ -16,7 +16,7 @@ HOLES = [name[1:] for name in XLEAK]
 
 
 def isa_of(source: Path) -> str:
-    """What the header says about the machine that the program is for."""
+    """The machine that the program's header asks for."""
     (line,) = re.findall(r"^# isa: (\S+)$", source.read_text(encoding="utf-8"), re.M)
     return line
 

@@ -1,6 +1,6 @@
-"""How much random tests try: what CI has time for, or, in a nightly run, more of it and other things.
+"""How much random tests try: what CI has time for, or more, from other seeds, in a nightly run.
 
-TRAPLINE_HYPOTHESIS=nightly multiplies examples and seeds; TRAPLINE_SEED=N begins at another seed than 0.
+TRAPLINE_HYPOTHESIS=nightly multiplies examples and seeds; TRAPLINE_SEED=N starts from another seed than 0.
 """
 
 import os

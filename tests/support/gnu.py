@@ -1,4 +1,4 @@
-"""Build with the GNU tools and run on QEMU: the second opinion for programs that we build and run ourselves."""
+"""Building with the GNU tools and running on QEMU, to compare with our own."""
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ def build(
     """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at ld's addresses or all from `text_base`.
 
     For `text_base` the linker gets -N, so that the file headers are not put into memory below it.
-    include: where included files are, by default beside the source. `.addrsig`, clang's alone, is left out.
+    include: the folder of included files, by default the source's. `.addrsig`, which only clang knows, is left out.
     """
     objects = []
     for number, source in enumerate(sources):
@@ -52,7 +52,7 @@ def loaded(elf: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def run_tool(*command: str) -> bytes:
-    """Run a tool that has to succeed; its standard output.  Raises AssertionError with what it complained about."""
+    """Run a tool that must succeed; its standard output. Raises AssertionError with its messages."""
     result = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert result.returncode == 0, f"{' '.join(command)}\n{result.stderr.decode(errors='replace')}"
     return result.stdout

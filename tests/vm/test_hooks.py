@@ -33,7 +33,7 @@ handler:
 
 
 class Register:
-    """A word that remembers; what is asked of it is noted. Offset 8 faults, offset 12 ends the run."""
+    """A word of memory that records its accesses. Offset 8 faults, offset 12 ends the run."""
 
     def __init__(self) -> None:
         self.value = 0

@@ -1,4 +1,4 @@
-"""The Python API: what a machine is built from, running and stopping, and that it repeats.
+"""The Python API: building a machine, running and stopping it, and that runs repeat.
 
 ELF files come from GNU as and ld too.
 """

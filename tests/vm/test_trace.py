@@ -1,4 +1,4 @@
-"""The trace is Spike's commit log: its form line by line, and its content against a second machine, step by step.
+"""The trace is Spike's commit log: its format line by line, and its content against a second machine, step by step.
 
 The form is that of `commit_log_print_insn` in Spike's execute.cc for RV32: hart, mode, pc and word, then registers as
 `x5  0x...`, CSRs as `c773_mtvec 0x...` (numbers in decimal), loads as `mem ADDRESS`, stores as `mem ADDRESS VALUE`

@@ -1,4 +1,4 @@
-"""Burrow, the guest operating system: its shell, its processes, its threads, and what of them is left behind."""
+"""Burrow, the guest operating system: its shell, processes and threads, and that they leave nothing behind."""
 
 import os
 import re
@@ -120,7 +120,7 @@ def test_right_whatever_the_slices(program: str, harts: int, period: int, seed: 
 @pytest.mark.slow
 @pytest.mark.parametrize("harts, period", [(1, 0), (1, 20), (3, 30)])
 def test_no_call_harms_the_kernel(harts: int, period: int) -> None:
-    """Calls with numbers from a generator: the kernel goes on, and everything is given back."""
+    """Calls with pseudo-random numbers: the kernel survives, and everything is given back."""
     for seed in seeds(12):
         printed, status, _ = run(f"reap chaos {seed}", harts=harts, period=period, seed=seed)
         assert status == 0 and printed.decode(errors="replace").endswith(NOTHING_LEFT + "\n"), seed
@@ -190,7 +190,7 @@ def test_lines_are_edited() -> None:
 
 
 class Keys:
-    """Somebody who types now and then."""
+    """A console on which somebody types now and then."""
 
     interactive = False
     quit = False
@@ -199,13 +199,13 @@ class Keys:
         self.typed = bytearray()
 
     def poll(self, seconds: float) -> bytes:
-        """What was typed since the last time."""
+        """The bytes typed since the last call."""
         data = bytes(self.typed)
         self.typed.clear()
         return data
 
     def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
-        """Nothing is to be prepared."""
+        """Nothing to prepare."""
         return nullcontext()
 
 

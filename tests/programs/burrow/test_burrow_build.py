@@ -1,4 +1,4 @@
-"""How Burrow is built, and what its own page says of it."""
+"""How Burrow is built, and that its README is true."""
 
 import re
 import subprocess

@@ -43,7 +43,7 @@ def test_the_plain_kernel_is_the_same_under_every_technique() -> None:
 
 
 def test_the_paravirtual_kernel_prints_the_same_with_fewer_exits() -> None:
-    """Most is saved where a page table changes, and where text is printed."""
+    """Hypercalls save most where page tables change and where text is printed."""
     made = Machine.from_elf(build_script().build("paravirt"), memory=MEMORY, stdin=TYPED, technique="paravirt")
     assert made.run(max_instructions=3_000_000).reason is ExitReason.HALT
     assert made.console.output == plain()["bare"].output
@@ -66,7 +66,7 @@ def test_the_paravirtual_kernel_says_when_nobody_answers(technique: str, harts: 
 
 
 def test_the_kernel_of_an_old_machine() -> None:
-    """With all three holes it asks for its mode at once, is told user mode, and refuses to go on."""
+    """With all three holes it asks for its mode at once, reads user mode, and refuses to go on."""
     runs = {r.technique: r for r in trial("xleak", XLEAK, [*UNDER, MENDED])}
     assert runs["bare"].output == plain()["bare"].output
     wrong = {"trap", "paravirt"}
@@ -86,7 +86,7 @@ def test_the_kernel_of_an_old_machine() -> None:
     ],
 )
 def test_one_hole(hole: str, word: str, typed: bytes, said: bytes) -> None:
-    """popf: interrupts stay off in the idle loop, so that nothing wakes a sleeper; rdmode: it says user mode."""
+    """popf: interrupts stay off in the idle loop, so nothing wakes a sleeper; rdmode: it reads user mode."""
     defines = {hole.upper(): 1}
     bare, trap, *cured = trial("plain", f"rv32ima_{hole}", ["trap", "patch", MENDED], typed, **defines)
     assert bare.exit.code == 0 and bare.output.endswith(b"$ exit\n" if b"$ exit\n" in bare.output else b"$ exit")

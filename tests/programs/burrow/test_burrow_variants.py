@@ -1,4 +1,4 @@
-"""Burrow under the hypervisor: the same console and the same state under every technique, and what Xleak breaks."""
+"""Burrow under the hypervisor: the same console and state under every technique, and what Xleak breaks."""
 
 import os
 
@@ -67,14 +67,14 @@ def test_a_hole_is_cured(hole: str, technique: str) -> None:
 
 
 def test_popf_breaks_under_trap() -> None:
-    """The idle loop does not get its interrupts, and nobody hears of it: the sleeper never wakes."""
+    """The idle loop gets no interrupts, and nothing reports it: the sleeper never wakes."""
     made = machine("count 2", defines=["XPOPF"], isa=HOLES["XPOPF"], technique="trap")
     assert made.run(max_instructions=60_000).reason is ExitReason.LIMIT
     assert made.console.output == b"1\n"
 
 
 def test_pushf_breaks_under_trap() -> None:
-    """A trap from the idle loop looks as if it came from user mode, and a process goes on in the wrong one."""
+    """A trap from the idle loop looks as if it came from user mode, and a process resumes in the wrong mode."""
     printed, status, _ = run("count 2", defines=["XPUSHF"], isa=HOLES["XPUSHF"], technique="trap")
     assert status == 252 and b"instruction page fault" in printed
 

@@ -1,4 +1,4 @@
-"""The exercises with Burrow: solutions do what the page says, and programs tell them from the kernel as it was."""
+"""The exercises with Burrow: solutions do what the page says, and the programs tell them from the original kernel."""
 
 import re
 import shutil
@@ -60,7 +60,7 @@ def test_nothing_is_found_where_nothing_leaks() -> None:
 
 @pytest.mark.parametrize("file, said", LEAKS)
 def test_broken_isolation_is_caught(file: str, said: str) -> None:
-    """By `spy`, which says that and nothing else; the programs that mean no harm do not notice."""
+    """By `spy`, which reports that and nothing else; harmless programs do not notice."""
     solution = {"copying": "break_addresses", "threads": "break_registers", "memory": "break_pages"}[file]
     assert f"+++ b/{file}.s\n" in (SOLUTIONS / f"{solution}.patch").read_text()
     printed, _ = run(solution, "spy")
@@ -125,7 +125,7 @@ def test_patch_applies_them_as_we_do(solution: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
-    """In a folder that has what a checkout has of it."""
+    """In a folder with the same files as a checkout."""
     shutil.copytree(PROGRAMS, tmp_path / "programs")
     shutil.copytree(SOLUTIONS, tmp_path / "tests/programs/burrow/solutions")
     together = "".join(script for script, _ in commands(PAGE))

@@ -1,4 +1,4 @@
-"""10,000 random schedules of Burrow: no message, wake-up or process is lost, no mutex is torn, nothing is left."""
+"""10,000 random schedules of Burrow: no message, wake-up or process is lost, no mutex is torn, nothing leaks."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_random_schedules(harts: int) -> None:
 
 @pytest.mark.parametrize("harts", [1, 2, 4])
 def test_a_few_random_schedules(harts: int) -> None:
-    """For the passes that leave out the many."""
+    """For the passes that leave out the 10,000."""
 
     @settings(max_examples=4)
     @given(schedule=schedules(harts))

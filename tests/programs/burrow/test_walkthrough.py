@@ -1,4 +1,4 @@
-"""The tutorial on Burrow says what is so: excerpts, what commands print, sizes, costs."""
+"""The tutorial on Burrow is true: excerpts, output of commands, sizes, costs."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from support.burrow.walkthrough import PAGE, commands, costs, excerpts, run_scri
 from support.paths import BURROW
 
 UPDATE = "PYTHONPATH=tests python -m support.burrow.walkthrough"
-"""Brings the page up to date, but for excerpts."""
+"""Brings the page up to date, except for excerpts."""
 
 
 @pytest.mark.parametrize("name, pieces", excerpts(), ids=[f"{i}-{name}" for i, (name, _) in enumerate(excerpts())])

@@ -43,7 +43,7 @@ class SimpleScope:
 
 
 def expand(source: Path | Text, **options) -> tuple[list[Statement], Diagnostics]:
-    """All statements of a source, and what was said about it."""
+    """All statements of a source, and its messages."""
     scope, diagnostics, result = SimpleScope(), Diagnostics(), []
     try:
         for statement in statements(source, scope, diagnostics, **options):
@@ -55,14 +55,14 @@ def expand(source: Path | Text, **options) -> tuple[list[Statement], Diagnostics
 
 
 def texts(source: str, **options) -> list[str]:
-    """The statements' texts of a source without a mistake."""
+    """The texts of the statements of a correct source."""
     result, diagnostics = expand(Text("t.s", source), **options)
     assert diagnostics.render() == ""
     return [statement.text for statement in result]
 
 
 def complaints(source: str, name: str = "t.s", **options) -> str:
-    """What is said about a source."""
+    """The messages for a source."""
     return expand(Text(name, source), **options)[1].render()
 
 
@@ -87,7 +87,7 @@ class Gas:
         return (self._folder / "t.bin").read_bytes()
 
     def same(self, source: str) -> bool | None:
-        """Whether GNU as makes the same of `source` and of our expansion of it; None when it refuses the source."""
+        """Whether GNU as makes the same bytes of `source` and of our expansion; None when it refuses the source."""
         wanted = self.text_bytes(source)
         if wanted is None:
             return None

@@ -1,6 +1,6 @@
-"""Ask devices of the board, here and on QEMU's `virt`: one guest program obeys a table of accesses.
+"""Accesses to the board's devices, here and on QEMU's `virt`, made by one guest program from a table.
 
-The guest does each access in M mode and notes what came of it: the value loaded, mcause and mtval of the fault.
+The guest makes each access in M mode and records the result: the value loaded, mcause and mtval of the fault.
 At the end it prints the notes on the UART, whatever state that is in, and stops at the test finisher.
 """
 
@@ -33,7 +33,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Note:
-    """What came of it. cause: 0 for none."""
+    """The result of an access. cause: 0 for none."""
 
     value: int
     cause: int = 0
@@ -155,7 +155,7 @@ def _parse(output: bytes) -> tuple[bytes, list[Note]]:
 def ask_here(
     asks: Sequence[Ask], stdin: bytes = b"", plug: Plug | None = None, **options: bool
 ) -> tuple[bytes, list[Note]]:
-    """What was printed meanwhile, and the notes, on our machine. plug: puts devices into it; options: of Machine."""
+    """The console output and the notes, on our machine. plug: puts devices into it; options: of Machine."""
     machine = Machine.from_elf(program(asks), memory=1 << 20, stdin=stdin, **options)
     if plug is not None:
         plug(machine)
@@ -176,7 +176,7 @@ def ask_qemu(
 
 
 def assert_same(tool: Find, folder: Path, asks: Sequence[Ask], stdin: bytes = b"") -> list[Note]:
-    """Both answer alike; the notes."""
+    """Check that both answer alike; the notes."""
     printed, ours = ask_here(asks, stdin)
     their_print, theirs = ask_qemu(tool, folder, asks, stdin)
     differing = [

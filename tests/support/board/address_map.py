@@ -1,4 +1,4 @@
-"""What answers at which physical address, written down once more from the board's description."""
+"""Which device answers at which physical address, written again from the board's description."""
 
 RAM, SIZE = 0x80000000, 1 << 16
 ACCESSES = {"lb": 1, "lbu": 1, "lh": 2, "lhu": 2, "lw": 4, "sb": 1, "sh": 2, "sw": 4}

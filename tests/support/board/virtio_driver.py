@@ -19,7 +19,7 @@ EVENT_IDX, VERSION_1 = 1 << 29, 1 << 32
 
 @dataclass
 class Ram:
-    """SIZE bytes at BASE, that counts what is done to it."""
+    """SIZE bytes at BASE that count their accesses."""
 
     data: bytearray = field(default_factory=lambda: bytearray(SIZE))
     accesses: int = 0
@@ -140,7 +140,7 @@ class Driver:
         self.set(0x50, queue)
 
     def returned(self) -> list[tuple[int, int]]:
-        """(head, length written) of the chains that came back since the last time."""
+        """(head, length written) of the chains returned since the last call."""
         chains = []
         while self.seen != self.ram.half(self.used + 2):
             entry = self.ram.read(self.used + 4 + 8 * (self.seen % self.size), 8)
@@ -157,7 +157,7 @@ class Driver:
         return self.returned()
 
     def broken(self) -> bool:
-        """Whether the device stopped with its error status, and told so. Both or neither."""
+        """Whether the device stopped with its error status and announced it: both or neither."""
         broken = bool(self.status & NEEDS_RESET)
         assert broken == bool(self.get(0x60) & 2)
         return broken

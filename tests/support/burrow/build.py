@@ -1,4 +1,4 @@
-"""Burrow, the operating system under programs/kernels/burrow: built once for each use, and run."""
+"""Burrow, the operating system in programs/kernels/burrow, built once for each set of options."""
 
 import importlib.util
 import sys
@@ -60,7 +60,7 @@ def machine(
 
 
 def run(init: str = "shell", *, limit: int = 30_000_000, **options: Any) -> tuple[bytes, int, Machine]:
-    """What it prints, the status that the machine ends with, and the machine. It must end by itself."""
+    """Its output, the machine's exit status, and the machine. It must end by itself."""
     made = machine(init, **options)
     exit = made.run(max_instructions=limit)
     assert exit.reason is ExitReason.HALT, (str(exit), made.console.output[-2000:])

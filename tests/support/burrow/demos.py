@@ -1,6 +1,6 @@
-"""The demos under programs/demos, which are programs of Burrow: built, run, and what they print kept.
+"""The demos in programs/demos, which are programs for Burrow: building, running and keeping their output.
 
-`python -m support.burrow.demos`, in tests/, writes programs/expected/demos and the tables of docs/demos.md anew.
+`python -m support.burrow.demos`, in tests/, rewrites programs/expected/demos and the tables of docs/demos.md.
 """
 
 import re
@@ -21,7 +21,7 @@ TABLE = r"(<!-- {} -->\n```text\n)(.*?)(```)"
 
 
 def title(name: str, harts: int) -> str:
-    """What a run is called in the page and in the name of its file."""
+    """The name of a run in the page and of its file."""
     return f"{name}-{harts}"
 
 
@@ -32,7 +32,7 @@ def elf(name: str) -> bytes:
 
 
 def run(name: str, **options: Any) -> Machine:
-    """The machine after a demo has ended, which must be by itself and with status 0."""
+    """The machine after a demo, which must end by itself with status 0."""
     machine = Machine.from_elf(elf(name), memory=MEMORY, **options)
     exit = machine.run(max_instructions=50_000_000)
     assert exit.reason is ExitReason.HALT and exit.code == 0, (str(exit), machine.console.output)
@@ -53,9 +53,9 @@ def privileged() -> str:
 
 
 class Parts(NamedTuple):
-    """What one system call is made of, in instructions: from the trap to its dispatch, its work, back to user mode.
+    """The parts of a system call, in instructions: from the trap to its dispatch, its work, back to user mode.
 
-    number: of the call; another: whether the process that goes on is another one.
+    number: of the call; another: whether another process continues.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Random schedules of Burrow: a workload that checks itself, when the timer interrupts it, whose turn it is."""
+"""Random schedules of Burrow: a self-checking workload, when the timer interrupts it, and whose turn it is."""
 
 import importlib.util
 import json
@@ -50,7 +50,7 @@ class Schedule:
 
     @property
     def arguments(self) -> str:
-        """What `stress` is started with."""
+        """The arguments of `stress`."""
         values = (self.seed, self.members, self.workers, self.items, self.messages, self.star, self.jitter)
         return " ".join(str(int(value)) for value in (*values, self.victims))
 
@@ -147,7 +147,7 @@ class Rerun:
         return machine
 
     def failure(self, schedule: Schedule) -> str:
-        """What is wrong with the end of a run, empty if nothing is."""
+        """The fault in how a run ended, empty if there is none."""
         machine = self.start(schedule)
         return verdict(machine, drive(machine, schedule))
 

@@ -12,7 +12,7 @@ SOLUTIONS = TESTS / "programs/burrow/solutions"
 
 
 def apply(patch: str, folder: Path) -> None:
-    """Apply a unified diff. Raises ValueError for lines that are not there, or not there once."""
+    """Apply a unified diff. Raises ValueError for lines that are missing or not unique."""
     for name, hunks in re.findall(r"^--- a/.*\n\+\+\+ b/(.*)\n((?:[@ +-].*\n)+?)(?=--- a/|\Z)", patch, re.M):
         path = folder / name
         text = path.read_text(encoding="utf-8")

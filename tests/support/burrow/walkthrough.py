@@ -1,6 +1,6 @@
 """The tutorial on Burrow and what it claims: excerpts, outputs of commands, sizes, costs of a context switch.
 
-`PYTHONPATH=tests python -m support.burrow.walkthrough` writes outputs and tables into the page anew.
+`PYTHONPATH=tests python -m support.burrow.walkthrough` rewrites the page's outputs and tables.
 """
 
 import re
@@ -34,13 +34,13 @@ def excerpts(page: Path = PAGE) -> list[tuple[str, list[str]]]:
 
 
 def commands(page: Path = PAGE) -> list[tuple[str, str | None]]:
-    """(script, what the page says that it prints) of each `sh` block; None where it shows nothing."""
+    """(script, output shown) of each `sh` block; None where the page shows none."""
     text = page.read_text(encoding="utf-8")
     return [(m[1], m[2]) for m in re.finditer(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)]
 
 
 def run_script(script: str, folder: Path) -> str:
-    """What a shell prints for it in this folder, where `programs` is that of the checkout; no blanks at line ends."""
+    """The shell's output in a folder with the checkout's `programs`, without blanks at line ends."""
     if not (folder / "programs").exists():
         (folder / "programs").symlink_to(PROGRAMS)
     python = Path(sys.executable)

@@ -1,4 +1,4 @@
-"""Classes of instructions as the specification's text demands them, sentence by sentence; nothing is read off our code.
+"""Classes of instructions as the specification demands them, sentence by sentence, independent of our code.
 
 U1 is volume I (unprivileged), P2 volume II (privileged) of the specification; Xleak is docs/xleak.md.
 Quoted word for word; three dots stand for what is left out.
@@ -15,7 +15,7 @@ EXECUTES, TRAPS = Kind.EXECUTES, Kind.TRAPS
 
 @dataclass(frozen=True)
 class Expected:
-    """The class of some rows, what they are sensitive to, and the sentence that says so."""
+    """The class of some rows, what they are sensitive to, and the sentence that decides it."""
 
     names: str
     cls: str
@@ -137,7 +137,7 @@ UFLAGS = Expected(
 
 @dataclass(frozen=True)
 class Class:
-    """What a row is expected to be; the modes as in `Expected`."""
+    """The expectation for a row; the modes as in `Expected`."""
 
     cls: str
     sensitive: frozenset[str]
@@ -149,7 +149,7 @@ FLAGS = ("control", "mode", "location", "configuration")
 
 
 def found_class(row: Classified) -> Class:
-    """What the classifier says of a row."""
+    """The classifier's finding for a row."""
     flags = {name for name in FLAGS if getattr(row, f"{name}_sensitive")}
     flags |= {"time"} if row.timing_dependent else set()
     flags |= {"user"} if row.user_sensitive else set()

@@ -1,4 +1,4 @@
-"""The command line for tests: in this process where that is enough, in one of its own where it matters."""
+"""Running the command in tests: in this process where that is enough, else in one of its own."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ finally:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind. peak: resident bytes at most, 0 when it was not measured; seconds: wall clock."""
+    """The result of a command. peak: most resident bytes, 0 if not measured; seconds: wall clock."""
 
     status: int
     stdout: bytes
@@ -43,12 +43,12 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """What it said on stderr."""
+        """Its text on stderr."""
         return self.stderr.decode()
 
 
 def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-    """Run the command in this process; no exception may come out of it."""
+    """Run the command in this process; it must not raise."""
     begin = time.monotonic()
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="trapline")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
@@ -59,7 +59,7 @@ def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
 
 @contextmanager
 def rights_of_nobody() -> Iterator[None]:
-    """Root may open everything: meanwhile this process may not."""
+    """While active, this process does not have root's permission to open everything."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -100,14 +100,14 @@ def execute(
 
 
 def check_manners(outcome: Outcome) -> None:
-    """Whatever happened: no traceback, and no status that stands for a bug."""
+    """Check that there is no traceback and no status of an internal error."""
     text = outcome.stderr + outcome.stdout
     assert b"Traceback" not in text and b"internal error" not in text, text.decode(errors="replace")
     assert outcome.status not in (1, 70) or not outcome.stderr, outcome.message
 
 
 def refused(outcome: Outcome, *parts: str, lines: int | None = 1) -> None:
-    """A mistake of the person: status 2, nothing on stdout, and a message with all of `parts` on stderr."""
+    """Check for a user's mistake: status 2, nothing on stdout, and a message with all of `parts` on stderr."""
     assert (outcome.status, outcome.stdout) == (2, b""), outcome
     for part in parts:
         assert part in outcome.message, f"{part!r} is not in {outcome.message!r}"
@@ -115,7 +115,7 @@ def refused(outcome: Outcome, *parts: str, lines: int | None = 1) -> None:
 
 
 def watchdog(process: subprocess.Popen[bytes], seconds: float) -> threading.Timer:
-    """Kill a process that is still there after `seconds`; cancel it when the process has ended."""
+    """Kill a process that still runs after `seconds`; cancel it when the process has ended."""
     timer = threading.Timer(seconds, process.kill)
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""Kernels for a person at the console."""
+"""Kernels that echo the console."""
 
 UART, PLIC, FINISHER = 0x10000000, 0xC000000, 0x100000
 
@@ -76,9 +76,9 @@ BUSY = "        addi s8, s8, 1\n        j idle\n"
 
 
 def echo(count: int, between: str = IDLE, tick: int = 0) -> str:
-    """A kernel that prints `>`, then what is received by interrupt, and ends with 7 after `count` bytes.
+    """A kernel that prints `>`, echoes what it receives by interrupt, and ends with 7 after `count` bytes.
 
-    between: what it does otherwise. tick: ticks of mtime between timer interrupts, 0 for none.
+    between: code that it runs meanwhile. tick: ticks of mtime between timer interrupts, 0 for none.
     """
     settings = f".equ COUNT, {count}\n.equ TICK, {int(tick > 0)}\n.equ TICK_LENGTH, {tick}\n"
     return settings + _START + between + _TRAP

@@ -1,4 +1,4 @@
-"""A person at a terminal: a pseudo-terminal of its own, and a command that runs there."""
+"""A pseudo-terminal, and a command that runs in it."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 class Seat:
-    """A process at a new terminal that controls it, as its own session; what it shows is read all the time.
+    """A process in a session of its own, controlled by a new terminal whose output is read all the time.
 
     words: what to start, `trapline` with these arguments unless `program` is given. streams: other files than the
     terminal for stdin, stdout or stderr.
@@ -45,7 +45,7 @@ class Seat:
                     self.shown += data
                     self._news.notify_all()
         except OSError:
-            pass  # the seat is closed
+            pass  # the terminal is closed
 
     def settings(self) -> list[Any]:
         """The settings of the terminal now."""
@@ -53,11 +53,11 @@ class Seat:
 
     @property
     def raw(self) -> bool:
-        """Whether keys have no meaning to the terminal."""
+        """Whether the terminal is in raw mode."""
         return not self.settings()[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
 
     def expect(self, text: bytes) -> bytes:
-        """Wait until this is shown, after what was expected before; what came in between."""
+        """Wait until this is shown, after what was expected before; the output in between."""
         end = time.monotonic() + PATIENCE
         with self._news:
             while (found := self.shown.find(text, self._seen)) < 0:
@@ -72,14 +72,14 @@ class Seat:
             keys = keys[os.write(self.leader, keys) :]
 
     def eventually(self, condition: Any) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         end = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < end, self.shown[-2000:]
             time.sleep(0.005)
 
     def end(self) -> int:
-        """Wait for the end of the process; its status. The terminal must be as before."""
+        """Wait for the end of the process; its status. The terminal's settings must be restored."""
         status = self.process.wait()
         assert self.settings() == self.before
         check_manners(Outcome(status, self.shown, b""))

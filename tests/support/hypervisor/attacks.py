@@ -1,4 +1,4 @@
-"""Hostile guests: what each tries, and how. `PRELUDE` begins every one; `attacks_memory.py` and `attacks_devices.py`
+"""Hostile guests and what each tries. `PRELUDE` begins every one; `attacks_memory.py` and `attacks_devices.py`
 have more of them.
 
 Their RAM is SIZE bytes, `behind` is the address after it, where the hypervisor keeps its frames. A trap is skipped,

@@ -1,4 +1,4 @@
-"""The same kernel on the bare machine and under a hypervisor: machines that are used again and again, whole states."""
+"""The same kernel bare and under a hypervisor: reusable machines, and whole states to compare."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def setting(name: str) -> dict[str, str]:
 
 
 class Reused:
-    """A machine that is put back to reset before each kernel: making one anew costs much more than running it."""
+    """A machine that is reset before each kernel: making a new one costs much more than running it."""
 
     def __init__(self, technique: str, harts: int, **options: Any) -> None:
         options |= setting(technique)
@@ -48,7 +48,7 @@ class Reused:
         for array, saved in self._saved.values():
             array[...] = saved
         engine.ram[:] = np.frombuffer(kernel.ram, np.uint8)
-        # Whatever was in the frames must not matter.
+        # The old contents of the frames must not matter.
         frames = engine._all_ram[len(engine.ram) :].view(np.uint32)
         for hart in range(len(engine.real)):
             frames[hart * FRAMES * 1024 :][: len(LITTER)] = LITTER
@@ -66,7 +66,7 @@ class Reused:
 
 
 def whole_state(machine: Machine) -> dict[str, Any]:
-    """Everything that a guest could ever tell, in a form that compares fast."""
+    """Everything that a guest could observe, in a form that compares fast."""
     engine, board = machine.engine, machine.board
     assert board is not None
     state: dict[str, Any] = {name: engine.harts[name].tobytes() for name in HART}
@@ -91,7 +91,7 @@ def states(reused: Reused, kernel: Kernel) -> list[dict[str, Any]]:
 
 
 def differences(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """The entries in which two states differ, numbers where they are records."""
+    """The entries in which two states differ, as numbers where they are records."""
     found = {}
     for name, value in first.items():
         other = second[name]
@@ -119,7 +119,7 @@ def first_difference(bare: Reused, virtual: Reused, kernel: Kernel) -> str:
 
 
 def leaks(bare: Reused, kernel: Kernel) -> bool:
-    """Whether a kernel whose holes should be refused executes one nevertheless, in a mode that it was not meant to."""
+    """Whether a kernel whose holes should be refused executes one anyway, in an unintended mode."""
     if kernel.holes != REFUSED:
         return False
     machine = bare.start(kernel)
@@ -134,7 +134,7 @@ def leaks(bare: Reused, kernel: Kernel) -> bool:
 
 
 def divergence(bare: Reused, virtual: Reused, kernel: Kernel, expected: list[dict[str, Any]]) -> str:
-    """What differs from the bare machine's states, empty if nothing does."""
+    """The differences from the bare machine's states, empty if there are none."""
     if states(virtual, kernel) == expected or leaks(bare, kernel):
         return ""
     return first_difference(bare, virtual, kernel)

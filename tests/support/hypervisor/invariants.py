@@ -1,4 +1,4 @@
-"""What must hold of a hypervisor's own structures whatever the guest does: frames, real harts, memory around them."""
+"""Invariants of the hypervisor's own structures, whatever the guest does: frames, real harts, memory around them."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +49,7 @@ def assisted(machine: Machine) -> bool:
 
 
 def broken_shadows(machine: Machine) -> list[str]:
-    """Entries of the shadow tables that break the invariant, in words; none if it holds.
+    """Descriptions of shadow table entries that break the invariant; empty if it holds.
 
     A root points to lower tables that were handed out, each in one place only. A lower table holds leaf entries of
     pages within the guest's RAM, with A and D set so that the real walk never writes, and never W without R. They are
@@ -90,7 +90,7 @@ def broken_shadows(machine: Machine) -> list[str]:
 
 
 def broken_real_harts(machine: Machine) -> list[str]:
-    """Fields of the real harts that are not as the hypervisor made them; none if all are."""
+    """Fields of the real harts that differ from what the hypervisor set; empty if none does."""
     engine = machine.engine
     found = []
     count = len(engine.h)
@@ -118,7 +118,7 @@ def broken_real_harts(machine: Machine) -> list[str]:
 
 
 def unbounded_work(machine: Machine) -> list[str]:
-    """Whether the hypervisor has done more than a bounded amount for each step of a hart; in words, none if not.
+    """A description of unbounded work by the hypervisor per step of a hart; empty if there is none.
 
     A step needs at most three pages (its own and two of a misaligned access); one more for each time that the
     tables are dropped on the way, which takes as many frames as there are.

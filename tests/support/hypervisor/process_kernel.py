@@ -1,4 +1,4 @@
-"""A user program as a whole guest: `process_kernel.s` in S mode is its operating system, with Sv32 and system calls."""
+"""A user program as a whole guest, whose operating system is `process_kernel.s`: S mode, Sv32 and system calls."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,7 +23,7 @@ V, R, W, X, U, A, D = (1 << bit for bit in (0, 1, 2, 3, 4, 6, 7))
 
 @cache
 def image_of(path: Path) -> Image:
-    """An assembly source assembled, linked where `trapline run` has it."""
+    """An assembly source, assembled and linked where `trapline run` would."""
     return load_elf(assemble([path]).elf, str(path))
 
 
@@ -43,12 +43,12 @@ class Loader:
         put(self._machine, table + 4 * index, [entry])
 
     def frame(self, count: int = 1) -> int:
-        """Physical address of frames that nobody has."""
+        """Physical address of free frames."""
         self._next += count * 4096
         return self._next - count * 4096
 
     def _page(self, vaddr: int, permissions: int) -> int:
-        """Physical address of the page of `vaddr`, made if need be, with these permissions as well."""
+        """Physical address of the page of `vaddr`, mapped if need be, with these permissions added."""
         entry = get(self._machine, self._root + 4 * (vaddr >> 22))
         if not entry:
             entry = (self.frame() >> 2) | V

@@ -1,4 +1,4 @@
-"""Guests made of random privileged instructions in random states, and what they end in under a technique."""
+"""Guests of random privileged instructions in random states, and their final state under a technique."""
 
 import random
 from typing import Any
@@ -26,7 +26,7 @@ STATUS_BITS = (0x2, 0x8, 0x20, 0x80, 0x100, 0x800, 0x1800, 0x20000, 0x40000, 0x8
 
 
 def skip(epc: str, ret: str) -> list[int]:
-    """A handler that goes on behind the instruction; changes t6."""
+    """A handler that skips the instruction; changes t6."""
     return [
         csr_word("csrrs", epc, rd=31), encode("addi", rd=31, rs1=31, imm=4), csr_word("csrrw", epc, rs1=31),
         encode(ret),

@@ -1,4 +1,4 @@
-"""Engines in which one instruction means something else: what a classifier must notice.
+"""Engines in which one instruction means something else: which a classifier must notice.
 
 A mutant is the engine's text with one change: a privileged instruction forgets its check, an innocuous one reads
 or changes what it must not.

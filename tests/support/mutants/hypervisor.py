@@ -1,4 +1,4 @@
-"""Hypervisors with one mistake each: what random kernels must notice."""
+"""Hypervisors with one mistake each, which random kernels must notice."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Burrow and its library with one mistake each: what random schedules must notice.
+"""Burrow and its library with one mistake each, which random schedules must notice.
 
 `python -m support.mutants.scheduler`, in tests/, looks for a small schedule that each of them fails with and has no
 file in the corpus yet, and writes it there.

@@ -1,4 +1,4 @@
-"""What QEMU 7.2 does otherwise than we do, each with a program that shows it.
+"""Where QEMU 7.2 differs from us, each case with a program that shows it.
 
 `privileged.py` and `protection.py` leave exactly these out of the comparison: by what they generate, by
 WRITABLE and by `mask`. docs/decisions/0001-differences-from-qemu-7.2.md explains each under its name.

@@ -1,4 +1,4 @@
-"""Run one machine-mode program on QEMU's virt machine and on ours, and compare what both log.
+"""One machine-mode program run on QEMU's virt machine and on ours, and their logs compared.
 
 A program is a list of snippets, pieces of machine-mode assembly that do something privileged. Around them goes a
 harness: every trap into M mode appends a record to a log and goes on at the address in s11, in M mode. At the end
@@ -193,7 +193,7 @@ def probe(access: str, address: int, mstatus: int, value: int = 0x00100073, alia
 
 @dataclass(frozen=True)
 class Snippet:
-    """A piece of assembly and a word on what it is about."""
+    """A piece of assembly and its subject."""
 
     title: str
     source: str

@@ -1,4 +1,4 @@
-"""What random guest kernels are written with: words, choices made from bytes, the arena's layout, trap handlers."""
+"""The vocabulary of random guest kernels: words, choices made from bytes, the arena's layout, trap handlers."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -27,7 +27,7 @@ SCRATCH_M, SCRATCH_S, NEXT = (31, 30), 29, 27
 
 
 class Choices:
-    """Choices that a byte string stands for; all zero bytes are the first of everything."""
+    """Choices encoded in a byte string; zero bytes choose the first option."""
 
     def __init__(self, data: bytes) -> None:
         self._left = int.from_bytes(data, "little")
@@ -133,7 +133,7 @@ def vectors(code: Code, entry: str, interrupt: str) -> None:
 
 
 def m_handler(base: int, hart: int) -> list[int]:
-    """Goes on behind the instruction that trapped; at the next block after ecall and when the pc cannot be fetched."""
+    """Skips the instruction that trapped; continues at the next block after ecall and when the pc cannot be fetched."""
     t, s = SCRATCH_M
     code = Code(base + HANDLERS)
     vectors(code, "entry", "interrupt")
@@ -165,7 +165,7 @@ def m_handler(base: int, hart: int) -> list[int]:
 
 
 def s_handler(base: int) -> list[int]:
-    """Goes on behind the instruction that trapped, or leaves to M mode where that makes no sense."""
+    """Skips the instruction that trapped, or leaves to M mode where that makes no sense."""
     t = SCRATCH_S
     code = Code(base + S_HANDLER)
     vectors(code, "entry", "interrupt")

@@ -1,4 +1,4 @@
-"""Steps of random guest kernels that change what memory is: page tables, satp, SUM and MXR, PMP."""
+"""Steps of random guest kernels that change memory's mapping: page tables, satp, SUM and MXR, PMP."""
 
 from support.random_kernels.code import (
     ALIAS,
@@ -104,7 +104,7 @@ def change_pte(c: Choices, s: Script) -> None:
     if kind == 1:
         store_word(s, s.ram(c.of((ROOT_A, ROOT_B)) + 4 * (PROBED[2] >> 22)), root_leaf(c, s))
     elif kind == 2:
-        # A and D, and whatever else, cleared or set in place.
+        # A, D and other bits, cleared or set in place.
         s.constant(5, s.ram(c.of((LEAF_0, LEAF_1)) + 4 * c.below(HOT)))
         s.constant(6, c.of((A | D, D, A, USER, W, X)))
         s.put(word("xori", 6, 6, -1), word("amoand.w", 11, 5, 6) if c.below(2) else word("amoor.w", 11, 5, 6))

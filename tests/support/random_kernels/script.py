@@ -1,4 +1,4 @@
-"""The script of a random guest kernel as it grows, and what most of its steps begin with."""
+"""The script of a random guest kernel as it grows, and the common parts of its steps."""
 
 from support.random_kernels.code import (
     ALIAS,
@@ -33,7 +33,7 @@ STATUS_BITS = 0x7E00AA
 
 
 class Script:
-    """The script of one hart as it grows, and what the generator believes about where it will run."""
+    """The script of one hart as it grows, and where the generator expects it to run."""
 
     def __init__(self, base: int, hart: int, holes: int) -> None:
         self.base, self.hart, self.holes = base, hart, holes
@@ -64,7 +64,7 @@ class Script:
         return len(self.code.words) > 2900
 
     def begin_block(self) -> None:
-        """End a block: M mode goes on here, whatever happened before."""
+        """End a block: M mode continues here, whatever happened before."""
         self.put(word("ecall"))
         self.mode = M
         self.begun = len(self.code.words)
@@ -128,7 +128,7 @@ def probe(c: Choices, s: Script, vaddr: int) -> None:
 
 
 def enter(c: Choices, s: Script) -> None:
-    """Go on in another mode by mret or sret."""
+    """Enter another mode by mret or sret."""
     by_sret = s.mode == S or (s.mode == M and c.maybe(15))
     mode = c.of((U, S)) if by_sret else c.of((S, U, S, U, M))
     status = c.below(1 << 32) & STATUS_BITS & (0xFFFFFFFF if c.maybe(20) else ~0x700000)

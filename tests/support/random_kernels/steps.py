@@ -131,7 +131,7 @@ def odd_csr(c: Choices, s: Script) -> None:
 
 
 def event(c: Choices, s: Script) -> None:
-    """Something that traps, or that only some modes may do."""
+    """An instruction that traps, or that only some modes may execute."""
     kind = c.below(9)
     if kind < 4:
         s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6), (5, 6))[kind]))

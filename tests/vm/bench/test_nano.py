@@ -1,4 +1,4 @@
-"""Nano-benchmarks: what one operation makes each technique do, exactly, and what the model makes of it."""
+"""Nano-benchmarks: exactly what one operation costs under each technique, and the model's prediction."""
 
 import re
 from dataclasses import replace
@@ -125,7 +125,7 @@ def test_work_does_not_depend_on_the_rounds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_programs_end_well_on_qemu_too(name: str, tool, tmp_path: Path) -> None:
-    """They are right about RISC-V and not just about us: each ends with 0 only if all operations had their effect."""
+    """They are right about RISC-V, not just about Trapline: each ends with 0 only if all operations took effect."""
     elf = build(tool, [NANO / f"{name}.s"], tmp_path / name, text_base=0x80000000, include=NANO)
     assert qemu_system(tool, elf) == Outcome(b"", 0)
 

@@ -44,7 +44,7 @@ taken:  addi    s0, s0, 1
 
 
 def store(m: Machine, address: int, value: int) -> None:
-    """Do one store from the guest."""
+    """Make one store from the guest."""
     m.write(m.ram_base + 0x100, (0x0062A023).to_bytes(4, "little"))  # sw t1, (t0)
     pc, m.pc = m.pc, m.ram_base + 0x100
     m.x["t0"], m.x["t1"] = address, value
@@ -131,7 +131,7 @@ def test_mtime_is_written_in_halves(low: int, high: int) -> None:
 @pytest.mark.parametrize("deadline", [1, 2, 7])
 @pytest.mark.parametrize("start", [0, 1, 50, 99])
 def test_the_interrupt_comes_with_the_first_step_of_its_tick(deadline: int, start: int) -> None:
-    """A tick is a hundred steps, whatever the run was cut into."""
+    """A tick is a hundred steps, however the run is divided."""
     m = machine("_start: j _start\n .balign 64\n handler: j handler")
     m.csr["mtvec"] = m.symbols["handler"]
     m.step(start)

@@ -44,7 +44,7 @@ def machine(board: bool = True) -> Machine:
 
 
 def access(m: Machine, name: str, address: int, value: int) -> Any:
-    """Do one instruction at RAM + 0x100 with the address in t0, t1 the value and destination."""
+    """Execute one instruction at RAM + 0x100 with the address in t0, t1 the value and destination."""
     encoding = isa.BY_NAME[name]
     registers = {"rs1": 5, "rs2": 6, "rd": 6, "imm": 0, "aq": 0, "rl": 0}
     word = encoding.encode(**{operand: registers[operand] for operand in encoding.operands})
@@ -115,7 +115,7 @@ def test_many_accesses_to_one_machine(accesses: list[tuple[str, int, int]]) -> N
 
 
 def test_every_register_at_every_width() -> None:
-    """All of the interesting addresses, one after the other: what one access leaves behind, the next one meets."""
+    """All of the interesting addresses in turn: each access meets the state that the previous one left."""
     m = machine()
     for value in (0, 0xFFFFFFFF, 0x0A0A0A0A):
         for address in [*REGISTERS, *EDGES]:

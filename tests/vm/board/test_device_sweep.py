@@ -1,6 +1,6 @@
 """Every register of the board at every offset and width, the gaps between devices, on machines of several harts.
 
-A guest does the accesses, so that the CLINT's compiled half is met too, and notes what each ended with.
+A guest makes the accesses, so that the CLINT's compiled half is tested too, and records each result.
 """
 
 import os

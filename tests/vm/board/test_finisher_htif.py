@@ -65,7 +65,7 @@ def say(text: bytes, code: int) -> str:
 
 
 def qemu_spike(tool: Find, folder: Path, body: str) -> tuple[bytes, int]:
-    """What a body prints and exits with on QEMU's spike machine."""
+    """The output and exit status of a body on QEMU's spike machine."""
     elf = folder / "htif.elf"
     elf.write_bytes(assemble_text(HTIF.format(body=body), text_base=RAM).elf)
     options = ["-machine", "spike", *SYSTEM_QEMU[2:], "-kernel", str(elf)]
@@ -195,7 +195,7 @@ def test_the_host_looks_when_the_machine_would_stop() -> None:
 
 
 def test_steps_are_exact_around_tohost() -> None:
-    """A command is read 64 steps after it was begun, however the run is cut."""
+    """A command is read 64 steps after its start, however the run is divided."""
     machine = htif(say(b"ok", 3))
     whole = htif(say(b"ok", 3))
     end = whole.run(max_instructions=10_000)

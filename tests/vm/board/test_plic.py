@@ -1,6 +1,6 @@
 """The PLIC: registers as on QEMU; priorities, thresholds, claims and completions against a model of the specification.
 
-Sentences in quotes are of the RISC-V PLIC specification 1.0.
+Quotations are from the RISC-V PLIC specification 1.0.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_registers_as_on_qemu(tool: Find, tmp_path: Path) -> None:
 
 
 def test_the_uart_as_on_qemu(tool: Find, tmp_path: Path) -> None:
-    """One interrupt from the request to its completion, for both contexts of the hart."""
+    """One interrupt from request to completion, for both contexts of the hart."""
     asks = []
     for context in (M_CONTEXT, S_CONTEXT):
         enable, threshold = PLIC + ENABLE + 0x80 * context, PLIC + CONTEXT + 0x1000 * context

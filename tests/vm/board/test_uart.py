@@ -17,7 +17,7 @@ REGISTERS = tuple(range(8))
 
 
 def values(asks: list[Ask], stdin: bytes = b"") -> list[int]:
-    """What the asks read here; none may fault."""
+    """The values read here; no access may fault."""
     _, notes = ask_here(asks, stdin)
     assert not any(note.cause for note in notes)
     return [note.value for ask, note in zip(asks, notes, strict=True) if ask.kind[0] in "lm"]

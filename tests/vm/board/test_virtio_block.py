@@ -279,7 +279,7 @@ def test_drives_that_cannot_be(tmp_path: Path, image: Path) -> None:
 
 
 def test_a_file_that_may_not_be_written(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the system would say it; permissions do not bind root."""
+    """With the system's message; permissions do not bind root."""
     opened = []
 
     def refuse(path: Path, flags: int) -> int:

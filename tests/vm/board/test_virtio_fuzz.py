@@ -1,4 +1,4 @@
-"""Virtio devices against drivers that do anything: no exception, bounded work, and the error status where it is due."""
+"""Virtio devices against arbitrary drivers: no exception, bounded work, and the error status where it is due."""
 
 import struct
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_any_register(
 @pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_register_at_every_width(kind: str, legacy: bool, image: Path) -> None:
-    """One after the other: what one access leaves behind, the next one meets."""
+    """In turn: each access meets the state that the previous one left."""
     driver = Driver(device(kind, image), legacy)
     driver.start()
     for value in (0, 1, 0xFFFFFFFF, BASE):

@@ -1,4 +1,4 @@
-"""Virtio slots on the board: kernels that drive them, here and on QEMU, and how devices are put in."""
+"""Virtio slots on the board: kernels that drive them, here and on QEMU, and how devices are plugged in."""
 
 from collections.abc import Container
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Split virtqueues: chains, notification suppression, and what a driver must not do (VIRTIO 1.2, 2.7)."""
+"""Split virtqueues: chains, notification suppression, and forbidden drivers (VIRTIO 1.2, 2.7)."""
 
 import struct
 from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_event_index_within_a_batch() -> None:
         driver.set(0x64, 1)
 
 
-# What a driver must not do
+# Violations by the driver
 
 Breaker = Callable[[Driver], object]
 

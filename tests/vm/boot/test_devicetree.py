@@ -20,7 +20,7 @@ def tree(**changes) -> bytes:
 
 
 def source(tool, data: bytes) -> str:
-    """What dtc makes of it; it may not complain."""
+    """The source that dtc makes of it, without a warning."""
     command = [tool("dtc"), "-I", "dtb", "-O", "dts", "-"]
     result = subprocess.run(command, input=data, capture_output=True, timeout=30, check=False)
     assert (result.returncode, result.stderr) == (0, b""), result.stderr.decode()

@@ -1,4 +1,4 @@
-"""The same kernel prints the same here and on QEMU: kernels in C of the kinds that people write for `virt`."""
+"""The same kernel prints the same here and on QEMU: kernels in C of the kinds written for `virt`."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_same_console_as_on_qemu(kernel: Kernel, tool: Find, tmp_path: Path) -> 
 
 @BOOTS
 def test_device_tree(tool: Find, tmp_path: Path) -> None:
-    """What a kernel finds in the device tree that it is given, whatever the order of nodes and properties."""
+    """A kernel finds everything in its device tree, whatever the order of nodes and properties."""
     elf = build(tool, TREE, tmp_path / "kernel")
     line = "console=ttyS0 one two"
     options = ["--bios", "none", "--append", line, "--memory", "16M", "--harts", "2", "--max-instructions", "5M"]

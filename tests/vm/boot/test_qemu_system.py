@@ -42,12 +42,12 @@ def test_same_csrs_exist(tool: Find) -> None:
 
 
 def as_documented(snippet: Difference, lines: list[str], code: Callable[[int], int], number: int) -> bool:
-    """Whether the last record of snippet `number` holds what we promise."""
+    """Whether the last record of snippet `number` is as promised."""
     return snippet.holds([r for r in (record(line, code) for line in lines) if r["snippet"] == number][-1])
 
 
 def test_where_qemu_differs_ours_is_as_documented() -> None:
-    """The cases left out above, against what the specification says of them."""
+    """The cases left out above, against the specification."""
     elf = assemble([Snippet(d.name, d.source) for d in DIFFERENCES])
     lines = run_here(elf)
     wrong = [d for number, d in enumerate(DIFFERENCES) if not as_documented(d, lines, code_of(elf), number)]

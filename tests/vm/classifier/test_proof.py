@@ -1,4 +1,4 @@
-"""What the proof decides, with what the machine does in the states that it names."""
+"""What the proof decides, compared with the machine in the states that it names."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Findings happen again, shrink to little, and are told in words."""
+"""Findings replay, shrink, and are described in sentences."""
 
 import os
 import re

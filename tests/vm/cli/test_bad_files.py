@@ -1,4 +1,4 @@
-"""Files that are no program: one message that names the file and says what is wrong with it, and status 2.
+"""Files that are not programs: one message with the file's name and the reason, and status 2.
 
 Made field by field, or cut from what gcc and GNU ld made. The addresses of RAM are those of QEMU's `virt`.
 """
@@ -25,12 +25,12 @@ NOISE = bytes(range(256)) * 16
 
 @pytest.fixture
 def file(tmp_path: Path) -> Callable[[bytes], Path]:
-    """Write bytes to a file without a telling suffix."""
+    """Write bytes to a file whose suffix says nothing."""
     return lambda content: write(tmp_path, "program", content)
 
 
 def arguments(command: str, path: Path) -> list[str]:
-    """A command line for this file that would leave nothing behind and not run for long."""
+    """A command line for this file that leaves nothing behind and ends soon."""
     extra = {"asm": ["-o", os.devnull], "disasm": []}.get(command, ["--max-instructions", "1000"])
     return [command, str(path), *extra]
 
@@ -105,7 +105,7 @@ def test_disassembling_a_foreign_program(file, name, part):
 
 
 def test_a_program_of_this_computer():
-    """A real one, and no file of it is a program for the machine."""
+    """A real Linux program of this computer, which is not one for the machine."""
     for command in LOADING:
         refused(invoke(*arguments(command, Path("/bin/sh").resolve())), "/bin/", "not for RISC-V")
 
@@ -230,7 +230,7 @@ def test_a_source_with_an_unaligned_entry(tmp_path, command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_devices_and_pipes(tmp_path, command):
-    """Nothing waits for a pipe that nobody writes to, and an endless file is not read to its end."""
+    """Reading neither waits for a pipe without a writer nor continues to the end of an endless file."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         outcome = execute(*arguments(command, path), timeout=30)
@@ -240,7 +240,7 @@ def test_devices_and_pipes(tmp_path, command):
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A folder that anybody may enter, while this process has the rights of nobody."""
+    """A folder that anybody may enter, while this process has the permissions of `nobody`."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         for command in COMMANDS:  # import what it takes while that can be read

@@ -238,7 +238,7 @@ def test_a_process_that_waits_for_ever(tmp_path):
 
 
 def test_memory_that_a_process_takes_is_bounded(tmp_path):
-    """mmap until it says no: what the guest has in the end is less than `--memory`."""
+    """mmap until it fails: the guest ends up with less than `--memory`."""
     text = """_start: li s0, 0
         1: li a0, 0
         li a1, 0x100000
@@ -341,7 +341,7 @@ def test_a_full_disk(tmp_path):
 
 
 def test_the_guest_cannot_touch_files_of_the_host(tmp_path):
-    """openat, mkdirat, unlinkat, execve: none does anything to the host."""
+    """openat, mkdirat, unlinkat and execve have no effect on the host."""
     victim = write(tmp_path, "victim", "precious")
     text = f"""_start: li a0, -100
         la a1, name

@@ -1,4 +1,4 @@
-"""What `trapline boot` is given: kernels, firmware, RAM disks, drives, command lines; and what is wrong with them."""
+"""The inputs of `trapline boot`: kernels, firmware, RAM disks, drives, command lines; and mistakes in them."""
 
 import gzip
 import struct

@@ -53,7 +53,7 @@ def gone(cache: Path) -> None:
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("delay", [0, 2.5])
 def test_a_signal_while_compiling(tmp_path: Path, number: int, status: int, delay: float) -> None:
-    """Whatever LLVM is at: nothing but the notice is printed, nothing is kept, no process stays behind."""
+    """Whatever LLVM is doing: only the notice is printed, nothing is kept, no process stays behind."""
     process = subprocess.Popen(
         command(*HELLO), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=fresh(tmp_path)
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the command stops at once, keeps what there is to keep, leaves the terminal as it was.
+"""Ctrl-C, SIGTERM and SIGHUP: the command stops at once, keeps its results, and restores the terminal.
 
 Promised are 0.2 s from the signal to the end of the process. The figure is printed (`pytest -rP`); the assertion
 leaves room for a machine that is busy with other tests.

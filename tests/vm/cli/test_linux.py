@@ -17,7 +17,7 @@ FIRMWARE = BOOT_KERNELS / "firmware.s"
 
 
 def init_lines(console: bytes) -> list[str]:
-    """What the kernel's only program said about itself, without what differs between machines."""
+    """The output of the kernel's only program, without what differs between machines."""
     return [line for line in console.decode().replace("\r", "").splitlines() if line.startswith("init: ")]
 
 

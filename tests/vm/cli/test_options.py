@@ -178,7 +178,7 @@ def test_a_trace_changes_nothing(tmp_path):
 @pytest.mark.parametrize("size, last", [("4K", 0x80000FFC), ("1M", 0x800FFFFC), ("1MiB", 0x800FFFFC),
                                         ("64k", 0x8000FFFC), ("8192", 0x80001FFC)])  # fmt: skip
 def test_memory_is_what_was_asked_for(tmp_path, size, last):
-    """The last word can be loaded, the one behind it cannot."""
+    """The last word can be loaded, the next one cannot."""
     path = write(tmp_path, "guest.s", f"_start: li t0, {last}\n lw t1, (t0)\n lw t1, 4(t0)\n wfi")
     outcome = invoke("boot", path, "--memory", size, "--max-instructions", "5", "--trace", tmp_path / "trace")
     lines = (tmp_path / "trace").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""`trapline virt --report`: the page, its numbers, and what Chromium makes of it."""
+"""`trapline virt --report`: the page, its numbers, and how Chromium renders it."""
 
 import itertools
 import json
@@ -192,7 +192,7 @@ BROWSER = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-
 
 @pytest.mark.slow
 def test_chromium_shows_it(tool, written: tuple[Path, dict], tmp_path: Path) -> None:
-    """The text is there, all pictures are drawn, nothing is asked of the network, nothing is complained about."""
+    """The text is shown, all pictures are drawn, nothing is requested from the network, and there are no errors."""
     chromium, url = tool("chromium"), written[0].as_uri()
     profile = f"--user-data-dir={tmp_path / 'profile'}"
     log = tmp_path / "net.json"

@@ -1,4 +1,4 @@
-"""What commands show and to whom: help, colours, silence for a reader that went away; and what they do not import."""
+"""Output of commands: help, colours, silence after a closed pipe; and imports that they avoid."""
 
 import os
 import pty
@@ -87,7 +87,7 @@ def at_a_terminal(*arguments: str | Path, env: dict[str, str]) -> str:
         while data := os.read(leader, 65536):
             shown += data
     except OSError:
-        pass  # Linux's way to say that the other end is closed
+        pass  # how Linux reports that the other end is closed
     process.wait()
     timer.cancel()
     os.close(leader)

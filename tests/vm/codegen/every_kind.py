@@ -124,7 +124,7 @@ def k_sum(h, rd):
 
 @system("0000010 00000 rs1 000 rd 1011011", "rd, rs1", "kinds", reads=("satp", "page tables", "PMP"))
 def k_look(h, rd, readable, paddr):
-    """What translation says of rs1: its page, and whether it may be read."""
+    """The translation of rs1: its page, and whether it is readable."""
     if paddr < 0:
         put(h, rd, 0xFFFFFFFF)
     else:
@@ -137,7 +137,7 @@ def k_look(h, rd, readable, paddr):
     causes=("illegal instruction",),
 )  # fmt: skip
 def k_drop(h, rs1, rs2):
-    """Go on in U mode, with sscratch set."""
+    """Enter U mode, with sscratch set."""
     if h.mode == 0 or not (rs1 != rs2 and TLB_MASK == 7):
         return 2
     h.sscratch = rs1

@@ -1,4 +1,4 @@
-"""The compiled engine in the cache: first runs side by side, damaged files, folders that cannot be written."""
+"""The compiled engine's cache: concurrent first runs, damaged files, read-only folders."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = [ended(process) for process in [start(cache, NUMBA_DISABLE_JIT="1"), start(cache, NUMBA_OPT="0")]]
     for output, errors in results:
         assert output == b"Hello from RISC-V!\n"
-        assert b"compil" in errors  # a first run says what takes so long
+        assert b"compil" in errors  # a first run explains the delay
     return cache
 
 
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_made_again(filled: Path, tmp_path: Path, damage: str)
 
 
 def test_a_cache_folder_that_cannot_be_made(filled: Path, tmp_path: Path) -> None:
-    """Falls back to a folder of its own, which is gone afterwards."""
+    """Falls back to a folder of its own, which is removed afterwards."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     scratch = tmp_path / "scratch"

@@ -1,4 +1,4 @@
-"""The compiled engine against the plain Python one, in lockstep: the same state at every stop, however the run is cut.
+"""The compiled engine and the plain Python one in lockstep: equal at every stop, however the run is divided.
 
 Programs: random general instructions, random privileged ones among trap handlers, and those under programs/.
 One engine runs each stretch in one go, the other in random pieces, so a state that depended on where a budget
@@ -23,7 +23,7 @@ MEMORY = 0x20000
 
 
 def advance(machine: Machine, steps: int) -> ExitReason:
-    """Do `steps` steps whatever stops the machine in between, and return why it stopped last."""
+    """Make `steps` steps, whatever stops the machine in between, and return the last reason."""
     end = machine.cycle + steps
     reason = ExitReason.LIMIT
     while machine.cycle < end and reason in (ExitReason.LIMIT, ExitReason.IDLE):
@@ -198,7 +198,7 @@ def test_user_programs(path: Path) -> None:
 @given(st.lists(st.integers(0, 700), max_size=12), st.integers(0, 15))
 @examples(40)
 def test_budget_is_exact(budgets: list[int], seed: int) -> None:
-    """run(n) does n steps, no more and no less, whatever they are."""
+    """run(n) makes exactly n steps, whatever they are."""
     rng = random.Random(seed)
     machine = from_text(HANDLERS, memory=MEMORY)
     body = machine.symbols["body"]

@@ -1,4 +1,4 @@
-"""CSR instructions as a guest sees them: who may access what, what a write leaves, what the views share.
+"""CSR instructions as a guest sees them: access rights, the effect of writes, and what the views share.
 
 The rules are written out here from the specification (volume I, chapter 6; volume II, chapters 2, 3 and 10), not
 taken from the declarations under test; only which CSRs there are comes from the table.

@@ -1,6 +1,6 @@
 """Traps against the privileged specification (volume II, 3.1.6 to 3.1.9, 3.1.14 to 3.1.16, 3.3), written out again.
 
-What each cause leaves in the registers, where it goes, which interrupt is taken first, and what xRET, WFI and the
+The registers after each cause, where it goes, which interrupt is taken first, and what xRET, WFI and the
 trap bits of mstatus do.
 """
 

@@ -1,6 +1,6 @@
 """Xleak against docs/xleak.md, on both engines: what each hole answers in each mode, its fix bit, and its absence.
 
-`test_leak_memory.py` is about what probe and lra say of memory.
+probe and lra, which report on memory, are in `test_xleak_memory.py`.
 """
 
 from itertools import product

@@ -1,6 +1,6 @@
-"""What probe and lra say of memory, against loads and stores that are really done and the Sv32 algorithm of `support`.
+"""probe and lra against real loads and stores, and against the Sv32 algorithm of `support`.
 
-Random page tables, PMP, modes, SUM, MXR and MPRV; what is no RAM is served by a device, so that a load faults for
+Random page tables, PMP, modes, SUM, MXR and MPRV; addresses outside RAM belong to a device, so that a load faults for
 translation and protection only.
 """
 
@@ -26,7 +26,7 @@ engines = pytest.mark.parametrize("engine", ["numba", "python"])
 
 
 class Somewhere:
-    """A device that notes the physical addresses of accesses."""
+    """A device that records the physical addresses of accesses."""
 
     def __init__(self, base: int, seen: list[int]) -> None:
         self.base, self.seen = base, seen

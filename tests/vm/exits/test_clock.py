@@ -56,7 +56,7 @@ def sleeper(wait: str = "wfi", ticks: int = TICKS, **options: object) -> Machine
 
 
 def timed(machine: Machine) -> float:
-    """Seconds that the machine runs until it halts."""
+    """Seconds until the machine halts."""
     begin = time.monotonic()
     assert machine.run().reason is ExitReason.HALT
     return time.monotonic() - begin

@@ -1,4 +1,4 @@
-"""Where two runs part: the first difference is found, whatever it is and however long the runs are."""
+"""Where two runs diverge: the first difference is found, whatever it is and however long the runs are."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Resource control: whatever a guest does, nothing changes but its own machine, and the host goes on."""
+"""Resource control: whatever a guest does, only its own machine changes, and the host survives."""
 
 import os
 from functools import cache

@@ -1,5 +1,5 @@
-"""The theorem on random kernels: under every technique a guest is, whenever one looks, in the state that it has bare.
-The kernels are those of `support.random_kernels.kernels`; those of the corpus tell hypervisors with a mistake
+"""The theorem on random kernels: under every technique a guest is, at every stop, in the state that it has bare.
+The kernels are those of `support.random_kernels.kernels`; those of the corpus detect hypervisors with a mistake
 from ours.
 """
 
@@ -62,7 +62,7 @@ def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> No
 
 
 def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique() -> None:
-    """With mleak set in the real harts; without it these kernels tell."""
+    """With mleak set in the real harts; without it these kernels can tell."""
     unlike = 0
 
     @seed(FIRST_SEED)
@@ -87,7 +87,7 @@ def test_corpus(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in KEPT if load(p)[1]], ids=lambda p: p.stem)
 def test_a_mistake_in_the_hypervisor_shows(path: Path) -> None:
-    """The kernels that were found with a mutant still tell it from the bare machine."""
+    """The kernels that were found with a mutant still distinguish it from the bare machine."""
     kernel, name = load(path)
     assert states(mutated(name, harts=kernel.harts), kernel) != states(Reused("bare", kernel.harts), kernel)
 

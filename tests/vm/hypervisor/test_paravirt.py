@@ -1,4 +1,4 @@
-"""Hypercalls: a kernel that uses them does the same with fewer exits; each call, its errors, and who may make it."""
+"""Hypercalls: a kernel that uses them behaves the same with fewer exits; each call, its errors, and its callers."""
 
 import pytest
 

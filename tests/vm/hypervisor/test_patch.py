@@ -1,4 +1,4 @@
-"""Patching: holes in the guest's code become trapping words; what a guest that reads its own code sees of it."""
+"""Patching: holes in the guest's code become trapping words; what a guest that reads its own code sees."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_a_guest_that_reads_its_code_sees_the_patch() -> None:
 
 
 def test_code_that_is_copied_takes_the_patches_along_and_breaks() -> None:
-    """The copy of a patch is no patch: it is a word of the guest, and illegal."""
+    """The copy of a patch is not a patch: it is a word of the guest's, and illegal."""
     words = [
         RDMODE, encode("lw", rd=11, rs1=8), encode("sw", rs1=8, rs2=11, imm=20), encode("fence.i"), NOP, LOOP,
     ]  # fmt: skip

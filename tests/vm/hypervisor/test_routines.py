@@ -53,7 +53,7 @@ def test_routine_under_the_other_techniques(name: str, technique: str) -> None:
     if (name in SAME_IN_U_MODE and exact < 1) or (name in ONLY_INTERPRETED and exact < 2):
         return
     tried = pair(technique, name)
-    # These are not told by compiled code what it writes, and are slow to try.
+    # Compiled code does not report its writes to these, and they are slow to try.
     assert tried.run(name, min(FEW, 25) if tried.kept else FEW) == ""
 
 

@@ -1,4 +1,4 @@
-"""The host keeps its share: a guest that makes the hypervisor work at every step cannot make it work long.
+"""The host keeps its share: a guest that makes the hypervisor work at every step cannot keep it busy.
 
 A step costs the host at most what an access to a device costs it, which the bare machine leaves to Python as well.
 Both are measured in processor time, here and now, so that neither a slow host nor a busy one matters.
@@ -108,7 +108,7 @@ attack: li      s1, 0x80020000
 
 
 class Counted:
-    """Words of RAM that count how often they are looked at."""
+    """Words of RAM that count their reads."""
 
     def __init__(self, words: Any) -> None:
         self.words, self.count = words, 0
@@ -135,5 +135,5 @@ def accesses(technique: str, memory: int) -> int:
 
 @pytest.mark.parametrize("technique", ["bare", *UNDER, TRACED])
 def test_work_does_not_depend_on_how_much_ram_a_guest_has(technique: str) -> None:
-    """Each page is data first and then code, which the techniques that watch code have to know of in all tables."""
+    """Each page is data first and then code, which techniques that watch code must notice in all tables."""
     assert accesses(technique, 1 << 20) == accesses(technique, 64 << 20) > 0

@@ -1,4 +1,4 @@
-"""Which files are programs, what is in them, and what is said about the others."""
+"""Which files are programs, their contents, and the messages for the others."""
 
 import io
 import os
@@ -162,7 +162,7 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_a_file_without_permission():
-    """Root may read everything, so it looks with the rights of nobody, in a folder that anybody may enter."""
+    """Root may read everything, so this runs with the permissions of `nobody`, in a folder that anybody may enter."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder, "locked")

@@ -1,4 +1,4 @@
-"""Events of the dispatcher: noting them changes nothing, and what they say is what the bare machine does."""
+"""Events of the dispatcher: recording them changes nothing, and they agree with the bare machine."""
 
 from pathlib import Path
 from typing import Any

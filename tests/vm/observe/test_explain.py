@@ -1,4 +1,4 @@
-"""`--explain`: what is told of an exit agrees with what the dispatcher found and with what the bare machine does."""
+"""`--explain`: the account of an exit agrees with the dispatcher and with the bare machine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +39,7 @@ def kinds(build: Callable[[], Machine]) -> list[Event]:
 
 
 def check_fault(scene: Scene) -> None:
-    """Each walk ends as the fault's kind says."""
+    """Each walk ends according to the kind of the fault."""
     fault, event = scene.fault, scene.event
     assert fault is not None and fault.refusal.cause == "page", "the real hart's own walk refuses"
     allowed = fault.verdict.cause == ""

@@ -27,7 +27,7 @@ def li(register: int, value: int) -> list[int]:
 
 
 def calls(*numbers_and_arguments: tuple[int, ...]) -> list[int]:
-    """Code that makes these system calls one after the other."""
+    """Code that makes these system calls in order."""
     words = []
     for number, *arguments in numbers_and_arguments:
         for index, value in enumerate([*arguments]):

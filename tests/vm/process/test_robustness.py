@@ -1,4 +1,4 @@
-"""Whatever a guest puts into its registers: an answer or an end of the process, never an error of the host."""
+"""Whatever a guest puts into its registers, the call returns or the process ends; the host never fails."""
 
 import io
 

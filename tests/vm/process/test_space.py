@@ -1,4 +1,4 @@
-"""The memory of a process: what lies where, what each page permits, and that PMP says the same."""
+"""The memory of a process: its layout, what each page permits, and that PMP agrees."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 def permitted(addresses: list[int], configuration: bytes, address: int) -> int:
-    """What U mode may do at an address, by the specification's text alone (Priv 3.7.1)."""
+    """U mode's permissions at an address, by the specification alone (Priv 3.7.1)."""
     low = 0
     for entry in range(16):
         top = addresses[entry] << 2

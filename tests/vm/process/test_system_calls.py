@@ -1,4 +1,4 @@
-"""Each system call: what it answers, and with which error it fails."""
+"""Each system call: its result, and the error with which it fails."""
 
 import io
 import struct
