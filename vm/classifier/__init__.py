@@ -1,1 +1,1 @@
-"""Which instructions are sensitive, in the sense of Popek and Goldberg, and which theorems hold."""
+"""Classifies instructions as Popek and Goldberg do, and decides which of their theorems hold."""

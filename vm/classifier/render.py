@@ -7,7 +7,7 @@ from trapline.isa.mode import MODE_NAMES
 from trapline.vm.classifier.classify import Classification
 from trapline.vm.classifier.definitions.questions import Evidence, Witness
 from trapline.vm.classifier.theorems import CLASSES, Classified, Theorem
-from trapline.vm.classifier.witness.sentences import tell
+from trapline.vm.classifier.witness.sentences import describe
 
 Disassemble = Callable[[int], str]
 """The assembly of an instruction word."""
@@ -17,7 +17,7 @@ TITLES = {
     "2": "it can run under itself",
     "3": "a hybrid hypervisor can be built",
 }
-NAMES = "A CSR instruction without a name beside it stands for itself on all CSRs of S and M mode."
+NAMES = "A CSR instruction listed without a CSR covers all CSRs of S and M mode."
 SENSITIVITIES = ("control", "mode", "location", "configuration")
 FLAGS = (
     "always_traps", "privileged", "sensitive", "control_sensitive", "behavior_sensitive", "mode_sensitive",
@@ -33,20 +33,20 @@ def evidence_text(row: Classified) -> str:
 
 
 def sensitive_to(row: Classified) -> str:
-    """What it is sensitive to, in words."""
+    """What it is sensitive to."""
     kinds = [name for name in SENSITIVITIES if getattr(row, f"{name}_sensitive")]
     return ", ".join([*kinds, *["time"] * row.timing_dependent])
 
 
 def sentence(row: Classified, disassemble: Disassemble) -> str:
-    """The witness in plain words, after the instruction that it is about."""
+    """The instruction and its witness in plain words."""
     if row.witness is None:
-        return f"{row.telling}: there is a state, by proof, that the search has not met" if row.telling else ""
-    return f"{disassemble(row.witness.word)}: {tell(row.witness)}"
+        return f"{row.reason}: proved possible, but the search has found no such state" if row.reason else ""
+    return f"{disassemble(row.witness.word)}: {describe(row.witness)}"
 
 
 def groups(found: Classification) -> Iterator[tuple[str, list[Classified]]]:
-    """The rows by class, in the order of `CLASSES`; empty ones left out."""
+    """The rows by class, in the order of `CLASSES`; empty classes are left out."""
     for name in CLASSES:
         rows = [row for row in found.rows if row.name_of_class == name]
         if rows:
@@ -54,7 +54,7 @@ def groups(found: Classification) -> Iterator[tuple[str, list[Classified]]]:
 
 
 def title(found: Classification) -> str:
-    """Which machine this is about."""
+    """The machine that was classified."""
     return ", ".join([found.isa, *(f"{name} = {value:#x}" for name, value in found.csrs.items())])
 
 
@@ -65,20 +65,20 @@ def verdict_text(number: str, theorem: Theorem) -> str:
 
 
 def note(found: Classification) -> str:
-    """What to know of theorems over a selection; empty for a whole machine."""
-    return "" if found.complete else "Of these instructions alone; a theorem is about all that a machine has."
+    """A caveat for theorems over a selection; empty for a whole machine."""
+    return "" if found.complete else "The theorems are about these instructions alone, not about a whole machine."
 
 
 def as_text(found: Classification, disassemble: Disassemble) -> str:
-    """The report for people: by class, then the theorems."""
+    """The report as plain text: the rows by class, then the theorems."""
     lines = [title(found), NAMES, ""]
     width = max(len(row.row.name) for row in found.rows)
     for name, rows in groups(found):
         lines.append(f"{name} ({len(rows)})")
         for row in rows:
-            told = sentence(row, disassemble)
+            text = sentence(row, disassemble)
             kinds = sensitive_to(row)
-            parts = [f"{row.row.name:<{width}}", f"{evidence_text(row):<17}", f"[{kinds}]" if kinds else "", told]
+            parts = [f"{row.row.name:<{width}}", f"{evidence_text(row):<17}", f"[{kinds}]" if kinds else "", text]
             lines.append("  " + "  ".join(part for part in parts if part).rstrip())
         lines.append("")
     for number, theorem in found.theorems.items():
@@ -99,8 +99,8 @@ def as_markdown(found: Classification, disassemble: Disassemble) -> str:
     ]
     for name, rows in groups(found):
         for row in rows:
-            told = sentence(row, disassemble).replace("|", "\\|")
-            lines.append(f"| `{row.row.name}` | {name} | {sensitive_to(row)} | {evidence_text(row)} | {told} |")
+            text = sentence(row, disassemble).replace("|", "\\|")
+            lines.append(f"| `{row.row.name}` | {name} | {sensitive_to(row)} | {evidence_text(row)} | {text} |")
     for number, theorem in found.theorems.items():
         lines += ["", f"## {verdict_text(number, theorem)}", ""]
         lines += [f"- {reason}" for reason in theorem.because]
@@ -110,7 +110,7 @@ def as_markdown(found: Classification, disassemble: Disassemble) -> str:
 
 
 def as_json(found: Classification, disassemble: Disassemble) -> dict[str, Any]:
-    """The report for programs."""
+    """The report as a JSON object."""
     return {
         "isa": found.isa,
         "csr": dict(found.csrs),
@@ -145,10 +145,10 @@ def _row_json(row: Classified, disassemble: Disassemble) -> dict[str, Any]:
 
 
 def witness_json(witness: Witness, disassemble: Disassemble) -> dict[str, Any]:
-    """A witness with all that is needed to make it again."""
+    """A witness with all that is needed to repeat it."""
     return {
         "question": str(witness.question),
-        "text": tell(witness),
+        "text": describe(witness),
         "word": witness.word,
         "assembly": disassemble(witness.word),
         "states": [

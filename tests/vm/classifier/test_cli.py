@@ -38,7 +38,7 @@ def test_text_has_classes_witnesses_and_theorems() -> None:
     assert "privileged (1)\n  mret  refuted (witness)  [control, configuration]  mret: in M mode" in text
     assert "Theorem 1 (a hypervisor can be built): does not hold, refuted\n  popf: with a1 = 2" in text
     assert "Theorem 3 (a hybrid hypervisor can be built): holds, sampled" in text
-    assert text.endswith("Of these instructions alone; a theorem is about all that a machine has.\n")
+    assert text.endswith("The theorems are about these instructions alone, not about a whole machine.\n")
 
 
 def test_json_has_everything() -> None:

@@ -16,7 +16,7 @@ from support.classifier import classes
 from trapline.isa import BY_NAME, CSR_BY_NAME
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.classifier.classify import Laboratory
+from trapline.vm.classifier.classify import Classifier
 from trapline.vm.classifier.definitions.questions import Row
 from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.classifier.search.search import Search, new_engine
@@ -185,7 +185,7 @@ def classified(mutant: Mutant, original: bool = False) -> Classified:
         engine = new_engine("python", EXTENSIONS)
         engine._run = names["run"]
         search = Search(EXTENSIONS, mutant.fixed, engine=engine)
-        return Laboratory(search).classified(row_of(mutant), PAIRS)
+        return Classifier(search).classified(row_of(mutant), PAIRS)
     finally:
         names[name] = before
 

@@ -71,7 +71,7 @@ def test_an_instruction_keeps_values_legal(row: Any) -> None:
     """For all states: from legal values no step leads to others."""
     for mode in MODES:
         for csr in row.csrs or (None,):
-            for run in PROVER.runs(PROVER.word(row, csr), mode):
+            for run in PROVER.executions(PROVER.word(row, csr), mode):
                 if run.control:
                     assert not broken(STATES.fields[mode], run.outcome.hart, run.conditions), csr
 

@@ -201,7 +201,7 @@ def test_the_machine_does_what_a_path_says(prover: Prover, row: Row) -> None:
             value = Valuation(machine, prover, mode, operands)
             assert all(map(value.of, prover.states.facts[mode]))
             key = mode, operands.get("csr")
-            runs = known.setdefault(key, known.get(key) or prover.runs(prover.word(row, key[1]), mode))
+            runs = known.setdefault(key, known.get(key) or prover.executions(prover.word(row, key[1]), mode))
             holding = [run for run in runs if all(map(value.of, run.conditions))]
             after = step(machine)
             assert len(holding) == 1

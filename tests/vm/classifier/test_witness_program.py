@@ -17,7 +17,7 @@ from trapline import Machine
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.classifier.classify import Laboratory
+from trapline.vm.classifier.classify import Classifier
 from trapline.vm.classifier.definitions.memory import PAGE, RAM_BASE
 from trapline.vm.classifier.definitions.questions import Kind, Question, State, Witness
 from trapline.vm.classifier.definitions.rows import rows
@@ -183,7 +183,7 @@ def test_the_text_is_for_reading() -> None:
 
 
 def test_what_cannot_be_shown_is_refused() -> None:
-    with pytest.raises(ValueError, match="0xffffffff is no instruction"):
+    with pytest.raises(ValueError, match="0xffffffff encodes no instruction"):
         program(replace(HOLES["popf"], word=0xFFFFFFFF), "rv32ima", disassemble)
     elsewhere = (at(U, "sv48"), at(S, "sv48"))
     with pytest.raises(ValueError, match="no relocation 'sv48'; there are bare, sv32-a"):
@@ -203,12 +203,12 @@ def test_every_witness_of_a_report_runs() -> None:
     """All rows that are not innocuous, with every hole: what the report tells of them, as programs."""
     isa = "rv32ima_xleak"
     extensions = parse_isa(isa)
-    laboratory = Laboratory(Search(extensions, engine=os.environ.get("TRAPLINE_ENGINE", "numba")))
+    classifier = Classifier(Search(extensions, engine=os.environ.get("TRAPLINE_ENGINE", "numba")))
     shown = set()
     for row in rows(extensions):
         if row.instruction.kind.name not in ("SYSTEM", "CSR"):
             continue
-        for question, witness in laboratory.classified(row, 300).witnesses.items():
+        for question, witness in classifier.classified(row, 300).witnesses.items():
             texts = run(witness, isa)
             assert len(texts) == len(set(texts)) == len(witness.states), (row.name, str(question), texts)
             traps = question.kind is Kind.TRAPS

@@ -8,14 +8,14 @@ import pytest
 
 from trapline.isa import decode
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.classifier.classify import Laboratory
+from trapline.vm.classifier.classify import Classifier
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, Question, Row, Witness
 from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.classifier.search import states
 from trapline.vm.classifier.search.search import Search
 from trapline.vm.classifier.search.shrink import Shrinker
-from trapline.vm.classifier.witness.sentences import tell
+from trapline.vm.classifier.witness.sentences import describe
 
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")
 EXTENSIONS = parse_isa("rv32ima_xleak")
@@ -23,9 +23,9 @@ U, S, M = 0, 1, 3
 
 
 @cache
-def laboratory(counters: bool = False) -> Laboratory:
+def classifier(counters: bool = False) -> Classifier:
     fixed = {"mcounteren": 7, "scounteren": 7} if counters else {}
-    return Laboratory(Search(EXTENSIONS, fixed, engine=ENGINE))
+    return Classifier(Search(EXTENSIONS, fixed, engine=ENGINE))
 
 
 def row(name: str) -> Row:
@@ -34,7 +34,7 @@ def row(name: str) -> Row:
 
 @cache
 def witness(name: str, kind: Kind, *modes: int) -> Witness:
-    here = laboratory(counters=name.startswith("rd") and name != "rdmode")
+    here = classifier(counters=name.startswith("rd") and name != "rdmode")
     if name not in here._found:
         here.classified(row(name), 1500)
     return here.witness(row(name), Question(kind, modes))
@@ -59,7 +59,7 @@ SENSITIVE = (
 
 @pytest.mark.parametrize("name", SENSITIVE)
 def test_findings_happen_again_and_shrink(name: str) -> None:
-    here = laboratory()
+    here = classifier()
     found = here.search.find(row(name), 600)
     assert found.findings
     for question, finding in found.findings.items():
@@ -92,17 +92,17 @@ def test_findings_happen_again_and_shrink(name: str) -> None:
     ],
 )  # fmt: skip
 def test_words(name: str, kind: Kind, modes: tuple[int, ...], text: str) -> None:
-    assert tell(witness(name, kind, *modes)) == text
+    assert describe(witness(name, kind, *modes)) == text
 
 
 @pytest.mark.parametrize("name, kind, what", [("sidt", Kind.CONFIGURATION, "stvec"), ("rdcycle", Kind.TIME, "cycle")])
 def test_words_of_two_values(name: str, kind: Kind, what: str) -> None:
-    text = tell(witness(name, kind, U))
+    text = describe(witness(name, kind, U))
     assert re.fullmatch(rf"in U mode with {what} = 0 a0 stays 0; with {what} = (\w+) a0 becomes \1", text), text
 
 
 def test_words_of_relocation() -> None:
-    text = tell(witness("lra", Kind.LOCATION, U))
+    text = describe(witness("lra", Kind.LOCATION, U))
     assert text.startswith("with a1 = 0x80001800, in U mode under Sv32 that maps every page to itself a0 becomes ")
     assert "; under Sv32 that maps the same pages to other frames, with the same memory in view, a0 becomes " in text
 

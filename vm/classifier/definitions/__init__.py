@@ -1,1 +1,1 @@
-"""The questions that are asked about each instruction, and the states and memory that they are about."""
+"""The questions about each instruction, the rows they are asked of, and the states and memory they refer to."""

@@ -1,4 +1,4 @@
-"""The rows of a classification: which instructions, and for CSR instructions which CSRs, a machine has."""
+"""The rows of a classification: a machine's instructions, and the CSRs for its CSR instructions."""
 
 from collections.abc import Iterable
 
@@ -7,47 +7,47 @@ from trapline.isa.extension import BASE, XLEAK
 from trapline.vm.classifier.definitions.questions import Row
 
 COUNTERS = ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
-"""User-level views of counters; reading one is the instruction `rd...` of a row of its own."""
+"""User-level views of counters; reading one is the instruction `rd...`, with a row of its own."""
 
 WRITES_ALWAYS = ("csrrw", "csrrwi")
 
 
 def rows(extensions: Iterable[str]) -> tuple[Row, ...]:
-    """Everything that is classified on a machine with these extensions, in the order of the table."""
-    there = {*BASE, *extensions}
+    """All rows of a machine with these extensions, in the order of the instruction table."""
+    present = {*BASE, *extensions}
     found: list[Row] = []
     for instruction in INSTRUCTIONS:
-        if instruction.extension not in there:
+        if instruction.extension not in present:
             continue
         if instruction.kind is Kind.CSR:
-            found += _csr_rows(instruction, there)
+            found += _csr_rows(instruction, present)
         else:
             found.append(Row(instruction.name, instruction))
     return (*found, *_counter_rows())
 
 
-def _csr_rows(instruction: Instruction, there: set[str]) -> list[Row]:
+def _csr_rows(instruction: Instruction, present: set[str]) -> list[Row]:
     """A CSR instruction on the CSRs of S and M mode, and on `uflags`.
 
-    A write to a read-only CSR traps in every mode and is left out; a CSR that is not there traps likewise. Event
-    counters have addresses of U mode, but no counter-enable bit lets a lower mode than M read them.
+    Writes to read-only CSRs and accesses to absent CSRs are left out: they trap in every mode. Event counters have
+    U-mode addresses, but no counter-enable bit lets a mode below M read them.
     """
     writes = instruction.name in WRITES_ALWAYS
     higher = tuple(
         c.address
         for c in CSRS
-        if (c.privilege or c.name.startswith("hpmcounter")) and not (writes and c.read_only) and _is_there(c, there)
+        if (c.privilege or c.name.startswith("hpmcounter")) and not (writes and c.read_only) and _exists(c, present)
     )
     found = [Row(instruction.name, instruction, higher)]
     uflags = CSR_BY_NAME["uflags"]
-    if _is_there(uflags, there):
+    if _exists(uflags, present):
         found.append(Row(f"{instruction.name} uflags", instruction, (uflags.address,)))
     return found
 
 
-def _is_there(csr: Csr, there: set[str]) -> bool:
+def _exists(csr: Csr, present: set[str]) -> bool:
     needed = {"uflags": ("xpopf", "xpushf"), "mleak": XLEAK}.get(csr.name)
-    return needed is None or bool(there.intersection(needed))
+    return needed is None or bool(present.intersection(needed))
 
 
 def _counter_rows() -> list[Row]:

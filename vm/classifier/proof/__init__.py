@@ -1,1 +1,1 @@
-"""Decides the questions for all states with z3, over the engine's own text."""
+"""Decides the questions for all states with z3, on the engine's own text."""

@@ -1,14 +1,14 @@
-"""The abstract machine of the proof: one instruction of the generated engine, run over a symbolic hart.
+"""The abstract machine of the proof: the generated engine executes one instruction on a symbolic hart.
 
-The text that runs is `vm.codegen.engine_text.engine_text()`, so what an instruction does is written nowhere twice. Put
-in place of the engine's own are only memory and what exists for speed:
+It runs the engine's own text (`vm.codegen.engine_text`), so no meaning is written twice. It replaces only memory and
+what exists for speed:
 
-- the software TLBs never hit, so every access takes the path behind them;
-- an access that translation and protection allow sees the bytes of the visible memory at its vaddr;
-- a page of the visible memory lies in some frame of RAM, different pages in different frames;
-- the instruction's own page is the first of RAM: where it lies shows in the index of its decoded form only;
-- page tables hold any words, and what protection says of a physical address is any legal configuration;
-- the counters are up to date at any time, and no interrupt is taken before the instruction.
+- the software TLBs never hit, so every access takes the slow path;
+- an access that translation and protection allow reaches the visible memory at its vaddr;
+- each page of the visible memory lies in some frame of RAM, different pages in different frames;
+- the instruction's own page is the first of RAM, which only affects the index of its decoded form;
+- page tables hold arbitrary words, and PMP gives any legal configuration for a physical address;
+- the counters are always up to date, and no interrupt is taken before the instruction.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from typing import Any
 import z3
 
 from trapline.isa.instruction import WIDTHS, Instruction
-from trapline.vm.classifier.proof.if_conversion import both, choose, merged
+from trapline.vm.classifier.proof.if_conversion import both, choose, if_converted
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
@@ -27,7 +27,7 @@ from trapline.vm.core.hart import MACHINE_FIELDS
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
 RELOCATION = z3.BitVec("relocation", 16)
-"""Which relocation is in force: everything that translation decides is a function of it."""
+"""The relocation in force: all that translation decides is a function of it."""
 
 MEMORY = z3.Function("memory", ADDRESS, z3.BitVecSort(8))
 _REGISTER = z3.Function("x", z3.BitVecSort(5), z3.BitVecSort(32))
@@ -37,14 +37,14 @@ TABLE = z3.Function("table", RELOCATION.sort(), ADDRESS, ADDRESS)
 PROTECTION = z3.Function("protection", RELOCATION.sort(), *[z3.BitVecSort(34)] * 2, z3.BitVecSort(16))
 
 ZERO_REGISTER = _REGISTER(z3.BitVecVal(0, 5)) == 0
-"""That x0 is 0."""
+"""x0 is 0."""
 
 ALL_CAUSES = -1
-"""`host_traps`: every exception comes back to the host with the state untouched."""
+"""For `host_traps`: every exception returns to the host and leaves the state alone."""
 
 
 class NeverHits:
-    """A TLB whose tags match nothing."""
+    """A TLB that never hits."""
 
     def __getitem__(self, index: Any) -> Any:
         return _NOTHING
@@ -67,7 +67,7 @@ _NOTHING = _Nothing()
 
 
 class Log:
-    """What an instruction wrote to an array that it found in some state: registers, or the visible memory."""
+    """The writes of an instruction to an array with arbitrary contents: the registers, or the visible memory."""
 
     def __init__(self, before: z3.FuncDeclRef) -> None:
         self.before = before
@@ -75,7 +75,7 @@ class Log:
         self.touched: list[z3.BitVecRef] = []
 
     def read(self, index: z3.BitVecRef) -> z3.BitVecRef:
-        """The element now at `index`."""
+        """The current element at `index`."""
         self.touched.append(index)
         value = self.before(index)
         for where, written in self.writes:
@@ -83,13 +83,13 @@ class Log:
         return z3.simplify(value)
 
     def write(self, index: z3.BitVecRef, value: z3.BitVecRef) -> None:
-        """Change one element."""
+        """Set one element."""
         self.touched.append(index)
         self.writes.append((index, value))
 
 
 class Registers(Log):
-    """x0 to x31, the number of a register being symbolic: so one run covers x0, equal and different operands."""
+    """x0 to x31 by symbolic number, so that one execution covers x0 and both equal and different operands."""
 
     def __init__(self) -> None:
         super().__init__(_REGISTER)
@@ -102,7 +102,7 @@ class Registers(Log):
 
 
 class Hart:
-    """A hart record with symbolic fields; what the engine only keeps for speed is constant."""
+    """A hart record with symbolic fields; fields that exist for speed are constant."""
 
     stale: Any
     mie: Any
@@ -117,7 +117,7 @@ class Hart:
         self.fetch_tlb = self.load_tlb = self.store_tlb = NeverHits()
 
     def __getattr__(self, name: str) -> Any:
-        """`data_mode` is computed when it is first asked for: few instructions need the paths that it takes."""
+        """Compute `data_mode` on first use: it multiplies the paths, and few instructions need it."""
         if name != "data_mode" or self._contexts is None:
             raise AttributeError(f"the abstract hart has no field '{name}'")
         self._contexts(self)
@@ -125,7 +125,7 @@ class Hart:
 
 
 class MachineRecord:
-    """The machine's record: where RAM is, and where an exception is reported."""
+    """The machine's record: the place of RAM, and the exception reported to the host."""
 
     exit_cause: int
 
@@ -139,7 +139,7 @@ class MachineRecord:
 
 @dataclass
 class Outcome:
-    """What one instruction came to: the cause if it trapped; hart and memory after it; whether the hart waits."""
+    """The outcome of one instruction: the cause if it trapped, hart and memory after it, whether the hart waits."""
 
     cause: int | None
     hart: Hart
@@ -148,23 +148,23 @@ class Outcome:
 
 
 def symbol(name: str, bits: int) -> Any:
-    """A word that holds any value of `bits` bits."""
+    """An arbitrary word of `bits` bits."""
     return word_of(z3.BitVec(name, bits))
 
 
 def located(vaddr: z3.BitVecRef) -> z3.BitVecRef:
-    """The offset in RAM of the byte that is visible at `vaddr`; no other visible page lies in its frame."""
+    """The offset in RAM of the byte visible at `vaddr`."""
     return z3.simplify(z3.Concat(FRAME(RELOCATION, z3.Extract(31, 12, vaddr)), z3.Extract(11, 0, vaddr)))
 
 
 def injective(vaddr: z3.BitVecRef) -> z3.BoolRef:
-    """That no other visible page lies in the frame of this one."""
+    """No other visible page shares the frame of this one."""
     page = z3.simplify(z3.Extract(31, 12, vaddr))
     return _PAGE_IN(RELOCATION, FRAME(RELOCATION, page)) == page
 
 
 def visible_at(offset: Any) -> z3.BitVecRef:
-    """The vaddr of the byte at an offset in RAM; the inverse of `located`."""
+    """The vaddr of the byte at an offset in RAM: the inverse of `located`."""
     term = low(offset, 32)
     if term.decl().kind() == z3.Z3_OP_CONCAT:
         page = z3.simplify(z3.Extract(31, 12, term))
@@ -179,12 +179,12 @@ RESERVED_AT = z3.Concat(z3.BitVec("reserved_word", 30), z3.BitVecVal(0, 2))
 
 
 def any_reservation() -> Any:
-    """What `h.reservation` may hold: -1, or the offset of an aligned visible word."""
+    """Any value of `h.reservation`: -1, or the offset of an aligned visible word."""
     return word_of(z3.If(RESERVED == 1, z3.ZeroExt(32, located(RESERVED_AT)), z3.BitVecVal(-1, 64)))
 
 
 def instruction_word(instruction: Instruction, operands: dict[str, int]) -> z3.BitVecRef:
-    """The encoding of an instruction with any operands but those given."""
+    """The encoding of an instruction; operands not given are symbolic."""
     bits: list[z3.BitVecRef] = [z3.BitVecVal((instruction.match >> i) & 1, 1) for i in range(32)]
     for s in instruction.pattern.slices:
         size = instruction.pattern.imm_bits if s.operand == "imm" else WIDTHS[s.operand]
@@ -197,7 +197,7 @@ def instruction_word(instruction: Instruction, operands: dict[str, int]) -> z3.B
 
 
 class _Everywhere:
-    """`code`: the one decoded instruction is wherever pc points."""
+    """`code`: one decoded instruction at every pc."""
 
     def __init__(self, packed: Any) -> None:
         self.packed = packed
@@ -207,7 +207,7 @@ class _Everywhere:
 
 
 class _Tables:
-    """`ram32`: the words that page tables are made of."""
+    """`ram32`: the words of page tables."""
 
     def __getitem__(self, index: Any) -> Any:
         return word_of(TABLE(RELOCATION, low(index, 32)))
@@ -260,23 +260,23 @@ def _pmp_lookup(h: Hart, start: Any, end: Any) -> Any:
 
 
 def _synchronize(h: Hart, m: Any, cycle: Any) -> None:
-    """The counters of the initial state are in step already, whatever they hold."""
+    """Nothing to do: the counters of the initial state are already in step."""
 
 
 def _follow_code(h: Hart, m: Any) -> None:
-    """Which pages hold code matters to the store TLB only."""
+    """Nothing to do: only the store TLB cares which pages hold code."""
 
 
 class AbstractEngine:
-    """The generated engine over the abstract machine.
+    """The generated engine on the abstract machine.
 
-    text: the engine's functions, `vm.codegen.engine_text.engine_text()` unless a test changes a meaning.
+    text: the engine's functions, from `vm.codegen.engine_text.engine_text()` unless a test changes a meaning.
     """
 
     def __init__(self, text: str | None = None) -> None:
         self.names: dict[str, Any] = dict.fromkeys(("I64", "U64", "U32", "U16", "U8"), _same)
         self.names.update(choose=choose, both=both)
-        exec(compile(merged(text or engine_text()), "<abstract engine>", "exec"), self.names)
+        exec(compile(if_converted(text or engine_text()), "<abstract engine>", "exec"), self.names)
         self._contexts = self.names["refresh"]
         self._decoded: tuple[Any, Any] = (None, None)
         self.names.update(
@@ -285,17 +285,17 @@ class AbstractEngine:
         )  # fmt: skip
 
     def _refresh(self, h: Hart) -> None:
-        """Dropping translations is noted; the rest of `refresh`, needed for `data_mode` only, waits for its use."""
+        """Note that translations are dropped; the rest of `refresh` serves `data_mode` alone and waits for its use."""
         if h.stale:
             h.stale = 0
             h.dropped = True
 
     def csr_write(self, h: Hart, address: int, value: Any) -> None:
-        """Write a CSR, whatever the mode."""
+        """Write a CSR, in any mode."""
         self.names["csr_write"](h, address, value)
 
     def csr_read(self, h: Hart, address: int) -> Any:
-        """The value of a CSR, whatever the mode; -1 if its guard refuses."""
+        """Read a CSR, in any mode; -1 if its guard refuses."""
         return self.names["csr_read"](h, address)
 
     def pending_interrupt(self, h: Hart) -> Any:
@@ -303,7 +303,7 @@ class AbstractEngine:
         return self.names["pending_interrupt"](h)
 
     def _decode(self, word: z3.BitVecRef, extensions: Any) -> Any:
-        """The packed form; kept for the next path, unless it depends on choices."""
+        """The packed form of a word, cached for the next path unless it depends on choices."""
         if self._decoded[0] is not word:
             before = active().choices
             packed = self.names["decode_word"](word_of(word), extensions)
@@ -313,13 +313,13 @@ class AbstractEngine:
         return self._decoded[1]
 
     def execute(self, fields: dict[str, Any], word: z3.BitVecRef) -> Outcome:
-        """Run one instruction from a state, within an exploration.
+        """Execute one instruction from a state, within an exploration.
 
-        Raises RuntimeError when the run loop is left for a reason that the abstract machine does not have.
+        Raises RuntimeError when the run loop stops for a reason unknown to the abstract machine.
         """
         h, m, memory = Hart(fields, self._contexts), MachineRecord(), Log(MEMORY)
         packed = self._decode(word, h.extensions)
-        # The precondition stands for the look at interrupts before the instruction.
+        # The precondition replaces the check for interrupts before the instruction.
         h.mie = 0
 
         def fetch_offset(*arguments: Any) -> Any:
@@ -331,6 +331,6 @@ class AbstractEngine:
         if status == -20:
             return Outcome(m.exit_cause, h, memory)
         if status not in (-10, -3):
-            raise RuntimeError(f"the abstract machine left its run loop with {status}")
-        # As in `vm.core.loop.run`: the hart idles until an interrupt that mie enables is pending.
+            raise RuntimeError(f"the run loop of the abstract machine returned {status}")
+        # As in `vm.core.loop.run`, the hart idles until an interrupt that mie enables is pending.
         return Outcome(None, h, memory, status == -3 and (h.mip | h.lines) & h.mie == 0)

@@ -1,7 +1,7 @@
-"""Any state in which an instruction may be executed: symbolic fields, and what holds of them.
+"""An arbitrary state in which an instruction may execute: symbolic fields, and the facts that constrain them.
 
-The legal values of a CSR follow from its declaration: those that it holds after they are written to it on a hart
-after reset.
+The legal values of a CSR follow from its declaration: they are those that it holds after being written to a hart just
+reset.
 """
 
 from collections.abc import Mapping
@@ -33,23 +33,23 @@ _BITS = {"cycle": 62, "instret": 62, "mtime": 63, "mcycle": 64, "minstret": 64, 
 
 
 class AnyState:
-    """The states of a machine configuration in which an instruction may be executed.
+    """The states of a machine configuration in which an instruction may execute.
 
-    constants: hart fields that hold one value in every state. fixed: CSR values that hold in every state.
-    `fields[mode]`, `facts[mode]`: the symbolic hart, and what is true of it: `legal_values`, what is fixed, and
-    that no interrupt is taken before the instruction.
+    constants: hart fields with one value in all states. fixed: CSR values that hold in all states.
+    `fields[mode]`: the symbolic hart. `facts[mode]`: its constraints: `legal_values`, the fixed CSRs, and that no
+    interrupt is taken before the instruction.
     Raises ValueError for a CSR that does not exist or cannot hold its value.
     """
 
     def __init__(self, engine: AbstractEngine, constants: Mapping[str, int], fixed: Mapping[str, int]) -> None:
         self.engine = engine
         self.constants = dict(constants)
-        there = self._present()
-        self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in there}
+        present = self._present()
+        self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in present}
         reads: list[tuple[int, int]] = []
-        at_reset = {c.name: 0 for c in there if c.name in FIXED_FIELDS}
+        at_reset = {c.name: 0 for c in present if c.name in FIXED_FIELDS}
         for name, value in (at_reset | dict(fixed)).items():
-            csr = self._checked(name, value, there)
+            csr = self._checked(name, value, present)
             if csr.storage is not None:
                 self.constants[csr.storage] = value
             else:
@@ -60,17 +60,17 @@ class AnyState:
         self.facts = {mode: [*common, self._quiet(mode)] for mode in MODES}
 
     def _after_reset(self) -> Hart:
-        """A hart on which a CSR is tried out."""
+        """A hart just reset."""
         fields = {name: [0] * count if count > 1 else RESET.get(name, 0) for name, count in HART_FIELDS if name != "x"}
         return Hart(fields | {name: self.constants[name] for name in CONSTANT_FIELDS if name in self.constants})
 
     def _present(self) -> list[Csr]:
-        """CSRs that this machine has: M mode can read them after reset."""
+        """The CSRs of this machine: M mode can read them after reset."""
         return [c for c in CSRS if self.engine.csr_read(self._after_reset(), c.address) != -1]
 
-    def _checked(self, name: str, value: int, there: list[Csr]) -> Csr:
+    def _checked(self, name: str, value: int, present: list[Csr]) -> Csr:
         csr = CSR_BY_NAME.get(name)
-        if csr is None or csr not in there:
+        if csr is None or csr not in present:
             raise ValueError(f"this machine has no CSR '{name}'")
         h = self._after_reset()
         self.engine.csr_write(h, csr.address, value)
@@ -97,7 +97,7 @@ class AnyState:
         return fields
 
     def _legal_values(self) -> list[z3.BoolRef]:
-        """That every CSR holds a legal value, every line is one of an interrupt, and x0 is 0."""
+        """Every CSR holds a legal value, every line belongs to an interrupt, and x0 is 0."""
         h = Hart(self.fields[3])
         facts = [ZERO_REGISTER, injective(RESERVED_AT)]
         if isinstance(h.lines, Word):
@@ -116,12 +116,12 @@ class AnyState:
         return z3.simplify(term_of(self.engine.csr_read(Hart(self.fields[3]), address)) == value)
 
     def _quiet(self, mode: int) -> z3.BoolRef:
-        """That no interrupt is taken."""
+        """No interrupt is taken."""
         paths = Explorer([]).paths(lambda: self.engine.pending_interrupt(Hart(self.fields[mode])))
         return z3.Or(*(z3.And(*p.conditions) for p in paths if p.result == -1))
 
     def legal(self, csr: Csr) -> z3.BoolRef:
-        """That the CSR holds the word `value` after this is written to it on a hart after reset."""
+        """The CSR of a hart just reset holds the word `value` after that is written to it."""
 
         def write() -> Any:
             h = self._after_reset()

@@ -21,7 +21,7 @@ from trapline.vm.classifier.proof.symbolic import Path, Word, low, term_of
 
 Terms = tuple[z3.ExprRef, ...]
 EVENTS = ("dropped", "waiting")
-"""Names in `Execution.control` that stand for what happens: translations are dropped, the hart waits."""
+"""Names in `Execution.control` for events: translations are dropped, the hart waits."""
 
 _NEVER = z3.BitVecVal(0, 1)
 _ALWAYS = z3.BitVecVal(1, 1)
@@ -38,17 +38,17 @@ class Execution:
 
     @classmethod
     def of(cls, path: Path, mode: int, fields: Mapping[str, Any]) -> "Execution":
-        """A path that an exploration has found."""
+        """The execution along a path of an exploration."""
         return cls(mode, fields, path.conditions, path.result)
 
     @property
     def traps(self) -> bool:
-        """Whether it ends in a trap that counts."""
+        """Whether it ends in a trap, memory traps aside."""
         return self.outcome.cause is not None and self.outcome.cause not in MEMORY_TRAPS
 
     @property
     def executes(self) -> bool:
-        """Whether it does not trap."""
+        """Whether it completes without a trap."""
         return self.outcome.cause is None
 
     @property
@@ -58,14 +58,14 @@ class Execution:
 
     @cached_property
     def visible(self) -> "Visible":
-        """What the program can see afterwards."""
+        """The visible state afterwards."""
         h = self.outcome.hart
         held, at = _reservation(h.reservation)
         return Visible((low(h.pc, 32), low(h.uflags, 32), held, at), (_cells(h.x), _cells(self.outcome.memory)))
 
     @cached_property
     def control(self) -> dict[str, z3.ExprRef]:
-        """The control state afterwards where it may have changed, by name; `mode`, `dropped` and `waiting` included."""
+        """The control state that may have changed, by name; includes `mode`, `dropped` and `waiting`."""
         h = self.outcome.hart
         after: dict[str, z3.ExprRef] = {}
         for name, old, new in self._control_fields():
@@ -96,11 +96,11 @@ class Execution:
 
     @cached_property
     def changed(self) -> list[z3.BoolRef]:
-        """For each part of the control state: that it changes."""
+        """One fact per part of the control state: it changes."""
         return [z3.simplify(after != self.before(name)) for name, after in self.control.items()]
 
     def contradicts(self, other: "Execution") -> bool:
-        """Whether a condition of one is the negation of one of the other; the pair is then impossible."""
+        """Whether a condition of one negates a condition of the other, which makes the pair impossible."""
         return not self._signs.isdisjoint((atom, not sign) for atom, sign in other._signs)
 
     @cached_property
@@ -120,7 +120,7 @@ def _cells(log: Log) -> "Cells":
 
 
 def _reservation(reservation: Any) -> tuple[z3.ExprRef, z3.ExprRef]:
-    """Whether a word is reserved, and at which vaddr (0 without)."""
+    """Whether a word is reserved, and its vaddr (0 if not)."""
     if not isinstance(reservation, Word):
         return (_NEVER, z3.BitVecVal(0, 32)) if reservation < 0 else (_ALWAYS, visible_at(reservation))
     initial = any_reservation()
@@ -132,7 +132,7 @@ def _reservation(reservation: Any) -> tuple[z3.ExprRef, z3.ExprRef]:
 
 @dataclass(frozen=True)
 class Visible:
-    """What a program can see: words, and the arrays that it wrote to (registers, memory)."""
+    """The visible state: words, and the arrays that were written (registers, memory)."""
 
     words: Terms
     arrays: tuple[Cells, ...]
@@ -143,16 +143,16 @@ class Visible:
         return (*self.words, *(t for _, writes in self.arrays for pair in writes for t in pair))
 
     def equals(self, other: "Visible") -> bool:
-        """Whether both are written alike, term by term: then nothing can differ."""
+        """Whether both are the same, term by term, so that nothing can differ."""
         return _same_terms(self.terms, other.terms)
 
     def renamed(self, renaming: "Renaming") -> "Visible":
-        """The same of the second state of a pair."""
+        """The same for the second state of a pair."""
         arrays = tuple((log, tuple((renaming(i), renaming(v)) for i, v in writes)) for log, writes in self.arrays)
         return Visible(tuple(map(renaming, self.words)), arrays)
 
     def differs(self, other: "Visible") -> z3.BoolRef:
-        """That the program can see a difference."""
+        """The program can see a difference."""
         parts = [a != b for a, b in zip(self.words, other.words, strict=True) if not a.eq(b)]
         for (log, ours), (_, theirs) in zip(self.arrays, other.arrays, strict=True):
             where = z3.Const(f"any_{log.before.name()}", log.before.domain(0))
@@ -173,7 +173,7 @@ def _read(log: Log, writes: Iterable[tuple[z3.ExprRef, z3.ExprRef]], where: z3.E
 
 
 def control_differs(one: Execution, other: Execution) -> z3.BoolRef:
-    """That two executions change the control state differently: another part of it, or to another value."""
+    """Two executions change the control state differently: other parts of it, or to other values."""
     parts = []
     for name in one.control.keys() | other.control.keys():
         a, b = one.before(name), other.before(name)
@@ -186,7 +186,7 @@ def control_differs(one: Execution, other: Execution) -> z3.BoolRef:
 
 
 class Renaming:
-    """Gives some symbols other names, which makes of a term about one state the same about a second."""
+    """Renames some symbols, which turns a term about one state into the same term about a second."""
 
     def __init__(self, symbols: Iterable[z3.ExprRef]) -> None:
         self._symbols = tuple(symbols)
@@ -201,7 +201,7 @@ class Renaming:
         number = term.get_id()
         if number not in self._touched:
             self._touched[number] = number in self._numbers or any(map(self.touches, term.children()))
-            # The number of a dead term would be used again.
+            # z3 reuses the number of a dead term.
             self._alive.append(term)
         return self._touched[number]
 

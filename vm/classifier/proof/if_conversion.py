@@ -1,13 +1,13 @@
-"""Engine text made ready for symbolic execution: a branch that only chooses a value becomes a choice of values.
+"""If-conversion of the engine's text: a branch that only chooses a value becomes an expression.
 
-Without this each such branch would double the paths: writing one pmpcfg register would take 81 of them.
+Otherwise each such branch would double the paths of symbolic execution: a write to one pmpcfg would take 81.
 
 - `a if c else b` becomes `choose(c, lambda: a, lambda: b)`;
 - `if c: target = a` becomes `target = choose(c, lambda: a, lambda: target)`;
 - in such a condition, `c and d` becomes `both(c, lambda: d)`.
 
-Evaluating what Python would have skipped is harmless: nothing is merged that hands on a record or an array, so these
-expressions have no effects, and none that is legal in compiled code raises an exception.
+Evaluating what Python would have skipped is harmless: no converted expression passes on a record or an array, so it has
+no side effects, and nothing that is legal in compiled code raises an exception.
 """
 
 import ast
@@ -19,13 +19,13 @@ import z3
 from trapline.vm.classifier.proof.symbolic import Condition, Word, term_of, word_of
 
 
-def merged(text: str) -> ast.Module:
-    """The syntax tree of a module with its choices merged."""
-    return ast.fix_missing_locations(_Merge().visit(ast.parse(text)))
+def if_converted(text: str) -> ast.Module:
+    """The syntax tree of a module after if-conversion."""
+    return ast.fix_missing_locations(_Convert().visit(ast.parse(text)))
 
 
 def truth(value: Any) -> bool | z3.BoolRef:
-    """The truth of a value, as a term where it is symbolic; z3 has simplified it."""
+    """The truth of a value: a simplified term if it is symbolic."""
     if isinstance(value, Word):
         value = value != 0
     if not isinstance(value, Condition):
@@ -35,7 +35,7 @@ def truth(value: Any) -> bool | z3.BoolRef:
 
 
 def choose(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
-    """`then()` if the condition holds, else `otherwise()`; both, when that depends on the state."""
+    """`then()` if the condition holds, else `otherwise()`; a z3 choice if that depends on the state."""
     held = truth(condition)
     if isinstance(held, bool):
         return then() if held else otherwise()
@@ -62,7 +62,7 @@ def _later(expression: ast.expr) -> ast.Lambda:
 
 
 class _Load(ast.NodeTransformer):
-    """A target turned into the expression that reads it."""
+    """Turns a target into the expression that reads it."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         node = super().generic_visit(node)
@@ -75,12 +75,12 @@ STATE = {"h", "m", "ram8", "ram16", "ram32", "code", "page"}
 
 
 def _is_pure(*expressions: ast.expr) -> bool:
-    """Whether no called function can change the state: none is handed any of it."""
+    """Whether no called function can change the state, because none receives any of it."""
     calls = (n for e in expressions for n in ast.walk(e) if isinstance(n, ast.Call))
     return not any(isinstance(a, ast.Name) and a.id in STATE for call in calls for a in call.args)
 
 
-class _Merge(ast.NodeTransformer):
+class _Convert(ast.NodeTransformer):
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         self.generic_visit(node)
         if not _is_pure(node.body, node.orelse):
@@ -101,7 +101,7 @@ class _Merge(ast.NodeTransformer):
 
 
 def _is_choice(test: ast.expr) -> bool:
-    """Whether evaluating all of the condition does what evaluating it from left to right does."""
+    """Whether evaluating the whole condition is the same as short-circuiting it."""
     inner = [n for n in ast.walk(test) if isinstance(n, ast.BoolOp)]
     return all(isinstance(n.op, ast.And) for n in inner) and (not inner or _is_pure(test))
 

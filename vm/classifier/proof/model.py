@@ -1,8 +1,8 @@
-"""A model of a query: concrete states that answer a question with yes, such that a machine can be put into them.
+"""A model of a query: concrete states that answer a question with yes, and that a machine can be put into.
 
-z3 may choose any state that fits. So it is asked again for one that is simple to build: RAM of 64 KiB with the
-instruction in its first page and its data in another, translation off or through tables in a few fixed pages, and
-all of memory open to every mode by the last PMP entry.
+z3 may choose any state that fits, so it is then asked for one that is simple to build: 64 KiB of RAM with the
+instruction in the first page and its data in another, translation off or through tables in a few fixed pages, and all
+of memory opened to every mode by the last PMP entry.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,9 +28,9 @@ RAM_SIZE = 1 << 16
 OPEN = 0x1F
 """pmpcfg: NAPOT, readable, writable, executable."""
 ROOTS = (1, 3)
-"""Pages of RAM that may hold the root table; the page after it is the second-level table that maps code and data."""
+"""Pages of RAM that may hold the root table; the next page holds the table that maps code and data."""
 TABLES = (5, 6)
-"""Pages of RAM with the other second-level tables of the model."""
+"""Pages of RAM for the other second-level tables of the model."""
 OWN_ENTRY = RAM_BASE >> 22
 """Entry of a root table that maps the first 4 MiB of RAM."""
 DATA = 8
@@ -42,12 +42,12 @@ _SIMPLE = {
     "pmpcfg": lambda index: (OPEN if index == 15 else 0,),
     "pmpaddr": lambda index: (0xFFFFFFFF if index == 15 else 0,),
 }
-"""By field: the values that an element of it may have in a state that is simple to build."""
+"""By field: the values that its elements may have in a state that is simple to build."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a state or pair must satisfy for a yes, and the vaddrs that the instruction then accesses."""
+    """What a state or pair must satisfy for a yes, and the vaddrs that the instruction accesses."""
 
     facts: tuple[z3.BoolRef, ...]
     accesses: tuple[z3.ExprRef, ...]
@@ -61,7 +61,7 @@ class ModelState:
     """One state.
 
     fields: scalars of the hart record by name, arrays as lists; x: the registers.
-    tables: words of page tables by their index in RAM; the mapping of code and data (`OWN_ENTRY`) is not among them.
+    tables: words of page tables by index in RAM, without the mapping of code and data (`OWN_ENTRY`).
     memory: bytes by vaddr.
     """
 
@@ -73,7 +73,7 @@ class ModelState:
 
 @dataclass(frozen=True)
 class Model:
-    """The instruction's word, and one state or a pair; simple: whether `vm.classifier.proof.replay` can make them."""
+    """The instruction's word, and one state or a pair. simple: whether `replay` can set them up."""
 
     word: int
     states: tuple[ModelState, ...]
@@ -83,7 +83,7 @@ class Model:
     def of(
         cls, model: z3.ModelRef, word: z3.BitVecRef, states: Sequence[Symbolic], demand: "Demand", simple: bool
     ) -> "Model":
-        """Read the values of symbolic states off what z3 has found for a demand."""
+        """Read the values of symbolic states from z3's model."""
 
         def value(term: z3.ExprRef) -> int:
             return model.eval(term, model_completion=True).as_long()
@@ -109,7 +109,7 @@ class Model:
 
 
 def applications(terms: Iterable[z3.ExprRef]) -> list[z3.ExprRef]:
-    """Every application of an uninterpreted function in the terms, each once."""
+    """The applications of uninterpreted functions in the terms, without duplicates."""
     seen: dict[int, z3.ExprRef] = {}
     waiting = list(terms)
     while waiting:
@@ -121,7 +121,7 @@ def applications(terms: Iterable[z3.ExprRef]) -> list[z3.ExprRef]:
 
 
 def simple_states(states: Sequence[Symbolic], demand: Demand) -> Iterator[z3.BoolRef]:
-    """What makes states that meet a demand simple to build."""
+    """The constraints that make states simple to build."""
     yield z3.BitVec("ram_size", 31) == RAM_SIZE
     yield _in_page(RESERVED_AT, DATA)
     for vaddr in demand.accesses:

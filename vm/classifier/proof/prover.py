@@ -29,11 +29,11 @@ VARIED = {
     Kind.CONFIGURATION: (CONFIGURATION_FIELDS, ()),
     Kind.TIME: (TIME_FIELDS, ()),
 }
-"""What the two states of a pair may differ in: fields of the hart, and symbols beside them."""
+"""Where the two states of a pair may differ: fields of the hart, and other symbols."""
 
 
 class Verdict(Enum):
-    """What is known about a question."""
+    """The verdict on a question."""
 
     NO = "no such state"
     YES = "there is one"
@@ -51,12 +51,12 @@ class Decided:
 
 NO = Decided(Verdict.NO)
 TRIES = 1000
-"""Ways to answer yes among which a state that is simple to build is looked for."""
+"""Ways to answer yes in which to look for a state that is simple to build."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """States that are asked for: an instruction in one mode or two, or in one mode twice with symbols renamed."""
+    """The states wanted: an instruction in one mode or two, or in one mode twice with symbols renamed."""
 
     word: z3.BitVecRef
     modes: tuple[int, ...]
@@ -75,8 +75,8 @@ def prove(
 ) -> dict[str, Answers]:
     """Answer every question about every row for all states.
 
-    extensions: of the machine, as `isa.isa_string.parse_isa` gives them. fixed: CSR values that hold in every
-    state. progress: called after each row. text: the engine's functions, where a test changes a meaning.
+    extensions: of the machine, from `isa.isa_string.parse_isa`. fixed: CSR values that hold in all states.
+    progress: called after each row. text: the engine's functions, if a test changes a meaning.
     Raises ValueError for a CSR that does not exist or cannot hold its value.
     """
     prover = Prover(extensions, fixed or {}, text)
@@ -99,7 +99,7 @@ class Prover:
         self.renamings = {kind: self._renaming(*varied) for kind, varied in VARIED.items()}
 
     def _renaming(self, fields: tuple[str, ...], beside: tuple[z3.ExprRef, ...]) -> Renaming:
-        """The symbols of these fields and those beside them get other names in the second state."""
+        """Renames the symbols of these fields, and the other symbols, for the second state."""
         own = [c for name in fields for value in words(self.states.fields[3][name]) for c in constants(term_of(value))]
         return Renaming((*own, *beside))
 
@@ -113,17 +113,17 @@ class Prover:
         return _RowProof(self, row).decide(question)
 
     def word(self, row: Row, csr: int | None) -> z3.BitVecRef:
-        """The encodings of a row, with this CSR if it has that operand."""
+        """The encoding of a row, with this CSR if it has that operand."""
         return instruction_word(row.instruction, {**row.fixed} | ({} if csr is None else {"csr": csr}))
 
-    def runs(self, word: z3.BitVecRef, mode: int) -> list[Execution]:
-        """Every way through an instruction in a mode."""
+    def executions(self, word: z3.BitVecRef, mode: int) -> list[Execution]:
+        """Every path through an instruction in a mode."""
         fields = self.states.fields[mode]
         paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word))
         return [Execution.of(path, mode, fields) for path in paths]
 
     def first(self, query: Query, demands: Iterator[Demand]) -> Decided:
-        """YES with a model for the first demand that a state or pair of the query can meet, NO if none can be."""
+        """YES with a model for the first demand that some state or pair meets, NO if none does."""
         solver = self._explorers[query.modes[0]].solver
         solver.push()
         try:
@@ -162,7 +162,7 @@ class Prover:
 
 
 class _RowProof:
-    """The proofs about one row; runs are made when a question needs them and kept for the others."""
+    """The proofs about one row. Executions are computed on demand and kept for later questions."""
 
     def __init__(self, prover: Prover, row: Row) -> None:
         self._prover = prover
@@ -171,11 +171,11 @@ class _RowProof:
 
     def _of(self, number: int, mode: int) -> list[Execution]:
         if (number, mode) not in self._runs:
-            self._runs[number, mode] = self._prover.runs(self._words[number], mode)
+            self._runs[number, mode] = self._prover.executions(self._words[number], mode)
         return self._runs[number, mode]
 
     def decide(self, question: Question) -> Decided:
-        """The answer for the row: yes if any of its CSRs yields one."""
+        """The answer for the row: yes if it is yes for any of its CSRs."""
         undecided = NO
         for number in range(len(self._words)):
             try:
@@ -188,7 +188,7 @@ class _RowProof:
         return undecided
 
     def _decide(self, question: Question, number: int) -> Decided:
-        # All runs come before the query: it asserts facts that are none of theirs.
+        # All executions come before the query, which asserts further facts.
         runs = [self._of(number, mode) for mode in question.modes]
         executing = [[r for r in those if r.executes] for those in runs]
         renaming = self._prover.renamings.get(question.kind)
@@ -211,7 +211,7 @@ class _RowProof:
 
 
 def _mode_pairs(first: list[Execution], second: list[Execution]) -> Iterator[Demand]:
-    """What pairs of states that differ in mode must satisfy to differ in what they show or how they change."""
+    """The demands for pairs of modes to differ in what is visible or in the change of control."""
     for one in first:
         for other in second:
             if not one.contradicts(other):
@@ -221,9 +221,9 @@ def _mode_pairs(first: list[Execution], second: list[Execution]) -> Iterator[Dem
 
 
 def _pairs(runs: list[Execution], renaming: Renaming) -> Iterator[Demand]:
-    """What pairs of states that differ in the renamed symbols must satisfy to differ in what they show."""
+    """The demands for pairs that differ in the renamed symbols to differ in what is visible."""
     if not any(renaming.touches(t) for r in runs for t in (*r.conditions, *r.visible.terms)):
-        # Whether it executes and what it shows depends on nothing that may differ.
+        # Neither the outcome nor what is visible depends on the renamed symbols.
         return
     renamed = [(r, r.visible.renamed(renaming)) for r in runs]
     pairs = sorted(itertools.product(runs, renamed), key=lambda pair: pair[0] is not pair[1][0])

@@ -1,9 +1,8 @@
-"""Symbolic words, and the exploration of every path that code takes over them.
+"""Symbolic words, and the exploration of every path through code that computes with them.
 
-A `Word` is a 64-bit two's complement integer that z3 reasons about, with the operators that meaning functions
-use; what is constant folds to a plain integer. A comparison yields a `Condition`. Where Python needs a truth
-value, the running `Explorer` chooses one: it runs the same code again for the other choice, unless z3 shows
-that no state leads there.
+A `Word` is a 64-bit two's complement integer that z3 reasons about, with the operators that meaning functions use;
+constants fold to plain integers. A comparison yields a `Condition`. Where Python needs a truth value, the running
+`Explorer` chooses one, and runs the same code again for the other choice unless z3 shows that no state leads there.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,32 +13,32 @@ from typing import Any
 import z3
 
 WIDTH = 64
-"""Bits of a word: what compiled code computes with."""
+"""Bits of a word, as in compiled code."""
 
 TIMEOUT = 10_000
-"""Milliseconds that z3 gets for one query."""
+"""Milliseconds for one query of z3."""
 
 _SIGN = 1 << (WIDTH - 1)
 _ALL = (1 << WIDTH) - 1
 
 
 class TooManyPathsError(Exception):
-    """An exploration beyond its bound."""
+    """An exploration exceeded its limit of paths."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One way through the code: what holds on it (`conditions`, assumptions left out), and what it came to."""
+    """One path through the code: its conditions, assumptions left out, and its result."""
 
     conditions: tuple[z3.BoolRef, ...]
     result: Any
 
 
 class Explorer:
-    """Runs code once for each way that symbolic conditions can go.
+    """Runs code once for each path that symbolic conditions allow.
 
-    assumptions: hold on every path; `solver` has them asserted between explorations.
-    limit: paths after which TooManyPathsError is raised.
+    assumptions: hold on every path; they stay asserted in `solver` between explorations.
+    limit: the number of paths beyond which TooManyPathsError is raised.
     """
 
     def __init__(self, assumptions: Iterator[z3.BoolRef] | list[z3.BoolRef], limit: int = 5000) -> None:
@@ -54,7 +53,7 @@ class Explorer:
         self._waiting: list[list[bool]] = []
 
     def paths(self, run: Callable[[], Any]) -> Iterator[Path]:
-        """Every feasible path of `run`, which must depend on nothing but symbolic choices."""
+        """Every feasible path of `run`, which must be deterministic but for symbolic choices."""
         global _active
         self._waiting = [[]]
         for _ in range(self._limit):
@@ -75,11 +74,11 @@ class Explorer:
 
     @property
     def choices(self) -> int:
-        """How many choices this path has made so far."""
+        """The choices made on this path so far."""
         return len(self._chosen)
 
     def assume(self, fact: z3.BoolRef) -> None:
-        """Add what is true of the symbols that the code has just come to use."""
+        """Assert a fact about symbols that the code has just begun to use."""
         self._held.append(fact)
         self.solver.add(fact)
 
@@ -94,13 +93,13 @@ class Explorer:
             value = False
         else:
             value = True
-            # An answer of unknown counts as possible: a path too many proves too little, never too much.
+            # "unknown" counts as possible: a superfluous path can only weaken a proof.
             if self.solver.check(z3.Not(term)) != z3.unsat:
                 self._waiting.append([*self._chosen, False])
         held = term if value else z3.Not(term)
         self._chosen.append(value)
         self._known[term.get_id()] = value
-        # Keeping the term alive keeps its number from being used again.
+        # Keep the term alive: z3 reuses the number of a dead term.
         self._held.append(held)
         self.solver.add(held)
         return value
@@ -110,9 +109,9 @@ _active: Explorer | None = None
 
 
 def active() -> Explorer:
-    """The explorer of the running code. Raises RuntimeError outside of an exploration."""
+    """The explorer of the running code. Raises RuntimeError outside an exploration."""
     if _active is None:
-        raise RuntimeError("a symbolic word needs a truth value outside of an exploration")
+        raise RuntimeError("a symbolic word needs a truth value outside an exploration")
     return _active
 
 
@@ -155,7 +154,7 @@ def word_of(term: z3.BitVecRef) -> Any:
 
 
 def _floor(dividend: z3.BitVecRef, divisor: z3.BitVecRef) -> tuple[z3.BitVecRef, z3.BitVecRef]:
-    """Quotient and remainder as Python has them: rounded towards minus infinity."""
+    """Quotient and remainder as in Python, rounded toward minus infinity."""
     quotient, rest = dividend / divisor, z3.SRem(dividend, divisor)
     down = z3.And(rest != 0, (rest < 0) != (divisor < 0))
     return z3.If(down, quotient - 1, quotient), z3.If(down, rest + divisor, rest)

@@ -1,1 +1,1 @@
-"""Finds witnesses by trying instructions in pseudo-random states on the engine itself."""
+"""Finds witnesses by trying instructions on the engine in pseudo-random states, and shrinks them."""

@@ -1,4 +1,4 @@
-"""Making a witness small: what is not needed goes back to its reset value, one field and then one bit at a time."""
+"""Shrinks a witness: what is not needed returns to its reset value, field by field, then bit by bit."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,20 +11,20 @@ from trapline.vm.classifier.search import states
 from trapline.vm.classifier.search.replay import Replay, Situation
 
 _SIMPLE = {"rd": 10, "rs1": 11, "rs2": 12}
-"""Register numbers that a witness uses if it can: a0, a1, a2."""
+"""Preferred register numbers: a0, a1, a2."""
 _CSRS = ("sstatus", "sscratch", "stvec", "satp", "mscratch", "mstatus")
-"""CSRs that a witness uses if it can, best known first."""
+"""Preferred CSRs, the best known first."""
 _PAIRS = (
     ("sv32-a", "sv32-b"), ("sv32-a", "sv32-a-absent"),
     ("bare", "bare-denied"), ("bare", "sv32-a"), ("bare", "bare-locked"),
 )  # fmt: skip
-"""Relocations of a pair, the simplest first: other frames within the same bounds, then other bounds."""
+"""Relocations of a pair, the simplest first: other frames within the same bounds, then different bounds."""
 _DATA = tuple(memory.RAM_BASE + page * memory.PAGE + memory.WINDOW for page in range(1, memory.PAGES))
-"""Addresses that a witness uses if it can, one a page of data."""
+"""Preferred addresses, one in each page of data."""
 
 
 class Shrinker:
-    """Shrinks situations about one row."""
+    """Shrinks the situations of one row."""
 
     def __init__(self, replay: Replay, row: Row) -> None:
         self._replay = replay
@@ -33,18 +33,18 @@ class Shrinker:
         implied = {int(word): int(bits) for word, _, _, bits in replay.space.draws}
         self._implied = implied
         self._pattern = row.instruction.pattern
-        self._looks_at_memory = bool(row.instruction.width or {"readable", "paddr"} & set(row.instruction.inputs))
+        self._accesses_memory = bool(row.instruction.width or {"readable", "paddr"} & set(row.instruction.inputs))
 
     def shrink(self, s: Situation) -> Situation:
-        """The smallest situation that single steps lead to from `s`; it still answers the question with yes."""
+        """The smallest situation reached from `s` in single steps that each keep the answer yes."""
         for candidate in self._simple_words():
             s = self._first_that_holds([self._with_word(s, candidate)], s)
         s = self._first_that_holds(self._relocated(s), s)
-        kept = self._pattern.extract(s.word)["rs1"] if self._looks_at_memory else 0
+        kept = self._pattern.extract(s.word)["rs1"] if self._accesses_memory else 0
         space = self._replay.space
         registers = [states.X + number for number in range(1, 32) if number != kept]
         configuration = [int(w) for w in space.draws[:, 0] if w not in space.time]
-        # A hart may not have retired fewer instructions than none: `cycle` is last.
+        # cycle - unretired must not go negative: `cycle` comes last.
         time = sorted(space.time.tolist(), key=lambda w: w == states.word_of("cycle"))
         s = self._first_that_holds([self._bold(s, (*configuration, *time))], s)
         for group in ([*registers, *configuration, *time], configuration, time, registers):
@@ -58,12 +58,12 @@ class Shrinker:
         return next((c for c in candidates if self._replay.holds(c)), otherwise)
 
     def _relocated(self, s: Situation) -> Iterator[Situation]:
-        """Simpler relocations; an instruction that looks at memory gets a simpler address along with them."""
+        """Simpler relocations, with a simpler address for an instruction that accesses memory."""
         if s.question.kind is Kind.LOCATION:
             choices = [tuple(memory.BY_NAME[name] for name in names) for names in _PAIRS]
         else:
             choices = [(number,) * len(s.relocations) for number in (*range(len(memory.RELOCATIONS)),)]
-        rs1 = self._pattern.extract(s.word)["rs1"] if self._looks_at_memory else 0
+        rs1 = self._pattern.extract(s.word)["rs1"] if self._accesses_memory else 0
         for choice in choices:
             for address in _DATA if rs1 else (0,):
                 changed = s.copy(relocations=choice)
@@ -81,9 +81,9 @@ class Shrinker:
         return changed
 
     def _bold(self, s: Situation, words: Iterable[int]) -> Situation:
-        """These words at their reset values and rs1 all ones: bits that appear tell more than bits that vanish."""
+        """These words at their reset values and rs1 all ones: bits that appear are clearer than bits that vanish."""
         changed = self._quiet(s, words)
-        rs1 = 0 if self._looks_at_memory else self._pattern.extract(s.word).get("rs1", 0)
+        rs1 = 0 if self._accesses_memory else self._pattern.extract(s.word).get("rs1", 0)
         if rs1:
             for vector in changed.before:
                 vector[states.X + rs1] = 0xFFFFFFFF
@@ -103,7 +103,7 @@ class Shrinker:
                 yield {name: 0}
 
     def _with_word(self, s: Situation, operands: dict[str, int]) -> Situation:
-        """The same with other operands in the word; a register that is renamed keeps its value."""
+        """The situation with other operands in the word; a renamed register keeps its value."""
         old = self._pattern.extract(s.word)
         changed = s.copy(word=self._pattern.insert({**old, **operands}))
         for name, number in operands.items():
@@ -113,7 +113,7 @@ class Shrinker:
         return changed
 
     def _outside(self, s: Situation) -> Situation:
-        """Memory, reservation, time and pc."""
+        """Shrink memory, reservation, pc and time."""
         empty = s.copy()
         empty.content[:] = 0
         s = self._first_that_holds([empty], s)
@@ -135,7 +135,7 @@ class Shrinker:
             yield s.copy(mtimes=(0, 1 << 32))
 
     def _field(self, s: Situation, word: int) -> Situation:
-        """One word as near to its reset value as it can be, in both states."""
+        """One word as close to its reset value as possible, in both states."""
         reset = int(self._reset[word])
         if all(int(vector[word]) == reset for vector in s.before):
             return s

@@ -1,1 +1,1 @@
-"""Programs that show what the classifier has found."""
+"""Puts witnesses into words and into programs that demonstrate them."""

@@ -1,4 +1,4 @@
-"""What the program of a witness does: where the instruction goes, which registers it may use, what it looks at."""
+"""The plan of a witness program: where the instruction goes, which registers it may use, what it observes."""
 
 import re
 
@@ -11,9 +11,9 @@ from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 
 ENTERED = 0x1888
-"""mstatus.MPP, MPIE and MIE, which entering a mode and the trap back change."""
+"""mstatus.MPP, MPIE and MIE, which entering a mode and trapping back change."""
 JUMPS = ("mret", "sret", "jrst")
-"""Instructions that leave M mode, or may, so that a trap leads back."""
+"""Instructions that may leave M mode, so that only a trap leads back."""
 FIRST_ITEMS = ("pc", "mode", "mstatus")
 
 
@@ -22,21 +22,21 @@ def instruction_of(word: int) -> Instruction:
     for instruction in INSTRUCTIONS:
         if word & instruction.mask == instruction.match:
             return instruction
-    raise ValueError(f"{word:#010x} is no instruction")
+    raise ValueError(f"{word:#010x} encodes no instruction")
 
 
 def _counts(csr: Csr) -> bool:
-    """Whether a CSR goes on by itself, so that two looks differ."""
+    """Whether a CSR advances by itself, so that two reads differ."""
     return csr.name.removesuffix("h") in ("cycle", "time", "instret", "mcycle", "minstret")
 
 
 class Plan:
-    """What is fixed about the program of a witness before a line of it is written.
+    """Everything about a witness program that is decided before its text is written.
 
-    place: vaddr of the instruction. drops: whether to look at cached translations. loops: whether the instruction
-    jumps to itself, so that only an interrupt ends it. relocations: per state.
+    place: vaddr of the instruction. drops: whether to observe cached translations. loops: whether the instruction
+    jumps to itself, so that only an interrupt ends it. relocations: one per state.
     base, mask, free: registers that the witness does not need: for the snapshot's address, for bits of mstatus, and
-    for anything. registers, csrs, words: numbers, names and vaddrs of what is looked at afterwards.
+    for anything. registers, csrs, words: numbers, names and vaddrs of what is observed.
     """
 
     def __init__(self, witness: Witness) -> None:
@@ -62,15 +62,15 @@ class Plan:
 
     def _relocation(self, state: State) -> memory.Relocation:
         if state.relocation not in memory.BY_NAME:
-            raise ValueError(f"no relocation '{state.relocation}'; there are {', '.join(memory.BY_NAME)}")
+            raise ValueError(f"no relocation '{state.relocation}'; known: {', '.join(memory.BY_NAME)}")
         found = memory.RELOCATIONS[memory.BY_NAME[state.relocation]]
         if self.drops and found.name == "bare":
-            # Without page tables there is no translation to drop.
+            # Only page tables have translations to drop.
             return memory.RELOCATIONS[memory.BY_NAME["sv32-a"]]
         return found
 
     def used(self) -> set[int]:
-        """Numbers of the registers that the word names or that hold something."""
+        """Numbers of the registers that the word names or that a state sets."""
         named = {self.operands.get(name, 0) for name in ("rd", "rs1", "rs2")}
         return named | {REGISTERS[n] for s in self.states for n in s.values if n in REGISTERS and n != "zero"}
 
@@ -86,7 +86,7 @@ class Plan:
         return sorted((changed | {self.operands.get("rd", 0)}) - {0} - scratch)
 
     def _csrs(self) -> list[str]:
-        """CSRs to look at: those that change, and the one that the word names."""
+        """CSRs to observe: those that change, and the one that the word names."""
         names = []
         for name in sorted(self.changed):
             if match := re.fullmatch(r"pmpcfg(\d+)", name):
@@ -103,18 +103,18 @@ class Plan:
 
     @property
     def items(self) -> list[str]:
-        """Names of what a snapshot holds behind the cause, in its order."""
+        """Names of the entries of a snapshot after the cause, in order."""
         translation = ["translation"] if self.drops else []
         words = [f"{address:#010x}" for address in self.words]
         return [*FIRST_ITEMS, *(ABI_NAMES[r] for r in self.registers), *self.csrs, *words, *translation]
 
     def shown_bits(self, state: State) -> int:
-        """Bits of mstatus that do not come from entering the state and from the trap back."""
+        """Bits of mstatus that do not result from entering the state or from the trap back."""
         direct = state.values.get("mode", M) == M and self.instruction.name not in JUMPS
         return 0xFFFFFFFF if direct and not self.loops else 0xFFFFFFFF & ~ENTERED
 
     def frames(self, number: int) -> int:
-        """Offset of the frames that loads and stores of a state reach."""
+        """Offset of the frames that loads and stores reach in a state."""
         values = self.states[number].values
         status = values.get("mstatus", 0)
         mode = values.get("mode", M)
@@ -122,5 +122,5 @@ class Plan:
         return 0 if mode == M else self.relocations[number].frames
 
     def order(self) -> list[int]:
-        """A locked PMP entry stays until reset, so a state with one comes last."""
+        """The order of the states: one with a locked PMP entry, which stays until reset, comes last."""
         return sorted(range(len(self.states)), key=lambda n: self.relocations[n].pmp[0] & 0x80)

@@ -1,8 +1,8 @@
-"""A witness as an assembly program: it makes each state, executes the instruction there and prints what it left.
+"""A witness as an assembly program that sets up each state, executes the instruction there and prints its effect.
 
-In every state a `nop` is executed first in place of the instruction: what is printed is where the two differ. So the
-program needs to know no rule of the instruction, and two states of a witness give two different texts.
-What a program cannot make is left out: a reservation, and machine-level bits that no instruction below M mode sees.
+In each state the program first executes a `nop` in place of the instruction, then prints where the two results differ.
+It therefore needs no rule of the instruction, and the two states of a witness print two different texts.
+A program cannot set up a reservation, nor machine-level bits that no instruction below M mode sees: they are left out.
 """
 
 import re
@@ -16,33 +16,33 @@ from trapline.isa.mode import MODE_NAMES, M
 from trapline.isa.mstatus import MIE, MPRV
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import State, Witness
-from trapline.vm.classifier.witness import templates
+from trapline.vm.classifier.witness.fragments import fragment
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
-from trapline.vm.classifier.witness.sentences import tell
+from trapline.vm.classifier.witness.sentences import describe
 from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 
 PROGRAM = 0x20000
-"""Offset in RAM of the program; before it is the memory of `vm.classifier.definitions.memory`."""
+"""Offset of the program in RAM, behind the memory of `definitions.memory`."""
 MARKED = memory.RAM_BASE + memory.PAGES * memory.PAGE
-"""The page whose translation the hart is made to remember: the one behind the layout."""
+"""The page behind the layout, whose translation the hart caches."""
 _BY_ENTRY = ("mstatus", "satp", "mtvec", "mie")
-"""CSRs that every entry sets, or `observe`."""
+"""CSRs that every entry, or `observe`, sets."""
 _COUNTERS = ("cycle", "unretired", "mcycle", "minstret", "time_base")
 _APART = {"mode", "pc", "mstatus", "satp", "lines", "mie", "mtvec", "medeleg", "reservation", *_COUNTERS}
-"""Values of a state that are not simply written to the CSR of their name."""
+"""Values of a state that are more than a write to the CSR of their name."""
 
 
 def program(witness: Witness, isa: str, disassemble: Callable[[int], str], file: str = "witness.s") -> str:
-    """The text of a program that shows `witness` on a machine with this ISA string.
+    """The text of a program that demonstrates `witness` on a machine with this ISA string.
 
-    disassemble: a word as assembly. file: the name that the header gives the program.
-    Raises ValueError for a word that is no instruction, and for a relocation that does not exist.
+    disassemble: a word as assembly. file: the program's name in its header.
+    Raises ValueError for a word that encodes no instruction and for an unknown relocation.
     """
     return _Program(witness, isa, disassemble(witness.word), file).text()
 
 
 def _code(*statements: str) -> str:
-    """Statements such as `li t0, 1` or `li t0, 1 # why`, a line each, in columns."""
+    """Statements such as `li t0, 1` or `li t0, 1 # why`, one a line, in columns."""
     lines = []
     for statement in statements:
         code, _, comment = statement.partition(" # ")
@@ -64,17 +64,17 @@ def _store(address: int, value: int, why: str = "") -> str:
 
 
 def _double(csr: str, value: int) -> str:
-    """Set a counter of two words."""
+    """Set a 64-bit counter."""
     return _set(f"{csr}h", value >> 32) + _set(csr, value)
 
 
 def _page(satp: int) -> int:
-    """The page of RAM with the root table."""
+    """The page of RAM that holds the root table."""
     return (satp & 0x3FFFFF) - memory.RAM_BASE // memory.PAGE
 
 
 def _leaf(frame: int, permissions: int) -> int:
-    """A leaf of a page table."""
+    """A leaf PTE."""
     return frame >> 2 | permissions | PTE_V | PTE_A | PTE_D
 
 
@@ -95,8 +95,8 @@ class _Program:
 
     def text(self) -> str:
         names = {"B": self.plan.base, "K": self.plan.mask, "T": self.plan.free}
-        equates = templates.fill(
-            templates.EQUATES, WORD=f"{self.witness.word:#010x}", TEXT=self.assembly,
+        equates = fragment(
+            "equates", WORD=f"{self.witness.word:#010x}", TEXT=self.assembly,
             PLACE=f"{self.plan.place:#x}", FRAMES_B=f"{memory.FRAMES_B:#x}",
         )  # fmt: skip
         parts = [
@@ -104,26 +104,32 @@ class _Program:
             equates,
             self._memory(),
             f"\n    .org    {PROGRAM:#x}\n",
-            templates.fill(templates.CAPTURE.lstrip("\n"), WATCH=self._watch(), **names),
+            fragment("capture", WATCH=self._watch(), **names),
             self._start(),
             *(self._entry(number) for number in self.plan.order()),
-            templates.fill(templates.OBSERVE, QUIET=self._quiet()),
-            templates.REPORT,
+            "\n",
+            fragment("observe", QUIET=self._quiet()),
+            "\n",
+            fragment("report"),
             self._names(),
-            templates.fill(templates.BSS, SIZE=4 + 4 * len(self.plan.items)),
+            "\n",
+            fragment("bss", SIZE=4 + 4 * len(self.plan.items)),
         ]
         return "".join(parts)
 
     def _header(self) -> str:
         lines = [f"{self.file} - {self.assembly}: {self.witness.question}", "", f"isa: {self.isa}", ""]
-        lines += [*textwrap.wrap(f"What it shows: {tell(self.witness)}.", 100), ""]
+        lines += [*textwrap.wrap(f"What it shows: {describe(self.witness)}.", 100), ""]
         for number, state in enumerate(self.states):
             lines.append(f"State {number + 1}: {self._title(number)}")
             rest = [f"{n} = {_shown(n, v)}" for n, v in state.values.items() if n not in ("mode", "pc")]
             lines += [f"  {text}" for text in rest]
             if self.plan.relocations[number].name != state.relocation:
-                lines.append(f"  (the witness has '{state.relocation}', which has no translations to remember)")
-        lines += ["", "In each state a nop is executed, then the instruction in its place; what differs is printed."]
+                lines.append(f"  (the witness has '{state.relocation}', which has no translation to cache)")
+        lines += [
+            "",
+            "In each state a nop is executed, then the instruction in its place; differences are printed.",
+        ]
         lines += ["", "How to run it", f"  trapline boot {self.file} --isa {self.isa}"]
         return "".join(f"# {line}".rstrip() + "\n" for line in lines) + "\n"
 
@@ -132,7 +138,7 @@ class _Program:
         return f"{mode} mode, {self.plan.relocations[number].summary}"
 
     def _memory(self) -> str:
-        """What is in the memory of the witness before anything runs: words by their offset in RAM."""
+        """The initial memory of the witness, by offset in RAM."""
         words: dict[int, int] = {}
         if self.plan.drops:
             words |= {memory.PAGE: 1, 2 * memory.PAGE: 2}
@@ -144,7 +150,7 @@ class _Program:
         words |= {4 * i: int(word) for i, word in enumerate(memory.image()) if word and self._in_use(4 * i)}
         place = self.plan.place - memory.RAM_BASE
         text = "\n    .text\n    .globl  _start\n_start:\n" + _code("j begin")
-        text += "\n# The place of the instruction, data, page tables\n"
+        text += "\n# The instruction's place, data, page tables\n"
         for offset in sorted({place, *words}):
             if offset == place:
                 text += f"    .org    {offset:#x}\ninstruction:\n    .word   NOP\n"
@@ -153,12 +159,12 @@ class _Program:
         return text
 
     def _in_use(self, offset: int) -> bool:
-        """Whether the table with the word at this offset belongs to a relocation of the witness."""
+        """Whether the page table at this offset belongs to a relocation of the witness."""
         page = offset // memory.PAGE
         return any(r.satp and page in (_page(r.satp), r.code_pte * 4 // memory.PAGE) for r in self.plan.relocations)
 
     def _watch(self) -> str:
-        """Save what the plan looks at."""
+        """Save everything that the plan observes."""
         plan = self.plan
         offsets = {name: 4 + 4 * i for i, name in enumerate(plan.items)}
         names = [ABI_NAMES[r] for r in plan.registers]
@@ -172,8 +178,8 @@ class _Program:
                 f"sw {plan.free}, {offsets[f'{address:#010x}']}({plan.base})",
             )
         if plan.drops:
-            text += templates.fill(
-                templates.LOOK, B=plan.base, K=plan.mask, T=plan.free, OFFSET=offsets["translation"],
+            text += fragment(
+            "look", B=plan.base, K=plan.mask, T=plan.free, OFFSET=offsets["translation"],
                 SATP=f"{plan.relocations[0].satp:#x}", MARKED=f"{MARKED:#x}",
             )  # fmt: skip
         return text
@@ -188,8 +194,8 @@ class _Program:
         return text + _code("li t0, FINISHER", "li t1, 0x5555", "sw t1, (t0)", "j .")
 
     def _quiet(self) -> str:
-        """Back to the reset value with all that a state or the instruction may have set."""
-        text = templates.QUIET_DEVICES if any(s.values.get("lines", 0) for s in self.states) else ""
+        """Reset everything that a state or the instruction may have set."""
+        text = fragment("quiet_devices") if any(s.values.get("lines", 0) for s in self.states) else ""
         touched = {*self.plan.csrs, *(n for s in self.states for n in s.values)}
         for csr in declarations.CSRS:
             plain = csr.storage or csr.name.startswith("pmp")
@@ -198,7 +204,7 @@ class _Program:
         return text + _code("csrw mie, zero")
 
     def _entry(self, number: int) -> str:
-        """The routine that makes a state and goes to the instruction in it."""
+        """The routine that sets up a state and enters the instruction in it."""
         state, relocation = self.states[number], self.plan.relocations[number]
         mode = state.values.get("mode", M)
         text = f"\n# State {number + 1}: {self._title(number)}\nenter_{number + 1}:\n"
@@ -208,14 +214,14 @@ class _Program:
         text += self._configuration(state, number)
         text += self._time(state)
         if self.instruction.name == "wfi" or self.plan.loops:
-            text += templates.WAKE
+            text += fragment("wake")
         return text + self._go(state, mode)
 
     def _following(self, mode: int) -> str:
-        """What is behind the instruction leads back: ecall, or a jump in M mode, where a trap would change much."""
+        """Return after the instruction: by ecall, or by a jump in M mode, where a trap would change too much."""
         jump = declarations.BY_NAME["jal"].encode(rd=0, imm=memory.RAM_BASE + PROGRAM - self.plan.place - 4)
         return _code(
-            "li t0, PLACE + 4 # behind it: " + ("a jump to `captured`" if mode == M else "ecall"),
+            "li t0, PLACE + 4 # next: " + ("a jump to `captured`" if mode == M else "ecall"),
             "li t1, OTHER_FRAME",
             "add t1, t0, t1",
             f"li t2, {jump:#x}" if mode == M else "li t2, ECALL",
@@ -227,9 +233,9 @@ class _Program:
     @staticmethod
     def _protection(relocation: memory.Relocation) -> str:
         cfg, address = relocation.pmp
-        denied = _set("pmpaddr0", address, "PMP: one page denied") if cfg else ""
+        denied = _set("pmpaddr0", address, "PMP: deny one page") if cfg else ""
         open_cfg, open_address = memory.OPEN
-        return denied + _set("pmpaddr1", open_address, "PMP: all memory is open") + _set("pmpcfg0", open_cfg << 8 | cfg)
+        return denied + _set("pmpaddr1", open_address, "PMP: open all memory") + _set("pmpcfg0", open_cfg << 8 | cfg)
 
     def _translation(self, relocation: memory.Relocation, mode: int) -> str:
         if not relocation.satp:
@@ -237,14 +243,14 @@ class _Program:
         table = memory.RAM_BASE + 4 * relocation.code_pte
         user = PTE_U if mode != 1 else 0
         code = _leaf(memory.RAM_BASE + relocation.frames, PTE_R | PTE_W | PTE_X | user)
-        text = _store(table, code, "the code's page belongs to the mode")
+        text = _store(table, code, "give the code page to the mode")
         leaf = table + 4 * memory.PAGES
         first, second = (_leaf(memory.RAM_BASE + n * memory.PAGE, PTE_R | PTE_W) for n in (1, 2))
         if self.plan.drops:
             text += _store(leaf, first)
         text += _set("satp", relocation.satp, relocation.summary)
         if self.plan.drops:
-            text += templates.fill(templates.REMEMBER, MARKED=f"{MARKED:#x}", LEAF=f"{leaf:#x}", SECOND=f"{second:#x}")
+            text += fragment("remember", MARKED=f"{MARKED:#x}", LEAF=f"{leaf:#x}", SECOND=f"{second:#x}")
         return text
 
     def _configuration(self, state: State, number: int) -> str:
@@ -260,37 +266,37 @@ class _Program:
 
     @staticmethod
     def _lines(lines: int) -> str:
-        """Interrupts that devices ask for."""
+        """Let the devices request these interrupts."""
         text = ""
         if lines & 1 << 3:
             text += _code("li t0, CLINT # a software interrupt", "li t1, 1", "sw t1, (t0)")
         if lines & 1 << 7:
             text += _code("li t0, MTIMECMP # a timer interrupt", "sw zero, 0(t0)", "sw zero, 4(t0)")
         if lines & 1 << 9:
-            text += templates.fill(templates.UART_INTERRUPT, CONTEXT="0x80")
+            text += fragment("uart_interrupt", CONTEXT="0x80")
         if lines & 1 << 11:
-            text += templates.fill(templates.UART_INTERRUPT, CONTEXT="0")
+            text += fragment("uart_interrupt", CONTEXT="0")
         return text
 
     def _time(self, state: State) -> str:
-        """Counters and time as near to those of the witness as a program comes: they go on while they are set."""
+        """Set counters and time as closely to the witness as a program can: they advance meanwhile."""
         values = state.values
-        told = {name for s in self.states for name in s.values}
+        given = {name for s in self.states for name in s.values}
         text = ""
-        if told & {"cycle", "mcycle"}:
+        if given & {"cycle", "mcycle"}:
             text += _double("mcycle", values.get("cycle", 0) + values.get("mcycle", 0))
-        if told & {"cycle", "unretired", "minstret"}:
+        if given & {"cycle", "unretired", "minstret"}:
             retired = values.get("cycle", 0) - values.get("unretired", 0)
             text += _double("minstret", retired + values.get("minstret", 0))
-        if told & {"cycle", "time_base"}:
+        if given & {"cycle", "time_base"}:
             ticks = values.get("time_base", 0) + values.get("cycle", 0) // 100
             low, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFFFFFF
-            text += templates.TICK
+            text += fragment("tick")
             text += _code("li t0, MTIME", f"li t1, {high:#x}", "sw t1, 4(t0)", f"li t1, {low:#x}", "sw t1, 0(t0)")
         return text
 
     def _go(self, state: State, mode: int) -> str:
-        """The last steps: mstatus, then the registers, then the instruction."""
+        """Set mstatus, then the registers, and enter the instruction."""
         plan = self.plan
         status = state.values.get("mstatus", 0) | (MIE if plan.loops else 0)
         text = _code(f"la {plan.base}, snapshot", f"lw {plan.base}, ({plan.base})", f"li {plan.mask}, MPRV_AND_MIE")
@@ -302,10 +308,10 @@ class _Program:
         scratch = {REGISTERS[n] for n in (plan.base, plan.mask, plan.free)}
         numbers = sorted((plan.used() | set(plan.registers)) - {0} - scratch)
         text += _code(*(f"li {ABI_NAMES[n]}, {_register(state, n) & 0xFFFFFFFF:#x}" for n in numbers))
-        return text + _code("j instruction # in M mode already" if mode == M else "mret")
+        return text + _code("j instruction # already in M mode" if mode == M else "mret")
 
     def _names(self) -> str:
-        """The table that `report` goes through, and its texts."""
+        """The table of names that `report` prints, and its strings."""
         plan = self.plan
         always = {"translation", *(ABI_NAMES[r] for r in plan.registers), *plan.csrs, *(plan.changed & {"mstatus"})}
         always |= {f"{address:#010x}" for address in plan.words}
@@ -313,7 +319,7 @@ class _Program:
         lines = []
         for n in plan.order():
             lines += [f"title_{n + 1}:", f'    .asciz  "{self.assembly} in state {n + 1}, {self._title(n)}:\\n"']
-        lines += ["    .balign 4", "names:                                      # name, whether it is always shown"]
+        lines += ["    .balign 4", "names:                                      # name, whether it is always printed"]
         lines += [f"    .word   name_{i}, {int(name in always)}" for i, name in enumerate(plan.items)]
         lines.append("    .word   0")
         for i, name in enumerate(plan.items):

@@ -1,9 +1,9 @@
-"""A witness told in plain words."""
+"""Describes a witness in plain words."""
 
 from collections.abc import Iterable
 
 from trapline.isa import CSR_BY_NAME
-from trapline.isa.cause import describe as cause_name
+from trapline.isa import cause as causes
 from trapline.isa.hart import ABI_NAMES, RESET
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.mstatus import SSTATUS
@@ -12,21 +12,21 @@ from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 
 _TIME = {"time_base": "the base of mtime", "unretired": "the number of instructions that trapped"}
 _ACTIONS = {"waits": "the hart waits", "translations dropped": "cached translations are dropped"}
-_NO_ACTIONS = {"waits": "the hart goes on", "translations dropped": "cached translations stay"}
+_NO_ACTIONS = {"waits": "the hart continues", "translations dropped": "cached translations stay"}
 _AGAIN = {"waits": "makes the hart wait", "translations dropped": "drops cached translations"}
-_NOT_AGAIN = {"waits": "lets the hart go on", "translations dropped": "keeps cached translations"}
-"""Changes that have no value: that they happen and that they do not, in the two ways in which `_changes` speaks."""
+_NOT_AGAIN = {"waits": "lets the hart continue", "translations dropped": "keeps cached translations"}
+"""Changes without a value, done and not done, in the two phrasings of `_changes`."""
 
 
-def tell(witness: Witness) -> str:
-    """One sentence, without its full stop, that says what the witness shows."""
+def describe(witness: Witness) -> str:
+    """What the witness shows, as a sentence without its full stop."""
     kind = witness.question.kind
     first = witness.states[0]
     mode = MODE_NAMES[first.values["mode"]]
     if kind is Kind.EXECUTES:
         return f"in {mode} mode it executes"
     if kind is Kind.TRAPS:
-        return f"in {mode} mode it traps: {cause_name(witness.outcomes[0] or 0)}"
+        return f"in {mode} mode it traps: {causes.describe(witness.outcomes[0] or 0)}"
     given = _given(witness)
     if kind is Kind.CONTROL:
         return f"{given}in {mode} mode {_list(_changes(witness, 0, _control(witness, 0)))}"
@@ -36,7 +36,7 @@ def tell(witness: Witness) -> str:
 
 
 def _modes(witness: Witness) -> str:
-    """The higher mode first: there the word does what it was made for."""
+    """The higher mode first: there the word does what it is meant to do."""
     names = sorted({*_control(witness, 0), *_control(witness, 1), *_visible_difference(witness)}, key=_order)
     names = [n for n in names if witness.changes[0].get(n) != witness.changes[1].get(n)]
     below, above = (MODE_NAMES[mode] for mode in witness.question.modes)
@@ -62,7 +62,7 @@ def _pair(witness: Witness, mode: str) -> str:
 
 
 def _parts_of(state: State, other: State, names: Iterable[str]) -> list[str]:
-    """The values of these names, of mstatus only the fields that differ."""
+    """The values of these names; for mstatus, of the fields that differ."""
     parts = []
     for name in names:
         value, against = _initial(state, name), _initial(other, name)
@@ -74,7 +74,7 @@ def _parts_of(state: State, other: State, names: Iterable[str]) -> list[str]:
 
 
 def _given(witness: Witness) -> str:
-    """What the register operands hold, where that is not zero, and the relocation if there is one."""
+    """The nonzero register operands, and the relocation if there is one."""
     state = witness.states[0]
     relocated = state.relocation != "bare" and witness.question.kind is not Kind.LOCATION
     under = f"under {RELOCATIONS[BY_NAME[state.relocation]].summary}, " if relocated else ""
@@ -87,7 +87,7 @@ def _given(witness: Witness) -> str:
 
 
 def _control(witness: Witness, which: int) -> list[str]:
-    """Names of the control state that a state changes."""
+    """Names of the control state that changes in a state."""
     return [name for name in witness.changes[which] if not _is_visible(name)]
 
 
@@ -100,7 +100,7 @@ def _is_register(name: str) -> bool:
 
 
 def _visible_difference(witness: Witness) -> list[str]:
-    """Names of what a program can see that the two states leave different."""
+    """Names of visible values in which the two results differ."""
     names = {n for changes in witness.changes for n in changes if _is_visible(n)}
     return [n for n in names if _final(witness, 0, n) != _final(witness, 1, n)]
 
@@ -121,29 +121,29 @@ def _outcomes(witness: Witness, which: int, names: Iterable[str]) -> list[str]:
 
 
 def _changes(witness: Witness, which: int, names: Iterable[str], again: bool = False) -> list[str]:
-    """What becomes of these names; `again`: as what "the same word" does, which speaks of what stays too."""
-    told: list[str] = []
+    """How these values change; `again`: phrased for "the same word", which also mentions what stays."""
+    parts: list[str] = []
     for name in names:
         before, after = _initial(witness.states[which], name), _final(witness, which, name)
         if name in _ACTIONS:
             done = witness.changes[which].get(name, 0)
-            told.append(_action(name, bool(done), again))
+            parts.append(_action(name, bool(done), again))
         elif name == "mode":
-            told.append(_mode(before, after, again))
+            parts.append(_mode(before, after, again))
         elif name == "mstatus":
-            told += _status(witness, which, again)
+            parts += _status(witness, which, again)
         elif again:
             verb = "makes" if name in witness.changes[which] else "leaves"
             shown = "it" if len(list(names)) == 1 else _shown(name)
-            told.append(f"{verb} {shown} {_number(after)}")
+            parts.append(f"{verb} {shown} {_number(after)}")
         else:
             was = f" (it was {_number(before)})" if before and not after else ""
-            told.append(f"{_shown(name)} {'becomes' if before != after else 'stays'} {_number(after)}{was}")
-    return [text for text in told if text]
+            parts.append(f"{_shown(name)} {'becomes' if before != after else 'stays'} {_number(after)}{was}")
+    return [text for text in parts if text]
 
 
 def _status(witness: Witness, which: int, again: bool) -> list[str]:
-    """Fields of mstatus that one of the states changes."""
+    """Fields of mstatus that change in one of the states."""
     changed = 0
     for state, changes in zip(witness.states, witness.changes, strict=True):
         before = _initial(state, "mstatus")
