@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trapline.asm.assembler import read
 from trapline.asm.diagnostics import Diagnostics, Location
-from trapline.asm.elf.writer import contents, segments, symbol_rows, write_elf
+from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
 from trapline.asm.linker.linker import Linker
 from trapline.asm.preprocess.expander import PREPROCESSED
 from trapline.asm.preprocess.source_text import Text, whole_file

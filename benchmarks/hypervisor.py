@@ -22,7 +22,7 @@ from trapline.vm.bench.nano import Nano
 from trapline.vm.bench.programs import PROCESS_PROGRAMS, ROUND_TRIPS
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.options import BootOptions, MachineOptions
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import ExitReason, Machine
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -128,7 +128,7 @@ class Machine:
     @classmethod
     def from_elf(cls, data: bytes, **options: Any) -> "Machine":
         """A machine with the bytes of an ELF loaded. Raises LoadError."""
-        from trapline.vm.loader.image import load_elf
+        from trapline.vm.loader.files import load_elf
 
         machine = cls(**options)
         machine.load(load_elf(data))
@@ -149,7 +149,7 @@ class Machine:
 
     def load(self, image: Any) -> None:
         """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it does not fit."""
-        from trapline.vm.loader.image import check_fits
+        from trapline.vm.loader.memory import check_fits
 
         check_fits(image, self.ram_base, len(self.ram))
         for segment in image.segments:

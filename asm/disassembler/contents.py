@@ -1,36 +1,47 @@
-"""What there is to disassemble: the sections, symbols and relocations of an ELF32 file, or a raw image.
-
-The tables are read with `struct` and every offset and size is compared with the file before it is used, so that a
-damaged file ends in a `DisassemblyError` and costs no more than its own length.
-"""
+"""What a file holds for the disassembler: sections, symbols and relocations of an ELF32 file, or a raw image."""
 
 import os
-import struct
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from trapline.asm.diagnostics import printable
+from trapline.asm.elf.format import (
+    EF_RVC,
+    ET_REL,
+    PF_EXEC,
+    PF_WRITE,
+    PT_LOAD,
+    RELOCATION,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHF_TLS,
+    SHF_WRITE,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
+    SHT_NOBITS,
+    SHT_NOTE,
+    SHT_NULL,
+    SHT_PREINIT_ARRAY,
+    SHT_RELA,
+    SHT_SYMTAB,
+    STB_LOCAL,
+    STT_FILE,
+    STT_FUNC,
+    STT_SECTION,
+    SYMBOL,
+    SectionHeader,
+)
+from trapline.asm.elf.reader import LONGEST_NAME, ElfError, ElfFile, entries, string, symbol_entries
 
 MAX_FILE = 1 << 28
 """Longest file that is read, in bytes."""
 
-_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
-_PROGRAM_HEADER = struct.Struct("<8I")
-_SECTION_HEADER = struct.Struct("<10I")
-_SYMBOL = struct.Struct("<IIIBBH")
-_RELOCATION = struct.Struct("<IIi")
-
-_ET_REL = 1
-_SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS = 2, 4, 8
-_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR, _SHF_TLS = 1, 2, 4, 0x400
-_STT_FUNC, _STT_SECTION, _STT_FILE = 2, 3, 4
-_EM_RISCV = 243
-_EF_RVC = 1
-_NAME_LIMIT = 4096
-_SECTION_KINDS = {7: "note", 8: "nobits", 14: "init_array", 15: "fini_array", 16: "preinit_array"}
+_SECTION_KINDS = {
+    SHT_NOTE: "note", SHT_NOBITS: "nobits", SHT_INIT_ARRAY: "init_array", SHT_FINI_ARRAY: "fini_array",
+    SHT_PREINIT_ARRAY: "preinit_array",
+}  # fmt: skip
 
 _RELOCATION_NAMES = {
     1: "32", 16: "BRANCH", 17: "JAL", 18: "CALL", 19: "CALL_PLT", 20: "GOT_HI20", 23: "PCREL_HI20", 24: "PCREL_LO12_I",
@@ -151,86 +162,70 @@ def elf_contents(data: bytes) -> Contents:
 
     Raises DisassemblyError for any other file and for a truncated or damaged one.
     """
-    if data[:4] != b"\x7fELF":
-        hint = "it looks like text: assemble it first" if _is_text(data) else "for a raw image give --raw"
-        raise DisassemblyError(f"not an ELF file ({hint})")
-    if len(data) < _HEADER.size:
-        raise DisassemblyError(f"truncated: an ELF header has {_HEADER.size} bytes, the file {len(data)}")
-    ident, kind, machine, _version, entry, phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, shstrndx = (
-        _HEADER.unpack_from(data)
-    )
-    if ident[4] != 1 or ident[5] != 1 or machine != _EM_RISCV:
-        bits = {1: "32-bit", 2: "64-bit"}.get(ident[4], "ill-formed")
-        order = {1: "little-endian", 2: "big-endian"}.get(ident[5], "unordered")
-        what = "RISC-V" if machine == _EM_RISCV else f"machine {machine}"
-        raise DisassemblyError(f"a {bits} {order} ELF file for {what}; need 32-bit little-endian RISC-V")
-    compressed = bool(flags & _EF_RVC)
-    if shoff == 0 or shnum == 0:
-        sections = _segments(data, phoff, phentsize, phnum, compressed)
-    else:
-        sections = _sections(data, shoff, shentsize, shnum, shstrndx, compressed)
-    return Contents(sections, None if kind == _ET_REL else entry, kind == _ET_REL)
+    try:
+        file = ElfFile(data)
+        headers = file.section_headers()
+        compressed = bool(file.header.flags & EF_RVC)
+        sections = _sections(file, headers, compressed) if headers else _segments(file, compressed)
+    except ElfError as error:
+        hint = ""
+        if not data.startswith(b"\x7f"):
+            hint = " (it looks like text: assemble it first)" if _is_text(data) else " (for a raw image give --raw)"
+        elif error.machine:
+            hint = "; need 32-bit little-endian RISC-V"
+        raise DisassemblyError(f"{error}{hint}") from None
+    relocatable = file.header.type == ET_REL
+    return Contents(sections, None if relocatable else file.header.entry, relocatable)
 
 
 def _is_text(data: bytes) -> bool:
     return all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in data[:256])
 
 
-def _part(data: bytes, offset: int, size: int, what: str) -> bytes:
-    if offset + size > len(data):
-        raise DisassemblyError(
-            f"truncated or damaged: {what} is at bytes {offset} to {offset + size}, the file has {len(data)}"
-        )
-    return data[offset : offset + size]
-
-
-def _string(table: bytes, offset: int) -> str:
-    end = table.find(b"\0", offset, offset + _NAME_LIMIT)
-    return printable(table[offset : end if end >= 0 else offset + _NAME_LIMIT].decode(errors="backslashreplace"))
-
-
-def _segments(data: bytes, offset: int, entry_size: int, count: int, compressed: bool) -> list[Section]:
-    if count and entry_size != _PROGRAM_HEADER.size:
-        raise DisassemblyError(f"damaged: a program header has {_PROGRAM_HEADER.size} bytes, not {entry_size}")
-    table = _part(data, offset, count * _PROGRAM_HEADER.size, "the program header table")
+def _segments(file: ElfFile, compressed: bool) -> list[Section]:
     found = []
-    for i, (kind, start, vaddr, _, filesz, _, flags, _) in enumerate(_PROGRAM_HEADER.iter_unpack(table)):
-        if kind == 1 and filesz:
-            part = _part(data, start, filesz, f"segment {i}")
-            found.append(Section(f"segment{i}", vaddr, part, filesz, bool(flags & 1), bool(flags & 2)))
+    for i, program in enumerate(file.program_headers()):
+        if program.type == PT_LOAD and program.filesz:
+            part = file.part(f"segment {i}", program.offset, program.filesz)
+            executable, writable = bool(program.flags & PF_EXEC), bool(program.flags & PF_WRITE)
+            found.append(Section(f"segment{i}", program.vaddr, part, program.filesz, executable, writable))
             found[-1].compressed = compressed
     return found
 
 
-def _sections(
-    data: bytes, offset: int, entry_size: int, count: int, names_index: int, compressed: bool
-) -> list[Section]:
-    if entry_size != _SECTION_HEADER.size:
-        raise DisassemblyError(f"damaged: a section header has {_SECTION_HEADER.size} bytes, not {entry_size}")
-    table = _part(data, offset, count * _SECTION_HEADER.size, "the section header table")
-    headers = list(_SECTION_HEADER.iter_unpack(table))
+def _sections(file: ElfFile, headers: list[SectionHeader], compressed: bool) -> list[Section]:
     names = b""
-    if names_index < count:
-        names = _part(data, headers[names_index][4], headers[names_index][5], "the section name table")
-    if sum(header[5] for header in headers if header[1] not in (0, _SHT_NOBITS)) > len(data):
-        raise DisassemblyError("truncated or damaged: the sections are together longer than the file")
+    if file.header.shstrndx < len(headers):
+        header = headers[file.header.shstrndx]
+        names = file.part("the section name table", header.offset, header.size)
+    if sum(header.size for header in headers if header.type not in (SHT_NULL, SHT_NOBITS)) > len(file.data):
+        raise ElfError("is truncated or damaged: the sections are together longer than the file")
     sections: dict[int, Section] = {}
-    for i, (name, kind, flags, address, start, size, _, _, alignment, _) in enumerate(headers):
-        if kind == 0:
+    for i, header in enumerate(headers):
+        if header.type == SHT_NULL:
             continue
-        label = _string(names, name) or f"section{i}"
-        part = b"" if kind == _SHT_NOBITS else _part(data, start, size, f"section {label}")
+        label = printable(string(names, header.name)) or f"section{i}"
+        absent = header.type == SHT_NOBITS
+        flags = header.flags
         sections[i] = Section(
-            label, address, part, size, bool(flags & _SHF_EXECINSTR), bool(flags & _SHF_WRITE),
-            bool(flags & _SHF_ALLOC), bool(flags & _SHF_TLS), max(alignment, 1), compressed,
-            _SECTION_KINDS.get(kind, "progbits"),
-        )  # fmt: skip
+            name=label,
+            address=header.addr,
+            data=b"" if absent else file.part(f"section {label}", header.offset, header.size),
+            size=header.size,
+            executable=bool(flags & SHF_EXECINSTR),
+            writable=bool(flags & SHF_WRITE),
+            allocated=bool(flags & SHF_ALLOC),
+            thread_local=bool(flags & SHF_TLS),
+            alignment=max(header.addralign, 1),
+            compressed=compressed,
+            kind=_SECTION_KINDS.get(header.type, "progbits"),
+        )
     for i, header in enumerate(headers):
-        if header[1] == _SHT_SYMTAB and i in sections and header[6] in sections:
-            relocatable = data[16] == _ET_REL
-            _add_symbols(sections, sections[i].data, sections[header[6]].data, relocatable)
+        if header.type == SHT_SYMTAB and i in sections and header.link in sections:
+            relocatable = file.header.type == ET_REL
+            _add_symbols(sections, sections[i].data, sections[header.link].data, relocatable)
     for i, header in enumerate(headers):
-        if header[1] == _SHT_RELA and i in sections and header[7] in sections:
+        if header.type == SHT_RELA and i in sections and header.info in sections:
             _add_relocations(sections, headers, i)
     for section in sections.values():
         section.symbols.sort(key=lambda s: (s.address, s.rank))
@@ -243,42 +238,35 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(".L0") and name[3:] in ("?", " ")
 
 
-def _entries(form: struct.Struct, table: bytes) -> Iterable[tuple[int, ...]]:
-    return form.iter_unpack(table[: len(table) // form.size * form.size])
-
-
 def _add_symbols(sections: dict[int, Section], table: bytes, strings: bytes, relocatable: bool) -> None:
-    room = 16 * len(strings) + _NAME_LIMIT  # names may overlap in the string table, but not without end
-    for name_offset, value, _, info, _, index in _entries(_SYMBOL, table):
-        section = sections.get(index)
-        if section is None or info & 15 in (_STT_SECTION, _STT_FILE):
+    for entry in symbol_entries(table, strings):
+        section = sections.get(entry.section)
+        if section is None or entry.type in (STT_SECTION, STT_FILE):
             continue
-        address = value + section.address if relocatable else value
-        name = _string(strings, name_offset)
-        room -= len(name) + 1
-        if room < 0:
-            break
+        address = entry.value + section.address if relocatable else entry.value
+        name = printable(entry.name)
         if name[:2] in ("$x", "$d"):
             section.data_from.append((address - section.address, name[1] == "d"))
         elif name and not _is_temporary(name) and section.address <= address <= section.end:
-            section.symbols.append(Symbol(address, name, info >> 4 != 0, info & 15 == _STT_FUNC))
+            section.symbols.append(Symbol(address, name, entry.binding != STB_LOCAL, entry.type == STT_FUNC))
 
 
-def _add_relocations(sections: dict[int, Section], headers: list[tuple[int, ...]], index: int) -> None:
-    link, target = headers[index][6:8]
+def _add_relocations(sections: dict[int, Section], headers: list[SectionHeader], index: int) -> None:
+    link, target = headers[index].link, headers[index].info
     symbols = sections[link].data if link in sections else b""
-    strings_index = headers[link][6] if link < len(headers) else 0
+    strings_index = headers[link].link if link < len(headers) else 0
     strings = sections[strings_index].data if strings_index in sections else b""
     found = sections[target].relocations
-    for offset, info, addend in _entries(_RELOCATION, sections[index].data):
-        if info & 0xFF == _RELAX:
+    for offset, info, addend in entries(RELOCATION, sections[index].data):
+        number, kind = info >> 8, info & 0xFF
+        if kind == _RELAX:
             continue
         name = ""
-        if (info >> 8 << 4) + _SYMBOL.size <= len(symbols):
-            name_offset, value, *_, symbol_section = _SYMBOL.unpack_from(symbols, info >> 8 << 4)
-            name = _string(strings, name_offset)[: _NAME_LIMIT >> 4]
+        if (number + 1) * SYMBOL.size <= len(symbols):
+            name_offset, value, *_, symbol_section = SYMBOL.unpack_from(symbols, number * SYMBOL.size)
+            name = printable(string(strings, name_offset))[: LONGEST_NAME >> 4]
             if (not name or _is_temporary(name)) and symbol_section in sections:
                 name, addend = sections[symbol_section].name, addend + value
         where = f" {name}{f'{addend:+#x}' if addend else ''}" if name else f" {addend:#x}" if addend else ""
-        kind = _RELOCATION_NAMES.get(info & 0xFF, str(info & 0xFF))
-        found.setdefault(sections[target].address + offset, []).append(f"R_RISCV_{kind}{where}")
+        text = f"R_RISCV_{_RELOCATION_NAMES.get(kind, str(kind))}{where}"
+        found.setdefault(sections[target].address + offset, []).append(text)

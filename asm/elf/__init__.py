@@ -1,1 +1,1 @@
-"""ELF32 files: read, and written."""
+"""ELF32 files: their format, and a reader that believes no offset before it has compared it with the file."""

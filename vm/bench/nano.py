@@ -63,7 +63,7 @@ class Nano:
         """The program with these symbols defined."""
         if symbols not in self._images:
             from trapline.asm import Text, assemble
-            from trapline.vm.loader.image import load_elf
+            from trapline.vm.loader.files import load_elf
 
             source = "".join(f".equ {symbol}, 1\n" for symbol in symbols) + f'.include "{self.name}.s"\n'
             program = assemble([Text(str(self.folder / self.name), source)], text_base=RAM_BASE)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import ExitReason, Machine
 from trapline.vm.process import Process, Reason
 

@@ -5,7 +5,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment, load_elf, load_raw, read_program
+from trapline.vm.loader.files import load_elf, load_raw, read_program
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 
 SUPERVISOR_BASES = (0x80200000, 0x80400000)
 """Where kernels are linked that expect OpenSBI below them: its jump address for 64 and for 32 bits."""
@@ -46,7 +47,7 @@ def from_elf(image: Image) -> Kernel:
 def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_base: int) -> Kernel:
     """The kernel in an ELF or raw file.
 
-    kind: `vm.loader.image.detect`'s; address: where the user wants a file without ELF headers, else None; raw_base:
+    kind: `vm.loader.files.detect`'s; address: where the user wants a file without ELF headers, else None; raw_base:
     where one without any headers goes otherwise. Raises LoadError.
     """
     if kind == "elf":

@@ -10,7 +10,9 @@ from typing import Any
 
 from trapline.vm.boot.devicetree import Chosen, device_tree
 from trapline.vm.boot.image import Kernel
-from trapline.vm.loader.image import MAX_MEMORY, LoadError, check_fits, memory_advice, read_program
+from trapline.vm.loader.files import read_program
+from trapline.vm.loader.image import LoadError
+from trapline.vm.loader.memory import MAX_MEMORY, check_fits, memory_advice
 
 MIB = 1 << 20
 TREE_ALIGN = 2 * MIB

@@ -12,7 +12,8 @@ from trapline.vm.cli.user_errors import colored
 
 def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None) -> Any:
     """The image of one ELF file or of assembled sources. Raises AsmError, LoadError, OSError."""
-    from trapline.vm.loader.image import LoadError, detect, load_elf
+    from trapline.vm.loader.files import detect, load_elf
+    from trapline.vm.loader.image import LoadError
 
     paths = [find_program(name) for name in programs]
     kinds = [detect(path) for path in paths]

@@ -49,7 +49,8 @@ def plan(
 def _firmware(boot: BootOptions) -> "Kernel | str":
     """`none`, `sbi`, the `Kernel` in the firmware's file, or nothing when the kernel decides."""
     from trapline.vm.boot.image import read_kernel
-    from trapline.vm.loader.image import LoadError, detect
+    from trapline.vm.loader.files import detect
+    from trapline.vm.loader.image import LoadError
     from trapline.vm.machine import RAM_BASE
 
     bios = boot.bios
@@ -70,7 +71,8 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
 
 def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
     from trapline.vm.boot.image import AFTER_FIRMWARE, from_elf, read_kernel
-    from trapline.vm.loader.image import LoadError, detect, load_elf
+    from trapline.vm.loader.files import detect, load_elf
+    from trapline.vm.loader.image import LoadError
     from trapline.vm.machine import RAM_BASE
 
     paths = [find_program(name) for name in names]

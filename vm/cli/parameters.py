@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from trapline.vm.loader.image import MAX_MEMORY
+from trapline.vm.loader.memory import MAX_MEMORY
 
 
 class Size(click.ParamType):

@@ -6,7 +6,8 @@ The assembler is imported when there is something to assemble: an ELF file runs 
 import os
 from pathlib import Path
 
-from trapline.vm.loader.image import Image, detect, load_elf, load_raw
+from trapline.vm.loader.files import detect, load_elf, load_raw
+from trapline.vm.loader.image import Image
 
 
 def load_source(text: str, *, name: str = "<string>", entry: str | None = None, text_base: int | None = None) -> Image:

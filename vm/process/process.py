@@ -19,7 +19,8 @@ from trapline.isa.cause import (
     LOAD_MISALIGNED,
     STORE_MISALIGNED,
 )
-from trapline.vm.loader.image import EXECUTE, Image, LoadError, load_elf
+from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
 from trapline.vm.process import files, mappings, semihosting, system
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, memory_advice
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
+from trapline.vm.loader.memory import memory_advice
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
 from trapline.vm.process.pmp import entries
 

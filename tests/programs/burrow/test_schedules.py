@@ -17,7 +17,7 @@ from support.hypervisor.bare_and_virtual import UNDER
 from support.machines import difference, state
 from support.mutants.scheduler import CORPUS, MUTANTS, noticed
 from trapline import Machine
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 
 FILES = sorted(CORPUS.glob("*.json"))
 PYTHON = os.environ.get("TRAPLINE_ENGINE") == "python"

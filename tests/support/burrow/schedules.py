@@ -16,7 +16,7 @@ from trapline import Machine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Console
 from trapline.vm.exit import Exit, ExitReason
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 
 STRESS = TESTS / "programs/burrow/programs/stress.s"
 MEMORY = 4 << 20

@@ -8,7 +8,8 @@ from typing import Any
 from support.machines import get, put
 from trapline import Machine
 from trapline.asm import assemble
-from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, load_elf
+from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image
 from trapline.vm.process.stack import initial_stack
 
 KERNEL = Path(__file__).with_suffix(".s")

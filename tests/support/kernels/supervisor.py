@@ -6,7 +6,7 @@ from trapline.asm import assemble_text
 from trapline.vm.boot.firmware import start
 from trapline.vm.boot.image import from_elf
 from trapline.vm.boot.memory_map import Request, make_plan
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import Machine
 
 BASE = 0x80400000

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, Segment, load_elf
+from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, Segment
 from trapline.vm.process import Process, Result
 
 Tool = Callable[[str], str]

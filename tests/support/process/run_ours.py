@@ -17,7 +17,7 @@ def assemble(sources: Sequence[Path], elf: Path) -> Path:
 
 def run_process(elf: Path, arguments: Sequence[str] = (), stdin: bytes = b"") -> Outcome:
     """Run a user program; its standard output and exit status."""
-    from trapline.vm.loader.image import load_elf
+    from trapline.vm.loader.files import load_elf
     from trapline.vm.process import Process
 
     output = io.BytesIO()

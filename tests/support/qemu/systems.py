@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support.gnu import SYSTEM_QEMU, Find
 from trapline.asm import assemble_text
-from trapline.vm.loader.image import load_elf
+from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import ExitReason, Machine
 
 RAM = 0x80000000

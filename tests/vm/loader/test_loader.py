@@ -12,7 +12,9 @@ from elftools.elf.elffile import ELFFile
 from support.cli.command import rights_of_nobody
 from support.loader.elf import PT_DYNAMIC, PT_INTERP, PT_LOAD, Header, elf
 from support.process.processes import FREESTANDING, GCC, build
-from trapline.vm.loader.image import EXECUTE, READ, WRITE, LoadError, Segment, check_fits, detect, load_elf
+from trapline.vm.loader.files import detect, load_elf
+from trapline.vm.loader.image import EXECUTE, READ, WRITE, LoadError, Segment
+from trapline.vm.loader.memory import check_fits
 from trapline.vm.loader.source import load_file
 
 CODE = (PT_LOAD, 0x10000, bytes(16), 16, READ | EXECUTE)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from support.loader.elf import PT_LOAD, Header, elf
 from support.process.processes import build
-from trapline.vm.loader.image import LoadError, load_elf
+from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.image import LoadError
 
 SOURCE = "int data = 5; int bss[9]; int f(void) { return data; } void _start(void) { bss[0] = f(); for (;;); }"
 EDGES = (0, 1, 2, 4, 0x7F, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)

@@ -3,20 +3,53 @@
 import struct
 from dataclasses import dataclass, field
 
+from trapline.asm.diagnostics import Location
+from trapline.asm.elf.format import (
+    CLASS_32,
+    EM_RISCV,
+    ET_EXEC,
+    HEADER,
+    LITTLE_ENDIAN,
+    MAGIC,
+    PF_EXEC,
+    PF_READ,
+    PF_WRITE,
+    PROGRAM_HEADER,
+    PT_GNU_STACK,
+    PT_LOAD,
+    PT_NOTE,
+    PT_RISCV_ATTRIBUTES,
+    PT_TLS,
+    SECTION_HEADER,
+    SHN_ABS,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+    STB_GLOBAL,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_FUNC,
+    STT_NOTYPE,
+    STT_OBJECT,
+    STT_TLS,
+    STV_DEFAULT,
+    STV_HIDDEN,
+    STV_INTERNAL,
+    STV_PROTECTED,
+    SYMBOL,
+    VERSION,
+)
 from trapline.asm.linker.got import TABLE_OFFSET
 from trapline.asm.linker.linker import Linker
 from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
-from trapline.asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
+from trapline.asm.sections import ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
 from trapline.asm.symbols import Symbol
 
-EM_RISCV = 243
-_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
-_PROGRAM = struct.Struct("<8I")
-_SECTION = struct.Struct("<10I")
-_SYMBOL = struct.Struct("<IIIBBH")
-_BINDINGS = {"local": 0, "global": 1, "weak": 2}
-_TYPES = {"notype": 0, "object": 1, "func": 2, "tls": 6, "common": 1}
-_VISIBILITIES = {"default": 0, "internal": 1, "hidden": 2, "protected": 3}
+_OWN_FLAGS = 0x7FF
+"""Section flags that are the file's; those above are for linkers."""
+
+_BINDINGS = {"local": STB_LOCAL, "global": STB_GLOBAL, "weak": STB_WEAK}
+_TYPES = {"notype": STT_NOTYPE, "object": STT_OBJECT, "func": STT_FUNC, "tls": STT_TLS, "common": STT_OBJECT}
+_VISIBILITIES = {"default": STV_DEFAULT, "internal": STV_INTERNAL, "hidden": STV_HIDDEN, "protected": STV_PROTECTED}
 ARCHITECTURE = "rv32i2p1_m2p0_a2p1_zicsr2p0_zifencei2p0"
 
 
@@ -55,7 +88,7 @@ class _Strings:
 
 @dataclass(frozen=True)
 class Segment:
-    """A loadable part: `data` at `vaddr`, zeros up to `memsz` bytes; flags as p_flags (4 read, 2 write, 1 execute)."""
+    """A loadable part: `data` at `vaddr`, zeros up to `memsz` bytes; flags as p_flags (PF_READ, PF_WRITE, PF_EXEC)."""
 
     vaddr: int
     data: bytes
@@ -75,7 +108,7 @@ def segments(layout: Layout) -> list[Segment]:
         end = outputs[-1].address + outputs[-1].size
         executable = any(o.flags & EXEC for o in outputs)
         writable = any(o.flags & WRITE for o in outputs)
-        found.append(Segment(start, bytes(image), end - start, 4 | (1 if executable else 0) | (2 if writable else 0)))
+        found.append(Segment(start, bytes(image), end - start, PF_READ | PF_EXEC * executable | PF_WRITE * writable))
     return found
 
 
@@ -93,16 +126,14 @@ def _copied(symbol: Symbol) -> Symbol:
 
 def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int, int, str, str, str, int]]:
     """(name, value, size, binding, type, visibility, section index), local symbols first."""
-    from trapline.asm.diagnostics import Location
-
     nowhere = Location("<symbols>", 1)
     rows = []
 
     def row(symbol: Symbol) -> None:
-        index = 0xFFF1
+        index = SHN_ABS
         place = _copied(symbol)
         if place.section is not None:
-            index = numbers.get(id(linker.home(place)[0]), 0xFFF1)
+            index = numbers.get(id(linker.home(place)[0]), SHN_ABS)
         size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
         value = linker.address(symbol, nowhere) & 0xFFFFFFFF
         if symbol.section is not None and symbol.section.flags & TLS:
@@ -130,7 +161,8 @@ def _tls_segment(outputs: list[Output]) -> tuple[int, ...]:
     first, last = outputs[0], outputs[-1]
     filled = first.size if first.type != NOBITS else 0
     size = last.address + last.size - first.address
-    return (7, first.offset, first.address, first.address, filled, size, 4, max(o.alignment for o in outputs))
+    alignment = max(output.alignment for output in outputs)
+    return (PT_TLS, first.offset, first.address, first.address, filled, size, PF_READ, alignment)
 
 
 def write_elf(linker: Linker, entry: int) -> bytes:
@@ -142,7 +174,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     parts = segments(layout)
     notes = note_segments(layout)
     count = 1 + len(parts) + len(notes) + stack_note + bool(linker.thread_local)
-    header_size = _HEADER.size + _PROGRAM.size * count
+    header_size = HEADER.size + PROGRAM_HEADER.size * count
     image = bytearray(header_size)
     programs: list[tuple[int, ...]] = []
     for number, part in enumerate(parts):
@@ -153,7 +185,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
         address, memory = part.vaddr, part.memsz
         if with_headers and part.vaddr - layout.start == offset:
             first, size, address, memory = 0, size + offset, layout.start, memory + offset
-        programs.append((1, first, address, address, size, memory, part.flags, PAGE))
+        programs.append((PT_LOAD, first, address, address, size, memory, part.flags, PAGE))
         for output in outputs:
             if part.vaddr <= output.address < part.vaddr + max(part.memsz, 1):
                 output.offset = min(offset + output.address - part.vaddr, len(image))
@@ -163,37 +195,39 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     for output in outputs:
         for section in output.inputs:
             numbers[id(section)] = len(rows)
-        flags = output.flags & 0x7FF
+        flags = output.flags & _OWN_FLAGS
         rows.append((names.add(output.name), output.type, flags, output.address, output.offset, output.size, 0, 0,
                      output.alignment, output.entry_size))  # fmt: skip
     for output in loose:
         for section in output.inputs:
             numbers[id(section)] = len(rows)
-        rows.append((names.add(output.name), output.type, output.flags & 0x7FF, 0, len(image), output.size, 0, 0,
+        rows.append((names.add(output.name), output.type, output.flags & _OWN_FLAGS, 0, len(image), output.size, 0, 0,
                      output.alignment, output.entry_size))  # fmt: skip
         image += contents(output)
     attribute_bytes = attributes()
-    programs.insert(0, (0x70000003, len(image), 0, 0, len(attribute_bytes), 0, 4, 1))
+    programs.insert(0, (PT_RISCV_ATTRIBUTES, len(image), 0, 0, len(attribute_bytes), 0, PF_READ, 1))
     for note in notes:
         size = note[-1].address + note[-1].size - note[0].address
-        programs.append((4, note[0].offset, note[0].address, note[0].address, size, size, 4, note[0].alignment))
+        start = note[0].address
+        programs.append((PT_NOTE, note[0].offset, start, start, size, size, PF_READ, note[0].alignment))
     if linker.thread_local:
         programs.append(_tls_segment(linker.thread_local))
     if stack_note:
-        programs.append((0x6474E551, 0, 0, 0, 0, 0, 6, 16))
+        programs.append((PT_GNU_STACK, 0, 0, 0, 0, 0, PF_READ | PF_WRITE, 16))
     rows.append((names.add(".riscv.attributes"), ATTRIBUTES, 0, 0, len(image), len(attribute_bytes), 0, 0, 1, 0))
     image += attribute_bytes
     _append_symbols(linker, image, rows, names, numbers)
     image += bytes(-len(image) % 4)
-    header = _HEADER.pack(
-        b"\x7fELF\x01\x01\x01" + bytes(9), 2, EM_RISCV, 1, entry, _HEADER.size, len(image), 0, _HEADER.size,
-        _PROGRAM.size, len(programs), _SECTION.size, len(rows), len(rows) - 1,
+    header = HEADER.pack(
+        MAGIC + bytes((CLASS_32, LITTLE_ENDIAN, VERSION)) + bytes(9), ET_EXEC, EM_RISCV, VERSION,
+        entry, HEADER.size, len(image), 0, HEADER.size,
+        PROGRAM_HEADER.size, len(programs), SECTION_HEADER.size, len(rows), len(rows) - 1,
     )  # fmt: skip
     image[: len(header)] = header
-    table = b"".join(_PROGRAM.pack(*p) for p in programs)
-    image[_HEADER.size : _HEADER.size + len(table)] = table
+    table = b"".join(PROGRAM_HEADER.pack(*p) for p in programs)
+    image[HEADER.size : HEADER.size + len(table)] = table
     for section_row in rows:
-        image += _SECTION.pack(*section_row)
+        image += SECTION_HEADER.pack(*section_row)
     return bytes(image)
 
 
@@ -202,22 +236,19 @@ def _append_symbols(
 ) -> None:
     """Symbol table, its strings, and the section names."""
     strings = _Strings()
-    table = bytearray(_SYMBOL.size)
+    table = bytearray(SYMBOL.size)
     found = symbol_rows(linker, numbers)
     locals_first = sorted(found, key=lambda r: r[3] != "local")
     for name, value, size, binding, kind, visibility, index in locals_first:
         info = _BINDINGS[binding] << 4 | _TYPES[kind]
-        table += _SYMBOL.pack(strings.add(name), value, size, info, _VISIBILITIES[visibility], index)
+        table += SYMBOL.pack(strings.add(name), value, size, info, _VISIBILITIES[visibility], index)
     local_count = 1 + sum(r[3] == "local" for r in found)
     image += bytes(-len(image) % 4)
     link = len(rows) + 1
-    rows.append((names.add(".symtab"), 2, 0, 0, len(image), len(table), link, local_count, 4, _SYMBOL.size))
+    rows.append((names.add(".symtab"), SHT_SYMTAB, 0, 0, len(image), len(table), link, local_count, 4, SYMBOL.size))
     image += table
-    rows.append((names.add(".strtab"), 3, 0, 0, len(image), len(strings.data), 0, 0, 1, 0))
+    rows.append((names.add(".strtab"), SHT_STRTAB, 0, 0, len(image), len(strings.data), 0, 0, 1, 0))
     image += strings.data
     title = names.add(".shstrtab")
-    rows.append((title, 3, 0, 0, len(image), len(names.data), 0, 0, 1, 0))
+    rows.append((title, SHT_STRTAB, 0, 0, len(image), len(names.data), 0, 0, 1, 0))
     image += names.data
-
-
-assert ALLOC == 2

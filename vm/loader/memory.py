@@ -1,0 +1,29 @@
+"""Whether a program fits into the memory of a machine."""
+
+from trapline.vm.loader.image import Image, LoadError
+
+MAX_MEMORY = 2 << 30
+"""Most RAM that a machine can be given, in bytes."""
+
+
+def check_fits(image: Image, base: int, size: int) -> None:
+    """Raise LoadError unless every segment's physical range lies in the RAM of `size` bytes at `base`."""
+    first = min(image.segments, key=lambda segment: segment.paddr)
+    lowest = first.paddr
+    if first.vaddr <= image.phdr < first.end and base - lowest < len(first.data):
+        lowest = max(lowest, base)  # linkers map the file's headers into the page before the first section
+    end = max(segment.paddr + segment.memsz for segment in image.segments)
+    if lowest < base or lowest >= base + size:
+        raise LoadError(f"{image.name}: is linked at {lowest:#010x}, where no RAM is: link it at {base:#010x} or above")
+    if end > base + size:
+        raise LoadError(f"{image.name}: {memory_advice(end - base, size)}")
+
+
+def memory_advice(needed: int, given: int) -> str:
+    """What to say when a program needs more bytes of memory than it was given."""
+    mebibytes = -(-needed // (1 << 20))
+    has = f"{given >> 20} MiB" if given % (1 << 20) == 0 else f"{given >> 10} KiB"
+    text = f"needs {mebibytes} MiB of memory and has {has}"
+    if needed > MAX_MEMORY:
+        return f"{text}; a machine has at most {MAX_MEMORY >> 20} MiB"
+    return f"{text}; use --memory {mebibytes}M or more"
