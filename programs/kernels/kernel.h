@@ -1,15 +1,15 @@
-/* kernel.h - what the kernel's files know of one another. */
+/* kernel.h - the functions that the kernel's files call in one another. */
 #pragma once
 
 #include <stdint.h>
 
-/* What entry.S keeps of what was interrupted: the pc and the registers, x[n] being x(n + 1). */
+/* The interrupted program's pc and registers, as entry.S saves them: x[n] is x(n + 1). */
 struct frame {
     uint32_t pc, x[31];
 };
 enum { SP = 1, A0 = 9, A1 = 10, A7 = 16 }; /* indices into x */
 
-/* print.c: %s a string, %u an unsigned number, %x a hexadecimal one of eight digits */
+/* print.c: %s is a string, %u an unsigned number, %x eight hexadecimal digits */
 void print_char(char letter);
 void print(const char *format, ...);
 
@@ -35,5 +35,5 @@ void trap_entry(void);
 void trap_return(struct frame *frame) __attribute__((noreturn));
 void trap(struct frame *frame);
 
-/* main.c */
+/* power.c */
 void power_off(uint32_t status) __attribute__((noreturn));

@@ -1,4 +1,4 @@
-/* process.c - the user programs: one after the other. */
+/* process.c - runs the user programs one after the other. */
 #include "csr.h"
 #include "kernel.h"
 
@@ -19,7 +19,7 @@ void process_start_next(struct frame *frame) {
         print("no program is left\n");
         power_off(0);
     }
-    for (int i = 0; i < 31; i++) frame->x[i] = 0; /* a program sees nothing of the last one */
+    for (int i = 0; i < 31; i++) frame->x[i] = 0; /* nothing of the last program shows */
     frame->pc = (uint32_t)programs[started++].entry;
     frame->x[SP] = (uint32_t)user_stack_end;
 }

@@ -1,4 +1,4 @@
-/* syscall.c - what a user program can ask for: the number is in a7, arguments and answer are in a0 and a1. */
+/* syscall.c - system calls: the number is in a7, arguments in a0 and a1, the result in a0. */
 #include "kernel.h"
 #include "user.h"
 

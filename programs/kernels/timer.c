@@ -17,7 +17,7 @@ static uint64_t now(void) {
 }
 
 static void set_alarm(uint64_t time) {
-    MMIO32(MTIMECMP) = 0xffffffff; /* no value between old and new may be earlier than both */
+    MMIO32(MTIMECMP) = 0xffffffff; /* so that no half-written value is earlier than both */
     MMIO32(MTIMECMP + 4) = (uint32_t)(time >> 32);
     MMIO32(MTIMECMP) = (uint32_t)time;
 }
@@ -29,7 +29,7 @@ void timer_start(void) {
 
 void timer_interrupt(void) {
     ticks++;
-    set_alarm(now() + INTERVAL); /* this also withdraws the interrupt */
+    set_alarm(now() + INTERVAL); /* this also clears the interrupt */
 }
 
 uint32_t timer_ticks(void) {

@@ -1,4 +1,4 @@
-/* user.c - programs that run in U mode, at virtual addresses of their own. They can only compute and ask. */
+/* user.c - programs that run in U mode at virtual addresses of their own; all else they ask of the kernel. */
 #include <stdint.h>
 
 #include "user.h"
@@ -17,7 +17,7 @@ static uint32_t say(const char *text) {
     return ask(SYSTEM_WRITE, (uint32_t)text, length);
 }
 
-static uint32_t turns; /* in a page that may be written */
+static uint32_t turns; /* in a writable page */
 
 void user_count(void) {
     say("count: hello from U mode\n");
