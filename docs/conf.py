@@ -15,7 +15,7 @@ copyright = f"2026, {author}"
 version = release = _package["version"]
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "site_links"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "site_docstrings", "site_links"]
 exclude_patterns: list[str] = []
 suppress_warnings = ["misc.highlighting_failure"]
 """`ld` and dialects of assembly have no lexer that takes every file."""
