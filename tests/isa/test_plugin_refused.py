@@ -262,7 +262,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (b"raise ValueError('a\\nb')\n", ":1: ValueError: a b"),
     ],
 )
-def test_files_that_are_no_plugin(tmp_path: Path, content: bytes, part: str) -> None:
+def test_files_that_are_not_plugins(tmp_path: Path, content: bytes, part: str) -> None:
     path = tmp_path / "my_isa.py"
     path.write_bytes(content)
     assert part in refusal(path)

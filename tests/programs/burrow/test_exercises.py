@@ -48,7 +48,7 @@ def test_priorities() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("program, harts", [("threads", 1), ("threads", 4), ("share", 2), ("pingpong", 3)])
 @pytest.mark.parametrize("solution", ["priorities", "mailbox", "mutex"])
-def test_what_worked_before_works_still(solution: str, program: str, harts: int) -> None:
+def test_what_worked_before_still_works(solution: str, program: str, harts: int) -> None:
     printed, machine = run(solution, program, harts=harts, period=20)
     expected, _ = run(None, program, harts=harts, period=20)
     assert printed == expected and machine.read(machine.symbols["kernel_lock"], 8)[:4] != bytes(4)

@@ -15,7 +15,7 @@ from support.cli.command import Outcome, check_manners, command, watchdog
 PATIENCE = 60
 
 
-class Seat:
+class Session:
     """A process in a session of its own, controlled by a new terminal whose output is read all the time.
 
     words: what to start, `trapline` with these arguments unless `program` is given. streams: other files than the
@@ -90,7 +90,7 @@ class Seat:
         fields = Path(f"/proc/{pid or self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def __enter__(self) -> "Seat":
+    def __enter__(self) -> "Session":
         return self
 
     def __exit__(

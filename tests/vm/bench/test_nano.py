@@ -142,7 +142,7 @@ def test_an_operation_without_effect_is_noticed(tmp_path: Path) -> None:
         nano.run("trap", 3)
 
 
-def test_timed_are_all_techniques_in_turn() -> None:
+def test_all_techniques_are_timed_in_turn() -> None:
     turns: list[tuple[str, str]] = []
     techniques = ["bare", "trap"]
     costs = list(measure(Nano(NANO, "syscall"), techniques, repeats=2, rounds=20,

@@ -81,7 +81,7 @@ def test_msip_raises_mip() -> None:
     assert [n.value for n in notes] == [0, 0, MSI, 1, 0, 0, 0]
 
 
-def test_msip_of_a_hart_that_is_not_there_reads_zero(tool: Find, tmp_path: Path) -> None:
+def test_msip_of_an_absent_hart_reads_zero(tool: Find, tmp_path: Path) -> None:
     assert_same(tool, tmp_path, [Ask("sw", MSIP + 4, 1), Ask("lw", MSIP + 4), Ask("mip"), Ask("lw", MSIP)])
 
 

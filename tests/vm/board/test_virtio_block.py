@@ -167,7 +167,7 @@ def test_name(image: Path, serial: str) -> None:
     ],
     ids=["short header", "no status", "no header", "nothing to write"],
 )
-def test_requests_that_are_none(image: Path, buffers: list[tuple[int, int, int]]) -> None:
+def test_malformed_requests(image: Path, buffers: list[tuple[int, int, int]]) -> None:
     driver = started(Drive(image))
     assert driver.send(*buffers) == [] and driver.broken()
 
@@ -262,7 +262,7 @@ def test_a_disk_that_fails(image: Path, monkeypatch: pytest.MonkeyPatch) -> None
         drive.close()
 
 
-def test_drives_that_cannot_be(tmp_path: Path, image: Path) -> None:
+def test_impossible_drives(tmp_path: Path, image: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path, message in (

@@ -104,7 +104,7 @@ def test_endless_input_does_not_keep_the_device() -> None:
     assert driver.returned() == [(0, 4096)] * 2
 
 
-def test_a_buffer_that_cannot_be_written_is_none_to_receive_into() -> None:
+def test_a_read_only_buffer_receives_nothing() -> None:
     driver = started(RECEIVE, b"abc")
     driver.send((DATA, 16, 0), queue=RECEIVE)
     assert driver.broken()

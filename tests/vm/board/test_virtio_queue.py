@@ -211,7 +211,7 @@ def test_what_was_done_before_a_broken_chain_is_given_back(driver: Driver) -> No
 
 
 @pytest.mark.parametrize("size", [0, 3, 6, 1023, 1025, 2048, 32768, 0x10008, 0xFFFFFFFF])
-def test_queue_sizes_that_there_are_not(driver: Driver, size: int) -> None:
+def test_impossible_queue_sizes(driver: Driver, size: int) -> None:
     driver.set(0x70, 0)
     driver.size = size
     driver.start()
@@ -235,7 +235,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_places_that_a_queue_cannot_have(name: str) -> None:
+def test_impossible_places_of_a_queue(name: str) -> None:
     driver = Driver(Entropy(counting), legacy=False)
     driver.start(queues=())
     driver.place(0, *PLACES[name])
@@ -246,7 +246,7 @@ def test_places_that_a_queue_cannot_have(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", [1, (BASE - 0x1000) >> 12, (BASE + SIZE) >> 12, 0xFFFFFFFF])
-def test_pages_that_a_legacy_queue_cannot_have(page: int) -> None:
+def test_impossible_pages_of_a_legacy_queue(page: int) -> None:
     driver = Driver(Entropy(counting), legacy=True)
     driver.start()
     driver.set(0x40, page)

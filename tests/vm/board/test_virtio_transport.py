@@ -202,7 +202,7 @@ def test_before_driver_ok_an_error_is_not_announced() -> None:
     assert driver.status == NEEDS_RESET and driver.get(0x60) == 0
 
 
-def test_notifications_of_queues_that_do_not_exist(driver: Driver) -> None:
+def test_notifications_of_unknown_queues(driver: Driver) -> None:
     driver.start()
     for number in (1, 0x10000, 0xFFFFFFFF):
         driver.kick(number)

@@ -55,7 +55,7 @@ def test_what_a_kernel_needs_is_there(tool):
     assert "interrupts-extended = <0x11 0x03 0x11 0x07 0x13 0x03 0x13 0x07>" in text
 
 
-def test_without_a_kernel_there_is_nothing_to_tell_it(tool):
+def test_options_for_a_kernel_need_a_kernel(tool):
     text = source(tool, tree())
     assert "bootargs" not in text and "initrd" not in text and "cpu@1" not in text
 

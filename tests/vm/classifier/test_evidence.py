@@ -50,7 +50,7 @@ def classified(classifier: Classifier, name: str) -> Classified:
     return classifier.classified(next(row for row in rows(EXTENSIONS) if row.name == name), 120)
 
 
-def test_a_no_that_is_proved_is_evidence(classifier: Classifier) -> None:
+def test_a_proved_no_is_evidence(classifier: Classifier) -> None:
     add = classified(classifier, "add")
     assert add.evidence is Evidence.SAMPLED
     assert evidence_text(add) == f"sampled ({add.pairs:,})"

@@ -36,7 +36,7 @@ def yes(answers: Mapping[Question, Decided]) -> set[str]:
     return {str(question) for question, decided in answers.items() if decided.verdict is Verdict.YES}
 
 
-def test_everything_is_decided(proof: dict[str, Answers]) -> None:
+def test_every_question_is_decided(proof: dict[str, Answers]) -> None:
     verdicts = {(name, str(q)): d.verdict for name, answers in proof.items() for q, d in answers.items()}
     assert len(verdicts) == len(proof) * len(QUESTIONS)
     assert [key for key, verdict in verdicts.items() if verdict is Verdict.UNKNOWN] == []

@@ -134,7 +134,7 @@ def test_values_that_cannot_be_written_are_illegal() -> None:
     ("mstatus", 1 << 12, "mstatus cannot hold"),
     ("nothing", 1, "this machine has no CSR 'nothing'"),
 ])  # fmt: skip
-def test_a_csr_cannot_be_fixed_at_what_it_cannot_hold(name: str, value: int, message: str) -> None:
+def test_a_csr_cannot_be_fixed_at_an_illegal_value(name: str, value: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Prover(parse_isa(ISA), {name: value})
 

@@ -159,7 +159,7 @@ def test_another_seed_is_another_search() -> None:
     assert first.findings != other.findings
 
 
-def test_a_store_elsewhere_is_a_bug_and_said_so() -> None:
+def test_a_store_elsewhere_is_reported_as_a_bug() -> None:
     search = Search(EXTENSIONS, engine="python")
     row = next(row for row in rows(EXTENSIONS) if row.name == "add")
     run = search.engine._run

@@ -168,7 +168,7 @@ def test_memory_of_four_gigabytes_is_not_allocated(file):
         assert outcome.peak < 100 * MIB and outcome.seconds < 10
 
 
-def test_memory_below_a_megabyte_is_told_in_kilobytes(tmp_path):
+def test_memory_below_a_megabyte_is_given_in_kilobytes(tmp_path):
     path = write(tmp_path, "small.s", ["_start: j _start", ".bss", ".skip 0x10000"])
     outcome = invoke(*arguments("boot", path), "--memory", "20K")
     refused(outcome, "needs 1 MiB of memory and has 20 KiB; use --memory 1M or more")

@@ -63,7 +63,7 @@ def test_text() -> None:
     ("cr3wr", "did you mean 'satp'?"), ("DivZero", "did you mean 'illegal'?"),
     ("qqq", "there are callret, csr, syscall, illegal, fault, mmio, satp, ptemod, timer"),
 ])  # fmt: skip
-def test_names_that_there_are_not(name: str, part: str) -> None:
+def test_unknown_names(name: str, part: str) -> None:
     refused(invoke("bench", "nano", name), part)
 
 

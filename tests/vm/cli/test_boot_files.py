@@ -71,7 +71,7 @@ def code(text: str) -> bytes:
     (0x80000000, ["--sbi"], "supervisor"), (0x80400000, ["--bios", "none"], "machine"),
     (0x80100000, ["--bios", "default"], "supervisor"), (0x80100000, [], "machine"),
 ])  # fmt: skip
-def test_where_a_kernel_is_linked_tells_its_mode(tmp_path, base, options, mode):
+def test_the_link_address_of_a_kernel_decides_its_mode(tmp_path, base, options, mode):
     outcome = invoke("boot", assembled(tmp_path, SAYS_MODE, base), *options, *BIN, "--max-instructions", "10k")
     assert (outcome.status, outcome.stdout) == (0, f"{mode}\n".encode()), outcome
 
@@ -160,7 +160,7 @@ wrong:  li      t0, 0x100000
 """
 
 
-def test_firmware_is_told_where_the_kernel_is(tmp_path, kernel):
+def test_firmware_learns_where_the_kernel_is(tmp_path, kernel):
     firmware = assembled(tmp_path, FIRMWARE, 0x80000000, "fw.elf")
     raw = write(tmp_path, "k.bin", code(f"_start: {OFF}"))
     for arguments in (["--kernel", raw], [kernel], [write(tmp_path, "Image", boot_image(code(OFF)))]):
@@ -199,7 +199,7 @@ def test_an_initrd_over_the_place_that_a_kernel_takes(tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--initrd", "--bios", "--kernel"])
-def test_files_that_are_not_there(tmp_path, kernel, option):
+def test_missing_files(tmp_path, kernel, option):
     arguments = [option, tmp_path / "missing"] + ([] if option == "--kernel" else [kernel])
     refused(invoke("boot", *arguments), "missing: No such file or directory")
     empty = write(tmp_path, "empty", b"")
@@ -229,7 +229,7 @@ def test_what_needs_a_kernel(tmp_path):
     refused(invoke("boot", "--initrd", write(tmp_path, "initrd", b"x")), "there is no kernel to take it")
 
 
-def test_kernels_that_cannot_be_used(tmp_path, kernel):
+def test_unusable_kernels(tmp_path, kernel):
     refused(invoke("boot", write(tmp_path, "Image.gz", gzip.compress(bytes(100)))), "is compressed: unpack it first")
     refused(invoke("boot", write(tmp_path, "Image", boot_image(bytes(9), flags=1))), "big-endian")
     for changes in ({"offset": 2**63}, {"size": 2**40}, {"offset": 2**31}):

@@ -75,7 +75,7 @@ again:  popf    x0
     assert routines["execute original popf"] == routines["execute original pushf"] == 5
 
 
-def test_other_techniques_have_none_of_it(tmp_path: Path) -> None:
+def test_other_techniques_have_no_such_counts(tmp_path: Path) -> None:
     report, _, message = counted(tmp_path, PROGRAMS / "boot/sv32.s", "trap")
     assert report["hypercalls"] == {} and report["patched_words"] == 0
     assert report["translation"] == {"blocks": 0, "words": 0, "pages": 0, "flushes": 0}

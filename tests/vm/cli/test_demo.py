@@ -146,7 +146,7 @@ def test_a_signal_ends_it(delay: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_signal_gives_the_cursor_back() -> None:
+def test_a_signal_restores_the_cursor() -> None:
     """Ctrl-C at a terminal, while the spinner has hidden it."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -226,7 +226,7 @@ def test_demos_are_found_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         burrow.builder.cache_clear()
 
 
-def test_help_names_all_there_is() -> None:
+def test_help_names_every_command() -> None:
     text = invoke("demo", "--help").stdout.decode()
     assert "trapline demo shell --technique trap" in text
     for name in [*burrow.programs(), *burrow.demos()]:
@@ -244,7 +244,7 @@ def test_mistakes() -> None:
 
 
 @pytest.mark.slow
-def test_it_takes_less_than_twenty_seconds_from_any_folder(tmp_path: Path) -> None:
+def test_it_takes_under_twenty_seconds_from_any_folder(tmp_path: Path) -> None:
     """Promised on a machine with a warm cache; the figure is printed."""
     env = environment(PYTHONPATH=str(ROOT))
     outcome = execute("demo", timeout=60, folder=tmp_path, env=env)
@@ -254,7 +254,7 @@ def test_it_takes_less_than_twenty_seconds_from_any_folder(tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.environ.get("NUMBA_BOUNDSCHECK") == "1", reason="the engine is another one then")
 @pytest.mark.skipif(os.environ.get("TRAPLINE_ENGINE") == "python", reason="nothing is compiled")
-def test_compiling_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_is_reported_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the engine had to be compiled: it is announced, and takes its time."""
     functions, told = native.functions, []
     functions()  # in case that nothing has compiled it yet

@@ -66,7 +66,7 @@ def test_links_to_pages_become_commands(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "bench nano"])
-def test_help_names_documents_that_are_there(name: str) -> None:
+def test_help_names_documents_that_exist(name: str) -> None:
     text = invoke(*name.split(), "--help").stdout.decode()
     topics = re.findall(r"trapline docs ([a-z]\S*)", text)
     assert topics and set(topics) <= set(PAGES)

@@ -18,7 +18,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_text_and_json_lines_tell_the_same(tmp_path: Path) -> None:
+def test_text_and_json_lines_agree(tmp_path: Path) -> None:
     text, objects = tmp_path / "exits.txt", tmp_path / "exits.jsonl"
     report = tmp_path / "report.json"
     outcome = invoke("virt", SV32, "--exit-log", text, "--json", report)
@@ -56,7 +56,7 @@ def test_each_kind_of_exit_has_a_name(tmp_path: Path) -> None:
     assert "interpret mret" in routines("boot/sv32.s", "hybrid")
 
 
-def test_firmware_calls_are_told(tmp_path: Path) -> None:
+def test_firmware_calls_are_explained(tmp_path: Path) -> None:
     kernel = write(tmp_path, "kernel.s", "_start: li a7, 1\nli a0, '*'\necall\nli a7, 8\necall\n")
     log = tmp_path / "log.jsonl"
     assert invoke("virt", kernel, "--sbi", "--exit-log", log).stdout == b"*"

@@ -198,7 +198,7 @@ ADDRESSES = ["-1", "0x100000000", "5G", "x", ""]
     ("--engine", "qemu"), ("--cpp", "m4"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["run", "boot"])
-def test_a_value_that_is_none_is_refused(tmp_path, name, option, value):
+def test_an_invalid_value_is_refused(tmp_path, name, option, value):
     outcome = invoke(name, write(tmp_path, "guest.s", LOOP), option, value, "--max-instructions", "1")
     if option == "--max-instructions":
         outcome = invoke(name, write(tmp_path, "guest.s", LOOP), option, value)
@@ -209,11 +209,11 @@ def test_a_value_that_is_none_is_refused(tmp_path, name, option, value):
     ("rv64ima", "'rv64ima'"), ("rv32imafd", "unknown extension 'f'"), ("rv32i", "lacks 'm'"), ("", "''"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["run", "boot"])
-def test_an_isa_that_is_not_there(tmp_path, name, isa, part):
+def test_an_unknown_isa_string(tmp_path, name, isa, part):
     refused(invoke(name, write(tmp_path, "guest.s", LOOP), "--isa", isa), part)
 
 
-def test_an_engine_of_the_environment_that_is_not_there(tmp_path, monkeypatch):
+def test_an_unknown_engine_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("TRAPLINE_ENGINE", "qemu")
     for name in ("run", "boot"):
         refused(invoke(name, write(tmp_path, "guest.s", LOOP)), "'qemu' is not 'numba' or 'python'")

@@ -62,7 +62,7 @@ def test_help_is_shown(path, option):
             assert word in text
 
 
-def test_the_commands_tell_their_statuses():
+def test_the_commands_document_their_statuses():
     for name in ("run", "boot"):
         assert "Exit status:" in invoke(name, "--help").stdout.decode()
 
@@ -153,7 +153,7 @@ def imported(*arguments: str, env: dict[str, str] | None = None) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["run", "--list"],
                                        ["boot", "--help"], ["asm", "--help"], ["bench", "--help"],
                                        ["bench", "nano", "--help"]])  # fmt: skip
-def test_what_only_talks_imports_nothing_heavy(arguments):
+def test_light_commands_import_nothing_heavy(arguments):
     assert imported(*arguments) == set()
 
 
@@ -185,7 +185,7 @@ PRINTING = [
 
 
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
-def test_a_reader_that_went_away(tmp_path, arguments):
+def test_a_reader_that_closed_the_pipe(tmp_path, arguments):
     """As in `trapline isa | true`: silence, and the status of SIGPIPE."""
     path = write(tmp_path, "guest.s", LOOP)
     read, written = os.pipe()

@@ -152,7 +152,7 @@ def test_every_writable_register_has_a_rule() -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_what_a_write_leaves(name: str) -> None:
+def test_the_effect_of_a_write(name: str) -> None:
     """From every mode that may: random words, and a write of what was read, which changes nothing."""
     rng = random.Random(name)
     address = isa.CSR_BY_NAME[name].address

@@ -117,7 +117,7 @@ def test_fence_shows_the_changed_entry(form: str, large: bool) -> None:
 
 
 @pytest.mark.parametrize("form", FENCES)
-def test_fence_takes_rights_away_and_gives_them(form: str) -> None:
+def test_a_fence_makes_permissions_take_effect(form: str) -> None:
     """A page that becomes read-only, then invalid, then valid again; a page that must no longer be executed."""
     rs1, rs2 = FENCES[form]
     fence = encode("sfence.vma", rs1=rs1, rs2=rs2)

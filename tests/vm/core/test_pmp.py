@@ -199,7 +199,7 @@ def test_without_entries_only_machine_mode_has_access() -> None:
             assert machine.csr["mcause"] == (0 if mode == M else FAULT[NEED[name if name == "fetch" else name[0]]])
 
 
-def test_page_tables_are_read_with_supervisor_rights() -> None:
+def test_page_tables_are_read_with_supervisor_permissions() -> None:
     """ "Page-table accesses ... are treated as ... S-mode accesses": without an entry they fail, locked or not."""
     root = RAM + 0x8000
     for cfg, expected in (

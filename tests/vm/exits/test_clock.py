@@ -149,7 +149,7 @@ LOOK_FOR_INPUT = "li t0, 0x10000005\n lbu t1, (t0)\n wfi"
 
 
 @pytest.mark.parametrize("wait, real", [("wfi", False), (AWAIT_INPUT, True), (LOOK_FOR_INPUT, True)])
-def test_who_waits_for_a_person_waits_in_real_time(wait: str, real: bool) -> None:
+def test_waiting_for_input_takes_real_time(wait: str, real: bool) -> None:
     ticks = TICKS if real else LONG
     machine = sleeper(wait, ticks, console=Console(None, Person()))
     assert (timed(machine) > ticks / clock.TICKS) == real

@@ -48,12 +48,12 @@ def test_the_first_difference_is_the_hole(count: int) -> None:
 
 
 @pytest.mark.parametrize("technique", [name for name in UNDER if name in ("interpret", "hybrid")])
-def test_what_interprets_the_supervisor_has_no_such_hole(technique: str) -> None:
+def test_techniques_that_interpret_s_mode_have_no_such_hole(technique: str) -> None:
     _, run = runs(after_a_loop(10, "rdmode a0"), [technique])
     assert run.equivalent and run.first is None
 
 
-def test_a_difference_that_heals_is_none() -> None:
+def test_a_difference_that_disappears_is_not_reported() -> None:
     """The theorem is about the end; and the search would find what was different in between."""
     text = after_a_loop(10, "rdmode a0\n li a0, 5")
     _, run = runs(text, ["trap"])

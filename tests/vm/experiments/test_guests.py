@@ -138,7 +138,7 @@ def test_input_that_ends_ends_the_wait() -> None:
     assert one.end is not None and one.end.reason is ExitReason.IDLE
 
 
-def test_lines_of_a_console_are_told_apart_and_cannot_be_forged() -> None:
+def test_lines_of_a_console_are_distinct_and_cannot_be_forged() -> None:
     stream = io.BytesIO()
     one, other = PrefixedLines("one", stream), PrefixedLines("two", stream)
     one.write(b"he")

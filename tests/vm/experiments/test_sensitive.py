@@ -30,7 +30,7 @@ def matrix() -> dict[str, dict[str, dict]]:
     return {test["test"]: test["results"] for test in report["tests"]}
 
 
-def test_all_programs_are_in_it(matrix) -> None:
+def test_every_program_of_the_suite_is_in_the_matrix(matrix) -> None:
     assert list(matrix) == NAMES and len(NAMES) >= 24 + 6
 
 
@@ -53,7 +53,7 @@ def test_exactly_these_programs_find_out(matrix, technique: str) -> None:
     assert all(matrix[name][technique]["output"].endswith("virtual machine\n") for name in found)
 
 
-def test_holes_that_trap_in_the_real_user_mode_are_none() -> None:
+def test_holes_that_trap_in_the_real_user_mode_do_no_harm() -> None:
     """Theorem 1 holds for a machine whose mleak is set, and so trap-and-emulate is exact for all that it has."""
     names = [*SUPERVISOR_HOLES, *DETECTING]
     chosen = ("--technique", "hybrid", "--technique", "trap")

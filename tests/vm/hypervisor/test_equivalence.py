@@ -28,7 +28,7 @@ def end(path: Path, technique: str, **options: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("technique", ["hybrid", "trap"])
 @pytest.mark.parametrize("name", ["sv32", "delegation", "selfmod", "threads"])
-def test_programs_end_so_with_traced_page_tables_too(name: str, technique: str) -> None:
+def test_programs_end_alike_with_traced_page_tables(name: str, technique: str) -> None:
     path = PROGRAMS / f"boot/{name}.s"
     assert difference(end(path, "bare"), end(path, technique, shadow="traced")) == {}
 

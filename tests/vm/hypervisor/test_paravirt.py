@@ -40,7 +40,7 @@ def test_one_symbol_makes_the_kernel_paravirtual() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_who_makes_no_hypercall_sees_none(seed: int) -> None:
+def test_a_guest_without_hypercalls_sees_none(seed: int) -> None:
     bare, under = (ended(seed, 400, holes=False, technique=name) for name in ("bare", "paravirt"))
     assert difference(bare, under) == {}
 

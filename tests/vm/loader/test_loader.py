@@ -151,7 +151,7 @@ def test_what_gcc_makes_for_other_machines(tool, tmp_path, options, message):
         load_elf(tmp_path / "p")
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_that_cannot_be_programs(tmp_path):
     (tmp_path / "empty").touch()
     os.mkfifo(tmp_path / "fifo")
     for name, message in (("missing", "No such file"), ("", "is a directory"), ("empty", "is empty"),

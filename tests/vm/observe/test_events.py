@@ -107,7 +107,7 @@ def test_changes_are_those_of_the_bare_machine_step_by_step(name: str, technique
 
 
 @pytest.mark.parametrize("name", ["sensitive/mret", "sensitive/detect-frames", "boot/delegation"])
-def test_interpreted_steps_are_no_events_but_where_the_mode_changes(name: str) -> None:
+def test_interpreted_steps_are_events_only_where_the_mode_changes(name: str) -> None:
     """Devices are accessed without an exit there; what the host does then is nothing that an event before it did."""
     options = {"isa": "rv32ima_xleak"}
     events = logged(boot(name, "hybrid", events=True, **options), 4000)
@@ -115,7 +115,7 @@ def test_interpreted_steps_are_no_events_but_where_the_mode_changes(name: str) -
     assert any(e.cause is None for e in events)
 
 
-def test_an_interpreted_access_where_nothing_is() -> None:
+def test_an_interpreted_access_where_no_device_answers() -> None:
     """Only the host finds out that no device is there, and then the mode changes."""
     source = """
         la      t0, handler
@@ -143,7 +143,7 @@ handler: j      handler
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_so_they_are_for_random_guests(seed: int) -> None:
+def test_random_guests_agree_too(seed: int) -> None:
     """Interrupts, delegation, faults and PMP in any order; the state at the end is that without events, too."""
     steps = 500
     for technique in ("trap", "patch", "translate"):
@@ -156,7 +156,7 @@ def test_so_they_are_for_random_guests(seed: int) -> None:
         assert difference(plain, ended(seed, steps, technique=technique, events=True, **options)) == {}
 
 
-def test_counters_are_told_as_the_guest_reads_them() -> None:
+def test_counters_are_reported_as_the_guest_reads_them() -> None:
     source = """
         li      t0, 1000
         csrw    mcycle, t0

@@ -145,7 +145,7 @@ def test_the_quota_covers_both_outputs_and_the_message_still_appears():
     assert (outcome.status, outcome.stderr) == (124, b"trapline: output limit reached\n")
 
 
-def test_input_comes_as_it_is_there():
+def test_input_arrives_as_soon_as_it_exists():
     """A read of a pipe returns what has been written, without waiting for all that was asked for."""
     reader, writer = os.pipe()
     os.write(writer, b"abc")

@@ -141,7 +141,7 @@ def test_interrupts_reach_the_harts_named(platform, call):
 
 @pytest.mark.parametrize("mask, base", [(1, 4), (0b10000, 0), (0b10, 3), (1, 0x7FFFFFFF), (2, 0xFFFFFFFE), (0, 4)])
 @pytest.mark.parametrize("extension, function", [(IPI, 0), (RFENCE, 0), (RFENCE, 1), (RFENCE, 2)])
-def test_harts_that_do_not_exist(platform, call, extension, function, mask, base):
+def test_unknown_harts(platform, call, extension, function, mask, base):
     for h in platform.harts:
         h.stale = 0
     assert call(extension, function, mask, base) == (INVALID_PARAM, 0)
@@ -210,7 +210,7 @@ def test_suspension_that_loses_state_goes_on_elsewhere(platform, call):
 
 
 @pytest.mark.parametrize("kind", [1, 0x0FFFFFFF, 0x10000000, 0x80000001, 0xFFFFFFFF])
-def test_kinds_of_suspension_that_are_not_there(platform, call, kind):
+def test_unknown_kinds_of_suspension(platform, call, kind):
     assert call(HSM, 3, kind, 0x1000, 0) == (INVALID_PARAM, 0)
     assert platform.harts[0].waiting == 0
 
@@ -222,7 +222,7 @@ def test_reset(call, kind, reason, end):
 
 
 @pytest.mark.parametrize("kind, reason", [(3, 0), (0xF0000000, 0), (0, 2), (0, 0xE0000000), (0xFFFFFFFF, 0)])
-def test_resets_that_are_not_there(call, kind, reason):
+def test_unknown_resets(call, kind, reason):
     assert call(SRST, 0, kind, reason) == (INVALID_PARAM, 0)
 
 

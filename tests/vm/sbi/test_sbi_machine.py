@@ -199,7 +199,7 @@ _start: la      t0, 1f
 """
 
 
-def test_what_m_mode_does_not_want_is_the_kernels():
+def test_traps_that_firmware_declines_go_to_the_kernel():
     """An illegal instruction and an access fault reach S mode, as OpenSBI hands them back."""
     machine = supervisor(REFUSED)
     halted(machine)
