@@ -13,6 +13,7 @@ from support.import_graph import circles, graph, imports
 from support.import_rules import (
     arrows_up,
     eager,
+    folder_circles,
     homeless,
     long_files,
     room_of,
@@ -116,6 +117,11 @@ def test_no_files_import_each_other() -> None:
     assert circles(graph(ROOT)) == []
 
 
+def test_no_folders_import_each_other() -> None:
+    """Inside the rooms of the table too: between the folders of `asm` and the files beside them, say."""
+    assert folder_circles(ROOT) == []
+
+
 def test_the_table_keeps_these_promises() -> None:
     """It may be changed for a new room, but not so that one of these falls."""
     importers = {room: {r for r in ROOMS if room in ROOMS[r].split()} for room in ROOMS}
@@ -214,6 +220,14 @@ def test_circles_of_files_are_found(tmp_path: Path) -> None:
     root = tree(tmp_path, {"isa/a": "import trapline.isa.b", "isa/b": "from trapline.isa import c", "isa/c": back})
     tree(root, {"isa/d": back})
     assert circles(graph(root)) == [["trapline.isa.a", "trapline.isa.b", "trapline.isa.c"]]
+
+
+def test_circles_of_folders_are_found(tmp_path: Path) -> None:
+    """Though no file imports itself by way of others."""
+    root = tree(tmp_path, {"asm/a/one": "import trapline.asm.b.one", "asm/b/one": "", "asm/top": ""})
+    assert folder_circles(root) == []
+    tree(root, {"asm/b/two": "import trapline.asm.top", "asm/top": "import trapline.asm.a.two", "asm/a/two": ""})
+    assert circles(graph(root)) == [] and folder_circles(root) == [["asm/a", "asm/b", "asm/top.py"]]
 
 
 def test_several_circles_are_found() -> None:

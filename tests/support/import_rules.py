@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from support.import_graph import graph, imports, modules
+from support.import_graph import circles, graph, imports, modules
 
 Rooms = Mapping[str, str]
 """What each room may import: a room is a folder or a file, the rooms are separated by blanks, lowest room first."""
@@ -23,6 +23,18 @@ def arrows_up(rooms: Rooms) -> list[str]:
         for other in rooms[room].split()
         if other not in lines[:number]
     ]
+
+
+def folder_circles(root: Path) -> list[list[str]]:
+    """Folders, and files right below a package, that lead to one another."""
+    where = {}
+    for name, path in modules(root).items():
+        here = path.relative_to(root)
+        where[name] = here.as_posix() if len(here.parts) == 2 else here.parent.as_posix()
+    arrows: dict[str, set[str]] = {room: set() for room in where.values()}
+    for name, targets in graph(root).items():
+        arrows[where[name]] |= {where[target] for target in targets} - {where[name]}
+    return circles(arrows)
 
 
 def homeless(root: Path, rooms: Rooms) -> list[str]:
