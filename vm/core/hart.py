@@ -95,6 +95,10 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("traced_tables", 1),  # tables that are watched for a real hart
     ("traced_stores", 1),  # stores to a traced table that trapped
     ("fault_paddr", 1),  # of the page fault that is emulated: the guest's translation; negative: none, or no such fault
+    ("last_fault", 1),  # what the last page fault was (`vm.hypervisor.faults`); NO_FAULT when an event begins
+    ("routine", 1),  # what has served the last exit (`vm.hypervisor.events`), where no interpreter routine had to
+    ("block_words", 1),  # words of the last block that was translated
+    ("unretired_before", 1),  # `unretired` of the virtual hart when the event began
     ("hidden_faults", 1),  # page faults of the real hart by what they were (`vm.hypervisor.faults`)
     ("true_faults", 1),
     ("mmio_faults", 1),

@@ -8,47 +8,21 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 
 from collections.abc import Callable
 
-from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE, ILLEGAL, STORE_PAGE
-from trapline.isa.mode import M, U
-from trapline.isa.mstatus import MPRV
-from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE, STORE_PAGE
+from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import count_trap
 from trapline.vm.core.mmu import STORE, refresh
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
-from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait, must_stop
-from trapline.vm.hypervisor.faults import classify_fault
-from trapline.vm.hypervisor.hypercalls import hypercall, is_hypercall
-from trapline.vm.hypervisor.patcher import after_stores, execute_original
+from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait
+from trapline.vm.hypervisor.faults import HIDDEN, classify_fault, count_fault
+from trapline.vm.hypervisor.hooks import after_stores, interpret, interprets_all, on_exit, runs_directly
 from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
-from trapline.vm.hypervisor.technique import ASSIST, HYBRID, INTERPRET, PATCH, TRANSLATE, TRAP
 from trapline.vm.hypervisor.tracing import follow_stores
-from trapline.vm.hypervisor.translator import UNTRANSLATED, forget_words, translate_block
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
 execute: Callable[..., int]
 """Generated (`vm.codegen.execute`), so nothing is bound here."""
-
-
-def runs_directly(v, m):
-    """Whether the technique lets the real hart execute what the virtual one is about to.
-
-    Under MPRV loads and fetches of one mode go through different translations, which no single root offers.
-    """
-    if m.technique == HYBRID:
-        return v.mode == U
-    return m.technique >= TRAP and not (v.mode == M and v.mstatus & MPRV)
-
-
-def steps_to_interpret(m, faulted, left):
-    """How many steps an interpreter routine may do at once.
-
-    Under `hybrid` as many as there are, since `execute` comes back where virtual U mode begins; elsewhere the next one
-    may run directly, and stores to traced tables and what is logged are followed one by one.
-    """
-    if m.technique == HYBRID and not faulted and m.traced == 0 and m.event_log == 0:
-        return left
-    return 1
 
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
@@ -66,112 +40,100 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
 
 
 def notice_stores(v, h, m, r, ram32, code, page):
-    """After an interpreter routine that has stored to watched pages: code, page tables, or both."""
-    if m.technique == PATCH:
+    """Follow stores to watched pages that the hypervisor has done for the guest: to code, to page tables, or both."""
+    if m.stored_high >= 0:
         after_stores(v, m, ram32, code, page)
-    if m.technique == TRANSLATE:
-        forget_words(m, ram32, code, page)
-    follow_stores(v, h, m, r, ram32)
+        follow_stores(v, h, m, r, ram32)
+
+
+def take_interrupt(v, m, r, ram32):
+    """Let the virtual hart take a pending interrupt; EVENTS_WAIT if the host wants to look before or after it."""
+    cause = pending_interrupt(v)
+    if cause == NO_INTERRUPT:
+        return LIMIT
+    if begin_event(v, m, r, ram32, cause, 0) == EVENTS_WAIT:
+        return EVENTS_WAIT
+    count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
+    take_trap(v, cause, 0)
+    end_event(v, m, r, ram32, INJECT, LIMIT)
+    return EVENTS_WAIT if events_wait(m) else LIMIT
 
 
 def serve_exit(v, h, m, r, ram8, ram32, code, page):
-    """Serve a trap out of the guest without an interpreter routine: LIMIT or another answer of `execute`.
-
-    FOR_THE_HOST when it takes one.
-    """
-    cause = r.exit_cause
-    if is_hypercall(v, m, cause):
-        r.hypercalls = r.hypercalls + 1
-        status = hypercall(v, h, m, r, ram8, ram32, code, page)
-        if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram32, code, page)
-        return status
-    if m.technique == TRANSLATE and cause == ILLEGAL and r.exit_tval == UNTRANSLATED:
-        if translate_block(v, m, r, ram32, code, page):
-            return LIMIT
-    if cause >= FETCH_PAGE:
-        access = STORE if cause == STORE_PAGE else cause - FETCH_PAGE
+    """Serve a trap out of the guest, as `execute` answers; FOR_THE_HOST if the step is to be emulated."""
+    status = on_exit(v, h, m, r, ram8, ram32, code, page)
+    if status == FOR_THE_HOST and r.exit_cause >= FETCH_PAGE:
+        access = STORE if r.exit_cause == STORE_PAGE else r.exit_cause - FETCH_PAGE
         if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
-            r.hidden_faults = r.hidden_faults + 1
-            if m.stored_high >= 0:
-                # The guest's walk has set an A or D bit in a page that is code as well.
-                notice_stores(v, h, m, r, ram32, code, page)
-            return LIMIT
-    return FOR_THE_HOST
+            count_fault(r, HIDDEN)
+            r.routine = FILL
+            status = LIMIT
+    # Also after a fill: the guest's walk may have set an A or D bit in a page that is code as well.
+    if status != FOR_THE_HOST:
+        notice_stores(v, h, m, r, ram32, code, page)
+    return status
+
+
+def run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, limit):
+    """Run the guest on the real hart for `limit` steps or to a trap, and serve that; the answers are `serve_exit`'s."""
+    status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit)
+    if status != FOR_THE_HOST:
+        return status
+    if begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval) == EVENTS_WAIT:
+        return EVENTS_WAIT
+    r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] + 1
+    status = serve_exit(v, h, m, r, ram8, ram32, code, page)
+    if status != FOR_THE_HOST:
+        end_event(v, m, r, ram32, r.routine, status)
+    return status
+
+
+def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
+    """Let an interpreter routine go on for the guest, after an exit that it serves or where nothing runs directly."""
+    if not exited and begin_event(v, m, r, ram32, NO_EXIT, 0) == EVENTS_WAIT:
+        return EVENTS_WAIT
+    faulted = exited and r.exit_cause >= FETCH_PAGE
+    unretired = v.unretired
+    before = v.cycle
+    status = interpret(v, m, ram8, ram16, ram32, code, page, faulted, left)
+    # The last step counts also where the host has to serve it before it is done.
+    undone = 1 if status == DEVICE or status == FOR_THE_HOST else 0
+    r.emulated = r.emulated + v.cycle - before + undone
+    if faulted:
+        classify_fault(v, m, r, status, unretired)
+    else:
+        r.fault_paddr = -1
+    notice_stores(v, h, m, r, ram32, code, page)
+    end_event(v, m, r, ram32, STEP, status)
+    return status
 
 
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
-    if m.technique == INTERPRET:
+    if interprets_all(m):
         return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
     end = v.cycle + limit
     while v.cycle < end:
-        if m.event_log and events_wait(m):
+        if events_wait(m):
             return EVENTS_WAIT
         if r.trace_epoch != m.trace_epoch:
             r.trace_epoch = m.trace_epoch
             v.stale = 1
         if v.stale:
             refresh(v)
-        if (v.mip | v.lines) & v.mie != 0:
-            cause = pending_interrupt(v)
-            if cause >= 0:
-                if m.event_log:
-                    if must_stop(v, m):
-                        return EVENTS_WAIT
-                    begin_event(v, m, r, ram32, cause, 0)
-                count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
-                take_trap(v, cause, 0)
-                if m.event_log:
-                    end_event(v, m, r, ram32, INJECT, LIMIT)
-                    if events_wait(m):
-                        return EVENTS_WAIT
+        if (v.mip | v.lines) & v.mie != 0 and take_interrupt(v, m, r, ram32) == EVENTS_WAIT:
+            return EVENTS_WAIT
         if m.traced:
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
-        faulted = False
-        noted = False
-        if runs_directly(v, m):
-            status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
-            if status == FOR_THE_HOST:
-                if m.event_log:
-                    if must_stop(v, m):
-                        return EVENTS_WAIT
-                    begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval)
-                    noted = True
-                faulted = r.exit_cause >= FETCH_PAGE
-                r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] + 1
-                if faulted or m.technique > ASSIST:
-                    status = serve_exit(v, h, m, r, ram8, ram32, code, page)
-                    if noted and status != FOR_THE_HOST:
-                        end_event(v, m, r, ram32, FILL, status)
+        exited = runs_directly(v, m)
+        if exited:
+            status = run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status == LIMIT:
                 continue
             if status != FOR_THE_HOST:
                 return status
-        if m.event_log and not noted:
-            if must_stop(v, m):
-                return EVENTS_WAIT
-            begin_event(v, m, r, ram32, NO_EXIT, 0)
-        r.emulated = r.emulated + 1
-        unretired = v.unretired
-        before = v.cycle
-        if m.technique == PATCH:
-            status = execute_original(v, m, ram8, ram16, ram32, code, page)
-        else:
-            steps = steps_to_interpret(m, faulted, end - v.cycle)
-            status = execute(v, m, ram8, ram16, ram32, code, page, steps)  # noqa: F821  (generated)
-            # One is counted already: the last, or that which the host has to serve before it is done.
-            last = 0 if status == DEVICE or status == FOR_THE_HOST else 1
-            r.emulated = r.emulated + v.cycle - before - last
-        if faulted:
-            classify_fault(v, m, r, status, unretired)
-        else:
-            r.fault_paddr = -1
-        if m.stored_high >= 0:
-            notice_stores(v, h, m, r, ram32, code, page)
-        if m.event_log:
-            end_event(v, m, r, ram32, STEP, status)
+        status = emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, end - v.cycle)
         if status != LIMIT:
             return status
     return LIMIT

@@ -20,8 +20,8 @@ from trapline.isa.table import CSRS
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import FETCH, entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
 from trapline.vm.core.patches import own_word
-from trapline.vm.core.status import LIMIT
-from trapline.vm.hypervisor.faults import HIDDEN, MMIO, NO_FAULT, OUTSIDE, TRUE
+from trapline.vm.core.status import EVENTS_WAIT, LIMIT
+from trapline.vm.hypervisor.faults import NO_FAULT
 
 save_csrs: Callable[..., None]
 """Generated (`emit_save_csrs`), so nothing is bound here."""
@@ -115,7 +115,7 @@ def event_record(m):
 
 def events_wait(m):
     """Whether the host is to look at the events before the next: no room for two more, or it asked for that."""
-    return m.event_count + 2 > EVENTS or m.event_number == m.event_halt
+    return m.event_log != 0 and (m.event_count + 2 > EVENTS or m.event_number == m.event_halt)
 
 
 def must_stop(v, m):
@@ -146,7 +146,16 @@ def guest_word(v, m, ram32):
 
 
 def begin_event(v, m, r, ram32, cause, tval):
-    """Note the virtual hart as it is at an exit with this cause, before it is served."""
+    """Note the virtual hart as it is at an exit with this cause, before it is served.
+
+    EVENTS_WAIT, with nothing noted, where the host wants to look first; else 0.
+    """
+    if m.event_log == 0:
+        return 0
+    if must_stop(v, m):
+        return EVENTS_WAIT
+    r.last_fault = NO_FAULT
+    r.unretired_before = v.unretired
     at = event_record(m)
     put_wide(ram32, at + AT_CYCLE, v.cycle)
     put_wide(ram32, at + AT_CLOCK, v.cycle + v.idled)
@@ -159,20 +168,15 @@ def begin_event(v, m, r, ram32, cause, tval):
     ram32[U64(at + AT_FETCHED)] = U32(word >= 0)
     ram32[U64(at + AT_CAUSE)] = U32(cause)
     ram32[U64(at + AT_TVAL)] = U32(tval)
-    ram32[U64(at + AT_TRAPPED)] = U32(v.unretired & 0xFFFFFFFF)
     ram32[U64(at + AT_CALL)] = U32(v.x[A6])
-    # What the counters say now tells at the end what was done.
-    ram32[U64(at + AT_FAULT)] = U32(r.hidden_faults & 0xFFFFFFFF)
-    ram32[U64(at + AT_MODE_AFTER)] = U32(r.true_faults & 0xFFFFFFFF)
-    ram32[U64(at + AT_PC_AFTER)] = U32(r.mmio_faults & 0xFFFFFFFF)
-    ram32[U64(at + AT_STATUS)] = U32(r.outside_faults & 0xFFFFFFFF)
-    ram32[U64(at + AT_ROUTINE)] = U32(r.hypercalls & 0xFFFFFFFF)
-    ram32[U64(at + AT_RESULT)] = U32(r.translated & 0xFFFFFFFF)
     save_csrs(v, ram32, at + HEADER)  # noqa: F821  (generated)
+    return 0
 
 
 def end_event(v, m, r, ram32, routine, status):
     """Complete the record: what `routine` has done and answered. One without an exit stays only if the mode changed."""
+    if m.event_log == 0:
+        return
     at = event_record(m)
     cause = I64(ram32[U64(at + AT_CAUSE)])
     m.event_open = IS_EVENT
@@ -181,31 +185,15 @@ def end_event(v, m, r, ram32, routine, status):
         m.event_open = MAYBE_EVENT
         if status == LIMIT:
             return
-    fault = NO_FAULT
-    paddr = -1
-    if FETCH_PAGE <= cause and cause <= STORE_PAGE:
-        paddr = r.fault_paddr
-        if I64(ram32[U64(at + AT_FAULT)]) != r.hidden_faults & 0xFFFFFFFF:
-            fault = HIDDEN
-        elif I64(ram32[U64(at + AT_MODE_AFTER)]) != r.true_faults & 0xFFFFFFFF:
-            fault = TRUE
-        elif I64(ram32[U64(at + AT_PC_AFTER)]) != r.mmio_faults & 0xFFFFFFFF:
-            fault = MMIO
-        elif I64(ram32[U64(at + AT_STATUS)]) != r.outside_faults & 0xFFFFFFFF:
-            fault = OUTSIDE
-    if routine == FILL:
-        translated = (r.translated - I64(ram32[U64(at + AT_RESULT)])) & 0xFFFFFFFF
-        if I64(ram32[U64(at + AT_ROUTINE)]) != r.hypercalls & 0xFFFFFFFF:
-            routine = ANSWER
-        elif translated and fault == NO_FAULT:
-            routine = TRANSLATED
-            ram32[U64(at + AT_CALL)] = U32(translated)
+    if routine == TRANSLATED:
+        ram32[U64(at + AT_CALL)] = U32(r.block_words)
+    is_fault = FETCH_PAGE <= cause and cause <= STORE_PAGE
     ram32[U64(at + AT_ROUTINE)] = U32(routine)
-    ram32[U64(at + AT_FAULT)] = U32(fault)
-    put_wide(ram32, at + AT_PADDR, paddr)
+    ram32[U64(at + AT_FAULT)] = U32(r.last_fault)
+    put_wide(ram32, at + AT_PADDR, r.fault_paddr if is_fault else -1)
     settle_event(v, ram32, at)
     ram32[U64(at + AT_STATUS)] = U32(status & 0xFFFFFFFF)
-    ram32[U64(at + AT_TRAPPED)] = U32(routine == INJECT or I64(ram32[U64(at + AT_TRAPPED)]) != v.unretired & 0xFFFFFFFF)
+    ram32[U64(at + AT_TRAPPED)] = U32(routine == INJECT or v.unretired != r.unretired_before)
     if m.event_open == IS_EVENT:
         m.event_count = m.event_count + 1
         m.event_number = m.event_number + 1

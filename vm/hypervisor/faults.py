@@ -18,6 +18,19 @@ OUTSIDE = 4
 FAULT_NAMES = ("", "hidden", "true", "MMIO", "outside")
 
 
+def count_fault(r, kind):
+    """Count a page fault of the real hart, and leave its kind for the log of events."""
+    r.last_fault = kind
+    if kind == HIDDEN:
+        r.hidden_faults = r.hidden_faults + 1
+    elif kind == TRUE:
+        r.true_faults = r.true_faults + 1
+    elif kind == MMIO:
+        r.mmio_faults = r.mmio_faults + 1
+    else:
+        r.outside_faults = r.outside_faults + 1
+
+
 def is_outside(m, paddr):
     """Whether a physical address is none of RAM's."""
     return paddr < m.ram_base or paddr >= m.ram_base + m.ram_size
@@ -30,13 +43,13 @@ def classify_fault(v, m, r, status, unretired):
     (`vm.exits.service`), which counts an access that none does as outside.
     """
     if status == DEVICE:
-        r.mmio_faults = r.mmio_faults + 1
+        count_fault(r, MMIO)
     elif v.unretired != unretired or status == FOR_THE_HOST:
         if r.fault_paddr >= 0 and is_outside(m, r.fault_paddr):
-            r.outside_faults = r.outside_faults + 1
+            count_fault(r, OUTSIDE)
         else:
-            r.true_faults = r.true_faults + 1
+            count_fault(r, TRUE)
     elif is_outside(m, r.fault_paddr):
-        r.mmio_faults = r.mmio_faults + 1
+        count_fault(r, MMIO)
     else:
-        r.hidden_faults = r.hidden_faults + 1
+        count_fault(r, HIDDEN)

@@ -17,7 +17,6 @@ from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.status import HYPERCALL, LIMIT, RESLICE
-from trapline.vm.hypervisor.technique import PARAVIRT
 from trapline.vm.hypervisor.tracing import forget_page
 
 EXTENSION = 0x09545250
@@ -50,9 +49,9 @@ EVERYTHING = 0xFFFFFFFF
 """Instead of a page, for SET_ENTRY."""
 
 
-def is_hypercall(v, m, cause):
+def is_hypercall(v, cause):
     """Whether a trap with this cause out of the guest is one."""
-    return m.technique == PARAVIRT and cause == ECALL_U and v.mode == S and v.x[A7] == EXTENSION
+    return cause == ECALL_U and v.mode == S and v.x[A7] == EXTENSION
 
 
 def answer(v, error, value):

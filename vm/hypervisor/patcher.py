@@ -137,7 +137,7 @@ def after_store(v, m, ram32, code, page, index):
         ram32[U64(state_index(m, number))] = U32(state + STORE)
 
 
-def after_stores(v, m, ram32, code, page):
+def after_patched_stores(v, m, ram32, code, page):
     """An interpreter routine has stored to watched pages, to two words at most."""
     first, last = m.stored_low >> 2, m.stored_high >> 2
     after_store(v, m, ram32, code, page, first)

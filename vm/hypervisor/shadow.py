@@ -14,12 +14,8 @@ from trapline.isa.sv32 import (
     PAGE_OFFSET,
     PAGE_SHIFT,
     PAGE_WORDS,
-    PTE_A,
-    PTE_D,
-    PTE_LEAF,
     PTE_PPN_SHIFT,
     PTE_R,
-    PTE_U,
     PTE_V,
     PTE_W,
     PTE_X,
@@ -29,15 +25,11 @@ from trapline.isa.sv32 import (
 from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import (
-    FETCH,
     LOAD,
     PARTIAL,
     STORE,
-    entry_at,
-    find_leaf,
     pmp_allows,
     pmp_lookup,
-    pte_allows,
     translate,
 )
 from trapline.vm.core.tlb import GENERATIONS
@@ -52,10 +44,9 @@ from trapline.vm.hypervisor.frames import (
     ROOT_U,
     ROOTS,
 )
-from trapline.vm.hypervisor.patcher import patched_permissions
-from trapline.vm.hypervisor.technique import ASSIST, PATCH, TRANSLATE
+from trapline.vm.hypervisor.guest_tables import permission
+from trapline.vm.hypervisor.hooks import entry_for, has_real_supervisor, permissions, restrict
 from trapline.vm.hypervisor.tracing import is_table, trace_tables
-from trapline.vm.hypervisor.translator import data_permissions, executable_entry
 
 ROOT_BITS = 3
 """Low bits of the generation of a real hart: the root that its translations come from."""
@@ -70,7 +61,7 @@ def choose_root(v, m):
         return ROOT_M
     if v.satp & SATP_SV32 == 0:
         return ROOT_BARE_S if v.mode == S else ROOT_BARE_U
-    if v.mode == U or m.technique == ASSIST:
+    if v.mode == U or has_real_supervisor(m):
         return ROOT_U
     return ROOT_SUM if v.mstatus & SUM else ROOT_S
 
@@ -83,12 +74,7 @@ def clear_frame(ram32, frame):
 
 def shadowed_mxr(v, m):
     """The mstatus.MXR that shadow entries depend on."""
-    return 0 if m.technique == ASSIST else v.mstatus & MXR
-
-
-def permission(access):
-    """The bit of a PTE that permits an access."""
-    return PTE_X if access == FETCH else access * PTE_R
+    return 0 if has_real_supervisor(m) else v.mstatus & MXR
 
 
 def drop_shadows(v, h, m, r, ram32, page):
@@ -140,51 +126,6 @@ def lower_table(v, h, m, r, ram32, page, vaddr):
     return frame
 
 
-def permissions(v, m, ram32, vaddr, cfg):
-    """R, W, X and U of the shadow entry for a page that the virtual hart has just been allowed to access.
-
-    W only once the guest's own entry has its D bit: the store that sets it has to come through here.
-    """
-    if m.technique == ASSIST and v.mode < M:
-        return supervisor_permissions(v, m, ram32, vaddr, cfg)
-    mode = v.mode
-    allowed = PTE_U
-    if mode == M or v.satp & SATP_SV32 == 0:
-        for access in range(FETCH, STORE + 1):
-            if pmp_allows(cfg, access, mode):
-                allowed = allowed | permission(access)
-        return allowed
-    pte = guest_entry(v, m, ram32, vaddr)
-    for access in range(FETCH, STORE + 1):
-        if pte_allows(v, pte, access, mode) and pmp_allows(cfg, access, mode) and (access != STORE or pte & PTE_D):
-            allowed = allowed | permission(access)
-    return allowed
-
-
-def guest_entry(v, m, ram32, vaddr):
-    """The guest's own leaf PTE of an address that it has one for."""
-    leaf = find_leaf(v, m, ram32, vaddr, LOAD)
-    return entry_at(m, ram32, leaf)
-
-
-def supervisor_permissions(v, m, ram32, vaddr, cfg):
-    """`permissions` where the real hart has the mode, SUM and MXR of the virtual one: what the guest's entry says.
-
-    Real MXR would make a page readable that PMP, which it does not touch, lets be executed only: no X for that.
-    """
-    allowed = PTE_LEAF | (PTE_U if v.mode == U else 0)
-    if v.satp & SATP_SV32:
-        pte = guest_entry(v, m, ram32, vaddr)
-        allowed = pte & (PTE_U | PTE_LEAF if pte & PTE_D else PTE_U | PTE_X | PTE_R)
-    if not pmp_allows(cfg, LOAD, v.mode):
-        allowed = allowed & ~(PTE_X | PTE_R)
-    if not pmp_allows(cfg, STORE, v.mode):
-        allowed = allowed & ~PTE_W
-    if not pmp_allows(cfg, FETCH, v.mode):
-        allowed = allowed & ~PTE_X
-    return allowed
-
-
 def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     """Handle a page fault of the real hart: 1 when a shadow entry was made and the access can be tried again.
 
@@ -202,12 +143,10 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     if cfg == PARTIAL or not pmp_allows(cfg, access, v.mode):
         return 0
     allowed = permissions(v, m, ram32, vaddr, cfg)
-    if m.technique == PATCH:
-        allowed = patched_permissions(v, m, ram32, code, page, number, access, allowed)
-    if m.technique == TRANSLATE and access != FETCH:
-        allowed = data_permissions(m, ram32, number, allowed, shadow_entry(v, m, r, ram32, vaddr))
+    present = shadow_entry(v, m, r, ram32, vaddr)
+    allowed = restrict(v, m, ram32, code, page, number, access, allowed, present)
     needed = permission(access)
-    if m.technique == ASSIST and access == LOAD and v.mstatus & MXR:
+    if has_real_supervisor(m) and access == LOAD and v.mstatus & MXR:
         needed = PTE_X | PTE_R
     if allowed & needed == 0 or allowed & (PTE_R | PTE_W) == PTE_W:
         # Writable but not readable is reserved; such a page (PMP without R) is left to the interpreter routines.
@@ -217,9 +156,7 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
             r.traced_stores = r.traced_stores + 1
             return 0
         allowed = allowed & ~PTE_W
-    entry = ((start >> PAGE_SHIFT) << PTE_PPN_SHIFT) | PTE_D | PTE_A | PTE_V | allowed
-    if m.technique == TRANSLATE and access == FETCH:
-        entry = executable_entry(v, m, ram32, code, page, number)
+    entry = entry_for(v, m, ram32, code, page, number, access, start, allowed)
     if m.shadow_demand != r.shadow_demand:
         # A page has changed between data and code: what has been filled until now is void.
         follow_virtual(v, h, m, r, ram32, page)

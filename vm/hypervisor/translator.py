@@ -131,17 +131,18 @@ def translate_block(v, m, r, ram32, code, page):
     copy = copy_of(m, ram32, number, v.mode)
     if copy == 0:
         return 0
-    before = r.translated
+    r.block_words = 0
     for index in range((offset & PAGE_OFFSET) >> 2, PAGE_WORDS):
         if I64(ram32[U64(copy * PAGE_WORDS + index)]) != UNTRANSLATED:
             break
         word = I64(ram32[U64(number * PAGE_WORDS + index)])
         set_copy(m, ram32, code, copy, index, translate_word(word, v.extensions, v.mode))  # noqa: F821
-        r.translated = r.translated + 1
+        r.block_words = r.block_words + 1
         if ends_block(word):  # noqa: F821
             break
-    if r.translated == before:
+    if r.block_words == 0:
         return 0
+    r.translated = r.translated + r.block_words
     r.blocks = r.blocks + 1
     return 1
 

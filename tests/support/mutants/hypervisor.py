@@ -15,20 +15,22 @@ MUTANTS: dict[str, Change] = {
     "U mode shares the root of S mode": in_function("choose_root", "return ROOT_U", "return ROOT_S"),
     "MXR drops nothing": in_function("follow_virtual", " or shadowed_mxr(v, m) != r.shadow_mxr", ""),
     "sfence.vma drops nothing": in_function("follow_virtual", "v.generation != r.shadow_generation or ", ""),
-    "writable before D is set": in_function("permissions", " and (access != STORE or pte & PTE_D)", ""),
-    "PMP is asked about one access only": in_function("permissions", " and pmp_allows(cfg, access, mode)", ""),
-    "the entry is asked about one access only": in_function("permissions", "pte_allows(v, pte, access, mode) and ", ""),
+    "writable before D is set": in_function("guest_permissions", " and (access != STORE or pte & PTE_D)", ""),
+    "PMP is asked about one access only": in_function("guest_permissions", " and pmp_allows(cfg, access, mode)", ""),
+    "the entry is asked about one access only": in_function(
+        "guest_permissions", "pte_allows(v, pte, access, mode) and ", ""
+    ),
     "PMP is asked about a word only": in_function("fill_shadow", "start + PAGE", "start + 4"),
     "frames are guest RAM": in_function("fill_shadow", "offset >= m.ram_size", "offset >= r.ram_size"),
     "the reservation stays outside": in_function("enter_guest", "h.reservation = v.reservation", "pass"),
     "the reservation stays inside": in_function("leave_guest", "v.reservation = h.reservation", "pass"),
     "uflags stays outside": in_function("enter_guest", "h.uflags = v.uflags", "pass"),
     "uflags stays inside": in_function("leave_guest", "v.uflags = h.uflags", "pass"),
-    "mleak is forgotten": in_function("enter_guest", "v.mleak if v.mode == U else 0", "0"),
+    "mleak is forgotten": in_function("enter", "v.mleak if v.mode == U else 0", "0"),
     "MPRV runs directly": in_function("runs_directly", " and (not (v.mode == M and v.mstatus & MPRV))", ""),
     "interrupts wait for a trap": in_function("dispatch", "(v.mip | v.lines) & v.mie != 0", "False"),
     "interrupts are not counted": in_function(
-        "dispatch", "count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))", "pass"
+        "take_interrupt", "count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))", "pass"
     ),
     "code is forgotten": in_function("run_directly", "m.code_epoch = r.code_epoch", "pass"),
     "roots share tags": in_function("follow_virtual", " << ROOT_BITS) + root", " << ROOT_BITS)"),

@@ -7,11 +7,11 @@ from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.hart import NO_DEVICES
 from trapline.vm.core.patches import PATCHES
+from trapline.vm.hypervisor.assist import ALL_EXCEPTIONS
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
 from trapline.vm.hypervisor.patcher import STATE_WORDS
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
-from trapline.vm.hypervisor.world_switch import ALL_EXCEPTIONS
 
 _TABLE_PAGES = PATCHES * 8 // PAGE
 

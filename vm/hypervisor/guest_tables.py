@@ -1,0 +1,38 @@
+"""What the guest's own page tables and PMP permit.
+
+Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
+"""
+
+from trapline.isa.mode import M
+from trapline.isa.sv32 import PTE_D, PTE_R, PTE_U, PTE_X, SATP_SV32
+from trapline.vm.core.mmu import FETCH, LOAD, STORE, entry_at, find_leaf, pmp_allows, pte_allows
+
+
+def permission(access):
+    """The bit of a PTE that permits an access."""
+    return PTE_X if access == FETCH else access * PTE_R
+
+
+def guest_entry(v, m, ram32, vaddr):
+    """The guest's own leaf PTE of an address that it has one for."""
+    leaf = find_leaf(v, m, ram32, vaddr, LOAD)
+    return entry_at(m, ram32, leaf)
+
+
+def guest_permissions(v, m, ram32, vaddr, cfg):
+    """R, W, X and U of the shadow entry for a page that the virtual hart has just been allowed to access.
+
+    W only once the guest's own entry has its D bit: the store that sets it has to come through here.
+    """
+    mode = v.mode
+    allowed = PTE_U
+    if mode == M or v.satp & SATP_SV32 == 0:
+        for access in range(FETCH, STORE + 1):
+            if pmp_allows(cfg, access, mode):
+                allowed = allowed | permission(access)
+        return allowed
+    pte = guest_entry(v, m, ram32, vaddr)
+    for access in range(FETCH, STORE + 1):
+        if pte_allows(v, pte, access, mode) and pmp_allows(cfg, access, mode) and (access != STORE or pte & PTE_D):
+            allowed = allowed | permission(access)
+    return allowed
