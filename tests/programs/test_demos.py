@@ -91,6 +91,6 @@ def test_the_machine_counts_the_same() -> None:
     bare, virtual = run("interfaces"), run("interfaces", technique="trap")
     assert bare.console.output == virtual.console.output
     assert bare.digest() == virtual.digest()
-    assert f"how many of them there were: {privileged()}" in PAGE.read_text(encoding="utf-8")
+    assert f"counts them: {privileged()}" in PAGE.read_text(encoding="utf-8")
     calls = sum(int(numbers[1]) for numbers in rows("interfaces").values())
     assert calls < bare.trap_counts[8] < 2 * calls

@@ -94,5 +94,5 @@ if __name__ == "__main__":
         (EXPECTED / f"{title(name, harts)}.out").write_text(output)
         pattern = re.compile(TABLE.format(title(name, harts)), re.S)
         text = pattern.sub(lambda match, output=output: match[1] + output + match[3], text)
-    text = re.sub(r"(?<=there were: ).*? instructions\.", privileged(), text)
+    text = re.sub(r"(?<=counts them: ).*? instructions\.", privileged(), text)
     PAGE.write_text(text, encoding="utf-8")
