@@ -1,4 +1,4 @@
-"""Why a run of a machine came back."""
+"""Why a run of a machine stopped."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from trapline.isa.cause import describe
 
 
 class ExitReason(Enum):
-    """Why `Machine.run` came back."""
+    """Why `Machine.run` returned."""
 
     LIMIT = "instruction limit"
     TIMEOUT = "timeout"
@@ -17,13 +17,13 @@ class ExitReason(Enum):
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
     INTERRUPTED = "interrupted"
-    EVENT = "exit of the guest that was asked for"
+    EVENT = "requested exit of the guest"
     QUIT = "quit at the console"
 
 
 @dataclass(frozen=True)
 class Exit:
-    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP."""
+    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP; reset: of a HALT."""
 
     reason: ExitReason
     pc: int

@@ -1,10 +1,10 @@
-"""A line per retired instruction in the form of Spike's commit log (`spike -l --log-commits`).
+"""Logs retired instructions, one a line, in the format of Spike's commit log (`spike -l --log-commits`).
 
     core   0: 3 0x80000004 (0x0182a283) x5  0x80000000 mem 0x80000018
 
-mode, pc, word, then what the instruction wrote: a register, CSRs as `c773_mtvec` (of a pair that shares bits
-the M-mode one), memory (`mem` and the virtual address; for a store the value too, two digits a byte).
-Trapped instructions do not retire and have no line.
+Mode, pc, word, then what the instruction wrote: a register; CSRs as `c773_mtvec` (the M-mode one of a pair that shares
+bits); memory (`mem` and the virtual address, and the value of a store, two digits a byte).
+Instructions that trap do not retire and have no line.
 """
 
 from typing import Any, TextIO
@@ -16,11 +16,11 @@ from trapline.vm.core.hart import HartView
 from trapline.vm.core.mmu import translate
 
 _SHARED = {"sstatus": "mstatus", "sie": "mie", "sip": "mip"}
-"""S-mode views: what is logged is the register that holds the bits."""
+"""S-mode views, logged as the register that holds their bits."""
 
 
 class Trace:
-    """Writes the commit log of `machine` (a `vm.machine.Machine` that is stepped one by one) to `stream`."""
+    """Writes the commit log of `machine`, a `vm.machine.Machine` that is single-stepped, to `stream`."""
 
     def __init__(self, machine: Any, stream: TextIO) -> None:
         self.machine = machine
@@ -34,7 +34,7 @@ class Trace:
         return self.machine.current.h
 
     def before(self) -> None:
-        """Note what is about to be executed; a pending interrupt has been taken."""
+        """Note the next instruction; a pending interrupt has been taken already."""
         machine, h = self.machine, self._h
         word = machine.instruction_word()
         instruction = isa.decode(word) if word is not None else None
@@ -59,7 +59,7 @@ class Trace:
     def _csrs(self, instruction: Instruction, operands: dict[str, int]) -> str:
         """What the instruction will write to CSRs, found on a copy of the hart.
 
-        Afterwards would be too late: an instruction that unmasks an interrupt is followed by the trap at once.
+        Afterwards is too late: the trap follows an instruction that unmasks an interrupt at once.
         """
         returns = instruction.name in ("mret", "sret")
         if not returns and not (instruction.kind is Kind.CSR and self._writes(instruction, operands)):
@@ -100,7 +100,7 @@ class Trace:
         if instruction.kind is Kind.STORE:
             value = instruction.meaning(x[operands["rs2"]])
         elif instruction.kind is Kind.AMO or (instruction.kind is Kind.SC and self._reservation >= 0):
-            # rd may be x0 and tell nothing, so memory is asked.
+            # rd may be x0, so read the result from memory.
             offset = self._ram_offset(address)
             if instruction.kind is Kind.AMO or offset == self._reservation:
                 value = int.from_bytes(self.machine.ram[offset : offset + 4].tobytes(), "little")
@@ -109,7 +109,6 @@ class Trace:
         return text
 
     def _ram_offset(self, vaddr: int) -> int:
-        """Where in RAM the word is that an atomic has just written."""
+        """The RAM offset of the word that an atomic has just written."""
         m, engine = self.machine._m, self.machine.engine
-        ram32 = engine.ram.data.cast("B").cast("I")
-        return translate(self._h, m, ram32, engine.code, engine.page, vaddr, 2, self._h.data_mode) - m.ram_base
+        return translate(self._h, m, engine.words, engine.code, engine.page, vaddr, 2, self._h.data_mode) - m.ram_base

@@ -1,1 +1,1 @@
-"""The board: QEMU's `virt` machine, its devices and the console behind them."""
+"""The board: the devices of QEMU's `virt` machine."""

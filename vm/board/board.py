@@ -20,8 +20,8 @@ class Board:
     """Bus, PLIC, UART, test finisher and virtio slots around harts.
 
     harts: hart records (`vm.core.hart.HartView`) whose interrupt lines the PLIC drives.
-    memory: what virtio devices read and write, needed only where there are any.
-    legacy_virtio: whether the slots have the registers of version 1, as on QEMU unless told otherwise, or of 2.
+    memory: guest memory for virtio devices, needed only if there are any.
+    legacy_virtio: whether the slots have version 1 of the registers, QEMU's default, or version 2.
     """
 
     def __init__(
@@ -41,19 +41,19 @@ class Board:
         self.plugged: list[tuple[int, Slot]] = []
 
     def plug(self, device: VirtioDevice, number: int | None = None) -> int:
-        """Put a virtio device into slot `number`, or the first empty one; the slot's number. Raises ValueError."""
+        """Plug a virtio device into slot `number`, or the first empty one; the slot's number. Raises ValueError."""
         empty = [n for n, slot in enumerate(self.slots) if slot.device is None]
         if number is None and not empty:
             raise ValueError(f"all {VIRTIO_SLOTS} virtio slots are taken")
         number = empty[0] if number is None else number
         if number not in empty:
-            raise ValueError(f"virtio slot {number} is not one of those that are free: {empty}")
+            raise ValueError(f"virtio slot {number} is not free; free slots: {empty}")
         self.slots[number].plug(device)
         self.plugged.append((VIRTIO_SOURCE + number, self.slots[number]))
         return number
 
     def close(self) -> None:
-        """Switch off: drives are flushed and closed. Raises OSError when that fails."""
+        """Power off: flush and close drives. Raises OSError when that fails."""
         for _, slot in self.plugged:
             if slot.device is not None:
                 slot.device.close()
@@ -64,29 +64,29 @@ class Board:
         h.lines = h.lines | bit if level else h.lines & ~bit
 
     def update(self) -> None:
-        """Let the devices' requests reach the interrupt lines."""
+        """Update the interrupt lines from the devices."""
         self.plic.set_line(UART_SOURCE, self.uart.interrupt() != 1)
         for source, slot in self.plugged:
             slot.poll()
             self.plic.set_line(source, slot.interrupt())
 
     def woken(self) -> bool:
-        """Whether an interrupt is pending that ends a wfi."""
+        """Whether a pending interrupt would end a wfi."""
         return any((h.lines | h.mip) & h.mie for h in self.harts)
 
     def input_interrupts(self) -> bool:
-        """Whether a device would ask for an interrupt when input arrives."""
+        """Whether input would raise an interrupt."""
         return bool(self.uart.registers[1] & 1) or any(slot.awaits_input for _, slot in self.plugged)
 
     def wait(self) -> bool:
-        """All harts idle: wait a moment for console input. False when nothing can ever come."""
+        """All harts idle: wait briefly for console input. False when no input can ever come."""
         self.update()
         if self.woken():
             return True
         if not self.input_interrupts():
             return False
         arriving = self.console.wait(PATIENCE)
-        # A key may come at any look, and one that came after the devices have looked is for the next time.
+        # A key may arrive at any poll; one that arrives after the devices have polled is for the next call.
         seen = self.console.pending
         self.update()
         return self.woken() or (arriving and not (seen and self.console.pending))

@@ -1,7 +1,7 @@
-"""The board's devices that the host serves: UART, test finisher, HTIF; addresses as on QEMU's `virt`.
+"""UART, test finisher and the bus that finds devices by address; addresses as on QEMU's `virt`.
 
-A device answers `load(offset, width)` and `store(offset, width, value)` for physical accesses within its
-range; `None` and `False` mean an access fault.
+A device serves `load(offset, width)` and `store(offset, width, value)` for physical accesses within its range; `None`
+and `False` mean an access fault.
 """
 
 from typing import Protocol
@@ -16,17 +16,17 @@ FINISHER_BASE = 0x100000
 
 
 class Device(Protocol):
-    """What the bus asks of a device."""
+    """A device on the bus."""
 
     def load(self, offset: int, width: int) -> int | None:
-        """The value of `width` bytes at `offset`, None for an access fault."""
+        """The value of `width` bytes at `offset`; None for an access fault."""
 
     def store(self, offset: int, width: int, value: int) -> bool:
         """Write; False for an access fault."""
 
 
 class Halt(Exception):
-    """A device ends the run with this exit code."""
+    """Raised by a device to end the run with this exit code."""
 
     def __init__(self, code: int, reset: bool = False) -> None:
         super().__init__(code)
@@ -35,17 +35,17 @@ class Halt(Exception):
 
 
 class Uart:
-    """A 16550A: what is written is printed at once, so the transmitter is always empty.
+    """A 16550A that prints what is written at once, so that its transmitter is always empty.
 
-    It asks for an interrupt while IER enables one of: a byte was lost, one can be read, the transmitter became
-    empty. Only loopback can lose bytes. The FIFO's trigger level has no effect: one byte is enough.
-    An access of more than one byte is one of the register at its address, as on QEMU.
+    It requests an interrupt when IER enables one of these: overrun, received data, transmitter empty. Only loopback
+    can overrun. The FIFO's trigger level has no effect: one byte is enough.
+    A wider access reaches the byte register at its address, as on QEMU.
     """
 
     DIVISOR_LATCH = 0x80
-    """In LCR: the first two registers are the divisor."""
+    """In LCR: the first two registers hold the divisor."""
     LOOPBACK = 0x10
-    """In MCR: what is transmitted is received, and MCR's outputs are MSR's inputs."""
+    """In MCR: the transmitter feeds the receiver, and MCR's outputs feed MSR's inputs."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -61,7 +61,7 @@ class Uart:
         return bool(self.looped) or (not self.registers[4] & self.LOOPBACK and self.console.ready())
 
     def interrupt(self) -> int:
-        """What IIR reports: 6 line status, 4 received data, 2 transmitter empty, 1 nothing."""
+        """The interrupt that IIR reports: 6 line status, 4 received data, 2 transmitter empty, 1 none."""
         if self.registers[1] & 4 and self.overrun:
             return 6
         if self.registers[1] & 1 and self.received():
@@ -91,7 +91,7 @@ class Uart:
         return self.registers[offset]
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """Write the byte register at `offset`; line and modem status ignore it."""
+        """Write the byte register at `offset`; line and modem status are read-only."""
         if offset > 7:
             return False
         value &= 0xFF
@@ -117,7 +117,7 @@ class Uart:
             byte = self.console.read()
         if self.registers[2] & 1:
             return byte or 0
-        # Without FIFO there is one register, which keeps its byte.
+        # Without the FIFO a single register keeps its byte.
         self.holding = self.holding if byte is None else byte
         return self.holding
 
@@ -135,7 +135,7 @@ class Uart:
         self.emptied = True
 
     def _control_fifo(self, value: int) -> None:
-        # Switching FIFOs on or off empties them. Input that the host still holds has not arrived: it stays.
+        # Turning the FIFOs on or off empties them. Input still held by the host has not arrived yet and stays.
         if (value ^ self.registers[2]) & 1:
             value |= 6
         if value & 2:
@@ -152,9 +152,9 @@ class Uart:
 
 
 class Finisher:
-    """SiFive test finisher: 0x5555 ends with 0, 0x3333 with the code above it, 0x7777 resets.
+    """The SiFive test finisher: 0x5555 exits with 0, 0x3333 with the code in the upper half, 0x7777 resets.
 
-    It takes half-words and words; all its other registers are zero.
+    It accepts half-words and words; all other registers read as zero.
     """
 
     def load(self, offset: int, width: int) -> int | None:
@@ -162,7 +162,7 @@ class Finisher:
         return 0 if width > 1 else None
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """Raises Halt for the three commands."""
+        """Raise Halt for the three commands."""
         if width == 1:
             return False
         command = value & 0xFFFF
@@ -176,13 +176,13 @@ class Finisher:
 
 
 class Bus:
-    """Devices by physical address."""
+    """Finds devices by physical address."""
 
     def __init__(self) -> None:
         self.ranges: list[tuple[int, int, Device]] = []
 
     def add(self, base: int, size: int, device: Device) -> None:
-        """Serve [base, base + size). Raises ValueError when there is no such range or it overlaps another."""
+        """Map a device at [base, base + size). Raises ValueError for a range outside 4 GiB or one that overlaps."""
         if size <= 0 or base < 0 or base + size > 1 << 32:
             raise ValueError(f"device range {base:#x} of {size} bytes is not within 4 GiB")
         for other, length, _ in self.ranges:
@@ -191,14 +191,14 @@ class Bus:
         self.ranges.append((base, size, device))
 
     def load(self, address: int, width: int) -> int | None:
-        """The value, or None for an access fault."""
+        """The value; None for an access fault."""
         for base, size, device in self.ranges:
             if base <= address and address + width <= base + size:
                 return device.load(address - base, width)
         return None
 
     def store(self, address: int, width: int, value: int) -> bool:
-        """Whether the store was done; False for an access fault."""
+        """Store; False for an access fault."""
         for base, size, device in self.ranges:
             if base <= address and address + width <= base + size:
                 return device.store(address - base, width, value)

@@ -1,18 +1,18 @@
-"""HTIF, the host-target interface of Spike: how a program without devices prints and exits."""
+"""HTIF, Spike's host-target interface: programs without device drivers print and exit through it."""
 
 from typing import Any
 
 from trapline.vm.board.devices import Halt
 
 WAIT_STEPS = 64
-"""Steps to let a 32-bit program write the other half of `tohost` before the command is read."""
+"""Steps in which a 32-bit program can write the other half of `tohost` before the command is read."""
 
 
 class Htif:
-    """Commands that the guest writes to the 64-bit word `tohost`: device, command, payload.
+    """Serves commands that the guest writes to the 64-bit word `tohost`: device, command, payload.
 
-    Device 0: an odd payload ends the run with payload >> 1, an even one points at a system call of
-    which only write to the console is served. Device 1, command 1: print a byte.
+    Device 0: an odd payload ends the run with status payload >> 1; an even one points to a system call, of which only
+    `write` to the console is served. Device 1, command 1: print a byte.
     """
 
     def __init__(self, machine: Any, tohost: int, fromhost: int | None) -> None:
@@ -22,16 +22,16 @@ class Htif:
         self._due: int | None = None
 
     def written(self) -> None:
-        """A store has hit `tohost`: the command is read once both halves had time to be written."""
+        """Note a store to `tohost`; the command is read once both halves have had time to be written."""
         if self._due is None:
             self._due = self.machine.cycle + WAIT_STEPS
 
     def limit(self, budget: int) -> int:
-        """How many of `budget` steps may be done before `serve` has to be called."""
+        """The steps, at most `budget`, until `serve` must be called."""
         return budget if self._due is None else min(budget, max(1, self._due - self.machine.cycle))
 
     def serve(self, at_once: bool = False) -> None:
-        """Serve the command if it is due; at_once: because the machine stops here. Raises Halt on exit."""
+        """Serve the command if it is due. at_once: the machine is about to stop. Raises Halt on exit."""
         if self._due is None or (self.machine.cycle < self._due and not at_once):
             return
         self._due = None

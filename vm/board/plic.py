@@ -1,6 +1,6 @@
 """The platform-level interrupt controller of QEMU's `virt` board (RISC-V PLIC specification 1.0).
 
-Contexts 2 h and 2 h + 1 are M and S mode of hart h; their external-interrupt lines are mip.MEIP and mip.SEIP.
+Contexts 2 h and 2 h + 1 are M mode and S mode of hart h; they drive mip.MEIP and mip.SEIP.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ PLIC_BASE = 0xC000000
 PLIC_SIZE = 0x600000
 SOURCES = 96
 PRIORITIES = 7
-"""Highest priority; the register holds three bits."""
+"""The highest priority, in a register of three bits."""
 
 _PENDING = 0x1000
 _ENABLE = 0x2000
@@ -19,7 +19,7 @@ _CONTEXT = 0x200000
 class Plic:
     """Level-triggered sources, priorities, enables, thresholds, claim and complete.
 
-    harts: number of harts; drive(context, level): called to set a context's external-interrupt line.
+    harts: number of harts; drive(context, level): sets the external-interrupt line of a context.
     """
 
     def __init__(self, harts: int, drive: Callable[[int, bool], None]) -> None:
@@ -33,7 +33,7 @@ class Plic:
         self.claimed = 0
 
     def set_line(self, source: int, level: bool) -> None:
-        """A device raises or lowers its line; a line that stays high is pending again after completion.
+        """Raise or lower the line of a source; a line that stays high becomes pending again after completion.
 
         "If a level-sensitive interrupt source deasserts the interrupt after the PLIC core accepts the request and
         before the interrupt is serviced, the interrupt request remains present in the IP bit of the PLIC core and
@@ -46,7 +46,7 @@ class Plic:
             self.update()
 
     def best(self, context: int) -> int:
-        """The source to take: the highest priority above the threshold, of equals the lowest number; 0 for none."""
+        """The source to claim: highest priority above the threshold, then lowest number; 0 for none."""
         candidates = self.pending & self.enable[context]
         chosen, priority = 0, self.threshold[context]
         for source in range(1, SOURCES):
@@ -60,7 +60,7 @@ class Plic:
             self.drive(context, self.best(context) != 0)
 
     def load(self, offset: int, width: int) -> int | None:
-        """Word registers only; reading claim takes the interrupt."""
+        """Read a word register; reading `claim` claims an interrupt."""
         if width != 4 or offset & 3:
             return None
         if offset < 4 * SOURCES:
@@ -79,7 +79,7 @@ class Plic:
         return 0
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """Word registers only; writing claim completes the interrupt."""
+        """Write a word register; writing `claim` completes an interrupt."""
         if width != 4 or offset & 3:
             return False
         if 0 < offset < 4 * SOURCES:

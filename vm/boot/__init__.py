@@ -1,5 +1,5 @@
-"""Starting a machine as QEMU's `virt` board starts: what goes where in RAM, and in which state the harts begin.
+"""Boots a machine as QEMU's `virt` board does: what goes where in RAM, and the initial state of the harts.
 
-`image` reads kernels, `devicetree` describes the board, `plan` places all of it, `firmware` hands over to a kernel in
-S mode or to firmware in M mode, `drives` reads `--drive`.
+`image` reads kernels, `devicetree` describes the board, `memory_map` places everything, `firmware` starts a kernel in
+S mode or firmware in M mode, `drives` reads `--drive` and `--device`.
 """

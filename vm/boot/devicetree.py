@@ -1,4 +1,4 @@
-"""The device tree of a machine: what is on the board, and nothing else, in the form that QEMU gives it."""
+"""The device tree of a machine: the devices on its board, described as QEMU describes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TIMEBASE = 10_000_000
 """Ticks of mtime in a second."""
 UART_CLOCK = 3_686_400
 CLINT_WINDOW = 0x10000
-"""Bytes that firmware takes a `sifive,clint0` to have; its registers end earlier."""
+"""Size in bytes that firmware expects of a `sifive,clint0`; its registers end earlier."""
 
 PLIC_HANDLE, FINISHER_HANDLE, HART_HANDLE = 1, 2, 16
 """Phandles; hart n has HART_HANDLE + 2 n, its interrupt controller the next."""
@@ -21,7 +21,7 @@ PLIC_HANDLE, FINISHER_HANDLE, HART_HANDLE = 1, 2, 16
 
 @dataclass(frozen=True)
 class Chosen:
-    """What `/chosen` tells the kernel. initrd: first physical address and the one after the last byte."""
+    """The contents of `/chosen`. initrd: first physical address, and the one after the last byte."""
 
     bootargs: str | None = None
     initrd: tuple[int, int] | None = None
@@ -50,7 +50,7 @@ def device_tree(*, isa: Sequence[str], harts: int, ram_base: int, memory: int, c
 
 
 def isa_string(extensions: Sequence[str]) -> str:
-    """The name of an ISA, such as `rv32ima_zicsr_zifencei`."""
+    """The ISA string, such as `rv32ima_zicsr_zifencei`."""
     letters = "".join(name for name in extensions if len(name) == 1)
     return "_".join([f"rv32{letters}", *(name for name in extensions if len(name) > 1)])
 
@@ -87,7 +87,7 @@ def _harts(isa: str, count: int) -> Node:
 
 
 def _lines(harts: int, *codes: int) -> tuple[int, ...]:
-    """Interrupts with these codes at the interrupt controller of every hart."""
+    """These interrupts of every hart's interrupt controller."""
     return tuple(cell for n in range(harts) for code in codes for cell in (HART_HANDLE + 2 * n + 1, code))
 
 

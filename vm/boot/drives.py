@@ -1,4 +1,4 @@
-"""`--drive` and `--device` as QEMU spells them: names and values between commas."""
+"""`--drive` and `--device` in QEMU's syntax: comma-separated names and values."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,19 +19,19 @@ FLAGS = {"on": True, "off": False}
 
 
 def parse(option: str, text: str, keys: Sequence[str], first: str | None = None) -> dict[str, str]:
-    """The values by name in `name=value,name=value`; a comma in a value is written twice.
+    """Parse `name=value,name=value`; a comma in a value is doubled.
 
-    first: the name that the first item may leave out. Raises ValueError for an unknown or repeated name.
+    first: the name that the first item may omit. Raises ValueError for an unknown or repeated name.
     """
     found: dict[str, str] = {}
     for number, item in enumerate(text.replace(",,", "\0").split(",")):
         name, equals, value = item.replace("\0", ",").partition("=")
         if not equals:
-            # QEMU takes `readonly` for `readonly=on`.
+            # As on QEMU, `readonly` means `readonly=on`.
             name, value = (first, name) if number == 0 and first is not None else (name, "on")
         if name not in keys and not (number == 0 and name == first):
             hint = did_you_mean(name, keys) or f"known: {', '.join(keys)}"
-            raise ValueError(f"{option} {text}: there is no '{name}' here; {hint}")
+            raise ValueError(f"{option} {text}: unknown property '{name}'; {hint}")
         if name in found:
             raise ValueError(f"{option} {text}: '{name}' is given twice")
         found[name] = value
@@ -41,20 +41,20 @@ def parse(option: str, text: str, keys: Sequence[str], first: str | None = None)
 def _flag(option: str, values: dict[str, str], name: str) -> bool:
     value = values.get(name, "off")
     if value not in FLAGS:
-        raise ValueError(f"{option}: {name}={value} is neither on nor off")
+        raise ValueError(f"{option}: {name}={value} must be on or off")
     return FLAGS[value]
 
 
 def _choice(option: str, values: dict[str, str], name: str, known: Sequence[str]) -> str:
     value = values.get(name, known[0])
     if value not in known:
-        raise ValueError(f"{option}: {name}={value} is not one of: {', '.join(known)}")
+        raise ValueError(f"{option}: {name}={value} must be one of: {', '.join(known)}")
     return value
 
 
 @contextmanager
 def plugged(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> Iterator[None]:
-    """`plug`; at the end everything is flushed and closed. Raises OSError when that fails."""
+    """`plug`, then flush and close everything at the end. Raises OSError when that fails."""
     try:
         plug(machine, drives, devices)
         yield
@@ -63,9 +63,9 @@ def plugged(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> Iter
 
 
 def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
-    """Open the drives and put all devices into virtio slots, drives without a device of their own first.
+    """Open the drives and plug all devices into virtio slots, drives without a --device first.
 
-    Raises ValueError for what cannot be understood, DriveError, which is one, for a file that is no drive.
+    Raises ValueError for bad options, and its subclass DriveError for a file that cannot be a drive.
     """
     waiting: dict[str, tuple[Drive, str]] = {}
     for text in drives:
@@ -74,7 +74,7 @@ def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
         if _choice("--drive", values, "if", ("virtio", "none")) == "virtio":
             machine.board.plug(Block(drive, serial))
         elif (name := values.get("id", "")) == "" or name in waiting:
-            raise ValueError(f"--drive {text}: with if=none it needs an id of its own, for --device to name it")
+            raise ValueError(f"--drive {text}: if=none needs a unique id for --device to refer to")
         else:
             waiting[name] = drive, serial
     for text in devices:
@@ -86,13 +86,13 @@ def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
 
 def _open(text: str, values: dict[str, str]) -> tuple[Drive, str]:
     if not values.get("file"):
-        raise ValueError(f"--drive {text}: names no file: --drive file=PATH")
+        raise ValueError(f"--drive {text}: no file given; write --drive file=PATH")
     _choice("--drive", values, "format", ("raw",))
     readonly, write = (_flag("--drive", values, name) for name in ("readonly", "write"))
     drive = Drive(values["file"], readonly=readonly, write=write)
     if drive.capacity == 0:
         drive.close()
-        raise ValueError(f"{values['file']}: is empty; a drive has one sector of 512 bytes or more")
+        raise ValueError(f"{values['file']}: is empty; a drive has at least one sector of 512 bytes")
     return drive, values.get("serial", "")
 
 
@@ -102,7 +102,7 @@ def _slot(text: str, values: dict[str, str]) -> int | None:
         return None
     number = bus.removeprefix(BUS)
     if not bus.startswith(BUS) or number not in map(str, range(VIRTIO_SLOTS)):
-        raise ValueError(f"--device {text}: bus={bus} is not one of {BUS}0 to {BUS}{VIRTIO_SLOTS - 1}")
+        raise ValueError(f"--device {text}: bus={bus} must be one of {BUS}0 to {BUS}{VIRTIO_SLOTS - 1}")
     return int(number)
 
 
@@ -111,7 +111,7 @@ def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, 
     if driver == "virtio-blk-device":
         name = values.get("drive", "")
         if name not in waiting:
-            raise ValueError(f"--device {text}: needs drive=ID of a --drive with if=none and that id")
+            raise ValueError(f"--device {text}: needs drive=ID, the id of a --drive with if=none")
         drive, serial = waiting.pop(name)
         return Block(drive, values.get("serial", serial))
     others: dict[str, Callable[[], Any]] = {
@@ -120,5 +120,5 @@ def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, 
     }
     if driver not in others:
         hint = did_you_mean(driver, DEVICES) or f"known: {', '.join(DEVICES)}"
-        raise ValueError(f"--device {text}: there is no device '{driver}'; {hint}")
+        raise ValueError(f"--device {text}: unknown device '{driver}'; {hint}")
     return others[driver]()

@@ -1,4 +1,4 @@
-"""Handing over: the state in which harts begin, and the machine that the built-in SBI serves."""
+"""Starts the harts, under the built-in SBI or in M mode; the machine as a platform of the SBI."""
 
 import struct
 from typing import Any
@@ -13,13 +13,13 @@ from trapline.vm.sbi.platform import ALL_ONES, Refused
 STIP = 1 << 5
 ROM_BASE, ROM_SIZE = 0x1000, 0xF000
 INFORMATION = 0x1028
-"""Where QEMU's reset code leaves what it tells firmware: behind its ten words."""
+"""Where QEMU's reset code keeps its data for firmware: after its ten words."""
 _INFORMATION = struct.Struct("<6I")
 _MAGIC, _VERSION, _SUPERVISOR = 0x4942534F, 2, 1
 
 
 class Rom:
-    """Read-only memory that holds what QEMU's reset code would tell firmware: OpenSBI's `struct fw_dynamic_info`."""
+    """Read-only memory with the data that QEMU's reset code passes to firmware: OpenSBI's `struct fw_dynamic_info`."""
 
     def __init__(self, next_address: int) -> None:
         # magic, version, next_addr, next_mode, options, boot_hart
@@ -27,16 +27,16 @@ class Rom:
         self.data = (bytes(INFORMATION - ROM_BASE) + information).ljust(ROM_SIZE, b"\0")
 
     def load(self, offset: int, width: int) -> int | None:
-        """Bytes of the ROM."""
+        """Read the ROM."""
         return int.from_bytes(self.data[offset : offset + width], "little")
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """Nothing can be written."""
+        """Refuse the write."""
         return False
 
 
 class MachinePlatform:
-    """A `vm.machine.Machine` as the SBI sees it."""
+    """A `vm.machine.Machine` as a platform of the SBI."""
 
     def __init__(self, machine: Any) -> None:
         self.machine = machine
@@ -44,25 +44,25 @@ class MachinePlatform:
         self._m = machine.engine.m
 
     def set_timer(self, hart: int, deadline: int) -> None:
-        """The line itself follows when the hart has its turn."""
+        """Set the deadline; the line follows when the hart runs next."""
         self._m.mtimecmp_low[hart] = deadline & 0xFFFFFFFF
         self._m.mtimecmp_high[hart] = deadline >> 32
 
     def put(self, data: bytes) -> None:
-        """Print."""
+        """Print on the console."""
         self.machine.console.write(data)
 
     def get(self) -> int | None:
-        """A byte of input."""
+        """A byte of console input, None if there is none yet."""
         return self.machine.console.read()
 
     def is_memory(self, paddr: int, length: int) -> bool:
-        """Whether all of it is RAM."""
+        """Whether [paddr, paddr + length) is RAM."""
         offset = paddr - self.machine.ram_base
         return 0 <= offset and offset + length <= len(self.machine.ram)
 
     def read(self, paddr: int, length: int) -> bytes:
-        """Bytes of RAM."""
+        """Read RAM."""
         return self.machine.read(paddr, length)
 
     def write(self, paddr: int, data: bytes) -> None:
@@ -70,31 +70,30 @@ class MachinePlatform:
         self.machine.write(paddr, data)
 
     def load_word(self, h: Any, vaddr: int) -> int:
-        """Load a word of RAM as the hart would."""
+        """Load a word as the hart would. Raises Refused."""
         if vaddr % 4:
             raise Refused(4, vaddr)
         engine = self.machine.engine
         refresh(h)
-        ram32 = engine.ram.data.cast("B").cast("I")
-        paddr = data_address(h, self._m, ram32, engine.code, engine.page, vaddr, 4, 1)
+        paddr = data_address(h, self._m, engine.words, engine.code, engine.page, vaddr, 4, 1)
         if paddr < 0 or not self.is_memory(paddr, 4):
             raise Refused(-1 - paddr if paddr < 0 else 5, vaddr)
         return int.from_bytes(self.read(paddr, 4), "little")
 
     def shut_down(self, failed: bool) -> None:
-        """A kernel that says that it failed ends with status 1."""
+        """Halt, with status 1 if the kernel reports a failure."""
         raise Halt(int(failed))
 
     def reset(self) -> None:
-        """What the test finisher's reset is, too."""
+        """Reset, as the test finisher does."""
         raise Halt(0, reset=True)
 
 
 def start(machine: Any, plan: Plan) -> None:
-    """Write everything into RAM and let the harts begin.
+    """Load everything into RAM and start the harts.
 
-    Every hart has its number in a0 and the device tree's address in a1. Over the built-in SBI the first one begins and
-    the others wait to be started; otherwise all begin, in M mode.
+    Every hart gets its number in a0 and the device tree's address in a1. Under the built-in SBI hart 0 starts and the
+    others wait to be started; otherwise all start, in M mode.
     """
     for image in [plan.firmware] if not isinstance(plan.firmware, str) else []:
         machine.load(image.image)

@@ -1,11 +1,11 @@
-"""A device tree in memory and its flattened form, version 17 (Devicetree Specification 0.4, chapter 5)."""
+"""Device trees and their flattened form, version 17 (Devicetree Specification 0.4, chapter 5)."""
 
 import struct
 from collections.abc import Sequence
 from typing import Any
 
 Value = int | str | bytes | Sequence[int] | Sequence[str] | None
-"""A property's value: cells, strings, bytes, or nothing."""
+"""The value of a property: cells, strings, bytes, or nothing."""
 
 MAGIC = 0xD00DFEED
 VERSION, COMPATIBLE_VERSION = 17, 16
@@ -15,7 +15,7 @@ _RESERVATION = struct.Struct(">QQ")
 
 
 class Node:
-    """A node: its name, properties and children, in the order in which they were added."""
+    """A node: its name, and its properties and children in order of insertion."""
 
     def __init__(self, name: str = "", **properties: Value) -> None:
         self.name = name
@@ -24,21 +24,21 @@ class Node:
         self.set(**properties)
 
     def set(self, **properties: Value) -> "Node":
-        """Add properties; `_` in a name stands for `-`, and a leading `n_` for `#`."""
+        """Set properties; `_` in a name stands for `-`, a leading `n_` for `#`."""
         for name, value in properties.items():
             plain = "#" + name[2:] if name.startswith("n_") else name
-            # The one standard name that has an underscore.
+            # The only standard name with an underscore.
             self.properties[plain if plain == "device_type" else plain.replace("_", "-")] = value
         return self
 
     def add(self, child: "Node") -> "Node":
-        """Add a child; the child."""
+        """Append a child and return it."""
         self.children.append(child)
         return child
 
 
 def encode(value: Value) -> bytes:
-    """A property's value as it stands in the flattened tree."""
+    """The value of a property in the flattened tree."""
     if value is None:
         return b""
     if isinstance(value, bytes):
@@ -48,7 +48,7 @@ def encode(value: Value) -> bytes:
 
 
 def _string(value: str) -> bytes:
-    # What the shell gave that is no UTF-8 goes through as it was.
+    # Bytes from the shell that are not UTF-8 pass through unchanged.
     return value.encode(errors="surrogateescape") + b"\0"
 
 

@@ -1,4 +1,4 @@
-"""What a kernel's file is: an ELF executable, a Linux boot image or a raw image, and which mode it wants."""
+"""Reads kernels: ELF executables, Linux boot images and raw images, and the mode that they expect."""
 
 import os
 import struct
@@ -9,9 +9,9 @@ from trapline.vm.loader.files import load_elf, load_raw, read_program
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 
 SUPERVISOR_BASES = (0x80200000, 0x80400000)
-"""Where kernels are linked that expect OpenSBI below them: its jump address for 64 and for 32 bits."""
+"""Link addresses of kernels that expect OpenSBI below them: its jump addresses for 64 and 32 bits."""
 AFTER_FIRMWARE = 0x80400000
-"""Where QEMU puts a kernel without headers after firmware: the next 4 MiB, which is where an RV32 megapage starts."""
+"""Where QEMU puts a kernel without headers above firmware: at the next RV32 megapage."""
 
 _HEADER = struct.Struct("<IIQQQIIQQII")
 """The header of a RISC-V Linux boot image (Documentation/riscv/boot-image-header.rst)."""
@@ -22,9 +22,9 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel ready to be placed.
+    """A kernel and its demands on memory.
 
-    supervisor: whether it is one for S mode; end: physical address after all that it uses before it looks around.
+    supervisor: whether it expects S mode; end: physical address after everything that it uses initially.
     """
 
     image: Image
@@ -47,18 +47,16 @@ def from_elf(image: Image) -> Kernel:
 def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_base: int) -> Kernel:
     """The kernel in an ELF or raw file.
 
-    kind: `vm.loader.files.detect`'s; address: where the user wants a file without ELF headers, else None; raw_base:
-    where one without any headers goes otherwise. Raises LoadError.
+    kind: from `vm.loader.files.detect`. address: the user's choice for a file without ELF headers, or None.
+    raw_base: the default for a file without any headers. Raises LoadError.
     """
     if kind == "elf":
         if address is not None:
-            raise LoadError(
-                f"{path}: is an ELF file, which says itself where it goes; --load-address is for raw images"
-            )
+            raise LoadError(f"{path}: is an ELF file, which has its own addresses; --load-address is for raw images")
         return from_elf(load_elf(path))
     data = read_program(path)
     if data.startswith(_GZIP):
-        raise LoadError(f"{path}: is compressed: unpack it first, with gunzip")
+        raise LoadError(f"{path}: is compressed; unpack it first with gunzip")
     if len(data) >= _HEADER.size and _HEADER.unpack_from(data)[9] == _MAGIC:
         return _linux(data, os.fspath(path), ram_base, address)
     base = address if address is not None else raw_base
@@ -66,15 +64,13 @@ def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_b
 
 
 def _linux(data: bytes, name: str, ram_base: int, address: int | None) -> Kernel:
-    """A Linux boot image: entered at its first byte, and larger in memory than in the file."""
+    """A Linux boot image: its entry point is its first byte, and it may be larger in memory than in the file."""
     _code0, _code1, offset, size, flags, *_rest = _HEADER.unpack_from(data)
     if flags & 1:
         raise LoadError(f"{name}: is a big-endian kernel, which this machine cannot run")
     base = address if address is not None else ram_base + offset
     memsz = max(size, len(data))
     if base % 4 or base + memsz > 1 << 32:
-        raise LoadError(
-            f"{name}: {memsz:#x} bytes at {base:#x}, as its header says, are not within the 32-bit address space"
-        )
+        raise LoadError(f"{name}: its header asks for {memsz:#x} bytes at {base:#x}, outside the 32-bit address space")
     image = Image(base, [Segment(base, base, data, memsz, READ | WRITE | EXECUTE)], name)
     return Kernel(image, True, base + memsz)

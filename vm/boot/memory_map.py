@@ -1,6 +1,6 @@
-"""What goes where in RAM before the machine starts: firmware, kernel, initial RAM disk, device tree.
+"""Places firmware, kernel, initial RAM disk and device tree in RAM before the machine starts.
 
-Addresses are those of QEMU's `virt` wherever there is room.
+The addresses are those of QEMU's `virt` wherever there is room.
 """
 
 import itertools
@@ -17,20 +17,20 @@ from trapline.vm.loader.memory import MAX_MEMORY, check_fits, memory_advice
 MIB = 1 << 20
 TREE_ALIGN = 2 * MIB
 TREE_LIMIT = 0xC0000000
-"""QEMU keeps the tree below 3 GiB, where a kernel that maps little of RAM finds it."""
+"""QEMU keeps the tree below 3 GiB, where a kernel that maps little RAM can reach it."""
 INITRD_DISTANCE = 128 * MIB
-"""From the kernel to the initial RAM disk at most; it is half of RAM where that is less."""
+"""Maximum distance from the kernel to the initial RAM disk; half of RAM if that is less."""
 BOOTARGS_LIMIT = 1023
-"""Bytes of a command line: Linux has room for 1,024 with the zero at its end, and would cut it short in silence."""
+"""Maximum bytes of a command line: Linux has room for 1,024 with the final zero, and truncates silently."""
 PAGE = 4096
 
 
 @dataclass
 class Plan:
-    """A machine's memory before it starts.
+    """The memory of a machine before it starts.
 
-    firmware: `none` (the kernel starts in M mode), `sbi` (in S mode over the host's SBI) or the image of M-mode
-    firmware. tree, initrd: where they go and their bytes.
+    firmware: `none` (the kernel starts in M mode), `sbi` (it starts in S mode on the host's SBI) or the kernel-like
+    image of M-mode firmware. tree, initrd: address and contents. pieces: (description, start, end) of everything.
     """
 
     kernel: Kernel | None
@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. isa: extensions in canonical order; ram: its base and size."""
+    """What to boot. isa: extensions in canonical order; ram: its base and size."""
 
     isa: tuple[str, ...]
     harts: int
@@ -54,7 +54,7 @@ class Request:
 
 
 def make_plan(request: Request) -> Plan:
-    """Place everything. Raises LoadError for what does not fit or lies on something else."""
+    """Place everything. Raises LoadError for what does not fit or overlaps."""
     base, size = request.ram
     _check_bootargs(request.append)
     plan = Plan(request.kernel, request.firmware)
@@ -66,7 +66,7 @@ def make_plan(request: Request) -> Plan:
         plan.pieces.append((what, max(base, min(s.paddr for s in image.segments)), end))
     used = max((end for _, _, end in plan.pieces), default=base)
     data = read_program(request.initrd) if request.initrd is not None else b""
-    # The tree's size does not depend on where the disk goes.
+    # The size of the tree does not depend on the place of the disk.
     length = len(_tree(request, (0, 0) if data else None))
     room = -(-len(data) // PAGE) * PAGE + (PAGE if data else 0)
     if (needed := used - base + room + length) > size:
@@ -98,13 +98,13 @@ def _tree(request: Request, initrd: tuple[int, int] | None) -> bytes:
 
 
 def _tree_address(end: int, used: int, length: int) -> int:
-    """The last 2 MiB boundary from which there is room for it; in a small RAM, its end."""
+    """The last 2 MiB boundary with enough room after it; in a small RAM, as close to the end as possible."""
     address = (min(end, TREE_LIMIT) - length) // TREE_ALIGN * TREE_ALIGN
     return address if address >= used else (end - length) // 8 * 8
 
 
 def _initrd_address(kernel: Kernel, memory: int, used: int, tree: int, length: int) -> int:
-    """Half of RAM after the kernel, as on QEMU, or right below the tree when that is too far up."""
+    """Half of RAM after the kernel, as on QEMU, or right below the tree if that is too high."""
     address = max(kernel.image.physical_entry + min(memory // 2, INITRD_DISTANCE), used)
     address = -(-address // PAGE) * PAGE
     if address + length <= tree:

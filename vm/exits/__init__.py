@@ -1,1 +1,1 @@
-"""The host's side of the run loop's exits: devices, traps for the host, idle time."""
+"""Host-side handling of run-loop exits: device accesses, traps for the host, idle time."""

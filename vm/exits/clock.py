@@ -1,4 +1,4 @@
-"""How time passes while the machine does not: skipped, or waited for as the clock on the wall says.
+"""How time passes while all harts idle: it is skipped, or follows the wall clock.
 
 `mtime` counts ticks of 100 ns, one per STEPS_PER_TICK of a hart (`vm.core.loop`). The clock adds to it.
 """
@@ -11,7 +11,7 @@ from trapline.vm.host.console import PATIENCE
 
 KINDS = ("instructions", "wall")
 TICKS = 10_000_000
-"""Ticks of mtime in a second."""
+"""Ticks of mtime per second."""
 NANOSECONDS = 1_000_000_000 // TICKS
 """Nanoseconds of a tick."""
 AHEAD = TICKS // 100
@@ -21,35 +21,35 @@ AHEAD = TICKS // 100
 class Clock:
     """The clock of one machine (`vm.machine.Machine`).
 
-    kind: `instructions`, where time that all harts spend waiting is skipped, or `wall`, where mtime follows the
-    host's clock from the first step on. Raises ValueError for another one.
+    kind: `instructions` skips the time that all harts spend waiting; with `wall`, mtime follows the host's clock from
+    the first step on. Raises ValueError for any other.
 
-    With the first, a guest that waits for a person to type waits in real time, too: without that, its timer
-    would tick as fast as the host can make it.
+    Even with `instructions`, a guest that waits for a person to type waits in real time: its timer would otherwise
+    tick as fast as the host can go.
     """
 
     def __init__(self, machine: Any, kind: str) -> None:
         if kind not in KINDS:
-            raise ValueError(f"clock '{kind}' is not 'instructions' or 'wall'")
+            raise ValueError(f"clock must be 'instructions' or 'wall', not '{kind}'")
         self.wall = kind == "wall"
         self._machine = machine
         self._started: tuple[int, int] | None = None
 
     def start(self) -> bool:
-        """Whether clock and terminal are to be looked at while the harts run, who then come back when they idle."""
+        """Begin a run: whether clock and terminal need attention while harts run, which then return when they idle."""
         attended = self.wall or self._machine.console.interactive
         self._machine.engine.m.idle_exits = int(attended)
         return attended
 
     def follow(self) -> None:
-        """Let mtime catch up with the wall; a guest ahead of it waits."""
+        """Let mtime catch up with the wall clock; a guest that is ahead of it waits."""
         if not self.wall:
             return
         engine = self._machine.engine
         now = time.monotonic_ns() // NANOSECONDS, max((h.cycle + h.idled) // STEPS_PER_TICK for h in engine.h)
         if self._started is None:
             self._started = now
-        # A guest may set mtime, so what passes is counted, and mtime is never set.
+        # A guest may set mtime, so elapsed time is added and mtime is never set.
         behind = (now[0] - self._started[0]) - (now[1] - self._started[1])
         if behind > 0:
             self._advance(behind)
@@ -58,14 +58,14 @@ class Clock:
             self._machine.console.pause(min(-behind / TICKS, PATIENCE))
 
     def idle(self) -> bool:
-        """All harts wait: let time pass until the next timer interrupt or input. False when there can be neither."""
+        """All harts wait: let time pass until the next timer interrupt or input. False if there can be neither."""
         machine = self._machine
         board = machine.board
         if board is None:
             return False
         board.update()
         left = self._ticks_left()
-        if board.woken():  # also by a deadline that came meanwhile
+        if board.woken():  # perhaps by a deadline that has passed meanwhile
             return True
         if left == FOREVER:
             return bool(board.wait())
@@ -85,7 +85,7 @@ class Clock:
         return self._machine.board.input_interrupts() or self._machine.console.awaited
 
     def _ticks_left(self) -> int:
-        """Ticks until the next timer interrupt that would wake a hart, FOREVER if there is none."""
+        """Ticks until the next timer interrupt that would wake a hart; FOREVER if none."""
         engine = self._machine.engine
         waking = [h for h in engine.h if not h.stopped and h.mie & engine.m.timer_line]
         return min((update_time(h, engine.m) for h in waking), default=FOREVER)

@@ -1,4 +1,4 @@
-"""What the host does when the run loop comes back to it: device accesses, traps that it asked for, `tohost`."""
+"""Host-side handling of run-loop exits: device accesses, traps for the host, firmware calls, `tohost`."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -20,7 +20,7 @@ TrapHook = Callable[[Any, int, int], None]
 
 
 class Service:
-    """Serves the exits of one machine (`vm.machine.Machine`); `h` is the hart that the last one is about."""
+    """Serves the exits of one machine (`vm.machine.Machine`)."""
 
     def __init__(self, machine: Any) -> None:
         self.machine = machine
@@ -30,11 +30,11 @@ class Service:
 
     @property
     def h(self) -> Any:
-        """The hart that runs or ran last."""
+        """The hart that ran last."""
         return self.machine.engine.h[self._m.current]
 
     def served(self, status: int) -> Exit | None:
-        """Do what the run loop came back for; the reason to stop, None to go on."""
+        """Serve an exit of the run loop; the reason to stop, or None to continue."""
         machine = self.machine
         if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
@@ -55,7 +55,7 @@ class Service:
         return None
 
     def exception(self, cause: int, tval: int) -> Exit | None:
-        """An exception at pc: for the hooks, then for the host that asked for it or for the guest."""
+        """An exception at pc: call the hooks, then leave it to the host or to the guest."""
         for causes, hook in self.trap_hooks:
             if (causes >> cause) & 1:
                 hook(self.machine, cause, tval)
@@ -68,7 +68,7 @@ class Service:
         return None
 
     def _firmware_call(self) -> None:
-        """Firmware in M mode would take the trap and return; the instruction does not retire."""
+        """Serve an ecall as M-mode firmware would, by a trap and a return; the instruction does not retire."""
         h = self.h
         update_time(h, self._m)
         h.cycle += 1
@@ -81,7 +81,7 @@ class Service:
             take_trap(h, fault.cause, fault.tval)
 
     def take_interrupt(self) -> bool:
-        """Take a pending interrupt as the next step would; whether there was one."""
+        """Take a pending interrupt, as the next step would; whether there was one."""
         h = self.h
         update_time(h, self._m)
         cause = pending_interrupt(h)
@@ -94,7 +94,7 @@ class Service:
         return True
 
     def take_trap(self, cause: int, tval: int) -> None:
-        """Let the guest take this exception at its pc, as the hardware would."""
+        """Let the guest take an exception at its pc, as hardware would."""
         h = self.h
         h.cycle += 1
         h.unretired += 1
@@ -102,12 +102,11 @@ class Service:
         take_trap(h, cause, tval)
 
     def instruction_word(self) -> int | None:
-        """The word at pc, None if it cannot be fetched."""
+        """The word at pc; None if it cannot be fetched."""
         engine = self.machine.engine
-        ram32 = engine.ram.data.cast("B").cast("I")
         refresh(self.h)
-        offset = fetch_offset(self.h, self._m, ram32, engine.code, engine.page, self.h.pc)
-        return ram32[offset >> 2] if offset >= 0 else None
+        offset = fetch_offset(self.h, self._m, engine.words, engine.code, engine.page, self.h.pc)
+        return engine.words[offset >> 2] if offset >= 0 else None
 
     def _device_access(self) -> Exit | None:
         m, h = self._m, self.h
@@ -128,7 +127,7 @@ class Service:
         return None
 
     def _no_device(self, cause: int) -> Exit | None:
-        """Nothing answers: an access fault, and outside for the dispatcher, which has counted a fault as MMIO."""
+        """No device responds: an access fault. The dispatcher has counted it as MMIO; it is an outside fault."""
         if self.machine.engine.real:
             real = self.machine.engine.real[self._m.current]
             if real.fault_paddr == self._m.exit_address:
@@ -137,7 +136,7 @@ class Service:
         return self.exception(cause, self._m.fault_address)
 
     def _retiring_store(self, address: int, width: int, value: int) -> bool:
-        # The store retires before a finisher write stops the machine, so that pc is past it.
+        # The store retires before a finisher write stops the machine, so pc is past it.
         h, before = self.h, self.h.pc
         h.pc = (before + 4) & 0xFFFFFFFF
         h.cycle += 1

@@ -1,6 +1,6 @@
-"""When a hart traps for ever: its trap handler cannot be executed, so every exception leads to the next.
+"""Detects a hart that traps forever: it cannot execute its trap handler, so each exception leads to the next.
 
-The usual case is a trap before mtvec was set: address 0 is no memory, so fetching the handler is an exception too.
+Usually it trapped before setting mtvec: there is no memory at address 0, so fetching the handler faults too.
 """
 
 from typing import Any
@@ -24,21 +24,21 @@ def is_deaf(h: Any) -> bool:
 
 
 class TrapLoop:
-    """Looks at a hart between slices of execution."""
+    """Watches a hart between slices of execution."""
 
     def __init__(self, h: Any) -> None:
         self._h = h
         self._before: tuple[int, ...] = ()
 
     def closed(self) -> bool:
-        """Whether nothing but interrupts could change this hart any more, and none can come.
+        """Whether only an interrupt could change this hart's course, and none can come.
 
-        Steps were done since the last call but no instruction retired, so registers and memory are the same;
-        when what traps change is the same too, the hart goes round in a circle.
+        If no instruction has retired since the last call, registers and memory are the same; if the state that traps
+        change is also the same, the hart is in a loop.
         """
         h = self._h
         state = (h.cycle - h.unretired, *(getattr(h, name) for name in _STATE))
         repeated = state == self._before
         self._before = state
-        # A trap never leads to a less privileged mode, so the whole circle is in this one, its interrupts off.
+        # A trap never enters a less privileged mode, so the whole loop is in this one, with interrupts off.
         return repeated and is_deaf(h)

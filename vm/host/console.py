@@ -1,4 +1,4 @@
-"""The console of a machine: where what the guest prints goes to, and where its input comes from."""
+"""The host's end of a machine's console: where output goes and where input comes from."""
 
 import select
 import time
@@ -7,33 +7,33 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import BinaryIO, Protocol, runtime_checkable
 
 CAPTURE_LIMIT = 16 << 20
-"""Bytes of console output that stay readable; older ones are dropped."""
+"""Bytes of console output that are kept; older ones are dropped."""
 INPUT_LIMIT = 1 << 20
-"""Bytes of input that are taken from a terminal before the guest has read any of them."""
+"""Bytes of terminal input that are buffered for the guest."""
 PATIENCE = 0.05
-"""Seconds to wait for input before looking at the limits of the run again."""
+"""Seconds to wait for input before the limits of the run are checked again."""
 LOOK_INTERVAL = 0.002
-"""Seconds between two looks at the keys of a terminal while the guest does something else."""
+"""Seconds between two polls of a terminal while the guest runs."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Where input comes from. interactive: whether a person types it, who waits for answers and may quit."""
+    """A source of input. interactive: a person types it, who waits for output and may quit."""
 
     interactive: bool
     quit: bool
 
     def poll(self, seconds: float) -> bytes | None:
-        """What arrives within `seconds`, b"" for nothing; None when nothing ever will."""
+        """The input that arrives within `seconds`, b"" if none; None at the end of input."""
 
     def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
-        """Meanwhile a machine runs with it; `unread` tells the input that the guest has not read yet."""
+        """A context in which a machine reads from it. unread: returns the input that the guest has not read yet."""
 
 
 class Stream:
-    """A pipe or a file. last: what comes when it has ended, such as the Ctrl-D that a person would press then.
+    """A pipe or a file. last: input to append at its end, such as Ctrl-D.
 
-    The last line ends before that, whether the input has its newline or not.
+    If the last line has no newline, one is inserted before `last`.
     """
 
     interactive = False
@@ -50,7 +50,7 @@ class Stream:
         try:
             readable = bool(select.select([self._stream], [], [], seconds)[0])
         except (OSError, ValueError):
-            readable = True  # nothing that select could wait for: it has its bytes, or none
+            readable = True  # select cannot wait for it: a read returns at once
         if not readable:
             return b""
         try:
@@ -69,10 +69,10 @@ class Stream:
 
 
 class Console:
-    """Where console bytes go to and come from.
+    """The console of a machine.
 
-    stdout: stream that receives output at once, or None to capture only; log: another one.
-    stdin: bytes, or a stream that is polled, or a Source, or None for an empty input.
+    stdout: stream that receives output at once, or None to capture only; log: a second such stream.
+    stdin: bytes, a stream to poll, a Source, or None for empty input.
     """
 
     def __init__(
@@ -93,37 +93,37 @@ class Console:
 
     @property
     def output(self) -> bytes:
-        """What was printed, at most the last CAPTURE_LIMIT bytes."""
+        """The output so far, at most the last CAPTURE_LIMIT bytes."""
         return bytes(self._captured[-CAPTURE_LIMIT:])
 
     @property
     def mid_line(self) -> bool:
-        """Whether something was printed and its last byte is no newline."""
+        """Whether the output ends in the middle of a line."""
         return bool(self._captured) and self._captured[-1] != ord("\n")
 
     @property
     def pending(self) -> bool:
-        """Whether input has arrived that the guest has not read."""
+        """Whether there is input that the guest has not read."""
         return bool(self._pending)
 
     @property
     def interactive(self) -> bool:
-        """Whether a person sits at the other end."""
+        """Whether a person types the input."""
         return self._source is not None and self._source.interactive
 
     @property
     def quit(self) -> bool:
-        """Whether that person wants the machine to end."""
+        """Whether that person asked to quit."""
         return self._source is not None and self._source.quit
 
     @property
     def awaited(self) -> bool:
-        """Whether the guest looked for input in vain since it printed last."""
+        """Whether the guest has found no input since it last printed."""
         return self._looks > 0 and not self._pending
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Meanwhile a terminal passes every key on; afterwards it is as before, and the log is complete."""
+        """A context in which a terminal passes on every key; it ends with the terminal restored and the log closed."""
         try:
             with nullcontext() if self._source is None else self._source.attached(lambda: bytes(self._pending)):
                 yield
@@ -133,7 +133,7 @@ class Console:
                 log.close()
 
     def write(self, data: bytes) -> None:
-        """Print. Raises OSError when an output stream takes no more."""
+        """Print. Raises OSError when an output stream fails."""
         self._looks = 0
         self._captured += data
         if len(self._captured) > 2 * CAPTURE_LIMIT:
@@ -145,7 +145,7 @@ class Console:
                     stream.flush()
 
     def flush(self) -> None:
-        """Push out what the streams buffer."""
+        """Flush the output streams."""
         for stream in (self.log, self.stdout):
             if stream is not None:
                 stream.flush()
@@ -154,7 +154,7 @@ class Console:
         """Whether a byte can be read now."""
         self._looks += 1
         if self._looks == 2:
-            # Nothing was printed between two looks: the guest waits, and what it printed is for whoever should answer.
+            # Two looks without output between them: the guest waits for an answer to what it printed.
             self.flush()
         if not self._pending:
             self._poll()
@@ -173,7 +173,7 @@ class Console:
         return bool(self._pending) or self._source is not None
 
     def pause(self, seconds: float) -> None:
-        """Let `seconds` pass, less when something arrives that was not there before."""
+        """Sleep for `seconds`, or until new input arrives."""
         self.flush()
         if self._source is None or len(self._pending) >= (INPUT_LIMIT if self.interactive else 1):
             time.sleep(seconds)
@@ -181,7 +181,7 @@ class Console:
             self._poll(seconds)
 
     def look(self) -> None:
-        """Notice keys now and then even while the guest reads none, so that a person can quit."""
+        """Poll an interactive source now and then, so that its user can quit while the guest reads nothing."""
         if not self.interactive or len(self._pending) >= INPUT_LIMIT:
             return
         now = time.monotonic()

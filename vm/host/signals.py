@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a run as Ctrl-C does: what the guest printed and the reports asked for are still written."""
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: the guest's output and the requested reports are still written."""
 
 import signal
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def _terminate(number: int, frame: Any) -> None:
 
 @contextmanager
 def caught() -> Iterator[None]:
-    """Meanwhile these raise KeyboardInterrupt, but for those that whoever started us wants ignored or handles."""
+    """While active, these raise KeyboardInterrupt, unless the parent ignores or handles them."""
     global _received
     _received = signal.SIGINT
     free = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
@@ -25,7 +25,7 @@ def caught() -> Iterator[None]:
         for number in free:
             signal.signal(number, _terminate)
     except ValueError:
-        free = []  # only the main thread may
+        free = []  # only the main thread may set handlers
     try:
         yield
     finally:
@@ -35,9 +35,9 @@ def caught() -> Iterator[None]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Meanwhile none of these and no Ctrl-C interrupts; what came is heard of afterwards. For a moment, not for long.
+    """A short critical section: SIGTERM, SIGHUP and Ctrl-C take effect only at its end.
 
-    A mask would not do: other threads, which libraries start, would take the signal.
+    A signal mask would not do: threads that libraries start would receive the signal.
     """
     received: list[signal.Signals] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
@@ -46,7 +46,7 @@ def held() -> Iterator[None]:
         for number in handled:
             signal.signal(number, lambda number, frame: received.append(signal.Signals(number)))
     except ValueError:
-        handled = {}  # only the main thread may, and only it is interrupted
+        handled = {}  # only the main thread may set handlers, and only it is interrupted
     try:
         yield
     finally:

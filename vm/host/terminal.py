@@ -1,7 +1,7 @@
-"""A terminal as the console of a machine: every key goes to the guest, but for those after Ctrl-A.
+"""A terminal as the console of a machine: every key goes to the guest, except commands after Ctrl-A.
 
-The terminal has its settings back whenever the machine does not run: at the end, whatever ended it, and while the
-process is stopped or in the background.
+The terminal's settings are restored whenever the machine does not run: at the end of a run, however it ends, and while
+the process is stopped or in the background.
 """
 
 import atexit
@@ -23,22 +23,22 @@ INTERRUPT = b"\x03"
 HELP = """
 Ctrl-A X       quit
 Ctrl-A H       show this help
-Ctrl-A Ctrl-A  send Ctrl-A to the guest (Ctrl-A A does, too)
-Every other key goes to the guest, Ctrl-C and Ctrl-Z as well.
+Ctrl-A Ctrl-A  send Ctrl-A to the guest (or Ctrl-A A)
+Every other key goes to the guest, including Ctrl-C and Ctrl-Z.
 """
-HINT = "\ntrapline: Ctrl-C goes to the guest, which does not read it; Ctrl-A X quits\n"
+HINT = "\ntrapline: Ctrl-C goes to the guest, which is not reading; Ctrl-A X quits\n"
 
 _IFLAG, _CFLAG, _LFLAG, _CC = 0, 2, 3, 6
-"""Places in what termios.tcgetattr answers."""
+"""Indices into the list from termios.tcgetattr."""
 _STOPPING = (signal.SIGTSTP, signal.SIGQUIT)
 
 Attributes = list[Any]
 
 
 def raw(attributes: Attributes) -> Attributes:
-    """The same settings, but each byte is passed on unchanged, at once, without echo and without a meaning.
+    """These settings in raw mode: each byte is passed on at once and unchanged, without echo or special meaning.
 
-    Output keeps its processing: a guest that ends its lines with a newline alone looks right.
+    Output processing stays on, so that lines that end with a bare newline look right.
     """
     changed = [*attributes[:_CC], list(attributes[_CC])]
     changed[_IFLAG] &= ~(
@@ -67,10 +67,10 @@ class Terminal:
 
     @contextmanager
     def attached(self, unread: Callable[[], bytes]) -> Iterator[None]:
-        """Meanwhile the terminal is raw, while the process is in the foreground."""
+        """A context in which the terminal is raw while the process is in the foreground."""
         self._unread = unread
         handled = self._handle_signals()
-        atexit.register(self.restore)  # in case that a second signal comes between the first and the end of this
+        atexit.register(self.restore)  # in case a second signal interrupts the cleanup
         self._active = True
         try:
             self._take()
@@ -84,36 +84,36 @@ class Terminal:
             atexit.unregister(self.restore)
 
     def poll(self, seconds: float) -> bytes | None:
-        """Keys for the guest that are typed within `seconds`; None when the terminal is gone."""
+        """Keys for the guest typed within `seconds`; None when the terminal is gone."""
         if not self._take():
-            # In the background the keys are somebody else's, and to read them would stop this process.
+            # In the background the keys belong to another process, and reading them would stop this one.
             time.sleep(seconds)
             return b""
         stops = self._stops
         try:
             readable = select.select([self.descriptor], [], [], seconds)[0]
             if not readable or self._stops != stops or not self._in_foreground():
-                # select goes on after a stop: it may have seen a key that was the shell's, and reading would block.
+                # select resumes after a stop: the key it saw may have been the shell's, and a read would block.
                 return b""
             data = os.read(self.descriptor, 4096)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            data = b""  # Linux's way to say that the other end is closed
+            data = b""  # Linux: the other end is closed
         if not data:
             return None
         return self._for_guest(data)
 
     def restore(self) -> None:
-        """Give the terminal its settings back, unless it is someone else's by now."""
+        """Restore the terminal's settings, unless another process has the terminal."""
         if self._before is not None and self._in_foreground():
             self._set(self._before)
         self._before = None
 
     def _take(self) -> bool:
-        """Make the terminal raw if it is not; whether it is ours."""
+        """Make the terminal raw if necessary; whether this process has the terminal."""
         if not self._in_foreground():
-            self._before = None  # whoever took the terminal has set it as he likes it
+            self._before = None  # its new owner has set it up
             return False
         if self._before is None and self._active:
             with suppress(termios.error):
@@ -125,15 +125,15 @@ class Terminal:
         try:
             return os.tcgetpgrp(self.descriptor) == os.getpgrp()
         except OSError:
-            return True  # not the terminal that controls us: no shell takes it away
+            return True  # not the controlling terminal: no shell takes it away
 
     def _set(self, attributes: Attributes) -> None:
-        # TCSANOW: output is processed the same before and after, and waiting for it could take forever.
+        # TCSANOW: output processing does not change, and draining the output could take forever.
         with suppress(termios.error):
             termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
 
     def _for_guest(self, data: bytes) -> bytes:
-        """What is left without the commands after Ctrl-A, which are obeyed."""
+        """The keys for the guest, after obeying commands that follow Ctrl-A."""
         passed = bytearray()
         for byte in data:
             if self._escaped:
@@ -143,28 +143,28 @@ class Terminal:
                 elif byte in b"xX":
                     self.quit = True
                 elif byte in b"hH?":
-                    self._tell(HELP)
+                    self._print(HELP)
             elif byte == ESCAPE:
                 self._escaped = True
             else:
                 passed.append(byte)
         if not data.strip(INTERRUPT) and INTERRUPT in self._unread() + data[1:]:
-            self._tell(HINT)
+            self._print(HINT)
         return bytes(passed)
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         try:
             os.write(self.descriptor, text.encode())
         except OSError:
-            sys.stderr.write(text)  # stdin was opened for reading only
+            sys.stderr.write(text)  # the descriptor is read-only
             sys.stderr.flush()
 
     # Job control
 
     def _handle_signals(self) -> dict[int, Any]:
-        """Handle what would stop or kill us with a raw terminal; the handlers of before."""
+        """Handle signals that would stop or end the process with a raw terminal; the handlers they had."""
         handled: dict[int, Any] = {}
-        with suppress(ValueError):  # only the main thread may
+        with suppress(ValueError):  # only the main thread may set handlers
             for number in (*_STOPPING, signal.SIGCONT):
                 if signal.getsignal(number) is signal.SIG_DFL:
                     handled[number] = signal.signal(number, self._signalled)
@@ -173,7 +173,7 @@ class Terminal:
     def _signalled(self, number: int, frame: Any) -> None:
         self._stops += 1
         if number == signal.SIGCONT:
-            # After SIGSTOP the shell has set the terminal as it likes it.
+            # After SIGSTOP the shell has changed the terminal's settings.
             if self._active and self._in_foreground():
                 self._set(raw(self._before)) if self._before is not None else self._take()
             return
@@ -186,7 +186,7 @@ class Terminal:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Meanwhile the signals that end a run wait."""
+    """A context that blocks the signals that end a run."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *ENDING))
     try:
         yield

@@ -1,4 +1,4 @@
-"""A call of the SBI: `ecall` in S mode with the extension in a7, the function in a6, arguments in a0 to a5.
+"""An SBI call: `ecall` in S mode with the extension in a7, the function in a6, arguments in a0 to a5.
 
 "SBI functions must return a pair of values in a0 and a1, with a0 returning an error code." The calls of the
 legacy extensions, 0 to 8, return a0 alone.
@@ -8,23 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from trapline.vm.sbi import debug_console, hsm
-from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, Answer, chosen_harts, error, ok
+from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, SbiRet, chosen_harts, error, ok
 from trapline.vm.sbi.platform import Platform, Refused
 
 BASE, TIME, IPI, RFENCE = 0x10, 0x54494D45, 0x735049, 0x52464E43
 HSM, SRST, DBCN = 0x48534D, 0x53525354, 0x4442434E
 
 SPECIFICATION = 2 << 24
-"""Version 2.0: major in bits 30 to 24, minor below."""
+"""Version 2.0: major in bits 30:24, minor below."""
 IMPLEMENTATION = 0x7472
-"""No registered number: the letters "tr"."""
+"""Not a registered ID: the letters "tr"."""
 IMPLEMENTATION_VERSION = 1
 
 SSIP = 1 << 1
 SHUTDOWN, COLD_REBOOT, WARM_REBOOT = 0, 1, 2
 NO_REASON, SYSTEM_FAILURE = 0, 1
 
-Function = Callable[[Any, list[int]], Answer | None]
+Function = Callable[[Any, list[int]], SbiRet | None]
 
 
 class Sbi:
@@ -46,7 +46,7 @@ class Sbi:
             TIME: {0: lambda h, a: self._set_timer(h, a)},
             IPI: {0: lambda h, a: self._interrupt(a[0], a[1])},
             RFENCE: {
-                # fence.i, sfence.vma, sfence.vma of an ASID; those of the hypervisor extension are not there.
+                # fence.i, sfence.vma, sfence.vma by ASID; the hypervisor extension is absent.
                 0: lambda h, a: self._fence(a[0], a[1]),
                 1: lambda h, a: self._fence(a[0], a[1]),
                 2: lambda h, a: self._fence(a[0], a[1]),
@@ -77,7 +77,7 @@ class Sbi:
         }
 
     def call(self, h: Any) -> None:
-        """Serve the `ecall` at h.pc and go on behind it. Raises `Refused`, with h as it was, for a bad mask pointer."""
+        """Serve the `ecall` at h.pc and resume after it. Raises `Refused`, with h unchanged, for a bad mask pointer."""
         extension, arguments = h.x[17], [h.x[i] for i in range(10, 16)]
         before = h.pc
         h.pc = (before + 4) & 0xFFFFFFFF
@@ -86,21 +86,21 @@ class Sbi:
                 h.x[10] = self.legacy[extension](h, arguments) & 0xFFFFFFFF
                 return
             function = self.extensions.get(extension, {}).get(h.x[16])
-            answer = error(NOT_SUPPORTED) if function is None else function(h, arguments)
+            result = error(NOT_SUPPORTED) if function is None else function(h, arguments)
         except Refused:
             h.pc = before
             raise
-        if answer is not None:
-            h.x[10], h.x[11] = answer[0] & 0xFFFFFFFF, answer[1] & 0xFFFFFFFF
+        if result is not None:
+            h.x[10], h.x[11] = result[0] & 0xFFFFFFFF, result[1] & 0xFFFFFFFF
 
-    def _set_timer(self, h: Any, a: list[int]) -> Answer:
+    def _set_timer(self, h: Any, a: list[int]) -> SbiRet:
         """ "If the supervisor wishes to clear the timer interrupt without scheduling the next timer event, it can
         either request a timer interrupt infinitely far into the future (i.e., (uint64_t)-1)..."
         """
         self.platform.set_timer(h.mhartid, a[1] << 32 | a[0])
         return ok()
 
-    def _interrupt(self, mask: int, base: int) -> Answer:
+    def _interrupt(self, mask: int, base: int) -> SbiRet:
         numbers = chosen_harts(self.platform, mask, base)
         if numbers is None:
             return error(INVALID_PARAM)
@@ -114,8 +114,8 @@ class Sbi:
         h.mip &= ~SSIP
         return 0
 
-    def _fence(self, mask: int, base: int) -> Answer:
-        """Every range is all of memory: dropping all translations of a hart is one addition. `fence.i` needs none."""
+    def _fence(self, mask: int, base: int) -> SbiRet:
+        """Fence all of memory, whatever the range: dropping all translations is cheap. `fence.i` needs no action."""
         numbers = chosen_harts(self.platform, mask, base)
         if numbers is None:
             return error(INVALID_PARAM)
@@ -124,14 +124,14 @@ class Sbi:
         return ok()
 
     def _mask(self, h: Any, vaddr: int) -> int:
-        """The legacy calls' set of harts: "hart_mask is a virtual address that points to a bit-vector of harts".
+        """The set of harts of a legacy call: "hart_mask is a virtual address that points to a bit-vector of harts".
 
-        As under OpenSBI, no pointer means all harts, and bits for harts that do not exist mean nothing.
+        As in OpenSBI, a null pointer means all harts, and bits for harts that do not exist are ignored.
         """
         everyone = (1 << len(self.platform.harts)) - 1
         return self.platform.load_word(h, vaddr) & everyone if vaddr else everyone
 
-    def _reset(self, kind: int, reason: int) -> Answer:
+    def _reset(self, kind: int, reason: int) -> SbiRet:
         if kind not in (SHUTDOWN, COLD_REBOOT, WARM_REBOOT) or reason not in (NO_REASON, SYSTEM_FAILURE):
             return error(INVALID_PARAM)
         if kind == SHUTDOWN:

@@ -1,17 +1,17 @@
 """The debug console (SBI 2.0, chapter 12)."""
 
-from trapline.vm.sbi.errors import INVALID_PARAM, Answer, error, ok
+from trapline.vm.sbi.errors import INVALID_PARAM, SbiRet, error, ok
 from trapline.vm.sbi.platform import Platform
 
 PIECE = 1 << 20
-"""Bytes that one call moves at most: "it may do partial/no writes"."""
+"""Most bytes that one call moves: "it may do partial/no writes"."""
 
 
 def _is_memory(platform: Platform, count: int, low: int, high: int) -> bool:
     return high == 0 and platform.is_memory(low, count)
 
 
-def write(platform: Platform, count: int, low: int, high: int) -> Answer:
+def write(platform: Platform, count: int, low: int, high: int) -> SbiRet:
     """sbi_debug_console_write: the number of bytes printed."""
     if not _is_memory(platform, count, low, high):
         return error(INVALID_PARAM)
@@ -20,8 +20,8 @@ def write(platform: Platform, count: int, low: int, high: int) -> Answer:
     return ok(len(data))
 
 
-def read(platform: Platform, count: int, low: int, high: int) -> Answer:
-    """sbi_debug_console_read: the number of bytes that were there to be read."""
+def read(platform: Platform, count: int, low: int, high: int) -> SbiRet:
+    """sbi_debug_console_read: the number of bytes read."""
     if not _is_memory(platform, count, low, high):
         return error(INVALID_PARAM)
     data = bytearray()
@@ -31,7 +31,7 @@ def read(platform: Platform, count: int, low: int, high: int) -> Answer:
     return ok(len(data))
 
 
-def write_byte(platform: Platform, byte: int) -> Answer:
+def write_byte(platform: Platform, byte: int) -> SbiRet:
     """sbi_debug_console_write_byte."""
     platform.put(bytes((byte & 0xFF,)))
     return ok()

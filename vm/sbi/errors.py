@@ -1,4 +1,4 @@
-"""Errors of the SBI (chapter 3), and sets of harts as its calls name them."""
+"""Error codes and return values of the SBI (chapter 3), and its sets of harts."""
 
 from trapline.vm.sbi.platform import Platform
 
@@ -12,22 +12,22 @@ ALREADY_AVAILABLE = -6
 ALREADY_STARTED = -7
 ALREADY_STOPPED = -8
 
-Answer = tuple[int, int]
-"""Error and value: what goes to a0 and a1."""
+SbiRet = tuple[int, int]
+"""The specification's `struct sbiret`: error and value, for a0 and a1."""
 
 
-def ok(value: int = 0) -> Answer:
-    """Success, with a value."""
+def ok(value: int = 0) -> SbiRet:
+    """Success with a value."""
     return SUCCESS, value
 
 
-def error(code: int) -> Answer:
-    """A failure, whose value says nothing."""
+def error(code: int) -> SbiRet:
+    """A failure; its value has no meaning."""
     return code, 0
 
 
 def chosen_harts(platform: Platform, mask: int, base: int) -> list[int] | None:
-    """Numbers of the harts that `hart_mask` and `hart_mask_base` name, None when one of them does not exist.
+    """The harts that `hart_mask` and `hart_mask_base` select; None if one of them does not exist.
 
     "hart_mask_base can be set to -1 to indicate that hart_mask shall be ignored and all available harts must be
     considered."

@@ -1,28 +1,28 @@
-"""Hart state management (SBI 2.0, chapter 9), and the state in which a hart enters S mode."""
+"""Hart state management (SBI 2.0, chapter 9), and the initial state of a hart in S mode."""
 
 from typing import Any
 
 from trapline.isa.mode import S
 from trapline.isa.mstatus import MPRV, SIE
-from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, Answer, error, ok
+from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, SbiRet, error, ok
 from trapline.vm.sbi.platform import ALL_ONES, Platform
 
 STARTED, STOPPED, SUSPENDED = 0, 1, 4
 RETENTIVE, NON_RETENTIVE = 0x00000000, 0x80000000
 
 DELEGATED_EXCEPTIONS = 0xB1FF
-"""All but the calls of S and M mode: what OpenSBI does not delegate it hands back to S mode."""
+"""All but ecalls from S and M mode: OpenSBI forwards to S mode whatever it does not delegate."""
 DELEGATED_INTERRUPTS = 0x222
 COUNTERS = 7
 SUSPENDED_WAIT = 2
-"""`waiting` of a hart that waits because it suspended itself; 1 stands for `wfi`."""
+"""`waiting` of a hart that suspended itself; 1 stands for `wfi`."""
 
 
 def enter(h: Any, address: int, opaque: int) -> None:
-    """Let a hart begin in S mode at a physical address, as OpenSBI does.
+    """Start a hart in S mode at a physical address, as OpenSBI does.
 
-    The specification's table asks for satp 0, sstatus.SIE 0, the hart's number in a0 and `opaque` in a1, and leaves all
-    other registers undefined.
+    The specification requires satp = 0, sstatus.SIE = 0, the hart's number in a0 and `opaque` in a1; all other
+    registers are undefined.
     """
     h.pc = address
     h.mode = S
@@ -41,7 +41,7 @@ def enter(h: Any, address: int, opaque: int) -> None:
 
 
 def hand_over(h: Any) -> None:
-    """What M-mode firmware sets up once: traps and interrupts are S mode's, counters and all memory are open to it."""
+    """Set up a hart as M-mode firmware does: delegate traps and interrupts, open counters and all memory to S mode."""
     h.medeleg = DELEGATED_EXCEPTIONS
     h.mideleg = DELEGATED_INTERRUPTS
     h.mcounteren = COUNTERS
@@ -57,7 +57,7 @@ def state(h: Any) -> int:
     return SUSPENDED if h.waiting == SUSPENDED_WAIT else STARTED
 
 
-def start(platform: Platform, number: int, address: int, opaque: int) -> Answer:
+def start(platform: Platform, number: int, address: int, opaque: int) -> SbiRet:
     """sbi_hart_start."""
     if number >= len(platform.harts):
         return error(INVALID_PARAM)
@@ -74,19 +74,19 @@ def _executable(platform: Platform, address: int) -> bool:
     return address % 4 == 0 and platform.is_memory(address, 4)
 
 
-def stop(h: Any) -> Answer:
-    """sbi_hart_stop: the hart executes nothing until it is started again."""
+def stop(h: Any) -> SbiRet:
+    """sbi_hart_stop: the hart does not execute until it is started again."""
     h.stopped = 1
     return ok()
 
 
-def status(platform: Platform, number: int) -> Answer:
+def status(platform: Platform, number: int) -> SbiRet:
     """sbi_hart_get_status."""
     return ok(state(platform.harts[number])) if number < len(platform.harts) else error(INVALID_PARAM)
 
 
-def suspend(platform: Platform, h: Any, kind: int, address: int, opaque: int) -> Answer | None:
-    """sbi_hart_suspend: until an interrupt that mie enables is pending. None: the hart will begin at `address`."""
+def suspend(platform: Platform, h: Any, kind: int, address: int, opaque: int) -> SbiRet | None:
+    """sbi_hart_suspend: wait until an interrupt that mie enables is pending. None: the hart resumes at `address`."""
     if kind not in (RETENTIVE, NON_RETENTIVE):
         return error(INVALID_PARAM)
     if kind == RETENTIVE:

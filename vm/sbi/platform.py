@@ -1,11 +1,11 @@
-"""What the SBI needs around it: the harts that it serves and the machine, real or virtual, that they are part of."""
+"""The platform below the SBI: the harts that it serves, and the real or virtual machine around them."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 
 class Refused(Exception):
-    """An access that a hart could not make itself. cause, tval: the exception that it gets for it."""
+    """A failed access on behalf of a hart. cause, tval: the exception that the hart takes for it."""
 
     def __init__(self, cause: int, tval: int) -> None:
         super().__init__(cause, tval)
@@ -17,34 +17,34 @@ class Platform(Protocol):
     """The machine around the harts."""
 
     harts: Sequence[Any]
-    """Hart records by mhartid: those of `vm.core.hart`, or a virtual machine's."""
+    """Hart records by mhartid, of a real or a virtual machine."""
 
     def set_timer(self, hart: int, deadline: int) -> None:
-        """mip.STIP of this hart is pending from `deadline` (mtime, 64 bits) on; `ALL_ONES` for never."""
+        """Make mip.STIP of this hart pending from `deadline` on (mtime, 64 bits); `ALL_ONES` for never."""
 
     def put(self, data: bytes) -> None:
         """Print on the console."""
 
     def get(self) -> int | None:
-        """A byte of console input, None when there is none now."""
+        """A byte of console input; None if there is none yet."""
 
     def is_memory(self, paddr: int, length: int) -> bool:
         """Whether [paddr, paddr + length) is RAM."""
 
     def read(self, paddr: int, length: int) -> bytes:
-        """Bytes of RAM."""
+        """Read RAM."""
 
     def write(self, paddr: int, data: bytes) -> None:
-        """Write RAM, instructions included."""
+        """Write RAM, including code."""
 
     def load_word(self, h: Any, vaddr: int) -> int:
-        """The word that a load of hart h would give. Raises `Refused` with the exception of that load."""
+        """Load a word as hart h would. Raises `Refused` with the exception of that load."""
 
     def shut_down(self, failed: bool) -> None:
-        """End the machine: does not return."""
+        """Power off; does not return."""
 
     def reset(self) -> None:
-        """Start the machine again: does not return."""
+        """Reset the machine; does not return."""
 
 
 ALL_ONES = (1 << 64) - 1

@@ -268,8 +268,8 @@ def test_impossible_drives(tmp_path: Path, image: Path) -> None:
     for path, message in (
         (tmp_path / "missing", "No such file"),
         (tmp_path, "is a directory"),
-        (fifo, "no regular file"),
-        (Path("/dev/null"), "no regular file"),
+        (fifo, "not a regular file"),
+        (Path("/dev/null"), "not a regular file"),
     ):
         with pytest.raises(DriveError, match=message) as caught:
             Drive(path)

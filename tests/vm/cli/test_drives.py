@@ -117,23 +117,23 @@ def test_a_drive_that_is_removed_while_the_kernel_runs(tmp_path, change):
 
 
 MISTAKES = {
-    "no file": ("--drive", "readonly=on", "names no file"),
-    "nothing": ("--drive", "", "names no file"),
+    "no file": ("--drive", "readonly=on", "no file given"),
+    "nothing": ("--drive", "", "no file given"),
     "missing": ("--drive", "file=/no/such/file", "/no/such/file: No such file"),
     "a folder": ("--drive", "file=/", "is a directory"),
-    "a device": ("--drive", "file=/dev/null", "no regular file"),
-    "a misspelt name": ("--drive", "file=DISK,readnoly=on", "there is no 'readnoly' here; did you mean 'readonly'?"),
+    "a device": ("--drive", "file=/dev/null", "not a regular file"),
+    "a misspelt name": ("--drive", "file=DISK,readnoly=on", "unknown property 'readnoly'; did you mean 'readonly'?"),
     "twice": ("--drive", "file=DISK,file=DISK", "'file' is given twice"),
-    "neither on nor off": ("--drive", "file=DISK,write=yes", "write=yes is neither on nor off"),
+    "neither on nor off": ("--drive", "file=DISK,write=yes", "write=yes must be on or off"),
     "both": ("--drive", "file=DISK,write=on,readonly=on", "either read-only or written through"),
-    "a format": ("--drive", "file=DISK,format=qcow2", "format=qcow2 is not one of: raw"),
-    "an interface": ("--drive", "file=DISK,if=ide", "if=ide is not one of: virtio, none"),
-    "no id": ("--drive", "file=DISK,if=none", "needs an id of its own"),
+    "a format": ("--drive", "file=DISK,format=qcow2", "format=qcow2 must be one of: raw"),
+    "an interface": ("--drive", "file=DISK,if=ide", "if=ide must be one of: virtio, none"),
+    "no id": ("--drive", "file=DISK,if=none", "unique id"),
     "unused": ("--drive", "file=DISK,if=none,id=x", "no --device uses it"),
     "no such device": ("--device", "virtio-blk-devise", "did you mean 'virtio-blk-device'?"),
     "no drive": ("--device", "virtio-blk-device", "needs drive=ID"),
     "no such bus": ("--device", "virtio-rng-device,bus=virtio-mmio-bus.8", "virtio-mmio-bus.7"),
-    "no bus": ("--device", "virtio-rng-device,bus=pci.0", "is not one of virtio-mmio-bus.0"),
+    "no bus": ("--device", "virtio-rng-device,bus=pci.0", "must be one of virtio-mmio-bus.0"),
 }
 
 
@@ -153,7 +153,7 @@ def test_more_devices_than_slots(tmp_path, disk):
     kernel = write(tmp_path, "k.s", "_start: j _start")
     refused(invoke("boot", kernel, *["--drive", f"file={disk}"] * 9), "all 8 virtio slots are taken")
     twice = ["--device", "virtio-rng-device,bus=virtio-mmio-bus.0"] * 2
-    refused(invoke("boot", kernel, *twice), "virtio slot 0 is not one of those that are free")
+    refused(invoke("boot", kernel, *twice), "virtio slot 0 is not free")
 
 
 def test_a_file_that_may_not_be_opened():

@@ -115,7 +115,7 @@ _start: li      s0, {MTIME}
 
 
 def test_a_clock_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match="clock 'sun' is not 'instructions' or 'wall'"):
+    with pytest.raises(ValueError, match="clock must be 'instructions' or 'wall', not 'sun'"):
         Machine(memory=4096, clock="sun")
 
 

@@ -1,5 +1,5 @@
 """virtio devices behind MMIO registers, as in the eight slots of QEMU's `virt` (VIRTIO 1.2).
 
-`transport` is the register file, `queue` the rings in the guest's memory, `device` what a kind of device adds;
-`block` (over a `drive`), `console` and `entropy` are the kinds.
+`transport` holds the registers, `queue` the rings in guest memory, `device` the interface of a device; `block` (on a
+`drive`), `console` and `entropy` are devices.
 """

@@ -1,4 +1,4 @@
-"""The block device (VIRTIO 1.2, 5.2): reads, writes, flushes, and its name."""
+"""The block device (VIRTIO 1.2, 5.2): read, write, flush and get-id."""
 
 import struct
 
@@ -12,7 +12,7 @@ T_IN, T_OUT, T_FLUSH, T_GET_ID = 0, 1, 4, 8
 S_OK, S_IOERR, S_UNSUPP = b"\0", b"\1", b"\2"
 
 SEGMENTS = 126
-"""Data buffers in a request, of 128 with its header and its status."""
+"""Data buffers in a request; header and status make it 128."""
 ID_LENGTH = 20
 
 _HEADER = struct.Struct("<IIQ")
@@ -20,9 +20,9 @@ _CONFIG = struct.Struct("<QIIHBBI")
 
 
 class Block(VirtioDevice):
-    """A disk over a `Drive`.
+    """A disk on a `Drive`.
 
-    serial: what the driver gets when it asks for the device's name, at most 20 bytes of ASCII.
+    serial: the device ID that the driver can read, at most 20 bytes of ASCII.
     """
 
     device_id = 2
@@ -37,12 +37,12 @@ class Block(VirtioDevice):
         return _CONFIG.pack(self.drive.capacity, 0, SEGMENTS, 0, 0, 0, SECTOR)
 
     def serve(self, index: int, queue: Virtqueue) -> None:
-        """Do the requests in the order in which they were made available."""
+        """Serve requests in the order in which they were made available."""
         while (chain := queue.pop()) is not None:
             queue.push(chain, self._request(queue, chain))
 
     def _request(self, queue: Virtqueue, chain: Chain) -> int:
-        """Do one request and write its status; the number of bytes written from the start of the buffers on."""
+        """Serve one request and write its status; the number of bytes written from the start of its buffers."""
         room = total(chain.writable) - 1
         if total(chain.readable) < _HEADER.size or room < 0:
             raise QueueError("a request without header or status")
@@ -63,13 +63,13 @@ class Block(VirtioDevice):
             status = S_IOERR
         ((address, _),) = pieces(chain.writable, room, room + 1)
         queue.write(address, status)
-        # The length must not claim what was not written, and the status comes last.
+        # The length must not claim bytes that were not written, and the status comes last.
         return written + 1 if written == room else written
 
     def _range(self, sector: int, length: int) -> int:
         """The position of a range of sectors. Raises OSError unless it is within the disk."""
         if length % SECTOR or sector + length // SECTOR > self.drive.capacity:
-            raise OSError(f"{length} bytes from sector {sector} on are no sectors of the disk")
+            raise OSError(f"{length} bytes at sector {sector} are not whole sectors of the disk")
         return sector * SECTOR
 
     def _read(self, queue: Virtqueue, chain: Chain, sector: int, room: int) -> int:

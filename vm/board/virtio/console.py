@@ -1,4 +1,4 @@
-"""The console device (VIRTIO 1.2, 5.3) with its one port, over the machine's console."""
+"""The console device (VIRTIO 1.2, 5.3) with a single port, on the machine's console."""
 
 import struct
 
@@ -10,11 +10,11 @@ RECEIVE, TRANSMIT = 0, 1
 EMERGENCY_WRITE = 1 << 2
 EMERGENCY_OFFSET = 8
 INPUT_PIECE = 4096
-"""Bytes of input put into one buffer at most, however large it is: input may have no end."""
+"""Bytes of input put into one buffer at most, because input may be endless."""
 
 
 class VirtioConsole(VirtioDevice):
-    """A serial line without speed. It takes input only while the driver has given it buffers."""
+    """A serial line. It takes input only while the driver provides buffers."""
 
     device_id = 3
     queues = 2
@@ -24,7 +24,7 @@ class VirtioConsole(VirtioDevice):
         self.console = console
 
     def config(self) -> bytes:
-        """Size and number of ports, which are not offered, and the emergency register, which reads as zero."""
+        """Size and number of ports, features that are not offered, and emerg_wr, which reads as zero."""
         return struct.pack("<HHII", 0, 0, 0, 0)
 
     def store_config(self, offset: int, data: bytes) -> None:
@@ -35,7 +35,7 @@ class VirtioConsole(VirtioDevice):
             self.console.write(data[:1])
 
     def serve(self, index: int, queue: Virtqueue) -> None:
-        """Print what is to be transmitted; fill buffers while there is input."""
+        """Print the transmit queue; fill receive buffers while there is input."""
         if index == TRANSMIT:
             while (chain := queue.pop()) is not None:
                 for piece in pieces(chain.readable, 0, total(chain.readable)):
@@ -51,7 +51,7 @@ class VirtioConsole(VirtioDevice):
         assert chain is not None
         room = total(chain.writable)
         if not room:
-            raise QueueError("a buffer to receive into that cannot be written")
+            raise QueueError("a receive buffer that is not writable")
         data = bytearray()
         while len(data) < min(room, INPUT_PIECE) and (byte := self.console.read()) is not None:
             data.append(byte)
@@ -62,9 +62,9 @@ class VirtioConsole(VirtioDevice):
         queue.push(chain, done)
 
     def due(self) -> int | None:
-        """The receive queue, when there are both buffers and input."""
+        """The receive queue when there are both buffers and input, else None."""
         return RECEIVE if self.awaits_input and self.console.ready() else None
 
     def reset(self) -> None:
-        """No buffers."""
+        """The driver's buffers are gone."""
         self.awaits_input = False

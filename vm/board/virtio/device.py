@@ -1,13 +1,13 @@
-"""What a kind of device adds to the transport."""
+"""The interface of a virtio device to the transport."""
 
 from trapline.vm.board.virtio.queue import Virtqueue
 
 
 class VirtioDevice:
-    """A kind of device: its numbers, its configuration, and what it does with the buffers of its queues.
+    """A device: its IDs, its configuration space, and what it does with the buffers in its queues.
 
-    Attributes: `device_id` (VIRTIO 1.2, chapter 5), `queues` how many virtqueues it has, `features` the feature bits
-    of its kind, `awaits_input` whether the driver waits for something that only the host can bring.
+    Attributes: `device_id` (VIRTIO 1.2, chapter 5), `queues` the number of virtqueues, `features` the device's own
+    feature bits, `awaits_input` whether the driver waits for input from the host.
     """
 
     device_id = 0
@@ -16,22 +16,22 @@ class VirtioDevice:
     awaits_input = False
 
     def config(self) -> bytes:
-        """The configuration space. It never changes, so ConfigGeneration is always 0."""
+        """The configuration space; it never changes, so ConfigGeneration is always 0."""
         return b""
 
     def store_config(self, offset: int, data: bytes) -> None:
-        """The driver writes the configuration space; read-only fields ignore it."""
+        """Write the configuration space; read-only fields ignore it."""
 
     def serve(self, index: int, queue: Virtqueue) -> None:
-        """Use the buffers that queue `index` has. Raises QueueError when the driver breaks the rules."""
+        """Serve the buffers of queue `index`. Raises QueueError when the driver breaks the rules."""
         raise NotImplementedError
 
     def due(self) -> int | None:
-        """A queue that can be served without a notification, because the host has something for it."""
+        """A queue that can be served without a notification, because the host has data for it; None if none."""
         return None
 
     def reset(self) -> None:
-        """The driver resets the device: forget what it asked for, not what the device holds."""
+        """Reset the device: forget the driver's requests, keep the device's contents."""
 
     def close(self) -> None:
-        """The machine is switched off."""
+        """Power off."""

@@ -1,6 +1,6 @@
-"""A file that the user named, as the sectors of a disk.
+"""A file of the user's as the sectors of a disk.
 
-Without more said the disk is copy-on-write: what the guest writes stays in memory and is gone at the end.
+By default the disk is copy-on-write: the guest's writes stay in memory and are lost at the end.
 """
 
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 SECTOR = 512
 PAGE = 4096
-"""Bytes that copy-on-write keeps as one."""
+"""Granularity of copy-on-write in bytes."""
 KEPT_LIMIT = 1 << 30
-"""Bytes that copy-on-write keeps at most: the file may be far larger than the host's memory."""
+"""Limit of copy-on-write in bytes: the file may be far larger than the host's memory."""
 
 
 class DriveError(ValueError):
@@ -21,12 +21,13 @@ class DriveError(ValueError):
 class Drive:
     """A raw disk image.
 
-    A file that is no whole number of sectors is one to the guest, as on QEMU: its last sector is filled up with
-    zeros. A write to that sector that goes through makes the file whole.
-    A file that is removed meanwhile stays what it was, because it stays open; where one was truncated, reading fails.
+    The last sector of a file that is not a whole number of sectors is padded with zeros, as on QEMU; a write-through
+    to that sector extends the file.
+    The file stays open: removing it does not affect the guest; reading past the end of a truncated file fails.
 
-    readonly: the guest cannot write. write: what the guest writes is written to the file.
-    Raises DriveError for a file that cannot be opened, or is no file or block device, and when both are asked for.
+    readonly: the guest cannot write. write: the guest's writes go to the file.
+    Raises DriveError for a file that cannot be opened or is neither a regular file nor a block device, and for both
+    flags at once.
     """
 
     def __init__(self, path: str | Path, *, readonly: bool = False, write: bool = False) -> None:
@@ -37,8 +38,8 @@ class Drive:
         try:
             kind = os.stat(path).st_mode
             if not stat.S_ISREG(kind) and not stat.S_ISBLK(kind):
-                what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
-                raise DriveError(f"{path}: is {what}, and a drive is the image of a disk in a file")
+                what = "is a directory" if stat.S_ISDIR(kind) else "is not a regular file"
+                raise DriveError(f"{path}: {what}; a drive is a disk image in a file")
             self._file = os.open(path, os.O_RDWR if write else os.O_RDONLY)
         except OSError as error:
             raise DriveError(f"{path}: {error.strerror}") from None
@@ -64,13 +65,13 @@ class Drive:
 
     def _read_file(self, position: int, length: int) -> bytearray:
         data = bytearray()
-        there = max(0, min(length, self._size - position))
-        while len(data) < there:
-            part = os.pread(self._file, there - len(data), position + len(data))
+        available = max(0, min(length, self._size - position))
+        while len(data) < available:
+            part = os.pread(self._file, available - len(data), position + len(data))
             if not part:
-                raise OSError(f"the file ends at {position + len(data)}, where {self._size} bytes were")
+                raise OSError(f"the file ends at {position + len(data)}; it had {self._size} bytes")
             data += part
-        return data + bytes(length - there)
+        return data + bytes(length - available)
 
     def write(self, position: int, data: bytes) -> None:
         """Write bytes of the disk, within its capacity. Raises OSError."""
@@ -92,12 +93,12 @@ class Drive:
         page = self._kept.get(number)
         if page is None:
             if len(self._kept) >= KEPT_LIMIT // PAGE:
-                raise OSError("the guest has written more than is kept in memory")
+                raise OSError("the guest has written more than copy-on-write keeps")
             page = self._kept[number] = self._read_file(number * PAGE, PAGE)
         return page
 
     def flush(self) -> None:
-        """What was written through is on the disk when this returns. Raises OSError."""
+        """Flush write-through data to the disk. Raises OSError."""
         if self.write_through:
             os.fsync(self._file)
 

@@ -8,11 +8,11 @@ from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
 
 REQUEST_LIMIT = 1 << 16
-"""Bytes given at a time: the device "MAY use less than the entire buffer length"."""
+"""Bytes served at a time: the device "MAY use less than the entire buffer length"."""
 
 
 def seeded(seed: int = 0) -> Callable[[int], bytes]:
-    """A source of bytes that look random and are the same in every run: SHA-256 of the seed and a counter."""
+    """A reproducible source of pseudo-random bytes: SHA-256 of the seed and a counter."""
     blocks = 0
 
     def take(count: int) -> bytes:
@@ -27,10 +27,10 @@ def seeded(seed: int = 0) -> Callable[[int], bytes]:
 
 
 class Entropy(VirtioDevice):
-    """Fills buffers with bytes.
+    """Fills buffers with random bytes.
 
-    source: gives as many bytes as it is asked for; `os.urandom` for bytes that nobody can know. By default they are
-    those of `seeded()`, so that a run can be repeated.
+    source: returns as many bytes as requested, such as `os.urandom`. The default, `seeded()`, makes runs
+    reproducible.
     """
 
     device_id = 4
@@ -40,7 +40,7 @@ class Entropy(VirtioDevice):
 
     @classmethod
     def real(cls) -> "Entropy":
-        """The host's randomness: no run is like another."""
+        """With the host's randomness, which makes every run different."""
         return cls(os.urandom)
 
     def serve(self, index: int, queue: Virtqueue) -> None:
@@ -48,7 +48,7 @@ class Entropy(VirtioDevice):
         while (chain := queue.pop()) is not None:
             count = min(total(chain.writable), REQUEST_LIMIT)
             if not count:
-                raise QueueError("a request for entropy without a buffer to write")
+                raise QueueError("a request for entropy without a writable buffer")
             for address, length in pieces(chain.writable, 0, count):
                 queue.write(address, self.source(length))
             queue.push(chain, count)

@@ -1,7 +1,7 @@
 """The split virtqueue: descriptor table, available ring and used ring in the guest's memory (VIRTIO 1.2, 2.7).
 
-All of it is written by the guest, so nothing in it is believed: what breaks a rule raises QueueError, and what a
-notification may cost is limited.
+The guest writes all of it, so none of it is trusted: a broken rule raises QueueError, and the cost of a notification
+is limited.
 """
 
 import struct
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 QUEUE_MAX = 1024
-"""Greatest queue size, as on QEMU, and the most buffers that a chain may have."""
+"""Maximum queue size, as on QEMU, and maximum number of buffers in a chain."""
 LEGACY_ALIGN = 4096
-"""QueueAlign when the driver writes none, or 0, as on QEMU: there are kernels that do either."""
+"""QueueAlign if the driver writes none or 0, as on QEMU: some kernels do either."""
 DESCRIPTOR_LIMIT = 1 << 17
-"""Descriptors that one notification may ask the device to follow: 128 for each entry of the largest queue."""
+"""Descriptors that one notification may make the device follow: 128 for each entry of the largest queue."""
 BYTE_LIMIT = 1 << 30
-"""Bytes that one notification may ask the device to move."""
+"""Bytes that one notification may make the device move."""
 PIECE = 1 << 20
-"""Bytes moved at a time, so that a large buffer takes no more of the host's memory than this."""
+"""Bytes moved at a time, which bounds the host memory that a large buffer takes."""
 
 NEXT, WRITE, INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1
@@ -30,18 +30,18 @@ class QueueError(Exception):
 
 
 class Memory(Protocol):
-    """Guest memory by physical address, as `vm.machine.Machine` offers it. Both raise ValueError outside RAM."""
+    """Guest memory by physical address, such as a `vm.machine.Machine`. Both raise ValueError outside RAM."""
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes at `address`."""
 
     def write(self, address: int, data: bytes) -> None:
-        """Put `data` at `address`."""
+        """Write `data` at `address`."""
 
 
 @dataclass
 class Chain:
-    """The buffers of one request as (address, length): those the device reads, then those it writes."""
+    """The buffers of one request as (address, length): those that the device reads, and those that it writes."""
 
     head: int
     readable: list[tuple[int, int]] = field(default_factory=list)
@@ -49,12 +49,12 @@ class Chain:
 
 
 def total(buffers: list[tuple[int, int]]) -> int:
-    """Bytes in all the buffers."""
+    """The total length of the buffers in bytes."""
     return sum(length for _, length in buffers)
 
 
 def pieces(buffers: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Bytes [start, end) of the buffers laid end to end, as (address, length) of at most PIECE bytes.
+    """Bytes [start, end) of the concatenated buffers, as (address, length) of at most PIECE bytes.
 
     "The device MUST NOT make assumptions about the particular arrangement of descriptors."
     """
@@ -66,11 +66,11 @@ def pieces(buffers: list[tuple[int, int]], start: int, end: int) -> Iterator[tup
 
 
 class Virtqueue:
-    """One queue: where the driver put its parts, and how far both sides have come.
+    """One queue: the location of its parts, and the progress of both sides.
 
-    Attributes: `size` entries, `ready` whether the driver enabled it, `descriptors`, `available` and `used` physical
-    addresses of the parts, `page_number` and `align` what the legacy interface has instead, `notified` whether
-    buffers may wait that the device has not looked at.
+    Attributes: `size` in entries; `ready`: enabled by the driver; `descriptors`, `available` and `used`: physical
+    addresses of the parts; `page_number` and `align`: their place in the legacy interface; `notified`: buffers may
+    be waiting that the device has not seen.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -78,7 +78,7 @@ class Virtqueue:
         self.reset()
 
     def reset(self) -> None:
-        """As after power on."""
+        """Return to the power-on state."""
         self.size = QUEUE_MAX
         self.descriptors = self.available = self.used = 0
         self.page_number, self.align = 0, LEGACY_ALIGN
@@ -88,13 +88,13 @@ class Virtqueue:
         self.restart()
 
     def restart(self) -> None:
-        """The driver enables the queue: both rings begin at entry 0, and where they are has to be looked at."""
+        """The driver enables the queue: both rings begin at entry 0, and their location must be checked."""
         self._next = self._done = self._signalled = 0
         self._waiting = 0
         self._checked = False
 
     def place_legacy(self, base: int) -> None:
-        """All three parts one behind the other from `base` on (VIRTIO 1.2, 2.7.2)."""
+        """Place all three parts in sequence from `base` on (VIRTIO 1.2, 2.7.2)."""
         self.descriptors = base
         self.available = base + 16 * self.size
         end = self.available + 6 + 2 * self.size
@@ -102,13 +102,13 @@ class Virtqueue:
 
     @property
     def waiting(self) -> int:
-        """Chains that are left of those that `begin` found."""
+        """Chains that `begin` found and `pop` has not returned yet."""
         return self._waiting
 
     # Guest memory
 
     def read(self, address: int, length: int) -> bytes:
-        """Guest memory. Raises QueueError outside RAM and when a notification asks for too much."""
+        """Read guest memory. Raises QueueError outside RAM and when a notification moves too much."""
         self._count(length)
         try:
             return self.memory.read(address, length)
@@ -116,7 +116,7 @@ class Virtqueue:
             raise QueueError(str(error)) from None
 
     def write(self, address: int, data: bytes) -> None:
-        """Guest memory, likewise."""
+        """Write guest memory. Raises QueueError likewise."""
         self._count(len(data))
         try:
             self.memory.write(address, data)
@@ -126,20 +126,20 @@ class Virtqueue:
     def _count(self, length: int) -> None:
         self._bytes_left -= length
         if self._bytes_left < 0:
-            raise QueueError(f"a notification asks for more than {BYTE_LIMIT} bytes")
+            raise QueueError(f"a notification moves more than {BYTE_LIMIT} bytes")
 
     def _half(self, address: int) -> int:
         return int.from_bytes(self.read(address, 2), "little")
 
     def _must_be_ram(self, address: int, length: int) -> None:
-        # RAM is one range, so both ends tell.
+        # RAM is one range, so checking both ends suffices.
         self.read(address, 1)
         self.read(address + length - 1, 1)
 
     # One notification
 
     def begin(self, event_idx: bool) -> None:
-        """Look at what the driver has made available. event_idx: VIRTIO_F_EVENT_IDX was negotiated."""
+        """Begin a notification: count the available chains. event_idx: VIRTIO_F_EVENT_IDX was negotiated."""
         self._bytes_left, self._descriptors_left = BYTE_LIMIT, DESCRIPTOR_LIMIT
         self._event_idx = event_idx
         self.notified = False
@@ -163,7 +163,7 @@ class Virtqueue:
         self._checked = True
 
     def pop(self) -> Chain | None:
-        """The next chain that the driver made available, None when there is no more."""
+        """The next available chain; None when there are no more."""
         if not self._waiting:
             return None
         chain = self._chain(self._half(self.available + 4 + 2 * (self._next % self.size)))
@@ -180,13 +180,13 @@ class Virtqueue:
                 raise QueueError(f"descriptor {index} of a table of {size}")
             left, self._descriptors_left = left - 1, self._descriptors_left - 1
             if left < 0 or self._descriptors_left < 0:
-                raise QueueError("descriptors without end")
+                raise QueueError("too many descriptors, or a loop of them")
             address, length, flags, following = _DESCRIPTOR.unpack(self.read(table + 16 * index, 16))
             if flags & INDIRECT:
                 # "The driver MUST NOT set the VIRTQ_DESC_F_INDIRECT flag within an indirect descriptor", and
                 # "MUST NOT set both VIRTQ_DESC_F_INDIRECT and VIRTQ_DESC_F_NEXT".
                 if indirect or flags & NEXT or not length or length % 16:
-                    raise QueueError("an indirect table that is nested, continued, empty or no whole descriptors")
+                    raise QueueError("an indirect table that is nested, continued, empty or of odd length")
                 self._must_be_ram(address, length)
                 table, size, index, indirect = address, length // 16, 0, True
                 left = min(size, QUEUE_MAX - len(chain.readable) - len(chain.writable))
@@ -198,18 +198,18 @@ class Virtqueue:
 
     def _add(self, chain: Chain, address: int, length: int, flags: int) -> None:
         if not length:
-            raise QueueError("a buffer of no bytes")
+            raise QueueError("an empty buffer")
         self._must_be_ram(address, length)
         if flags & WRITE:
             chain.writable.append((address, length))
         elif chain.writable:
             # "The driver MUST place any device-writable descriptor elements after any device-readable" ones.
-            raise QueueError("a buffer to read behind one to write")
+            raise QueueError("a device-readable buffer after a device-writable one")
         else:
             chain.readable.append((address, length))
 
     def push(self, chain: Chain, written: int) -> None:
-        """Give a chain back, with the number of bytes written from the start of its writable buffers."""
+        """Return a chain as used. written: bytes written from the start of its writable buffers."""
         element = self.used + 4 + 8 * (self._done % self.size)
         self.write(element, struct.pack("<II", chain.head, written))
         self._done = (self._done + 1) & 0xFFFF
@@ -217,7 +217,7 @@ class Virtqueue:
         self.write(self.used + 2, struct.pack("<H", self._done))
 
     def finish(self) -> bool:
-        """Whether the driver wants to be told about what was given back since the last time."""
+        """End a notification: whether the driver wants an interrupt for the chains used since the last one."""
         before, self._signalled = self._signalled, self._done
         if self._event_idx:
             # "notifications are unnecessary until the driver writes entry with an index specified by avail_event"

@@ -1,8 +1,7 @@
 """The registers of a virtio-mmio slot, in the modern layout (version 2) and the legacy one (VIRTIO 1.2, 4.2).
 
-The specification says what drivers that keep its rules see. What others see is what QEMU shows them: an access of a
-control register that is not one aligned word reads as zero and writes nothing, configuration space reads as ones
-behind its end.
+Where a driver breaks the specification's rules, the slot behaves as QEMU's: an access to a control register that is
+not an aligned word reads as zero and writes nothing; configuration space reads as ones past its end.
 """
 
 from trapline.vm.board.virtio.device import VirtioDevice
@@ -12,7 +11,7 @@ SLOT_SIZE = 0x200
 MAGIC = 0x74726976
 """The letters "virt"."""
 VENDOR = 0x554D4551
-"""The letters "QEMU": teaching kernels look for them."""
+"""The letters "QEMU", which teaching kernels check."""
 
 NEEDS_RESET, FEATURES_OK, DRIVER_OK = 64, 8, 4
 USED_BUFFER, CONFIG_CHANGE = 1, 2
@@ -62,13 +61,13 @@ ADDRESSES = {
     Register.QUEUE_DRIVER_LOW: ("available", 0), Register.QUEUE_DRIVER_HIGH: ("available", 32),
     Register.QUEUE_DEVICE_LOW: ("used", 0), Register.QUEUE_DEVICE_HIGH: ("used", 32),
 }  # fmt: skip
-"""The part of a queue that a register places, and the number of its lowest bit."""
+"""The part of a queue that a register locates, and the lowest bit that it sets."""
 
 
 class Slot:
-    """One slot: empty, or a device behind its registers.
+    """One slot: empty, or a device behind registers.
 
-    memory: the guest's; legacy: which of the two layouts, that is, version 1 or 2.
+    memory: the guest's. legacy: version 1 of the registers, else version 2.
     """
 
     def __init__(self, memory: Memory | None, legacy: bool) -> None:
@@ -81,14 +80,14 @@ class Slot:
         self.reset()
 
     def plug(self, device: VirtioDevice) -> None:
-        """Put a device into the empty slot."""
+        """Plug a device into the empty slot."""
         assert self.memory is not None and self.device is None
         self.device = device
         self.queues = [Virtqueue(self.memory) for _ in range(device.queues)]
         self.features = device.features | INDIRECT_DESC | EVENT_IDX | (ANY_LAYOUT if self.legacy else VERSION_1)
 
     def reset(self) -> None:
-        """The driver's reset. It leaves GuestPageSize alone, which Linux writes once, before it resets the device."""
+        """Reset by the driver. GuestPageSize stays: Linux writes it once, before it resets the device."""
         self.status = 0
         self.interrupt_status = 0
         self.driver_features = 0
@@ -106,11 +105,11 @@ class Slot:
 
     @property
     def awaits_input(self) -> bool:
-        """Whether the driver waits for something that only the host can bring."""
+        """Whether the driver waits for input from the host."""
         return self.device is not None and self.device.awaits_input and not self.status & NEEDS_RESET
 
     def poll(self) -> None:
-        """Hand over what the host has got for the device meanwhile."""
+        """Serve a queue for which the host has data."""
         index = self.device.due() if self.device is not None else None
         if index is not None:
             self.notify(index)
@@ -118,7 +117,7 @@ class Slot:
     # Registers
 
     def load(self, offset: int, width: int) -> int | None:
-        """A register or configuration space."""
+        """Read a register or configuration space."""
         if offset < Register.CONFIG or self.device is None:
             aligned_word = width == 4 and offset % 4 == 0
             return self._register(offset) if aligned_word or self.device is None else 0
@@ -160,7 +159,7 @@ class Slot:
         return 0
 
     def store(self, offset: int, width: int, value: int) -> bool:
-        """A register or configuration space; what is read-only or not there ignores it."""
+        """Write a register or configuration space; what is read-only or absent ignores it."""
         value &= (1 << (8 * width)) - 1
         if self.device is not None and offset >= Register.CONFIG:
             self.device.store_config(offset - Register.CONFIG, value.to_bytes(width, "little"))
@@ -234,7 +233,7 @@ class Slot:
             self.reset()
             return
         # "The device SHOULD accept any valid subset of features the driver accepts, otherwise it MUST fail to set the
-        # FEATURES_OK device status bit". VERSION_1 is not asked for: there are kernels that never look at bit 32.
+        # FEATURES_OK device status bit". VERSION_1 is not required: some kernels never look at bit 32.
         if not self.legacy and self.driver_features & ~self.features:
             value &= ~FEATURES_OK
         self.status = value | self.status & NEEDS_RESET
@@ -243,7 +242,7 @@ class Slot:
                 self.notify(index)
 
     def notify(self, index: int) -> None:
-        """Serve a queue. A driver that broke the rules finds DEVICE_NEEDS_RESET and a configuration interrupt."""
+        """Serve a queue. A driver that breaks the rules gets DEVICE_NEEDS_RESET and a configuration interrupt."""
         if index >= len(self.queues) or self.status & NEEDS_RESET:
             return
         queue = self.queues[index]
