@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from trapline import isa
 from trapline.isa import Instruction, Kind
+from trapline.isa.trap import JUMPED
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.hart import HartView
 from trapline.vm.core.mmu import translate
@@ -66,7 +67,7 @@ class Trace:
             return ""
         names, h = python_module(), self._copy()
         if returns:
-            if names[instruction.name](h) != -2:
+            if names[instruction.name](h) != JUMPED:
                 return ""
             written = ["mstatus", "mstatush"] if instruction.name == "mret" else ["mstatus"]
         else:

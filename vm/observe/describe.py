@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from trapline import isa
-from trapline.isa.cause import describe
+from trapline.isa.cause import ECALL_S, ECALL_U, describe
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.trap import WAIT
-from trapline.vm.core.patches import MARK
+from trapline.vm.core.patches import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Event
@@ -58,7 +58,7 @@ class Telling:
     def replaced(self, event: Event) -> bool:
         """Whether what trapped is a word that `patch` or `translate` has put there instead of the guest's own."""
         return (
-            event.cause == isa.cause.ILLEGAL and event.tval & 3 == MARK and event.word is not None
+            event.cause == isa.cause.ILLEGAL and event.tval & INSTRUCTION == MARK and event.word is not None
             and event.tval != event.word
         )  # fmt: skip
 
@@ -73,7 +73,7 @@ class Telling:
         if event.routine == layout.TRANSLATED:
             return f"translate_block ({event.call} word{'' if event.call == 1 else 's'})"
         if event.status == FOR_THE_HOST:
-            return "host: firmware call" if event.cause in (8, 9) else "host: exception"
+            return "host: firmware call" if event.cause in (ECALL_U, ECALL_S) else "host: exception"
         if event.trapped:
             return "reflect"
         verb = "interpret" if event.cause is None else "execute original" if self.replaced(event) else "emulate"

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trapline import isa
-from trapline.isa.cause import describe
+from trapline.isa.cause import FETCH_PAGE, STORE_PAGE, describe
 from trapline.isa.hart import ABI_NAMES
-from trapline.isa.mode import MODE_NAMES, M
-from trapline.isa.mstatus import MPRV
+from trapline.isa.mode import MODE_BITS, MODE_NAMES, M
+from trapline.isa.mstatus import MPP_SHIFT, MPRV
+from trapline.isa.sv32 import PAGE_SHIFT, SATP_PPN, SATP_SV32
 from trapline.vm.core.access import CLINT, CLINT_SIZE
-from trapline.vm.core.mmu import STORE
+from trapline.vm.core.mmu import FETCH, STORE
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout
+from trapline.vm.hypervisor.frames import ROOT_U
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.hypervisor.patcher import is_code
 from trapline.vm.hypervisor.technique import ASSIST
@@ -113,7 +115,7 @@ def look(build: Build, event: Event, technique: str) -> Scene:
     device = ""
     if event.cause is not None and not event.interrupt:
         rule = why_it_trapped(event, h, technique)
-        if event.cause >= 12:
+        if event.cause >= FETCH_PAGE:
             fault = _fault(engine, event)
             if event.paddr is not None:
                 device = device_at(machine, event.paddr)
@@ -131,15 +133,15 @@ def look(build: Build, event: Event, technique: str) -> Scene:
 def _fault(engine: Any, event: Event) -> Fault:
     v, h, m, r = engine.h[event.hart], engine.real_hart(event.hart), engine.m, engine.real[event.hart]
     assert event.cause is not None
-    access = 2 if event.cause == 15 else event.cause - 12
+    access = STORE if event.cause == STORE_PAGE else event.cause - FETCH_PAGE
     mode = v.mode
-    if access and mode == 3 and v.mstatus & MPRV:
-        mode = (v.mstatus >> 11) & 3
-    satp = v.satp if mode < 3 else 0
+    if access != FETCH and mode == M and v.mstatus & MPRV:
+        mode = (v.mstatus >> MPP_SHIFT) & MODE_BITS
+    satp = v.satp if mode < M else 0
     guest = walk(engine.words, m.ram_base, m.ram_size, satp, event.tval)
     shadow = walk(engine.words, m.ram_base, r.ram_size, h.satp, event.tval)
-    root = (h.satp & 0x3FFFFF) - (m.ram_base >> 12) - r.first_frame
-    name = "U and S" if engine.m.technique == ASSIST and root == 3 else ROOTS[root]
+    root = (h.satp & SATP_PPN) - (m.ram_base >> PAGE_SHIFT) - r.first_frame
+    name = "U and S" if engine.m.technique == ASSIST and root == ROOT_U else ROOTS[root]
     verdict = judge(v, guest, event.tval, access, mode)
     refusal = judge(h, shadow, event.tval, access, h.mode)
     reason = "" if event.routine == layout.FILL else _why_none_may_grant(engine, v, verdict, access)
@@ -152,11 +154,11 @@ def _why_none_may_grant(engine: Any, v: Any, verdict: Verdict, access: int) -> s
     offset = -1 if verdict.paddr is None or verdict.cause else verdict.paddr - m.ram_base
     if not 0 <= offset < m.ram_size:
         return ""
-    if is_code(m, engine.words, offset >> 12):
+    if is_code(m, engine.words, offset >> PAGE_SHIFT):
         if access == STORE:
             return "the page is code, and stores to code are looked at one by one"
         return "what is executed at that address is the translated copy, and the access is to the guest's own page"
-    if m.traced and access == STORE and is_table(v, m, engine.words, offset >> 12):
+    if m.traced and access == STORE and is_table(v, m, engine.words, offset >> PAGE_SHIFT):
         return "a page table in force lies there, and stores to it are followed at once"
     return "PMP decides within the page, or allows what an entry cannot say"
 
@@ -301,8 +303,8 @@ class Explanation:
         lines += ["The real hart's walk of the shadow tables:"]
         lines += [f"  level {e.level}: entry {e.index} of the table at {e.table:#010x}: {e}" for e in fault.shadow]
         lines.append(f"  {fault.refusal.text} ({fault.refusal.section})")
-        root = f"{(fault.root & 0x3FFFFF) << 12:#010x} ({fault.root_name})"
-        guest = f"{(fault.satp & 0x3FFFFF) << 12:#010x}" if fault.satp >> 31 else "no translation"
+        root = f"{(fault.root & SATP_PPN) << PAGE_SHIFT:#010x} ({fault.root_name})"
+        guest = f"{(fault.satp & SATP_PPN) << PAGE_SHIFT:#010x}" if fault.satp & SATP_SV32 else "no translation"
         lines += ["Side by side:"]
         lines += ["  " + line for line in beside([
             ("guest", guest, fault.guest), ("shadow before", root, fault.shadow), ("shadow after", root, fault.filled),

@@ -11,7 +11,25 @@ from typing import Any
 
 from trapline.isa.mode import MODE_NAMES, M, S, U
 from trapline.isa.mstatus import MXR, SUM
-from trapline.vm.core.mmu import FETCH, STORE, leaf_address, pmp_allows, pmp_lookup
+from trapline.isa.sv32 import (
+    MEGAPAGE_SHIFT,
+    PAGE_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_LEAF,
+    PTE_PPN0,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_SIZE,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    SATP_PPN,
+    SATP_SV32,
+    VPN_BITS,
+)
+from trapline.vm.core.mmu import FETCH, LOAD, STORE, leaf_address, pmp_allows, pmp_lookup
 from trapline.vm.observe import tables
 
 FLAGS = "VRWXUGAD"
@@ -30,19 +48,19 @@ class Entry:
     @property
     def address(self) -> int:
         """Physical address of the entry."""
-        return self.table + 4 * self.index
+        return self.table + PTE_SIZE * self.index
 
     @property
     def leaf(self) -> bool:
         """Whether it maps a page, and does not point to a table."""
-        return self.pte is not None and self.pte & 1 == 1 and self.pte & 0xE != 0
+        return self.pte is not None and self.pte & PTE_V != 0 and self.pte & PTE_LEAF != 0
 
     def __str__(self) -> str:
         if self.pte is None:
             return "no memory"
-        if self.pte & 1 == 0:
+        if self.pte & PTE_V == 0:
             return f"{self.pte:#010x} invalid"
-        return f"{self.pte:#010x} {flags(self.pte)} -> {(self.pte >> 10) << 12:#010x}"
+        return f"{self.pte:#010x} {flags(self.pte)} -> {(self.pte >> PTE_PPN_SHIFT) << PAGE_SHIFT:#010x}"
 
 
 @dataclass(frozen=True)
@@ -66,17 +84,17 @@ def flags(pte: int) -> str:
 def walk(ram: Sequence[int], ram_base: int, ram_size: int, satp: int, vaddr: int) -> list[Entry]:
     """The entries from the root on to the leaf, or to where it ends. ram: words of memory; none where satp is Bare."""
     found: list[Entry] = []
-    if satp >> 31 == 0:
+    if satp & SATP_SV32 == 0:
         return found
-    table = (satp & 0x3FFFFF) << 12
+    table = (satp & SATP_PPN) << PAGE_SHIFT
     for level in (1, 0):
-        index = (vaddr >> (22 if level else 12)) & 0x3FF
-        offset = table + 4 * index - ram_base
+        index = (vaddr >> (MEGAPAGE_SHIFT if level else PAGE_SHIFT)) & VPN_BITS
+        offset = table + PTE_SIZE * index - ram_base
         pte = ram[offset >> 2] if 0 <= offset < ram_size else None
         found.append(Entry(level, table, index, pte))
-        if pte is None or pte & 1 == 0 or pte & 0xE:
+        if pte is None or pte & PTE_V == 0 or pte & PTE_LEAF:
             break
-        table = (pte >> 10) << 12
+        table = (pte >> PTE_PPN_SHIFT) << PAGE_SHIFT
     return found
 
 
@@ -92,14 +110,14 @@ def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> V
     assert last.pte is not None
     if not last.leaf:
         return Verdict("The entry at level 0 points to a further table, but there is none.", _STEP[4], "page")
-    if last.level and last.pte & 0xFFC00:
+    if last.level and last.pte & PTE_PPN0:
         return Verdict("It is a superpage whose low page number is not 0: misaligned.", _STEP[6], "page")
     if missing := _missing(h, last.pte, access, mode):
         return Verdict(missing, _STEP[5], "page")
     text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {MODE_NAMES[mode]} mode."
-    wanted = [name for name, bit in (("A", 0x40), ("D", 0x80 if access == STORE else 0)) if bit & ~last.pte & 0xC0]
+    wanted = [name for name, bit in (("A", PTE_A), ("D", PTE_D if access == STORE else 0)) if bit & ~last.pte]
     if wanted:
-        if not pmp_allows(pmp_lookup(h, last.address, last.address + 4), STORE, S):
+        if not pmp_allows(pmp_lookup(h, last.address, last.address + PTE_SIZE), STORE, S):
             return Verdict("A or D would have to be set, and PMP forbids the store to the table.", _STEP[7], "access")
         text += f" {' and '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} clear, and set by the walk."
     return _protected(h, leaf_address(last.pte, last.level, vaddr), access, mode, text, _STEP[8])
@@ -112,28 +130,28 @@ def _refused_on_the_way(h: Any, entry: Entry) -> Verdict | None:
     where = f"The entry of level {entry.level}, at {entry.address:#010x},"
     if entry.pte is None:
         return Verdict(f"{where} is not in memory.", _STEP[2], "access")
-    if not pmp_allows(pmp_lookup(h, entry.address, entry.address + 4), 1, S):
+    if not pmp_allows(pmp_lookup(h, entry.address, entry.address + PTE_SIZE), LOAD, S):
         return Verdict(f"{where} may not be read: PMP forbids it.", _STEP[2], "access")
-    if entry.pte & 1 == 0:
+    if entry.pte & PTE_V == 0:
         return Verdict(f"{where} has V clear: nothing is mapped there.", _STEP[3], "page")
-    if entry.pte & 6 == 4:
+    if entry.pte & (PTE_R | PTE_W) == PTE_W:
         return Verdict(f"{where} has W without R, which is reserved.", _STEP[3], "page")
-    if not entry.leaf and entry.level and entry.pte & 0xD0:
+    if not entry.leaf and entry.level and entry.pte & (PTE_D | PTE_A | PTE_U):
         return Verdict(f"{where} points to a table and has D, A or U, which are reserved there.", _STEP[3], "page")
     return None
 
 
 def _missing(h: Any, pte: int, access: int, mode: int) -> str:
     """What a leaf lacks for an access; empty if nothing."""
-    if pte & 0x10 == 0 and mode == U:
+    if pte & PTE_U == 0 and mode == U:
         return "The leaf has U clear, so U mode may not access the page."
-    if pte & 0x10 and mode == S and access == FETCH:
+    if pte & PTE_U and mode == S and access == FETCH:
         return "The leaf has U set, and S mode never executes user pages."
-    if pte & 0x10 and mode == S and h.mstatus & SUM == 0:
+    if pte & PTE_U and mode == S and h.mstatus & SUM == 0:
         return "The leaf has U set, and mstatus.SUM is clear, so S mode may not access the page."
-    needed = {0: 8, 1: 0xA if h.mstatus & MXR else 2, 2: 4}[access]
+    needed = {FETCH: PTE_X, LOAD: PTE_X | PTE_R if h.mstatus & MXR else PTE_R, STORE: PTE_W}[access]
     if pte & needed == 0:
-        return f"The leaf has {' and '.join('RWX'[i] for i in range(3) if needed & (2 << i))} clear, " + (
+        return f"The leaf has {' and '.join('RWX'[i] for i in range(3) if needed & (PTE_R << i))} clear, " + (
             f"so a {ACCESSES[access]} is not allowed."
         )
     return ""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from trapline.isa.sv32 import PAGE_SHIFT
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import report_plots as plots
 from trapline.vm.observe.exit_kinds import GROUPS
@@ -134,7 +135,7 @@ def _faults(data: ReportData) -> str:
     faults = data.faults()
     if not faults:
         return "<section><h2>Page faults</h2><p>There were none.</p></section>"
-    rows = [(f.kind, len(f.clock), len(plots.np.unique(f.vaddr >> 12))) for f in faults]
+    rows = [(f.kind, len(f.clock), len(plots.np.unique(f.vaddr >> PAGE_SHIFT))) for f in faults]
     words = "; ".join(f"{kind}: {count:,} on {pages:,} pages" for kind, count, pages in rows)
     caption = (
         "Virtual address and time of each page fault of the real hart: hidden (the shadow entry was missing), true "

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from trapline.isa.sv32 import PAGE_SHIFT
 from trapline.vm.observe.exit_kinds import GROUPS
 from trapline.vm.observe.report_data import UNSEEN, Faults, Modes, ReportData, mode_name
 
@@ -162,28 +163,28 @@ def regions(pages: np.ndarray) -> list[tuple[int, int]]:
     pages = np.unique(pages)
     gaps = np.diff(pages)
     widest = np.argsort(-gaps, kind="stable")[: REGIONS - 1]
-    cuts = sorted(int(i) for i in widest if gaps[i] > GAP >> 12)
+    cuts = sorted(int(i) for i in widest if gaps[i] > GAP >> PAGE_SHIFT)
     starts, ends = [0, *(i + 1 for i in cuts)], [*cuts, len(pages) - 1]
     return [(int(pages[a]), int(pages[b])) for a, b in zip(starts, ends, strict=True)]
 
 
 def fault_map(faults: list[Faults], end: int) -> str:
     """Where and when page faults were, by kind."""
-    parts = regions(np.concatenate([f.vaddr >> 12 for f in faults]))[::-1]
+    parts = regions(np.concatenate([f.vaddr >> PAGE_SHIFT for f in faults]))[::-1]
     heights = [0.6 + min(1.0, np.log2(last - first + 1) / 12) for first, last in parts]
     figure, axes = _figure(1.3 + 1.5 * sum(heights), heights)
     total = sum(len(f.clock) for f in faults)
     for axis, (first, last) in zip(axes, parts, strict=True):
         for fault in faults:
-            page = fault.vaddr >> 12
+            page = fault.vaddr >> PAGE_SHIFT
             some = (page >= first) & (page <= last)
             color, marker = FAULT_STYLES[fault.kind]
             axis.plot(
                 fault.clock[some], fault.vaddr[some], marker, color=color, linestyle="none",
                 markersize=4 if fault.kind == "hidden" else 6, rasterized=total > RASTER,
             )  # fmt: skip
-        margin = max(1, (last - first) // 20) << 12
-        axis.set_ylim((first << 12) - margin, ((last + 1) << 12) + margin)
+        margin = max(1, (last - first) // 20) << PAGE_SHIFT
+        axis.set_ylim((first << PAGE_SHIFT) - margin, ((last + 1) << PAGE_SHIFT) + margin)
         axis.yaxis.set_major_formatter(lambda value, _: f"{int(value) & 0xFFFFFFFF:#010x}")
         axis.yaxis.set_major_locator(_addresses(first, last))
         axis.tick_params(axis="y", labelfontfamily="monospace")
@@ -201,7 +202,8 @@ def _addresses(first: int, last: int) -> Any:
 
     step = 1 << max(0, (last - first).bit_length() - 2)
     start = first // step * step
-    return FixedLocator([page << 12 for page in range(start, last + step + 1, step) if first <= page <= last + 1])
+    pages = [page for page in range(start, last + step + 1, step) if first <= page <= last + 1]
+    return FixedLocator([page << PAGE_SHIFT for page in pages])
 
 
 def _dot(color: str, marker: str, text: str) -> Any:

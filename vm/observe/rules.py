@@ -5,7 +5,17 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa import Instruction, Kind
-from trapline.isa.cause import BREAKPOINT, FETCH_MISALIGNED, FETCH_PAGE, ILLEGAL, STORE_PAGE, describe
+from trapline.isa.cause import (
+    BREAKPOINT,
+    ECALL_M,
+    ECALL_S,
+    ECALL_U,
+    FETCH_MISALIGNED,
+    FETCH_PAGE,
+    ILLEGAL,
+    STORE_PAGE,
+    describe,
+)
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
 from trapline.isa.mstatus import TVM, TW
@@ -40,7 +50,7 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
         return _illegal(event, isa.decode(event.word or 0), real)
     if cause == BREAKPOINT:
         return Rule("EBREAK raises a breakpoint exception and does nothing else.", isa.BY_NAME["ebreak"].section)
-    if cause in (8, 9, 11):
+    if cause in (ECALL_U, ECALL_S, ECALL_M):
         return Rule(
             f"ECALL raises an exception for the environment of the mode in which it is executed. The real hart is in "
             f"{mode} mode, whatever the guest believes.",

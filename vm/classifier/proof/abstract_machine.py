@@ -18,11 +18,16 @@ from typing import Any
 import z3
 
 from trapline.isa.instruction import WIDTHS, Instruction
+from trapline.isa.pmp import PMP_A, PMP_R, PMP_W, PMP_WRITABLE
+from trapline.isa.sv32 import PAGE_OFFSET
+from trapline.isa.trap import WAIT
 from trapline.vm.classifier.proof.if_conversion import both, choose, if_converted
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.hart import MACHINE_FIELDS
+from trapline.vm.core.mmu import NO_MATCH, PARTIAL
+from trapline.vm.core.status import FOR_THE_HOST, LIMIT
 
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
@@ -252,10 +257,10 @@ def _ram_store(m: Any, ram8: Log, ram32: Any, code: Any, page: Any, offset: Any,
 
 
 def _pmp_lookup(h: Hart, start: Any, end: Any) -> Any:
-    """The configuration that decides [start, end), -1 or -2; a legal one never has W without R."""
+    """The configuration that decides [start, end), or NO_MATCH or PARTIAL; a legal one never has W without R."""
     answer = PROTECTION(RELOCATION, low(start, 34), low(end, 34))
-    legal = z3.And(z3.ULE(answer, 0x9F), answer & 0x60 == 0, answer & 0x18 != 0, answer & 3 != 2)
-    active().assume(z3.Or(answer == -1, answer == -2, legal))
+    legal = z3.And(answer & ~PMP_WRITABLE == 0, answer & PMP_A != 0, answer & (PMP_R | PMP_W) != PMP_W)
+    active().assume(z3.Or(answer == NO_MATCH, answer == PARTIAL, legal))
     return word_of(z3.SignExt(48, answer))
 
 
@@ -324,13 +329,13 @@ class AbstractEngine:
 
         def fetch_offset(*arguments: Any) -> Any:
             h.mie = fields["mie"]
-            return h.pc & 0xFFF
+            return h.pc & PAGE_OFFSET
 
         self.names["fetch_offset"] = fetch_offset
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)
-        if status == -20:
+        if status == FOR_THE_HOST:
             return Outcome(m.exit_cause, h, memory)
-        if status not in (-10, -3):
+        if status not in (LIMIT, WAIT):
             raise RuntimeError(f"the run loop of the abstract machine returned {status}")
         # As in `vm.core.loop.run`, the hart idles until an interrupt that mie enables is pending.
-        return Outcome(None, h, memory, status == -3 and (h.mip | h.lines) & h.mie == 0)
+        return Outcome(None, h, memory, status == WAIT and (h.mip | h.lines) & h.mie == 0)

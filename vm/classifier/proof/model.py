@@ -11,6 +11,8 @@ from typing import Any
 
 import z3
 
+from trapline.isa.pmp import PMP_ENTRIES
+from trapline.isa.sv32 import PAGE_SHIFT, SATP_SV32
 from trapline.vm.classifier.proof.abstract_machine import (
     FRAME,
     MEMORY,
@@ -38,9 +40,9 @@ DATA = 8
 
 _SIMPLE = {
     "mhartid": lambda index: (0,),
-    "satp": lambda index: (0, *((1 << 31) | ((RAM_BASE >> 12) + root) for root in ROOTS)),
-    "pmpcfg": lambda index: (OPEN if index == 15 else 0,),
-    "pmpaddr": lambda index: (0xFFFFFFFF if index == 15 else 0,),
+    "satp": lambda index: (0, *(SATP_SV32 | ((RAM_BASE >> PAGE_SHIFT) + root) for root in ROOTS)),
+    "pmpcfg": lambda index: (OPEN if index == PMP_ENTRIES - 1 else 0,),
+    "pmpaddr": lambda index: (0xFFFFFFFF if index == PMP_ENTRIES - 1 else 0,),
 }
 """By field: the values that its elements may have in a state that is simple to build."""
 

@@ -9,8 +9,9 @@ relocation (1), in trap and interrupt configuration (2) or in time (3). Variants
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from trapline.isa.mode import M, S
-from trapline.isa.mstatus import MPRV
+from trapline.isa.mode import MODE_BITS, M, S
+from trapline.isa.mstatus import MPP_SHIFT, MPRV
+from trapline.isa.sv32 import PAGE_SHIFT, PTE_U
 from trapline.isa.trap import pending_interrupt
 from trapline.vm.classifier.definitions.memory import (
     CODE_PTE,
@@ -48,8 +49,8 @@ from trapline.vm.classifier.search.states import (
     TIME_BASE,
     WAITS,
 )
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import PTE_U
 from trapline.vm.core.status import FOR_THE_HOST, IDLE, LIMIT
 
 step: Callable[..., int]
@@ -126,7 +127,7 @@ def put_content(ram32, code, content):
                 ram32[U64(first + i)] = U32(content[page * WINDOW_WORDS + i])
     for number in (0, PAGES):
         for i in range(WINDOW_WORDS):
-            code[U64(number * 1025 + (WINDOW >> 2) + i)] = 0
+            code[U64(number * CODE_ENTRIES + (WINDOW >> 2) + i)] = 0
 
 
 def data_frames(state, frames):
@@ -137,7 +138,7 @@ def data_frames(state, frames):
     """
     mode = state[MODE]
     if mode == M and state[MSTATUS] & MPRV:
-        mode = (state[MSTATUS] >> 11) & 3
+        mode = (state[MSTATUS] >> MPP_SHIFT) & MODE_BITS
     return 0 if mode == M else frames
 
 
@@ -220,7 +221,7 @@ def restore_content(ram32, code, content, frames):
                 seen = (seen * 0x2F0B4C47 + (value << 6) + page * WINDOW_WORDS + i + 1) & 0xFFFFFFFFFFFF
                 ram32[U64(first + i)] = U32(content[page * WINDOW_WORDS + i])
                 if page == 0:
-                    code[U64((frames >> 12) * 1025 + (WINDOW >> 2) + i)] = 0
+                    code[U64((frames >> PAGE_SHIFT) * CODE_ENTRIES + (WINDOW >> 2) + i)] = 0
     return seen
 
 
