@@ -17,8 +17,9 @@ from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
 from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
 from trapline.vm.core.code_pages import WATCHED
+from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
-from trapline.vm.core.loop import FOREVER, update_time
+from trapline.vm.core.loop import update_time
 from trapline.vm.core.status import LIMIT
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock

@@ -11,14 +11,18 @@ import inspect
 import re
 import textwrap
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-PRELUDE = {"I64", "U64", "U32", "U8"}
+PRELUDE = {"I64", "U64", "U32", "U16", "U8"}
 """Conversions that the generated file defines for each engine."""
 
+Function = Callable[..., Any]
+"""Written with `def`."""
 
-def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
+
+def function_tree(function: Function) -> ast.FunctionDef:
     """The syntax tree of a function, without decorators, annotations and docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(tree, ast.FunctionDef):
@@ -32,6 +36,31 @@ def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
     return tree
 
 
+@dataclass(frozen=True)
+class Definition:
+    """A function as it goes into the engine: its tree, what its names mean, and the module that made it."""
+
+    tree: ast.FunctionDef
+    scope: Mapping[str, Any]
+    module: str
+
+    @classmethod
+    def of(cls, function: types.FunctionType) -> "Definition":
+        """A function as it was written."""
+        return cls(function_tree(function), function.__globals__, function.__module__)
+
+    @classmethod
+    def generated(cls, text: str, *functions: Function) -> "Definition":
+        """A function whose text was generated, and the functions that it calls."""
+        (tree,) = ast.parse(text).body
+        assert isinstance(tree, ast.FunctionDef)
+        return cls(tree, {engine_name(f): f for f in functions}, __name__)
+
+
+Provided = Mapping[Function, Function | Definition | None]
+"""What stands in for functions: another function or a definition; None where the text's user defines it."""
+
+
 def used_names(tree: ast.FunctionDef) -> set[str]:
     """Names that the function reads, other than its own parameters and variables."""
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
@@ -39,49 +68,67 @@ def used_names(tree: ast.FunctionDef) -> set[str]:
     return {n.id for n in names} - own
 
 
-def engine_name(function: Callable[..., Any], name: str | None = None) -> str:
+def engine_name(function: Function, name: str | None = None) -> str:
     """What a function, or a constant `name` of its module, is called in the engine's text."""
     module = function.__globals__["__name__"]  # type: ignore[attr-defined]
     local = name or function.__name__
     return local if module.partition(".")[0] == "trapline" else f"{re.sub(r'[^a-zA-Z0-9]', '_', module)}__{local}"
 
 
-def collect(functions: Iterable[Callable[..., Any]]) -> dict[str, str]:
+def collect(functions: Iterable[Function], provided: Provided | None = None) -> dict[str, str]:
     """Source text by name of these functions and of all functions and integers that they use.
 
+    provided: what stands in for functions that are only declared where they are called.
     Order: what is used comes before what uses it. Raises TypeError when a function uses anything else
     than functions, integers and the names of `PRELUDE`, or when two functions share a name.
     """
+    instead = provided or {}
     found: dict[str, str] = {}
     origin: dict[str, Any] = {}
 
     def visit(name: str, value: Any) -> None:
+        if isinstance(value, types.FunctionType) and isinstance(instead.get(value), types.FunctionType):
+            value = instead[value]
         if name in origin:
             if origin[name] is not value and not (type(value) is int and origin[name] == value):
                 raise TypeError(f"two different objects are called '{name}'")
             return
         origin[name] = value
         if isinstance(value, types.FunctionType):
-            tree = function_tree(value)
-            tree.name = name
-            renamed: dict[str, ast.expr] = {}
-            for used in sorted(used_names(tree) - PRELUDE):
-                if used in value.__globals__:
-                    target = value.__globals__[used]
-                    called = engine_name(target) if isinstance(target, types.FunctionType) else engine_name(value, used)
-                    if isinstance(target, int) and origin.get(called, target) != target:  # a namesake of another module
-                        called = f"{value.__module__.rpartition('.')[2]}_{used}"
-                    renamed[used] = ast.Name(called, ast.Load())
-                    visit(called, target)
-            found[name] = ast.unparse(_Substitute(renamed).visit(tree))
+            definition = instead[value] if value in instead else Definition.of(value)
+            if isinstance(definition, Definition):
+                found[name] = define(name, value, definition)
         elif isinstance(value, int):
             found[name] = f"{name} = {value:#x}" if value > 9 else f"{name} = {value}"
         else:
             raise TypeError(f"'{name}' is neither a function nor an integer")
 
+    def define(name: str, function: Function, definition: Definition) -> str:
+        definition.tree.name = name
+        renamed: dict[str, ast.expr] = {}
+        for used in sorted(used_names(definition.tree) - PRELUDE):
+            if used in definition.scope:
+                target = definition.scope[used]
+                called = engine_name(target) if isinstance(target, types.FunctionType) else engine_name(function, used)
+                if isinstance(target, int) and origin.get(called, target) != target:  # a namesake of another module
+                    called = f"{definition.module.rpartition('.')[2]}_{used}"
+                renamed[used] = ast.Name(called, ast.Load())
+                visit(called, target)
+        return with_comments(ast.unparse(Substitute(renamed).visit(definition.tree)))
+
     for function in functions:
         visit(engine_name(function), function)
     return found
+
+
+def comment(text: str) -> ast.stmt:
+    """A statement without effect that `with_comments` makes a comment of: syntax trees have none."""
+    return ast.Expr(ast.Constant(f"# {text}"))
+
+
+def with_comments(text: str) -> str:
+    """The text of a tree that has statements made by `comment`."""
+    return re.sub(r"^( *)'(# .*)'$", r"\1\2", text, flags=re.MULTILINE)
 
 
 class _Widen(ast.NodeTransformer):
@@ -95,21 +142,18 @@ class _Widen(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in self.functions:
             for i, argument in enumerate(node.args):
-                if isinstance(argument, ast.Constant) or self._is_constant(argument):
-                    wide = ast.Call(ast.Name("I64", ast.Load()), [argument], [])
-                    node.args[i] = wide
+                named = isinstance(argument, ast.Name) and argument.id in self.constants
+                if named or isinstance(argument, ast.Constant):
+                    node.args[i] = ast.Call(ast.Name("I64", ast.Load()), [argument], [])
         return node
-
-    def _is_constant(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and node.id in self.constants
 
 
 def compiled_text(text: str, decorator: Callable[[str], str]) -> str:
-    """The text of a module made ready for numba: constants widened, `decorator(name)` on each function."""
+    """The text of a module as numba compiles it: constants widened, `decorator(name)` on each function."""
     tree = ast.parse(text)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     constants = {
-        t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)
+        n.id for node in tree.body if isinstance(node, ast.Assign) for n in node.targets if isinstance(n, ast.Name)
     }
     tree = _Widen({f.name for f in functions}, constants).visit(tree)
     for function in functions:
@@ -117,8 +161,10 @@ def compiled_text(text: str, decorator: Callable[[str], str]) -> str:
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: dict[str, ast.expr]) -> None:
+class Substitute(ast.NodeTransformer):
+    """Replace names that are read."""
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
         self.values = values
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -131,7 +177,7 @@ class _Inline(ast.NodeTransformer):
     Constants of the module are replaced by their values. called: receives the functions that stay calls.
     """
 
-    def __init__(self, scope: dict[str, Any], parameters: list[str], called: list[types.FunctionType]) -> None:
+    def __init__(self, scope: dict[str, Any], parameters: list[str], called: list[Function]) -> None:
         self.scope = {name: value for name, value in scope.items() if name not in parameters}
         self.called = called
 
@@ -154,32 +200,43 @@ class _Inline(ast.NodeTransformer):
                 for p, a in zip(parameters, node.args, strict=True)
             ):
                 inner = _Inline(function.__globals__, parameters, self.called).visit(body.value)
-                return _Substitute(dict(zip(parameters, node.args, strict=True))).visit(inner)
+                return Substitute(dict(zip(parameters, node.args, strict=True))).visit(inner)
         self.called.append(function)
         node.func = ast.Name(engine_name(function), ast.Load())
         return node
 
 
-class _Fold(ast.NodeTransformer):
-    """Compute what is constant, so that shifts by constants are seen as such."""
+class Fold(ast.NodeTransformer):
+    """Compute what is constant, so that shifts by constants are seen as such, and leave out branches never taken."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
-            return ast.Constant(eval(ast.unparse(node), {"__builtins__": {}}))
+        return _computed(node) if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant) else node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        return _computed(node) if all(isinstance(n, ast.Constant) for n in (node.left, *node.comparators)) else node
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
         return node
 
 
-def inline_expression(function: Callable[..., Any], values: dict[str, str]) -> tuple[str, list[types.FunctionType]]:
-    """The text of a one-expression meaning with its parameters replaced, and the functions it still calls.
+def _computed(node: ast.expr) -> ast.Constant:
+    return ast.Constant(eval(ast.unparse(node), {"__builtins__": {}}))
 
-    values: replacement text by parameter name. Raises TypeError when the meaning is not one expression.
+
+def inline_expression(function: Function, values: Mapping[str, ast.expr]) -> tuple[ast.expr, list[Function]]:
+    """A one-expression meaning with its parameters replaced, and the functions it still calls.
+
+    values: what stands for parameters, by name. Raises TypeError when the meaning is not one expression.
     """
     tree = function_tree(function)
     body = tree.body[0]
     if len(tree.body) != 1 or not isinstance(body, ast.Return) or body.value is None:
         raise TypeError(f"the meaning of '{function.__name__}' is not a single expression")
-    called: list[types.FunctionType] = []
+    called: list[Function] = []
     expression = _Inline(function.__globals__, [a.arg for a in tree.args.args], called).visit(body.value)
-    expression = _Substitute({n: ast.parse(v, mode="eval").body for n, v in values.items()}).visit(expression)
-    return ast.unparse(_Fold().visit(expression)), called
+    return Fold().visit(Substitute(values).visit(expression)), called

@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from trapline.isa import system as isa_system
-from trapline.isa import trap as isa_trap
-from trapline.isa import word as isa_word
 from trapline.isa.table import derived
-from trapline.vm.codegen import emit
-from trapline.vm.codegen.collect import collect, compiled_text
-from trapline.vm.codegen.execute import emit_execute
-from trapline.vm.core import access, code_pages, loop, mmu
+from trapline.isa.word import s32
+from trapline.vm.codegen import csr_file, decoder, holes, translation
+from trapline.vm.codegen.collect import Definition, Provided, collect, compiled_text
+from trapline.vm.codegen.splice import spliced_execute
+from trapline.vm.core import execute, loop
+from trapline.vm.core import provided as core
 from trapline.vm.hypervisor import dispatcher, events
+from trapline.vm.hypervisor import provided as hypervisor
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
 import numpy as np
@@ -44,47 +44,29 @@ ENTRY_POINTS = ("run", "drop_code")
 """Functions that the host calls: by address in the object file, by name under NUMBA_BOUNDSCHECK."""
 
 
+def provided() -> Provided:
+    """What the functions that are only declared in `vm.core` and `vm.hypervisor` are."""
+    generated = Definition.generated
+    csrs = csr_file.csr_functions()
+    return {
+        execute.execute: spliced_execute(),
+        core.decode_word: generated(decoder.emit_decode_word(), s32),
+        core.csr_read: generated(csr_file.emit_csr_read(), *csrs),
+        core.csr_write: generated(csr_file.emit_csr_write(), *csrs),
+        core.csr_held: generated(csr_file.emit_csr_held(), *csrs),
+        core.dispatch: dispatcher.dispatch,
+        hypervisor.copy_supervisor: generated(csr_file.emit_copy_supervisor()),
+        hypervisor.save_csrs: generated(csr_file.emit_save_csrs(), events.put_wide),
+        hypervisor.is_sensitive: generated(holes.emit_is_sensitive()),
+        hypervisor.translate_word: generated(translation.emit_translate_word()),
+        hypervisor.ends_block: generated(translation.emit_ends_block()),
+    }
+
+
 @derived
 def engine_text() -> str:
-    """The engine's functions, callees first, without prelude and decorators."""
-    execute, called = emit_execute()
-    functions: list[Callable[..., Any]] = [
-        isa_word.s32, isa_word.u32, isa_word.divide, isa_word.remainder,
-        isa_trap.take_trap, isa_trap.pending_interrupt,
-        *(f.meaning for f in _system_instructions()),
-        *called,
-        *emit.csr_functions(),
-        mmu.refresh, code_pages.follow_code, mmu.fetch_offset, mmu.load_allowed, mmu.real_address,
-        access.load_slow, access.store_slow, access.atomic_offset,
-        access.ram_load, access.ram_store,
-        loop.count_trap, loop.synchronize,
-    ]  # fmt: skip
-    parts = list(collect(functions).values())
-    parts += [
-        emit.emit_csr_read(),
-        emit.CSR_ACCESS.strip(),
-        emit.emit_csr_held(),
-        emit.emit_csr_write(),
-        emit.emit_decoder(),
-        emit.emit_supervisor_switch(),
-        events.emit_save_csrs(),
-        emit.emit_is_sensitive(),
-        emit.emit_translate_word(),
-        emit.emit_ends_block(),
-        execute,
-    ]
-    known = set(collect(functions))
-    # All of them again, so that namesakes are seen across the two halves.
-    whole = collect([*functions, dispatcher.dispatch, loop.run, loop.drop_code])
-    parts += [text for name, text in whole.items() if name not in known]
-    return "\n\n".join(parts) + "\n"
-
-
-def _system_instructions() -> list[Any]:
-    from trapline.isa import INSTRUCTIONS, Kind
-
-    assert isa_system
-    return [i for i in INSTRUCTIONS if i.kind is Kind.SYSTEM]
+    """The engine's functions, callees first and `execute` before the loop around it, without prelude and decorators."""
+    return "\n\n".join(collect([execute.execute, loop.run, loop.drop_code], provided()).values()) + "\n"
 
 
 def _decorators(text: str) -> Callable[[str], str]:

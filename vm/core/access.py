@@ -7,9 +7,9 @@ store was done but the run loop must look at time and interrupts again, `TOHOST`
 
 from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
 from trapline.vm.core.code_pages import WATCHED, forget_code
+from trapline.vm.core.counters import FOREVER, MTIME_HIGH
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.loop import FOREVER, MTIME_HIGH
 from trapline.vm.core.mmu import LOAD, STORE, data_address
 from trapline.vm.core.patches import remove_patch
 from trapline.vm.core.status import DEVICE, RESLICE, TOHOST

@@ -128,6 +128,7 @@ MACHINE_FIELDS: tuple[tuple[str, int], ...] = (
     ("event_cycle", 1),  # steps of the virtual hart there
     ("event_halt", 1),  # number of events after which it does
     ("event_open", 1),  # whether the last step of the dispatcher's is the last record: 1, or may become one: 2
+    ("stop_at_user", 1),  # 1: `execute` comes back where U mode begins, because something else runs it
 )
 
 

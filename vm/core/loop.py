@@ -5,36 +5,15 @@ stopped, with the hart concerned in `m.current`: an answer of `vm.core.status`. 
 hart, or, where `m.idle_exits` is set, that something will if the host lets time pass.
 """
 
-from collections.abc import Callable
-
 from trapline.isa.cause import MSI, MSIP
 from trapline.isa.trap import WAIT
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, WATCHED
-from trapline.vm.core.hart import BARE, FULL_BOARD, HART_BITS, SLICE, TRAP_COUNTS
+from trapline.vm.core.counters import FOREVER, MTIME_HIGH, STEPS_PER_TICK, synchronize
+from trapline.vm.core.execute import execute
+from trapline.vm.core.hart import BARE, FULL_BOARD, HART_BITS, SLICE
 from trapline.vm.core.ints import U64
+from trapline.vm.core.provided import dispatch
 from trapline.vm.core.status import IDLE, LIMIT, RESLICE
-
-execute: Callable[..., int]
-dispatch: Callable[..., int]
-"""Generated (`vm.codegen.execute`) and of a layer above (`vm.hypervisor.dispatcher`), so nothing is bound here."""
-
-FOREVER = 0x7FFFFFFFFFFFFFFF
-"""No deadline. Also the greatest mtime: its top bit is always 0."""
-MTIME_HIGH = FOREVER >> 32
-
-STEPS_PER_TICK = 100
-
-
-def count_trap(h, index):
-    """Count a taken trap: its cause, or INTERRUPT_COUNTS + code for an interrupt."""
-    h.trap_counts[index & (TRAP_COUNTS - 1)] = h.trap_counts[index & (TRAP_COUNTS - 1)] + 1
-
-
-def synchronize(h, m, cycle):
-    """Bring the counters up to date before something may look at them."""
-    h.cycle = cycle
-    h.instret = cycle - h.unretired
-    h.mtime = (m.time_base + (cycle + h.idled) // STEPS_PER_TICK) & FOREVER
 
 
 def ticks_left(h, m):
@@ -120,9 +99,9 @@ def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
             # The line rises with the first cycle of the deadline's tick.
             limit = min(limit, left * STEPS_PER_TICK - (h.cycle + h.idled) % STEPS_PER_TICK)
         if m.technique == BARE:
-            status = execute(h, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
+            status = execute(h, m, ram8, ram16, ram32, code, page, limit)
         else:
-            status = dispatch(h, real, m, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821
+            status = dispatch(h, real, m, r, ram8, ram16, ram32, code, page, limit)
         if status != LIMIT and status != RESLICE:
             update_time(h, m)
             if status != WAIT:

@@ -47,7 +47,7 @@ from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U32, U64
 from trapline.vm.core.patches import own_word, remove_patch
-from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT
+from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT, TLB_MASK
 
 FETCH = 0
 LOAD = 1
@@ -266,7 +266,7 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
     if not pmp_allows(cfg, FETCH, h.mode):
         return -2
     if uniform:
-        entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & (TLB_ENTRIES - 1))
+        entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context
         h.fetch_tlb[entry + 1] = offset - vaddr
     return offset
@@ -288,7 +288,7 @@ def data_address(h, m, ram32, code, page, vaddr, width, access):
         return access_fault(access)
     offset = paddr - m.ram_base
     if uniform and 0 <= offset and offset < m.ram_size:
-        entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
+        entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
         if access == LOAD:
             h.load_tlb[entry] = (vaddr & PAGE_BASE) | h.data_context
             h.load_tlb[entry + 1] = offset - vaddr

@@ -9,6 +9,9 @@ The entry beside a tag is what turns a vaddr into a RAM offset.
 from trapline.isa.mode import MODE_BITS
 from trapline.vm.core.hart import TLB_ENTRIES
 
+TLB_MASK = TLB_ENTRIES - 1
+"""The bits of a page's number that choose its entry."""
+
 CONTEXT_SHIFT = 32
 SUM_MXR_SHIFT = 16
 """What brings SUM and MXR from mstatus into a context."""

@@ -6,7 +6,8 @@
 import time
 from typing import Any
 
-from trapline.vm.core.loop import FOREVER, STEPS_PER_TICK, skip_time, update_time
+from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
+from trapline.vm.core.loop import skip_time, update_time
 from trapline.vm.host.console import PATIENCE
 
 KINDS = ("instructions", "wall")

@@ -7,8 +7,9 @@ from typing import Any
 from trapline import isa
 from trapline.isa.cause import CAUSE_CODE, ECALL_S, LOAD_ACCESS, STORE_ACCESS
 from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
-from trapline.vm.core.loop import count_trap, update_time
+from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason

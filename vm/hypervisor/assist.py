@@ -3,8 +3,6 @@
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
-from collections.abc import Callable
-
 from trapline.isa.cause import FETCH_PAGE, ILLEGAL, LOAD_PAGE, STORE_PAGE
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import M, U
@@ -15,9 +13,7 @@ from trapline.isa.xleak import ALL_HOLES, INTERCEPT_SHIFT
 from trapline.vm.core.hart import TRAP_COUNTS
 from trapline.vm.core.mmu import FETCH, LOAD, STORE, pmp_allows
 from trapline.vm.hypervisor.guest_tables import guest_entry
-
-copy_supervisor: Callable[..., None]
-"""Generated (`vm.codegen.emit`) from the declarations of the S-level CSRs, so nothing is bound here."""
+from trapline.vm.hypervisor.provided import copy_supervisor
 
 REPLACED = frozenset({"satp", "page tables", "PMP"})
 """State that a real hart has of the hypervisor even while virtual S mode has the real one."""
@@ -78,7 +74,7 @@ def enter_supervisor(v, h, m, r):
     h.mleak = v.mleak | INTERCEPTED | (INTERCEPTED << INTERCEPT_SHIFT)
     h.unretired = 0
     r.host_traps = m.host_traps | HELD | (ALL_EXCEPTIONS & ~v.medeleg)
-    copy_supervisor(v, h)  # noqa: F821  (generated)
+    copy_supervisor(v, h)
 
 
 def leave_supervisor(v, h):
@@ -88,7 +84,7 @@ def leave_supervisor(v, h):
     v.mie = (v.mie & ~v.mideleg) | h.mie
     v.mip = h.mip
     v.unretired = v.unretired + h.unretired
-    copy_supervisor(h, v)  # noqa: F821  (generated)
+    copy_supervisor(h, v)
     for i in range(TRAP_COUNTS):
         v.trap_counts[i] = v.trap_counts[i] + h.trap_counts[i]
         h.trap_counts[i] = 0

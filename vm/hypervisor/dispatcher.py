@@ -6,12 +6,11 @@ tables and reaches the virtual devices. So nothing about the instruction set is 
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
-from collections.abc import Callable
-
 from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE, STORE_PAGE
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
+from trapline.vm.core.counters import count_trap
+from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
-from trapline.vm.core.loop import count_trap
 from trapline.vm.core.mmu import STORE, refresh
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
 from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait
@@ -21,9 +20,6 @@ from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
 from trapline.vm.hypervisor.tracing import follow_stores
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
-execute: Callable[..., int]
-"""Generated (`vm.codegen.execute`), so nothing is bound here."""
-
 
 def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the real hart execute the guest until it traps or has done `limit` steps; the answer is that of `execute`."""
@@ -32,7 +28,7 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
     h.cycle = 0
-    status = execute(h, r, ram8, ram16, ram32, code, page, limit)  # noqa: F821  (generated)
+    status = execute(h, r, ram8, ram16, ram32, code, page, limit)
     m.code_epoch = r.code_epoch
     r.direct_steps = r.direct_steps + h.cycle
     leave_guest(v, h, m)
@@ -111,7 +107,7 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
     if interprets_all(m):
-        return execute(v, m, ram8, ram16, ram32, code, page, limit)  # noqa: F821
+        return execute(v, m, ram8, ram16, ram32, code, page, limit)
     end = v.cycle + limit
     while v.cycle < end:
         if events_wait(m):

@@ -9,8 +9,6 @@ nothing is noted. Compiled and plain Python run the same text (`vm.codegen.engin
 `vm.hypervisor.shadow`.
 """
 
-from collections.abc import Callable
-
 from trapline.isa.cause import FETCH_PAGE, STORE_PAGE
 from trapline.isa.hart import A0, A6
 from trapline.isa.mode import M
@@ -22,9 +20,7 @@ from trapline.vm.core.mmu import FETCH, entry_at, find_leaf, leaf_address, pmp_a
 from trapline.vm.core.patches import own_word
 from trapline.vm.core.status import EVENTS_WAIT, LIMIT
 from trapline.vm.hypervisor.faults import NO_FAULT
-
-save_csrs: Callable[..., None]
-"""Generated (`emit_save_csrs`), so nothing is bound here."""
+from trapline.vm.hypervisor.provided import save_csrs
 
 LOGGED_CSRS = tuple(dict.fromkeys(c.storage for c in CSRS if c.storage not in (None, "misa", "mhartid")))
 """CSRs that a record holds by their field of the hart, beside PMP, mcycle and minstret; the rest is never written."""
@@ -83,23 +79,6 @@ FILL = 3
 ANSWER = 4
 TRANSLATED = 5
 """Routines: the machine's step on the virtual hart, an injected interrupt, a shadow entry, a hypercall, a block."""
-
-
-def emit_save_csrs():
-    """`save_csrs(v, ram32, at)`: the CSRs of a hart into CSR_WORDS words from word `at` on."""
-    lines = ["def save_csrs(v, ram32, at):"]
-    lines += [f"    ram32[U64(at + {i})] = U32(v.{name})" for i, name in enumerate(LOGGED_CSRS)]
-    at = len(LOGGED_CSRS)
-    lines += [
-        f"    for i in range({PMP_ENTRIES}):",
-        f"        ram32[U64(at + {at} + i)] = U32(v.pmpcfg[i])",
-        f"        ram32[U64(at + {at + PMP_ENTRIES} + i)] = U32(v.pmpaddr[i])",
-    ]
-    lines += [
-        f"    put_wide(ram32, at + {at + 2 * PMP_ENTRIES + 2 * i}, v.{name})"
-        for i, name in enumerate(("mcycle", "minstret"))
-    ]
-    return "\n".join(lines)
 
 
 def put_wide(ram32, at, value):
@@ -169,7 +148,7 @@ def begin_event(v, m, r, ram32, cause, tval):
     ram32[U64(at + AT_CAUSE)] = U32(cause)
     ram32[U64(at + AT_TVAL)] = U32(tval)
     ram32[U64(at + AT_CALL)] = U32(v.x[A6])
-    save_csrs(v, ram32, at + HEADER)  # noqa: F821  (generated)
+    save_csrs(v, ram32, at + HEADER)
     return 0
 
 
@@ -204,4 +183,4 @@ def settle_event(v, ram32, at):
     ram32[U64(at + AT_MODE_AFTER)] = U32(v.mode)
     ram32[U64(at + AT_PC_AFTER)] = U32(v.pc)
     ram32[U64(at + AT_RESULT)] = U32(v.x[A0])
-    save_csrs(v, ram32, at + HEADER + CSR_WORDS)  # noqa: F821  (generated)
+    save_csrs(v, ram32, at + HEADER + CSR_WORDS)

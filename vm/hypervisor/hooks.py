@@ -5,12 +5,11 @@ own: `assist`, `patcher`, `hypercalls` (paravirt), `translator`; those without o
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
-from collections.abc import Callable
-
 from trapline.isa.cause import ILLEGAL
 from trapline.isa.mode import M, U
 from trapline.isa.mstatus import MPRV
 from trapline.isa.sv32 import PAGE_SHIFT, PTE_A, PTE_D, PTE_PPN_SHIFT, PTE_V
+from trapline.vm.core.execute import execute
 from trapline.vm.core.mmu import FETCH
 from trapline.vm.core.status import FOR_THE_HOST, LIMIT
 from trapline.vm.hypervisor.assist import enter_supervisor, leave_supervisor, supervisor_permissions
@@ -26,9 +25,6 @@ from trapline.vm.hypervisor.translator import (
     forget_words,
     translate_block,
 )
-
-execute: Callable[..., int]
-"""Generated (`vm.codegen.execute`), so nothing is bound here."""
 
 
 def interprets_all(m):
@@ -93,7 +89,7 @@ def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):
     """An interpreter routine: the machine's own step on the virtual hart, at most `left` of them."""
     if m.technique == PATCH:
         return execute_original(v, m, ram8, ram16, ram32, code, page)
-    return execute(v, m, ram8, ram16, ram32, code, page, steps_at_once(m, faulted, left))  # noqa: F821
+    return execute(v, m, ram8, ram16, ram32, code, page, steps_at_once(m, faulted, left))
 
 
 def after_stores(v, m, ram32, code, page):

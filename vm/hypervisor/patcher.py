@@ -6,17 +6,13 @@ leave is looked at again. After STORES of them the page is taken for data: its o
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
-from collections.abc import Callable
-
 from trapline.isa.sv32 import PAGE_INDEX_SHIFT, PAGE_SHIFT, PTE_W, PTE_X
 from trapline.vm.core.code_pages import DECODED, WATCHED
+from trapline.vm.core.execute import execute
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import FETCH, fetch_offset, refresh
 from trapline.vm.core.patches import MARK, original, patch_at, place_patch, remove_patch
-
-execute: Callable[..., int]
-is_sensitive: Callable[..., int]
-"""Generated (`vm.codegen.execute`, `vm.codegen.emit`), so nothing is bound here."""
+from trapline.vm.hypervisor.provided import is_sensitive
 
 CODE = 1
 """State of a page: executable in a shadow table."""
@@ -87,7 +83,7 @@ def begin_code(m, ram32, page, number):
 def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
     for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
-        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:  # noqa: F821
+        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:
             make_data(m, ram32, code, page, number)
             return 0
     begin_code(m, ram32, page, number)
@@ -128,7 +124,7 @@ def after_store(v, m, ram32, code, page, index):
     if state & CODE == 0:
         return
     full = 0
-    if is_sensitive(I64(ram32[U64(index)]), v.extensions):  # noqa: F821
+    if is_sensitive(I64(ram32[U64(index)]), v.extensions):
         full = 1 - place_patch(m, ram32, code, page, index)
     if full or stored_often(state):
         make_data(m, ram32, code, page, number)
@@ -158,7 +154,7 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
     if entry >= 0:
         ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))
         code[U64(index)] = 0
-    status = execute(v, m, ram8, ram16, ram32, code, page, 1)  # noqa: F821
+    status = execute(v, m, ram8, ram16, ram32, code, page, 1)
     if entry >= 0:
         ram32[U64(offset >> 2)] = U32((entry << 2) | MARK)
         code[U64(index)] = 0

@@ -5,11 +5,9 @@ only, at the guest's own address. So what is relative to pc stays as it is, one 
 block that has been translated goes straight there, and no address of the guest is taken. Loads and stores of a page
 that is executed find no permission and are emulated on the guest's own page, which has never been changed.
 There are copies for each virtual mode: what a word is translated to depends on it
-(`vm.codegen.emit.emit_translate_word`).
+(`vm.codegen.translation`).
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
-
-from collections.abc import Callable
 
 from trapline.isa.mode import M
 from trapline.isa.sv32 import (
@@ -39,10 +37,7 @@ from trapline.vm.hypervisor.patcher import (
     stored_often,
     unwatch,
 )
-
-translate_word: Callable[..., int]
-ends_block: Callable[..., int]
-"""Generated (`vm.codegen.emit`), so nothing is bound here."""
+from trapline.vm.hypervisor.provided import ends_block, translate_word
 
 COPIES = 1024
 """Pages of translated code."""
@@ -136,9 +131,9 @@ def translate_block(v, m, r, ram32, code, page):
         if I64(ram32[U64(copy * PAGE_WORDS + index)]) != UNTRANSLATED:
             break
         word = I64(ram32[U64(number * PAGE_WORDS + index)])
-        set_copy(m, ram32, code, copy, index, translate_word(word, v.extensions, v.mode))  # noqa: F821
+        set_copy(m, ram32, code, copy, index, translate_word(word, v.extensions, v.mode))
         r.block_words = r.block_words + 1
-        if ends_block(word):  # noqa: F821
+        if ends_block(word):
             break
     if r.block_words == 0:
         return 0

@@ -12,7 +12,7 @@ from trapline.isa.mode import M, S, U
 from trapline.vm.classifier.definitions.questions import Kind, Question
 from trapline.vm.codegen.engine_text import engine_text
 
-RD = "x[(d >> 8) & 31]"
+RD = "x[d >> 8 & 31]"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from support.hypervisor.random_guests import ended
 from support.machines import RAM, S, U, csr_word, difference, encode, enter, from_words, open_memory, state
 from trapline import Machine, isa
-from trapline.vm.codegen.emit import supervisor_fields
+from trapline.vm.codegen.csr_file import supervisor_fields
 from trapline.vm.hypervisor.assist import INTERCEPTED
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from trapline.isa.machine_csrs import read_mcycle, read_mcycleh, read_minstret, read_minstreth
 from trapline.isa.pmp import PMP_ENTRIES
+from trapline.vm.codegen.csr_file import emit_save_csrs
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT
 from trapline.vm.host.signals import held
 from trapline.vm.hypervisor import events as layout
@@ -174,7 +175,7 @@ def _readable(cycle: int, instret: int, csrs: list[int]) -> list[int]:
 def _functions() -> dict[str, Any]:
     """The functions of `vm.hypervisor.events` in plain Python: the whole engine would take a second."""
     names = dict(vars(layout))
-    exec(layout.emit_save_csrs(), names)
+    exec(emit_save_csrs(), names)
     for name in ("settle_event", "begin_event", "end_event"):
         names[name] = FunctionType(names[name].__code__, names)
     return names

@@ -10,7 +10,7 @@ from trapline.vm.core.patches import PATCHES
 from trapline.vm.hypervisor.assist import ALL_EXCEPTIONS
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
 from trapline.vm.hypervisor.patcher import STATE_WORDS
-from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
+from trapline.vm.hypervisor.technique import HYBRID, SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
 
 _TABLE_PAGES = PATCHES * 8 // PAGE
@@ -47,6 +47,7 @@ def under_hypervisor(
     real["pmp_entries"] = 1
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
+    machine["stop_at_user"] = int(TECHNIQUES[technique] == HYBRID)
     machine["traced"] = int(shadow == "traced")
     behind = machine["ram_size"] + len(harts) * FRAMES * PAGE
     if technique == "patch":

@@ -1,0 +1,171 @@
+"""`execute` with its arms: one for each instruction, the meaning inlined, all on syntax trees.
+
+The run loop is `vm.core.execute`, the arms by kind are `vm.core.arms`, the meanings are those of the declarations.
+"""
+
+import ast
+from typing import Any, NamedTuple
+
+from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.vm.codegen.collect import (
+    Definition,
+    Fold,
+    Function,
+    Substitute,
+    comment,
+    engine_name,
+    function_tree,
+    inline_expression,
+    used_names,
+)
+from trapline.vm.codegen.decoder import op_numbers
+from trapline.vm.core import arms, execute
+from trapline.vm.core.mmu import load_allowed, real_address
+
+RS1 = "x[(d >> 16) & 31]"
+FIELDS = {
+    "rs1": RS1,
+    "rs2": "x[(d >> 24) & 31]",
+    "rd": "(d >> 8) & 31",
+    "imm": "d >> 32",
+    "csr": "d >> 32",
+    "source": "(d >> 16) & 31",
+    "pc": "(vbase + 4 * ip) & MASK",
+    "word": "I64(ram32[U64(ip - number)])",
+    "cycle": "start + n",
+}
+"""Parameters of arms in terms of the variables of `execute`."""
+
+OPERANDS = {
+    "rs1": RS1,
+    "rs2": FIELDS["rs2"],
+    "imm": "(d >> 32) & MASK",
+    "shamt": "d >> 32",
+    "uimm": FIELDS["source"],
+    "pc": FIELDS["pc"],
+}
+"""What a meaning takes, in the same terms."""
+
+SYSTEM_OPERANDS = OPERANDS | {
+    "h": "h",
+    "rd": FIELDS["rd"],
+    "readable": f"load_allowed(h, m, ram32, {RS1})",
+    "paddr": f"real_address(h, m, ram32, {RS1})",
+}
+"""What the meaning of a system instruction takes."""
+
+ENDS: dict[type[NamedTuple], str] = {
+    arms.Near: "ip = {0}\nn += 1\ncontinue",
+    arms.Far: "target = {0}\nstatus = FAR_JUMP\nbreak",
+    arms.Leave: "status = {0}\nbreak",
+    arms.Trap: "status = {0}\ntval = {1}\nbreak",
+}
+"""What an arm's answer does in `execute`."""
+
+
+def arm_of(i: Instruction) -> Function:
+    """The function of `vm.core.arms` that runs an instruction."""
+    return arms.csr_swap if i.name in ("csrrw", "csrrwi") else arms.ARMS[i.kind]
+
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+class _Splice(ast.NodeTransformer):
+    """Make an arm part of `execute` for one instruction.
+
+    What lives within one arm gets a name of its own in each: numba takes long over variables with many definitions.
+    """
+
+    def __init__(self, i: Instruction, op: int) -> None:
+        self.instruction = i
+        self.op = op
+        self.called: list[Function] = []
+        self._operands: list[ast.stmt] = []
+
+    def visit(self, node: ast.AST) -> Any:
+        """A statement's operands come before it."""
+        if not isinstance(node, ast.stmt):
+            return super().visit(node)
+        outer, self._operands = self._operands, []
+        new = super().visit(node)
+        result = [*self._operands, *(new if isinstance(new, list) else [new])]
+        self._operands = outer
+        return result
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """Where an arm goes."""
+        self.generic_visit(node)
+        assert isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+        text = ENDS[getattr(arms, node.value.func.id)]
+        return ast.parse(text.format(*(ast.unparse(a) for a in node.value.args))).body
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """The meaning, in place of its call."""
+        self.generic_visit(node)
+        if not (isinstance(node.func, ast.Name) and node.func.id == "meaning"):
+            return node
+        i = self.instruction
+        if i.kind is Kind.SYSTEM:
+            self.called += [i.meaning, load_allowed, real_address]
+            return ast.Call(
+                _expression(engine_name(i.meaning)), [_expression(SYSTEM_OPERANDS[n]) for n in i.inputs], []
+            )
+        values = {k.arg: k.value for k in node.keywords if k.arg is not None}
+        for name in i.inputs:
+            if name not in values:
+                own = f"{name}_{self.op}"
+                self._operands += ast.parse(f"{own} = {self._operand(name)}").body
+                values[name] = _expression(own)
+        expression, called = inline_expression(i.meaning, values)
+        self.called += called
+        return expression
+
+    def _operand(self, name: str) -> str:
+        if name == "operand":
+            return OPERANDS["uimm" if "uimm" in self.instruction.operands else "rs1"]
+        return OPERANDS[name]
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
+def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
+    """The statements of an instruction's arm, and the functions that they call beside the arm's own."""
+    tree = function_tree(arm_of(i))
+    local = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    tree = _Rename({name: f"{name}_{op}" for name in local}).visit(tree)
+    fields: dict[str, ast.expr] = {name: _expression(text) for name, text in FIELDS.items()}
+    fields["width"] = ast.Constant(i.width)
+    parameters = {a.arg for a in tree.args.args}
+    tree = Substitute({name: value for name, value in fields.items() if name in parameters}).visit(tree)
+    splice = _Splice(i, op)
+    body = [new for statement in tree.body for new in splice.visit(statement)]
+    folded = Fold().visit(ast.Module(body, []))
+    return folded.body, splice.called
+
+
+def spliced_execute() -> Definition:
+    """`execute` for the instructions of the table."""
+    tree = function_tree(execute.execute)
+    scope = {**vars(arms), **vars(execute)}
+    place = next(n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).startswith("arms("))
+    ops = op_numbers()
+    chain = place.orelse
+    for i in reversed([i for i in INSTRUCTIONS if i.kind is not Kind.FENCE]):
+        body, called = arm_body(i, ops[i.name])
+        scope.update({engine_name(function): function for function in called})
+        chain = [ast.If(_expression(f"op == {ops[i.name]}"), [comment(i.name), *body], chain)]
+    (first,) = chain
+    assert isinstance(first, ast.If)
+    place.test, place.body, place.orelse = first.test, first.body, first.orelse
+    for name in used_names(tree) & vars(arms).keys() & vars(execute).keys():
+        if vars(arms)[name] is not vars(execute)[name]:
+            raise TypeError(f"'{name}' is not the same in vm.core.arms and vm.core.execute")
+    return Definition(tree, scope, execute.__name__)

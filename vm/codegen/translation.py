@@ -1,0 +1,51 @@
+"""What a translated copy of the guest's code has for each word, generated from the declarations."""
+
+from types import SimpleNamespace
+
+from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa.mode import M, S, U
+from trapline.vm.codegen.decoder import encodes
+from trapline.vm.codegen.holes import sensitive_unprivileged
+from trapline.vm.hypervisor.translator import CALL
+
+UNDERSTOOD = frozenset({"mode", "mleak", "uflags"})
+"""State that the real hart has as the virtual one while virtual U mode runs in real U mode."""
+
+
+def _constants(i: Instruction) -> dict[int, int]:
+    """What an instruction writes to rd in S and M mode, where that depends on the mode alone; else nothing."""
+    if not (i.operands == ("rd",) and {*i.reads} <= {"mode", "mleak"} and not i.writes):
+        return {}
+    values = {}
+    for mode in (S, M):
+        h = SimpleNamespace(mode=mode, mleak=0, x=[0] * 32)
+        i.meaning(h, 1)
+        values[mode] = h.x[1]
+    return values if all(value < 0x800 for value in values.values()) else {}
+
+
+def emit_translate_word() -> str:
+    """`translate_word(word, extensions, mode)`: what a translated copy for a virtual mode has for a word.
+
+    The word itself; `addi rd, x0, value` for a hole whose result the mode decides; CALL for other holes and for words
+    that are no 32-bit instruction.
+    """
+    addi = next(i for i in INSTRUCTIONS if i.name == "addi")
+    lines = ["def translate_word(word, extensions, mode):", "    if word & 3 != 3:", f"        return {CALL}"]
+    for i in sensitive_unprivileged():
+        lines.append(f"    if {encodes(i)}:")
+        if {*i.reads} <= UNDERSTOOD:
+            lines += [f"        if mode == {U}:", "            return word"]
+        for mode, value in _constants(i).items():
+            lines += [f"        if mode == {mode}:", f"            return word & 0xf80 | {addi.match | value << 20:#x}"]
+        lines.append(f"        return {CALL}")
+    return "\n".join([*lines, "    return word"])
+
+
+def emit_ends_block() -> str:
+    """`ends_block(word)`: 1 for an instruction after which control may be elsewhere."""
+    lines = ["def ends_block(word):"]
+    for i in INSTRUCTIONS:
+        if i.kind in (Kind.BRANCH, Kind.JUMP, Kind.SYSTEM):
+            lines += [f"    if word & {i.mask:#x} == {i.match:#x}:", "        return 1"]
+    return "\n".join([*lines, "    return 0"])

@@ -1,0 +1,246 @@
+"""The arms of `execute`: what the run loop does for a decoded instruction, by kind.
+
+`vm.codegen.splice` puts the arm of its kind into `execute` for each instruction. Parameters that are called as a
+variable of `execute` are that variable (`h`, `m`, `x`, `ip`, `load_tlb` ...); the others are
+
+    rs1, rs2    values of the registers of the instruction, as its meaning has them; rd is a number, as there
+    imm, csr    the immediate, signed; the CSR's address
+    source      the field that holds the number of rs1, or the constant of csrrwi, csrrsi and csrrci
+    pc, word    where the instruction is, and its encoding
+    cycle       steps done when the instruction begins
+    width       bytes of the access
+    meaning     the instruction's meaning function, given its operands; it takes what the arm has found out by name
+
+An arm that ends goes on with the next instruction; one that returns goes where the answer says. The functions are
+called nowhere as they are here, but they could be.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from trapline.isa.cause import BREAKPOINT, ILLEGAL
+from trapline.isa.instruction import Kind
+from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
+from trapline.isa.trap import NEXT
+from trapline.isa.word import MASK
+from trapline.vm.core.access import atomic_offset, load_slow, ram_load, ram_store, store_slow
+from trapline.vm.core.counters import synchronize
+from trapline.vm.core.csr_access import csr_access
+from trapline.vm.core.ints import I64, U8, U16, U32, U64
+from trapline.vm.core.mmu import LOAD, STORE
+from trapline.vm.core.provided import csr_held, csr_write
+from trapline.vm.core.tlb import TLB_MASK
+
+
+class Near(NamedTuple):
+    """Go on with the instruction at this index of `code`, in the same page."""
+
+    ip: int
+
+
+class Far(NamedTuple):
+    """Go on at this address, in another page, or trap because it is misaligned."""
+
+    target: int
+
+
+class Leave(NamedTuple):
+    """Leave the inner loop with this status."""
+
+    status: int
+
+
+class Trap(NamedTuple):
+    """Leave the inner loop with an exception, or with another answer of a system instruction."""
+
+    status: int
+    tval: int
+
+
+def value(x, rd, meaning):
+    """An instruction that computes rd. With x0 for rd it has been decoded as one without effect."""
+    x[rd] = meaning()
+
+
+def branch(d, ip, first, vbase, meaning):
+    """A conditional jump. Bit 1 of the offset is set when the target is not a multiple of four."""
+    if meaning():
+        near = ip + (d >> 34)
+        if ((near - first) & -PAGE_WORDS) | (d & 0x200000000) == 0:
+            return Near(near)
+        return Far((vbase + 4 * ip + (d >> 32)) & MASK)
+
+
+def jump(x, ip, first, vbase, rd, meaning):
+    """An unconditional jump, which leaves rd as it was when its target is misaligned."""
+    target = meaning()
+    if target & 2:
+        return Far(target)
+    x[rd] = (vbase + 4 * ip + 4) & MASK
+    x[0] = 0
+    near = (target - vbase) >> 2
+    if (near - first) & -PAGE_WORDS:
+        return Far(target)
+    return Near(near)
+
+
+def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle, rs1, rd, imm, width, meaning):
+    """A load, from RAM where the TLB says so."""
+    address = (rs1 + imm) & MASK
+    entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
+    if load_tlb[entry] == (address & (PAGE_BASE | (width - 1))) | data_context:
+        offset = address + load_tlb[entry + 1]
+        if width == 1:
+            data = I64(ram8[U64(offset)])
+        elif width == 2:
+            data = I64(ram16[U64(offset >> 1)])
+        else:
+            data = I64(ram32[U64(offset >> 2)])
+    else:
+        synchronize(h, m, cycle)
+        data = load_slow(h, m, ram8, ram32, code, page, address, width)
+        if data < 0:
+            return Leave(data - 1000)
+    x[rd] = meaning(data=data)
+    x[0] = 0
+
+
+def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, rs1, imm, width, meaning):
+    """A store, to RAM where the TLB says so: there are neither decoded instructions nor `tohost`."""
+    address = (rs1 + imm) & MASK
+    entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
+    data = meaning()
+    if store_tlb[entry] == (address & (PAGE_BASE | (width - 1))) | data_context:
+        offset = address + store_tlb[entry + 1]
+        if width == 1:
+            ram8[U64(offset)] = U8(data)
+        elif width == 2:
+            ram16[U64(offset >> 1)] = U16(data)
+        else:
+            ram32[U64(offset >> 2)] = U32(data)
+    else:
+        synchronize(h, m, cycle)
+        done = store_slow(h, m, ram8, ram32, code, page, address, width, data)
+        if done < 0:
+            return Leave(done - 1000)
+
+
+def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
+    """Load a word, compute, store it: one step, so nothing comes between."""
+    address = rs1
+    entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
+    if store_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+        offset = address + store_tlb[entry + 1]
+    else:
+        offset = atomic_offset(h, m, ram32, code, page, address, STORE)
+        if offset < 0:
+            return Leave(offset - 1000)
+    old = ram_load(m, ram8, offset, 4)
+    done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning(old=old))
+    x[rd] = old
+    x[0] = 0
+    if done < 0:
+        return Leave(done - 1000)
+
+
+def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1, rd, meaning):
+    """Load a word and reserve it, by its offset in RAM."""
+    address = rs1
+    entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
+    if load_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+        offset = address + load_tlb[entry + 1]
+    else:
+        offset = atomic_offset(h, m, ram32, code, page, address, LOAD)
+        if offset < 0:
+            return Leave(offset - 1000)
+    data = ram_load(m, ram8, offset, 4)
+    h.reservation = offset
+    x[rd] = meaning(data=data)
+    x[0] = 0
+
+
+def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
+    """Store a word if it is reserved. Its address must be aligned whether it succeeds or not (Unpriv 13.2)."""
+    address = rs1
+    if address & 3:
+        m.fault_address = address
+        return Leave(-1007)
+    done = 0
+    failed = 1
+    if h.reservation >= 0:
+        entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
+        if store_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+            offset = address + store_tlb[entry + 1]
+        else:
+            offset = atomic_offset(h, m, ram32, code, page, address, STORE)
+            if offset < 0:
+                return Leave(offset - 1000)
+        if offset == h.reservation:
+            done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning())
+            failed = 0
+    h.reservation = -1
+    x[rd] = failed
+    x[0] = 0
+    if done < 0:
+        return Leave(done - 1000)
+
+
+def csr_swap(h, m, x, cycle, pc, word, rd, csr, meaning):
+    """csrrw and csrrwi, which always write. What the write changes shows in the next instruction at once."""
+    synchronize(h, m, cycle)
+    old = csr_access(h, csr, 1)
+    if old < 0:
+        return Trap(ILLEGAL, word)
+    csr_write(h, csr, meaning(old=old) & MASK)
+    x[rd] = old
+    x[0] = 0
+    h.pc = pc
+    return Leave(NEXT)
+
+
+def csr_change(h, m, x, cycle, pc, word, rd, csr, source, meaning):
+    """The other CSR instructions.
+
+    "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all" (Unpriv 6.1)
+    """
+    synchronize(h, m, cycle)
+    writes = source
+    old = csr_access(h, csr, writes)
+    if old < 0:
+        return Trap(ILLEGAL, word)
+    if writes:
+        held = csr_held(h, csr, old)
+        csr_write(h, csr, meaning(old=held) & MASK)
+    x[rd] = old
+    x[0] = 0
+    if writes:
+        h.pc = pc
+        return Leave(NEXT)
+
+
+def system(h, m, cycle, pc, word, meaning):
+    """An instruction whose meaning acts on the hart record and answers what comes of it: a cause, or as `isa.trap`."""
+    synchronize(h, m, cycle)
+    h.pc = pc
+    status = meaning()
+    tval = 0
+    if status == ILLEGAL:
+        tval = word
+    elif status == BREAKPOINT:
+        tval = h.pc
+    return Trap(status, tval)
+
+
+ARMS: dict[Kind, Callable[..., Any]] = {
+    Kind.VALUE: value,
+    Kind.BRANCH: branch,
+    Kind.JUMP: jump,
+    Kind.LOAD: load,
+    Kind.STORE: store,
+    Kind.AMO: amo,
+    Kind.LR: load_reserved,
+    Kind.SC: store_conditional,
+    Kind.CSR: csr_change,
+    Kind.SYSTEM: system,
+}
+"""The arm of each kind; that of csrrw and csrrwi is `csr_swap`."""

@@ -1,0 +1,181 @@
+"""The run loop's inner function: what an engine must answer.
+
+`vm.codegen.splice` puts one arm per instruction (`vm.core.arms`) where `arms` is called; the result runs compiled and
+as plain Python. As it is written here it is the engine of a hart that has no instructions: every word is illegal.
+"""
+
+from trapline.isa.cause import CAUSE_CODE, FETCH_MISALIGNED, ILLEGAL
+from trapline.isa.mode import U
+from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
+from trapline.isa.trap import JUMPED, NEXT, WAIT, pending_interrupt, take_trap
+from trapline.isa.word import MASK
+from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, follow_code
+from trapline.vm.core.counters import count_trap
+from trapline.vm.core.hart import INTERRUPT_COUNTS
+from trapline.vm.core.ints import I64, U8, U64
+from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.provided import decode_word
+from trapline.vm.core.status import DEVICE, FAR_JUMP, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
+from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
+
+UNDECODED = 0
+NOP = 1
+UNKNOWN = 2
+FIRST_OP = 3
+"""Op numbers of a word that is not decoded yet, of one without effect, of an illegal one, of the first instruction."""
+
+
+def arms(*variables):
+    """Stands where the arms of the instructions go, and names the variables that only they use."""
+    return False
+
+
+def execute(h, m, ram8, ram16, ram32, code, page, limit):
+    """Let hart `h` do at most `limit` steps, and say why it stopped.
+
+    A step is an instruction that retires or an exception that is taken; an interrupt that is taken is none.
+    Answers (`vm.core.status`), and how they leave the hart. In each `h.pc` and all other state are those between two
+    instructions, and `h.cycle` has grown by the steps done.
+
+    LIMIT           `limit` steps are done; with `m.stop_at_user` also, and earlier, when U mode begins.
+    WAIT            a wfi has retired: `h.pc` is behind it. Nobody has looked whether an interrupt is pending.
+    FOR_THE_HOST    the instruction at `h.pc` raises an exception whose bit is set in `m.host_traps`; `m.exit_cause` and
+                    `m.exit_tval` say which. Nothing of it is done and it is no step.
+    DEVICE          the instruction at `h.pc` loads or stores outside of RAM, as `m.exit_address`, `m.exit_width`,
+                    `m.exit_store` and `m.exit_value` say. Nothing of it is done and it is no step.
+    RESLICE         a store to the CLINT has retired: deadlines and interrupts may be others.
+    TOHOST          a store to `m.tohost` has retired.
+
+    Every other exception is taken here (`isa.trap.take_trap`), the first instruction of its handler is the next step.
+    Pending interrupts are looked at first, and then after each instruction that may have enabled one: those that
+    answer NEXT or JUMPED, and traps. Lines change only between two calls, so `limit` ends at the next timer deadline.
+    `h.stale` is obeyed in the same places: all that was cached of translations is dropped.
+    `h.cycle`, `h.instret` and `h.mtime` are up to date whenever an instruction can read them (`synchronize`).
+    A store to decoded instructions undoes their decoding (`vm.core.code_pages`).
+
+    The variables: x are the registers. d is the decoded instruction, packed as `vm.codegen.decoder` says, and ip its
+    index in `code`, which has CODE_ENTRIES per page of RAM: 1024 instructions and the page's end. first is the index
+    of the page's first entry, number the page's number in RAM, vbase = pc - 4 * ip. n are the steps done, stop is that
+    n at which to leave the inner loop, status why it was left, or the cause of an exception; tval and target belong to
+    it.
+    """
+    x = h.x
+    fetch_tlb = h.fetch_tlb
+    load_tlb = h.load_tlb
+    store_tlb = h.store_tlb
+    start = h.cycle
+    n = 0
+    status = NEW_CONTEXT
+    refresh(h)
+    follow_code(h, m)
+    while True:
+        if n >= limit:
+            h.cycle = start + n
+            return LIMIT
+        if status != SAME_CONTEXT:
+            if h.stale:
+                refresh(h)
+            if (h.mip | h.lines) & h.mie != 0:
+                cause = pending_interrupt(h)
+                if cause >= 0:
+                    count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
+                    take_trap(h, cause, 0)
+                    refresh(h)
+            fetch_context = h.fetch_context
+            data_context = h.data_context
+        pc = h.pc
+        stop = limit
+        entry = 2 * (((pc >> PAGE_SHIFT) ^ (fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
+        if fetch_tlb[entry] == (pc & PAGE_BASE) | fetch_context:
+            offset = pc + fetch_tlb[entry + 1]
+        else:
+            offset = fetch_offset(h, m, ram32, code, page, pc)
+            if offset >= 0 and fetch_tlb[entry] != (pc & PAGE_BASE) | fetch_context:
+                # The page has more than one PMP answer, so it is asked about again for the next instruction.
+                stop = n + 1
+        status = NEW_CONTEXT
+        tval = pc
+        number = 0
+        ip = 0
+        target = 0
+        vbase = pc
+        if pc & 3:
+            status = FETCH_MISALIGNED
+        elif offset < 0:
+            status = -1 - offset
+        else:
+            number = offset >> PAGE_SHIFT
+            ip = (offset >> 2) + number
+            first = number * CODE_ENTRIES
+            vbase = pc - 4 * ip
+            while True:
+                if n >= stop:
+                    h.pc = (vbase + 4 * ip) & MASK
+                    break
+                d = code[U64(ip)]
+                op = d & 0xFF
+                if arms(x, load_tlb, store_tlb, data_context):
+                    pass
+                elif op == NOP:
+                    pass
+                elif op == UNDECODED:
+                    if ip - first == PAGE_WORDS:
+                        h.pc = (vbase + 4 * ip) & MASK
+                        status = SAME_CONTEXT
+                        break
+                    code[U64(ip)] = decode_word(I64(ram32[U64(ip - number)]), h.extensions)
+                    if page[U64(number)] & DECODED == 0:
+                        page[U64(number)] = page[U64(number)] | U8(1)
+                        m.code_epoch = m.code_epoch + 1
+                        follow_code(h, m)
+                    continue
+                else:
+                    status = ILLEGAL
+                    tval = I64(ram32[U64(ip - number)])
+                    break
+                ip += 1
+                n += 1
+        if status == FAR_JUMP:
+            if target & 2:
+                status = FETCH_MISALIGNED
+                tval = target
+            else:
+                n += 1
+                h.pc = target
+                status = SAME_CONTEXT
+                continue
+        h.cycle = start + n
+        if status <= -1000:
+            # A memory access was refused: by a fault, or because the host must serve it.
+            status = status + 1000
+            if status > FOR_THE_HOST:
+                status = -1 - status
+                tval = m.fault_address
+        if status == NEXT or status == JUMPED:
+            h.pc = (h.pc + 4 * (status + 2)) & MASK  # JUMPED has set it
+            n += 1
+            refresh(h)
+            if h.mode == U and m.stop_at_user:
+                h.cycle = start + n
+                return LIMIT
+        elif status >= 0:
+            h.pc = (vbase + 4 * ip) & MASK
+            if (m.host_traps >> status) & 1:
+                m.exit_cause = status
+                m.exit_tval = tval
+                return FOR_THE_HOST
+            n += 1
+            h.unretired = h.unretired + 1
+            count_trap(h, status)
+            take_trap(h, status, tval)
+            refresh(h)
+        elif status == WAIT:
+            h.pc = (h.pc + 4) & MASK
+            h.cycle = start + n + 1
+            return WAIT
+        elif status <= DEVICE:
+            h.pc = (vbase + 4 * ip) & MASK
+            if status != DEVICE:
+                h.pc = (h.pc + 4) & MASK
+                h.cycle = start + n + 1
+            return status

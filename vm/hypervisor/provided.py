@@ -1,0 +1,26 @@
+"""Functions that the hypervisor calls and that are generated from the declarations (`vm.codegen.engine_text`)."""
+
+
+def copy_supervisor(source, target):
+    """The S-level CSRs of one hart become those of another (`vm.codegen.csr_file`)."""
+    raise NotImplementedError
+
+
+def save_csrs(v, ram32, at):
+    """The CSRs of a hart into CSR_WORDS words from word `at` on (`vm.codegen.csr_file`)."""
+    raise NotImplementedError
+
+
+def is_sensitive(word, extensions):
+    """1 if U mode executes a word and it is sensitive, on a hart with these extensions (`vm.codegen.holes`)."""
+    raise NotImplementedError
+
+
+def translate_word(word, extensions, mode):
+    """What a translated copy for a virtual mode has for a word (`vm.codegen.translation`)."""
+    raise NotImplementedError
+
+
+def ends_block(word):
+    """1 for an instruction after which control may be elsewhere (`vm.codegen.translation`)."""
+    raise NotImplementedError
