@@ -30,7 +30,7 @@ ROOMS = {
     "vm/hypervisor": "isa vm/core",
     "vm/codegen": "isa vm/core vm/hypervisor",
     "vm/host": "",
-    "vm/hypervisor/host": "isa vm/core vm/hypervisor vm/host",
+    "vm/hypervisor/host": "isa vm/core vm/hypervisor vm/codegen vm/host",
     "vm/board/virtio": "vm/host",
     "vm/board": "vm/host vm/board/virtio",
     "vm/sbi": "isa",

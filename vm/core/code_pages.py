@@ -21,10 +21,10 @@ CODE_STORES = 64
 
 
 def forget_code(code, page, offset):
-    """Drop the decoded instructions that a store at this RAM offset changes.
+    """Drop the decoded instruction that a store at this RAM offset changes.
 
-    One instruction, and the one before it, which may be decoded as a pair with it. A page that takes many
-    such stores is data that shares a page with code, or code that is being replaced: drop it whole.
+    A page that takes many such stores is data that shares a page with code, or code that is being replaced: drop it
+    whole.
     """
     number = offset >> PAGE_SHIFT
     count = I64(page[U64(number)]) & DECODED
@@ -37,10 +37,7 @@ def forget_code(code, page, offset):
             code[U64(first + i)] = 0
     else:
         page[U64(number)] = page[U64(number)] + 1
-        index = (offset >> 2) + number
-        code[U64(index)] = 0
-        if index > 0:
-            code[U64(index - 1)] = 0
+        code[U64((offset >> 2) + number)] = 0
 
 
 def follow_code(h, m):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from support.cli.command import Outcome, check_manners, command, environment, watchdog, write
-from trapline.vm.codegen import native
+from trapline.vm.codegen import compiler
+from trapline.vm.codegen.link import link
 
 pytestmark = [
     pytest.mark.slow,
@@ -146,7 +147,7 @@ def test_the_compiler_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise AssertionError("compiled in this process")
 
-    monkeypatch.setattr(native, "_compile", fail)
-    small = native.Source("small", __name__, "small_text", ("entry",))
-    (address,) = native._link(*native._compile_apart(small))
+    monkeypatch.setattr(compiler, "compile_here", fail)
+    small = compiler.Source("small", __name__, "small_text", ("entry",))
+    (address,) = link(*compiler.compile_apart(small))
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(20) == 41

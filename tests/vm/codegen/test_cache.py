@@ -66,7 +66,7 @@ def test_a_damaged_file_is_made_again(filled: Path, tmp_path: Path, damage: str)
     (tmp_path / objects(filled)[0].name).write_bytes(content)
     code = (
         "from trapline.vm.codegen import native; "
-        "print(native._read('engine', native.engine_key()) is None, native.is_compiled())"
+        "print(native.read('engine', native.engine_key()) is None, native.is_compiled())"
     )
     environment = {**os.environ, "TRAPLINE_CACHE_DIR": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
@@ -79,7 +79,7 @@ def test_a_cache_folder_that_cannot_be_made(filled: Path, tmp_path: Path) -> Non
     blocked.write_text("not a folder")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    code = "from trapline.vm.codegen import native; print(native.cache_directory())"
+    code = "from trapline.vm.codegen import cache; print(cache.cache_directory())"
     environment = {**os.environ, "TRAPLINE_CACHE_DIR": str(blocked / "cache"), "TMPDIR": str(scratch)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert Path(result.stdout.decode().strip()).parent == scratch

@@ -5,10 +5,8 @@ Like the engine, the batch is kept as an object file (`vm.codegen.native`).
 """
 
 import ctypes
-import hashlib
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,9 @@ from trapline.vm.classifier.definitions.memory import CONTENT, relocation_table
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.codegen import native
+from trapline.vm.codegen.cache import source_key
 from trapline.vm.codegen.collect import collect, compiled_text
+from trapline.vm.codegen.compiler import Source
 from trapline.vm.engine import Engine
 
 S = states.STATE_WORDS
@@ -45,7 +45,9 @@ SHAPES = {
 GROUPS = (Target, Tables, Parts, Work)
 VARYING = [name for name, shape in SHAPES.items() if f"{name}_words" in shape]
 NUMBERS = ("seed", "first", "last", "wanted")
-SEARCH = native.Source("search", "trapline.vm.classifier.search.batch", "compiled_source", ("try_entry",))
+SOURCES = ("vm/classifier/definitions", "vm/classifier/search")
+"""Folders that the compiled entry depends on beside those of the engine."""
+SEARCH = Source("search", "trapline.vm.classifier.search.batch", "compiled_source", ("try_entry",))
 
 _PRELUDE = '''"""Generated from vm/classifier/search/trial.py; safe to delete."""
 import numpy as np
@@ -99,18 +101,9 @@ def compiled_source() -> str:
     return _PRELUDE + compiled_text(source(), lambda name: _DECORATOR) + _entry()
 
 
-def _key() -> str:
-    total = hashlib.sha256(native.source_key().encode())
-    classifier = Path(__file__).parent.parent
-    for folder in ("definitions", "search"):
-        for path in sorted((classifier / folder).glob("*.py")):
-            total.update(path.read_bytes())
-    return total.hexdigest()[:20]
-
-
 @cache
 def _compiled(announce: native.Announce | None) -> Callable[..., int]:
-    addresses = native.load(SEARCH, _key(), announce)
+    addresses = native.load(SEARCH, source_key(*SOURCES), announce)
     kinds = [ctypes.c_void_p] * len(SHAPES) + [ctypes.c_int64] * (len(VARYING) + len(NUMBERS))
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(addresses[0])
 

@@ -1,0 +1,149 @@
+"""Numba compiles generated code to an object file, in a process of its own."""
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trapline.isa.instruction import DeclarationError
+from trapline.isa.table import added
+from trapline.vm.codegen.cache import pack, unsealed
+
+
+@dataclass(frozen=True)
+class Source:
+    """Generated code that numba compiles: `function` of `module` answers its text, `entries` are its C functions.
+
+    kind: what the object file's name begins with.
+    """
+
+    kind: str
+    module: str
+    function: str
+    entries: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The generated module."""
+        return getattr(importlib.import_module(self.module), self.function)()
+
+
+def import_text(text: str, folder: Path) -> ModuleType:
+    """Import generated source; numba wants a file that it can read the source from."""
+    path = folder / f"trapline_engine_{hashlib.sha256(text.encode()).hexdigest()[:20]}.py"
+    if not path.exists():
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_text(text)
+        partial.replace(path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def compile_here(text: str, names: Sequence[str]) -> tuple[bytes, list[str]]:
+    """The object file of a generated module, and the symbols of its entries of these names."""
+    from numba.core.registry import cpu_target
+
+    with tempfile.TemporaryDirectory(prefix="trapline-") as folder:
+        module = import_text(text, Path(folder))
+    machine = cpu_target.target_context.codegen()._tm
+    entries = [getattr(module, name) for name in names]
+    libraries = [entry._library._final_module for entry in entries]
+    # The second entry's functions are part of the first module's text as well, so two objects are kept.
+    objects = [machine.emit_object(library) for library in libraries]
+    return pack(objects), [entry.native_name for entry in entries]
+
+
+# The compiling process. It ends when its input closes, so with its parent, however that ends. It reads the text from a
+# file because it has loaded no plugins.
+_APART = """import os, sys, threading
+threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
+file, entries = sys.argv[1:3]
+sys.path[:] = sys.argv[3:]
+from trapline.vm.codegen import cache, compiler
+compiler.leave_calls_out()
+sys.stdout.buffer.write(cache.sealed(*compiler.compile_here(open(file, encoding="utf-8").read(), entries.split())))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def leave_calls_out() -> None:
+    """Skip numba's work for calling functions: for a process that only keeps what it compiles.
+
+    Numba makes machine code of each function for callers in Python; we need that of the entries only and emit it
+    ourselves, which saves a fifth of the time. The garbage collector finds next to nothing and takes a twentieth.
+    These are numba's internals: under other names nothing is skipped, and if they no longer fit together the process
+    fails and its parent compiles.
+    """
+    import gc
+
+    from numba.core import codegen
+
+    def no_address(library: Any, name: str) -> int:
+        library._ensure_finalized()  # linked and optimized, which callees are inlined from
+        return 0
+
+    libraries: Any = codegen.JITCodeLibrary
+    libraries.get_pointer_to_function = no_address
+    libraries._finalize_specific = lambda library: None
+    generators: Any = codegen.JITCPUCodegen
+    generators.set_env = lambda generator, name, env: None
+    gc.set_threshold(100_000, 20, 20)
+
+
+def compile_apart(source: Source) -> tuple[bytes, list[str]]:
+    """Do `compile_here` in a process of its own, which is killed at once when this one is interrupted.
+
+    In this process LLVM delays Ctrl-C, and where it calls back into Python ctypes prints the KeyboardInterrupt and
+    goes on. Numba's variables, such as NUMBA_DISABLE_JIT, do not reach the process: its result is kept for runs
+    without them. If no process can be started, compiles in this one.
+
+    Numba iterates over sets of names, whose order depends on the hash seed: with a fixed seed the object file is the
+    same each time, and as fast.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment["PYTHONHASHSEED"] = "0"
+    text = source.text
+    with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _APART, file.name, " ".join(source.entries), *sys.path], env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError):
+            return compile_here(text, source.entries)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            body = process.stdout.read()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+    return unsealed(body) or compile_here(text, source.entries)
+
+
+def compiled(source: Source) -> tuple[bytes, list[str]]:
+    """The object file and symbols. Raises DeclarationError for a plugin that numba cannot compile."""
+    try:
+        return compile_apart(source)
+    except Exception as error:
+        if not added() or not type(error).__module__.startswith("numba."):
+            raise
+        sources = ", ".join(addition.source for addition in added())
+        reason = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        raise DeclarationError(f"{sources}: numba cannot compile it ({reason}); --engine python can run it") from None

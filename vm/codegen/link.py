@@ -1,0 +1,39 @@
+"""Object files become functions of this process, through LLVM's linker and without numba."""
+
+import ctypes
+from typing import Any
+
+from trapline.vm.codegen.cache import unpack
+
+# Symbols of numba's runtime that the object names and that nothing reachable calls: no function of the
+# engine allocates or raises.
+_UNREACHABLE = (
+    "NRT_Free", "NRT_MemInfo_call_dtor", "NRT_Allocate", "numba_do_raise", "numba_gil_ensure", "numba_gil_release",
+    "numba_runtime_build_excinfo_struct", "numba_unpickle",
+)  # fmt: skip
+
+
+def link(data: bytes, symbols: list[str]) -> list[int]:
+    """Addresses of the entries after loading the objects into this process."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    stub = ctypes.cast(_STUB, ctypes.c_void_p).value
+    for name in _UNREACHABLE:
+        if llvm.address_of_symbol(name) is None:
+            llvm.add_symbol(name, stub)
+    addresses = []
+    for object_data, symbol in zip(unpack(data), symbols, strict=True):
+        target = llvm.Target.from_default_triple().create_target_machine()
+        linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+        linker.add_object_file(llvm.ObjectFileRef.from_data(object_data))
+        linker.finalize_object()
+        _ALIVE.append(linker)
+        addresses.append(linker.get_function_address(symbol))
+    return addresses
+
+
+_STUB = ctypes.CFUNCTYPE(None)(lambda: None)
+_ALIVE: list[Any] = []
+"""Linkers own the code they loaded."""
