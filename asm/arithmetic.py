@@ -1,18 +1,18 @@
-"""Numbers: the operators of expressions, in 64-bit two's complement as in GNU as, and the parts of an address."""
+"""Arithmetic: the operators of expressions, in 64-bit two's complement as in GNU as, and the parts of an address."""
 
 from collections.abc import Callable
 
 from trapline.asm.nodes import Binary, Expression
 
 MAX_SHIFT = 1 << 16
-"""Shifts by this or more are mistakes."""
+"""Shifting by this much or more is reported as a mistake."""
 
 SHIFTS = ("<<", ">>")
 COMPARISONS = ("==", "!=", "<>", "<", ">", "<=", ">=")
 
 
 def truncated(a: int, b: int) -> tuple[int, int]:
-    """Quotient and remainder as C has them, rounded towards zero. Raises ZeroDivisionError."""
+    """C's quotient and remainder, rounded towards zero. Raises ZeroDivisionError."""
     quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
     return quotient, a - quotient * b
 
@@ -48,31 +48,31 @@ UNARY_OPERATORS: dict[str, Callable[[int], int]] = {
 
 
 def wrap(value: int) -> int:
-    """The 64-bit two's complement number that `value` is cut to."""
+    """`value` truncated to 64-bit two's complement."""
     if -(1 << 63) <= value < 1 << 63:
         return value
     return ((value + (1 << 63)) & (2**64 - 1)) - (1 << 63)
 
 
 def compute(operator: str, left: int, right: int) -> int:
-    """An operation on numbers. Raises ZeroDivisionError, and ValueError for a shift that makes no sense."""
+    """The result of an operation. Raises ZeroDivisionError, and ValueError for a shift out of range."""
     if operator in SHIFTS and not 0 <= right < MAX_SHIFT:
-        raise ValueError(f"shift by {right}")
+        raise ValueError(f"cannot shift by {right}")
     return wrap(OPERATORS[operator](left, right))
 
 
 def folded(operator: str, left: Expression, right: Expression) -> Expression:
-    """An operation, computed at once when both sides are numbers and it has a value."""
+    """The result when both sides are numbers, else the operation as a node; mistakes are left to `compute`."""
     if type(left) is int and type(right) is int:
         try:
             return compute(operator, left, right)
         except (ZeroDivisionError, ValueError):
-            pass  # a mistake to report where the statement's location is known
+            pass  # reported once the statement's location is known
     return Binary(operator, left, right)
 
 
 def high20(value: int) -> int:
-    """What `lui` or `auipc` has to load so that adding `low12(value)` gives the 32-bit `value`."""
+    """What `lui` or `auipc` must load for `addi` with `low12(value)` to give the 32-bit `value`."""
     return (value + 0x800) & 0xFFFFF000
 
 

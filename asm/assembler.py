@@ -1,4 +1,4 @@
-"""One source, from statements to sections with fixups and symbols: each statement to its handler."""
+"""Assembles one source: passes each statement to its handler, which adds to the unit's sections and symbols."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ _split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
 
 
 def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> None:
-    """Assemble a source; mistakes are collected in the diagnostics, at most `MAX_ERRORS` of them."""
+    """Assemble a source. Mistakes go to the diagnostics; raises AsmError after `MAX_ERRORS` of them."""
     encoder = Encoder(unit)
     for statement in statements(source, unit, unit.diagnostics, unit.include_dirs, preprocess, defines, HANDLERS):
         try:
@@ -37,7 +37,7 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
         except SourceError as error:
             unit.diagnostics.add(error)
         except RecursionError:
-            unit.diagnostics.error(statement.location, "this statement's expressions are nested too deeply")
+            unit.diagnostics.error(statement.location, "expression nested too deeply")
     for number, pending in unit.forward.items():
         for symbol in pending:
             if symbol.used_at is not None:
@@ -45,7 +45,7 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
     if unit.frames.open is not None:
         unit.diagnostics.error(unit.frames.open.location, "this function has no '.cfi_endproc'")
     for (name, _), section in unit.sections.items():
-        if name in unit.symbols and not unit.defined(name):  # the name of a section stands for its start
+        if name in unit.symbols and not unit.defined(name):  # a section's name is also a symbol for its start
             start = unit.symbols[name]
             start.fragment, start.offset = section.start()
             start.section, start.temporary = section, True
@@ -79,7 +79,7 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
         case Operation(mnemonic, operands):
             section = unit.section
             if section.type == NOBITS:
-                raise SourceError(location, f"'{section.name}' holds no bytes, so no instruction")
+                raise SourceError(location, f"'{section.name}' has no contents, so it cannot hold an instruction")
             section.lines.append((*section.position(), location))
             encode(encoder, mnemonic, operands, location, text)
         case Assignment(name, value):

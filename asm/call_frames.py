@@ -1,4 +1,4 @@
-"""Call frame information as data: what the `.cfi_` directives gather (DWARF 5, 6.4)."""
+"""Call frame information as data, as the `.cfi_` directives collect it (DWARF 5, 6.4)."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +17,7 @@ ADVANCE, ESCAPE, REMEMBER = "advance", "escape", "remember"
 
 
 class Rule(NamedTuple):
-    """One instruction of a table: what it is, for comparison, and its bytes; `place` is where an advance leads."""
+    """One call frame instruction. kind: for comparisons; code: its bytes; place: where an advance leads."""
 
     kind: str
     code: bytes
@@ -36,7 +36,7 @@ NONE = Pointer(OMIT, None)
 
 @dataclass(eq=False)
 class Frame:
-    """What is known of the frame of one function."""
+    """The frame of one function."""
 
     section: Section
     start: Symbol
@@ -54,7 +54,7 @@ class Frame:
 
 @dataclass
 class Frames:
-    """The frames of one source, and which tables are wanted of them."""
+    """The frames of one source, and the sections to write them to."""
 
     sections: tuple[str, ...] = (".eh_frame",)
     finished: list[Frame] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Where an error is, how it is collected, and how it reads on the terminal.
+"""Diagnostics: collects errors and warnings, and prints them with source line, caret and expansions.
 
-Every mistake in a source file ends as one diagnostic: `file:line:column: error: message`, the source line,
+Every mistake in a source file becomes one diagnostic: `file:line:column: error: message`, the source line,
 a caret under the column, an optional hint, and the macro and include expansions that led there.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MAX_SHOWN = 20
-"""Errors that are rendered; the rest is only counted."""
+"""Errors shown; the rest are only counted."""
 
 MAX_ERRORS = 1000
-"""Errors after which assembling stops: nobody reads that many, and a loop may produce millions."""
+"""Errors after which assembly stops: a loop may produce millions, and nobody reads them."""
 
 _LINE_WIDTH = 160
 _MESSAGE_LENGTH = 400
@@ -37,12 +37,12 @@ class Expansion(NamedTuple):
 class Location(NamedTuple):
     """A position in a source file.
 
-    A named tuple and not a frozen dataclass, because one is made for every statement and a tuple costs a third.
+    A named tuple rather than a frozen dataclass: one is created per statement, at a third of the cost.
 
     `line` and `column` count from 1, in characters.
     `text` is the line as the reader of the message should see it: the physical line of the file,
-    or, inside a macro, the line after the arguments were put in.
-    `trail` has the expansions that led here, innermost first.
+    or, inside a macro, the line with the arguments substituted.
+    `trail` lists the expansions that led here, innermost first.
     """
 
     file: str
@@ -52,12 +52,12 @@ class Location(NamedTuple):
     trail: tuple[Expansion, ...] = ()
 
     def at(self, offset: int) -> "Location":
-        """The same place, `offset` characters further right: offset into a statement's text to location."""
+        """The location `offset` characters further right."""
         return self._replace(column=self.column + offset)
 
 
 class SourceError(Exception):
-    """One wrong statement: the statement loop records it and goes on with the next."""
+    """A mistake in one statement; the statement loop records it and continues with the next."""
 
     def __init__(self, location: Location, message: str, hint: str | None = None) -> None:
         super().__init__(location, message, hint)
@@ -79,14 +79,14 @@ class Diagnostic:
     hint: str | None = None
 
     def render(self, color: bool = False) -> str:
-        """The text for the terminal, lines joined by newlines, without a final one."""
+        """The text for the terminal, without a final newline."""
         bold, paint, reset = ("\x1b[1m", _COLORS[self.severity], "\x1b[0m") if color else ("", "", "")
         head = f"{paint}{self.severity}:{reset} {printable(self.message)}"
         where = self.location
         if where is None:
             lines = [head]
         else:
-            # A file as a whole (missing, empty, binary) has line 0: there is no line to point at.
+            # Line 0 stands for the whole file (missing, empty, binary): there is no line to point at.
             place = f"{printable(where.file)}:{where.line}:{where.column}" if where.line else printable(where.file)
             lines = [f"{bold}{place}:{reset} {head}"]
             if where.text.strip():
@@ -105,7 +105,7 @@ class Diagnostics:
     """Collects the errors and warnings of one run.
 
     `errors` and `warnings` hold the first `MAX_SHOWN` of each, `error_count` and `warning_count` all of them.
-    The same message at the same place is taken once: layout passes evaluate an expression several times.
+    The same message at the same place is recorded once: layout passes evaluate an expression several times.
     """
 
     def __init__(self) -> None:
@@ -140,24 +140,24 @@ class Diagnostics:
         self.error(error.location, error.message, error.hint)
 
     def render(self, color: bool = False) -> str:
-        """Warnings, errors and a count of what is not shown; empty when there is nothing to say."""
+        """Warnings, errors and the number of those not shown; empty without any."""
         blocks = [diagnostic.render(color) for diagnostic in (*self.warnings, *self.errors)]
         if hidden := self.warning_count - len(self.warnings):
             blocks.append(f"{hidden} more {_plural('warning', hidden)} not shown")
         if hidden := self.error_count - len(self.errors):
-            stopped = "; stopped there" if self.error_count >= MAX_ERRORS else ""
+            stopped = "; assembly stopped" if self.error_count >= MAX_ERRORS else ""
             blocks.append(f"{hidden} more {_plural('error', hidden)} not shown{stopped}")
         return "\n".join(blocks)
 
     def raise_if_errors(self) -> None:
-        """Raise AsmError when there was an error; warnings alone do nothing."""
+        """Raise AsmError if there were errors; warnings alone do not count."""
         if self.error_count:
             raise AsmError(self)
 
     def _is_new(self, severity: str, location: Location | None, message: str) -> bool:
         if location is None:
             return True
-        # In a loop the same line fails at every turn; the trail is not part of the key, once is enough.
+        # The trail is no part of the key: a line that fails in every turn of a loop is reported once.
         key = (severity, location.file, location.line, location.column, message)
         if key in self._seen:
             return False
@@ -166,7 +166,7 @@ class Diagnostics:
 
 
 class AsmError(Exception):
-    """The source has errors; `str()` is the rendered text, `diagnostics` the single ones."""
+    """The source has errors. `str()` gives the rendered text, `diagnostics` the individual errors."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         super().__init__(diagnostics)
@@ -177,7 +177,7 @@ class AsmError(Exception):
 
 
 def _shortened(message: str) -> str:
-    """A message with the middle of what it quotes left out when that is very long."""
+    """A very long message with its middle left out."""
     return message if len(message) <= _MESSAGE_LENGTH else f"{message[:200]}...{message[-100:]}"
 
 
@@ -195,7 +195,7 @@ def _with_caret(text: str, column: int) -> tuple[str, str]:
         end = start + _LINE_WIDTH
         head, tail = "..." if start else "", "..." if end < len(text) else ""
         text, position = head + text[start:end] + tail, position - start + len(head)
-    # A tab stays a tab, so that the caret lands in the right place whatever the terminal's tab width.
+    # Tabs are kept, so that the caret is in the right place whatever the terminal's tab width.
     below = "".join("\t" if c == "\t" else " " * _width(c) for c in text[:position])
     return text.rstrip(), below + "^"
 

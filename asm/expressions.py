@@ -1,14 +1,14 @@
-"""What is known of a bound expression before layout: constants, and distances within one section."""
+"""Values of expressions that are known before layout: constants, and distances within one section."""
 
 from trapline.asm.arithmetic import COMPARISONS, OPERATORS, UNARY_OPERATORS, compute, wrap
 from trapline.asm.nodes import Binary, Bound, Unary, parts
 from trapline.asm.symbols import Symbol
 
 MAX_TERMS = 1000
-"""Terms of an expression once the values of its symbols are put in: `a = b + b; b = c + c; ...` doubles them."""
+"""Terms that an expression may have once its symbols are expanded: `a = b + b; b = c + c; ...` doubles them."""
 
 MAX_DIFFERENCES = 8
-"""Pairs of labels whose distances one constant may be made of."""
+"""Label differences that one constant may contain."""
 
 
 class NotConstant(Exception):
@@ -25,10 +25,7 @@ def constant_value(expression: Bound) -> int:
 
 
 def is_endless(expression: Bound) -> bool:
-    """Whether putting in the values of its symbols gives more than `MAX_TERMS` terms.
-
-    An expression that depends on itself has no end, and so is one of these.
-    """
+    """Whether expanding its symbols gives more than `MAX_TERMS` terms, as for one that depends on itself."""
     pending = [expression]
     count = 0
     while pending:

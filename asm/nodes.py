@@ -1,15 +1,15 @@
 """Parsed statements as trees: expressions, operands, and what a statement does.
 
 An expression is an int or a node; so is an operand, which may also be an address, a string or a type.
-Once `Unit.bind` has put symbols in place of names, only ints, symbols, `Unary` and `Binary` are left (`Bound`).
-Nodes are values: equal when they say the same, and hashable.
+`Unit.bind` replaces names by symbols; what it returns (`Bound`) holds only ints, symbols, `Unary` and `Binary`.
+Nodes are immutable, hashable and compared by value.
 """
 
 from dataclasses import dataclass
 
 
 class Node:
-    """What an expression or an operand may be besides an int."""
+    """Base class of everything that an expression or operand can be, except an int."""
 
     __slots__ = ()
 
@@ -22,14 +22,14 @@ Bound = int | Node
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A symbol, a register, a CSR, or `.`, the present place: what it is depends on where it stands."""
+    """A symbol, a register, a CSR, or `.`, the current position: the context decides."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class LocalLabel(Node):
-    """`1b` or `1f`: the nearest label `1:` before or after this place."""
+    """`1b` or `1f`: the nearest label `1:` before or after the statement."""
 
     text: str
 
@@ -68,7 +68,7 @@ class Parenthesized(Node):
 
 @dataclass(frozen=True, slots=True)
 class Function(Node):
-    """`%hi(x)` and its kin, which select a part of an address."""
+    """A relocation function such as `%hi(x)`, which selects a part of an address."""
 
     name: str
     argument: Expression
@@ -114,7 +114,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One statement: its labels, then what it does, None for labels alone."""
+    """One statement: its labels, and what follows them, if anything."""
 
     labels: tuple[str, ...]
     body: Operation | Assignment | None
@@ -131,7 +131,7 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
 
 
 def where_written(operand: Operand) -> str | None:
-    """Text that finds an operand in its statement, None when no text is sure to: numbers come in many spellings."""
+    """Text to search the statement for to find the operand, None for a string; a number may be spelt otherwise."""
     match operand:
         case int():
             return str(operand)

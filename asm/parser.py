@@ -1,4 +1,4 @@
-"""From the text of a statement to nodes: the lark grammar and the transformer that builds them."""
+"""Parses a statement with the lark grammar into nodes."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -27,13 +27,13 @@ from trapline.asm.nodes import (
 )
 
 MOST_DIGITS = 4000
-"""Digits of a number: below what Python converts by default, and far beyond 64 bits."""
+"""Longest number, in digits: less than Python's own limit, and far more than 64 bits need."""
 
 ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11, "a": 7}
 
 
 class SyntaxProblem(Exception):
-    """A statement that the grammar refuses: column (from 0) and message."""
+    """A syntax error: column, counted from 0, and message."""
 
     def __init__(self, column: int, message: str) -> None:
         super().__init__(message)
@@ -42,9 +42,9 @@ class SyntaxProblem(Exception):
 
 
 def unescape(text: str) -> bytes:
-    """The bytes of a string's inside. Octal takes up to three digits, hexadecimal all that follow.
+    """The bytes of a string, without its quotes. Octal escapes have up to three digits, hexadecimal ones any number.
 
-    Characters beyond ASCII are written in UTF-8; undecodable source bytes come back as they were.
+    Non-ASCII characters are encoded in UTF-8; undecodable source bytes pass through.
     """
     if "\\" not in text:
         return text.encode("utf-8", "surrogateescape")
@@ -78,13 +78,13 @@ def unescape(text: str) -> bytes:
 
 
 def integer(text: str) -> int:
-    """The value of a number as GNU as reads it: hexadecimal, binary, octal with a leading zero, or decimal.
+    """The value of a number as in GNU as: hexadecimal, binary, octal with a leading zero, or decimal.
 
-    C's suffixes U, L and LL mean nothing here.
+    C's suffixes U, L and LL are ignored.
     """
     text = text.rstrip("uUlL")
     if len(text) > MOST_DIGITS:
-        raise SyntaxProblem(0, f"a number of {len(text)} digits; it may have {MOST_DIGITS}")
+        raise SyntaxProblem(0, f"a number of {len(text)} digits; at most {MOST_DIGITS} are allowed")
     if text[:2] in ("0x", "0X"):
         return int(text, 16)
     if text[:2] in ("0b", "0B"):
@@ -170,7 +170,7 @@ class _Build(Transformer):
         return Function(str(name), value)
 
 
-_named = lru_cache(maxsize=1 << 12)(Name)  # a source has few names beside those of registers, again and again
+_named = lru_cache(maxsize=1 << 12)(Name)  # the same few names, mostly registers, occur again and again
 
 
 def _name(token: str) -> str:
@@ -193,7 +193,7 @@ def _parse(text: str, start: str) -> Any:
         if error.token.type != "$END":
             column = (error.column or 1) - 1
             raise SyntaxProblem(min(column, len(text)), _unexpected(text, column)) from None
-        missing = "there is a '(' without its ')'" if "RPAR" in error.expected and "(" in text else None
+        missing = "unmatched '('" if "RPAR" in error.expected and "(" in text else None
         raise SyntaxProblem(len(text.rstrip()), missing or _unexpected(text, len(text))) from None
     except UnexpectedInput as error:
         column = error.column - 1 if error.column and error.column > 0 else len(text)
@@ -203,15 +203,15 @@ def _parse(text: str, start: str) -> Any:
             raise error.orig_exc from None
         raise
     except RecursionError:
-        raise SyntaxProblem(0, "this expression is nested too deeply") from None
+        raise SyntaxProblem(0, "expression nested too deeply") from None
 
 
 def _unexpected(text: str, column: int) -> str:
     rest = text[column:].lstrip()
     if not rest:
-        return "the statement ends where an operand is expected"
+        return "expected an operand"
     word = rest.split()[0][:20]
-    return f"cannot make sense of '{word}' here"
+    return f"unexpected '{word}'"
 
 
 @lru_cache(maxsize=1 << 16)
@@ -222,7 +222,7 @@ def parse_statement(text: str) -> Parsed:
 
 @lru_cache(maxsize=1 << 14)
 def parse_operands(text: str) -> Operands:
-    """Parse operands separated by commas; an empty text has none. Raises SyntaxProblem."""
+    """Parse comma-separated operands; empty text has none. Raises SyntaxProblem."""
     return _parse(text, "operands") if text.strip() else ()
 
 

@@ -1,4 +1,4 @@
-"""Assembling and linking in one call: the package's front door."""
+"""`assemble`: sources in, linked program out."""
 
 import os
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Program:
     _linker: Linker = field(repr=False)
 
     def show_warnings(self, color: bool = False) -> str:
-        """The warnings as `warnings` has them, for a terminal with colours if asked for."""
+        """The warnings, optionally coloured for a terminal."""
         return self._linker.diagnostics.render(color)
 
     @property
@@ -51,7 +51,7 @@ class Program:
 
     @cached_property
     def sections(self) -> dict[str, tuple[int, bytes]]:
-        """(address, bytes) by name of what has an address; made when asked for, because .bss may be enormous."""
+        """(address, bytes) by name of each section in memory; built on demand, because .bss may be enormous."""
         layout = self._linker.layout
         outputs = [*layout.read_only, *layout.writable, *layout.zeroed]
         return {o.name: (o.address, contents(o)) for o in outputs}
@@ -125,11 +125,11 @@ def assemble(
 
 
 def _check_size(linker: Linker, diagnostics: Diagnostics) -> None:
-    """Refuse what padding has blown up: `.balign` and `.org` can ask for any size, again and again."""
+    """Refuse a program that padding has blown up: `.balign` and `.org` can ask for any size, any number of times."""
     for unit in linker.units:
         size = sum(section.size for section in unit.sections.values())
         if size > 2 * LIMIT:
-            message = f"the sections would have {size >> 20} MiB together, padding included"
+            message = f"the sections take {size >> 20} MiB in total, padding included"
             diagnostics.error(whole_file(unit.name), message, f"the limit is {2 * LIMIT >> 20} MiB")
 
 

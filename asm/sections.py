@@ -1,4 +1,4 @@
-"""Sections as lists of fragments: data, and what gets its size only when everything is laid out."""
+"""Sections as lists of fragments: data, and things whose size is known only after layout."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -29,11 +29,11 @@ INIT_ARRAY, FINI_ARRAY, PREINIT_ARRAY = SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREI
 
 NOP = b"\x13\x00\x00\x00"
 LIMIT = 256 << 20
-"""Bytes that one section may have: more is a slip of the pen."""
+"""Largest section, in bytes: more is a typing mistake."""
 
 
 class Fixup(NamedTuple):
-    """Bytes at `offset` of a fragment that depend on the value of `expression`; `insn` is what they encode."""
+    """Bytes at `offset` of a fragment that depend on `expression`; `insn` is the instruction they encode, if any."""
 
     offset: int
     kind: str
@@ -43,7 +43,7 @@ class Fixup(NamedTuple):
 
 
 class Fragment:
-    """A piece of a section; `offset` is its place in the section after layout, `size` None until then."""
+    """A piece of a section. index: position in its subsection; offset: bytes from the section's start, after layout."""
 
     __slots__ = ("index", "offset")
 
@@ -52,7 +52,7 @@ class Fragment:
         self.offset = 0
 
     def fixed_size(self) -> int | None:
-        """The size if layout cannot change it."""
+        """The size in bytes, None if layout can change it."""
         return None
 
     def measure(self, evaluate: Any) -> int:
@@ -92,20 +92,20 @@ class Data(Fragment):
 
 
 def _unknown(_fragment: Fragment) -> None:
-    """The distance of any branch while nothing has a place."""
+    """The distance of every branch before layout."""
     return None
 
 
 def code_padding(count: int) -> bytes:
-    """Bytes that align code where relaxation is off, as GNU as writes them."""
+    """Padding in code where relaxation is off, as GNU as writes it."""
     return bytes(count % 2) + b"\x01\0" * (count // 2 % 2) + NOP * (count // 4)
 
 
 class Align(Fragment):
     """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops; at most `most` bytes.
 
-    relaxed: written in code while relaxation was on, so that ld takes out what is too much of the longest padding.
-    blank: written in code while relaxation was off, in a source that ends with it on: GNU as leaves zeros.
+    relaxed: in code, with relaxation on: GNU as emits the longest padding and ld deletes the excess.
+    blank: in code, with relaxation off, in a source that ends with it on: GNU as leaves zeros.
     """
 
     __slots__ = ("alignment", "blank", "fill", "most", "padding", "relaxed")
@@ -142,7 +142,7 @@ class Align(Fragment):
 
 
 class Branch(Fragment):
-    """A conditional branch: one instruction, or, when its target is too far, its opposite around a jump."""
+    """A conditional branch: one instruction or, if the target is out of reach, the opposite branch around a jump."""
 
     __slots__ = ("fixup", "long", "word")
 
@@ -193,7 +193,7 @@ class Org(Fragment):
 
 
 class Fill(Fragment):
-    """A number of bytes that depends on layout: `item`, as often as the expression says."""
+    """`item` repeated; the count depends on layout."""
 
     __slots__ = ("count", "expression", "item", "location")
 
@@ -207,9 +207,7 @@ class Fill(Fragment):
     def measure(self, evaluate: Any) -> int:
         self.count = evaluate(self)
         if not 0 <= self.count * len(self.item) <= LIMIT:
-            raise SourceError(
-                self.location, f"a count of {self.count} is not in [0, {LIMIT // max(len(self.item), 1)}]"
-            )
+            raise SourceError(self.location, f"count {self.count} is not in [0, {LIMIT // max(len(self.item), 1)}]")
         return self.count * len(self.item)
 
     def settled(self) -> int:
@@ -220,7 +218,7 @@ class Fill(Fragment):
 
 
 class Leb128(Fragment):
-    """A number of variable length whose value depends on layout."""
+    """A LEB128 number whose value depends on layout."""
 
     __slots__ = ("data", "expression", "location", "signed")
 
@@ -233,7 +231,7 @@ class Leb128(Fragment):
 
     def measure(self, evaluate: Any) -> int:
         encoded = leb128(evaluate(self), self.signed)
-        # A length that only grows lets the layout come to rest.
+        # Lengths never shrink, so that layout converges.
         if len(encoded) < len(self.data):
             padding = len(self.data) - len(encoded)
             last = 0x7F if self.signed and encoded[-1] & 0x40 else 0
@@ -264,7 +262,7 @@ def leb128(value: int, signed: bool) -> bytes:
 
 @dataclass(eq=False)
 class Section:
-    """One section of one source: fragments in order of subsection, then of appearance."""
+    """One section of one source: its fragments by subsection, then in the order written."""
 
     name: str
     flags: int
@@ -290,7 +288,7 @@ class Section:
         return self.subsections.setdefault(self.current, [])
 
     def data(self) -> Data:
-        """The data fragment at the end."""
+        """The data fragment at the end of the current subsection, added if necessary."""
         fragments = self.subsections.get(self.current) or self.open
         if fragments and type(last := fragments[-1]) is Data:
             return last
@@ -298,12 +296,12 @@ class Section:
         return data
 
     def position(self) -> tuple[Fragment, int]:
-        """The present end."""
+        """The end of the current subsection: a fragment and an offset in it."""
         data = self.data()
         return data, len(data.data)
 
     def start(self) -> tuple[Fragment, int]:
-        """The beginning."""
+        """The start of the section: a fragment and an offset in it."""
         fragments = next((self.subsections[n] for n in sorted(self.subsections) if self.subsections[n]), None)
         return (fragments[0], 0) if fragments else self.position()
 
@@ -312,7 +310,7 @@ class Section:
         self.open.append(fragment)
 
     def fixed_distance(self, start: Fragment, end: Fragment) -> int | None:
-        """Bytes from the start of one fragment to that of another, None while layout can change it."""
+        """Bytes from the start of one fragment to the start of another, None if layout can change that."""
         if start is end:
             return 0
         for fragments in self.subsections.values():
@@ -332,10 +330,10 @@ class Section:
         return None
 
     def finish(self, relax: bool = True) -> None:
-        """Put the subsections behind one another. relax: whether relaxation is on at the end of the source."""
+        """Concatenate the subsections. relax: whether relaxation is on at the end of the source."""
         self.blank_end = relax
         self.fragments = [f for number in sorted(self.subsections) for f in self.subsections[number]]
-        # Every branch is short to begin with: one that grew because its target has no place yet would stay long.
+        # Every branch starts short: one that grew because its target has no offset yet would stay long.
         offset = 0
         for fragment in self.fragments:
             fragment.offset = offset
@@ -344,10 +342,10 @@ class Section:
             offset += fragment.measure(_unknown) if type(fragment) in (Data, Align, Branch) else 0
 
     def lay_out(self, evaluate: Any) -> bool:
-        """Give each fragment the offset that it has for GNU as. True if something moved.
+        """Give each fragment its offset in GNU as's object file. True if something moved.
 
-        Alignments that ld will shorten have their longest form, and all else gets its size from that: an `.org`
-        behind one is not where it says once ld is through.
+        Alignments that ld will shorten have their longest form here, and everything else is sized by that: an
+        `.org` behind one ends up lower than it says once ld is done.
         """
         offset = 0
         moved = False
@@ -362,7 +360,7 @@ class Section:
         return moved
 
     def settle(self) -> None:
-        """Give each fragment the offset that ld leaves it at."""
+        """Give each fragment its offset after ld."""
         offset = 0
         for fragment in self.fragments:
             fragment.offset = offset
@@ -371,7 +369,7 @@ class Section:
         self.size = offset + self.padding
 
     def _end_padding(self, size: int) -> int:
-        """How many bytes GNU as and ld leave at the end.
+        """Padding bytes that GNU as and ld leave at the end.
 
         GNU as pads code to its alignment while every alignment in it still has its longest form, and ld shortens
         those later.

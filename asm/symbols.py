@@ -9,11 +9,11 @@ from trapline.asm.sections import Fragment, Section
 
 @dataclass(eq=False, slots=True)
 class Symbol(Node):
-    """A name: a place in a section, a value (`.set`), a common block, or so far undefined.
+    """A name: a place in a section, a value (`.set`), a common block, or not defined yet.
 
     binding: `local`, `global` or `weak`; type: `notype`, `object`, `func`, `tls` or `common`.
-    target: the definition in another source, found by the linker.
-    wanted_weakly: an alias of `.weakref` stands for it, so that it may stay undefined unless it is used by name too.
+    target: the definition in another source, set by the linker.
+    wanted_weakly: a `.weakref` alias refers to it, so it may stay undefined unless it is used by its own name too.
     """
 
     name: str

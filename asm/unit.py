@@ -1,4 +1,4 @@
-"""What is known of one source while it is assembled: its sections, its symbols, and where it stands."""
+"""The state of one source while it is assembled: its sections, its symbols and the current position."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,9 +28,9 @@ from trapline.isa.hart import REGISTERS
 
 
 class Unit:
-    """The assembly of one source: its sections, its symbols, and where it stands.
+    """One source being assembled: its sections, its symbols and the current position.
 
-    It is also the `asm.preprocess.conditionals.Scope` of its own conditionals.
+    It is the `asm.preprocess.conditionals.Scope` of its own conditionals.
     """
 
     def __init__(self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path]) -> None:
@@ -50,7 +50,7 @@ class Unit:
         self.messages: list[str] = []
         self.frames = Frames()
         self.location: Location = None  # type: ignore[assignment]  # of the statement at hand
-        self.symbolic = False  # an expression was bound, whose value may be another one next time
+        self.symbolic = False  # set by `bind`: the statement depends on symbols, so its code cannot be reused
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
         self.section.alignment = 4
@@ -58,10 +58,10 @@ class Unit:
         self.open_section(".bss", ALLOC | WRITE, NOBITS)
 
     def reserve(self, count: int, location: Location) -> None:
-        """Account for `count` more bytes, in whatever section. Raises SourceError beyond LIMIT."""
+        """Count `count` more bytes, in any section. Raises SourceError beyond LIMIT."""
         self.reserved += count
         if self.reserved > LIMIT:
-            raise SourceError(location, f"the sections would have more than {LIMIT >> 20} MiB together")
+            raise SourceError(location, f"the sections exceed {LIMIT >> 20} MiB in total")
 
     def operands(self, text: str) -> Operands:
         """The operands of a directive."""
@@ -70,7 +70,7 @@ class Unit:
     # Symbols
 
     def symbol(self, name: str, location: Location | None = None) -> Symbol:
-        """The symbol of this name, made if need be; a use at `location` is noted."""
+        """The symbol of this name, created if necessary; `location` is recorded as its first use."""
         symbol = self.symbols.get(name)
         if symbol is None:
             symbol = self.symbols[name] = Symbol(name)
@@ -99,7 +99,7 @@ class Unit:
     def _refuse_second(self, symbol: Symbol, location: Location) -> None:
         if symbol.defined or symbol.common is not None:
             first = symbol.defined_at
-            where = f"it is defined at {first.file}:{first.line}" if first else None
+            where = f"first defined at {first.file}:{first.line}" if first else None
             raise SourceError(location, f"symbol '{symbol.name}' is defined twice", where)
 
     def assign(self, name: str, value: Bound, location: Location, once: bool = False) -> None:
@@ -111,7 +111,7 @@ class Unit:
         if symbol.fragment is not None or symbol.common is not None or (once and symbol.defined):
             self._refuse_second(symbol, location)
         if symbol.value is not None and type(symbol.value) is not int:
-            # Uses before this one keep the old value: what they were bound to leaves the table.
+            # Earlier uses keep the old value: the symbol they are bound to leaves the table.
             self.symbols[name] = replacement = replace(symbol)
             symbol.binding, symbol.temporary = "local", True
             symbol = replacement
@@ -119,7 +119,7 @@ class Unit:
         symbol.defined_at = location
 
     def here(self, location: Location) -> Symbol:
-        """A nameless symbol at the present place."""
+        """A nameless symbol at the current position."""
         symbol = Symbol(".", temporary=True)
         symbol.place(self.section, location)
         return symbol
@@ -127,9 +127,9 @@ class Unit:
     # Expressions
 
     def bind(self, expression: Expression, location: Location | None = None) -> Bound:
-        """Replace names by symbols and `.` by the present place; values set so far are taken as they are now.
+        """Replace names by symbols, and `.` by the current position; symbols with a number become that number.
 
-        Raises SourceError for what is no expression, such as `%hi(x)` inside of one.
+        Raises SourceError for what cannot be part of an expression, such as `%hi(x)`.
         """
         if type(expression) is int:
             return expression
@@ -153,7 +153,7 @@ class Unit:
                 return Unary(operator, self.bind(operand, at))
             case Function(name):
                 raise SourceError(at, f"'{name}' cannot be used inside an expression")
-        raise SourceError(at, "a number or a symbol is expected here")
+        raise SourceError(at, "expected a number or a symbol")
 
     def _operation(self, operator: str, left: Bound, right: Bound, location: Location) -> Bound:
         if type(left) is not int or type(right) is not int:
@@ -188,7 +188,7 @@ class Unit:
                 case Name(name):
                     message = f"'{name}' is not a constant"
                 case _:
-                    message = "the value of this expression is not known here"
+                    message = "this expression is not a constant"
             raise SourceError(location, message, hint) from None
 
     # asm.preprocess.conditionals.Scope
@@ -208,7 +208,7 @@ class Unit:
     # Sections
 
     def open_section(self, name: str, flags: int, kind: int, entry_size: int = 0, group: str | None = None) -> Section:
-        """The section of this name and group, made if need be."""
+        """The section of this name and group, created if necessary."""
         key = (name, group)
         if key not in self.sections:
             self.sections[key] = Section(name, flags, kind, entry_size, group)
@@ -217,12 +217,12 @@ class Unit:
         return self.sections[key]
 
     def switch(self, section: Section, subsection: int = 0) -> None:
-        """Go on at the end of `section`."""
+        """Continue at the end of `section`."""
         self.previous = (self.section, self.section.current)
         self.section = section
         section.current = subsection
 
     def move_to(self, value: Bound, fill: int, location: Location) -> None:
-        """`.org` and `. = value`: go on at an offset of the section."""
+        """`.org` and `. = value`: continue at an offset of the section."""
         self.section.data()
         self.section.add(Org(len(self.section.open), value, fill & 0xFF, location))

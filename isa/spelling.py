@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 LONGEST_WORD = 200
-"""Words longer than this, in characters, are no misspelt names."""
+"""Longest word, in characters, for which there are suggestions."""
 
 MAX_CANDIDATES = 20_000
 """Names compared at most: a generated source may define any number of labels."""
@@ -16,7 +16,7 @@ def did_you_mean(word: str, names: Iterable[str]) -> str | None:
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name that `word` most likely stands for: the same but for case, or at most a third of its letters wrong."""
+    """The name most likely meant by `word`: one that differs only in case, or in at most a third of the letters."""
     import difflib  # slow to load, and most runs misspell nothing
 
     if len(word) > LONGEST_WORD:
@@ -33,12 +33,12 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     near = [name for name in near if distances[name] <= allowed]
     if not near:
         return None
-    # Of names equally far, one with the same letters is likelier: a letter doubled, or typed once instead of twice.
+    # Of equally distant names, one with the same letters is likelier: a letter was doubled, or typed only once.
     return min(near, key=lambda name: (distances[name], set(name) != set(lowered)))
 
 
 def _edits(word: str, other: str) -> int:
-    """How many letters were left out, added, replaced, or swapped with their neighbour."""
+    """The number of letters left out, added, replaced, or swapped with their neighbour."""
     rows = [list(range(len(other) + 1))]
     for i, letter in enumerate(word):
         row = [i + 1]

@@ -1,4 +1,4 @@
-"""Directives that move the present place: `.align` and its kin, `.org`."""
+"""Directives that move the current position: alignment and `.org`."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, l
         if fill is None and not section.flags & EXEC:
             fill = b"\0"
         if fill is None and alignment <= 4:
-            return  # GNU as takes it that code is aligned for instructions
+            return  # GNU as assumes that code is aligned to instructions
         section.data()
         section.add(Align(len(section.open), alignment, fill, most, unit.relax))
 
 
 def align(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.align` and `.p2align` take a power of two, `.balign` bytes; then a fill value and the most to skip."""
+    """`.align` and `.p2align` take an exponent of two, `.balign` bytes; then a fill value and most bytes to skip."""
     fields = [field.strip() for field in operands.split(",")] if operands else []
     values: list[int | None] = [unit.evaluate(field, location) if field else None for field in fields]
     amount, fill, most = ([*values, None, None, None])[:3]

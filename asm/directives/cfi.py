@@ -1,4 +1,4 @@
-"""The `.cfi_` directives: call frame information, gathered for asm/linker/eh_frame.py (DWARF 5, 6.4)."""
+"""The `.cfi_` directives: collect call frame information for asm/linker/eh_frame.py (DWARF 5, 6.4)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,14 +43,14 @@ class _Reader:
 
     @property
     def frame(self) -> Frame:
-        """The function at hand; an advance to the present place is noted first."""
+        """The current function's frame. Raises SourceError outside a function."""
         frame = self.unit.frames.open
         if frame is None:
             raise SourceError(self.location, f"'{self.name}' without '.cfi_startproc'")
         return frame
 
     def rule(self, code: bytes, kind: str = "") -> None:
-        """Append a rule that holds from here on."""
+        """Append a rule that applies from the current position on."""
         frame = self.frame
         if frame.section is not self.unit.section:
             message = f"'{self.name}' in '{self.unit.section.name}': the function is in '{frame.section.name}'"
@@ -63,7 +63,7 @@ class _Reader:
         frame.rules.append(Rule(kind or self.name, code))
 
     def count(self, expected: int) -> None:
-        """Raise SourceError unless there are so many operands."""
+        """Raise SourceError unless there are `expected` operands."""
         if len(self.values) != expected:
             raise SourceError(self.location, f"'{self.name}' takes {expected} operands, not {len(self.values)}")
 
@@ -72,7 +72,7 @@ class _Reader:
         return self.unit.number(self.values[index], self.location)
 
     def register(self, index: int) -> int:
-        """An operand as a register's DWARF number: for x0 to x31 that of the register."""
+        """An operand as a DWARF register number, which is n for xn."""
         value = self.values[index]
         if isinstance(value, Name) and value.text in REGISTERS:
             return REGISTERS[value.text]
@@ -220,15 +220,17 @@ RULES: dict[str, Handler] = {
 def rule(unit: Unit, name: str, operands: str, location: Location) -> None:
     """A directive between `.cfi_startproc` and `.cfi_endproc`."""
     reader = _Reader(unit, name, operands, location)
-    reader.frame  # noqa: B018  # outside of a function this is the mistake to name
+    reader.frame  # noqa: B018  # raises outside a function, before operands are looked at
     RULES[name](reader)
 
 
 def start(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.cfi_startproc` and `.cfi_startproc simple`, which leaves the rule for the stack pointer to the source."""
+    """`.cfi_startproc`, and `.cfi_startproc simple`, which emits no initial rule for the stack pointer."""
     if unit.frames.open is not None:
         first = unit.frames.open.location
-        raise SourceError(location, "'.cfi_startproc' inside a function", f"it began at {first.file}:{first.line}")
+        raise SourceError(
+            location, "'.cfi_startproc' inside a function", f"the function began at {first.file}:{first.line}"
+        )
     if operands not in ("", "simple"):
         raise SourceError(location, f"'{name}' takes no operand but 'simple'")
     frame = Frame(unit.section, unit.here(location), location)
@@ -250,7 +252,7 @@ def end(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def sections(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.cfi_sections .eh_frame, .debug_frame`: which tables to make."""
+    """`.cfi_sections .eh_frame, .debug_frame`: which sections to write."""
     names = tuple(part.strip() for part in operands.split(",")) if operands else ()
     for part in names:
         if part not in (".eh_frame", ".debug_frame"):

@@ -1,4 +1,4 @@
-"""Directives that make bytes: numbers, strings, files, space."""
+"""Directives that emit bytes: numbers, strings, files, space."""
 
 import re
 import struct
@@ -26,10 +26,10 @@ BLOCKS = {
 
 
 def append(unit: Unit, data: bytes, location: Location) -> None:
-    """Put bytes at the end of the current section. Raises SourceError in a section without contents."""
+    """Append bytes to the current section. Raises SourceError for other than zeros in a section without contents."""
     section = unit.section
     if section.type == NOBITS and data.count(0) != len(data):
-        raise SourceError(location, f"'{section.name}' holds no bytes, only space")
+        raise SourceError(location, f"'{section.name}' has no contents, so it can hold only zeros")
     unit.reserve(len(data), location)
     section.data().data += data
 
@@ -53,7 +53,7 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
                 data.data += bytes(width)
                 continue
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
-            unit.diagnostics.warning(location, f"value {value:#x} is cut to {value & mask:#x}")
+            unit.diagnostics.warning(location, f"value {value:#x} is truncated to {value & mask:#x}")
         append(unit, (value & mask).to_bytes(width, "little"), location)
 
 
@@ -69,7 +69,7 @@ FLOATS = {".float": "<f", ".single": "<f", ".double": "<d", ".dc.s": "<f", ".dc.
 
 
 def floats(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.float`, `.single` and `.double`: IEEE 754 numbers, for soft-float code."""
+    """`.float`, `.single` and `.double`: IEEE 754 numbers."""
     for field in operands.split(","):
         text = re.sub(r"^0[a-zA-Z](?=[-+.\d])", "", field.strip())
         try:
@@ -80,7 +80,7 @@ def floats(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.octa`: numbers of 16 bytes, written without operators."""
+    """`.octa`: 16-byte numbers, without operators."""
     for field in operands.split(","):
         try:
             value = int(field.strip(), 0)
@@ -90,7 +90,7 @@ def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.ascii`, and the rest, which end each string with a zero: `.string16` and `.string32` of wider characters."""
+    """`.ascii`; and `.asciz`, `.string` and its wider forms, which end each string with a zero."""
     end = b"" if name == ".ascii" else b"\0"
     width = {".string16": 2, ".string32": 4}.get(name, 1)
     for operand in unit.operands(operands):
@@ -121,7 +121,7 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
 def _later(unit: Unit, written: Expression, bound: Bound, item: bytes, location: Location) -> None:
     """Space whose size is known after layout, such as `.space 64 - (. - start)` behind branches."""
     if isinstance(written, Name) and any(not symbol.defined and symbol.name != "." for symbol in symbols(bound)):
-        unit.number(written, location)  # a name alone is no distance: say so now
+        unit.number(written, location)  # a name alone is not a distance: report it now
     section = unit.section
     section.data()
     section.add(Fill(len(section.open), bound, item, location))
@@ -143,7 +143,7 @@ def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, "'.fill': negative count or size")
     size = min(size, 8)
     if count * size > LIMIT:
-        raise SourceError(location, f"'.fill' would make {count * size} bytes; the limit is {LIMIT}")
+        raise SourceError(location, f"'.fill' would produce {count * size} bytes; the limit is {LIMIT}")
     # "the contents of each repeat bytes is taken from an 8-byte number, the highest order 4 bytes are zero"
     item = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size]
     return (
@@ -152,7 +152,7 @@ def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def block(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.dcb.b count, value` and its kin: a number repeated; `.ds.b count`: zeros."""
+    """`.dcb count, value` and `.ds count`, of every width: a repeated number, or zeros."""
     values = [unit.number(v, location) for v in unit.operands(operands)]
     most = 1 if name.startswith(".ds") else 2
     if not 1 <= len(values) <= most:
@@ -182,7 +182,7 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
     try:
         length = Path(path).stat().st_size
         if skip < 0 or (count is not None and count < 0) or skip + (count or 0) > length:
-            raise SourceError(location, f"'{match[1]}' has {length} bytes; {skip} + {count or 0} are asked for")
+            raise SourceError(location, f"'{match[1]}' has {length} bytes; cannot read {count or 0} from offset {skip}")
         if (count if count is not None else length - skip) > LIMIT:
             raise SourceError(location, f"'{match[1]}' has more than {LIMIT} bytes")
         with open(path, "rb") as file:
@@ -194,7 +194,7 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.uleb128` and `.sleb128`; a value that depends on layout is found there."""
+    """`.uleb128` and `.sleb128`; the value may depend on layout."""
     signed = name == ".sleb128"
     for operand in unit.operands(operands):
         bound = unit.bind(operand, location)

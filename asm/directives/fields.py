@@ -1,4 +1,4 @@
-"""Fields of a directive's text that are no operands: names, flags, types."""
+"""Splits the text of directives whose operands are names, flags or types rather than expressions."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`.insn`: instructions that this assembler has no mnemonic for, given by their fields."""
+"""`.insn`: an instruction given by its fields or as a number."""
 
 import re
 from typing import Any
@@ -43,7 +43,7 @@ def insn(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 class _Insn:
-    """The fields of one `.insn`, taken one after the other."""
+    """Reads the fields of one `.insn` in order."""
 
     def __init__(self, unit: Unit, format: str, operands: Operands, location: Location) -> None:
         self.unit = unit
@@ -80,7 +80,7 @@ class _Insn:
                 return offset, self.encoder.register(base)
             case Parenthesized(base):
                 return 0, self.encoder.register(base)
-        raise SourceError(self.location, "'.insn': an address 'offset(register)' is expected")
+        raise SourceError(self.location, "'.insn': expected an address 'offset(register)'")
 
     def emit(self) -> None:
         """Encode and append."""
@@ -121,7 +121,7 @@ class _Insn:
         return word | self.register() << 27 if four else word
 
     def _finish(self, word: int, like: str, immediate: Expression) -> None:
-        """Put an immediate where the instruction `like` has its own."""
+        """Append the word with an immediate encoded as in the instruction `like`."""
         if self.operands:
             raise SourceError(self.location, f"'.insn {self.format}' has too many operands")
         pattern = BY_NAME[like].pattern

@@ -1,4 +1,4 @@
-"""`.option`, and directives that are accepted without effect."""
+"""`.option`, and directives that are accepted and ignored."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from trapline.isa.spelling import did_you_mean
 
 
 def option(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.option`: push, pop, pic, nopic and arch; relaxation is never done, compressed code refused."""
+    """`.option push`, `pop`, `pic`, `nopic`, `relax`, `norelax` and `arch`; `rvc` is refused."""
     word = operands.split(",")[0].strip()
     if word == "push":
         unit.options.append((unit.position_independent, unit.relax))
@@ -40,7 +40,7 @@ def _option_arch(operands: str, location: Location) -> None:
 
 
 def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """Directives about debugging, listings and other tools: accepted, without effect on bytes."""
+    """Accept a directive for debuggers, listings or other tools, which does not affect the bytes."""
 
 
 IGNORED = (

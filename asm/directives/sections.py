@@ -1,4 +1,4 @@
-"""Directives that open sections."""
+"""Directives that switch sections."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ KNOWN_SECTIONS: dict[str, tuple[int, int]] = {
 
 
 def section_defaults(name: str) -> tuple[int, int]:
-    """Flags and type of a section that is named without them, by its name up to the last dots."""
+    """Default flags and type of a section, by its name or the longest known prefix that ends before a dot."""
     while True:
         if name in KNOWN_SECTIONS:
             return KNOWN_SECTIONS[name]
@@ -102,7 +102,7 @@ def pop_section(unit: Unit, name: str, operands: str, location: Location) -> Non
 
 
 def previous(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.previous`: swap with the section before."""
+    """`.previous`: swap with the previous section."""
     if unit.previous is None:
         raise SourceError(location, "'.previous' without a section before")
     section, subsection = unit.previous

@@ -1,4 +1,4 @@
-"""Directives that define symbols or say something about them."""
+"""Directives that define symbols and set their attributes."""
 
 import re
 from typing import Any
@@ -68,7 +68,7 @@ def assign(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def weak_reference(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.weakref alias, target`: uses of `alias` are uses of `target`, which need not be defined anywhere."""
+    """`.weakref alias, target`: `alias` refers to `target`, which may stay undefined."""
     fields = _names(unit, operands, location)
     if len(fields) != 2:
         raise SourceError(location, "'.weakref' needs two symbols", "write '.weakref alias, target'")
@@ -96,7 +96,7 @@ def common(unit: Unit, name: str, operands: str, location: Location) -> None:
     unit.reserve(length, location)
     if name == ".lcomm" or (symbol.binding == "local" and symbol.explicit):
         old, old_subsection, before = unit.section, unit.section.current, unit.previous
-        unit.switch(unit.open_section(".bss", ALLOC | WRITE, NOBITS), 1)  # behind the rest, as in GNU as
+        unit.switch(unit.open_section(".bss", ALLOC | WRITE, NOBITS), 1)  # after everything else, as in GNU as
         align_to(unit, alignment, None, None, location)
         symbol.place(unit.section, location)
         symbol.type, symbol.size = "object", length

@@ -1,4 +1,4 @@
-"""What a file holds for the disassembler: sections, symbols and relocations of an ELF32 file, or a raw image."""
+"""What the disassembler sees of a file: sections, symbols and relocations of an ELF32 file, or a raw image."""
 
 import os
 from bisect import bisect_right
@@ -58,7 +58,7 @@ class DisassemblyError(Exception):
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name for `address`; `rank` orders the names of one address, the best first."""
+    """A name for `address`."""
 
     address: int
     name: str
@@ -67,7 +67,7 @@ class Symbol:
 
     @property
     def rank(self) -> tuple[bool, bool, bool, bool, str]:
-        """Functions before other symbols, global before local, the linker's `__` names late, `.L` names last."""
+        """Sort key for names of one address: functions first, global before local, `__` names late, `.L` names last."""
         made = self.name.startswith("__")
         return self.name.startswith(".L"), not self.is_function, not self.is_global, made, self.name
 
@@ -76,9 +76,9 @@ class Symbol:
 class Section:
     """A run of bytes with an address: an ELF section, a segment of a file without sections, or a raw image.
 
-    data: the bytes, empty for a section that occupies no space in the file, whose length is `size`.
+    data: the bytes, empty for a section without contents in the file; size: its length in memory.
     symbols: sorted by address, then rank.
-    data_from: offsets at which data (True) or code (False) begins, as the file's mapping symbols say.
+    data_from: offsets at which data (True) or code (False) begins, from the file's mapping symbols.
     kind: the section type's name in assembly source.
     relocations: descriptions by address.
     """
@@ -113,7 +113,7 @@ class Section:
         return [s.address for s in self.symbols]
 
     def symbol_before(self, address: int) -> Symbol | None:
-        """The best symbol at or nearest below `address`, None when there is none or it is outside the section."""
+        """The best symbol at or nearest below `address`; None without one, or outside the section."""
         if not self.address <= address <= self.end:
             return None
         position = bisect_right(self._addresses, address) - 1
@@ -127,7 +127,7 @@ class Section:
 
 @dataclass
 class Contents:
-    """Everything that a file holds. entry: None for an object file or a raw image."""
+    """The contents of a file. entry: None for an object file or a raw image."""
 
     sections: list[Section]
     entry: int | None = None
@@ -137,12 +137,12 @@ class Contents:
 def read_file(path: Path) -> bytes:
     """All bytes of a file. Raises DisassemblyError when it cannot be read, is empty or is unreasonably long."""
     try:
-        # Opened without blocking: a FIFO that nobody writes to would wait for ever.
+        # Opening must not block: a FIFO without a writer would wait forever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as stream:
             os.set_blocking(stream.fileno(), True)
             data = stream.read(MAX_FILE + 1)
     except OSError as error:
-        raise DisassemblyError(f"cannot read it: {error.strerror or error}") from None
+        raise DisassemblyError(f"cannot be read: {error.strerror or error}") from None
     if not data:
         raise DisassemblyError("the file is empty")
     if len(data) > MAX_FILE:
@@ -153,7 +153,9 @@ def read_file(path: Path) -> bytes:
 def raw_contents(data: bytes, base: int) -> Contents:
     """A raw image at `base`. Raises DisassemblyError when it does not fit below 2^32."""
     if base % 2 or not 0 <= base <= (1 << 32) - len(data):
-        raise DisassemblyError(f"an image of {len(data)} bytes cannot lie at {base:#x}: even, and at most 4 GiB - size")
+        raise DisassemblyError(
+            f"an image of {len(data)} bytes does not fit at {base:#x}: the base must be even, and the end at most 4 GiB"
+        )
     return Contents([Section(".text", base, data, len(data))])
 
 
@@ -234,7 +236,7 @@ def _sections(file: ElfFile, headers: list[SectionHeader], compressed: bool) -> 
 
 
 def _is_temporary(name: str) -> bool:
-    """Whether GNU as made the name up for `.` in an expression: `.L0` and a character that no source can hold."""
+    """Whether GNU as generated the name for `.` in an expression: `.L0` and a character that no source can contain."""
     return name.startswith(".L0") and name[3:] in ("?", " ")
 
 

@@ -1,9 +1,8 @@
 """Disassembler: the text of one instruction word.
 
-Everything follows from the instruction table.
-A spelling is a mnemonic and a syntax; the operands that its syntax does not name have one fixed value, which makes
-each spelling a bit pattern of its own.
-So a word gets the first spelling that matches it, and the text always assembles back to the same word.
+Everything is derived from the instruction table.
+A spelling is a mnemonic and a syntax. The operands that the syntax does not name have fixed values, so that each
+spelling is a bit pattern; a word gets the first spelling that matches, and the text assembles back to the same word.
 A legal word that no spelling can express (such as `fence` with registers set) is shown as `.word`, like an illegal
 one.
 """
@@ -20,10 +19,10 @@ from trapline.isa.table import derived
 
 @dataclass(frozen=True)
 class Spelling:
-    """One way to write some words of `instruction`.
+    """One way to write an instruction.
 
-    syntax: operands as they are written.
-    fixed: values of operands that the syntax does not name; those in neither are zero.
+    syntax: the operands as written.
+    fixed: values of operands that the syntax does not name; operands in neither are zero.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Spelling:
 
     @property
     def expansion(self) -> str:
-        """The same word written as the instruction itself, with the operands of `syntax` left open."""
+        """The spelling in terms of the instruction itself, with the operands of `syntax` left open."""
         spelled = set(_spelled(self.syntax))
 
         def value(token: re.Match[str]) -> str:
@@ -124,10 +123,10 @@ PSEUDO_INSTRUCTIONS: tuple[Spelling, ...] = (
     _pseudo("csrsi", "csrrsi", "csr, uimm"),
     _pseudo("csrci", "csrrci", "csr, uimm"),
 )
-"""Shorter spellings that the disassembler uses; of several that match the first one is taken."""
+"""The disassembler's shorter spellings; the first that matches is used."""
 
 REQUIRED_SPELLINGS = tuple(s for s in PSEUDO_INSTRUCTIONS if s.name in ("fence.tso", "pause"))
-"""Spellings of words that the instruction's own syntax cannot express: used without pseudo-instructions too."""
+"""Spellings of words that the instruction's own syntax cannot express; used without pseudo-instructions too."""
 
 
 class _Form:
@@ -230,7 +229,7 @@ def disassemble(
 
 
 def jump_target(word: int, pc: int = 0) -> int | None:
-    """Where a `jal` or a branch at `pc` goes, None for every other word."""
+    """The target of a `jal` or branch at `pc`, None for every other word."""
     for form in _without_pseudo().get(word & 0x7F, ()):
         if word & form.mask == form.match and "label" in form.pieces:
             return (pc + form.instruction.pattern.extract(word)["imm"]) & 0xFFFFFFFF

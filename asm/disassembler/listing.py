@@ -15,7 +15,7 @@ Piece = tuple[int, int, bool]
 
 
 def pieces(section: Section, breaks: Sequence[int] = ()) -> Iterator[Piece]:
-    """Cut a section into instructions of 4 bytes and data of 1 to 4 bytes.
+    """Split a section into 4-byte instructions and data of 1 to 4 bytes.
 
     Data never crosses an offset in `breaks` (sorted).
     A compressed instruction, which this machine does not have, is a piece of data of 2 bytes.
@@ -40,7 +40,7 @@ def pieces(section: Section, breaks: Sequence[int] = ()) -> Iterator[Piece]:
 def listing(
     contents: Contents, chosen: Sequence[Section], start: int = 0, stop: int = 1 << 32, pseudo: bool = True
 ) -> Iterator[str]:
-    """Lines of address, word, text and a comment with the place that a jump, a branch or an address pair means.
+    """Lines of address, word, text, and a comment with the target of a jump, branch or address pair.
 
     start, stop: only addresses in [start, stop).
     """
@@ -49,7 +49,7 @@ def listing(
             yield ""
         yield f"section {section.name}: {section.size} bytes at {section.address:08x}"
         if not section.occupies_file:
-            yield "(nothing in the file)"
+            yield "(no contents in the file)"
             continue
         yield from _section_listing(contents, section, start, stop, pseudo)
 
@@ -93,7 +93,7 @@ def _offsets(section: Section) -> list[int]:
 
 
 def _place(contents: Contents, section: Section, address: int) -> str:
-    """An address with the nearest symbol at or below it; in an object file only symbols of the same section count."""
+    """An address with the nearest symbol at or below it, in an object file only one of the same section."""
     candidates = [section] if contents.relocatable else [s for s in contents.sections if s.allocated]
     symbol = next((found for s in candidates if (found := s.symbol_before(address))), None)
     if symbol is None:
@@ -103,7 +103,7 @@ def _place(contents: Contents, section: Section, address: int) -> str:
 
 
 def _comment(contents: Contents, section: Section, word: int, address: int, upper: dict[int, int]) -> str:
-    """Where this instruction points; `upper` holds what `lui` and `auipc` left in registers so far."""
+    """The address that this instruction refers to; `upper` holds what `lui` and `auipc` have left in registers."""
     instruction = decode(word)
     if instruction is None:
         return ""
@@ -154,23 +154,23 @@ def assembly(contents: Contents, chosen: Sequence[Section], pseudo: bool = True)
 
 
 def _aligned(section: Section) -> Iterator[str]:
-    """The alignment of a section, so that its end is not padded where the original's was not.
+    """Align a section so that its end is padded only if the original's was.
 
-    GNU as pads code to its alignment, counting each relaxed alignment at its longest, which is a multiple of the
-    alignment less 4; so some of them at the start, where ld takes them out again, stand for a size that is no multiple.
+    GNU as pads code to its alignment, counting each relaxed alignment at its longest, the alignment less 4. So for a
+    size that is no multiple, a few of them at the start, which ld deletes, keep the end from being padded.
     """
     yield f"    .balign {section.alignment}"
     if section.executable and section.alignment > 4 and section.size % section.alignment:
         missing = section.size % section.alignment // 4
         yield "    .option relax"
-        yield f"    .rept {missing}  # leaves no bytes at the start, and keeps the end from being padded"
+        yield f"    .rept {missing}  # ld deletes these; they keep the end from being padded"
         yield f"    .balign {section.alignment}"
         yield "    .endr"
         yield "    .option norelax"
 
 
 class _Names:
-    """Label names that can be written and are used once in the whole text."""
+    """Hands out valid, unique label names."""
 
     def __init__(self) -> None:
         self._used: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Instructions to words: operands read by the instruction's own syntax, pseudo-instructions taken apart."""
+"""Encodes real instructions, reading their operands by the syntax that each instruction declares."""
 
 from functools import cache
 
@@ -35,13 +35,13 @@ FUNCTIONS = {
 
 ORDER_BITS = {"i": 8, "o": 4, "r": 2, "w": 1}
 BRANCH_BITS = 13
-"""Bits of a branch's offset; that of `jal` has 21."""
+"""Bits of a conditional branch's offset; `jal` has 21."""
 
 Values = dict[str, int]
-"""The operands of an instruction, by the name that its pattern has for them."""
+"""Operand values by their names in the instruction's pattern."""
 
 Fixups = list[tuple[str, Bound]]
-"""Kind and expression of what the linker fills in."""
+"""Kind and expression of each value that the linker fills in."""
 
 
 class Encoder:
@@ -51,10 +51,10 @@ class Encoder:
         self.unit = unit
         self.location: Location = None  # type: ignore[assignment]  # set before every instruction
         self.text = ""
-        self.constant: dict[str, bytes] = {}  # machine code by text, of what depends on no symbol
+        self.constant: dict[str, bytes] = {}  # machine code by statement text, where it depends on no symbol
 
     def error(self, message: str, hint: str | None = None, about: Operand | None = None) -> SourceError:
-        """An error at the operand `about`, where the text shows it, else at the mnemonic."""
+        """An error at the operand `about` if the text shows it, else at the mnemonic."""
         needle = None if about is None else where_written(about)
         column = -1 if needle is None else self.text.find(needle, self.text.find(" "))
         return SourceError(self.location.at(column) if column > 0 else self.location, message, hint)
@@ -62,7 +62,7 @@ class Encoder:
     # Real instructions
 
     def instruction(self, insn: Instruction, operands: Operands, ordering: int = 0) -> None:
-        """Append a real instruction whose operands are written as its syntax says."""
+        """Append a real instruction."""
         syntax = written_operands(insn)
         if len(operands) != len(syntax):
             self.count(insn.name, operands, len(syntax), insn.syntax)
@@ -108,13 +108,13 @@ class Encoder:
                 self._field(insn, kind, operand, values, fixups)
 
     def immediate(self, insn: Instruction, operand: Operand, values: Values, fixups: Fixups) -> None:
-        """The immediate of an I- or S-type instruction: into `values` if it is known now, else into `fixups`."""
+        """Put the immediate of an I- or S-type instruction into `values` if it is known now, else into `fixups`."""
         if type(operand) is not int:
             known = self._known(operand, "imm", fixups)
             if known is None:
                 return
             operand = known
-        # GNU as takes an immediate as signed or as the 32-bit pattern of a signed one.
+        # GNU as accepts an immediate as a signed number, or as the 32-bit pattern of one.
         value = operand - (1 << 32) if (1 << 32) - 2048 <= operand < 1 << 32 else operand
         if not -2048 <= value <= 2047:
             raise self.error(f"{insn.name}: immediate {operand} is not in [-2048, 2047]", None, operand)
@@ -133,7 +133,7 @@ class Encoder:
         values[kind] = operand
 
     def upper_immediate(self, insn: Instruction, operand: Operand, values: Values, fixups: Fixups) -> None:
-        """The immediate of `lui` or `auipc`: into `values` if it is known now, else into `fixups`."""
+        """Put the immediate of `lui` or `auipc` into `values` if it is known now, else into `fixups`."""
         if type(operand) is not int:
             known = self._known(operand, "imm20", fixups)
             if known is None:
@@ -145,21 +145,21 @@ class Encoder:
 
     def _label(self, insn: Instruction, operand: Operand, fixups: Fixups) -> None:
         if self._is_plain_register(operand):
-            message = f"{insn.name}: '{where_written(operand)}' is a register; a label is expected here"
+            message = f"{insn.name}: '{where_written(operand)}' is a register; expected a label"
             raise self.error(message, None, operand)
         fixups.append(("branch" if insn.pattern.imm_bits == BRANCH_BITS else "jal", self.unit.bind(operand)))
 
     def _known(self, operand: Operand, kind: str, fixups: Fixups) -> int | None:
-        """The operand's value if it is known now; else None, with a fixup of this kind added."""
+        """The operand's value if it is known now; otherwise adds a fixup of this kind and returns None."""
         match operand:
             case Parenthesized(inside):
                 return self._known(inside, kind, fixups)
             case Function(name, argument):
                 return self._part(operand, name, argument, fixups)
             case Memory() | String() | TypeName():
-                raise self.error("a number or a symbol is expected here", None, operand)
+                raise self.error("expected a number or a symbol", None, operand)
         if self._is_plain_register(operand):
-            message = f"'{where_written(operand)}' is a register; a number is expected here"
+            message = f"'{where_written(operand)}' is a register; expected a number"
             raise self.error(message, None, operand)
         bound = self.unit.bind(operand)
         try:
@@ -169,7 +169,7 @@ class Encoder:
             return None
 
     def _part(self, operand: Operand, name: str, argument: Expression, fixups: Fixups) -> int | None:
-        """`%hi(x)` and its kin, as `_known`."""
+        """The value of `%hi(x)` or another relocation function, like `_known`."""
         if name not in FUNCTIONS:
             raise self.error(f"unknown operator '{name}'", did_you_mean(name, FUNCTIONS), operand)
         bound = self.unit.bind(argument)
@@ -191,7 +191,7 @@ class Encoder:
         return self.register_number(operand) is not None
 
     def _is_plain_register(self, operand: Operand) -> bool:
-        """Whether an operand is the name of a register and of no symbol."""
+        """Whether an operand names a register and no symbol."""
         return type(operand) is Name and operand.text in REGISTERS and not self.unit.knows(operand.text)
 
     def register_number(self, operand: Operand) -> int | None:
@@ -204,7 +204,7 @@ class Encoder:
         if number is not None:
             return number
         if type(operand) is not Name:
-            raise self.error("a register is expected here", None, operand)
+            raise self.error("expected a register", None, operand)
         name = operand.text
         hint = did_you_mean(name, REGISTERS)
         if name[:1] == "f" and name[1:].lstrip("tsa").isdigit():
@@ -218,7 +218,7 @@ class Encoder:
                 return offset, base
             case Parenthesized(base):
                 return 0, base
-        raise self.error("an address 'offset(register)' is expected here", None, operand)
+        raise self.error("expected an address 'offset(register)'", None, operand)
 
     def _csr(self, operand: Operand) -> int:
         if type(operand) is Name and not self.unit.knows(operand.text):
@@ -235,14 +235,14 @@ class Encoder:
         return value
 
     def _order_set(self, operand: Operand) -> int:
-        """The `pred` or `succ` of a fence: a number, or letters in the order of their bits."""
+        """The `pred` or `succ` of a fence: a number, or letters in the order `iorw`."""
         match operand:
             case int() if 0 <= operand <= 15:
                 return operand
             case Name(letters) if all(c in ORDER_BITS for c in letters):
                 if "".join(sorted(letters, key="iorw".index)) == letters:
                     return sum(ORDER_BITS[c] for c in dict.fromkeys(letters))
-        raise self.error("a set of i, o, r, w in this order is expected, such as 'rw'", None, operand)
+        raise self.error("expected letters of 'iorw' in this order, such as 'rw'", None, operand)
 
     def count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
         """Raise SourceError unless there are `expected` operands."""
@@ -258,9 +258,9 @@ class Encoder:
         self.unit.section.data().data += word.to_bytes(4, "little")
 
     def fixed(self, word: int, kind: str, expression: Bound, insn: Instruction) -> None:
-        """Append a word with a fixup; a conditional branch of the base becomes a fragment that can grow.
+        """Append a word with a fixup; a conditional branch of the base ISA becomes a fragment that can grow.
 
-        Other branches need not have an opposite, which a long one is made of.
+        A plugin's branch cannot: a long branch needs the opposite condition, which it may not have.
         """
         section = self.unit.section
         if kind == "branch" and insn.extension in BASE:

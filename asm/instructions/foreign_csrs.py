@@ -1,6 +1,6 @@
-"""Names of CSRs that belong to extensions which this machine has not (privileged specification, 2.2).
+"""CSRs of extensions that this machine does not implement (privileged specification, 2.2).
 
-Code for many machines names them behind a test of `misa`, or to see whether they trap; here each of them traps.
+Portable code names them after a test of `misa`, or to see whether they trap; here all of them trap.
 """
 
 

@@ -1,4 +1,4 @@
-"""Pseudo-instructions that depend on values or symbols: li, la, call, and loads and stores of symbols."""
+"""Pseudo-instructions whose expansion depends on a value or symbol: li, la, call, and loads and stores of symbols."""
 
 from collections.abc import Callable
 
@@ -73,7 +73,7 @@ def _la_tls_gd(encoder: Encoder, operands: Operands) -> None:
 
 
 def _pair(encoder: Encoder, kind: str, scratch: Operand, rd: Operand, second: str, target: Expression) -> None:
-    """auipc into `scratch`, then `second` with the low part of the same address."""
+    """Append `auipc scratch`, then `second` with the low part of the address."""
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
     low = BY_NAME[second]
@@ -85,7 +85,7 @@ def _pair(encoder: Encoder, kind: str, scratch: Operand, rd: Operand, second: st
 
 
 def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
-    """`lw rd, symbol` and `sw rs2, symbol, scratch`. False when it is an ordinary access."""
+    """Expand `lw rd, symbol` and `sw rs2, symbol, scratch`. Returns False for an ordinary access."""
     match operands:
         case _, Memory(), *_:
             return False
@@ -137,4 +137,4 @@ EXPANSIONS: dict[str, Callable[[Encoder, Operands], None]] = {
     "li": _li, "la": _la, "lla": _lla, "lga": _lga, "call": _call, "tail": _tail, "jump": _jump,
     "la.tls.ie": _la_tls_ie, "la.tls.gd": _la_tls_gd,
 }  # fmt: skip
-"""What each of these mnemonics does."""
+"""Expansion by mnemonic."""

@@ -1,4 +1,4 @@
-"""One instruction as it is written: a real one, a pseudo-instruction, or one with a suffix."""
+"""Resolves a mnemonic: a real instruction, a pseudo-instruction, or one with an `.aq` or `.rl` suffix."""
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.instructions.encoder import Encoder, written_operands
@@ -23,7 +23,7 @@ ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 
 @derived
 def mnemonics() -> dict[str, None]:
-    """Every name that an instruction may be written by."""
+    """Every mnemonic, without `.aq` and `.rl` suffixes."""
     return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
 
 
@@ -61,7 +61,7 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     if insn.name == "jalr":
         operands = _jalr(encoder, operands)
     elif name == "add" and len(operands) == 4 and _is_mark(operands[3]):
-        operands = operands[:3]  # the fourth is a mark for linkers that relax
+        operands = operands[:3]  # the fourth only marks it for relaxation
     elif len(operands) == 3 and name in IMMEDIATE_FORMS and encoder.register_number(operands[2]) is None:
         return encoder.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
     elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(encoder, insn, operands):
@@ -95,12 +95,12 @@ def _expand(encoder: Encoder, templates: tuple[Template, ...], operands: Operand
 
 
 def _is_mark(operand: Operand) -> bool:
-    """Whether this is `%tprel_add(x)`, a mark for linkers that relax."""
+    """Whether this is `%tprel_add(x)`, which only marks an instruction for relaxation."""
     return isinstance(operand, Function) and operand.name == "%tprel_add"
 
 
 def _jalr(encoder: Encoder, operands: Operands) -> Operands:
-    """All spellings of jalr as `rd, offset(rs1)`."""
+    """The operands of any spelling of jalr as `rd, offset(rs1)`."""
     match operands:
         case (target,):
             return _jalr(encoder, (RA, target))

@@ -1,4 +1,4 @@
-"""Pseudo-instructions that are other spellings of one or two real ones (GNU as, `riscv-opc.c` aliases by meaning).
+"""Pseudo-instructions with a fixed expansion into one or two real ones, as in GNU as (`riscv-opc.c`).
 
 `li`, `la`, `call` and the others whose expansion depends on a value or a symbol are in li_la_call.py.
 """
@@ -63,7 +63,7 @@ sfence.vma rs       = sfence.vma rs, zero
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Stands for the pseudo-instruction's operand of this position."""
+    """Stands for the operand of the pseudo-instruction at this position."""
 
     position: int
 
@@ -100,7 +100,7 @@ IMMEDIATE_FORMS = {
 FIXED_WORDS = {"fence.tso": 0x8330000F, "pause": 0x0100000F}
 
 SPECIAL = ("li", "la", "lla", "lga", "call", "tail", "jump", "la.tls.gd", "la.tls.ie", *FIXED_WORDS)
-"""Mnemonics that the table has not: those of li_la_call.py, and the fixed words."""
+"""Mnemonics outside the table: those of li_la_call.py, and the fixed words."""
 
 reserve({name for name, _ in PSEUDO} - {"jal", "fence", "sfence.vma"}, "a pseudo-instruction")
 reserve(SPECIAL, "a pseudo-instruction")

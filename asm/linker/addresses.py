@@ -1,4 +1,4 @@
-"""What expressions and symbols are worth once sections have their addresses."""
+"""Values of expressions and symbols once sections have addresses."""
 
 from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Location, SourceError
@@ -10,7 +10,7 @@ from trapline.asm.symbols import Symbol
 
 
 class Values:
-    """The final addresses of one link. high_parts: by pc, what the lower half of a pair has to complete."""
+    """The final addresses of one link. high_parts: by the pc of an `auipc`, the full value that its pair adds up to."""
 
     def __init__(self) -> None:
         self.undefined: dict[str, Location] = {}
@@ -24,7 +24,7 @@ class Values:
         try:
             return self._value(expression, location)
         except RecursionError:
-            raise SourceError(location, "this expression is nested too deeply") from None
+            raise SourceError(location, "expression nested too deeply") from None
 
     def _value(self, expression: Bound, location: Location) -> int:
         match expression:
@@ -43,7 +43,7 @@ class Values:
         raise TypeError(expression)
 
     def address(self, symbol: Symbol, location: Location) -> int:
-        """The value of a symbol; an undefined one is noted and counts as 0."""
+        """The value of a symbol; an undefined one is recorded and counts as 0."""
         if symbol.target is not None:
             symbol = symbol.target
         if symbol.value is not None:
@@ -64,7 +64,7 @@ class Values:
         return section.address + offset
 
     def home(self, symbol: Symbol) -> tuple[Section, int]:
-        """The section and the offset in it where a placed symbol is, which merging may have changed."""
+        """The section of a placed symbol and the offset in it, after merging."""
         assert symbol.section is not None and symbol.fragment is not None
         offset = symbol.fragment.offset + symbol.offset
         source = self.merged.get(symbol.section)

@@ -1,4 +1,4 @@
-"""Common symbols (`.comm`): one block of memory for all files that name it, the longest that any of them wants."""
+"""Common symbols (`.comm`): one block of memory for all sources that declare it, as long as the longest."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ KEY = ("COMMON", None)
 
 
 def homes(units: Iterable[Unit]) -> dict[str, Unit]:
-    """The source with the longest block of each name, the first of them among equals: ld puts it there."""
+    """The source where ld puts each common symbol: the one with the longest block, the first of equals."""
     found: dict[str, Unit] = {}
     longest: dict[str, int] = {}
     for unit in units:
@@ -22,7 +22,7 @@ def homes(units: Iterable[Unit]) -> dict[str, Unit]:
 
 
 def allocate(globals_: Mapping[str, Symbol], home: Mapping[str, Unit]) -> None:
-    """Give common symbols that nobody defines room in a section of their file, in the order of ld's hash table."""
+    """Allocate undefined common symbols in a section of their source, in the order of ld's hash table."""
     sections = []
     newest_first = list(globals_.values())[::-1]
     for symbol in sorted(newest_first, key=lambda symbol: bucket(symbol.name)):

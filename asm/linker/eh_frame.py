@@ -1,7 +1,7 @@
-"""The tables for unwinding, `.eh_frame` and `.debug_frame`, as GNU as and ld make them of the `.cfi_` directives.
+"""The unwind tables `.eh_frame` and `.debug_frame`, as GNU as and ld make them from `.cfi_` directives.
 
-DWARF 5, 6.4.1; LSB, "Exception Frames".  A common entry (CIE) says what several functions share, and each function
-has an entry of its own (FDE).
+DWARF 5, 6.4.1; LSB, "Exception Frames". A common information entry (CIE) holds what several functions share; each
+function has a frame description entry (FDE) of its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,16 +17,16 @@ from trapline.asm.unit import Unit
 VERSION = 3
 PC_RELATIVE = 0x10
 CODE_POINTER = 0x1B
-"""How `.eh_frame` has the addresses of functions: relative to the place, 4 bytes, signed."""
+"""How `.eh_frame` encodes addresses of functions: pc-relative, signed, 4 bytes."""
 
 LONGEST_SHARED = 50
-"""ld compares no more initial instructions than so many bytes, and leaves CIEs with more as they are."""
+"""Longest initial instructions, in bytes, of a CIE that ld shares between sources."""
 
 SIZES = {0: 4, 2: 2, 3: 4, 4: 8}
 
 
 class _Common:
-    """What the FDEs of one source share."""
+    """A CIE of one source."""
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -35,7 +35,7 @@ class _Common:
         self.used = False
 
     def suits(self, frame: Frame, for_unwinding: bool) -> bool:
-        """Whether an FDE can have this CIE. Debuggers are not told of personalities."""
+        """Whether an FDE can use this CIE; `.debug_frame` has no personalities."""
         mine = self.frame
         return (
             mine.return_column == frame.return_column
@@ -47,11 +47,10 @@ class _Common:
 
 
 def tables(units: Iterable[Unit], live: set[Section], final: Callable[[Any], Any]) -> list[Section]:
-    """The sections that `units` want. live: the sections that are linked, laid out; final: the definition of a symbol.
+    """The unwind sections of `units`. live: the linked sections, after layout; final: maps a symbol to its definition.
 
-    Raises SourceError for a function whose parts are not in the order of their addresses.
-
-    ld leaves out the FDEs of code that is not linked, and puts equal CIEs together, in `.eh_frame` only.
+    ld drops the FDEs of code that is not linked, and shares equal CIEs, in `.eh_frame` only.
+    Raises SourceError for a function whose directives are not in the order of their addresses.
     """
     sections = []
     for name, flags in ((".eh_frame", ALLOC), (".debug_frame", 0)):
@@ -65,7 +64,7 @@ def tables(units: Iterable[Unit], live: set[Section], final: Callable[[Any], Any
 
 
 class _Table:
-    """One section in the making."""
+    """A section under construction."""
 
     def __init__(self, name: str, flags: int, final: Callable[[Any], Any]) -> None:
         self.section = Section(name, flags, PROGBITS, alignment=4)
@@ -75,7 +74,7 @@ class _Table:
         self.known: dict[Any, int] = {}
 
     def finish(self) -> Section:
-        """The section, laid out."""
+        """The finished section."""
         self.section.finish()
         self.section.size = len(self.data.data)
         return self.section
@@ -101,7 +100,7 @@ class _Table:
     # Entries
 
     def _common(self, common: _Common) -> int:
-        """Write a CIE, or find one that is the same; returns its offset."""
+        """Write a CIE unless an equal one can be shared; returns its offset."""
         frame = common.frame
         begin = len(self.data.data)
         code = b"".join(rule.code for rule in common.rules)
@@ -158,7 +157,7 @@ class _Table:
     def _advance(self, section: Section, start: Symbol, rule: Rule) -> None:
         assert rule.place is not None
         distance = _distance(start, rule.place)
-        # GNU as chooses the form before ld has shortened alignments.
+        # GNU as chooses the form before ld shortens alignments.
         longest = distance + _shortened(section, start, rule.place)
         if longest == 0:
             return
@@ -186,7 +185,7 @@ class _Table:
         self.data.data += bytes(width)
 
     def _close(self, begin: int) -> None:
-        """Fill an entry up to its alignment, and write its length in front of it."""
+        """Pad an entry to its alignment, and fill in its length."""
         data = self.data.data
         data += bytes(-len(data) % 4)
         data[begin : begin + 4] = (len(data) - begin - 4).to_bytes(4, "little")
@@ -201,7 +200,7 @@ def _distance(start: Symbol, end: Symbol) -> int:
     distance = _place(end) - _place(start)
     if distance < 0:
         where = end.defined_at or Location("<unknown>", 1)
-        raise SourceError(where, "this place lies before the one that the last '.cfi_' directive describes")
+        raise SourceError(where, "'.cfi_' directives must be in the order of their addresses")
     return distance
 
 

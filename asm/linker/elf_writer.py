@@ -45,7 +45,7 @@ from trapline.asm.sections import ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, co
 from trapline.asm.symbols import Symbol
 
 _OWN_FLAGS = 0x7FF
-"""Section flags that are the file's; those above are for linkers."""
+"""Section flags that go into the executable; the others are for linkers."""
 
 _BINDINGS = {"local": STB_LOCAL, "global": STB_GLOBAL, "weak": STB_WEAK}
 _TYPES = {"notype": STT_NOTYPE, "object": STT_OBJECT, "func": STT_FUNC, "tls": STT_TLS, "common": STT_OBJECT}
@@ -62,7 +62,7 @@ def attributes() -> bytes:
 
 
 def contents(output: Output) -> bytes:
-    """The bytes of an output section, gaps between inputs filled with zeros, as ld's script for RISC-V has it."""
+    """The bytes of an output section; gaps between inputs are zeros, as in ld's script for RISC-V."""
     image = bytearray()
     for section in output.inputs:
         image += bytes(section.address - output.address - len(image))
@@ -113,7 +113,7 @@ def segments(layout: Layout) -> list[Segment]:
 
 
 def _copied(symbol: Symbol) -> Symbol:
-    """The label that an alias stands for, whose type and size it takes unless it has its own, as in GNU as."""
+    """The label that an alias refers to; the alias inherits its type and size unless it has its own, as in GNU as."""
     label = symbol
     while isinstance(label.value, Symbol):
         label = label.value
@@ -157,7 +157,7 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
 
 
 def _tls_segment(outputs: list[Output]) -> tuple[int, ...]:
-    """The program header of what each thread has for itself."""
+    """The program header of thread-local storage."""
     first, last = outputs[0], outputs[-1]
     filled = first.size if first.type != NOBITS else 0
     size = last.address + last.size - first.address

@@ -6,33 +6,33 @@ from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 
 HEADER = b"\xff\xff\xff\xff" + bytes(8)
-"""What comes before the entries: the two words of `.got.plt`, and the address of a dynamic section: there is none."""
+"""What precedes the entries: the two words of `.got.plt`, and the address of the dynamic section, which is 0."""
 
 TABLE_OFFSET = 8
-"""Where in `.got` the symbol _GLOBAL_OFFSET_TABLE_ is: behind `.got.plt`."""
+"""Offset of _GLOBAL_OFFSET_TABLE_ in `.got`: after `.got.plt`."""
 
 BUCKETS = 4051
 """Size of ld's hash table of symbols (`bfd_default_hash_table_size`); it grows from 3038 symbols on."""
 
 
 KINDS = {"got_hi20": 4, "tls_gd_hi20": 8, "tls_ie_hi20": 4}
-"""What refers to an entry, with its size: an address; a module and an offset in it; an offset to the thread pointer."""
+"""Entry sizes by the kind of reference: an address; a module and an offset; an offset from the thread pointer."""
 
 RELOCATION_SIZE = 12
 
 DTV_OFFSET = 0x800
-"""The dynamic thread vector points so far behind the start of a module's block (RISC-V ELF psABI)."""
+"""How far after the start of a module's block the dynamic thread vector points (RISC-V ELF psABI)."""
 
 Entries = dict[tuple[Symbol, str], int]
-"""Where the entry of a symbol lies in `.got`, in bytes, by the symbol and what refers to it."""
+"""Offset of each entry in `.got`, in bytes, by symbol and kind of reference."""
 
 
 def offsets(wanted: Iterable[tuple[Symbol, str]], units: list[Unit], globals_: Mapping[str, Symbol]) -> Entries:
-    """The entries that are `wanted`.
+    """Offsets of the `wanted` entries.
 
-    ld gives entries to local symbols file by file, then to global ones in the order of its hash table, where of two
-    in one bucket the later comes first.  Found with ld 2.40; programs with over 3038 symbols get the same entries in
-    another order than ld's, which has grown its table by then.
+    ld gives entries to local symbols source by source, then to global ones in the order of its hash table, where the
+    later of two in one bucket comes first. Observed with ld 2.40; with more than 3038 symbols ld's table has grown,
+    and its order differs from this one.
     """
     pairs = set(wanted)
     unplaced = dict.fromkeys(symbol for symbol, _ in sorted(pairs, key=lambda pair: pair[0].name))
@@ -53,19 +53,19 @@ def offsets(wanted: Iterable[tuple[Symbol, str]], units: list[Unit], globals_: M
 
 
 def contents(entries: Entries) -> bytes:
-    """The section before addresses are filled in."""
+    """The section's bytes, before addresses are filled in."""
     return HEADER + bytes(sum(KINDS[kind] for _, kind in entries))
 
 
 def relocations(entries: Entries) -> int:
-    """The size of `.rela.dyn`: ld keeps room for what loads thread-local entries, even in a static program."""
+    """The size of `.rela.dyn`: ld reserves relocations for thread-local entries even in a static program."""
     counts = [(2 if symbol.binding != "local" and kind == "tls_gd_hi20" else 1) for symbol, kind in entries
               if kind != "got_hi20"]  # fmt: skip
     return RELOCATION_SIZE * sum(counts)
 
 
 def entry(kind: str, value: int, block: int) -> bytes:
-    """An entry's bytes in a static program, whose module has number 1. block: where thread-local storage starts."""
+    """An entry's bytes; a static program is module 1. block: address of thread-local storage."""
     if kind == "got_hi20":
         return (value & 0xFFFFFFFF).to_bytes(4, "little")
     if kind == "tls_ie_hi20":
@@ -74,7 +74,7 @@ def entry(kind: str, value: int, block: int) -> bytes:
 
 
 def bucket(name: str) -> int:
-    """The bucket of a name in ld's table of symbols (`bfd_hash_hash`)."""
+    """The bucket of a name in ld's symbol table (`bfd_hash_hash`)."""
     code = 0
     letters = name.encode()
     for unit in (*letters, len(letters)):

@@ -1,4 +1,4 @@
-"""Offsets within sections: how long branches, alignments and rooms are, before any section has an address."""
+"""Lays out sections: sizes of branches, alignments and `.space`, before any section has an address."""
 
 from functools import partial
 from typing import Any
@@ -11,10 +11,10 @@ from trapline.asm.sections import Branch, Fill, Leb128, Org, Section
 from trapline.asm.symbols import Symbol
 
 ELSEWHERE = 1 << 32
-"""The distance of a branch to another section: too far for a conditional branch."""
+"""The distance of a branch to another section: out of reach of a conditional branch."""
 
 MAX_ROUNDS = 200
-"""Layout rounds; branches only grow, so it comes to rest long before."""
+"""Most layout rounds; branches only grow, so layout converges long before."""
 
 
 def lay_out(sections: list[Section], diagnostics: Diagnostics) -> None:
@@ -24,22 +24,22 @@ def lay_out(sections: list[Section], diagnostics: Diagnostics) -> None:
             section.settle()
         for section in sections:
             for fragment in section.fragments:
-                if type(fragment) is Leb128:  # its length stays, its value is that of the final distance
+                if type(fragment) is Leb128:  # its length is fixed by now; its value follows the final distances
                     fragment.measure(partial(_measure, section))
 
 
 def _come_to_rest(sections: list[Section], diagnostics: Diagnostics) -> bool:
-    """Lay out until nothing moves any more; whether that worked."""
+    """Lay out until nothing moves; returns whether that succeeded."""
     left = list(sections)
     for _ in range(MAX_ROUNDS):
-        # All of them in each round: a room in one section may be as long as a distance in another.
+        # All sections in each round: `.space` in one section may depend on distances in another.
         moved = [section for section in left if _round(section, diagnostics)]
         if not moved or diagnostics.error_count:
             return not diagnostics.error_count
         left = sections if any(_has_rooms(section) for section in sections) else moved
     section = moved[0]
     where = next((f.location for f in section.fragments if isinstance(f, Fill | Leb128)), None)
-    diagnostics.error(where, f"the layout of '{section.name}' does not come to rest")
+    diagnostics.error(where, f"the layout of '{section.name}' does not converge")
     return False
 
 
@@ -48,7 +48,7 @@ def _has_rooms(section: Section) -> bool:
 
 
 def _round(section: Section, diagnostics: Diagnostics) -> bool:
-    """Whether something in the section moved."""
+    """Lay out once; returns whether something moved."""
     try:
         return section.lay_out(partial(_measure, section))
     except SourceError as error:
@@ -62,30 +62,32 @@ def _measure(section: Section, fragment: Any) -> Any:
     if type(fragment) is Branch:
         target = fragment.fixup.expression
         offset = None if _is_replaceable(target) else _offset_in(section, target)
-        # GNU as writes a branch out of its section, or to what another source may define instead, as the
+        # GNU as writes a branch to another section, or to a symbol that another source may override, as the
         # opposite branch around a jump: it cannot know the distance, and `jal` reaches nearly everything.
         return ELSEWHERE if type(target) is int or offset is None else offset - fragment.offset
     if type(fragment) is Org:
         offset = _offset_in(section, fragment.expression)
         if offset is None:
-            raise SourceError(fragment.location, "'.org' needs a number or a place in the same section")
+            raise SourceError(fragment.location, "'.org' needs a number or a label of the same section")
         return offset
     assert isinstance(fragment, Leb128 | Fill)
     try:
         return _distance(fragment.expression)
     except NotConstant:
-        raise SourceError(fragment.location, "this value is not known: labels of different sections") from None
+        raise SourceError(
+            fragment.location, "the distance between labels of different sections is not known here"
+        ) from None
     except (ZeroDivisionError, ValueError, OverflowError):
         raise SourceError(fragment.location, "this value cannot be computed") from None
 
 
 def _is_replaceable(target: Bound) -> bool:
-    """Whether a definition in another source may take the place of a branch's target."""
+    """Whether another source may override a branch's target."""
     return any(symbol.binding == "weak" for symbol in symbols(target))
 
 
 def _offset_in(section: Section, expression: Bound) -> int | None:
-    """Offset from the section's start, for a number or symbol plus number; None elsewhere."""
+    """Offset from the section's start of a number or symbol plus number, None for everything else."""
     match expression:
         case int():
             return expression
@@ -102,7 +104,7 @@ def _offset_in(section: Section, expression: Bound) -> int | None:
 
 
 def _distance(expression: Bound) -> int:
-    """A value made of distances within sections. Raises NotConstant."""
+    """The value of an expression of distances within sections. Raises NotConstant."""
     value, sections = _section_relative(expression)
     if sections:
         raise NotConstant
@@ -110,7 +112,7 @@ def _distance(expression: Bound) -> int:
 
 
 def _section_relative(expression: Bound) -> tuple[int, dict[Section, int]]:
-    """A value, and how many times the addresses of which sections are still to be added. Raises NotConstant."""
+    """A value, and how often the address of each section is still to be added to it. Raises NotConstant."""
     match expression:
         case int():
             return expression, {}

@@ -1,4 +1,4 @@
-"""From assembled sources to a program: symbols resolved, sections placed, fixups applied."""
+"""Links assembled sources: resolves symbols, places sections, applies fixups."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class Linker(Values):
         self.globals: dict[str, Symbol] = {}
         self.got: Entries = {}
         self.got_section = Section(".got", ALLOC | WRITE, 1, alignment=4)
-        self.absent: set[int] = set()  # where functions are called that nobody defines
+        self.absent: set[int] = set()  # pcs of calls to undefined weak functions
         self.layout: Layout = None  # type: ignore[assignment]  # made by `link`
 
     def link(self) -> None:
@@ -54,7 +54,7 @@ class Linker(Values):
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         count = bool(read_only) + bool(writable or zeroed)
         others = 1 + stack_note + bool(self.thread_local)
-        for _ in range(MAX_ROUNDS):  # the headers lie below .text, and how many there are follows from the addresses
+        for _ in range(MAX_ROUNDS):  # headers lie below .text, and their number depends on the addresses
             place(self.layout, 52 + 32 * (others + count), self.text_base)
             if count == (count := len(load_segments(self.layout)) + len(note_segments(self.layout))):
                 break
@@ -105,7 +105,7 @@ class Linker(Values):
             self.globals[symbol.name] = symbol
         elif _rank(symbol) == 4 and _rank(present) == 4:
             first = present.defined_at
-            hint = f"it is defined at {first.file}:{first.line} too" if first else None
+            hint = f"also defined at {first.file}:{first.line}" if first else None
             at = symbol.defined_at or Location("<unknown>", 1)
             self.diagnostics.error(at, f"symbol '{symbol.name}' is defined twice", hint)
         elif symbol.common and present.common:
@@ -176,7 +176,7 @@ class Linker(Values):
             if fixup.kind in KINDS:
                 if not isinstance(fixup.expression, Symbol):
                     raise SourceError(
-                        fixup.location, "only a symbol, without a sum, has an entry in the GOT", "add afterwards"
+                        fixup.location, "only a plain symbol has an entry in the GOT", "load the entry first, then add"
                     )
                 target = self.got_section.address + self.got[self._final(fixup.expression), fixup.kind]
             elif fixup.kind == "call_hi20" and self._is_absent(fixup.expression):
@@ -190,7 +190,7 @@ class Linker(Values):
         self.high_parts[pc] = (target - pc) & 0xFFFFFFFF
 
     def _is_absent(self, target: Any) -> bool:
-        """Whether this is a weak symbol that nobody defines."""
+        """Whether this is an undefined weak symbol."""
         if not isinstance(target, Symbol):
             return False
         final = self._final(target)
@@ -225,7 +225,7 @@ class Linker(Values):
         else:
             values["imm"] = immediate(self, fixup, pc)
             if kind == "pcrel_lo12" and insn is JALR and self.value(fixup.expression, fixup.location) in self.absent:
-                values["rs1"] = 0  # x0 as the base: the call goes to address 0, as ld has it
+                values["rs1"] = 0  # base x0: like ld, let the call go to address 0
         fixed = word & ~operand_mask(insn)
         try:
             encoded = insn.pattern.insert(values) & operand_mask(insn) | fixed
@@ -234,7 +234,7 @@ class Linker(Values):
         data[at : at + 4] = encoded.to_bytes(4, "little")
 
     def _replace_branch(self, section: Section, index: int, branch: Branch) -> None:
-        """Turn a branch, the section's fragment `index`, into data with its final bytes."""
+        """Replace a branch, the section's fragment `index`, by data with its final bytes."""
         pc = section.address + branch.offset
         fixup = branch.fixup
         data = Data(branch.index)
@@ -244,7 +244,7 @@ class Linker(Values):
             data.data += branch.word.to_bytes(4, "little")
             self._apply_one(data.data, pc, fixup)
             return
-        # Bit 12 of a branch distinguishes the condition from its opposite.
+        # Bit 12 of a branch inverts its condition.
         opposite = fixup.insn.pattern.insert(fixup.insn.pattern.extract(branch.word) | {"imm": 8}) ^ 0x1000
         data.data += opposite.to_bytes(4, "little") + JAL.encode(rd=0, imm=0).to_bytes(4, "little")
         self._apply_one(data.data, pc + 4, Fixup(4, "jal", fixup.expression, fixup.location, JAL))

@@ -1,4 +1,4 @@
-"""Where sections go: the order and the addresses of GNU ld's default script for elf32lriscv."""
+"""Places sections, in the order and at the addresses of GNU ld's default script for elf32lriscv."""
 
 import fnmatch
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ ZEROED: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 
 @dataclass(eq=False)
 class Output:
-    """One section of the executable: the input sections it is made of, and where it lies."""
+    """One section of the executable: its input sections, and its address."""
 
     name: str
     inputs: list[Section] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Output:
 
 
 def collect(sections: list[Section]) -> "Layout":
-    """The output sections made of `sections`, in order, without addresses."""
+    """The output sections for `sections`, in order, without addresses."""
     left = list(sections)  # empty ones too: their alignment counts
     result: list[list[Output]] = []
     empty: list[Empty] = []
@@ -136,7 +136,7 @@ def _orphan_position(home: list[Output], section: Section) -> int:
     if section.flags & EXEC:
         return max((i + 1 for i, o in enumerate(home) if o.flags & EXEC), default=0)
     if section.flags & WRITE and section.type != NOBITS:
-        # Behind .data and other such sections, before the table's later ones.
+        # After .data and similar sections, before later ones of the table.
         later = {".data1", ".got", ".sdata"}
         return next((i for i, o in enumerate(home) if o.name in later), len(home))
     if section.flags & ALLOC and not section.flags & WRITE and section.type == NOTE:
@@ -146,7 +146,7 @@ def _orphan_position(home: list[Output], section: Section) -> int:
 
 
 Empty = tuple[list[Section], list[Output], int]
-"""Sections without contents, for labels in them: they lie before the output section of this index in a list."""
+"""Empty sections, which labels may be in: they lie before the output section of this index in a list."""
 
 
 @dataclass
@@ -196,7 +196,7 @@ def place(layout: Layout, header_size: int, text_base: int | None) -> None:
 
 
 def load_segments(layout: Layout) -> list[list[Output]]:
-    """The sections that are loaded, as ld groups them: what is writable begins a segment, unless on the same page."""
+    """The loaded sections by segment, as ld groups them: writable ones begin a segment unless they share a page."""
     groups: list[list[Output]] = []
     for output in (*layout.read_only, *layout.writable, *layout.zeroed):
         if not output.size or (output.flags & TLS and output.type == NOBITS):
@@ -216,7 +216,7 @@ def load_segments(layout: Layout) -> list[list[Output]]:
 
 
 def note_segments(layout: Layout) -> list[list[Output]]:
-    """The runs of neighbouring notes in memory that are aligned alike: each has a program header of its own."""
+    """The runs of adjacent notes of equal alignment: each has a program header."""
     groups: list[list[Output]] = []
     before: Output | None = None
     for output in (*layout.read_only, *layout.writable):
@@ -230,7 +230,7 @@ def note_segments(layout: Layout) -> list[list[Output]]:
 
 
 def _place_data(layout: Layout, address: int) -> int:
-    """Place what is writable from `address` on; returns the end."""
+    """Place the writable sections from `address` on; returns the end."""
     symbols = layout.symbols
     layout.data_start = address
     sdata_begin = None
@@ -240,7 +240,7 @@ def _place_data(layout: Layout, address: int) -> int:
     for output in layout.writable:
         if output.flags & TLS and output.type == NOBITS:
             output.place(address)
-            address = output.address  # it takes no room, but its alignment counts
+            address = output.address  # it takes no space, but its alignment counts
         else:
             address = output.place(address)
         if output.name == ".data":
@@ -253,7 +253,7 @@ def _place_data(layout: Layout, address: int) -> int:
             symbols[f"__{output.name[1:]}_end"] = address
             del arrays[0]
         if output.name in (".tdata", ".tbss", ".preinit_array", ".init_array"):
-            for name in arrays:  # what has no contents lies behind what comes before
+            for name in arrays:  # sections without contents follow the previous one
                 symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
     symbols.setdefault("__DATA_BEGIN__", address)
     symbols["__SDATA_BEGIN__"] = address if sdata_begin is None else sdata_begin

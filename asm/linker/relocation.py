@@ -1,4 +1,4 @@
-"""What a fixup puts into an instruction, once addresses are known."""
+"""Computes what a fixup puts into an instruction, once addresses are known."""
 
 from trapline.asm.arithmetic import high20, low12, signed32
 from trapline.asm.diagnostics import SourceError
@@ -26,7 +26,7 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     if kind in ("tprel_hi20", "tprel_lo12"):
         if not values.thread_local:
             raise SourceError(fixup.location, "no section of this program is thread-local (.tdata, .tbss)")
-        value -= values.thread_local[0].address  # the thread pointer points at the first of them
+        value -= values.thread_local[0].address  # the thread pointer points to the first of them
         return high20(value) if kind == "tprel_hi20" else low12(value)
     if kind == "imm20":
         if not 0 <= value <= 0xFFFFF:
@@ -49,7 +49,7 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
 
 
 def operand_mask(insn: Instruction) -> int:
-    """The bits of an instruction word that operands take."""
+    """Mask of an instruction word's operand bits."""
     mask = 0
     for s in insn.pattern.slices:
         mask |= ((1 << s.width) - 1) << s.low

@@ -1,8 +1,8 @@
-"""Merging of constants and strings: ld keeps one copy of equal ones, and no string that is the end of another.
+"""Merges constants and strings: equal ones are kept once, and a string that another ends with is not kept.
 
-SHF_MERGE allows it (System V ABI, "Section attribute flags"); what is chosen here is what GNU ld 2.40 chooses, so
-that addresses come out as its own. Merged together are sections with the same flags, entry size and alignment that
-go to the same output section, over all sources.
+SHF_MERGE allows it (System V ABI, "Section attribute flags"); the choices are those of GNU ld 2.40, so that addresses
+are the same. Sections of all sources are merged together if they have the same flags, entry size and alignment and go
+to the same output section.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class _Entry:
 
 
 class _Pool:
-    """Sections that are merged together. `known`: what is in them, in order of first appearance."""
+    """Sections that are merged together. known: their entries, in order of first appearance."""
 
     def __init__(self, entry_size: int, strings: bool, alignment: int) -> None:
         self.entry_size = entry_size
@@ -41,7 +41,7 @@ class _Pool:
         self.sections: list[Section] = []
 
     def take(self, section: Section, content: bytes) -> None:
-        """Add what a section holds."""
+        """Add the contents of a section."""
         self.sections.append(section)
         zero = bytes(self.entry_size)
         at = 0
@@ -51,7 +51,7 @@ class _Pool:
             self._add(section, text, min(at & -at or self.alignment, self.alignment) if self.strings else 1)
             at += len(text)
             while self.strings and content[at : at + self.entry_size] == zero:
-                # Zeros behind a string are padding, but the first that is aligned may be an empty string.
+                # Zeros after a string are padding, but the first aligned one may be an empty string.
                 if not padded and at % self.alignment == 0:
                     padded = True
                     self._add(section, zero, self.alignment)
@@ -68,11 +68,11 @@ class _Pool:
     def _add(self, section: Section, text: bytes, alignment: int) -> None:
         entry = self.known.get(text)
         if entry is None or entry.alignment < alignment:
-            self.known.pop(text, None)  # aligned too little: a new one, at the end, takes its place
+            self.known.pop(text, None)  # insufficiently aligned: replaced by a new one at the end
             self.known[text] = _Entry(text, alignment, section)
 
     def lay_out(self) -> None:
-        """Choose what is kept and put it into the sections where it first appeared."""
+        """Choose what is kept, and store it in the section where it first appeared."""
         if self.strings:
             self._join_ends()
         data = {section: Data(0) for section in self.sections}
@@ -88,10 +88,10 @@ class _Pool:
             section.size = len(fragment.data)
 
     def _join_ends(self) -> None:
-        """Let strings that end another share its bytes. Sorted from the last character on, they are neighbours."""
+        """Let a string share the bytes of one that ends with it: sorted by reversed text, the two are neighbours."""
         size = self.entry_size
         alignments = {entry.alignment for entry in self.known.values()}
-        # Strings can share only where their alignment agrees, so where it is the same for all, that sorts first.
+        # Only strings of compatible alignment can share; if all have the same, it is the first sort key.
         modulus = alignments.pop() if len(alignments) == 1 else 1
 
         def order(entry: _Entry) -> tuple[int, bytes]:
@@ -113,7 +113,7 @@ class _Pool:
 
 @dataclass(eq=False)
 class _Source:
-    """A section as it was before."""
+    """A section before merging."""
 
     section: Section
     content: bytes
@@ -128,7 +128,7 @@ class _Source:
         while self.pool.strings and start and any(self.content[start - size : start]):
             start -= size
         entry = self.pool.known.get(self.pool.text_at(self.content, start))
-        if entry is None:  # in padding that nobody kept: any zero will do
+        if entry is None:  # in padding that was not kept: any zero will do
             entry = next(e for e in self.pool.known.values() if e.host is None)
             start = offset + size - len(entry.content)
         section, place = entry.place()
@@ -136,11 +136,11 @@ class _Source:
 
 
 Merged = dict[Section, _Source]
-"""Sections whose contents have moved. `merged[section].place(offset)` is where the byte at a former offset is now."""
+"""Sections whose contents have moved. `merged[section].place(offset)` is the new place of the byte at that offset."""
 
 
 def merge(outputs: Iterable[Output]) -> Merged:
-    """Merge what may be merged inside each output section. The sections must have been laid out."""
+    """Merge within each output section. The sections must have been laid out."""
     merged: Merged = {}
     for output in outputs:
         pools: dict[tuple[int, int, int], _Pool] = {}

@@ -1,6 +1,6 @@
 """The C preprocessor in front of `.S` files: pcpp in this process, or a program such as gcc or cpp from PATH.
 
-Either gives text with `# line "file"` markers, which put the positions of later errors right.
+Both emit `# line "file"` markers, from which later errors get their positions.
 """
 
 import re
@@ -13,7 +13,7 @@ from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.preprocess.source_text import MAX_SOURCE_BYTES, Text, whole_file
 
 TIMEOUT = 20
-"""Seconds that a program from PATH may take."""
+"""Time limit for a preprocessor from PATH, in seconds."""
 
 SYSTEM_PROGRAMS = (
     "riscv32-unknown-elf-cpp",
@@ -47,7 +47,7 @@ PREDEFINED = {
     "__riscv_float_abi_soft": "1",
     "__riscv_cmodel_medlow": "1",
 }
-"""What gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32 defines for assembly, and no more."""
+"""The macros that gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32 defines for assembly."""
 
 
 def preprocess(
@@ -55,7 +55,7 @@ def preprocess(
 ) -> str:
     """The text after preprocessing. `how` is "pcpp" or "system"; `defines` are `NAME` or `NAME=value`.
 
-    Its errors and warnings go to `diagnostics`. Raises SourceError when there is no result to go on with.
+    Its errors and warnings go to `diagnostics`. Raises SourceError when there is no result.
     """
     pairs = list(PREDEFINED.items())
     for define in defines:
@@ -95,7 +95,7 @@ def _run_system(
     ]
     command += [word for folder in include_dirs for word in ("-I", str(folder))]
     command += [f"-D{name}={value}" for name, value in defines]
-    # Reading standard input serves sources that are no file; the marker gives them their name back.
+    # Standard input serves sources in memory too; the marker names the source.
     name = source.name.replace("\\", "\\\\").replace('"', '\\"')
     text = f'#line 1 "{name}"\n{source.text}'.encode("utf-8", "surrogateescape")
     try:
@@ -120,5 +120,5 @@ def _run_system(
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
         raise SourceError(where, f"{program} failed with status {done.returncode}: {last[0]}")
     if len(done.stdout) > MAX_SOURCE_BYTES:
-        raise SourceError(where, f"preprocessing makes more than {MAX_SOURCE_BYTES >> 20} MiB")
+        raise SourceError(where, f"preprocessing produces more than {MAX_SOURCE_BYTES >> 20} MiB")
     return done.stdout.decode("utf-8", "surrogateescape")

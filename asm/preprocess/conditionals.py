@@ -11,7 +11,7 @@ from trapline.asm.preprocess.source_text import STRING, WHITE
 
 
 class Scope(Protocol):
-    """What conditionals and repetition counts ask of the symbol table."""
+    """What conditionals and repetition counts need from the symbol table."""
 
     def evaluate(self, expression: str, location: Location) -> int:
         """The expression's absolute value now. Raises SourceError when it has none."""
@@ -24,7 +24,7 @@ class Scope(Protocol):
 
 @dataclass(slots=True)
 class Block:
-    """One `.if` block that is open. `dead`: the block as a whole lies in skipped text."""
+    """An open `.if` block. dead: the whole block is inside skipped text."""
 
     keyword: str
     opened: Location
@@ -35,7 +35,7 @@ class Block:
 
 
 class Conditionals:
-    """The open blocks, outermost first. `skipping` tells whether the present text is left out."""
+    """The open blocks, outermost first. skipping: whether the current text is skipped."""
 
     def __init__(self, scope: Scope, diagnostics: Diagnostics) -> None:
         self._scope = scope
@@ -77,7 +77,7 @@ class Conditionals:
                 self._update()
 
     def close_down_to(self, depth: int) -> list[Block]:
-        """Forget the blocks opened since `depth`, as `.exitm` does; returns them."""
+        """Drop the blocks opened since `depth`, as `.exitm` does, and return them."""
         dropped = self._blocks[depth:]
         del self._blocks[depth:]
         self._update()
@@ -157,7 +157,7 @@ def _blank(wanted: bool) -> Condition:
 
 
 def _same(wanted: bool) -> Condition:
-    """Text as written: quotes belong to it, and the first comma ends the first text even inside quotes."""
+    """Compare text as written: quotes count, and the first comma ends the first text even inside quotes."""
 
     def holds(scope: Scope, operands: str, at: Location, keyword: str) -> bool:
         first, comma, second = normalize(operands).partition(",")
@@ -201,9 +201,9 @@ _CONDITIONS: dict[str, Condition] = {
 }
 
 KEYWORDS = (*_CONDITIONS, ".elseif", ".else", ".elsec", ".endif", ".endc")
-"""The directives that count while text is skipped; everything else in it is ignored."""
+"""The directives that are obeyed in skipped text; everything else there is ignored."""
 
 
 def _no_operands(keyword: str, operands: str, at: Location) -> None:
     if operands.strip(WHITE):
-        raise SourceError(at, f"'{keyword}' takes no operand", "put a remark behind '#'")
+        raise SourceError(at, f"'{keyword}' takes no operand", "put comments after '#'")

@@ -1,7 +1,7 @@
-"""From source files to single statements: what an assembler does before it parses anything.
+"""Expands sources into single statements, before anything is parsed.
 
-A stack of frames (files, macro expansions, repetitions) gives statements one by one; the directives that steer
-this (`.macro`, `.rept`, `.if`, `.include` and their like) are acted upon here and never seen by the parser.
+A stack of frames (files, macro expansions, repetitions) yields statements one by one. The directives that control
+it (`.macro`, `.rept`, `.if`, `.include` and so on) are obeyed here and never reach the parser.
 """
 
 import re
@@ -28,13 +28,13 @@ from trapline.asm.preprocess.source_text import (
 __all__ = ["Scope", "Statement", "Text", "statements"]
 
 PREPROCESSED = (".S", ".sx")
-"""Suffixes of sources that pass through a C preprocessor."""
+"""Suffixes of sources that go through a C preprocessor."""
 
 MAX_DEPTH = 100
-"""Macros, repetitions and includes inside one another."""
+"""Deepest nesting of macros, repetitions and includes."""
 
 MAX_EXPANDED = 1 << 21
-"""Statements that macros, repetitions and includes may make in one source."""
+"""Statements that macros, repetitions and includes may produce in one source."""
 
 
 @dataclass(slots=True)
@@ -58,10 +58,10 @@ def statements(
 
     `preprocess` is None (files named `.S` go through pcpp), "pcpp" (always), "system" (the C preprocessor on
     PATH) or "none"; `defines` are its macros, as `NAME` or `NAME=value`.
-    `reserved` are the parser's directives: a macro cannot take their names.
+    `reserved` are the assembler's directives: a macro cannot have their names.
 
-    Mistakes are collected in `diagnostics`. Raises AsmError where going on makes no sense: the source or an
-    include cannot be read, or expansion does not end.
+    Mistakes go to `diagnostics`. Raises AsmError when there is no point in going on: the source or an include cannot
+    be read, or expansion does not end.
     """
     yield from _Expander(scope, diagnostics, include_dirs, reserved).run(source, preprocess, defines)
 
@@ -177,7 +177,7 @@ class _Expander:
             text.encode("utf-8", "surrogateescape")
             text = text.removeprefix("\ufeff")
             if not text.strip():
-                raise SourceError(whole_file(name), "is empty: there is nothing to assemble")
+                raise SourceError(whole_file(name), "is empty: nothing to assemble")
             how = preprocess or ("pcpp" if name.endswith(PREPROCESSED) else "none")
             if how != "none":
                 from trapline.asm.preprocess import c_preprocessor
@@ -190,7 +190,7 @@ class _Expander:
         except SourceError as error:
             self._diagnostics.add(error)
         except UnicodeEncodeError:
-            self._diagnostics.error(whole_file(name), "has characters that are no text (lone surrogates)")
+            self._diagnostics.error(whole_file(name), "contains lone surrogates, which are not valid text")
         raise AsmError(self._diagnostics)
 
     def _open(self, text: Text, trail: tuple[Expansion, ...]) -> None:
@@ -218,7 +218,7 @@ class _Expander:
         self._open(Text(str(path), text), (Expansion(f"include '{path}'", location), *location.trail))
 
     def _end(self, word: str, operands: str, location: Location, at: Location) -> None:
-        """`.end`: nothing behind it is read."""
+        """`.end`: the rest is not read."""
         self._frames.clear()
 
     def _renumber(self, word: str, operands: str, location: Location, at: Location) -> None:
@@ -229,7 +229,7 @@ class _Expander:
         source.renumber(int(match[1]), match[2] and match[2][1:-1])
 
     def _leave(self, frame: _Frame) -> None:
-        """A frame gave its last statement. Conditionals may span files and repetitions, but not macros."""
+        """End a frame. Conditionals may span files and repetitions, but not macros."""
         if frame.kind == "macro" and self._conditionals.depth > frame.depth:
             for block in self._conditionals.close_down_to(frame.depth):
                 self._conditionals.report_open(block, f"is not closed when {frame.what} ends")
@@ -241,11 +241,11 @@ class _Expander:
         name, parameters = parse_definition(operands, at, self._label)
         key = name.lower()
         if key in self._directives or key in self._reserved:
-            self._diagnostics.warning(at, f"'{name}' is a directive; this macro of the same name is ignored")
+            self._diagnostics.warning(at, f"'{name}' is a directive; the macro of this name is ignored")
             return
         if key in self._macros:
             before = self._macros[key].location
-            hint = f"it is defined at {before.file}:{before.line}; '.purgem {name}' forgets it"
+            hint = f"first defined at {before.file}:{before.line}; '.purgem {name}' removes it"
             raise SourceError(at, f"macro '{name}' is defined twice", hint)
         self._macros[key] = Macro(name, location, parameters, body)
         self._special[key] = self._invoke
@@ -270,10 +270,10 @@ class _Expander:
             if name.lower() in self._macros:
                 del self._macros[name.lower()], self._special[name.lower()]
             else:
-                self._diagnostics.warning(at, f"there is no macro '{name}' to purge")
+                self._diagnostics.warning(at, f"no macro '{name}' to purge")
 
     def _exit_macro(self, word: str, operands: str, location: Location, at: Location) -> None:
-        """`.exitm` leaves the innermost macro or repetition, whole, and the conditionals opened in it."""
+        """`.exitm` leaves the innermost macro or repetition, and the conditionals opened in it."""
         inside = [index for index, frame in enumerate(self._frames) if frame.kind != "file"]
         if not inside:
             self._diagnostics.warning(location, "'.exitm' outside a macro does nothing")
@@ -309,7 +309,7 @@ class _Expander:
         if count < 0:
             raise SourceError(at, f"negative count for '.rept': {count}")
         if (size := count * max(len(body), 1)) > MAX_EXPANDED:
-            message = f"'.rept' would make {size} statements; the limit is {MAX_EXPANDED}"
+            message = f"'.rept' would produce {size} statements; the limit is {MAX_EXPANDED}"
             raise SourceError(at, message, "for a block of equal data use '.fill count, size, value'")
         return count
 
@@ -368,10 +368,10 @@ class _Expander:
     def _count(self, lines: int, location: Location) -> None:
         self._expanded += lines
         if self._expanded > MAX_EXPANDED:
-            self._fail(location, f"macros and repetitions make more than {MAX_EXPANDED} statements", None)
+            self._fail(location, f"macros and repetitions produce more than {MAX_EXPANDED} statements", None)
 
     def _fail(self, location: Location, message: str, hint: str | None) -> NoReturn:
-        """An error after which going on would only bury it under its consequences."""
+        """Report an error and stop: going on would only bury it under its consequences."""
         self._diagnostics.error(location, message, hint)
         raise AsmError(self._diagnostics)
 
@@ -385,7 +385,7 @@ def _values(reader: Arguments) -> list[str]:
 
 
 def _characters(text: str) -> list[str]:
-    """The characters `.irpc` runs over: blanks count only inside quotes."""
+    """The characters `.irpc` iterates over; blanks count only inside quotes."""
     values, quoted = [], False
     for character in text:
         if character == '"':

@@ -1,6 +1,6 @@
-"""Macros: `.macro` definitions, the arguments of an invocation, and what goes in for the parameters.
+"""Macros: `.macro` definitions, the arguments of an invocation, and their substitution.
 
-The rules are GNU as's, checked against it; section 7 of its manual (`.macro`, `.altmacro`, `.irp`) describes most.
+The rules are GNU as's, tested against it; section 7 of its manual (`.macro`, `.altmacro`, `.irp`) describes most.
 """
 
 import re
@@ -12,7 +12,7 @@ from trapline.asm.preprocess.source_text import CHARACTER, STRING, WHITE, Piece,
 from trapline.isa.spelling import did_you_mean
 
 MAX_LINE = 1 << 20
-"""Longest line that an expansion may make, in characters: arguments that double at each level grow without bound."""
+"""Longest line of an expansion, in characters: arguments that double at each level grow without bound."""
 
 NAME = r"(?:[^\W\d]|[.$])[\w.$]*"
 
@@ -26,7 +26,7 @@ _bare = re.compile(rf"""[^ \t,"'()\[\]<]+|"[^"]*"?|{CHARACTER}|.""").match
 
 
 def normalize(text: str) -> str:
-    """`text` with the blanks that separate nothing removed: `a + b, c d` becomes `a+b,c d`.
+    """`text` without the blanks that separate nothing: `a + b, c d` becomes `a+b,c d`.
 
     A blank separates arguments only between two symbol characters, or before a `\\` that may become one.
     """
@@ -51,7 +51,7 @@ def _is_symbol(character: str) -> bool:
 
 @dataclass(slots=True)
 class Parameter:
-    """A formal parameter. `kind` is "" or "req" or "vararg"."""
+    """A formal parameter. kind: "", "req" or "vararg"."""
 
     name: str
     default: str = ""
@@ -60,7 +60,7 @@ class Parameter:
 
 @dataclass(slots=True)
 class Macro:
-    """A macro as defined: `body` holds its statements with parameters still in them."""
+    """A macro definition. body: its statements, before substitution."""
 
     name: str
     location: Location
@@ -69,7 +69,7 @@ class Macro:
     _templates: dict[bool, "Template"] = field(default_factory=dict)
 
     def template(self, alternate: bool) -> "Template":
-        """The body prepared for substitution, under `.altmacro` rules or not."""
+        """The body ready for substitution, with or without `.altmacro` rules."""
         if alternate not in self._templates:
             names = [parameter.name for parameter in self.parameters]
             self._templates[alternate] = Template(self.body, names, alternate, local=alternate)
@@ -134,7 +134,7 @@ class Arguments:
         return self._position >= len(self._text)
 
     def rest(self) -> str:
-        """All that is left, as one value."""
+        """The rest, as one value."""
         value, self._position = self._text[self._position :], len(self._text)
         return value
 
@@ -153,7 +153,7 @@ class Arguments:
         self._position = match.end()
         if not (name := name_at(match[1])) or name.end() != len(match[1]):
             message = f"'{match[1]}' is not a parameter name"
-            raise SourceError(self._location, message, "put an argument that has '=' in it into quotes")
+            raise SourceError(self._location, message, "quote an argument that contains '='")
         return match[1]
 
     def argument(self) -> str:
@@ -196,7 +196,7 @@ class Arguments:
         return self._text[begin : self._position]
 
     def _quoted(self) -> str:
-        """Strings in a row, as one value without their quotes; escapes stay as they are written."""
+        """Adjacent strings, as one value without their quotes; escapes stay as written."""
         text, value = self._text, []
         while (quote := text[self._position : self._position + 1]) == '"' or (self._alternate and quote in ("<", "'")):
             if not quote:
@@ -278,10 +278,10 @@ def _parameters(macro: str, text: str, location: Location) -> list[Parameter]:
 
 
 class Template:
-    """Statements cut at the parameters, so that an expansion only joins strings.
+    """Statements split at their parameters, so that an expansion only joins strings.
 
-    `alternate`: parameters are replaced without a `\\` too, as under `.altmacro`.
-    `local`: `LOCAL name, ...` lines name symbols that are new in each expansion.
+    alternate: parameters are substituted without a `\\` too, as under `.altmacro`.
+    local: symbols that are new in each expansion, from `LOCAL name, ...` lines.
     """
 
     def __init__(self, body: Sequence[Piece], names: Sequence[str], alternate: bool, local: bool = False) -> None:
@@ -306,9 +306,9 @@ class Template:
     def expand(
         self, values: list[str], number: int, locals_from: int, trail: tuple[Expansion, ...], diagnostics: Diagnostics
     ) -> Iterator[Piece]:
-        """The statements with `values` put in; `number` stands for `\\@`, and locals are numbered from `locals_from`.
+        """The statements with `values` substituted; `number` is `\\@`, and locals are numbered from `locals_from`.
 
-        Raises AsmError for a line over `MAX_LINE`: going on would double it again.
+        Raises AsmError for a line longer than `MAX_LINE`: going on would double it again.
         """
         slots = [*values, *(f".LL{locals_from + index:04x}" for index in range(self.locals)), str(number)]
         for parts, origin in self._lines:
@@ -324,7 +324,7 @@ class Template:
 
     @property
     def locals(self) -> int:
-        """How many local symbols one expansion makes."""
+        """Local symbols per expansion."""
         return self._locals
 
 
@@ -346,7 +346,7 @@ def _pieces(text: str, slots: dict[str, int], cut: re.Pattern[str]) -> list[str 
         elif match["name"] is not None:
             slot = slots.get(match["name"])
             if slot is None:
-                continue  # not a parameter: stays as it is written
+                continue  # not a parameter: kept as written
         literal += text[position : match.start()]
         position = match.end()
         if match["escaped"]:

@@ -1,7 +1,7 @@
 """Preprocessing with pcpp, in this process.
 
-pcpp is made for C. What assembly has and C has not (`#` comments, lone apostrophes, labels such as `1f`, text that
-looks like a trigraph) is taken out or disguised before pcpp sees it, so that it can mangle none of it.
+pcpp is made for C. What assembly has and C lacks (`#` comments, lone apostrophes, labels such as `1f`, text that
+looks like a trigraph) is removed or disguised before pcpp sees it, so that pcpp cannot mangle it.
 """
 
 import io
@@ -24,7 +24,7 @@ MAX_INCLUDE_DEPTH = 60
 DIRECTIVES = ("define|undef|include|include_next|ifdef|ifndef|if|elif|else|endif|elifdef|elifndef"
               "|pragma|error|warning|ident|line")  # fmt: skip
 
-# Unicode noncharacters, which no text contains, stand for what pcpp would change.
+# Unicode noncharacters, which no text contains, replace what pcpp would change.
 _DISGUISE = {
     "\v": "\ufdd0", "\f": "\ufdd1", "\x1c": "\ufdd2", "\x1d": "\ufdd3", "\x1e": "\ufdd4",
     "\x85": "\ufdd5", "\u2028": "\ufdd6", "\u2029": "\ufdd7",
@@ -65,12 +65,12 @@ def run(
         raise
     except RecursionError:
         raise SourceError(inside.here(), "macros or includes nested too deeply") from None
-    except Exception as error:  # pcpp answers a malformed directive with whatever Python raised
+    except Exception as error:  # pcpp lets Python's exceptions escape for malformed directives
         raise SourceError(inside.here(), f"malformed preprocessor line ({type(error).__name__}: {error})") from None
 
 
 def prepare(text: str) -> str:
-    """`text` without comments, line for line and column for column, and disguised where pcpp would change it."""
+    """`text` without comments, lines and columns unchanged, disguised where pcpp would change it."""
     text = text.replace("\r\n", "\n").replace("\r", " ").translate(_disguise)
     parts: list[str] = []
     position = directive_end = 0
@@ -87,9 +87,9 @@ def prepare(text: str) -> str:
         elif kind == "block":
             blank = re.sub(r"[^\n]", " ", found)
             before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-            # What the comment interrupts goes on behind it; what it only precedes begins there.
+            # A statement that the comment interrupts continues behind it; one that it precedes starts there.
             parts.append(blank.replace("\n", "\\\n") if in_directive or before.strip() else blank)
-            if in_directive and "\n" in found:  # the directive goes on behind its comment
+            if in_directive and "\n" in found:  # the directive continues behind its comment
                 end = _logical_end(text, position)
                 assert end is not None
                 directive_end = end.end()
@@ -104,7 +104,7 @@ def prepare(text: str) -> str:
 
 
 class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
-    """pcpp with its messages, files and limits in our hands."""
+    """pcpp with our messages, file access and limits."""
 
     def __init__(self, source: Text, include_dirs: Sequence[Path], diagnostics: Diagnostics) -> None:
         self._depth = 0
@@ -114,13 +114,13 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         self._texts: dict[str, list[str]] = {source.name: source.text.split("\n")}
         self._includers: dict[str, tuple[str, int]] = {}
         self.path = [str(folder) for folder in include_dirs]
-        # pcpp calls a file by its absolute path, put through these; so messages name files as the user did.
+        # pcpp names files by absolute path, rewritten by these: messages then name them as the user did.
         main = re.escape(os.path.abspath(source.name))
         self.rewrite_paths = [(f"^{main}$", source.name.replace("\\", r"\\")), (f"^{re.escape(_here())}", "")]
         self.lastdirective: Any = None
 
     def lines(self) -> Iterator[str]:
-        """The output, with a marker wherever the next line is not the one that follows in the source."""
+        """The output, with a line marker wherever the source position jumps."""
         expected: tuple[str, int] | None = None
         entered: list[str] = []
         line: list[str] = []
@@ -143,7 +143,7 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
             yield "".join(line) + "\n"
 
     def _markers(self, place: tuple[str, int], entered: list[str]) -> Iterator[str]:
-        """Line markers up to `place`; flag 1 says that a file was entered, 2 that it was left."""
+        """Line markers up to `place`; flag 1 means that a file was entered, 2 that it was left."""
         source, number = place
         path: list[str] = []
         step = source
@@ -160,7 +160,7 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         yield f'# {number} "{source}"\n'
 
     def here(self) -> Location:
-        """Where the last directive is: the nearest thing to a position that pcpp has when it fails."""
+        """Where the last directive is: the closest position known when pcpp fails."""
         if self.lastdirective is None:
             return whole_file(self._main)
         return self._location(self.lastdirective.source, self.lastdirective.lineno)
@@ -198,7 +198,7 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         if is_malformed:
             raise SourceError(self.here(), "malformed #include", 'write #include "file" or #include <file>')
         folders = ([curdir or "."] if not is_system_include else []) + self.path
-        hint = f"looked in {', '.join(dict.fromkeys(folders))}" if folders else "no include folders are given"
+        hint = f"looked in {', '.join(dict.fromkeys(folders))}" if folders else "no include folders given"
         raise SourceError(self.here(), f"no such file: '{includepath}'", hint)
 
     def on_directive_handle(self, directive: Any, toks: list[Any], ifpassthru: bool, precedingtoks: list[Any]) -> bool:
@@ -217,7 +217,7 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         return True
 
     def expand_macros(self, tokens: list[Any], expanding_from: Sequence[str] = ()) -> list[Any]:
-        """Line by line at the top: over the whole text pcpp's time would grow with the square of its length."""
+        """Expand line by line at the top level: over the whole text, pcpp takes quadratic time."""
         if self._depth:
             return self._expand(tokens, expanding_from)
         result: list[Any] = []
@@ -226,7 +226,7 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         for token in tokens:
             line.append(token)
             open_brackets += {"(": 1, ")": -1}.get(token.value, 0)
-            # An invocation may go on over lines; a bracket that stays open must not swallow the rest of the file.
+            # An invocation may span lines, but an unclosed bracket must not swallow the rest of the file.
             if token.value == "\n" and (open_brackets <= 0 or len(line) > 2000):
                 result += self._expand(line, expanding_from)
                 line, open_brackets = [], 0

@@ -1,7 +1,7 @@
-"""Reading source files, and splitting their text into statements: comments, strings, `;`, continuation lines.
+"""Reads source files and splits them into statements: comments, strings, `;`, continuation lines.
 
-Text is decoded as UTF-8 with `surrogateescape`, so `text.encode("utf-8", "surrogateescape")` gives back the bytes
-of the file, whatever they were.
+Text is decoded as UTF-8 with `surrogateescape`, so that `text.encode("utf-8", "surrogateescape")` restores the
+file's bytes, whatever they are.
 """
 
 import errno
@@ -15,17 +15,17 @@ from typing import NamedTuple
 from trapline.asm.diagnostics import Diagnostics, Expansion, Location, SourceError
 
 MAX_SOURCE_BYTES = 64 << 20
-"""Largest source file, in bytes: a device or a disk image named by mistake must not fill the memory."""
+"""Largest source file, in bytes: a device or disk image given by mistake must not exhaust memory."""
 
 WHITE = " \t\r\f\v"
 
 Piece = tuple[str, Location]
-"""One statement's text and where it begins."""
+"""A statement's text and its location."""
 
 STRING = r'"(?:[^"\\]++|\\.)*+"'
 CHARACTER = r"'(?:\\(?:x[0-9a-fA-F]+|[0-7]{1,3}|.)|[^\\])'?"
 
-# A line that is one statement as it stands, or blank: nothing in it separates, comments or continues.
+# A line that is a single statement or blank: it has no separator, comment or continuation.
 whole_line = re.compile(
     rf"""(?:[^"'\#/;\\]++ | {STRING} | {CHARACTER} | /(?![*/]) | \\(?![ \t\r]*$))*+""", re.VERBOSE
 ).fullmatch
@@ -40,14 +40,14 @@ _marker = re.compile(r'#[ \t]*(?:line[ \t]+)?(\d{1,9})[ \t]+"((?:[^"\\]++|\\.)*+
 
 
 class Text(NamedTuple):
-    """A source given as a string, with the name that messages show for it."""
+    """A source in memory, with the name that messages use for it."""
 
     name: str
     text: str
 
 
 def whole_file(name: str) -> Location:
-    """The location of an error that concerns a file and not a line of it."""
+    """The location of an error that concerns a whole file."""
     return Location(name, 0)
 
 
@@ -63,8 +63,8 @@ def read_source(path: Path, blame: Location | None = None) -> str:
         return SourceError(where, f"'{path}' {reason}" if blame else reason, hint)
 
     try:
-        # Opened without blocking, because a FIFO that nobody writes to would wait for ever; then read with it,
-        # because a pipe such as the shell's <(gcc -S ...) may have nothing to give yet.
+        # Opening must not block: a FIFO without a writer would wait forever. Reading must: a pipe such as the
+        # shell's <(gcc -S ...) may have no data yet.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
@@ -92,7 +92,7 @@ def _binary_kind(data: bytes) -> str | None:
         return "an archive"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16 text (save it as UTF-8)"
-    # A stray control character in a text file is the parser's business; more than one in thirty is no text.
+    # The parser deals with stray control characters; a file with more than one in thirty is not text.
     sample = data[:4096]
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     return "a binary file" if controls * 30 > len(sample) else None
@@ -104,7 +104,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\v\x1b")) + b"\x7f"
 def find_file(name: str, beside: str, include_dirs: Sequence[Path]) -> Path | None:
     """The file that `.include "name"` or `.incbin "name"` means, or None.
 
-    Looked for beside the including file `beside`, then in `include_dirs`, then in the working directory.
+    Searches the folder of the including file `beside`, then `include_dirs`, then the working directory.
     """
     for folder in (Path(beside).parent, *include_dirs, Path()):
         try:
@@ -118,8 +118,8 @@ def find_file(name: str, beside: str, include_dirs: Sequence[Path]) -> Path | No
 class SourceText:
     """The statements of one source text; iterate over it once.
 
-    `# 12 "file.c"` markers and `.line` change `file` and `shift` while it runs: the file that messages name,
-    and what to add to a line's index to get the number that they show.
+    file: the file name for messages; shift: what to add to a line's index for its number in messages. Line markers
+    (`# 12 "file.c"`) and `.line` change both on the way.
     """
 
     def __init__(self, source: Text, diagnostics: Diagnostics, trail: tuple[Expansion, ...] = ()) -> None:
@@ -137,12 +137,12 @@ class SourceText:
         make, location_type, whole = tuple.__new__, Location, whole_line
         for index, line in enumerate(lines):
             if index < self.index:
-                continue  # already taken, by a comment or a string over several lines
+                continue  # part of a comment or string over several lines
             if whole(line):
                 if text := line.strip(WHITE):
                     self.index = index + 1
                     number, column = index + self.shift, line.index(text) + 1
-                    # tuple.__new__ spares the named tuple's argument handling, half of a location's cost.
+                    # tuple.__new__ avoids the named tuple's argument handling, half the cost of a location.
                     yield text, make(location_type, (self.file, number, column, line, self.trail))
             elif line[0] == "#":
                 self._comment_or_marker(line, index)
@@ -152,13 +152,13 @@ class SourceText:
                     yield text, Location(self.file, at + self.shift, column, lines[at], self.trail)
 
     def renumber(self, line: int, file: str | None = None) -> None:
-        """Call the line after the present one `line`, from now on."""
+        """Number the line after the current one `line`."""
         self.shift = line - self.index
         if file is not None:
             self.file = file
 
     def _comment_or_marker(self, line: str, index: int) -> None:
-        """A line marker of a preprocessor or compiler; anything else behind the `#` is a comment."""
+        """Obey a line marker of a preprocessor or compiler; anything else after `#` is a comment."""
         if not (marker := _marker(line)):
             return
         number, file, flags = int(marker[1]), re.sub(r"\\(.)", r"\1", marker[2]), marker[3].split()
@@ -169,13 +169,13 @@ class SourceText:
         elif "2" in flags and self._included:
             self.trail = self._included.pop()
         self.index = index + 1
-        if number == 0 and not file:  # how a compiler ends inline assembly: back to the file itself
+        if number == 0 and not file:  # compilers end inline assembly this way: back to the file itself
             self.file, self.shift = self.name, 1
         else:
             self.renumber(number, file)
 
     def _split(self, index: int) -> tuple[list[tuple[str, int, int]], int]:
-        """The statements on the line at `index`, each with line index and column, and the next line's index."""
+        """The statements from the line at `index` on, with line index and column, and the next line's index."""
         lines = self._lines
         pieces: list[tuple[str, int, int]] = []
         parts: list[str] = []
@@ -211,7 +211,7 @@ class SourceText:
                     continue
                 end = next((i for i in range(index + 1, len(lines)) if "*/" in lines[i]), None)
                 if end is None:
-                    self._error(index, begin, "this comment is never closed", "close it with '*/'")
+                    self._error(index, begin, "unterminated comment", "close it with '*/'")
                     index = len(lines)
                     break
                 index, line = end, lines[end]
@@ -220,7 +220,7 @@ class SourceText:
                     parts.append(" ")
                 else:
                     parts, at, start = [], index, position
-            else:  # a string that the line does not close: as in C of old, it goes on with the next one
+            else:  # an unterminated string continues on the next line, as in traditional C
                 opened, text = index, line[begin:]
                 while index + 1 < len(lines):
                     index, line = index + 1, lines[index + 1]
@@ -230,9 +230,9 @@ class SourceText:
                     if tail[1]:
                         break
                 else:
-                    self._error(opened, begin, "this string is never closed", "close it with '\"'")
+                    self._error(opened, begin, "unterminated string", "close it with '\"'")
                     return pieces, opened + 1
-                self._warning(opened, begin, "this string is not closed on its line; a newline goes into it")
+                self._warning(opened, begin, "unterminated string: the newline becomes part of it")
                 parts.append(text)
                 position = tail.end()
         finish()
@@ -249,7 +249,7 @@ class SourceText:
 
 
 def split_expanded(text: str, origin: Location, diagnostics: Diagnostics) -> list[Piece]:
-    """The statements in a line that macro arguments were put into; all of them lie at `origin`'s line."""
+    """The statements in a line after macro substitution, all located at `origin`'s line."""
     if whole_line(text):
         text = text.strip(WHITE)
         return [(text, Location(origin.file, origin.line, 1, text, origin.trail))] if text else []

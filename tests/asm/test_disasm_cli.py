@@ -133,7 +133,7 @@ def test_listing_covers_every_byte(program: Path) -> None:
 def test_choice_of_sections_and_addresses(program: Path) -> None:
     assert "<counter>:" in disasm(program, "--section", ".data")
     assert "<text>:" in disasm(program, "--section", ".data", "--section", ".rodata")
-    assert "nothing in the file" in disasm(program, "--section", ".bss")
+    assert "no contents in the file" in disasm(program, "--section", ".bss")
     part = disasm(program, "--start", "0x80000010", "--stop", 0x80000014)
     assert [line for line in part.splitlines() if ":  " in line] == [
         line for line in disasm(program).splitlines() if line.startswith("80000010:  ")
@@ -280,8 +280,8 @@ def test_refused_files(tmp_path: Path, data: bytes, complaint: str) -> None:
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    assert "cannot read it: No such file" in disasm(tmp_path / "nothing", status=2)
-    assert "cannot read it: Is a directory" in disasm(tmp_path, status=2)
+    assert "cannot be read: No such file" in disasm(tmp_path / "nothing", status=2)
+    assert "cannot be read: Is a directory" in disasm(tmp_path, status=2)
 
 
 def test_bad_usage(program: Path) -> None:
@@ -294,7 +294,7 @@ def test_bad_usage(program: Path) -> None:
     assert "is not in [0, " in disasm(program, "--stop", "0x1ffffffff", status=2)
     assert "--base goes with --raw" in disasm(program, "--base", "0", status=2)
     assert "--start and --stop are for the listing" in disasm(program, "--asm", "--stop", "8", status=2)
-    assert "cannot lie at 0xffffffff" in disasm(program, "--raw", "--base", "0xffffffff", status=2)
+    assert "does not fit at 0xffffffff" in disasm(program, "--raw", "--base", "0xffffffff", status=2)
     assert "Missing argument" in disasm(status=2)
 
 

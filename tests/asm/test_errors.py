@@ -90,7 +90,7 @@ def test_the_thousandth_error_stops_everything():
     with pytest.raises(AsmError) as caught:
         for line in range(1, 10_000):
             diagnostics.error(Location("a.s", line), "bad")
-    assert str(caught.value).endswith("980 more errors not shown; stopped there")
+    assert str(caught.value).endswith("980 more errors not shown; assembly stopped")
 
 
 def test_the_same_error_counts_once():

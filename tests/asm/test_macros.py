@@ -94,7 +94,7 @@ def test_names_have_no_case_and_may_shadow_instructions_and_have_dots():
 def test_a_directive_stays_a_directive():
     result, diagnostics = expand(Text("t.s", ".macro .Word x\n.byte \\x\n.endm\n.word 1"), reserved={".word"})
     assert [s.text for s in result] == [".word 1"]
-    assert diagnostics.render().startswith("t.s:1:8: warning: '.Word' is a directive; this macro")
+    assert diagnostics.render().startswith("t.s:1:8: warning: '.Word' is a directive; the macro")
 
 
 def test_labels_before_a_call():
@@ -190,7 +190,7 @@ def test_positions_and_trail():
         (".endm", "t.s:1:1: warning: '.endm' without '.macro' does nothing\n  .endm\n  ^"),
         (".endr", "t.s:1:1: warning: '.endr' without '.rept', '.irp' or '.irpc' does nothing\n  .endr\n  ^"),
         (".exitm", "t.s:1:1: warning: '.exitm' outside a macro does nothing\n  .exitm\n  ^"),
-        (".purgem m", "t.s:1:9: warning: there is no macro 'm' to purge\n  .purgem m\n          ^"),
+        (".purgem m", "t.s:1:9: warning: no macro 'm' to purge\n  .purgem m\n          ^"),
         (
             ".macro\n.endm",
             "t.s:1:1: error: '.macro' needs a name\n  .macro\n  ^\n  usage: .macro name parameter, parameter=default",
@@ -216,11 +216,11 @@ def test_positions_and_trail():
         (
             ".macro m\n.endm\n.macro M\n.endm",
             "t.s:3:8: error: macro 'M' is defined twice\n  .macro M\n         ^\n"
-            "  it is defined at t.s:1; '.purgem M' forgets it",
+            "  first defined at t.s:1; '.purgem M' removes it",
         ),
         (
             ".macro .if\n.endm",
-            "t.s:1:8: warning: '.if' is a directive; this macro of the same name is ignored\n  .macro .if\n         ^",
+            "t.s:1:8: warning: '.if' is a directive; the macro of this name is ignored\n  .macro .if\n         ^",
         ),
         (
             ".macro push reg:req, count=1\n.endm\n push\n",
@@ -242,8 +242,7 @@ def test_positions_and_trail():
         ),
         (
             ".macro m a\n.endm\n m 1==2\n",
-            "t.s:3:2: error: '1' is not a parameter name\n   m 1==2\n   ^\n"
-            "  put an argument that has '=' in it into quotes",
+            "t.s:3:2: error: '1' is not a parameter name\n   m 1==2\n   ^\n  quote an argument that contains '='",
         ),
         (".rept\n.endr", "t.s:1:1: error: '.rept' needs a count\n  .rept\n  ^\n  write '.rept 4'"),
         (".rept -3\n.endr", "t.s:1:7: error: negative count for '.rept': -3\n  .rept -3\n        ^"),
@@ -275,7 +274,7 @@ def stopped(source: str) -> str:
 def test_a_billion_repetitions_are_refused_at_once():
     begin = time.perf_counter()
     assert complaints(".rept 1000000000\nnop\n.endr") == (
-        f"t.s:1:7: error: '.rept' would make 1000000000 statements; the limit is {MAX_EXPANDED}\n"
+        f"t.s:1:7: error: '.rept' would produce 1000000000 statements; the limit is {MAX_EXPANDED}\n"
         "  .rept 1000000000\n        ^\n  for a block of equal data use '.fill count, size, value'"
     )
     assert time.perf_counter() - begin < 0.5
@@ -284,7 +283,7 @@ def test_a_billion_repetitions_are_refused_at_once():
 def test_repetitions_in_repetitions_are_limited(monkeypatch):
     monkeypatch.setattr("trapline.asm.preprocess.expander.MAX_EXPANDED", 10_000)
     message = stopped(".rept 1000\n.rept 1000\nnop\n.endr\n.endr")
-    assert message.startswith("t.s:2:1: error: macros and repetitions make more than 10000 statements")
+    assert message.startswith("t.s:2:1: error: macros and repetitions produce more than 10000 statements")
 
 
 def test_an_endless_recursion_names_its_macro():
@@ -309,7 +308,7 @@ def test_a_growing_argument_is_limited():
 def test_many_empty_expansions_are_limited(monkeypatch):
     monkeypatch.setattr("trapline.asm.preprocess.expander.MAX_EXPANDED", 10_000)
     body = "".join(f".macro m{i}\n m{i + 1}\n m{i + 1}\n.endm\n" for i in range(40)) + ".macro m40\n.endm\n m0\n"
-    assert "macros and repetitions make more than 10000 statements" in stopped(body)
+    assert "macros and repetitions produce more than 10000 statements" in stopped(body)
 
 
 def test_the_error_in_an_expansion_shows_the_way():

@@ -105,7 +105,7 @@ def test_in_macros_and_repetitions():
         ),
         (
             ".if 1\n.endif x",
-            "t.s:2:8: error: '.endif' takes no operand\n  .endif x\n         ^\n  put a remark behind '#'",
+            "t.s:2:8: error: '.endif' takes no operand\n  .endif x\n         ^\n  put comments after '#'",
         ),
         (
             ".macro m\n.if 1\n.endm\n m\n",

@@ -48,19 +48,19 @@ def test_a_string_may_go_on_over_lines_with_a_warning():
     result, diagnostics = expand(Text("t.s", 'a "b\n  c" ; d\n'))
     assert [s.text for s in result] == ['a "b\\n  c"', "d"]
     assert diagnostics.render() == (
-        't.s:1:3: warning: this string is not closed on its line; a newline goes into it\n  a "b\n    ^'
+        't.s:1:3: warning: unterminated string: the newline becomes part of it\n  a "b\n    ^'
     )
 
 
 def test_a_string_that_never_ends_costs_one_line():
     result, diagnostics = expand(Text("t.s", 'a\nb "c\nd\n'))
     assert [s.text for s in result] == ["a", "d"]
-    assert diagnostics.render() == "t.s:2:3: error: this string is never closed\n  b \"c\n    ^\n  close it with '\"'"
+    assert diagnostics.render() == "t.s:2:3: error: unterminated string\n  b \"c\n    ^\n  close it with '\"'"
 
 
 def test_a_comment_that_never_ends():
     assert complaints("nop /* x\n\n") == (
-        "t.s:1:5: error: this comment is never closed\n  nop /* x\n      ^\n  close it with '*/'"
+        "t.s:1:5: error: unterminated comment\n  nop /* x\n      ^\n  close it with '*/'"
     )
 
 
@@ -135,8 +135,8 @@ def refused(path: Path, **options) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "FILE: error: is empty: there is nothing to assemble"),
-        (b" \n\t\n", "FILE: error: is empty: there is nothing to assemble"),
+        (b"", "FILE: error: is empty: nothing to assemble"),
+        (b" \n\t\n", "FILE: error: is empty: nothing to assemble"),
         (b"\x7fELF\x01\x01", "FILE: error: is an ELF file, not assembly source"),
         (b"!<arch>\n", "FILE: error: is an archive, not assembly source"),
         ("nop\n".encode("utf-16"), "FILE: error: is UTF-16 text (save it as UTF-8), not assembly source"),
@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def test_an_endless_file_and_a_silent_one_do_not_hang(tmp_path):
     assert refused(Path("/dev/zero")) == "FILE: error: is larger than 64 MiB: not a source file"
     os.mkfifo(tmp_path / "fifo")
-    assert refused(tmp_path / "fifo") == "FILE: error: is empty: there is nothing to assemble"
+    assert refused(tmp_path / "fifo") == "FILE: error: is empty: nothing to assemble"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="no /dev/fd")
@@ -185,7 +185,7 @@ def test_stray_bytes_pass_through_unchanged(tmp_path):
 
 
 def test_lone_surrogates_are_refused():
-    assert complaints("\ud800") == "t.s: error: has characters that are no text (lone surrogates)"
+    assert complaints("\ud800") == "t.s: error: contains lone surrogates, which are not valid text"
 
 
 # Includes

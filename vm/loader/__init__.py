@@ -1,1 +1,1 @@
-"""Program files into memory images."""
+"""From program files to memory images."""

@@ -1,4 +1,4 @@
-"""From the bytes of an ELF file to an image, and why a file is refused."""
+"""Turns an ELF file into an image, or says why not."""
 
 import itertools
 
@@ -95,7 +95,7 @@ def _segment(file: ElfFile, index: int, program: ProgramHeader) -> Segment:
 
 
 def _check_overlap(segments: list[Segment]) -> None:
-    """Segments may share no byte, neither where they run nor where they are loaded."""
+    """Refuse segments that share a byte, by virtual or by physical address."""
     spans = [
         [(s.vaddr, s.memsz, "virtual") for s in segments],
         sorted((s.paddr, len(s.data), "physical") for s in segments if s.data),
@@ -115,7 +115,7 @@ def _check_entry(image: Image) -> None:
 
 
 def _find_symbols(file: ElfFile, image: Image, sections: list[SectionHeader]) -> None:
-    """Keep the bytes of the symbol table and of its strings."""
+    """Store the bytes of the symbol table and of its strings."""
     table = next((section for section in sections if section.type == SHT_SYMTAB), None)
     if table is None:
         return

@@ -1,4 +1,4 @@
-"""Files that hold programs: which kind each is, and how it becomes an image."""
+"""Reads program files: tells ELF, raw and assembly apart, and loads the first two."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ RAW_SUFFIXES = (".bin", ".img", ".raw")
 
 
 def read_program(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file. Raises LoadError when it is missing, no file, empty or too long."""
+    """The bytes of a regular file. Raises LoadError when it is missing, not a regular file, empty or too long."""
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -36,7 +36,7 @@ def read_program(path: str | os.PathLike[str]) -> bytes:
 def detect(path: str | os.PathLike[str]) -> str:
     """What a file holds: `elf`, `asm` (assembly source) or `raw` (an image without headers).
 
-    ELF files are known by their first bytes, sources by their suffix or because they are text.
+    ELF files are recognized by their first bytes, sources by their suffix or because they are text.
     Raises LoadError when the file cannot be read or is empty.
     """
     start = read_program(path)[:4096]

@@ -1,4 +1,4 @@
-"""What a program is before it lies in memory: segments, an entry, symbols."""
+"""A program before it is in memory: segments, entry point and symbols."""
 
 import bisect
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Image:
 
     @property
     def physical_entry(self) -> int:
-        """Where a machine without translation enters: a kernel may be linked for addresses that it maps itself."""
+        """The entry point before translation is on: a kernel may be linked for virtual addresses that it maps later."""
         segment = self.segment_at(self.entry)
         return self.entry if segment is None else self.entry - segment.vaddr + segment.paddr
 
@@ -77,7 +77,7 @@ class Image:
 
     @cached_property
     def _places(self) -> list[tuple[int, str]]:
-        """(address, name) of the symbols inside segments, sorted; of several at one address the global one first."""
+        """Sorted (address, name) of the symbols inside segments; of several at one address, a global one."""
         best: dict[int, tuple[bool, bool, str]] = {}
         for symbol in self._symbols:
             value = symbol.value

@@ -1,4 +1,4 @@
-"""Whether a program fits into the memory of a machine."""
+"""Checks whether a program fits into a machine's memory."""
 
 from trapline.vm.loader.image import Image, LoadError
 
@@ -14,13 +14,13 @@ def check_fits(image: Image, base: int, size: int) -> None:
         lowest = max(lowest, base)  # linkers map the file's headers into the page before the first section
     end = max(segment.paddr + segment.memsz for segment in image.segments)
     if lowest < base or lowest >= base + size:
-        raise LoadError(f"{image.name}: is linked at {lowest:#010x}, where no RAM is: link it at {base:#010x} or above")
+        raise LoadError(f"{image.name}: is linked at {lowest:#010x}, outside RAM: link it at {base:#010x} or above")
     if end > base + size:
         raise LoadError(f"{image.name}: {memory_advice(end - base, size)}")
 
 
 def memory_advice(needed: int, given: int) -> str:
-    """What to say when a program needs more bytes of memory than it was given."""
+    """The message for a program that needs more bytes of memory than it was given."""
     mebibytes = -(-needed // (1 << 20))
     has = f"{given >> 20} MiB" if given % (1 << 20) == 0 else f"{given >> 10} KiB"
     text = f"needs {mebibytes} MiB of memory and has {has}"

@@ -1,6 +1,6 @@
-"""Assembly sources as program images: where the machine and the assembler meet.
+"""Loads assembly sources: where machine and assembler meet.
 
-The assembler is imported when there is something to assemble: an ELF file runs without it.
+The assembler is imported on demand: an ELF file runs without it.
 """
 
 import os

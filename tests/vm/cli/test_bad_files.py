@@ -162,7 +162,7 @@ def test_a_program_larger_than_ram(file, size, command, parts):
 
 def test_memory_of_four_gigabytes_is_not_allocated(file):
     program = elf(Header(entry=0), [(PT_LOAD, 0, CODE, 0xFFFFFFFF, 7)])
-    for command, part in (("run", "at most 2048 MiB"), ("boot", "where no RAM is")):
+    for command, part in (("run", "at most 2048 MiB"), ("boot", "outside RAM")):
         outcome = execute(*arguments(command, file(program)))
         refused(outcome, part)
         assert outcome.peak < 100 * MIB and outcome.seconds < 10
@@ -200,20 +200,20 @@ def test_a_source_that_asks_for_gigabytes(tmp_path, name):
     """Each piece is within the limit; together they would fill the memory of this computer."""
     path = write(tmp_path, "vast.s", ["_start: nop", *PADDING[name]])
     outcome = execute(*arguments("asm", path))
-    refused(outcome, "vast.s", "MiB together", lines=None)
+    refused(outcome, "vast.s", "MiB in total", lines=None)
     assert outcome.peak < 700 * MIB
 
 
 def test_a_program_linked_where_no_ram_is(file):
     program = elf(Header(entry=0x10000), [(PT_LOAD, 0x10000, CODE, 16, 5)])
-    refused(invoke(*arguments("boot", file(program))), "linked at 0x00010000, where no RAM is", "0x80000000")
+    refused(invoke(*arguments("boot", file(program))), "linked at 0x00010000, outside RAM", "0x80000000")
 
 
 def test_an_image_that_passes_the_end_of_memory(file):
     image = file(NOISE)
     refused(invoke("boot", image, "--load-address", "0xfffff800"), "run past the 32-bit address space")
     refused(invoke("boot", image, "--load-address", "0x87fff800"), "use --memory 129M")
-    refused(invoke("boot", image, "--load-address", "0x1000"), "where no RAM is")
+    refused(invoke("boot", image, "--load-address", "0x1000"), "outside RAM")
 
 
 def test_an_image_at_an_odd_place(file):
