@@ -6,10 +6,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from support.gnu import build
+from support.paths import TESTS
 from support.process.run_ours import assemble
 from trapline.asm import AsmError, assemble_text
 
-SNIPPETS = (Path(__file__).parent / "snippets" / "frames.s").read_text()
+SNIPPETS = (TESTS / "asm/snippets/frames.s").read_text()
 
 
 def debug_frame(elf: Path) -> bytes:
