@@ -183,6 +183,16 @@ def test_each_promise_is_a_sentence_with_a_figure_and_a_test() -> None:
         assert "`tests/" in body and re.search(r"\d", body.partition("`tests/")[0]), title
 
 
+def test_the_contract_of_engines_is_that_of_execute() -> None:
+    from trapline.vm.core.execute import execute
+
+    said = set(re.findall(r"^    ([A-Z_]+)  ", execute.__doc__ or "", re.M))
+    contract = (
+        (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("| answer |")[2].partition("\n\n")[0]
+    )
+    assert said == set(re.findall(r"^\| `([A-Z_]+)` ", contract, re.M)) and len(said) == 6
+
+
 def test_seeing(tmp_path: Path) -> None:
     """The commands of docs/seeing.md print what the page shows."""
     (tmp_path / "programs").symlink_to(ROOT / "programs")

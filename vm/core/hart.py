@@ -1,6 +1,6 @@
 """The memory layout of a hart and of the machine around it, and a plain-Python view of both.
 
-Every field is int64 (or an array of int64), so one record serves compiled code, snapshots and Python.
+Every field is int64 (or an array of int64), so one record serves compiled code and Python.
 """
 
 import operator

@@ -1,6 +1,6 @@
 """The host's side of patching: whenever host code looks at RAM it finds the guest's own words.
 
-So devices, snapshots, traces and digests see no patch, and may write where one is. `vm.core.patches` has the table.
+So devices, traces and digests see no patch, and may write where one is. `vm.core.patches` has the table.
 """
 
 from typing import Any, NamedTuple
