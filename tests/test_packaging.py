@@ -185,7 +185,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (built,) = folder.glob("*.tar.gz")
     with tarfile.open(built) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)
     return folder / built.name.removesuffix(".tar.gz")
 
 
