@@ -18,6 +18,7 @@ from support.import_rules import (
     long_files,
     room_of,
     strangers,
+    unmirrored,
     unused_arrows,
     wrong_arrows,
 )
@@ -56,7 +57,7 @@ ROOMS = {
     "vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions vm/classifier/witness "
     "vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
-    "trapline/__init__.py": "asm vm/exit.py vm/machine.py vm/process",
+    "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",
     "trapline/__main__.py": "vm/cli",
 }
 """What each room may import, lowest room first: a line names rooms above it only, so rooms form no circle."""
@@ -152,6 +153,10 @@ def test_running_an_elf_file_loads_no_assembler() -> None:
 
 def test_files_are_short() -> None:
     assert long_files(ROOT, LIMIT, "isa", "asm", "vm", "trapline", "programs", "tests", "docs", "benchmarks") == []
+
+
+def test_tests_lie_in_the_folders_of_what_they_test() -> None:
+    assert unmirrored(ROOT, ("isa", "asm", "vm")) == []
 
 
 # That each rule can fail.
@@ -252,6 +257,11 @@ def test_an_eager_import_is_found(tmp_path: Path) -> None:
 def test_a_long_file_is_found(tmp_path: Path) -> None:
     root = tree(tmp_path, {"isa/fits": "#\n" * LIMIT, "isa/long": "#\n" * (LIMIT + 1)})
     assert long_files(root, LIMIT, "isa") == [f"isa/long.py has {LIMIT + 1} lines"]
+
+
+def test_tests_in_another_folder_are_found(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"vm/core/mmu": "", "tests/vm/core/test_mmu": "", "tests/vm/memory/test_mmu": ""})
+    assert unmirrored(root, ("vm",)) == ["tests/vm/memory has no vm/memory"]
 
 
 def test_a_relative_import_is_refused(tmp_path: Path) -> None:

@@ -92,3 +92,10 @@ def long_files(root: Path, limit: int, *folders: str) -> list[str]:
     paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     lengths = {path.relative_to(root).as_posix(): len(path.read_text("utf-8").splitlines()) for path in paths}
     return [f"{name} has {length} lines" for name, length in lengths.items() if length > limit]
+
+
+def unmirrored(root: Path, packages: Collection[str]) -> list[str]:
+    """Folders with tests of a package that has no such folder."""
+    folders = {path.parent for package in packages for path in (root / "tests" / package).rglob("test_*.py")}
+    here = (folder.relative_to(root / "tests").as_posix() for folder in sorted(folders))
+    return [f"tests/{folder} has no {folder}" for folder in here if not (root / folder).is_dir()]
