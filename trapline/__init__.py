@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trapline.asm.disassembler.instruction import disassemble as disassemble
     from trapline.vm.exit import Exit as Exit
     from trapline.vm.exit import ExitReason as ExitReason
+    from trapline.vm.loader.image import LoadError as LoadError
     from trapline.vm.machine import Machine as Machine
     from trapline.vm.process.process import Process as Process
 
@@ -24,6 +25,7 @@ _HOMES = {
     "AsmError": "trapline.asm",
     "Exit": "trapline.vm.exit",
     "ExitReason": "trapline.vm.exit",
+    "LoadError": "trapline.vm.loader.image",
     "Machine": "trapline.vm.machine",
     "Process": "trapline.vm.process.process",
     "Program": "trapline.asm",
@@ -32,7 +34,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "AsmError", "Exit", "ExitReason", "Machine", "Process", "Program", "assemble", "disassemble",
+    "AsmError", "Exit", "ExitReason", "LoadError", "Machine", "Process", "Program", "assemble", "disassemble",
 ]  # fmt: skip
 
 _here = Path(__file__).resolve().parent

@@ -8,9 +8,9 @@ from trapline.vm.cli.main import discard_output, main
 
 
 def run() -> None:
-    """The command; its end is not changed any more by a Ctrl-C that comes while the interpreter shuts down.
+    """Run the command; a Ctrl-C while the interpreter shuts down no longer changes its exit status.
 
-    For a part of that time Python has put the handler of the system back, which would kill the process.
+    By then Python has restored the system's handler, which would kill the process.
     """
     try:
         main()
@@ -18,7 +18,7 @@ def run() -> None:
         try:
             with suppress(ValueError):  # closed
                 sys.stdout.flush()
-        except (KeyboardInterrupt, OSError):  # nobody reads it, and Ctrl-C was pressed again
+        except (KeyboardInterrupt, OSError):  # the reader is gone, or Ctrl-C was pressed again
             discard_output()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
