@@ -1,7 +1,7 @@
 """Assembles one source: passes each statement to its handler, which adds to the unit's sections and symbols."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
@@ -13,10 +13,9 @@ from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.source_text import Text
 from trapline.asm.sections import NOBITS
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa.spelling import did_you_mean
 
-Handler = Callable[[Unit, str, str, Location], None]
 HANDLERS: dict[str, Handler] = {
     name: handler
     for module in (sections, symbols, alignment, data, insn, cfi, options, messages)

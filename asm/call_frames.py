@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from trapline.asm.diagnostics import Location
+from trapline.asm.dwarf import PE_OMIT
 from trapline.asm.nodes import Bound
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
@@ -11,7 +12,6 @@ from trapline.asm.symbols import Symbol
 DATA_ALIGNMENT = -4
 RETURN_COLUMN = 1
 STACK_POINTER = 2
-OMIT = 0xFF
 
 ADVANCE, ESCAPE, REMEMBER = "advance", "escape", "remember"
 
@@ -31,7 +31,7 @@ class Pointer(NamedTuple):
     target: Bound | None
 
 
-NONE = Pointer(OMIT, None)
+NONE = Pointer(PE_OMIT, None)
 
 
 @dataclass(eq=False)

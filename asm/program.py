@@ -8,11 +8,11 @@ from pathlib import Path
 
 from trapline.asm.assembler import read
 from trapline.asm.diagnostics import Diagnostics, Location
+from trapline.asm.fragments import LIMIT
 from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
 from trapline.asm.linker.linker import Linker
 from trapline.asm.preprocess.expander import PREPROCESSED
 from trapline.asm.preprocess.source_text import Text, whole_file
-from trapline.asm.sections import LIMIT, Data
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 
@@ -154,6 +154,3 @@ def _entry(linker: Linker, name: str | None, diagnostics: Diagnostics) -> int:
 def assemble_text(text: str, *, name: str = "<string>", **options: object) -> Program:
     """Assemble one source given as text; options as for `assemble`. Raises AsmError."""
     return assemble([Text(name, text)], **options)  # type: ignore[arg-type]
-
-
-__all__ = ["Data", "Program", "assemble", "assemble_text"]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from trapline.asm.diagnostics import Location
+from trapline.asm.fragments import Fragment
 from trapline.asm.nodes import Bound, Node
-from trapline.asm.sections import Fragment, Section
+from trapline.asm.sections import Section
 
 
 @dataclass(eq=False, slots=True)

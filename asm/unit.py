@@ -1,6 +1,6 @@
 """The state of one source while it is assembled: its sections, its symbols and the current position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from trapline.asm.arithmetic import compute
 from trapline.asm.call_frames import Frames
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
+from trapline.asm.fragments import LIMIT, Org
 from trapline.asm.nodes import (
     Binary,
     Bound,
@@ -22,7 +23,7 @@ from trapline.asm.nodes import (
     Unary,
 )
 from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
-from trapline.asm.sections import ALLOC, EXEC, LIMIT, NOBITS, PROGBITS, WRITE, Org, Section
+from trapline.asm.sections import ALLOC, EXEC, NOBITS, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol
 from trapline.isa.hart import REGISTERS
 
@@ -46,7 +47,6 @@ class Unit:
         self.options: list[tuple[bool, bool]] = []
         self.previous: tuple[Section, int] | None = None
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
-        self.groups: set[str] = set()
         self.messages: list[str] = []
         self.frames = Frames()
         self.location: Location = None  # type: ignore[assignment]  # of the statement at hand
@@ -226,3 +226,7 @@ class Unit:
         """`.org` and `. = value`: continue at an offset of the section."""
         self.section.data()
         self.section.add(Org(len(self.section.open), value, fill & 0xFF, location))
+
+
+Handler = Callable[[Unit, str, str, Location], None]
+"""Obeys a directive: takes the unit, the directive in lower case, its operands as text, and their location."""

@@ -7,7 +7,6 @@ words (the product wraps, its bits 32 to 63 stay right) and why nothing shifts l
 """
 
 MASK = 0xFFFFFFFF
-SIGN = 0x80000000
 
 
 def u32(value):

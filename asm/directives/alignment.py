@@ -1,10 +1,9 @@
 """Directives that move the current position: alignment and `.org`."""
 
-from typing import Any
-
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.sections import EXEC, LIMIT, Align
-from trapline.asm.unit import Unit
+from trapline.asm.fragments import LIMIT, Align
+from trapline.asm.sections import EXEC
+from trapline.asm.unit import Handler, Unit
 
 
 def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, location: Location) -> None:
@@ -60,7 +59,7 @@ def org(unit: Unit, name: str, operands: str, location: Location) -> None:
     unit.move_to(unit.bind(values[0], location), fill, location)
 
 
-HANDLERS: dict[str, Any] = {
+HANDLERS: dict[str, Handler] = {
     **dict.fromkeys((".align", ".p2align", ".balign", ".p2alignw", ".p2alignl", ".balignw", ".balignl"), align),
     ".org": org,
 }

@@ -1,14 +1,13 @@
 """The `.cfi_` directives: collect call frame information for asm/linker/eh_frame.py (DWARF 5, 6.4)."""
 
 from collections.abc import Callable
-from typing import Any
 
+from trapline.asm import dwarf
 from trapline.asm.call_frames import (
     ADVANCE,
     DATA_ALIGNMENT,
     ESCAPE,
     NONE,
-    OMIT,
     REMEMBER,
     STACK_POINTER,
     Frame,
@@ -16,9 +15,9 @@ from trapline.asm.call_frames import (
     Rule,
 )
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.dwarf import PE_OMIT, PE_PC_RELATIVE, leb128
 from trapline.asm.nodes import Name
-from trapline.asm.sections import leb128
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa.hart import REGISTERS
 
 
@@ -49,8 +48,12 @@ class _Reader:
             raise SourceError(self.location, f"'{self.name}' without '.cfi_startproc'")
         return frame
 
-    def rule(self, code: bytes, kind: str = "") -> None:
-        """Append a rule that applies from the current position on."""
+    def rule(self, opcode: int, *operands: bytes, kind: str = "") -> None:
+        """Append a rule that applies from the current position on. kind: by default the directive's name."""
+        self.append(bytes((opcode,)) + b"".join(operands), kind or self.name)
+
+    def append(self, code: bytes, kind: str) -> None:
+        """Append a rule as bytes. Raises SourceError outside the function's section."""
         frame = self.frame
         if frame.section is not self.unit.section:
             message = f"'{self.name}' in '{self.unit.section.name}': the function is in '{frame.section.name}'"
@@ -60,7 +63,7 @@ class _Reader:
         if (here.fragment, here.offset) != (last.fragment, last.offset):
             frame.rules.append(Rule(ADVANCE, b"", here))
             frame.last = here
-        frame.rules.append(Rule(kind or self.name, code))
+        frame.rules.append(Rule(kind, code))
 
     def count(self, expected: int) -> None:
         """Raise SourceError unless there are `expected` operands."""
@@ -82,7 +85,7 @@ class _Reader:
         return number
 
 
-Handler = Callable[[_Reader], None]
+Rules = Callable[[_Reader], None]
 
 
 def _def_cfa(r: _Reader) -> None:
@@ -90,22 +93,22 @@ def _def_cfa(r: _Reader) -> None:
     register, offset = r.register(0), r.number(1)
     r.frame.cfa_offset = offset
     if offset < 0:
-        r.rule(b"\x12" + _uleb(register) + leb128(_factored(offset, r.location), True))
+        r.rule(dwarf.CFA_DEF_CFA_SF, _uleb(register) + leb128(_factored(offset, r.location), True))
     else:
-        r.rule(b"\x0c" + _uleb(register) + _uleb(offset))
+        r.rule(dwarf.CFA_DEF_CFA, _uleb(register) + _uleb(offset))
 
 
 def _def_cfa_register(r: _Reader) -> None:
     r.count(1)
-    r.rule(b"\x0d" + _uleb(r.register(0)))
+    r.rule(dwarf.CFA_DEF_CFA_REGISTER, _uleb(r.register(0)))
 
 
 def _set_offset(r: _Reader, offset: int) -> None:
     r.frame.cfa_offset = offset
     if offset < 0:
-        r.rule(b"\x13" + leb128(_factored(offset, r.location), True), ".cfi_def_cfa_offset")
+        r.rule(dwarf.CFA_DEF_CFA_OFFSET_SF, leb128(_factored(offset, r.location), True), kind=".cfi_def_cfa_offset")
     else:
-        r.rule(b"\x0e" + _uleb(offset), ".cfi_def_cfa_offset")
+        r.rule(dwarf.CFA_DEF_CFA_OFFSET, _uleb(offset), kind=".cfi_def_cfa_offset")
 
 
 def _def_cfa_offset(r: _Reader) -> None:
@@ -121,11 +124,11 @@ def _adjust_cfa_offset(r: _Reader) -> None:
 def _saved(r: _Reader, offset: int) -> None:
     register, factored = r.register(0), _factored(offset, r.location)
     if factored < 0:
-        r.rule(b"\x11" + _uleb(register) + leb128(factored, True), ".cfi_offset")
-    elif register < 64:
-        r.rule(bytes((0x80 | register,)) + _uleb(factored), ".cfi_offset")
+        r.rule(dwarf.CFA_OFFSET_EXTENDED_SF, _uleb(register) + leb128(factored, True), kind=".cfi_offset")
+    elif register < dwarf.PACKED_LIMIT:
+        r.rule(dwarf.CFA_OFFSET | register, _uleb(factored), kind=".cfi_offset")
     else:
-        r.rule(b"\x05" + _uleb(register) + _uleb(factored), ".cfi_offset")
+        r.rule(dwarf.CFA_OFFSET_EXTENDED, _uleb(register) + _uleb(factored), kind=".cfi_offset")
 
 
 def _offset(r: _Reader) -> None:
@@ -142,21 +145,26 @@ def _val_offset(r: _Reader) -> None:
     r.count(2)
     factored = _factored(r.number(1), r.location)
     if factored < 0:
-        r.rule(b"\x15" + _uleb(r.register(0)) + leb128(factored, True))
+        r.rule(dwarf.CFA_VAL_OFFSET_SF, _uleb(r.register(0)) + leb128(factored, True))
     else:
-        r.rule(b"\x14" + _uleb(r.register(0)) + _uleb(factored))
+        r.rule(dwarf.CFA_VAL_OFFSET, _uleb(r.register(0)) + _uleb(factored))
 
 
 def _register(r: _Reader) -> None:
     r.count(2)
-    r.rule(b"\x09" + _uleb(r.register(0)) + _uleb(r.register(1)))
+    r.rule(dwarf.CFA_REGISTER, _uleb(r.register(0)) + _uleb(r.register(1)))
 
 
-def _each(short: int, code: int) -> Handler:
+def _each(opcode: int, packed: int | None = None) -> Rules:
+    """A rule for each register; packed: the opcode that holds a register's number."""
+
     def handler(r: _Reader) -> None:
         for index in range(len(r.values)):
             register = r.register(index)
-            r.rule(bytes((short | register,)) if short and register < 64 else bytes((code,)) + _uleb(register))
+            if packed is not None and register < dwarf.PACKED_LIMIT:
+                r.rule(packed | register)
+            else:
+                r.rule(opcode, _uleb(register))
 
     return handler
 
@@ -164,7 +172,7 @@ def _each(short: int, code: int) -> Handler:
 def _remember(r: _Reader) -> None:
     r.count(0)
     r.frame.remembered.append(r.frame.cfa_offset)
-    r.rule(b"\x0a", REMEMBER)
+    r.rule(dwarf.CFA_REMEMBER_STATE, kind=REMEMBER)
 
 
 def _restore_state(r: _Reader) -> None:
@@ -172,18 +180,19 @@ def _restore_state(r: _Reader) -> None:
     if not r.frame.remembered:
         raise SourceError(r.location, "'.cfi_restore_state' without '.cfi_remember_state'")
     r.frame.cfa_offset = r.frame.remembered.pop()
-    r.rule(b"\x0b")
+    r.rule(dwarf.CFA_RESTORE_STATE)
 
 
 def _escape(r: _Reader) -> None:
-    r.rule(bytes(r.number(index) & 0xFF for index in range(len(r.values))), ESCAPE)
+    r.append(bytes(r.number(index) & 0xFF for index in range(len(r.values))), ESCAPE)
 
 
 def _pointer(r: _Reader) -> Pointer:
-    encoding = r.number(0) if r.values else OMIT
-    if encoding == OMIT:
+    encoding = r.number(0) if r.values else PE_OMIT
+    if encoding == PE_OMIT:
         return NONE
-    if not 0 <= encoding <= 0xFF or encoding & 7 not in (0, 2, 3, 4) or encoding & 0x70 not in (0, 0x10):
+    known = encoding & dwarf.PE_FORMAT in dwarf.POINTER_SIZES and encoding & dwarf.PE_APPLICATION in (0, PE_PC_RELATIVE)
+    if not 0 <= encoding <= 0xFF or not known:
         raise SourceError(r.location, f"'{r.name}': encoding {encoding:#x} is not supported", "use 0x1b or 0x9b")
     r.count(2)
     return Pointer(encoding, r.unit.bind(r.values[1], r.location))
@@ -207,12 +216,14 @@ def _signal_frame(r: _Reader) -> None:
     r.frame.signal = True
 
 
-RULES: dict[str, Handler] = {
+RULES: dict[str, Rules] = {
     ".cfi_def_cfa": _def_cfa, ".cfi_def_cfa_register": _def_cfa_register, ".cfi_def_cfa_offset": _def_cfa_offset,
     ".cfi_adjust_cfa_offset": _adjust_cfa_offset, ".cfi_offset": _offset, ".cfi_rel_offset": _rel_offset,
-    ".cfi_val_offset": _val_offset, ".cfi_register": _register, ".cfi_restore": _each(0xC0, 0x06),
-    ".cfi_undefined": _each(0, 0x07), ".cfi_same_value": _each(0, 0x08), ".cfi_remember_state": _remember,
-    ".cfi_restore_state": _restore_state, ".cfi_escape": _escape, ".cfi_personality": _personality,
+    ".cfi_val_offset": _val_offset, ".cfi_register": _register,
+    ".cfi_restore": _each(dwarf.CFA_RESTORE_EXTENDED, dwarf.CFA_RESTORE),
+    ".cfi_undefined": _each(dwarf.CFA_UNDEFINED), ".cfi_same_value": _each(dwarf.CFA_SAME_VALUE),
+    ".cfi_remember_state": _remember, ".cfi_restore_state": _restore_state,
+    ".cfi_escape": _escape, ".cfi_personality": _personality,
     ".cfi_lsda": _lsda, ".cfi_return_column": _return_column, ".cfi_signal_frame": _signal_frame,
 }  # fmt: skip
 
@@ -235,7 +246,7 @@ def start(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"'{name}' takes no operand but 'simple'")
     frame = Frame(unit.section, unit.here(location), location)
     if not operands:
-        frame.rules.append(Rule(".cfi_def_cfa_register", bytes((0x0D, STACK_POINTER))))
+        frame.rules.append(Rule(".cfi_def_cfa_register", bytes((dwarf.CFA_DEF_CFA_REGISTER, STACK_POINTER))))
     unit.frames.open = frame
 
 
@@ -260,6 +271,6 @@ def sections(unit: Unit, name: str, operands: str, location: Location) -> None:
     unit.frames.sections = names
 
 
-HANDLERS: dict[str, Any] = {
+HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(RULES, rule), ".cfi_startproc": start, ".cfi_endproc": end, ".cfi_sections": sections,
 }  # fmt: skip

@@ -3,14 +3,15 @@
 import re
 import struct
 from pathlib import Path
-from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
+from trapline.asm.fragments import LIMIT, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
 from trapline.asm.preprocess.source_text import find_file
-from trapline.asm.sections import LIMIT, NOBITS, Fill, Fixup, Leb128, leb128
-from trapline.asm.unit import Unit
+from trapline.asm.sections import NOBITS
+from trapline.asm.unit import Handler, Unit
 
 WIDTHS = {
     ".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,
@@ -210,7 +211,7 @@ def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
         append(unit, leb128(value, signed), location)
 
 
-HANDLERS: dict[str, Any] = {
+HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa, ".dtprelword": thread_offset,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings,

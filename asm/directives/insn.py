@@ -1,15 +1,14 @@
 """`.insn`: an instruction given by its fields or as a number."""
 
 import re
-from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.data import append
+from trapline.asm.fragments import Fixup
 from trapline.asm.instructions.encoder import Encoder, Fixups
 from trapline.asm.nodes import Expression, Function, Memory, Name, Operand, Operands, Parenthesized
 from trapline.asm.parser import parse_operands
-from trapline.asm.sections import Fixup
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa import BY_NAME
 from trapline.isa.instruction import Pattern
 
@@ -159,4 +158,4 @@ class _Insn:
         append(self.unit, (word | filled).to_bytes(4, "little"), self.location)
 
 
-HANDLERS: dict[str, Any] = {".insn": insn}
+HANDLERS: dict[str, Handler] = {".insn": insn}

@@ -1,11 +1,9 @@
 """Directives that print a message or end the assembly."""
 
-from typing import Any
-
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.fields import split
 from trapline.asm.parser import unescape
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 
 
 def message(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -20,4 +18,4 @@ def message(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, text)
 
 
-HANDLERS: dict[str, Any] = dict.fromkeys((".error", ".err", ".warning", ".print", ".abort"), message)
+HANDLERS: dict[str, Handler] = dict.fromkeys((".error", ".err", ".warning", ".print", ".abort"), message)

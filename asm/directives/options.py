@@ -1,10 +1,9 @@
 """`.option`, and directives that are accepted and ignored."""
 
 import re
-from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa.spelling import did_you_mean
 
 
@@ -50,4 +49,4 @@ IGNORED = (
     ".reloc", ".lto_discard",
 )  # fmt: skip
 
-HANDLERS: dict[str, Any] = {".option": option, **dict.fromkeys(IGNORED, ignore)}
+HANDLERS: dict[str, Handler] = {".option": option, **dict.fromkeys(IGNORED, ignore)}

@@ -1,7 +1,5 @@
 """Directives that switch sections."""
 
-from typing import Any
-
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.fields import split
 from trapline.asm.sections import (
@@ -20,7 +18,7 @@ from trapline.asm.sections import (
     TLS,
     WRITE,
 )
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa.spelling import did_you_mean
 
 FLAGS = {
@@ -114,7 +112,7 @@ def subsection(unit: Unit, name: str, operands: str, location: Location) -> None
     unit.switch(unit.section, unit.evaluate(operands, location))
 
 
-HANDLERS: dict[str, Any] = {
+HANDLERS: dict[str, Handler] = {
     ".section": section, ".pushsection": section, ".popsection": pop_section, ".previous": previous,
     ".subsection": subsection, ".text": named_section, ".data": named_section, ".bss": named_section,
     ".rodata": named_section, ".sdata": named_section, ".sbss": named_section,

@@ -1,15 +1,15 @@
 """Directives that define symbols and set their attributes."""
 
 import re
-from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.alignment import align_to
 from trapline.asm.directives.fields import split
+from trapline.asm.fragments import LIMIT
 from trapline.asm.parser import parse_expression
-from trapline.asm.sections import ALLOC, LIMIT, NOBITS, WRITE
+from trapline.asm.sections import ALLOC, NOBITS, WRITE
 from trapline.asm.symbols import Symbol
-from trapline.asm.unit import Unit
+from trapline.asm.unit import Handler, Unit
 from trapline.isa.spelling import did_you_mean
 
 
@@ -109,7 +109,7 @@ def common(unit: Unit, name: str, operands: str, location: Location) -> None:
     symbol.type, symbol.size, symbol.defined_at = "object", length, location
 
 
-HANDLERS: dict[str, Any] = {
+HANDLERS: dict[str, Handler] = {
     ".globl": binding, ".global": binding, ".local": binding, ".weak": binding,
     ".hidden": visibility, ".protected": visibility, ".internal": visibility,
     ".type": symbol_type, ".size": size, ".set": assign, ".equ": assign, ".equiv": assign, ".eqv": assign,

@@ -5,6 +5,7 @@ from functools import cache
 from trapline.asm.arithmetic import high20, low12
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
+from trapline.asm.fragments import Branch, Fixup
 from trapline.asm.instructions.foreign_csrs import FOREIGN_CSRS
 from trapline.asm.nodes import (
     Bound,
@@ -19,7 +20,6 @@ from trapline.asm.nodes import (
     TypeName,
     where_written,
 )
-from trapline.asm.sections import Branch, Fixup
 from trapline.asm.unit import Unit
 from trapline.isa import CSR_BY_NAME, Instruction
 from trapline.isa.extension import BASE

@@ -7,22 +7,33 @@ function has a frame description entry (FDE) of its own.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from trapline.asm.call_frames import ADVANCE, DATA_ALIGNMENT, ESCAPE, OMIT, REMEMBER, Frame, Pointer, Rule
+from trapline.asm.call_frames import ADVANCE, DATA_ALIGNMENT, ESCAPE, REMEMBER, Frame, Pointer, Rule
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.dwarf import (
+    CFA_ADVANCE_LOC,
+    CFA_ADVANCE_LOC1,
+    CFA_ADVANCE_LOC2,
+    CFA_ADVANCE_LOC4,
+    PACKED_LIMIT,
+    PE_FORMAT,
+    PE_OMIT,
+    PE_PC_RELATIVE,
+    PE_SIGNED,
+    POINTER_SIZES,
+    leb128,
+)
+from trapline.asm.fragments import Align, Fixup
 from trapline.asm.nodes import Binary
-from trapline.asm.sections import ALLOC, PROGBITS, Align, Fixup, Section, leb128
+from trapline.asm.sections import ALLOC, PROGBITS, Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 
 VERSION = 3
-PC_RELATIVE = 0x10
-CODE_POINTER = 0x1B
+CODE_POINTER = PE_PC_RELATIVE | PE_SIGNED | 3
 """How `.eh_frame` encodes addresses of functions: pc-relative, signed, 4 bytes."""
 
 LONGEST_SHARED = 50
 """Longest initial instructions, in bytes, of a CIE that ld shares between sources."""
-
-SIZES = {0: 4, 2: 2, 3: 4, 4: 8}
 
 
 class _Common:
@@ -112,7 +123,9 @@ class _Table:
         self._number(0, 4)
         if self.for_unwinding:
             self._number(0, 4)
-            letters = b"z" + b"P" * (frame.personality.encoding != OMIT) + b"L" * (frame.lsda.encoding != OMIT) + b"R"
+            letters = (
+                b"z" + b"P" * (frame.personality.encoding != PE_OMIT) + b"L" * (frame.lsda.encoding != PE_OMIT) + b"R"
+            )
         else:
             self._number(0xFFFFFFFF, 4)
             letters = b""
@@ -120,12 +133,12 @@ class _Table:
         self.data.data += leb128(1, False) + leb128(DATA_ALIGNMENT, True) + leb128(frame.return_column, False)
         if self.for_unwinding:
             personality, lsda = frame.personality, frame.lsda
-            size = 1 if personality.encoding == OMIT else 2 + SIZES[personality.encoding & 7]
-            self.data.data += leb128(size + (lsda.encoding != OMIT), False)
-            if personality.encoding != OMIT:
+            size = 1 if personality.encoding == PE_OMIT else 2 + POINTER_SIZES[personality.encoding & PE_FORMAT]
+            self.data.data += leb128(size + (lsda.encoding != PE_OMIT), False)
+            if personality.encoding != PE_OMIT:
                 self._number(personality.encoding, 1)
                 self._pointer(personality, frame.location)
-            if lsda.encoding != OMIT:
+            if lsda.encoding != PE_OMIT:
                 self._number(lsda.encoding, 1)
             self._number(CODE_POINTER, 1)
         self.data.data += code
@@ -140,7 +153,7 @@ class _Table:
         self._pointer(Pointer(CODE_POINTER if self.for_unwinding else 0, frame.start), frame.location)
         self._number(_distance(frame.start, frame.end), 4)
         if self.for_unwinding:
-            size = 0 if frame.lsda.encoding == OMIT else SIZES[frame.lsda.encoding & 7]
+            size = 0 if frame.lsda.encoding == PE_OMIT else POINTER_SIZES[frame.lsda.encoding & PE_FORMAT]
             self.data.data += leb128(size, False)
             if size:
                 self._pointer(frame.lsda, frame.location)
@@ -161,12 +174,14 @@ class _Table:
         longest = distance + _shortened(section, start, rule.place)
         if longest == 0:
             return
-        if longest < 64:
-            self._number(0x40 | distance, 1)
+        if longest < PACKED_LIMIT:
+            self._number(CFA_ADVANCE_LOC | distance, 1)
             return
-        code, width = (2, 1) if longest < 1 << 8 else (3, 2) if longest < 1 << 16 else (4, 4)
-        self._number(code, 1)
-        self._number(distance, width)
+        for opcode, width in ((CFA_ADVANCE_LOC1, 1), (CFA_ADVANCE_LOC2, 2), (CFA_ADVANCE_LOC4, 4)):
+            if longest < 1 << 8 * width:
+                self._number(opcode, 1)
+                self._number(distance, width)
+                return
 
     # Bytes
 
@@ -176,11 +191,11 @@ class _Table:
     def _pointer(self, pointer: Pointer, location: Location) -> None:
         expression = pointer.target
         assert expression is not None
-        if pointer.encoding & PC_RELATIVE:
+        if pointer.encoding & PE_PC_RELATIVE:
             here = Symbol(".", temporary=True)
             here.place(self.section, location)
             expression = Binary("-", expression, here)
-        width = SIZES[pointer.encoding & 7]
+        width = POINTER_SIZES[pointer.encoding & PE_FORMAT]
         self.data.fixups.append(Fixup(len(self.data.data), f"word{8 * width}", expression, location))
         self.data.data += bytes(width)
 

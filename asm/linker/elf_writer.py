@@ -38,10 +38,11 @@ from trapline.asm.elf.format import (
     SYMBOL,
     VERSION,
 )
+from trapline.asm.fragments import Data, code_padding
 from trapline.asm.linker.got import TABLE_OFFSET
 from trapline.asm.linker.linker import Linker
 from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
-from trapline.asm.sections import ATTRIBUTES, EXEC, NOBITS, TLS, WRITE, Data, code_padding
+from trapline.asm.sections import ATTRIBUTES, EXEC, NOBITS, TLS, WRITE
 from trapline.asm.symbols import Symbol
 
 _OWN_FLAGS = 0x7FF

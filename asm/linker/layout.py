@@ -6,8 +6,9 @@ from typing import Any
 from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Diagnostics, SourceError
 from trapline.asm.expressions import NotConstant, symbols
+from trapline.asm.fragments import Branch, Fill, Leb128, Org
 from trapline.asm.nodes import Binary, Bound, Unary
-from trapline.asm.sections import Branch, Fill, Leb128, Org, Section
+from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 
 ELSEWHERE = 1 << 32

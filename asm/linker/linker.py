@@ -4,6 +4,7 @@ from typing import Any
 
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.expressions import is_endless
+from trapline.asm.fragments import Branch, Data, Fixup
 from trapline.asm.linker import common_symbols
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.eh_frame import tables
@@ -12,7 +13,7 @@ from trapline.asm.linker.layout import MAX_ROUNDS, lay_out
 from trapline.asm.linker.placement import Layout, collect, load_segments, note_segments, place
 from trapline.asm.linker.relocation import immediate, operand_mask
 from trapline.asm.linker.string_merging import merge
-from trapline.asm.sections import ALLOC, RELA, TLS, WRITE, Branch, Data, Fixup, Section
+from trapline.asm.sections import ALLOC, RELA, TLS, WRITE, Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 from trapline.isa import BY_NAME

@@ -2,9 +2,9 @@
 
 from trapline.asm.arithmetic import high20, low12, signed32
 from trapline.asm.diagnostics import SourceError
+from trapline.asm.fragments import BRANCH_REACH, Fixup
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.got import KINDS
-from trapline.asm.sections import Fixup
 from trapline.isa import Instruction
 
 
@@ -34,7 +34,7 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
         return value << 12
     if kind in ("branch", "jal"):
         distance = signed32(value - pc)
-        reach = 4096 if kind == "branch" else 1 << 20
+        reach = BRANCH_REACH if kind == "branch" else 1 << 20
         if not -reach <= distance <= reach - 2:
             raise SourceError(
                 fixup.location,

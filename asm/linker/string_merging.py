@@ -8,8 +8,9 @@ to the same output section.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from trapline.asm.fragments import Align, Data
 from trapline.asm.linker.placement import Output
-from trapline.asm.sections import ALLOC, MERGE, STRINGS, Align, Data, Section
+from trapline.asm.sections import ALLOC, MERGE, STRINGS, Section
 
 
 @dataclass(eq=False)

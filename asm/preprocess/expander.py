@@ -25,8 +25,6 @@ from trapline.asm.preprocess.source_text import (
     whole_file,
 )
 
-__all__ = ["Scope", "Statement", "Text", "statements"]
-
 PREPROCESSED = (".S", ".sx")
 """Suffixes of sources that go through a C preprocessor."""
 

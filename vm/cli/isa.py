@@ -221,7 +221,8 @@ def disasm_command(
     """
     from trapline.asm.diagnostics import Diagnostic, Location
     from trapline.asm.disassembler.contents import DisassemblyError, elf_contents, raw_contents, read_file
-    from trapline.asm.disassembler.listing import assembly, listing
+    from trapline.asm.disassembler.listing import listing
+    from trapline.asm.disassembler.source import assembly
     from trapline.isa.spelling import did_you_mean
 
     if base is not None and not raw:

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from support.gnu import PREFIX, Find, run_tool
 from support.paths import PROGRAMS, TESTS
 from trapline.asm.disassembler.contents import Contents, DisassemblyError, elf_contents, raw_contents
-from trapline.asm.disassembler.listing import assembly, listing
+from trapline.asm.disassembler.listing import listing
+from trapline.asm.disassembler.source import assembly
 from trapline.vm.cli.main import main
 
 PROGRAM = """

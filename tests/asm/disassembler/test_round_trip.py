@@ -10,7 +10,7 @@ from support.burrow.build import build_script, kernel
 from support.paths import PROGRAMS
 from trapline.asm.disassembler.contents import elf_contents
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS, disassemble
-from trapline.asm.disassembler.listing import assembly
+from trapline.asm.disassembler.source import assembly
 from trapline.isa import INSTRUCTIONS
 
 BASE = 0x80000000
