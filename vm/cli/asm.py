@@ -17,7 +17,7 @@ from trapline.vm.cli.user_errors import reported
 @click.command("asm", cls=Command, topics=("assembler",))
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-o", "--output", default="a.out", show_default=True, metavar="FILE", help="The ELF file to write.")
-@click.option("--listing", metavar="FILE", help="Write addresses, words and instructions; - is stdout.")
+@click.option("--listing", metavar="FILE", help="Write addresses, words and instructions to FILE (- for stdout).")
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
 @with_groups()
 def asm_command(

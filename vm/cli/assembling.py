@@ -1,4 +1,4 @@
-"""Sources of a command line, assembled and linked with its options."""
+"""Assemble and link the sources that a command line names."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
     kinds = [detect(path) for path in paths]
     if "elf" in kinds:
         if len(paths) > 1:
-            raise LoadError(f"{paths[kinds.index('elf')]}: an ELF file is a whole program and takes no other file")
+            raise LoadError(
+                f"{paths[kinds.index('elf')]}: an ELF file is a whole program and cannot be linked with others"
+            )
         return load_elf(paths[0])
     for path, kind in zip(paths, kinds, strict=True):
         if kind == "raw":

@@ -14,7 +14,7 @@ NANO = "nano"
 
 
 class Bench(Command):
-    """The command, or the other one that the word `nano` makes of it."""
+    """The command, or `trapline bench nano` when that word comes first."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -36,7 +36,7 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     """Run the benchmark programs and print million instructions per second.
 
     NAME is one of fib, sieve, matmul, sha256 (user programs), trap and walk (on the bare machine); all by
-    default. With QEMU installed, the last column says how many times as fast as QEMU this machine is.
+    default. With QEMU installed, the last column gives the speed relative to QEMU.
 
     \b
     trapline bench
@@ -49,7 +49,7 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
     for name in names:
         if name not in known:
-            fail(f"no benchmark is called '{name}'; there are {', '.join(known)}, and {NANO} with more of them")
+            fail(f"no benchmark named '{name}'; there are {', '.join(known)}, and the group {NANO}")
     engine.on_compile = announce_compilation
     rows: list[dict[str, Any]] = []
     with reported():

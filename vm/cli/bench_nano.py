@@ -29,10 +29,10 @@ class NanoOptions:
 
     techniques: tuple[str, ...] = option(
         "--technique", type=click.Choice(list(TECHNIQUES)), default=(), multiple=True,
-        help="Only this; may be repeated.",
+        help="Only this technique; may be repeated.",
     )  # fmt: skip
     shadow: str = option(
-        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`."
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As for `virt`."
     )
     repeats: int = option(
         "--repeats", type=click.IntRange(1, 20), default=5, show_default=True, help="Best of this many runs."
@@ -50,7 +50,7 @@ class CostOptions:
 
     exit_costs: tuple[float, ...] = option(
         "--exit-cost", type=CycleSweep(), default=(200.0, 1000.0, 4000.0), spelled="200,1000,4000", show_default=True,
-        metavar="N[,N...]", help="Cycles of an exit, there and back; several are compared.",
+        metavar="N[,N...]", help="Cycles of an exit and the way back; several are compared.",
     )  # fmt: skip
     direct: float = option(
         "--direct-cost", type=Cycles(), default=1.0, show_default=True, metavar="N",
@@ -62,11 +62,11 @@ class CostOptions:
     )  # fmt: skip
     fill: float = option(
         "--fill-cost", type=Cycles(), default=60.0, show_default=True, metavar="N",
-        help="Cycles to make an entry of a shadow page table.",
+        help="Cycles to fill an entry of a shadow page table.",
     )  # fmt: skip
     drop: float = option(
         "--drop-cost", type=Cycles(), default=200.0, show_default=True, metavar="N",
-        help="Cycles to forget the shadow page tables.",
+        help="Cycles to drop the shadow page tables.",
     )  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def nano_command(
 
     NAME is one of callret, csr (a CSR is written), syscall, illegal (an exception), fault (a page fault), mmio (a
     device register is read), satp (the page-table base is written), ptemod (a page-table entry is changed) and
-    timer (an interrupt); all by default. Told are nanoseconds of this computer, exact numbers of instructions,
-    exits and shadow entries, and cycles of a model whose parameters are options: how it would be with other hardware.
+    timer (an interrupt); all by default. Reports nanoseconds on this computer, exact counts of instructions, exits
+    and shadow entries, and the cycles of a cost model, whose parameters are options: what other hardware would take.
 
     \b
     trapline bench nano
@@ -96,7 +96,7 @@ def nano_command(
 
     chosen = _choose(names)
     if measurement.rounds is not None and measurement.rounds % 2:
-        fail(f"--rounds {measurement.rounds}: is not an even number")
+        fail(f"--rounds {measurement.rounds} is not an even number")
     kind = _format(picture)
     model = Model(costs.direct, costs.emulate, costs.fill, costs.drop)
     engine.on_compile = announce_compilation
@@ -125,12 +125,12 @@ def _choose(names: Sequence[str]) -> list[str]:
         if name not in NAMES:
             close = ELSEWHERE.get(name.lower()) or nearest(name, NAMES)
             hint = f"; did you mean '{close}'?" if close else f"; there are {', '.join(NAMES)}"
-            fail(f"no nano-benchmark is called '{name}'{hint}")
+            fail(f"no nano-benchmark named '{name}'{hint}")
     return list(dict.fromkeys(names or NAMES))
 
 
 def _format(picture: str | None) -> str | None:
-    """The format of the picture, by its ending, while there is nothing lost if it cannot be drawn."""
+    """The format of the picture, by its ending: checked before anything is measured."""
     if picture is None:
         return None
     from trapline.vm.bench import plot as bench_plot
@@ -141,7 +141,7 @@ def _format(picture: str | None) -> str | None:
         fail("--plot needs matplotlib, which is not installed: pip install 'trapline[plot]'")
     kind = Path(picture).suffix.lower().removeprefix(".")
     if kind not in known:
-        fail(f"--plot {picture}: the ending says the format, one of {', '.join(sorted(known))}")
+        fail(f"--plot {picture}: the ending selects the format: one of {', '.join(sorted(known))}")
     return kind
 
 

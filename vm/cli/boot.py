@@ -28,9 +28,9 @@ from trapline.vm.cli.user_errors import reported
     "boot",
     cls=Command,
     topics=("board", "tutorials/first-kernel"),
-    epilog="Exit status: what the kernel gives the test finisher or HTIF; 0 after Ctrl-A X; 2 for a mistake in what "
-    "was asked; "
-    "124 when a limit ended it, when it idles with nothing that could wake it, or when it can only trap for ever.",
+    epilog="Exit status: the value that the kernel writes to the test finisher or HTIF; 0 after Ctrl-A X; 2 for bad "
+    "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
+    "only trap for ever.",
 )
 @click.argument("kernel", nargs=-1, metavar="KERNEL...")
 @with_groups(machine=without("real_mleak"))

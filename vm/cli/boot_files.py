@@ -29,10 +29,10 @@ def plan(
     firmware = _firmware(boot)
     if boot.kernel_file is not None:
         if names:
-            fail(f"--kernel {boot.kernel_file} and {names[0]}: there is one kernel")
+            fail(f"--kernel {boot.kernel_file} and {names[0]}: only one kernel can be booted")
         names = [boot.kernel_file]
     if not names and boot.initrd is not None:
-        fail(f"--initrd {boot.initrd}: there is no kernel to take it")
+        fail(f"--initrd {boot.initrd} needs a kernel")
     if not names and isinstance(firmware, str) and boot.dump_dtb is None:
         raise click.UsageError("Missing argument 'KERNEL...'.")
     kernel = _kernel(names, boot, assembly, firmware) if names else None
@@ -62,10 +62,10 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
         return bios or ""
     path = Path(bios)
     if not path.exists() and nearest(bios, (NONE, DEFAULT)):
-        fail(f"--bios {bios}: there is no such file; did you mean none or default?")
+        fail(f"--bios {bios}: no such file; did you mean none or default?")
     kind = detect(path)
     if kind == "asm":
-        raise LoadError(f"--bios {bios}: is text; firmware is an ELF file or a raw image")
+        raise LoadError(f"--bios {bios}: is assembly text; firmware is an ELF file or a raw image")
     return read_kernel(path, kind, RAM_BASE, None, RAM_BASE)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from trapline.vm.cli import bundled
 
 MEMORY = 8 << 20
-"""Bytes of RAM: what Burrow uses unless it is told otherwise."""
+"""Bytes of RAM that Burrow gets by default."""
 SHELL = "shell"
 
 
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 @cache
 def builder() -> Any:
-    """Its build.py as a module; nothing is written beside it."""
+    """Its build.py as a module, run without writing byte code."""
     path = folder() / "build.py"
     module = ModuleType("burrow_build")
     module.__file__ = str(path)
@@ -39,7 +39,7 @@ def builder() -> Any:
 
 
 def demos() -> dict[str, Demo]:
-    """What is in `programs/demos`: NAME.s, or a folder NAME with NAME.s and more programs."""
+    """The demos in `programs/demos`: NAME.s, or a folder NAME with NAME.s and more programs."""
     found = {}
     for path in sorted((bundled.bundled_programs() / "demos").glob("*")):
         main = path / f"{path.name}.s" if path.is_dir() else path

@@ -37,13 +37,13 @@ class SearchOptions:
         "--insn", default=(), multiple=True, metavar="NAME", help="Only this instruction; may be repeated."
     )
     prove: bool = option(
-        "--prove", default=False, is_flag=True, help="Let z3 decide what the search leaves open; takes a minute."
+        "--prove", default=False, is_flag=True, help="Let z3 decide what the search leaves open. Takes a minute."
     )
     pairs: int | None = option(
         "--pairs", type=Count(), metavar="N", help="Pairs of states per row.  [default: 100000 compiled]"
     )
     seed: int = option(
-        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Try other states."
+        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random states."
     )
 
 
@@ -87,7 +87,7 @@ def classify_command(machine: MachineOptions, search: SearchOptions, outputs: Cl
     with reported():
         output_files.check_writable(outputs.json_file)
         if outputs.witness_file and len(search.names) != 1:
-            fail("--witness shows one instruction: give one --insn NAME with it")
+            fail("--witness needs exactly one --insn NAME")
         found = _classification(machine, search)
         from trapline.vm.classifier import render
 
@@ -157,7 +157,7 @@ def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list[
             fail(f"'{key}' is not on this machine: {isa} lacks the extension '{BY_NAME[key].extension}'")
         if not meant:
             hint = did_you_mean(key, [row.name for row in everything]) or "'trapline isa' lists the instructions"
-            fail(f"there is no instruction '{printable(name)}'; {hint}")
+            fail(f"no instruction '{printable(name)}'; {hint}")
         chosen += [row for row in meant if row not in chosen]
     return chosen
 
@@ -176,11 +176,11 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
         if name in fixed:
             fail(f"--csr {name} is given twice")
         if probe.read(csr) < 0:
-            fail(f"--csr {name}: this machine has no such CSR; no extension that brings it is in its ISA string")
+            fail(f"--csr {name}: this machine has no such CSR: its ISA string lacks the extension")
         if name.startswith(LAID_OUT):
             fail(f"--csr {name}: relocation is what the search varies, so {name} cannot be fixed")
         if name.startswith(MOVING):
-            fail(f"--csr {name}: a counter goes on, so {name} cannot be fixed")
+            fail(f"--csr {name}: a counter keeps counting, so {name} cannot be fixed")
         if not probe.writable(csr):
             fail(f"--csr {name}: this CSR cannot be written")
         probe.write(csr, value)
@@ -198,11 +198,11 @@ def _parsed(setting: str) -> tuple[str, int]:
         fail(f"--csr {printable(setting)}: write NAME=VALUE, such as mleak=0xff")
     if name not in CSR_BY_NAME:
         hint = did_you_mean(name, CSR_BY_NAME) or "'trapline isa csrs' lists them"
-        fail(f"--csr {printable(setting)}: there is no CSR '{printable(name)}'; {hint}")
+        fail(f"--csr {printable(setting)}: no CSR '{printable(name)}'; {hint}")
     try:
         value = int(text.strip(), 0)
     except ValueError:
         value = -1
     if not 0 <= value < 1 << 32:
-        fail(f"--csr {printable(setting)}: '{printable(text)}' is not a number in 0 to 0xffffffff")
+        fail(f"--csr {printable(setting)}: '{printable(text)}' is not a number from 0 to 0xffffffff")
     return name, value

@@ -90,8 +90,8 @@ def place(pc: int, image: Any) -> str:
 
 
 def first_lines(run: Run, first: First, image: Any) -> list[str]:
-    """The first difference, told."""
-    lines = [f"{run.technique} parts from the bare machine after {first.instructions:,} instructions:"]
+    """The first difference, as text."""
+    lines = [f"{run.technique} diverges from the bare machine after {first.instructions:,} instructions:"]
     lines.append(f"  {instruction_text(first, image)}")
     shown = first.differences or run.differences
     lines += [f"    {d.name}: {d.bare} bare, {d.virtual} under {run.technique}" for d in shown[:SHOWN]]
@@ -127,7 +127,7 @@ def run_json(run: Run, bare: Run, image: Any) -> dict[str, Any]:
 
 
 def first_json(first: First | None, image: Any) -> dict[str, Any] | None:
-    """Where it parts from the bare machine."""
+    """Where a run diverges from the bare machine."""
     if first is None:
         return None
     return {

@@ -10,7 +10,7 @@ from trapline.vm.cli.user_errors import fail
 
 
 class _File(io.FileIO):
-    """A file that names itself when it takes no more."""
+    """A file whose errors name it."""
 
     def write(self, data: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""`trapline virt --explain N`: one exit told in sentences."""
+"""`trapline virt --explain N`: one exit, explained in sentences."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
         scene = look(build, event, technique)
     except NoSuchExit as none:
         if none.count == 0:
-            why = ": under interpret there are none" if technique == "interpret" else ""
-            fail(f"--explain {number}: there is no exit{why}")
-        fail(f"--explain {number}: there are {none.count:,} exits, then the run ended: {none.exit}")
+            why = ": under interpret a guest has none" if technique == "interpret" else ""
+            fail(f"--explain {number}: no exits{why}")
+        fail(f"--explain {number}: the run has only {none.count:,} exits and ended: {none.exit}")
     except KeyboardInterrupt:
         return signals.status()
     click.echo("\n".join(Explanation(scene, Telling(blueprint.image, disassemble, technique)).lines()))

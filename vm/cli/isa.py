@@ -161,12 +161,12 @@ def _find(name: str) -> Instruction | Csr:
         try:
             return CSR_BY_ADDRESS[int(key, 0)]
         except (ValueError, KeyError):
-            raise UserError(f"error: there is no CSR with the address {printable(name)}") from None
+            raise UserError(f"error: no CSR has the address {printable(name)}") from None
     for pseudo in PSEUDO_INSTRUCTIONS:
         if pseudo.name == key:
             text = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
             raise UserError(f"error: {text}; try 'trapline isa show {pseudo.instruction.name}'")
-    message = f"error: there is no instruction or CSR '{printable(name)}'"
+    message = f"error: no instruction or CSR '{printable(name)}'"
     hint = did_you_mean(key, [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)])
     raise UserError(f"{message}; {hint}" if hint else f"{message}; 'trapline isa' lists the instructions")
 
@@ -226,7 +226,7 @@ def disasm_command(
     from trapline.isa.spelling import did_you_mean
 
     if base is not None and not raw:
-        raise click.UsageError("--base goes with --raw; an ELF file has its own addresses")
+        raise click.UsageError("--base needs --raw; an ELF file has its own addresses")
     limited = start > 0 or stop < 1 << 32
     if as_source and limited:
         raise click.UsageError("--asm writes whole sections; --start and --stop are for the listing")
@@ -245,13 +245,13 @@ def disasm_command(
     for name in sections:
         if name not in present:
             near = did_you_mean(name, present)
-            raise refuse(f"there is no section '{name}'", near or f"it has {', '.join(present) or 'no sections'}")
+            raise refuse(f"no section '{name}'", near or f"it has {', '.join(present) or 'no sections'}")
     if sections:
         chosen = [s for s in contents.sections if s.name in sections]
     else:
         chosen = [s for s in contents.sections if s.allocated and (s.executable or as_source) and s.size]
     if not chosen:
-        raise refuse("it holds no code", "--section shows a section of data" if present else None)
+        raise refuse("no code in it", "--section shows a section of data" if present else None)
     if limited:
         places = ", ".join(f"{s.name} at {s.address:#x} to {s.end:#x}" for s in chosen)
         chosen = [s for s in chosen if s.address < stop and start < s.end]

@@ -42,7 +42,7 @@ def statistics_of(machine: Any, exit: Any, seconds: float, technique: str | None
 
 
 def explain_stop(machine: Any, exit: Any, name: str | None = None) -> None:
-    """Say on stderr why a machine that did not halt was stopped; name: of the guest, where there are several."""
+    """Print on stderr why a machine that did not halt was stopped; name: of the guest, where there are several."""
     from trapline.vm.machine import ExitReason
 
     if exit.reason is ExitReason.QUIT:
@@ -53,7 +53,7 @@ def explain_stop(machine: Any, exit: Any, name: str | None = None) -> None:
 
 
 def describe_stop(machine: Any, exit: Any) -> str:
-    """Why a machine that did not halt was stopped, with what a person would look at next."""
+    """Why a machine that did not halt was stopped, and what to look at next."""
     from trapline.isa.cause import FETCH_ACCESS, describe
     from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
     from trapline.vm.machine import ExitReason
@@ -64,7 +64,7 @@ def describe_stop(machine: Any, exit: Any) -> str:
             text += ", where it jumps to itself with interrupts off: nothing can end that"
     traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
     if endless:
-        text += ", where the trap handler should be and cannot be executed"
+        text += ", where the trap handler should be but cannot be executed"
     if endless or (machine.sbi is None and machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
         level = "s" if endless and machine.mode == 1 else "m"
         cause = machine.csr[f"{level}cause"]

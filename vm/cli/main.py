@@ -18,8 +18,8 @@ COMMANDS = {
         "See an operating system bare and virtualized: start here.",
     ),
     "run": ("trapline.vm.cli.run", "run_command", "Run a user program: assembly sources or an ELF file."),
-    "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a whole machine: a kernel, Linux among them."),
-    "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines, compare techniques."),
+    "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a kernel, Linux included, on a whole machine."),
+    "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines; compare techniques."),
     "sensitive": (
         "trapline.vm.cli.sensitive",
         "sensitive_command",
@@ -31,7 +31,7 @@ COMMANDS = {
     "classify": (
         "trapline.vm.cli.classify",
         "classify_command",
-        "Which instructions are sensitive, which theorems hold.",
+        "Find sensitive instructions; say which theorems hold.",
     ),
     "bench": ("trapline.vm.cli.bench", "bench_command", "Measure the speed of this machine."),
     "docs": ("trapline.vm.cli.docs", "docs_command", "Read the documents that come with trapline."),
@@ -43,7 +43,7 @@ COMMANDS = {
 def _endings() -> Iterator[None]:
     """A closed pipe and Ctrl-C end a command silently, with a shell's status for these signals.
 
-    Left to click they would be status 1 and `Aborted!`.
+    click would make them status 1 and `Aborted!`.
     """
     try:
         try:
@@ -52,7 +52,7 @@ def _endings() -> Iterator[None]:
             sys.stdout.flush()  # while a closed pipe can still be noticed
             raise
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining while it shuts down.
+        # The reader closed the pipe; keep the interpreter from complaining about it at shutdown.
         discard_output()
         sys.exit(141)
     except KeyboardInterrupt:
@@ -64,11 +64,11 @@ def _endings() -> Iterator[None]:
 
 
 def discard_output() -> None:
-    """What was not printed by now is dropped."""
+    """Drop output that is not printed yet."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
-        pass  # a stream that is no file
+        pass  # not backed by a file
 
 
 class LazyGroup(click.Group):
@@ -122,7 +122,7 @@ class LazyGroup(click.Group):
         TRAPLINE_DEBUG=1 shows the traceback instead.
         """
         extra.setdefault("prog_name", "trapline")
-        if sys.stdout is None:  # closed by the caller, as by `>&-`
+        if sys.stdout is None:  # closed by the caller, as with `>&-`
             sys.stdout = open(os.devnull, "w")
         if sys.stderr is None:
             sys.stderr = open(os.devnull, "w")
@@ -136,7 +136,7 @@ class LazyGroup(click.Group):
                 click.echo(f"trapline: internal error: {type(error).__name__}: {error}", err=True)
                 click.echo("This is a bug of trapline; set TRAPLINE_DEBUG=1 and report what it prints.", err=True)
             except OSError:
-                sys.exit(2)  # stderr takes no messages: a full disk, and what stopped us in the first place
+                sys.exit(2)  # stderr takes no messages: the full disk that stopped us, say
             sys.exit(70)
 
 
@@ -154,7 +154,7 @@ def _version() -> str:
     "plugins",
     multiple=True,
     metavar="FILE",
-    help="Load a Python file that declares instructions of your own; may be repeated. Stands before COMMAND.",
+    help="Load a Python file that declares instructions of your own; may be repeated. Goes before COMMAND.",
 )
 @click.pass_context
 def main(context: click.Context, plugins: tuple[str, ...]) -> None:
@@ -164,10 +164,10 @@ def main(context: click.Context, plugins: tuple[str, ...]) -> None:
     they do.
 
     \b
-    trapline demo                          see what this is about
+    trapline demo                          take a guided tour
     trapline run programs/hello.s          assemble and run a user program
     trapline boot programs/boot/timer.s    boot a kernel on the bare machine
-    trapline isa show mret                 look an instruction up
+    trapline isa show mret                 look up an instruction
     trapline classify --isa rv32ima_xpopf  find sensitive instructions
     trapline docs                          read about all of it
     """

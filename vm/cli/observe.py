@@ -12,20 +12,20 @@ from trapline.vm.cli.user_errors import fail
 
 
 def form_of(name: str) -> str:
-    """The form that a file's name asks for."""
+    """The format that a file's ending selects."""
     return "jsonl" if name.endswith(".jsonl") else "chrome" if name.endswith(".json") else "text"
 
 
 def missing() -> bool:
-    """Whether what draws the report's pictures is not installed."""
+    """Whether matplotlib, which draws the report's pictures, is missing."""
     return find_spec("matplotlib") is None
 
 
 class Observers:
-    """What was asked for with these options, for one machine."""
+    """The exit log and the report of one machine."""
 
     def __init__(self, options: ExitOptions, image: Any, technique: str, guest: str) -> None:
-        """Open the files, before a run that could be in vain. guest: its name. Raises OSError."""
+        """Open the files before the run, so that none is in vain. guest: its name. Raises OSError."""
         from trapline.asm.disassembler.instruction import disassemble
         from trapline.vm.observe.describe import Telling
 
@@ -33,7 +33,7 @@ class Observers:
         if self._page and missing():
             fail("--report needs matplotlib, which is not installed: pip install 'trapline[plot]'")
         if self._page == "-":
-            fail("--report writes a page that needs a file of its own, not -")
+            fail("--report needs a file name, not -")
         self._page_stream = open_text(self._page) if self._page else None
         self._data: Any = None
         self._options = options
@@ -48,7 +48,7 @@ class Observers:
         if options.exit_log is None:
             for spelling in given(options):
                 if spelling.startswith("--exit-log-"):
-                    fail(f"{spelling} says how --exit-log FILE writes, which is not there")
+                    fail(f"{spelling} needs --exit-log")
         return options.exit_log is not None or options.report is not None
 
     def attach(self, machine: Any) -> None:
@@ -83,9 +83,9 @@ class Observers:
     def _tell(self, recorder: Any) -> None:
         if recorder.cut and self._options.exit_log_limit is None:
             click.echo(
-                f"trapline: {self._log} has the first {recorder.count:,} exits; for more or others there is "
-                "--exit-log-limit", err=True,
+                f"trapline: {self._log} has only the first {recorder.count:,} exits; "
+                "--exit-log-limit selects more or others", err=True,
             )  # fmt: skip
         elif recorder.count == 0:
-            why = ": under interpret there are none" if self._telling.technique == "interpret" else ""
+            why = ": under interpret a guest has none" if self._telling.technique == "interpret" else ""
             click.echo(f"trapline: {self._log}: no exits{why}", err=True)

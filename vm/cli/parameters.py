@@ -24,12 +24,12 @@ class Size(click.ParamType):
             self.fail(f"'{value}' is not a size such as 64M", param, ctx)
         size = int(number) << shift
         if not 4096 <= size <= MAX_MEMORY or size % 4096:
-            self.fail(f"{value} is not a multiple of 4K in 4K to 2G", param, ctx)
+            self.fail(f"{value} is not a multiple of 4K between 4K and 2G", param, ctx)
         return size
 
 
 class Count(click.ParamType):
-    """A positive whole number; 10M and 1e6 are understood."""
+    """A positive whole number, which may be written 10M or 1e6."""
 
     name = "count"
 
@@ -50,7 +50,7 @@ class Count(click.ParamType):
 
 
 class Seconds(click.ParamType):
-    """A positive number of seconds; a limit that is never reached, such as nan, is none."""
+    """A positive number of seconds. Refuses what would never be reached, such as nan."""
 
     name = "seconds"
 
@@ -79,7 +79,7 @@ class Address(click.ParamType):
         except ValueError:
             number = -1
         if not 0 <= number < 1 << 32:
-            self.fail(f"'{value}' is not an address in 0 to 0xffffffff", param, ctx)
+            self.fail(f"'{value}' is not an address from 0 to 0xffffffff", param, ctx)
         return number
 
 
@@ -112,7 +112,7 @@ class FirstOrLast(click.ParamType):
 
 
 class Cycles(click.ParamType):
-    """A number of cycles, which is not negative."""
+    """A number of cycles, at least 0."""
 
     name = "cycles"
 
@@ -123,7 +123,7 @@ class Cycles(click.ParamType):
         except ValueError:
             cycles = -1.0
         if not 0 <= cycles <= 1e12:
-            self.fail(f"'{value}' is not a number of cycles in 0 to 1e12", param, ctx)
+            self.fail(f"'{value}' is not a number of cycles from 0 to 1e12", param, ctx)
         return cycles
 
 

@@ -1,4 +1,4 @@
-"""What a guest that is run several times, for a comparison or an explanation, may have: the same in every run."""
+"""Runs of one guest that are compared or explained: what makes each the same as the others."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from trapline.vm.cli.user_errors import fail
 
 
 def refuse_writing(machine: MachineOptions, why: str) -> None:
-    """Refuse drives whose file is written to."""
+    """Refuse drives that keep changes."""
     for drive in machine.drives:
         if "write=on" in drive.split(","):
             fail(f"--drive {drive}: {why}")
@@ -19,16 +19,16 @@ def refuse_writing(machine: MachineOptions, why: str) -> None:
 def refuse_options(
     what: str, refused: Sequence[str], machine: MachineOptions, boot: BootOptions, options: RunOptions
 ) -> None:
-    """Refuse what does not go with `what`, which runs the guest several times: options, and a clock that differs."""
+    """Refuse what cannot be used with `what`, which runs the guest several times: options, and the wall clock."""
     for spelling in given(boot, options.console, options.outputs, options.exits):
         if spelling in refused:
-            fail(f"{spelling} does not go with {what}")
+            fail(f"{spelling} cannot be used with {what}")
     if machine.clock == "wall":
-        fail(f"--clock wall does not go with {what}: no two runs would be the same")
+        fail(f"--clock wall cannot be used with {what}: no two runs would be the same")
 
 
 def console_input(path: str | None) -> bytes:
-    """All input: of a file, or of a standard input that is no terminal."""
+    """All console input: of a file, or of standard input unless that is a terminal."""
     if path is not None and path != "-":
         return Path(path).read_bytes()
     if sys.stdin is None or sys.stdin.isatty():

@@ -35,13 +35,12 @@ ARGUMENTS = "trapline.arguments"
     "run",
     cls=RunCommand,
     topics=("tutorials/first-program", "assembler"),
-    epilog="Exit status: the program's own; 2 for a mistake in what was asked; 124 when a limit ended it; "
-    "128 + n when it was killed by signal n, such as 139 for an access to memory that it does not have, or when "
-    "trapline was: 130 for Ctrl-C.",
+    epilog="Exit status: the program's own; 2 for bad usage or input; 124 when a limit stops it; 128 + n when signal n "
+    "kills it, such as 139 for an access to memory that it does not have, or kills trapline: 130 for Ctrl-C.",
 )
 @click.argument("programs", nargs=-1, metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
-@click.option("--env", multiple=True, metavar="NAME=VALUE", help="Put a variable into the program's environment.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
 @with_groups(machine=only("isa", "memory", "engine"))
 @click.pass_context
 def run_command(
@@ -51,10 +50,10 @@ def run_command(
     """Run a user program.
 
     PROGRAM is one ELF file (static, RV32IMA, Linux system calls) or one or more assembly sources, which are
-    assembled and linked together. It runs in U mode; the host serves its system calls, and it can reach no
-    file of the host. What follows -- is passed to it.
+    assembled and linked together. It runs in U mode; the host serves its system calls, and the host's files are out
+    of its reach. Arguments after -- are passed to it.
 
-    A name that is no file is looked up among the bundled programs.
+    A name that is not a file is looked up among the bundled programs.
 
     \b
     trapline run programs/hello.s

@@ -54,7 +54,7 @@ class RunStatistics:
 
     def show(self) -> None:
         """Print the statistics on stderr."""
-        rate = f"{self.mips:.0f} million a second" if self.seconds > 0.001 else "too short to tell the rate"
+        rate = f"{self.mips:.0f} million a second" if self.seconds > 0.001 else "too short to measure"
         click.echo(f"{self.reason}, status {self.exit_code}, pc {self.pc:#010x}", err=True)
         click.echo(f"{self.instructions:,} instructions in {self.seconds:.3f} s: {rate}", err=True)
         for cause, count in sorted(self.traps.items()):

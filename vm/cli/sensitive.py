@@ -29,16 +29,20 @@ class SuiteOptions:
     """Which tests run under what, and how the matrix is printed. isa: None for that of each test."""
 
     isa: str | None = option(
-        "--isa", metavar="STRING", help="Only tests that this machine has all instructions for, and on it."
+        "--isa", metavar="STRING", help="Run on this machine, and only the tests whose instructions it has."
     )
     techniques: tuple[str, ...] = option(
-        "--technique", type=click.Choice(UNDER), default=(), multiple=True, help="Only this one; may be repeated."
+        "--technique", type=click.Choice(UNDER), default=(), multiple=True, help="Only this technique; may be repeated."
     )
     shadow: str = option(
-        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As of `virt`."
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As for `virt`."
     )
     json_file: str | None = option(
-        "--json", metavar="[FILE]", is_flag=False, flag_value="-", help="Write the matrix as a JSON object."
+        "--json",
+        metavar="[FILE]",
+        is_flag=False,
+        flag_value="-",
+        help="Write the matrix as a JSON object to FILE, or print it.",
     )
     markdown: bool = option("--markdown", default=False, is_flag=True, help="Print the matrix as Markdown.")
 
@@ -47,7 +51,7 @@ class SuiteOptions:
     "sensitive",
     cls=Command,
     topics=("xleak", "popek-goldberg", "hypervisor-techniques"),
-    epilog="Exit status: 0 when the matrix was made, whatever it says; 2 for a mistake in what was asked.",
+    epilog="Exit status: 0 when the matrix is complete, whatever it shows; 2 for bad usage or input.",
 )
 @click.argument("names", nargs=-1, metavar="[TEST...]")
 @with_groups(machine=only("engine", "real_mleak"), limits=only("timeout"))
@@ -59,8 +63,8 @@ def sensitive_command(
 
     The tests are the programs in programs/sensitive: each hole, each privileged instruction, situations of page
     tables and interrupts, and programs that try to find out whether they are virtualized. Each runs bare and under
-    each technique: equivalent means that it ended in the same state with the same output; diverges, that it did
-    not, and the first instruction that made a difference is told; detected, that the program itself found out.
+    each technique, with one of three verdicts. Equivalent: it ends in the same state with the same output. Diverges:
+    it does not, and the first instruction that differs is shown. Detected: the program itself notices.
 
     \b
     trapline sensitive

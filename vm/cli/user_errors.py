@@ -26,7 +26,7 @@ class Diagnosed(Fatal):
     """Mistakes in sources, rendered with their places."""
 
     def show(self, file: Any = None) -> None:
-        """Print the messages, with the colours that they have."""
+        """Print the messages, in colour where they have any."""
         click.echo(self.message, err=True, color=colored())
 
 
@@ -59,4 +59,4 @@ def reported() -> Iterator[None]:
     except ValueError as error:
         fail(printable(str(error)))
     except MemoryError:
-        fail("this computer has not enough memory for that")
+        fail("not enough memory on this computer")

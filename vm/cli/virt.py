@@ -31,9 +31,9 @@ from trapline.vm.cli.user_errors import fail, reported
     "virt",
     cls=Command,
     topics=("hypervisor", "hypervisor-techniques", "seeing"),
-    epilog="Exit status: what the guest gives the test finisher or HTIF; of several guests, that of the first on the "
-    "command line that did not end with 0; 124 for a guest that was stopped, by a limit or because nothing could wake "
-    "it any more. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for a mistake in what was asked.",
+    epilog="Exit status: the value that the guest writes to the test finisher or HTIF; of several guests, the first "
+    "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
+    "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",
 )
 @click.argument("kernel", nargs=-1, metavar="KERNEL...")
 @with_groups(machine=without("memory"))
@@ -45,11 +45,11 @@ def virt_command(
 ) -> None:  # fmt: skip
     """Boot kernels in virtual machines.
 
-    Each KERNEL is a guest of its own: what `trapline boot` takes, where sources that are to be linked into one guest
-    are joined by +, as in start.s+main.s. A guest has a whole virtual machine, the board of `trapline boot`, and
-    --memory of RAM; all of its modes run in U mode of a real hart. Several guests take turns; each line of their
-    consoles has the guest's name before it, or goes to a file of its name in the folder --console-log; input goes to
-    the first guest. --max-instructions is for each guest, --timeout for all together, other options are for each.
+    Each KERNEL is one guest, in any form that `trapline boot` takes; sources of one guest are joined by +, as in
+    start.s+main.s. A guest gets a whole virtual machine: the board of `trapline boot` and --memory of RAM, with all of
+    its modes in U mode of a real hart. Several guests take turns. Each line of their output starts with the guest's
+    name, or goes to a file of that name in the folder --console-log; input goes to the first guest. --timeout is for
+    all guests together, every other option for each.
 
     \b
     trapline virt programs/boot/sv32.s --stats
@@ -64,7 +64,7 @@ def virt_command(
         guests = max(1, len(kernel))
         memory = _each("--memory", hypervisor.memory, guests)
         if hypervisor.share and guests == 1:
-            fail("--share divides the host between several guests; this is one")
+            fail("--share needs several guests")
         shares = _each("--share", hypervisor.share or (1,), guests)
         if guests > 1:
             _refuse_shared(machine, boot, hypervisor, options, guests)
@@ -85,7 +85,7 @@ def _run_one(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hyper
     if hypervisor.compare:
         from trapline.vm.cli.compare import compare_command
 
-        refuse_writing(blueprint.machine, "each run of a comparison has to find the same drive")
+        refuse_writing(blueprint.machine, "each run of a comparison must find the same drive")
         return compare_command(blueprint, boot, options, hypervisor)
     technique = hypervisor.technique or DEFAULT_TECHNIQUE
     if hypervisor.show_translation and technique != "translate":
@@ -93,7 +93,7 @@ def _run_one(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hyper
     if options.exits.explain:
         from trapline.vm.cli.explain import explain_command
 
-        refuse_writing(blueprint.machine, "both runs have to find the same drive")
+        refuse_writing(blueprint.machine, "both runs must find the same drive")
         return explain_command(blueprint, boot, options, hypervisor)
     return run_machine(blueprint, options, technique, hypervisor.shadow, hypervisor.show_translation)
 
@@ -118,7 +118,7 @@ def _refuse_shared(
     if hypervisor.show_translation:
         fail("--show-translation is for one guest under --technique translate")
     if machine.clock == "wall":
-        fail(f"--clock wall is for one guest, not {guests}, which take turns")
+        fail(f"--clock wall is for one guest, not {guests} that take turns")
     refuse_writing(machine, "several guests would write to the same file")
 
 
@@ -128,5 +128,5 @@ def _files(kernel: str) -> list[str]:
         return [kernel]
     parts = kernel.split("+")
     if "" in parts:
-        fail(f"'{kernel}': a source is missing beside a +")
+        fail(f"'{kernel}': a source is missing before or after +")
     return parts

@@ -8,9 +8,9 @@ from typing import Any
 
 from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
 from trapline.vm.core.loop import skip_time, update_time
+from trapline.vm.exits.clock_kinds import KINDS
 from trapline.vm.host.console import PATIENCE
 
-KINDS = ("instructions", "wall")
 TICKS = 10_000_000
 """Ticks of mtime per second."""
 NANOSECONDS = 1_000_000_000 // TICKS

@@ -256,7 +256,7 @@ def header(**changes: int) -> bytes:
         (header(**{"class": 7}), "has a damaged ELF header (unknown class or byte order)"),
         (header(data=2), "is a program for machine 62208, not for RISC-V"),
         (header(machine=62), "is a program for x86-64, not for RISC-V"),
-        (header(), "it holds no code"),
+        (header(), "no code in it"),
         (header(phoff=52, phnum=2), "is truncated: the program header table ends at byte 116 and the file at 52"),
         (header(phoff=52, phnum=1, phentsize=8), "has program headers of 8 bytes; an ELF32 file has 32"),
         (header(shoff=52, shnum=3), "is truncated: the section header table"),
@@ -293,7 +293,7 @@ def test_bad_usage(program: Path) -> None:
     assert "not above" in disasm(program, "--start", "8", "--stop", "8", status=2)
     assert "not a number" in disasm(program, "--start", "main", status=2)
     assert "is not in [0, " in disasm(program, "--stop", "0x1ffffffff", status=2)
-    assert "--base goes with --raw" in disasm(program, "--base", "0", status=2)
+    assert "--base needs --raw" in disasm(program, "--base", "0", status=2)
     assert "--start and --stop are for the listing" in disasm(program, "--asm", "--stop", "8", status=2)
     assert "does not fit at 0xffffffff" in disasm(program, "--raw", "--base", "0xffffffff", status=2)
     assert "Missing argument" in disasm(status=2)

@@ -276,8 +276,8 @@ def test_a_program_that_cannot_be_written(tmp_path):
 def test_files_that_do_not_go_together(tmp_path, file):
     source = write(tmp_path, "loop.s", "_start: j _start")
     program = file(elf(Header(), [(PT_LOAD, 0x10000, CODE, 16, 5)]))
-    refused(invoke("run", source, program), "an ELF file is a whole program and takes no other file")
-    refused(invoke("run", program, program), "an ELF file is a whole program and takes no other file")
+    refused(invoke("run", source, program), "an ELF file is a whole program and cannot be linked with others")
+    refused(invoke("run", program, program), "an ELF file is a whole program and cannot be linked with others")
     refused(invoke("boot", program, source), "only assembly sources can be linked together")
     refused(invoke("run", source, tmp_path / "missing"), "missing: No such file")
 

@@ -59,7 +59,7 @@ def test_text() -> None:
 
 
 @pytest.mark.parametrize(("name", "part"), [
-    ("sycall", "no nano-benchmark is called 'sycall'; did you mean 'syscall'?"),
+    ("sycall", "no nano-benchmark named 'sycall'; did you mean 'syscall'?"),
     ("cr3wr", "did you mean 'satp'?"), ("DivZero", "did you mean 'illegal'?"),
     ("qqq", "there are callret, csr, syscall, illegal, fault, mmio, satp, ptemod, timer"),
 ])  # fmt: skip
@@ -68,7 +68,7 @@ def test_unknown_names(name: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "part"), [
-    (["--exit-cost", "fast"], "'fast' is not a number of cycles in 0 to 1e12"),
+    (["--exit-cost", "fast"], "'fast' is not a number of cycles from 0 to 1e12"),
     (["--exit-cost", "200,,4000"], "'' is not a number of cycles"), (["--exit-cost", "-1"], "'-1' is not"),
     (["--fill-cost", "nan"], "'nan' is not a number of cycles"), (["--technique", "tarp"], "'tarp' is not one of"),
     (["--rounds", "1"], "--rounds"), (["--repeats", "0"], "--repeats"),
@@ -79,7 +79,7 @@ def test_bad_options(arguments: list[str], part: str) -> None:
 
 
 def test_rounds_are_even() -> None:
-    refused(invoke("bench", "nano", "--rounds", "7"), "--rounds 7: is not an even number")
+    refused(invoke("bench", "nano", "--rounds", "7"), "--rounds 7 is not an even number")
 
 
 def test_picture_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,5 +100,5 @@ def test_picture(tmp_path: Path) -> None:
 
 def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    refused(invoke("bench", "nano", "--plot", tmp_path / "x.gifff"), "the ending says the format, one of", "png")
+    refused(invoke("bench", "nano", "--plot", tmp_path / "x.gifff"), "the ending selects the format: one of", "png")
     refused(invoke("bench", "nano", "--plot", tmp_path / "no/x.png"), "no/x.png: No such file or directory")

@@ -210,7 +210,7 @@ def test_missing_files(tmp_path, kernel, option):
 @pytest.mark.parametrize("arguments, parts", [
     (["--sbi", "--bios", "none"], ["--sbi and --bios none contradict each other"]),
     (["--bios", "defualt"], ["did you mean none or default?"]),
-    (["--kernel", "other"], ["there is one kernel"]),
+    (["--kernel", "other"], ["only one kernel can be booted"]),
     (["--append", "x" * (BOOTARGS_LIMIT + 1)], ["--append has 1024 bytes", "at most 1023"]),
     (["--append", "ö" * 512], ["--append has 1024 bytes"]),
     (["--virtio", "old"], ["--virtio"]),
@@ -226,7 +226,7 @@ def test_a_command_line_may_be_as_long_as_linux_takes(kernel):
 
 def test_what_needs_a_kernel(tmp_path):
     refused(invoke("boot"), "Missing argument 'KERNEL...'", lines=None)
-    refused(invoke("boot", "--initrd", write(tmp_path, "initrd", b"x")), "there is no kernel to take it")
+    refused(invoke("boot", "--initrd", write(tmp_path, "initrd", b"x")), "needs a kernel")
 
 
 def test_unusable_kernels(tmp_path, kernel):
@@ -234,7 +234,7 @@ def test_unusable_kernels(tmp_path, kernel):
     refused(invoke("boot", write(tmp_path, "Image", boot_image(bytes(9), flags=1))), "big-endian")
     for changes in ({"offset": 2**63}, {"size": 2**40}, {"offset": 2**31}):
         refused(invoke("boot", write(tmp_path, "Image", boot_image(bytes(9), **changes))), "Image: ")
-    refused(invoke("boot", "--bios", kernel), "is text; firmware is an ELF file or a raw image")
+    refused(invoke("boot", "--bios", kernel), "is assembly text; firmware is an ELF file or a raw image")
     elf = assembled(tmp_path, f"_start: {OFF}", 0x80000000)
     refused(invoke("boot", elf, "--load-address", "0x80100000"), "--load-address is for raw images")
 

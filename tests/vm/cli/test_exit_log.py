@@ -77,7 +77,7 @@ def test_a_long_log_is_cut_and_says_so(tmp_path: Path) -> None:
     steps = ("--max-instructions", "240k")
     outcome = invoke("virt", PROGRAMS / "bench/trap.s", *steps, "--exit-log", log)
     assert len(log.read_text().splitlines()) == 100_002
-    assert f"{log} has the first 100,000 exits; for more or others there is --exit-log-limit" in outcome.message
+    assert f"{log} has only the first 100,000 exits; --exit-log-limit selects more or others" in outcome.message
     invoke("virt", PROGRAMS / "bench/trap.s", *steps, "--exit-log", log, "--exit-log-limit", "last:9k")
     numbers = [int(line.split()[0]) for line in log.read_text().splitlines()[2:]]
     assert len(numbers) == 9000 and numbers == list(range(numbers[0], numbers[0] + 9000)) and numbers[0] > 100_000
@@ -88,17 +88,17 @@ def test_standard_output_and_the_form(tmp_path: Path) -> None:
     (line,) = [line for line in outcome.stdout.splitlines() if line.startswith(b"{")]
     assert json.loads(line)["exit"] == 1
     assert invoke("virt", SV32, "--technique", "interpret", "--exit-log", tmp_path / "a").message.endswith(
-        "a: no exits: under interpret there are none\n"
+        "a: no exits: under interpret a guest has none\n"
     )
 
 
 def test_mistakes(tmp_path: Path) -> None:
     refused(invoke("virt", SV32, "--exit-log", tmp_path / "no/log"), "no/log: No such file or directory")
-    refused(invoke("virt", SV32, "--exit-log-limit", "5"), "--exit-log-limit says how --exit-log FILE writes")
+    refused(invoke("virt", SV32, "--exit-log-limit", "5"), "--exit-log-limit needs --exit-log")
     refused(invoke("virt", SV32, "--exit-log", "a", "--exit-log-limit", "some"), "'some' is not", lines=None)
     refused(invoke("virt", SV32, "--exit-log", "a", "--exit-log-limit", "last:0"), "'0' is not", lines=None)
     refused(invoke("virt", SV32, SV32, "--exit-log", tmp_path / "a"), "--exit-log is for one guest, not 2")
-    refused(invoke("virt", SV32, "--compare", "--exit-log", tmp_path / "a"), "--exit-log does not go with --compare")
+    refused(invoke("virt", SV32, "--compare", "--exit-log", tmp_path / "a"), "--exit-log cannot be used with --compare")
 
 
 # The trace for Perfetto and chrome://tracing

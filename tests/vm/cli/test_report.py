@@ -157,9 +157,9 @@ def test_events_of_others_go_on_when_the_report_has_enough(monkeypatch: pytest.M
 
 def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(invoke("virt", SV32, "--report", tmp_path / "no/a.html"), "no/a.html: No such file or directory")
-    refused(invoke("virt", SV32, "--report", "-"), "--report writes a page that needs a file of its own")
+    refused(invoke("virt", SV32, "--report", "-"), "--report needs a file name")
     refused(invoke("virt", SV32, SV32, "--report", tmp_path / "a.html"), "--report is for one guest, not 2")
-    refused(invoke("virt", SV32, "--compare", "--report", tmp_path / "a"), "--report does not go with --compare")
+    refused(invoke("virt", SV32, "--compare", "--report", tmp_path / "a"), "--report cannot be used with --compare")
     monkeypatch.setattr(observe, "missing", lambda: True)
     refused(invoke("virt", SV32, "--report", tmp_path / "a.html"), "pip install 'trapline[plot]'")
     assert not (tmp_path / "a.html").exists()

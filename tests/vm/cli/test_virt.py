@@ -162,7 +162,8 @@ def test_a_comparison_names_the_instruction(tmp_path: Path) -> None:
     text = outcome.stdout.decode()
     assert outcome.status == 1
     assert (
-        "trap parts from the bare machine after 17 instructions:\n  rdmode a0 at 0x80000054 <supervisor> in S" in text
+        "trap diverges from the bare machine after 17 instructions:\n  rdmode a0 at 0x80000054 <supervisor> in S"
+        in text
     )
     assert "    a0: 0x00000001 bare, 0x00000000 under trap" in text
     report = last_json(invoke("virt", path, "--compare", "--isa", "rv32ima_xrdmode", "--json"))
@@ -185,19 +186,19 @@ def test_one_technique_is_compared_alone() -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--share", "1:2"], "--share divides the host between several guests; this is one"),
+        (["--share", "1:2"], "--share needs several guests"),
         (["--memory", "1M:2M"], "--memory: 2 values for 1 guest"),
         ([HELLO, "--memory", "1M:2M:3M"], "--memory: 3 values for 2 guests"),
         ([HELLO, "--compare"], "--compare is for one guest, not 2"),
         ([HELLO, "--trace", "-"], "--trace is for one guest, not 2"),
-        (["--compare", "--stats"], "--stats does not go with --compare"),
+        (["--compare", "--stats"], "--stats cannot be used with --compare"),
         ([HELLO] * 16, "17 guests; at most 16 run at a time"),
         ([HELLO, "--clock", "wall"], "--clock wall is for one guest, not 2"),
         ([HELLO, "--dump-dtb", "x"], "--dump-dtb is for one guest, not 2"),
         ([HELLO, "--drive", "file=x,write=on"], "--drive file=x,write=on: several guests would write to the same file"),
-        (["--compare", "--clock", "wall"], "--clock wall does not go with --compare"),
-        (["--compare", "--drive", "x,write=on"], "--drive x,write=on: each run of a comparison has to find the same"),
-        (["start.s+"], "'start.s+': a source is missing beside a +"),
+        (["--compare", "--clock", "wall"], "--clock wall cannot be used with --compare"),
+        (["--compare", "--drive", "x,write=on"], "--drive x,write=on: each run of a comparison must find the same"),
+        (["start.s+"], "'start.s+': a source is missing before or after +"),
         (["nowhere.s"], "nowhere.s: No such file or directory"),
     ],
 )

@@ -172,7 +172,7 @@ def test_privileged_instructions(seed: int) -> None:
 @pytest.mark.parametrize("path", sorted(PROGRAMS.glob("boot/*.s")), ids=lambda p: p.stem)
 def test_boot_programs(path: Path) -> None:
     """The first 12,000 steps of each."""
-    stdin = path.parents[2] / "expected" / "boot" / f"{path.stem}.in"
+    stdin = path.parents[1] / "expected" / "boot" / f"{path.stem}.in"
     data = stdin.read_bytes() if stdin.exists() else b""
     pair = tuple(Machine.from_file(path, memory=MEMORY * 2, stdin=data, engine=e) for e in (None, "python"))
     rng = random.Random(path.stem)

@@ -18,7 +18,7 @@ STEPS = 40_000
 
 def end(path: Path, technique: str, **options: object) -> dict[str, object]:
     """The whole state, counters and time included, after STEPS instructions."""
-    stdin = path.parents[2] / "expected" / path.parent.name / f"{path.stem}.in"
+    stdin = path.parents[1] / "expected" / path.parent.name / f"{path.stem}.in"
     machine = Machine.from_file(
         path, memory=4 << 20, technique=technique, stdin=stdin.read_bytes() if stdin.exists() else None, **options
     )

@@ -20,7 +20,7 @@ STORED = CHANGED[:-4]
 
 
 def typed(path: Path) -> bytes:
-    file = path.parents[2] / "expected" / path.parent.name / f"{path.stem}.in"
+    file = path.parents[1] / "expected" / path.parent.name / f"{path.stem}.in"
     return file.read_bytes() if file.exists() else b""
 
 

@@ -23,7 +23,7 @@ STEPS = 3000
 
 def builder(name: str, technique: str, **options: Any) -> Callable[[], Machine]:
     path = PROGRAMS / f"{name}.s"
-    stdin = path.parents[2] / "expected" / path.parent.name / f"{path.stem}.in"
+    stdin = path.parents[1] / "expected" / path.parent.name / f"{path.stem}.in"
     typed = stdin.read_bytes() if stdin.exists() else b""
     return lambda: Machine.from_file(path, memory=4 << 20, technique=technique, events=True, stdin=typed, **options)
 
@@ -191,19 +191,19 @@ def test_the_command_and_its_mistakes(tmp_path: Path) -> None:
     outcome = invoke("virt", sv32, "--explain", "11")
     assert outcome.status == 0 and b"mret" in outcome.stdout and b"(Priv 3.3.2)" in outcome.stdout
     assert b"mode: M -> S" in outcome.stdout
-    refused(invoke("virt", sv32, "--explain", "500"), "--explain 500: there are 391 exits, then the run ended: halted")
+    refused(invoke("virt", sv32, "--explain", "500"), "--explain 500: the run has only 391 exits and ended: halted")
     refused(
-        invoke("virt", sv32, "--explain", "50", "--max-instructions", "20"), "--explain 50: there are 11 exits",
+        invoke("virt", sv32, "--explain", "50", "--max-instructions", "20"), "--explain 50: the run has only 11 exits",
         "instruction limit",
     )  # fmt: skip
     refused(
         invoke("virt", sv32, "--explain", "1", "--technique", "interpret"),
-        "there is no exit: under interpret there are none",
+        "no exits: under interpret a guest has none",
     )
     refused(invoke("virt", sv32, "--explain", "0"), "'0' is not a positive whole number", lines=None)
     refused(invoke("virt", sv32, sv32, "--explain", "1"), "--explain is for one guest, not 2")
-    refused(invoke("virt", sv32, "--compare", "--explain", "1"), "--explain does not go with --compare")
-    refused(invoke("virt", sv32, "--stats", "--explain", "1"), "--stats does not go with --explain")
+    refused(invoke("virt", sv32, "--compare", "--explain", "1"), "--explain cannot be used with --compare")
+    refused(invoke("virt", sv32, "--stats", "--explain", "1"), "--stats cannot be used with --explain")
     refused(invoke("virt", sv32, "--clock", "wall", "--explain", "1"), "no two runs would be the same")
 
 

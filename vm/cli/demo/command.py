@@ -1,4 +1,4 @@
-"""`trapline demo`: a guest operating system, bare and virtualized; its shell; its demonstrations."""
+"""`trapline demo`: a guest operating system, bare and virtualized; its shell; its demos."""
 
 import io
 import json
@@ -23,13 +23,13 @@ from trapline.vm.experiments.compare import Run
 CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
 OF_STORY = ("engine", "json_file")
-"""Options that go without WHAT."""
+"""Options that make sense without WHAT."""
 LISTED = 12
 """Names that a message lists."""
 
 
 class DemoCommand(Command):
-    """Lists what there is to see, found on the disk."""
+    """Lists the demos and the programs, which are found on disk."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The programs before the options."""
@@ -39,7 +39,7 @@ class DemoCommand(Command):
             formatter.write_dl(rows)
             others = ", ".join(name for name in burrow.programs() if name != burrow.SHELL)
             formatter.write_paragraph()
-            formatter.write_text(f"A program of Burrow's file system goes as well: {others}.")
+            formatter.write_text(f"Or a program of Burrow's file system: {others}.")
         super().format_options(ctx, formatter)
 
 
@@ -47,8 +47,8 @@ class DemoCommand(Command):
     "demo",
     cls=DemoCommand,
     topics=("tutorials/kernel", "demos"),
-    epilog="Exit status: 0 if all is as the text says; 1 if not. Of WHAT: its own; 124 for a limit; 2 for a mistake "
-    "in what was asked.",
+    epilog="Exit status: 0 if the results match the text, 1 if not. With WHAT: its own, or 124 at a limit. 2 for bad "
+    "usage or input.",
 )
 @click.argument("what", required=False, metavar="[WHAT]")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT...]")
@@ -63,9 +63,9 @@ def demo_command(
 
     Assembles Burrow, the operating system in programs/kernels/burrow, boots it bare and under the hypervisor, with
     and without an instruction that cannot be virtualized, and shows what is the same, what trapped, what breaks and
-    how it is cured. It takes a few seconds; the very first run compiles the engine before.
+    how it is cured. It takes a few seconds; the very first run compiles the engine, too.
 
-    With WHAT, and each ARGUMENT that it takes, Burrow is booted to run just that:
+    With WHAT and its ARGUMENTs, Burrow is booted to run just that:
 
     \b
     trapline demo
@@ -94,7 +94,7 @@ def _run(
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
         hint = did_you_mean(what, programs) or "there are " + ", ".join(list(programs)[:LISTED])
-        fail(f"'{what}' is none of the demonstrations: {hint}")
+        fail(f"no demo named '{what}'; {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
     elf = burrow.build(variant, [what, *arguments], sources=programs[what].sources)
     with tempfile.TemporaryDirectory() as folder:
@@ -105,16 +105,16 @@ def _run(
 
 
 def _refuse_options_of_programs(context: click.Context) -> None:
-    """Refuse options that go with WHAT only."""
+    """Refuse options that need WHAT."""
     for parameter in context.command.params:
         name = parameter.name
         if name is not None and name not in OF_STORY and isinstance(parameter, click.Option):
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-                fail(f"{parameter.opts[0]} goes with WHAT, such as shell")
+                fail(f"{parameter.opts[0]} needs WHAT, such as shell")
 
 
 def _story(engine: str | None, json_file: str | None) -> int:
-    """All of it; 0 if it comes out as the text says."""
+    """Run and show the six steps; 0 if the results match the text."""
     from trapline.vm.cli.demo.show import Show
 
     output_files.check_writable(json_file)
@@ -136,12 +136,12 @@ def _story(engine: str | None, json_file: str | None) -> int:
     screen.cures([*holed.runs, paravirtual])
     seconds = time.perf_counter() - started - compiling
     screen.further(seconds, compiling)
-    good = story.as_told(plain, holed, paravirtual)
+    good = story.matches_text(plain, holed, paravirtual)
     if json_file:
         data = as_json(kernels, plain, holed, paravirtual, seconds, good)
         output_files.write_text(json_file, json.dumps(data) + "\n")
     if not good:
-        screen.print("\n[bold red]That is not as the text says. Please report it.[/]")
+        screen.print("\n[bold red]The results do not match the text above. Please report this.[/]")
     return 0 if good else 1
 
 

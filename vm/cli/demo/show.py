@@ -15,13 +15,13 @@ from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import tables
 
 MEANINGS = {
-    "privileged instructions": "CSRs, sret, wfi, sfence.vma: a routine does on the virtual hart what they ask",
-    "system calls": "of the guest's programs, handed on to the guest's kernel",
+    "privileged instructions": "CSRs, sret, wfi, sfence.vma: emulated on the virtual hart",
+    "system calls": "by the guest's programs, passed on to the guest's kernel",
     "shadow pages": "page faults that the guest never sees: the hypervisor had yet to map the page",
     "devices": "the guest reads and writes virtual ones: console, timer, interrupt controller",
-    "faults of programs": "the wild store: the guest's kernel has to hear of it",
+    "faults of programs": "the wild store, passed on to the guest's kernel",
 }
-"""What each kind of trap was, in plain words."""
+"""What each kind of trap is, in plain words."""
 HOW = {
     "trap": "what traps is emulated; popf does not trap",
     MENDED: "the same on mended hardware, where popf traps in user mode",
@@ -29,8 +29,8 @@ HOW = {
     "translate": "only translated copies of the code run; popf becomes a trap",
     "hybrid": "the kernel is interpreted, its programs run directly",
     "interpret": "everything is interpreted",
-    "assist": "hardware with a mode for guests: the kernel has the real S mode",
-    "paravirt": "the kernel is changed: it asks the hypervisor; of it the console counts",
+    "assist": "hardware with a mode for guests: the kernel runs in real S mode",
+    "paravirt": "the kernel is changed and asks the hypervisor; its console is compared",
 }
 FURTHER = (
     ("trapline demo shell", "Burrow's shell; --technique trap for that of a virtual machine"),
@@ -60,7 +60,7 @@ class Show:
         self.unicode = self.console.encoding.lower().startswith("utf")
 
     def title(self) -> None:
-        """What this is going to be."""
+        """Print the headline."""
         self.print("[bold]One operating system, on the bare machine and in virtual machines[/]", indent=0)
 
     def step(self, number: int, title: str, text: str) -> None:
@@ -79,7 +79,7 @@ class Show:
 
     @contextmanager
     def working(self, what: str) -> Iterator[Any]:
-        """A spinner while something is going on, at a terminal. Yields a function that says what it is now."""
+        """A spinner at a terminal. Yields a function that changes its text."""
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield lambda text: None
             return
@@ -87,12 +87,12 @@ class Show:
             yield lambda text: status.update(f"{what}: {text}...")
 
     def lines(self, output: bytes) -> list[str]:
-        """A guest's console, with nothing in it that a terminal would obey."""
+        """A guest's console output as lines, without control characters."""
         text = output.decode("utf-8", "replace").rstrip("\n")
         return ["".join(c if c.isprintable() else "?" for c in line) for line in text.split("\n")]
 
     def output(self, lines: Sequence[str]) -> None:
-        """What a guest has printed."""
+        """Print console output, with an edge."""
         edge = "│" if self.unicode else "|"
         for line in lines:
             style = "green" if line.startswith("$") else "yellow" if line.startswith("burrow:") else "default"
@@ -108,7 +108,7 @@ class Show:
         self.print(tables.build(rows[0], rows[1:], right=right, folded=folded, gap=blanks, markup=True))
 
     def assembled(self, kernels: Assembled) -> None:
-        """Step 1."""
+        """Step 1: the kernel in numbers."""
         sizes = kernels.sizes
         self.step(
             1, "Assemble",
@@ -122,11 +122,11 @@ class Show:
         )
 
     def booted(self, trial: Trial) -> None:
-        """Step 2."""
+        """Step 2: the bare machine."""
         bare = trial.bare
         self.step(
             2, "Boot it on the bare machine",
-            f"{TYPED.count(chr(10))} lines are typed at its shell; two of the programs try what they may not.",
+            f"{TYPED.count(chr(10))} lines are typed at its shell; two of the programs try what is forbidden.",
         )  # fmt: skip
         self.output(self.lines(bare.output))
         self.print(
@@ -136,12 +136,12 @@ class Show:
         )
 
     def virtual(self, trial: Trial) -> None:
-        """Step 3."""
+        """Step 3: the virtual machine."""
         run, bare = trial.under("trap"), trial.bare
         self.step(
             3, "The same file in a virtual machine, by trap-and-emulate",
-            "The kernel believes that it has M and S mode, and all of it runs in user mode: what is privileged traps, "
-            "and the hypervisor does it on a virtual hart.",
+            "The kernel believes that it runs in M and S mode, but all of it runs in user mode: privileged "
+            "instructions trap, and the hypervisor emulates them on a virtual hart.",
         )  # fmt: skip
         rows = [["", "bare", "virtual", ""]]
         for name, one, other in (
@@ -161,7 +161,7 @@ class Show:
         self.privileged(trial)
 
     def traps(self, counts: Counts) -> None:
-        """What they were for."""
+        """What the traps were for, as bars."""
         found = sorted(what_trapped(counts).items(), key=lambda item: -item[1])
         most = max(1, found[0][1])
         narrow = self.console.width < 70
@@ -172,16 +172,16 @@ class Show:
         self.table(rows, right=(0,))
 
     def privileged(self, trial: Trial) -> None:
-        """Which instructions they were."""
+        """Which privileged instructions trapped most often."""
         found = most_trapped(trial)
         most = [text for text, number in found if number == found[0][1]]
         self.print(
-            f"\n{len(most)} privileged instructions are on the guest kernel's way in and out, and trapped "
+            f"\n{len(most)} privileged instructions lie on the guest kernel's way in and out, and trapped "
             f"{found[0][1]:,} times each: [magenta]{escape('; '.join(most))}[/]."
         )
 
     def hole(self, trial: Trial) -> None:
-        """Step 4."""
+        """Step 4: the sensitive instruction."""
         run, bare = trial.under("trap"), trial.bare
         self.step(
             4, "A kernel with a hole",
@@ -215,16 +215,16 @@ class Show:
         for d in run.first.differences[:3]:
             self.print(f"  {d.name} is {d.bare} on the bare machine and {d.virtual} in the virtual one")
         self.print(
-            "\nInterrupts stay off, without a trap that would tell the hypervisor. The program sleeps, the kernel "
+            "\nInterrupts stay off, and no trap alerts the hypervisor. The program sleeps, the kernel "
             "waits for the timer, and nothing will ever wake it.\n"
             "Popek and Goldberg, 1974, theorem 1: a virtual machine monitor can be built if each [bold]sensitive[/] "
-            "instruction is [bold]privileged[/]. popf is sensitive, as it changes what interrupts do, and not "
-            "privileged, as it does not trap."
+            "instruction is [bold]privileged[/]. popf is sensitive, since it acts on interrupts, but not "
+            "privileged, since it does not trap."
         )
 
     def cures(self, runs: Sequence[Run]) -> None:
-        """Step 5."""
-        self.step(5, "How it is cured", "The same kernel, one technique a line; the last has a kernel of its own.")
+        """Step 5: every technique."""
+        self.step(5, "How it is cured", "The same kernel, one technique per line; the last has a kernel of its own.")
         rows = [["technique", "result", "direct", "traps", "ms", "how"]]
         for run in runs:
             rows.append([
@@ -234,15 +234,15 @@ class Show:
         wide = self.console.width >= WIDE
         self.table(rows if wide else [row[:5] for row in rows], right=(2, 3, 4))
         self.print(
-            "\nThe real hart of this machine is a program as well, so interpreting everything is not slow here, as it "
-            "is on hardware: what counts is the share that runs directly, and the traps."
+            "\nThe real hart of this machine is itself a program, so interpreting everything is not slow here, as it "
+            "would be on hardware: what counts is the share that runs directly, and the traps."
         )
         if not wide:
             self.print("")
             self.table([["", ""], *([row[0], row[5]] for row in rows[1:])])
 
     def further(self, seconds: float, compiling: float) -> None:
-        """Step 6. seconds: of all that went before; compiling: what the engine took besides, once, or 0."""
+        """Step 6: where to go. seconds: of all steps; compiling: those for the engine, once, or 0."""
         self.step(6, "Where to go from here", "")
         demos = [(f"trapline demo {demo.name}", demo.summary) for demo in burrow.demos().values()]
         rows = [FURTHER[0], *demos, *FURTHER[1:]]
@@ -251,7 +251,7 @@ class Show:
         else:
             for name, text in rows:
                 self.print(f"[green]{name}[/]\n  {text}")
-        once = f" Compiling the engine took {compiling:.0f} s, and will not be needed again." if compiling else ""
+        once = f" Compiling the engine took {compiling:.0f} s, and is not needed again." if compiling else ""
         self.print(f"\n[dim]All of this took {seconds:.1f} s.{once}[/]")
 
 

@@ -28,12 +28,12 @@ ILLEGAL = 2
 """The cause of a trap by an instruction that user mode may not execute."""
 
 Progress = Callable[[str], None]
-"""Told what is going on."""
+"""Called with what is going on."""
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """The kernels. sizes: `cli_burrow.measure` of the plain one; seconds: for all three."""
+    """The kernels. sizes: `burrow.measure` of the plain one; seconds: for all three."""
 
     plain: Blueprint
     holed: Blueprint
@@ -47,7 +47,7 @@ class Trial:
     """One kernel bare and under techniques.
 
     digests: of the machines at their ends, by technique. privileged: words of the instructions that trapped as
-    illegal under trap-and-emulate, and how often, if that was asked for.
+    illegal under trap-and-emulate, and how often, if asked for.
     """
 
     bare: Run
@@ -82,7 +82,7 @@ def assemble(isa: str, engine: str | None) -> Assembled:
 
 
 def warm_up(blueprint: Blueprint) -> float:
-    """Have the engine loaded before anything is measured; the seconds that it took to compile, if it had to be."""
+    """Load the engine before anything is measured; the seconds that compiling it took, or 0."""
     from trapline.vm import engine
 
     seconds = 0.0
@@ -137,7 +137,7 @@ def run_trial(
 
 
 def run_paravirtual(blueprint: Blueprint, bare: Run) -> Run:
-    """The paravirtual kernel, which needs its hypervisor; its console ought to be that of the plain one, bare."""
+    """The paravirtual kernel, which needs its hypervisor; its console must be that of the plain one, bare."""
     machine = blueprint.build("paravirt", stdin=TYPED.encode())
     started = time.perf_counter()
     exit = machine.run(max_instructions=2 * bare.counts.steps)
@@ -180,8 +180,8 @@ def around(image: Any, pc: int, before: int = 1, after: int = 1) -> list[tuple[i
     return found
 
 
-def as_told(plain: Trial, holed: Trial, paravirtual: Run) -> bool:
-    """Whether everything came out as `trapline demo` tells it."""
+def matches_text(plain: Trial, holed: Trial, paravirtual: Run) -> bool:
+    """Whether the results match the text of `trapline demo`."""
     ends = [plain.bare, holed.bare, paravirtual]
     return (
         all(run.exit.reason is ExitReason.HALT and run.exit.code == 0 for run in ends)

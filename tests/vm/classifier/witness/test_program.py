@@ -231,7 +231,7 @@ def test_the_command_writes_a_program_that_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--witness shows one instruction: give one --insn NAME with it"),
+        ((), "--witness needs exactly one --insn NAME"),
         (("--insn", "mret", "--insn", "sret"), "--witness shows one instruction"),
         (("--insn", "add"), "'add' is innocuous: there is no witness to write"),
         (("--insn", "ecall"), "'ecall' is always-traps: there is no witness to write"),
