@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trapline.isa.cause import describe
 from trapline.vm.cli import output_files
 from trapline.vm.cli.options import Outputs
-from trapline.vm.hypervisor.host.counts import Counts
+
+if TYPE_CHECKING:
+    from trapline.vm.hypervisor.host.counts import Counts
 
 
 @dataclass
@@ -29,7 +31,7 @@ class RunStatistics:
     traps: dict[int, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     technique: str | None = None
-    counts: Counts | None = None
+    counts: "Counts | None" = None
 
     @property
     def mips(self) -> float:

@@ -28,8 +28,6 @@ TRAP_COUNTS = 64
 NOWHERE = 0x7FFFFFFFFFFFFFFF
 """`stored_low` of the machine's record when no store has been noticed; `stored_high` is -1 then."""
 
-BARE = 0
-"""`technique` of the machine's record: the harts are real, `execute` runs them."""
 
 NO_DEVICES = 0
 """`board` of the machine's record: nothing is outside of RAM."""

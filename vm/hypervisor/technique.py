@@ -1,6 +1,6 @@
 """The techniques: how a machine's harts execute, `technique` of the machine's record."""
 
-from trapline.vm.core.hart import BARE
+from trapline.vm.core.bare import BARE
 
 INTERPRET = 1
 """Every instruction is executed by the interpreter routines."""
