@@ -4,6 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from trapline.isa.mode import MODE_BITS
+
+PRIVILEGE_SHIFT = 8
+"""csr[9:8]: the lowest mode that may access a CSR."""
+ACCESS_SHIFT = 10
+READ_ONLY = 3
+"""csr[11:10] of a CSR that no instruction may write."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -54,12 +62,12 @@ class Csr:
     @property
     def privilege(self) -> int:
         """Lowest mode that may access it: "bits csr[9:8] encode the lowest privilege level"."""
-        return (self.address >> 8) & 3
+        return (self.address >> PRIVILEGE_SHIFT) & MODE_BITS
 
     @property
     def read_only(self) -> bool:
         """Whether any write is illegal: "csr[11:10] ... read-only (11)"."""
-        return self.address >> 10 == 3
+        return self.address >> ACCESS_SHIFT == READ_ONLY
 
     @property
     def write_mask(self) -> int:

@@ -1,18 +1,19 @@
 """Loads and stores that miss their TLB: translation, misalignment, code pages, devices.
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
-Negative answers: -1 - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
+Negative answers: FAULT - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
 store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
 """
 
+from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STORE_ACCESS, STORE_MISALIGNED
 from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
 from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.counters import FOREVER, MTIME_HIGH
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.mmu import LOAD, STORE, data_address
+from trapline.vm.core.mmu import LOAD, STORE, access_fault, data_address
 from trapline.vm.core.patches import remove_patch
-from trapline.vm.core.status import DEVICE, RESLICE, TOHOST
+from trapline.vm.core.status import DEVICE, FAULT, RESLICE, TOHOST
 
 RAM_BASE = 0x80000000
 """Where RAM begins on QEMU's `virt` board."""
@@ -40,12 +41,12 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
     if m.patches and page[U64(offset >> PAGE_SHIFT)]:
         # What is stored to is the guest's own word.
         remove_patch(m, ram32, code, page, offset >> 2)
-    ram8[U64(offset)] = U8(value & 255)
+    ram8[U64(offset)] = U8(value & 0xFF)
     if width > 1:
-        ram8[U64(offset + 1)] = U8((value >> 8) & 255)
+        ram8[U64(offset + 1)] = U8((value >> 8) & 0xFF)
     if width > 2:
-        ram8[U64(offset + 2)] = U8((value >> 16) & 255)
-        ram8[U64(offset + 3)] = U8((value >> 24) & 255)
+        ram8[U64(offset + 2)] = U8((value >> 16) & 0xFF)
+        ram8[U64(offset + 3)] = U8((value >> 24) & 0xFF)
     if page[U64(offset >> PAGE_SHIFT)]:
         forget_code(code, page, offset)
         if page[U64(offset >> PAGE_SHIFT)] & WATCHED and (m.traced or m.page_states):
@@ -98,10 +99,10 @@ def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
         return ram_load(m, ram8, offset, width)
     m.fault_address = vaddr
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return -6
+        return FAULT - LOAD_ACCESS
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
-            return -6
+            return FAULT - LOAD_ACCESS
         return clint_load(h, m, paddr - CLINT)
     m.exit_address = paddr
     m.exit_width = width
@@ -117,7 +118,7 @@ def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     for i in range(width):
         byte = load_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1)
         if byte == DEVICE:
-            return -6
+            return FAULT - LOAD_ACCESS
         if byte < 0:
             return byte
         value = value | (byte << (8 * i))
@@ -134,10 +135,10 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
         return ram_store(m, ram8, ram32, code, page, offset, width, value)
     m.fault_address = vaddr
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return -8
+        return FAULT - STORE_ACCESS
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != 4:
-            return -8
+            return FAULT - STORE_ACCESS
         return clint_store(h, m, paddr - CLINT, value)
     m.exit_address = paddr
     m.exit_width = width
@@ -158,25 +159,25 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
         offset = paddr - m.ram_base
         if offset < 0 or offset >= m.ram_size:
             m.fault_address = address
-            return -8
+            return FAULT - STORE_ACCESS
     answer = 0
     for i in range(width):
-        done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 255)
+        done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 0xFF)
         if done < 0:
             answer = done
     return answer
 
 
 def atomic_offset(h, m, ram32, code, page, vaddr, access):
-    """The RAM offset of an LR (access LOAD), SC or AMO (STORE), or -1 - cause; atomics reach RAM only."""
+    """The RAM offset of an LR (access LOAD), SC or AMO (STORE), or a fault; atomics reach RAM only."""
     if vaddr & 3:
         m.fault_address = vaddr
-        return -5 if access == LOAD else -7
+        return FAULT - LOAD_MISALIGNED if access == LOAD else FAULT - STORE_MISALIGNED
     paddr = data_address(h, m, ram32, code, page, vaddr, 4, access)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
     if offset < 0 or offset >= m.ram_size:
         m.fault_address = vaddr
-        return -6 if access == LOAD else -8
+        return access_fault(access)
     return offset

@@ -18,7 +18,7 @@ called nowhere as they are here, but they could be.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from trapline.isa.cause import BREAKPOINT, ILLEGAL
+from trapline.isa.cause import BREAKPOINT, ILLEGAL, STORE_MISALIGNED
 from trapline.isa.instruction import Kind
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
 from trapline.isa.trap import NEXT
@@ -29,6 +29,7 @@ from trapline.vm.core.csr_access import csr_access
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
 from trapline.vm.core.mmu import LOAD, STORE
 from trapline.vm.core.provided import csr_held, csr_write
+from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import TLB_MASK
 
 
@@ -100,7 +101,7 @@ def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle,
         synchronize(h, m, cycle)
         data = load_slow(h, m, ram8, ram32, code, page, address, width)
         if data < 0:
-            return Leave(data - 1000)
+            return Leave(data)
     x[rd] = meaning(data=data)
     x[0] = 0
 
@@ -122,7 +123,7 @@ def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, 
         synchronize(h, m, cycle)
         done = store_slow(h, m, ram8, ram32, code, page, address, width, data)
         if done < 0:
-            return Leave(done - 1000)
+            return Leave(done)
 
 
 def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
@@ -134,13 +135,13 @@ def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, mean
     else:
         offset = atomic_offset(h, m, ram32, code, page, address, STORE)
         if offset < 0:
-            return Leave(offset - 1000)
+            return Leave(offset)
     old = ram_load(m, ram8, offset, 4)
     done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning(old=old))
     x[rd] = old
     x[0] = 0
     if done < 0:
-        return Leave(done - 1000)
+        return Leave(done)
 
 
 def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1, rd, meaning):
@@ -152,7 +153,7 @@ def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1,
     else:
         offset = atomic_offset(h, m, ram32, code, page, address, LOAD)
         if offset < 0:
-            return Leave(offset - 1000)
+            return Leave(offset)
     data = ram_load(m, ram8, offset, 4)
     h.reservation = offset
     x[rd] = meaning(data=data)
@@ -164,7 +165,7 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
     address = rs1
     if address & 3:
         m.fault_address = address
-        return Leave(-1007)
+        return Leave(FAULT - STORE_MISALIGNED)
     done = 0
     failed = 1
     if h.reservation >= 0:
@@ -174,7 +175,7 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
         else:
             offset = atomic_offset(h, m, ram32, code, page, address, STORE)
             if offset < 0:
-                return Leave(offset - 1000)
+                return Leave(offset)
         if offset == h.reservation:
             done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning())
             failed = 0
@@ -182,7 +183,7 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
     x[rd] = failed
     x[0] = 0
     if done < 0:
-        return Leave(done - 1000)
+        return Leave(done)
 
 
 def csr_swap(h, m, x, cycle, pc, word, rd, csr, meaning):

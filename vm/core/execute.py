@@ -15,7 +15,7 @@ from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.provided import decode_word
-from trapline.vm.core.status import DEVICE, FAR_JUMP, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
+from trapline.vm.core.status import DEVICE, FAR_JUMP, FAULT, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 
 UNDECODED = 0
@@ -102,7 +102,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         if pc & 3:
             status = FETCH_MISALIGNED
         elif offset < 0:
-            status = -1 - offset
+            status = FAULT - offset
         else:
             number = offset >> PAGE_SHIFT
             ip = (offset >> 2) + number
@@ -145,14 +145,12 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 status = SAME_CONTEXT
                 continue
         h.cycle = start + n
-        if status <= -1000:
-            # A memory access was refused: by a fault, or because the host must serve it.
-            status = status + 1000
-            if status > FOR_THE_HOST:
-                status = -1 - status
-                tval = m.fault_address
+        if status <= FAULT:
+            status = FAULT - status
+            tval = m.fault_address
         if status == NEXT or status == JUMPED:
-            h.pc = (h.pc + 4 * (status + 2)) & MASK  # JUMPED has set it
+            if status == NEXT:
+                h.pc = (h.pc + 4) & MASK
             n += 1
             refresh(h)
             if h.mode == U and m.stop_at_user:

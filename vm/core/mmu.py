@@ -1,10 +1,11 @@
 """From a virtual address to a byte of RAM: Sv32, PMP and the software TLBs.
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
-A negative answer is a fault: -1 - cause.
+A negative answer is a fault, FAULT - cause (`vm.core.status`).
 For `page` see `vm.core.code_pages`.
 """
 
+from trapline.isa.cause import FETCH_ACCESS, FETCH_PAGE, LOAD_ACCESS, LOAD_PAGE, STORE_ACCESS, STORE_PAGE
 from trapline.isa.mode import MODE_BITS, M, S, U
 from trapline.isa.mstatus import MPP_SHIFT, MPRV, MXR, SUM
 from trapline.isa.pmp import (
@@ -47,6 +48,7 @@ from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U32, U64
 from trapline.vm.core.patches import own_word, remove_patch
+from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT, TLB_MASK
 
 FETCH = 0
@@ -60,13 +62,17 @@ PARTIAL = -2
 
 
 def access_fault(access):
-    """-1 - cause of an access fault."""
-    return -2 if access == FETCH else (-6 if access == LOAD else -8)
+    """The access fault of a fetch, load or store."""
+    if access == FETCH:
+        return FAULT - FETCH_ACCESS
+    return FAULT - LOAD_ACCESS if access == LOAD else FAULT - STORE_ACCESS
 
 
 def page_fault(access):
-    """-1 - cause of a page fault."""
-    return -13 if access == FETCH else (-14 if access == LOAD else -16)
+    """The page fault of a fetch, load or store."""
+    if access == FETCH:
+        return FAULT - FETCH_PAGE
+    return FAULT - LOAD_PAGE if access == LOAD else FAULT - STORE_PAGE
 
 
 def pmp_lookup(h, start, end):
@@ -257,14 +263,14 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
         return paddr
     offset = paddr - m.ram_base
     if offset < 0 or offset >= m.ram_size:
-        return -2
+        return FAULT - FETCH_ACCESS
     start = paddr & ~PAGE_OFFSET
     cfg = pmp_lookup(h, start, start + PAGE)
     uniform = cfg != PARTIAL
     if not uniform:
         cfg = pmp_lookup(h, paddr, paddr + 4)
     if not pmp_allows(cfg, FETCH, h.mode):
-        return -2
+        return FAULT - FETCH_ACCESS
     if uniform:
         entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context

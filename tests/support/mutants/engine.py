@@ -77,8 +77,8 @@ _FORGOTTEN = [
         _q(Kind.EXECUTES, S)),
     ("ebreak is ignored in M", "ebreak", "return BREAKPOINT", "return BREAKPOINT if h.mode < M else NEXT",
         _q(Kind.EXECUTES, M)),
-    ("CSRs of M mode are open to S", "csr_access", "& 3 > h.mode", "& 2 > h.mode", _q(Kind.EXECUTES, U)),
-    ("CSRs are open to all", "csr_access", "& 3 > h.mode", "& 3 > 3", _q(Kind.EXECUTES, U)),
+    ("CSRs of M mode are open to S", "csr_access", "& MODE_BITS > h.mode", "& 2 > h.mode", _q(Kind.EXECUTES, U)),
+    ("CSRs are open to all", "csr_access", "& MODE_BITS > h.mode", "& MODE_BITS > M", _q(Kind.EXECUTES, U)),
     ("counters are open to S", "counter_allowed", "h.mode < M and", "h.mode < S and", _q(Kind.EXECUTES, S)),
     ("popf changes SIE in U", "popf", "h.mode > U", "h.mode >= U", _q(Kind.CONTROL, U)),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any
 
 import z3
 
+from trapline.isa.cause import LOAD_MISALIGNED, STORE_MISALIGNED
 from trapline.isa.instruction import WIDTHS, Instruction
 from trapline.isa.pmp import PMP_A, PMP_R, PMP_W, PMP_WRITABLE
 from trapline.isa.sv32 import PAGE_OFFSET
@@ -26,8 +27,8 @@ from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.hart import MACHINE_FIELDS
-from trapline.vm.core.mmu import NO_MATCH, PARTIAL
-from trapline.vm.core.status import FOR_THE_HOST, LIMIT
+from trapline.vm.core.mmu import LOAD, NO_MATCH, PARTIAL
+from trapline.vm.core.status import FAULT, FOR_THE_HOST, LIMIT
 
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
@@ -243,7 +244,7 @@ def _store(h: Hart, m: Any, ram8: Log, ram32: Any, code: Any, page: Any, vaddr: 
 
 def _atomic_offset(h: Hart, m: Any, ram32: Any, code: Any, page: Any, vaddr: Any, access: int) -> Any:
     if vaddr & 3:
-        return -5 if access == 1 else -7
+        return FAULT - (LOAD_MISALIGNED if access == LOAD else STORE_MISALIGNED)
     active().assume(injective(low(vaddr, 32)))
     return word_of(located(low(vaddr, 32)))
 

@@ -81,11 +81,11 @@ PRIVILEGED = [
     forgets("sfence.vma", "h.mstatus & TVM"),
     Mutant("sfence.vma", "sfence_vma", r"h\.stale = 1", "pass"),
     *(
-        Mutant(name, "csr_access", r"address >> 8 & 3 > h\.mode", "False", csr="mscratch")
+        Mutant(name, "csr_access", r"address >> PRIVILEGE_SHIFT & MODE_BITS > h\.mode", "False", csr="mscratch")
         for name in ("csrrw", "csrrs", "csrrci")
     ),
-    Mutant("csrrs", "csr_access", r"address >> 8 & 3 > h\.mode", "address >> 8 & 3 > h.mode + 2", csr="mepc"),
-    Mutant("csrrw", "csr_access", r"writes and address >> 10 == 3", "False", csr="mhartid"),
+    Mutant("csrrs", "csr_access", r"MODE_BITS > h\.mode", "MODE_BITS > h.mode + 2", csr="mepc"),
+    Mutant("csrrw", "csr_access", r"writes and address >> ACCESS_SHIFT == READ_ONLY", "False", csr="mhartid"),
     Mutant("csrrs", "guard_satp", r"return .*", "return 1", csr="satp"),
     Mutant("rdcycle", "guard_cycle", r"return .*", "return 1"),
     Mutant("rdtimeh", "guard_time", r"return .*", "return 1"),
