@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import trapline
 from support.paths import ROOT
 
 DOCUMENTS = sorted(
@@ -67,3 +68,8 @@ def test_python_names_exist(document: str) -> None:
         if (match := MODULE.fullmatch(mention)) and not mention.endswith((".py", ".s", ".md")):
             assert match[1], f"`{mention}` is imported as `trapline.{mention}`"
             assert resolves(match[2], match[3]), f"`{mention}` does not exist"
+
+
+def test_the_page_of_the_library_has_every_public_name() -> None:
+    text = (ROOT / "docs/project/api.md").read_text(encoding="utf-8")
+    assert {name for name in trapline.__all__ if f":: trapline.{name}\n" not in text} == set()
