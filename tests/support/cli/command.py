@@ -53,12 +53,12 @@ def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="trapline")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, time.monotonic() - begin)
-    check_manners(outcome)
+    check_ending(outcome)
     return outcome
 
 
 @contextmanager
-def rights_of_nobody() -> Iterator[None]:
+def without_root() -> Iterator[None]:
     """While active, this process does not have root's permission to open everything."""
     user = os.geteuid()
     if user == 0:
@@ -95,11 +95,11 @@ def execute(
         seconds = time.monotonic() - begin
         kib = int(peak.read() or 0)
     outcome = Outcome(done.returncode, done.stdout or b"", done.stderr, seconds, kib << 10)
-    check_manners(outcome)
+    check_ending(outcome)
     return outcome
 
 
-def check_manners(outcome: Outcome) -> None:
+def check_ending(outcome: Outcome) -> None:
     """Check that there is no traceback and no status of an internal error."""
     text = outcome.stderr + outcome.stdout
     assert b"Traceback" not in text and b"internal error" not in text, text.decode(errors="replace")

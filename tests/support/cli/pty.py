@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from support.cli.command import Outcome, check_manners, command, watchdog
+from support.cli.command import Outcome, check_ending, command, watchdog
 
 PATIENCE = 60
 
@@ -82,7 +82,7 @@ class Session:
         """Wait for the end of the process; its status. The terminal's settings must be restored."""
         status = self.process.wait()
         assert self.settings() == self.before
-        check_manners(Outcome(status, self.shown, b""))
+        check_ending(Outcome(status, self.shown, b""))
         return status
 
     def processor_seconds(self, pid: int | None = None) -> float:

@@ -214,7 +214,7 @@ def kept(machine: Machine) -> list[Any]:
     return [part for part in (engine.originals, engine.translation) if part is not None]
 
 
-def told_step(machine: Machine) -> int:
+def step_after_writes(machine: Machine) -> int:
     """A step of a machine whose RAM the test has written to."""
     for part in kept(machine):
         part.changed(0, PAGES)
@@ -227,8 +227,8 @@ PLAIN = {**globals()}
 
 @cache
 def plainly() -> Callable[..., int]:
-    """`try_states` in plain Python around `told_step`, whatever the engine."""
-    return FunctionType(try_states.__code__, PLAIN | {"step": told_step})
+    """`try_states` in plain Python around `step_after_writes`, whatever the engine."""
+    return FunctionType(try_states.__code__, PLAIN | {"step": step_after_writes})
 
 
 @cache

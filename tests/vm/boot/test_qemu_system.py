@@ -55,7 +55,7 @@ def test_where_qemu_differs_ours_is_as_documented() -> None:
 
 
 def test_no_difference_is_left_out_in_vain(tool: Find) -> None:
-    """On QEMU 7.2 none of the cases holds."""
+    """QEMU 7.2 behaves differently in every case."""
     if b"version 7.2" not in run_tool(tool("qemu-system-riscv32"), "--version"):
         pytest.skip("another version of QEMU may have fewer differences")
     elf = assemble([Snippet(d.name, d.source) for d in DIFFERENCES])

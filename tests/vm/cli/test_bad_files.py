@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import MIB, execute, invoke, refused, rights_of_nobody, write
+from support.cli.command import MIB, execute, invoke, refused, without_root, write
 from support.loader.elf import PT_LOAD, Header, elf
 from support.process.processes import MARCH, build
 
@@ -252,7 +252,7 @@ def unprivileged() -> Iterator[Path]:
 def test_an_unreadable_file(unprivileged, command):
     path = write(unprivileged, "locked.s", "_start: j _start")
     path.chmod(0)
-    with rights_of_nobody():
+    with without_root():
         outcome = invoke(*arguments(command, path))
     refused(outcome, "locked.s", "ermission denied")
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support.cli.command import MIB, Outcome, check_manners, command, execute, invoke, watchdog, write
+from support.cli.command import MIB, Outcome, check_ending, command, execute, invoke, watchdog, write
 from trapline.vm.host.console import CAPTURE_LIMIT, Console
 
 LOOP = "_start: j _start"
@@ -328,7 +328,7 @@ def test_output_cut_by_a_closed_pipe(tmp_path, name, text):
     outcome = Outcome(process.wait(), first, message)
     timer.cancel()
     process.stderr.close()
-    check_manners(outcome)
+    check_ending(outcome)
     assert (outcome.status, len(first), message) == (141, 1000, b"")
 
 

@@ -1,4 +1,4 @@
-"""`trapline demo`: what it tells is what happens; its shell and its programs; manners."""
+"""`trapline demo`: its text agrees with its runs; its shell, its programs, and how it ends."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import Outcome, check_manners, command, environment, execute, invoke, refused, watchdog
+from support.cli.command import Outcome, check_ending, command, environment, execute, invoke, refused, watchdog
 from support.paths import PROGRAMS, ROOT
 from trapline.vm import engine
 from trapline.vm.cli import burrow
@@ -141,7 +141,7 @@ def test_a_signal_ends_it(delay: float) -> None:
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate()
     timer.cancel()
-    check_manners(Outcome(process.returncode, stdout, stderr))
+    check_ending(Outcome(process.returncode, stdout, stderr))
     assert process.returncode in (130, 0) and stderr == b""  # 0: it was quicker than that
 
 

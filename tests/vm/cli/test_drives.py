@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import invoke, refused, rights_of_nobody, write
+from support.cli.command import invoke, refused, without_root, write
 from support.paths import BOOT_KERNELS
 
 BIN = ("--engine", "python", "--max-instructions", "5k")
@@ -90,7 +90,7 @@ ASK_FIRST = """
 
 @pytest.mark.parametrize("change", ["removed", "cut off", "another in its place"])
 def test_a_drive_that_is_removed_while_the_kernel_runs(tmp_path, change):
-    """What was opened stays what it was; what the host can no longer read, the kernel is told to be an error."""
+    """An open file stays the same file; what the host can no longer read is an error for the kernel."""
     text = (BOOT_KERNELS / "virtio-blk.s").read_text()
     text = text.replace("    bnez    a0, .\n", "    bnez    a0, .\n" + ASK_FIRST, 1)
     kernel, image = write(tmp_path, "k.s", text), write(tmp_path, "disk.img", bytes(64 * 512))
@@ -163,6 +163,6 @@ def test_a_file_that_may_not_be_opened():
         kernel, disk = write(folder, "k.s", "_start: j _start"), write(folder, "disk.img", bytes(512))
         invoke("boot", kernel, *BIN)  # import what it takes while that can be read
         disk.chmod(0)
-        with rights_of_nobody():
+        with without_root():
             outcome = invoke("boot", kernel, "--drive", f"file={disk}")
         refused(outcome, "disk.img", "Permission denied")

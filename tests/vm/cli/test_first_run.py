@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import Outcome, check_manners, command, environment, watchdog, write
+from support.cli.command import Outcome, check_ending, command, environment, watchdog, write
 from trapline.vm.codegen import compiler
 from trapline.vm.codegen.link import link
 
@@ -120,7 +120,7 @@ def test_a_spinner_at_a_terminal(tmp_path: Path) -> None:
         process.wait()
         os.close(leader)
         os.close(terminal)
-    check_manners(Outcome(status, shown, b""))
+    check_ending(Outcome(status, shown, b""))
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0, "the cursor is shown again"
     print(f"{seconds:.3f} s after the key")
     assert seconds < ALLOWED

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import Outcome, check_manners, command, execute, watchdog, write
+from support.cli.command import Outcome, check_ending, command, execute, watchdog, write
 
 PROMISED = 0.2
 ALLOWED = 1.0
@@ -107,7 +107,7 @@ def interrupted(arguments: list[str], number: int, delay: float | None = None, a
     timer.cancel()
     stdout, stderr = process.communicate()
     outcome = Outcome(status, stdout, stderr, seconds)
-    check_manners(outcome)
+    check_ending(outcome)
     return outcome
 
 

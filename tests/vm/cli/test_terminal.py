@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from support.cli.command import Outcome, check_manners, command, environment, execute, invoke, watchdog, write
+from support.cli.command import Outcome, check_ending, command, environment, execute, invoke, watchdog, write
 from trapline.vm.cli.main import COMMANDS, main
 
 LOOP = "_start: j _start\n"
@@ -91,7 +91,7 @@ def at_a_terminal(*arguments: str | Path, env: dict[str, str]) -> str:
     process.wait()
     timer.cancel()
     os.close(leader)
-    check_manners(Outcome(process.returncode, shown, b""))
+    check_ending(Outcome(process.returncode, shown, b""))
     return shown.decode()
 
 
@@ -209,6 +209,6 @@ def test_messages_that_cannot_be_written(arguments, status):
 def test_streams_that_are_full_or_closed(redirection, status):
     line = " ".join([*command("isa", "show", "mret"), redirection])
     done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=60, check=False)
-    check_manners(Outcome(done.returncode, done.stdout, done.stderr))
+    check_ending(Outcome(done.returncode, done.stdout, done.stderr))
     assert done.returncode == status
     assert (b"No space left on device" in done.stderr) == (status == 2)

@@ -224,7 +224,7 @@ def test_fix_bit(engine: str, bit: int) -> None:
 @engines
 @pytest.mark.parametrize("bit", range(8), ids=HOLES)
 def test_without_its_extension_a_hole_is_illegal(engine: str, bit: int) -> None:
-    """In every mode, with mtval the word, on a machine with none of Xleak and on one with all the others."""
+    """In every mode, with mtval the word, on a machine without Xleak and on one with all its other holes."""
     others = "_".join(f"x{name}" for name in HOLES if name != HOLES[bit])
     for isa, count in (("rv32ima", 0), (f"rv32ima_{others}", 7)):
         machine = machine_with(engine=engine, isa=isa)

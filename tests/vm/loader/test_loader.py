@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from support.cli.command import rights_of_nobody
+from support.cli.command import without_root
 from support.loader.elf import PT_DYNAMIC, PT_INTERP, PT_LOAD, Header, elf
 from support.process.processes import FREESTANDING, GCC, build
 from trapline.vm.loader.files import detect, load_elf
@@ -170,7 +170,7 @@ def test_a_file_without_permission():
         path = Path(folder, "locked")
         path.write_bytes(b"x")
         path.chmod(0)
-        with rights_of_nobody(), pytest.raises(LoadError, match="Permission denied"):
+        with without_root(), pytest.raises(LoadError, match="Permission denied"):
             load_elf(path)
 
 

@@ -221,5 +221,5 @@ def test_without_a_mutation_nothing_is_noticed(row: tuple[str, str, tuple[tuple[
     mutant = next(m for m in MUTANTS if (m.row, m.csr, tuple(m.fixed.items())) == row)
     found, right = unchanged(*row), expected(mutant)
     assert (found.cls, found.executes, found.traps) == (right.cls, right.executes, right.traps)
-    # Few pairs may miss something; a mutant is noticed by what is there that should not be, or the other way about.
+    # Few pairs may miss something; a mutant shows by a finding that should not exist, or by a missing one.
     assert found.sensitive <= right.sensitive

@@ -200,7 +200,7 @@ def test_gnu_as_and_qemu_agree(name: str, tool, tmp_path: Path) -> None:
 
 
 def test_every_witness_of_a_report_runs() -> None:
-    """All rows that are not innocuous, with every hole: what the report tells of them, as programs."""
+    """All rows that are not innocuous, with every hole: their witnesses as programs."""
     isa = "rv32ima_xleak"
     extensions = parse_isa(isa)
     classifier = Classifier(Search(extensions, engine=os.environ.get("TRAPLINE_ENGINE", "numba")))
