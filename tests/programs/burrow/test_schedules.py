@@ -15,11 +15,11 @@ from support.burrow.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, dr
 from support.gnu import Find, qemu_system
 from support.hypervisor.bare_and_virtual import UNDER
 from support.machines import difference, state
-from support.mutants.scheduler import CORPUS, MUTANTS, noticed
+from support.mutants.scheduler import MUTANTS, SCHEDULES, noticed
 from trapline import Machine
 from trapline.vm.loader.files import load_elf
 
-FILES = sorted(CORPUS.glob("*.json"))
+FILES = sorted(SCHEDULES.glob("*.json"))
 PYTHON = os.environ.get("TRAPLINE_ENGINE") == "python"
 SLOW_STEPS = 400_000
 """Schedules of the corpus that have more steps are left out where each is a slow one."""

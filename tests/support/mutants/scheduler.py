@@ -18,12 +18,12 @@ from support.paths import CORPUS, PROGRAMS
 SCHEDULES = CORPUS / "schedules"
 MUTANTS: dict[str, tuple[str, str, str]] = {
     # The library's mutexes and conditions.
-    "a mutex is no atomic instruction": (
+    "a mutex is taken without an atomic instruction": (
         "user/lib.s", "lr.w.aq t0, (a0); bnez t0, lock_contended; li t1, 1; sc.w t0, t1, (a0); bnez t0, 1b",
         "lw t0, (a0); bnez t0, lock_contended; li t1, 1; sw t1, (a0)",
     ),
     "mutex_unlock wakes nobody": ("user/lib.s", "li t1, 2; bne t0, t1, 1f", "li t1, 3; bne t0, t1, 1f"),
-    "mutex_lock does not tell that it waits": ("user/lib.s", "li a1, 2; amoswap", "li a1, 1; amoswap"),
+    "mutex_lock does not mark the mutex contended": ("user/lib.s", "li a1, 2; amoswap", "li a1, 1; amoswap"),
     "condition_wait looks at the word too late": (
         "user/lib.s", "lw s2, (s0); mv a0, s1; call mutex_unlock",
         "mv a0, s1; call mutex_unlock; lw s2, (s0)",
@@ -39,7 +39,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     # The scheduler.
     "unlink forgets the end of the queue": ("scheduler.s", "sw t1, QUEUE_LAST(t0); 3:", "nop; 3:"),
     "sleepers are forgotten when one is woken": ("scheduler.s", "mv s3, t0; mv s4, t1; j 2b", "j 2b"),
-    "sleep does not tell when": ("scheduler.s", "call wake_at; la a0, sleep_queue", "la a0, sleep_queue"),
+    "sleep does not set the timer": ("scheduler.s", "call wake_at; la a0, sleep_queue", "la a0, sleep_queue"),
     "sleepers are woken at once": ("scheduler.s", "branch_before s0, s1, t0, t1, 3f", ""),
     "harts do not wait for the kernel lock": ("locks.s", "bne t1, t2, 1b", ""),
     "a register is not saved": ("burrow.inc", ".irp n, 3, 4, 5, 6, 7, 8, 9,", ".irp n, 3, 4, 5, 6, 7, 9,"),
@@ -63,8 +63,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "messages.s", "mv a0, s2; call unlink; call make_ready; lw",
         "mv a0, s2; call unlink; lw",
     ),
-    "senders are not told of an end": ("messages.s", "1: addi a0, s1, PROCESS_SENDERS; call dequeue", "1: li a0, 0"),
-    "receivers are not told of an end": (
+    "senders are not woken at an exit": ("messages.s", "1: addi a0, s1, PROCESS_SENDERS; call dequeue", "1: li a0, 0"),
+    "receivers are not woken at an exit": (
         "messages.s", "bne t0, t1, 4f; li t0, ERROR_MISSING",
         "j 4f; li t0, ERROR_MISSING",
     ),
@@ -78,7 +78,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "processes.s", "sw zero, PROCESS_STATE(a0); lw t0, PROCESS_STATUS(a0)",
         "lw t0, PROCESS_STATUS(a0)",
     ),
-    "waiting parents are not told of an end": ("processes.s", "call serve_waiters", ""),
+    "waiting parents are not woken at an exit": ("processes.s", "call serve_waiters", ""),
     "orphans keep their parent": ("processes.s", "sw zero, PROCESS_PARENT(s2)", ""),
     "tables are not freed": ("memory.s", "sub a0, s4, t0; call free_page", "sub a0, s4, t0"),
     "a shared region is not freed": ("regions.s", "mv a0, s3; call free_region; 4:", "nop; 4:"),
@@ -90,7 +90,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 """By name: the file, lines that are there once, and what replaces them.
 
-One is not here: a kernel that does not end reservations at a switch. This machine ends them at every trap.
+A kernel that does not end reservations at a switch is missing: this machine ends them at every trap.
 """
 
 
@@ -118,7 +118,7 @@ def _pattern(lines: str) -> re.Pattern[str]:
 
 def path(name: str) -> Path:
     """The file of the corpus for a mutant."""
-    return CORPUS / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".json")
+    return SCHEDULES / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".json")
 
 
 def noticed(name: str) -> bool:
