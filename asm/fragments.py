@@ -1,9 +1,11 @@
 """Pieces of a section: data, and things whose size depends on layout."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.dwarf import leb128
+from trapline.asm.nodes import Bound
 
 NOP = b"\x13\x00\x00\x00"
 BRANCH_REACH = 4096
@@ -13,12 +15,21 @@ LIMIT = 256 << 20
 """Largest section, in bytes: more is a typing mistake."""
 
 
+Evaluate = Callable[["Fragment"], Any]
+"""Tells a fragment what its size depends on: the distance of a branch, an `.org`'s offset, a count or a value."""
+
+
 class Fixup(NamedTuple):
-    """Bytes at `offset` of a fragment that depend on `expression`; `insn` is the instruction they encode, if any."""
+    """Bytes at `offset` of a fragment that depend on `expression`.
+
+    kind: `wordN`, a number of N bits, or `word32:dtprel`; else what of the instruction `insn` is filled in: `imm`,
+    `imm20`, `field:NAME`, `branch` or `jal` with the value or the distance; `hi20`, `lo12`, `pcrel_hi20`,
+    `pcrel_lo12`, `call_hi20`, `tprel_hi20`, `tprel_lo12` or one of `got.KINDS` with a part of an address.
+    """
 
     offset: int
     kind: str
-    expression: Any
+    expression: Bound
     location: Location
     insn: Any = None
 
@@ -36,7 +47,7 @@ class Fragment:
         """The size in bytes, None if layout can change it."""
         return None
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         """The size at the present offset."""
         raise NotImplementedError
 
@@ -62,7 +73,7 @@ class Data(Fragment):
     def fixed_size(self) -> int | None:
         return len(self.data)
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         return len(self.data)
 
     def settled(self) -> int:
@@ -100,7 +111,7 @@ class Align(Fragment):
         self.most = None if self.relaxed else most
         self.padding = 0
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         if self.relaxed:
             self.padding = max(self.alignment - 4, 0)
             return self.padding
@@ -133,7 +144,7 @@ class Branch(Fragment):
         self.fixup = fixup
         self.long = False
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         if not self.long:
             distance = evaluate(self)
             if distance is not None and not -BRANCH_REACH <= distance < BRANCH_REACH:
@@ -149,14 +160,14 @@ class Org(Fragment):
 
     __slots__ = ("expression", "fill", "location", "padding")
 
-    def __init__(self, index: int, expression: Any, fill: int, location: Location) -> None:
+    def __init__(self, index: int, expression: Bound, fill: int, location: Location) -> None:
         super().__init__(index)
         self.expression = expression
         self.fill = fill
         self.location = location
         self.padding = 0
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         target = evaluate(self)
         if target < self.offset:
             message = f"'.org' goes backwards, from offset {self.offset:#x} to {target:#x}"
@@ -178,14 +189,14 @@ class Fill(Fragment):
 
     __slots__ = ("count", "expression", "item", "location")
 
-    def __init__(self, index: int, expression: Any, item: bytes, location: Location) -> None:
+    def __init__(self, index: int, expression: Bound, item: bytes, location: Location) -> None:
         super().__init__(index)
         self.expression = expression
         self.item = item
         self.location = location
         self.count = 0
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         self.count = evaluate(self)
         if not 0 <= self.count * len(self.item) <= LIMIT:
             raise SourceError(self.location, f"count {self.count} is not in [0, {LIMIT // max(len(self.item), 1)}]")
@@ -203,14 +214,14 @@ class Leb128(Fragment):
 
     __slots__ = ("data", "expression", "location", "signed")
 
-    def __init__(self, index: int, expression: Any, signed: bool, location: Location) -> None:
+    def __init__(self, index: int, expression: Bound, signed: bool, location: Location) -> None:
         super().__init__(index)
         self.expression = expression
         self.signed = signed
         self.location = location
         self.data = b"\0"
 
-    def measure(self, evaluate: Any) -> int:
+    def measure(self, evaluate: Evaluate) -> int:
         encoded = leb128(evaluate(self), self.signed)
         # Lengths never shrink, so that layout converges.
         if len(encoded) < len(self.data):

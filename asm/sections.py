@@ -1,7 +1,6 @@
 """Sections of one source: their fragments, and where each lies."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from trapline.asm.diagnostics import Location
 from trapline.asm.elf.format import (
@@ -21,7 +20,7 @@ from trapline.asm.elf.format import (
     SHT_RELA,
     SHT_RISCV_ATTRIBUTES,
 )
-from trapline.asm.fragments import Align, Branch, Data, Fragment, unknown_distance
+from trapline.asm.fragments import Align, Branch, Data, Evaluate, Fragment, unknown_distance
 
 ALLOC, WRITE, EXEC, TLS = SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR, SHF_TLS
 MERGE, STRINGS, GROUP = SHF_MERGE, SHF_STRINGS, SHF_GROUP
@@ -110,7 +109,7 @@ class Section:
                 fragment.blank = relax
             offset += fragment.measure(unknown_distance) if type(fragment) in (Data, Align, Branch) else 0
 
-    def lay_out(self, evaluate: Any) -> bool:
+    def lay_out(self, evaluate: Evaluate) -> bool:
         """Give each fragment its offset in GNU as's object file. True if something moved.
 
         Alignments that ld will shorten have their longest form here, and everything else is sized by that: an

@@ -45,3 +45,8 @@ class Symbol(Node):
         self.section = section
         self.fragment, self.offset = section.position()
         self.defined_at = location
+
+
+def definition(symbol: Symbol) -> Symbol:
+    """The symbol that defines this one's name: itself, or that of another source."""
+    return symbol.target or symbol

@@ -4,7 +4,7 @@ DWARF 5, 6.4.1; LSB, "Exception Frames". A common information entry (CIE) holds 
 function has a frame description entry (FDE) of its own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from trapline.asm.call_frames import ADVANCE, DATA_ALIGNMENT, ESCAPE, REMEMBER, Frame, Pointer, Rule
@@ -25,7 +25,7 @@ from trapline.asm.dwarf import (
 from trapline.asm.fragments import Align, Fixup
 from trapline.asm.nodes import Binary
 from trapline.asm.sections import ALLOC, PROGBITS, Section
-from trapline.asm.symbols import Symbol
+from trapline.asm.symbols import Symbol, definition
 from trapline.asm.unit import Unit
 
 VERSION = 3
@@ -57,15 +57,15 @@ class _Common:
         )
 
 
-def tables(units: Iterable[Unit], live: set[Section], final: Callable[[Any], Any]) -> list[Section]:
-    """The unwind sections of `units`. live: the linked sections, after layout; final: maps a symbol to its definition.
+def tables(units: Iterable[Unit], live: set[Section]) -> list[Section]:
+    """The unwind sections of `units`. live: the linked sections, after layout.
 
     ld drops the FDEs of code that is not linked, and shares equal CIEs, in `.eh_frame` only.
     Raises SourceError for a function whose directives are not in the order of their addresses.
     """
     sections = []
     for name, flags in ((".eh_frame", ALLOC), (".debug_frame", 0)):
-        table = _Table(name, flags, final)
+        table = _Table(name, flags)
         for unit in units:
             if name in unit.frames.sections and unit.frames.finished:
                 table.take(unit.frames.finished, live)
@@ -77,10 +77,9 @@ def tables(units: Iterable[Unit], live: set[Section], final: Callable[[Any], Any
 class _Table:
     """A section under construction."""
 
-    def __init__(self, name: str, flags: int, final: Callable[[Any], Any]) -> None:
+    def __init__(self, name: str, flags: int) -> None:
         self.section = Section(name, flags, PROGBITS, alignment=4)
         self.for_unwinding = name == ".eh_frame"
-        self.final = final
         self.data = self.section.data()
         self.known: dict[Any, int] = {}
 
@@ -115,7 +114,9 @@ class _Table:
         frame = common.frame
         begin = len(self.data.data)
         code = b"".join(rule.code for rule in common.rules)
-        target = self.final(frame.personality.target)
+        target = frame.personality.target
+        if isinstance(target, Symbol):
+            target = definition(target)
         key = (code, frame.return_column, frame.signal, frame.personality.encoding, target, frame.lsda.encoding)
         if self.for_unwinding and len(code) <= LONGEST_SHARED and key in self.known:
             return self.known[key]

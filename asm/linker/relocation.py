@@ -1,17 +1,141 @@
-"""Computes what a fixup puts into an instruction, once addresses are known."""
+"""Applies fixups: fills in what depends on addresses, once these are known."""
 
 from trapline.asm.arithmetic import high20, low12, signed32
-from trapline.asm.diagnostics import SourceError
-from trapline.asm.fragments import BRANCH_REACH, Fixup
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.fragments import BRANCH_REACH, Branch, Data, Fixup
 from trapline.asm.linker.addresses import Values
-from trapline.asm.linker.got import KINDS
-from trapline.isa import Instruction
+from trapline.asm.linker.got import DTV_OFFSET, KINDS, Entries, entry
+from trapline.asm.nodes import Bound
+from trapline.asm.sections import ALLOC, PROGBITS, WRITE, Section
+from trapline.asm.symbols import Symbol, definition
+from trapline.isa import BY_NAME, Instruction
+
+JAL = BY_NAME["jal"]
+JALR = BY_NAME["jalr"]
+
+INVERT_CONDITION = 0x1000
+"""The bit of a branch that distinguishes its condition from the opposite one."""
+
+HIGH_PARTS = ("pcrel_hi20", "call_hi20", *KINDS)
+"""Kinds of fixups of an `auipc`, whose pair refers to it."""
+
+
+class Relocator(Values):
+    """Applies the fixups of a program."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        super().__init__()
+        self.diagnostics = diagnostics
+        self.got: Entries = {}
+        self.got_section = Section(".got", ALLOC | WRITE, PROGBITS, alignment=4)
+        self.absent: set[int] = set()  # pcs of calls to undefined weak functions
+
+    def apply(self, sections: list[Section]) -> None:
+        """Fill in every fixup and every entry of the GOT; mistakes go to the diagnostics."""
+        for section in sections:
+            for fragment in section.fragments:
+                if type(fragment) is not Data:
+                    continue
+                for fixup in fragment.fixups:
+                    if fixup.kind in HIGH_PARTS:
+                        self._note_high_part(section, fragment, fixup)
+        block = self.thread_local[0].address if self.thread_local else 0
+        for (symbol, kind), offset in self.got.items():
+            filled = entry(kind, self.address(symbol, symbol.used_at or Location("<unknown>", 1)), block)
+            self.got_section.data().data[offset : offset + len(filled)] = filled
+        for section in sections:
+            for index, fragment in enumerate(section.fragments):
+                try:
+                    if type(fragment) is Data:
+                        self._apply_data(section, fragment)
+                    elif type(fragment) is Branch:
+                        self._replace_branch(section, index, fragment)
+                except SourceError as error:
+                    self.diagnostics.add(error)
+
+    def _note_high_part(self, section: Section, fragment: Data, fixup: Fixup) -> None:
+        pc = section.address + fragment.offset + fixup.offset
+        try:
+            if fixup.kind in KINDS:
+                if not isinstance(fixup.expression, Symbol):
+                    raise SourceError(
+                        fixup.location, "only a plain symbol has an entry in the GOT", "load the entry first, then add"
+                    )
+                target = self.got_section.address + self.got[definition(fixup.expression), fixup.kind]
+            elif fixup.kind == "call_hi20" and self._is_absent(fixup.expression):
+                self.absent.add(pc)
+                target = pc
+            else:
+                target = self.value(fixup.expression, fixup.location)
+        except SourceError as error:
+            self.diagnostics.add(error)
+            return
+        self.high_parts[pc] = (target - pc) & 0xFFFFFFFF
+
+    def _is_absent(self, target: Bound | None) -> bool:
+        """Whether this is an undefined weak symbol."""
+        if not isinstance(target, Symbol):
+            return False
+        final = definition(target)
+        seen = {final}
+        while isinstance(final.value, Symbol) and (final := definition(final.value)) not in seen:
+            seen.add(final)
+        return not final.defined and final.binding == "weak"
+
+    def _apply_data(self, section: Section, fragment: Data) -> None:
+        base = section.address + fragment.offset
+        for fixup in fragment.fixups:
+            try:
+                self._apply_one(fragment.data, base + fixup.offset, fixup)
+            except SourceError as error:
+                self.diagnostics.add(error)
+
+    def _apply_one(self, data: bytearray, pc: int, fixup: Fixup) -> None:
+        kind = fixup.kind
+        at = fixup.offset
+        if kind.startswith("word"):
+            width = int(kind[4:].partition(":")[0]) // 8
+            value = self.value(fixup.expression, fixup.location)
+            if kind == "word32:dtprel":
+                value -= DTV_OFFSET + (self.thread_local[0].address if self.thread_local else 0)
+            data[at : at + width] = (value & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
+            return
+        word = int.from_bytes(data[at : at + 4], "little")
+        insn = fixup.insn
+        values = insn.pattern.extract(word)
+        if kind.startswith("field:"):
+            values[kind[6:]] = self.value(fixup.expression, fixup.location)
+        else:
+            values["imm"] = immediate(self, fixup, pc)
+            if kind == "pcrel_lo12" and insn is JALR and self.value(fixup.expression, fixup.location) in self.absent:
+                values["rs1"] = 0  # base x0: like ld, let the call go to address 0
+        fixed = word & ~operand_mask(insn)
+        try:
+            encoded = insn.pattern.insert(values) & operand_mask(insn) | fixed
+        except ValueError as error:
+            raise SourceError(fixup.location, f"{insn.name}: {error}") from None
+        data[at : at + 4] = encoded.to_bytes(4, "little")
+
+    def _replace_branch(self, section: Section, index: int, branch: Branch) -> None:
+        """Replace a branch, the section's fragment `index`, by data with its final bytes."""
+        pc = section.address + branch.offset
+        fixup = branch.fixup
+        data = Data(branch.index)
+        data.offset = branch.offset
+        section.fragments[index] = data
+        if not branch.long:
+            data.data += branch.word.to_bytes(4, "little")
+            self._apply_one(data.data, pc, fixup)
+            return
+        opposite = fixup.insn.pattern.insert(fixup.insn.pattern.extract(branch.word) | {"imm": 8}) ^ INVERT_CONDITION
+        data.data += opposite.to_bytes(4, "little") + JAL.encode(rd=0, imm=0).to_bytes(4, "little")
+        self._apply_one(data.data, pc + 4, Fixup(4, "jal", fixup.expression, fixup.location, JAL))
 
 
 def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     """The immediate operand of the instruction at `pc` that `fixup` belongs to. Raises SourceError."""
     kind = fixup.kind
-    if kind in ("pcrel_hi20", "call_hi20", *KINDS):
+    if kind in HIGH_PARTS:
         return high20(values.high_parts.get(pc, 0))
     value = values.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":
