@@ -2,14 +2,13 @@
 
 import ctypes
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from trapline.isa.sv32 import PAGE
 from trapline.isa.table import added
+from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
 from trapline.vm.hypervisor.events import EVENT_PAGES
@@ -19,9 +18,6 @@ from trapline.vm.hypervisor.host.records import pages_behind_ram, under_hypervis
 from trapline.vm.hypervisor.host.translation import Translation
 
 KINDS = ("numba", "python")
-
-on_compile: Callable[[], AbstractContextManager[None]] | None = None
-"""Entered while the engine is compiled: in the first run of this version on this machine."""
 
 
 class Engine:
@@ -35,11 +31,12 @@ class Engine:
     frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     shadow: one of `vm.hypervisor.technique.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
+    announce: entered while the engine is compiled, in the first run of this version on this machine.
     """
 
     def __init__(
         self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
-        technique: str = "bare", shadow: str = "lazy", events: bool = False,
+        technique: str = "bare", shadow: str = "lazy", events: bool = False, announce: Announce | None = None,
     ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
@@ -73,12 +70,12 @@ class Engine:
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
             self._use_checked()
         else:
-            self._use_native(pages)
+            self._use_native(pages, announce)
 
-    def _use_native(self, pages: int) -> None:
+    def _use_native(self, pages: int, announce: Announce | None) -> None:
         from trapline.vm.codegen import native
 
-        self._run, self._drop = native.functions(on_compile)
+        self._run, self._drop = native.functions(announce)
         # The arrays live as long as this object, so their addresses stay good.
         harts, machine, ram, code, page = (
             a.ctypes.data for a in (self._all_harts, self._machines, self._all_ram, self.code, self.page)

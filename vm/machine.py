@@ -11,7 +11,6 @@ from trapline.isa.cause import ECALL_S, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
-from trapline.vm import engine
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
@@ -21,6 +20,7 @@ from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.status import LIMIT
+from trapline.vm.engine import Announce, Engine
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.service import Service, TrapHook
@@ -63,6 +63,7 @@ class Machine:
     console: one made already, instead of the streams.
     events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.host.event_ring`).
     clock: `instructions`, which is deterministic, or `wall` (`vm.exits.clock`).
+    announce: `announce(kind)` is entered while the engine is compiled, in the first run of this version.
     Raises ValueError for sizes, ISA strings, engines or techniques that do not exist.
     """
 
@@ -84,12 +85,17 @@ class Machine:
         console: Console | None = None,
         clock: str = "instructions",
         events: bool = False,
+        announce: Announce | None = None,
     ) -> None:
         if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
         self.isa = parse_isa(isa)
-        self.engine = _new_engine(kind, self.isa, harts, ram_base, memory, board, technique, shadow, events)
+        self.engine = Engine(
+            kind=kind, harts=harts, misa=misa_value(self.isa), extensions=extension_mask(self.isa), ram_base=ram_base,
+            ram_size=memory, board=board, technique=technique, shadow=shadow,
+            events=events and technique != "bare", announce=announce,
+        )  # fmt: skip
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
@@ -373,28 +379,3 @@ class Machine:
 
     def _update_time(self, h: Any) -> None:
         update_time(h, self._m)
-
-
-def _new_engine(
-    kind: str,
-    extensions: tuple[str, ...],
-    harts: int,
-    ram_base: int,
-    memory: int,
-    board: bool,
-    technique: str,
-    shadow: str,
-    events: bool,
-) -> engine.Engine:
-    hart = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
-    return engine.Engine(
-        kind=kind,
-        harts=harts,
-        ram_base=ram_base,
-        ram_size=memory,
-        board=board,
-        technique=technique,
-        shadow=shadow,
-        events=events and technique != "bare",
-        **hart,
-    )

@@ -17,7 +17,7 @@ from trapline.vm.bench.cost_model import Work
 from trapline.vm.bench.programs import BenchmarkError
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.host.counts import Counts
-from trapline.vm.machine import RAM_BASE, Machine
+from trapline.vm.machine import RAM_BASE, Announce, Machine
 
 NAMES = ("callret", "csr", "syscall", "illegal", "fault", "mmio", "satp", "ptemod", "timer")
 ELSEWHERE = {"call/ret": "callret", "divzero": "illegal", "pgfault": "fault", "in": "mmio", "cr3wr": "satp"}
@@ -49,8 +49,8 @@ class Cost:
 class Nano:
     """One program, assembled in as many variants as are asked for. Raises `asm.AsmError` then."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+    def __init__(self, folder: Path, name: str, announce: Announce | None = None) -> None:
+        self.folder, self.name, self._announce = folder, name, announce
         self._images: dict[tuple[str, ...], Any] = {}
 
     @property
@@ -78,7 +78,7 @@ class Nano:
         if rounds <= 0 or rounds % 2:
             raise ValueError(f"the number of rounds is even, which {rounds} is not")
         symbols = ["EMPTY"] * empty + ["PARAVIRT"] * (technique == "paravirt")
-        machine = Machine(technique=technique, shadow=shadow, memory=MEMORY)
+        machine = Machine(technique=technique, shadow=shadow, memory=MEMORY, announce=self._announce)
         machine.load(self.image(*symbols))
         machine.write(machine.symbols["rounds"], rounds.to_bytes(4, "little"))
         start = time.process_time()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trapline.vm.loader.files import load_elf
-from trapline.vm.machine import ExitReason, Machine
+from trapline.vm.machine import Announce, ExitReason, Machine
 from trapline.vm.process import Process, Reason
 
 PROCESS_PROGRAMS = ("fib", "sieve", "matmul", "sha256")
@@ -51,8 +51,10 @@ def _assembled(source: Path, text_base: int | None) -> bytes:
     return assemble([source], text_base=text_base).elf
 
 
-def _run_process(elf: bytes, name: str) -> tuple[int, float]:
-    process = Process(load_elf(elf), [name], {}, stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.BytesIO())
+def _run_process(elf: bytes, name: str, announce: Announce | None) -> tuple[int, float]:
+    process = Process(
+        load_elf(elf), [name], {}, stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.BytesIO(), announce=announce
+    )
     start = time.perf_counter()
     result = process.run()
     seconds = time.perf_counter() - start
@@ -63,8 +65,8 @@ def _run_process(elf: bytes, name: str) -> tuple[int, float]:
     return result.instructions, seconds
 
 
-def _run_board(elf: bytes, name: str) -> tuple[int, float]:
-    machine = Machine.from_elf(elf)
+def _run_board(elf: bytes, name: str, announce: Announce | None) -> tuple[int, float]:
+    machine = Machine.from_elf(elf, announce=announce)
     start = time.perf_counter()
     exit = machine.run()
     seconds = time.perf_counter() - start
@@ -90,7 +92,9 @@ def _peer_command(name: str, elf: Path) -> list[str] | None:
     return [found, *options] if found else None
 
 
-def measure(folder: Path, name: str, *, repeats: int = 3, peer: bool = True) -> Measurement:
+def measure(
+    folder: Path, name: str, *, repeats: int = 3, peer: bool = True, announce: Announce | None = None
+) -> Measurement:
     """Assemble and run `folder/name.s` here and on QEMU, in turn, so that a busy moment meets both.
 
     Raises BenchmarkError and `asm.AsmError`.
@@ -105,7 +109,7 @@ def measure(folder: Path, name: str, *, repeats: int = 3, peer: bool = True) -> 
         path.chmod(0o755)
         command = _peer_command(name, path) if peer else None
         for _ in range(repeats):
-            runs.append(run(elf, name))
+            runs.append(run(elf, name, announce))
             if command is not None:
                 peer_runs.append(_run_peer(command))
     return Measurement(name, runs[0][0], min(seconds for _, seconds in runs), min(peer_runs, default=None))

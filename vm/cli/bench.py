@@ -43,19 +43,19 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     trapline bench fib trap --repeats 5
     trapline bench nano --help  # one operation, bare and under each technique of the hypervisor
     """
-    from trapline.vm import engine
     from trapline.vm.bench import programs as bench
 
     known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
     for name in names:
         if name not in known:
             fail(f"no benchmark named '{name}'; there are {', '.join(known)}, and the group {NANO}")
-    engine.on_compile = announce_compilation
     rows: list[dict[str, Any]] = []
     with reported():
         for name in names or known:
             try:
-                m = bench.measure(bundled_programs() / "bench", name, repeats=repeats, peer=peer)
+                m = bench.measure(
+                    bundled_programs() / "bench", name, repeats=repeats, peer=peer, announce=announce_compilation
+                )
             except bench.BenchmarkError as error:
                 fail(str(error))
             rows.append({"name": name, "instructions": m.instructions, "seconds": m.seconds, "mips": m.mips,

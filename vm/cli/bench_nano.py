@@ -90,7 +90,6 @@ def nano_command(
     trapline bench nano syscall ptemod --technique trap --technique paravirt
     trapline bench nano --exit-cost 100,300,1000,3000,10000 --plot exits.png
     """
-    from trapline.vm import engine
     from trapline.vm.bench import programs as bench
     from trapline.vm.bench.cost_model import Model
 
@@ -99,7 +98,6 @@ def nano_command(
         fail(f"--rounds {measurement.rounds} is not an even number")
     kind = _format(picture)
     model = Model(costs.direct, costs.emulate, costs.fill, costs.drop)
-    engine.on_compile = announce_compilation
     with reported():
         if picture is not None:
             open(picture, "wb").close()
@@ -149,7 +147,7 @@ def _measure(names: Sequence[str], options: NanoOptions) -> tuple[dict[str, list
     from trapline.vm.bench.nano import Nano, measure
 
     techniques = [name for name in TECHNIQUES if name == "bare" or name in (options.techniques or TECHNIQUES)]
-    nanos = [Nano(bundled_programs() / "bench" / "nano", name) for name in names]
+    nanos = [Nano(bundled_programs() / "bench" / "nano", name, announce_compilation) for name in names]
     measured = {}
     with bar(len(nanos) * len(techniques) * (1 + options.repeats)) as advance:
 

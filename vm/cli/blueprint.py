@@ -6,6 +6,7 @@ from typing import Any
 
 from trapline.vm.cli import boot_files
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
+from trapline.vm.cli.progress import announce_compilation
 
 
 class Blueprint:
@@ -36,10 +37,11 @@ class Blueprint:
         from trapline.vm.machine import Machine
 
         options = self.machine
+        more = {"real_mleak": options.real_mleak, "announce": announce_compilation, **more}
         machine = Machine(
             isa=options.isa, harts=options.harts, memory=options.memory, engine=options.engine, technique=technique,
             shadow=shadow, console=console, clock=options.clock, legacy_virtio=options.virtio == "legacy",
-            **({"real_mleak": options.real_mleak} | more),
+            **more,
         )  # fmt: skip
         machine.ends_trap_loops = True
         try:

@@ -20,7 +20,6 @@ from trapline.vm.cli.options import (
     Outputs,
     RunOptions,
 )
-from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import reported
 
 
@@ -52,9 +51,6 @@ def boot_command(
     trapline boot programs/boot/sv32.s --stats
     trapline boot Image --append "console=hvc0 earlycon=sbi"
     """
-    from trapline.vm import engine
-
-    engine.on_compile = announce_compilation
     with reported():
         blueprint = Blueprint(list(kernel), machine, boot, assembly)
         if boot.dump_dtb is not None:

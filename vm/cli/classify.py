@@ -1,8 +1,7 @@
 """`trapline classify`: which instructions are sensitive, and which theorems hold."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import PurePath
@@ -104,12 +103,10 @@ def _classification(machine: MachineOptions, options: SearchOptions) -> Any:
     import os
 
     from trapline.isa.isa_string import parse_isa
-    from trapline.vm import engine as engines
     from trapline.vm.classifier.classify import classify
     from trapline.vm.classifier.definitions.rows import rows
     from trapline.vm.classifier.search.search import Search
 
-    engines.on_compile = announce_compilation
     if options.prove and find_spec("z3") is None:
         fail("--prove needs z3, which is not installed: pip install 'trapline[proof]'")
     extensions = parse_isa(machine.isa)
@@ -117,7 +114,7 @@ def _classification(machine: MachineOptions, options: SearchOptions) -> Any:
     everything = rows(extensions)
     chosen = choose(everything, options.names, machine.isa) if options.names else None
     kind = machine.engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
-    search = Search(extensions, fixed, engine=kind, seed=options.seed, announce=_announce)
+    search = Search(extensions, fixed, engine=kind, seed=options.seed, announce=announce_compilation)
     with bar(len(chosen or everything) * (1 + options.prove), counted=True) as advance:
         return classify(
             machine.isa.lower(), search, chosen, pairs=options.pairs, prove=options.prove,
@@ -136,12 +133,6 @@ def _write_witness(found: Any, name: str, file: str, disassemble: Any) -> None:
     if row.witness is None:
         fail(f"'{row.row.name}' is {row.name_of_class}: there is no witness to write")
     output_files.write_text(file, program(row.witness, found.isa, disassemble, PurePath(file).name))
-
-
-@contextmanager
-def _announce() -> Iterator[None]:
-    with announce_compilation("search"):
-        yield
 
 
 def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list["Row"]:

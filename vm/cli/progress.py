@@ -11,7 +11,7 @@ from trapline.vm.cli.user_errors import colored
 
 
 @contextmanager
-def announce_compilation(what: str = "engine") -> Iterator[None]:
+def announce_compilation(what: str) -> Iterator[None]:
     """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
     message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":

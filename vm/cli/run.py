@@ -75,10 +75,8 @@ def _run(
     outputs: Outputs, assembly: AssemblyOptions,
 ) -> int:  # fmt: skip
     from trapline.isa.isa_string import parse_isa
-    from trapline.vm import engine
     from trapline.vm.process import Process, Reason
 
-    engine.on_compile = announce_compilation
     with reported():
         parse_isa(machine.isa)  # before the program is looked at
         for item in env:
@@ -89,7 +87,7 @@ def _run(
         output_files.check_writable(outputs.json_file)
         process = Process(
             image, arguments, list(env), memory=machine.memory, stdin=_binary(sys.stdin), stdout=_binary(sys.stdout),
-            stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine,
+            stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine, announce=announce_compilation,
             max_instructions=limits.max_instructions, timeout=limits.timeout,
         )  # fmt: skip
         if trace is not None:

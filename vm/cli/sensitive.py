@@ -13,7 +13,6 @@ from trapline.vm.cli.bundled import bundled_programs
 from trapline.vm.cli.compare import first_json, instruction_text
 from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups
 from trapline.vm.cli.options import UNDER, Limits, MachineOptions
-from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run
@@ -71,9 +70,6 @@ def sensitive_command(
     trapline sensitive popf detect-vector --technique trap
     trapline sensitive --isa rv32ima --markdown
     """
-    from trapline.vm import engine
-
-    engine.on_compile = announce_compilation
     with reported():
         context.exit(_sensitive(list(names), suite, machine, limits))
 

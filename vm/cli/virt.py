@@ -22,7 +22,6 @@ from trapline.vm.cli.options import (
     Outputs,
     RunOptions,
 )
-from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.repeated_runs import refuse_writing
 from trapline.vm.cli.user_errors import fail, reported
 
@@ -56,9 +55,6 @@ def virt_command(
     trapline virt programs/boot/sv32.s --compare
     trapline virt programs/boot/timer.s programs/boot/threads.s --share 2:1
     """
-    from trapline.vm import engine
-
-    engine.on_compile = announce_compilation
     options = RunOptions(limits, outputs, console, exits)
     with reported():
         guests = max(1, len(kernel))

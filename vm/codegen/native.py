@@ -8,17 +8,16 @@ name made of everything that it depends on: our sources, versions, and the proce
 import ctypes
 import hashlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from types import ModuleType
 
 from trapline.isa.table import added, derived
+from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import cache_directory, read, source_key, store
 from trapline.vm.codegen.compiler import Source, compiled, import_text
 from trapline.vm.codegen.link import link
 
 ENGINE = Source("engine", "trapline.vm.codegen.engine_text", "numba_text", ("run_entry", "drop_code_entry"))
-
-Announce = Callable[[], AbstractContextManager[None]]
 
 
 @derived
@@ -45,7 +44,7 @@ def load(source: Source, key: str, announce: Announce | None = None) -> list[int
     """
     found = read(source.kind, key)
     if found is None:
-        with announce() if announce is not None else nullcontext():
+        with announce(source.kind) if announce is not None else nullcontext():
             found = compiled(source)
         store(source.kind, key, *found)
     return link(*found)

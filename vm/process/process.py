@@ -30,7 +30,7 @@ from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, Timed
 from trapline.vm.process.table import TABLE, name_of
 
 if TYPE_CHECKING:
-    pass
+    from trapline.vm.machine import Announce
 
 _SERVICES = (files, mappings, system)  # importing them fills the table
 
@@ -98,7 +98,8 @@ class Process:
     argv: with the program's name first; env: a mapping, or `NAME=value` strings; nothing of the host's is added.
     memory: bytes that segments, heap, mappings and stack may take together.
     stdin, stdout, stderr: binary streams, None for an empty input and for output that nobody reads.
-    isa, engine: as `Machine` has them; max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
+    isa, engine, announce: as `Machine` has them.
+    max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
     seed: of the random bytes that the process gets from the system.
 
     Attributes: `machine` the `Machine` that runs it, for traces and for looking at it afterwards; `image`; `argv`.
@@ -121,6 +122,7 @@ class Process:
         timeout: float | None = None,
         max_output: int | None = None,
         seed: int = 0,
+        announce: "Announce | None" = None,
     ) -> None:
         from trapline.vm.machine import Machine
 
@@ -134,7 +136,7 @@ class Process:
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
             self.machine: Machine = Machine(
-                memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False
+                memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False, announce=announce
             )
         except MemoryError:
             raise LoadError(

@@ -7,20 +7,20 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.cli.command import Outcome, check_ending, command, environment, execute, invoke, refused, watchdog
 from support.paths import PROGRAMS, ROOT
-from trapline.vm import engine
 from trapline.vm.cli import burrow
 from trapline.vm.cli.blueprint import Blueprint
-from trapline.vm.cli.demo.story import warm_up
+from trapline.vm.cli.demo import story
 from trapline.vm.cli.options import MachineOptions
 from trapline.vm.codegen import native
+from trapline.vm.codegen.announce import Announce
 
 ESCAPE = "\x1b["
 HOLED = {"trap": False, "trap, mleak": True, "patch": True, "translate": True, "hybrid": True, "interpret": True,
@@ -260,17 +260,17 @@ def test_compiling_is_reported_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     functions()  # in case that nothing has compiled it yet
 
     @contextmanager
-    def announce() -> Iterator[None]:
+    def announce(what: str) -> Iterator[None]:
         told.append(True)
         yield
 
-    def compiled(on_compile: Callable[[], AbstractContextManager[None]]) -> object:
-        with on_compile():
+    def compiled(announce: Announce) -> object:
+        with announce("engine"):
             time.sleep(0.2)
         return functions(None)
 
     machine = Blueprint([str(PROGRAMS / "boot/timer.s")], MachineOptions(memory=1 << 20))
-    monkeypatch.setattr(engine, "on_compile", announce)
-    assert warm_up(machine) == 0 and not told
+    monkeypatch.setattr(story, "announce_compilation", announce)
+    assert story.warm_up(machine) == 0 and not told
     monkeypatch.setattr(native, "functions", compiled)
-    assert 0.2 <= warm_up(machine) < 20 and told and engine.on_compile is announce
+    assert 0.2 <= story.warm_up(machine) < 20 and told

@@ -15,6 +15,7 @@ from trapline.vm.classifier.definitions.memory import CONTENT, relocation_table
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.codegen import native
+from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import source_key
 from trapline.vm.codegen.collect import collect, compiled_text
 from trapline.vm.codegen.compiler import Source
@@ -102,7 +103,7 @@ def compiled_source() -> str:
 
 
 @cache
-def _compiled(announce: native.Announce | None) -> Callable[..., int]:
+def _compiled(announce: Announce | None) -> Callable[..., int]:
     addresses = native.load(SEARCH, source_key(*SOURCES), announce)
     kinds = [ctypes.c_void_p] * len(SHAPES) + [ctypes.c_int64] * (len(VARYING) + len(NUMBERS))
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(addresses[0])
@@ -115,7 +116,7 @@ class Batch:
     answers: int64[trial.ANSWERS], of the row that is being searched.
     """
 
-    def __init__(self, engine: Engine, space: states.Space, announce: native.Announce | None = None) -> None:
+    def __init__(self, engine: Engine, space: states.Space, announce: Announce | None = None) -> None:
         self.engine = engine
         self.space = space
         self.work = Work(*(np.zeros(WORK[name], np.int64) for name in Work._fields))

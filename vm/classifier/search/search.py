@@ -12,7 +12,7 @@ from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Answer, Answers, Evidence, Kind, Question, Row
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.batch import Batch
-from trapline.vm.codegen.native import Announce
+from trapline.vm.codegen.announce import Announce
 from trapline.vm.engine import Engine
 
 PAIRS = {"numba": 100_000, "python": 1_000}
@@ -79,7 +79,7 @@ class Search:
         self.seed = seed
         misa, mask = misa_value(extensions), extension_mask(extensions)
         self.space = states.Space(misa, mask, self.fixed)
-        self.engine = new_engine(engine, extensions) if isinstance(engine, str) else engine
+        self.engine = new_engine(engine, extensions, announce) if isinstance(engine, str) else engine
         self.batch = Batch(self.engine, self.space, announce)
         self._prepare()
 
@@ -139,9 +139,9 @@ class Search:
         return Found(int(answers[trial.PAIRS]), counts, findings)
 
 
-def new_engine(kind: str, extensions: tuple[str, ...]) -> Engine:
+def new_engine(kind: str, extensions: tuple[str, ...], announce: Announce | None = None) -> Engine:
     """An engine with the memory of `vm.classifier.definitions.memory` and no board."""
     return Engine(
         kind=kind, harts=1, misa=misa_value(extensions), extensions=extension_mask(extensions),
-        ram_base=memory.RAM_BASE, ram_size=memory.RAM_SIZE, board=False,
+        ram_base=memory.RAM_BASE, ram_size=memory.RAM_SIZE, board=False, announce=announce,
     )  # fmt: skip

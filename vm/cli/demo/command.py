@@ -16,7 +16,6 @@ from trapline.vm.cli.compare import first_json
 from trapline.vm.cli.demo import story
 from trapline.vm.cli.option_groups import Command, only, with_groups
 from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions
-from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.experiments.compare import Run
 
@@ -73,9 +72,6 @@ def demo_command(
     trapline demo shell --technique trap
     trapline demo pingpong 100 --harts 2 --stats
     """
-    from trapline.vm import engine
-
-    engine.on_compile = announce_compilation
     with reported():
         if what is None:
             _refuse_options_of_programs(context)

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from trapline.vm.cli import burrow
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.options import MachineOptions
+from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run, compare, console_difference
 from trapline.vm.hypervisor.host.counts import Counts
@@ -83,24 +84,17 @@ def assemble(isa: str, engine: str | None) -> Assembled:
 
 def warm_up(blueprint: Blueprint) -> float:
     """Load the engine before anything is measured; the seconds that compiling it took, or 0."""
-    from trapline.vm import engine
-
     seconds = 0.0
-    announce = engine.on_compile
 
     @contextmanager
-    def timed() -> Iterator[None]:
+    def timed(what: str) -> Iterator[None]:
         nonlocal seconds
         started = time.perf_counter()
-        with announce() if announce else nullcontext():
+        with announce_compilation(what):
             yield
         seconds = time.perf_counter() - started
 
-    engine.on_compile = timed
-    try:
-        blueprint.build("trap").board.close()
-    finally:
-        engine.on_compile = announce
+    blueprint.build("trap", announce=timed).board.close()
     return seconds
 
 
