@@ -80,7 +80,7 @@ _DECORATOR = "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='
 @cache
 def source() -> str:
     """The functions, callees first."""
-    return "\n\n".join(collect([trial.try_states]).values()) + "\n"
+    return "\n\n".join(collect([trial.try_states], {trial.step: None}).values()) + "\n"
 
 
 def _entry() -> str:
