@@ -1,1 +1,1 @@
-"""What `trapline bench` measures."""
+"""The benchmarks behind `trapline bench`."""

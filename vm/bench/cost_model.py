@@ -1,6 +1,6 @@
-"""Modelled cycles: what the counted work of a hypervisor would take on a machine whose costs are given.
+"""Modelled cycles: the cost of a hypervisor's counted work on a machine with given costs.
 
-Nothing here is measured, so the figures are the same on every computer, and the hardware can be one that there is not.
+Nothing here is measured, so the figures are the same on every computer, and the hardware may be hypothetical.
 """
 
 from collections.abc import Mapping
@@ -8,18 +8,13 @@ from dataclasses import asdict, dataclass, field
 
 from trapline.vm.hypervisor.host.counts import Counts
 
-EXIT_COSTS = (200.0, 1000.0, 4000.0)
-"""Cycles of an exit that are tried without being told: a trap within one hart, and hardware for virtual machines,
-late and early."""
-
-
 @dataclass(frozen=True)
 class Work:
-    """What one operation makes a machine do: numbers per operation, fractions where not every operation does it.
+    """The work of one operation: counts per operation, possibly fractional.
 
-    direct: instructions that a real hart executes; emulated: those that the hypervisor does for the guest, by an
-    interpreter routine or in a hypercall; exits: traps out of the guest by cause; fills: shadow entries made;
-    drops: times that the shadow tables were forgotten.
+    direct: instructions that a real hart executes; emulated: instructions that the hypervisor executes for the guest,
+    by an interpreter routine or in a hypercall; exits_by_cause: traps out of the guest; fills: shadow entries made;
+    drops: times that the shadow tables were dropped.
     """
 
     direct: float
@@ -30,7 +25,7 @@ class Work:
 
     @property
     def instructions(self) -> float:
-        """The guest's, whoever executes them."""
+        """All instructions of the guest."""
         return self.direct + self.emulated
 
     @property
@@ -41,7 +36,7 @@ class Work:
     @classmethod
     def of(cls, counts: Counts) -> "Work":
         """All the work of a run."""
-        # A store to a traced table is a hidden fault that is served by emulating it.
+        # A store to a traced table is a hidden fault too, but it is emulated instead of filling an entry.
         fills = counts.hidden_faults - counts.traced_stores
         return cls(counts.direct, counts.emulated, fills, counts.shadow_drops, dict(counts.exits))
 
@@ -63,11 +58,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Model:
-    """Cycles of each kind of work, but for exits, whose cost is what is varied.
+    """Cycles of each kind of work, except exits, whose cost varies.
 
-    direct: an instruction that a real hart executes, a trap that it takes itself included; emulate: decoding one in
-    software and carrying it out on the virtual hart; fill: walking the guest's page tables and making a shadow entry;
-    drop: forgetting the shadow tables.
+    direct: an instruction on a real hart, including a trap that it takes itself; emulate: decoding an instruction in
+    software and executing it on the virtual hart; fill: walking the guest's page tables and making a shadow entry;
+    drop: dropping the shadow tables.
     """
 
     direct: float = 1.0
@@ -76,7 +71,7 @@ class Model:
     drop: float = 200.0
 
     def cycles(self, work: Work, exit_cost: float) -> float:
-        """Cycles of some work where an exit, there and back, takes `exit_cost` of them."""
+        """Cycles of this work if the round trip of an exit takes `exit_cost`."""
         return (
             work.direct * self.direct
             + work.emulated * self.emulate

@@ -1,9 +1,9 @@
-"""Nano-benchmarks after Adams and Agesen: what one operation of a kernel costs bare and under each technique.
+"""Nano-benchmarks after Adams and Agesen: the cost of one kernel operation, bare and under each technique.
 
 K. Adams, O. Agesen, "A comparison of software and hardware techniques for x86 virtualization", ASPLOS 2006, 5.3.
-The programs are in `programs/bench/nano/`; what is said about them here holds for all of them (`nano.inc`): they do an
-operation as often as the word at `rounds` says, and end with status 0 if all of that was done. With EMPTY they are the
-same loop without the operation, which is subtracted. With PARAVIRT they use hypercalls where there are any.
+The programs in `programs/bench/nano/` share `nano.inc`: each repeats an operation as often as the word at `rounds` says,
+and exits with status 0 on success. EMPTY assembles the same loop without the operation, whose cost is subtracted;
+PARAVIRT makes them use hypercalls where these exist.
 """
 
 import re
@@ -21,22 +21,22 @@ from trapline.vm.machine import RAM_BASE, Announce, Machine
 
 NAMES = ("callret", "csr", "syscall", "illegal", "fault", "mmio", "satp", "ptemod", "timer")
 ELSEWHERE = {"call/ret": "callret", "divzero": "illegal", "pgfault": "fault", "in": "mmio", "cr3wr": "satp"}
-"""Adams and Agesen's names, where ours differ."""
+"""Adams and Agesen's names where they differ."""
 
 MEMORY = 4 << 20
 FEW, MORE = 16, 48
-"""Rounds of the two runs whose difference is counted: what happens before the loop is in both."""
+"""Rounds of two runs; their difference excludes what happens outside the loop."""
 FIRST = 200
-"""Rounds that are timed first to find out how many take SECONDS; also the least."""
+"""Rounds that are timed first to find how many take SECONDS; also the minimum."""
 MOST = 1 << 20
 SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an operation costs under a technique.
+    """The cost of an operation under a technique.
 
-    nanoseconds: of processor time on this computer, for an operation; rounds: how many were timed for that.
+    nanoseconds: processor time per operation on this computer; rounds: the number timed.
     """
 
     benchmark: str
@@ -47,7 +47,7 @@ class Cost:
 
 
 class Nano:
-    """One program, assembled in as many variants as are asked for. Raises `asm.AsmError` then."""
+    """One program, assembled on demand in several variants, which may raise `asm.AsmError`."""
 
     def __init__(self, folder: Path, name: str, announce: Announce | None = None) -> None:
         self.folder, self.name, self._announce = folder, name, announce
@@ -55,7 +55,7 @@ class Nano:
 
     @property
     def summary(self) -> str:
-        """What it measures, from its first line."""
+        """What it measures: its first line."""
         first = (self.folder / f"{self.name}.s").read_text(encoding="utf-8").partition("\n")[0]
         return re.sub(r"^# \S+ - a nano-benchmark: |\.$", "", first)
 
@@ -71,12 +71,12 @@ class Nano:
         return self._images[symbols]
 
     def run(self, technique: str, rounds: int, *, empty: bool = False, shadow: str = "lazy") -> tuple[Counts, float]:
-        """Run it; what that took, in counts and in seconds of processor time.
+        """Run it; its counts and its seconds of processor time.
 
-        Raises BenchmarkError when it does not end with status 0, KeyboardInterrupt when it was interrupted.
+        Raises BenchmarkError unless it exits with status 0, and KeyboardInterrupt when interrupted.
         """
         if rounds <= 0 or rounds % 2:
-            raise ValueError(f"the number of rounds is even, which {rounds} is not")
+            raise ValueError(f"the number of rounds must be positive and even, not {rounds}")
         symbols = ["EMPTY"] * empty + ["PARAVIRT"] * (technique == "paravirt")
         machine = Machine(technique=technique, shadow=shadow, memory=MEMORY, announce=self._announce)
         machine.load(self.image(*symbols))
@@ -91,7 +91,7 @@ class Nano:
         return Counts.of(machine), seconds
 
     def work(self, technique: str, shadow: str = "lazy") -> Work:
-        """What one operation makes the machine do: exact, and the same everywhere."""
+        """The work of one operation: exact, and the same everywhere."""
 
         def between(empty: bool) -> Work:
             few, more = (Work.of(self.run(technique, n, empty=empty, shadow=shadow)[0]) for n in (FEW, MORE))
@@ -100,7 +100,7 @@ class Nano:
         return (between(False) - between(True)) / (MORE - FEW)
 
     def rounds(self, technique: str, shadow: str) -> int:
-        """How many rounds take about SECONDS, found with ever more of them."""
+        """The rounds that take about SECONDS, found by trying ever more."""
         number = FIRST
         while number < MOST:
             seconds = self.run(technique, number, shadow=shadow)[1]
@@ -114,9 +114,9 @@ def measure(
     nano: Nano, techniques: Sequence[str], *, shadow: str = "lazy", repeats: int = 3, rounds: int | None = None,
     progress: Callable[[str, str], None] = lambda name, technique: None,
 ) -> Iterator[Cost]:  # fmt: skip
-    """The cost under each technique; they take turns, so that what disturbs the computer meets them all.
+    """The cost under each technique. Techniques take turns, so that disturbances affect all of them.
 
-    Timed is the best of `repeats`, with the operation and without.
+    Times are the best of `repeats`, with the operation and without.
     progress: called with benchmark and technique before each turn.
     """
     works: dict[str, Work] = {}

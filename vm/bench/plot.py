@@ -1,4 +1,4 @@
-"""The picture of the nano-benchmarks: modelled cycles of an operation against the cost of an exit."""
+"""Plots the nano-benchmarks: modelled cycles per operation against the cost of an exit."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,26 +13,26 @@ DASHES = ("-", "--", "-.", ":")
 
 
 def formats() -> set[str]:
-    """Endings of files that can be drawn. Raises ImportError without matplotlib."""
+    """File extensions that can be written. Raises ImportError without matplotlib."""
     from matplotlib.backend_bases import FigureCanvasBase
 
     return set(FigureCanvasBase.get_supported_filetypes())
 
 
 def curves(costs: Sequence[Cost], model: Model) -> list[tuple[str, Cost]]:
-    """(label, cost) of the lines: techniques whose lines would be one are named together."""
+    """(label, cost) of each line; techniques whose lines coincide share a label."""
     together: dict[tuple[float, float], list[Cost]] = {}
     for cost in costs:
-        # A line is known by two of its points.
+        # Two points determine a line.
         key = model.cycles(cost.work, 0), model.cycles(cost.work, 1)
         together.setdefault(key, []).append(cost)
     return [(", ".join(cost.technique for cost in same), same[0]) for same in together.values()]
 
 
 def exit_range(exit_costs: Sequence[float]) -> list[float]:
-    """Exit costs to draw, ascending by equal factors: from the least to the greatest, but from 1 on.
+    """The exit costs on the x axis, equally spaced on a log scale, from the least (at least 1) to the greatest.
 
-    Around a single one they reach from a tenth of it to ten times.
+    For a single cost the range is from a tenth of it to ten times.
     """
     low, high = min(exit_costs), max(exit_costs)
     if low == high:
@@ -45,9 +45,9 @@ def exit_range(exit_costs: Sequence[float]) -> list[float]:
 def draw(
     path: str | Path, costs: Mapping[str, Sequence[Cost]], model: Model, exit_costs: Sequence[float], kind: str
 ) -> None:
-    """Write a picture with a panel for each benchmark, in the format `kind`.
+    """Write a plot with one panel per benchmark, in the format `kind`.
 
-    exit_costs: what was asked for, see `exit_range`.
+    exit_costs: the costs asked for; `exit_range` extends them.
     """
     from matplotlib.figure import Figure
 
@@ -61,7 +61,7 @@ def draw(
     for axis, (name, measured) in zip(axes.flat, costs.items(), strict=False):
         for label, cost in curves(measured, model):
             ys = [model.cycles(cost.work, x) for x in xs]
-            number = TECHNIQUES[cost.technique]  # the same look in every panel
+            number = TECHNIQUES[cost.technique]  # the same style in every panel
             axis.plot(xs, ys, DASHES[number % len(DASHES)], color=f"C{number}", label=label)
         for given in exit_costs:
             axis.axvline(given, color="0.85", linewidth=0.8, zorder=0)

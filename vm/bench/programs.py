@@ -1,4 +1,4 @@
-"""Running the benchmark programs, here and, where it is installed, on QEMU: the same ELF, one after the other."""
+"""Runs the benchmark programs here and, if installed, on QEMU: the same ELF, in turn."""
 
 import io
 import shutil
@@ -15,7 +15,7 @@ from trapline.vm.process import Process, Reason
 PROCESS_PROGRAMS = ("fib", "sieve", "matmul", "sha256")
 BOARD_PROGRAMS = ("trap", "walk")
 ROUND_TRIPS = 2_000_000
-"""Round trips that trap.s makes."""
+"""Round trips in trap.s."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Measurement:
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as QEMU."""
+        """Speed relative to QEMU."""
         return self.peer_seconds / self.seconds if self.peer_seconds is not None else None
 
 
 class BenchmarkError(Exception):
-    """A benchmark program that did not end as it should."""
+    """A benchmark program failed."""
 
 
 def _assembled(source: Path, text_base: int | None) -> bytes:
@@ -95,7 +95,7 @@ def _peer_command(name: str, elf: Path) -> list[str] | None:
 def measure(
     folder: Path, name: str, *, repeats: int = 3, peer: bool = True, announce: Announce | None = None
 ) -> Measurement:
-    """Assemble and run `folder/name.s` here and on QEMU, in turn, so that a busy moment meets both.
+    """Assemble `folder/name.s` and run it here and on QEMU, in turn, so that disturbances affect both.
 
     Raises BenchmarkError and `asm.AsmError`.
     """

@@ -1,1 +1,1 @@
-"""Questions about whole machines: techniques compared, sensitive instructions tested, several guests."""
+"""Experiments with whole machines: techniques compared, sensitive instructions tested, several guests at once."""

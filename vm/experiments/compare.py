@@ -1,7 +1,7 @@
-"""Is a guest the same bare and under each technique? And if not, which instruction made the difference?
+"""Compares a guest bare and under each technique, and finds the first instruction that makes a difference.
 
-Runs are deterministic, so the first difference is found by running both machines again and looking at both of them
-after the same number of instructions, ever closer.
+Runs are deterministic, so both machines are run again and compared after the same number of instructions, closing in
+on the first difference.
 """
 
 import time
@@ -17,13 +17,13 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor.host.counts import Counts
 
 Build = Callable[[str], Any]
-"""A fresh `vm.machine.Machine` under the technique of this name, always from the same image and input."""
+"""Makes a fresh `vm.machine.Machine` under the named technique, always from the same image and input."""
 
 STOPS = 16
-"""Places at which a pass of the search looks at both machines."""
+"""Points at which one pass of the search compares both machines."""
 
 BLOCK = 1 << 24
-"""Bytes of RAM that are compared at a time."""
+"""Bytes of RAM compared at a time."""
 
 _COUNTERS = ("waiting", "cycle", "unretired")
 _NAMES = ("pc", "mode", *sorted({c.storage for c in isa.CSRS if c.storage}), "pmpcfg", "pmpaddr", *_COUNTERS)
@@ -32,7 +32,7 @@ _STOPPED_BY_US = (ExitReason.LIMIT, ExitReason.TIMEOUT, ExitReason.INTERRUPTED)
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not the same: `x a0`, `mstatus`, `RAM at 0x80001000`, `console`, `end`; both values as text."""
+    """A difference by name (`a0`, `mstatus`, `RAM at 0x80001000`, `console`, `end`), with both values as text."""
 
     name: str
     bare: str
@@ -41,9 +41,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class First:
-    """Where two runs part: after `instructions` they are the same, and the next, `word` at `pc`, makes the difference.
+    """Where two runs diverge: they agree after `instructions`, and the next one, `word` at `pc`, makes the difference.
 
-    word: None when it cannot be fetched. mode: of the hart `hart`.
+    word: None if it cannot be fetched. mode: of hart `hart`.
     """
 
     instructions: int
@@ -56,7 +56,7 @@ class First:
 
 @dataclass(frozen=True)
 class Run:
-    """One run and how it compares with the bare one. seconds: wall clock. first: None when it is equivalent."""
+    """One run compared with the bare one. seconds: wall clock. first: None if equivalent."""
 
     technique: str
     exit: Exit
@@ -74,7 +74,7 @@ class Run:
 
 
 def differences(bare: Any, virtual: Any) -> list[Difference]:
-    """In what two machines differ that a guest or its user could tell apart: harts, counters, RAM, console."""
+    """The differences between two machines that a guest or its user could see: harts, counters, RAM, console."""
     found = []
     for number, (one, other) in enumerate(zip(bare.engine.harts, virtual.engine.harts, strict=True)):
         prefix = f"hart {number}: " if len(bare.engine.harts) > 1 else ""
@@ -107,7 +107,7 @@ def _hex(value: int) -> str:
 
 
 def _first_byte(one: np.ndarray, other: np.ndarray) -> int | None:
-    """Index of the first byte that differs."""
+    """Index of the first byte that differs; None if none does."""
     for start in range(0, len(one), BLOCK):
         a, b = one[start : start + BLOCK], other[start : start + BLOCK]
         if not np.array_equal(a, b):
@@ -116,7 +116,7 @@ def _first_byte(one: np.ndarray, other: np.ndarray) -> int | None:
 
 
 def console_difference(one: bytes, other: bytes) -> list[Difference]:
-    """Where two outputs differ: nothing, or one difference."""
+    """The first difference between two outputs, as a list of at most one."""
     if one == other:
         return []
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
@@ -126,9 +126,9 @@ def console_difference(one: bytes, other: bytes) -> list[Difference]:
 def compare(
     build: Build, techniques: Iterable[str], max_instructions: int | None = None, timeout: float | None = None
 ) -> Iterator[Run]:
-    """Run bare, then under each technique, which gets as many instructions as the bare run had; bare comes first.
+    """Run bare, then under each technique, with as many instructions as the bare run.
 
-    timeout: seconds for each run. A run that it stops is compared with the bare machine after as many instructions.
+    timeout: seconds for each run. A run stopped by it is compared with the bare machine after as many instructions.
     """
     bare = build("bare")
     exit, seconds = _timed(bare, max_instructions, timeout)
@@ -138,7 +138,7 @@ def compare(
         return
     for technique in techniques:
         virtual = build(technique)
-        # One more, so that a run that ought to end by itself can be seen to do so.
+        # One more, so that a run that should end by itself can.
         limit = bare.cycle + (exit.reason not in _STOPPED_BY_US)
         end, seconds = _timed(virtual, limit, timeout)
         reference, reason = bare, exit
@@ -157,7 +157,7 @@ def compare(
 
 
 def _close(*machines: Any) -> None:
-    """Give back what machines have of the host: drives."""
+    """Release host resources (drives)."""
     for machine in machines:
         if machine.board is not None:
             machine.board.close()
@@ -179,7 +179,7 @@ def _end(exit: Exit) -> str:
 
 
 def first_difference(build: Build, technique: str, high: int) -> First:
-    """Where a run under this technique parts from the bare one, which it has done after `high` instructions."""
+    """Where a run under this technique diverges from the bare one; it has done so by `high` instructions."""
     low = 0
     while high - low > 1:
         bare, virtual = build("bare"), build(technique)
@@ -191,16 +191,16 @@ def first_difference(build: Build, technique: str, high: int) -> First:
                 break
             low = stop
         else:
-            low = high  # only how they ended differs
+            low = high  # only the ends differ
         _close(bare, virtual)
     return _look(build, technique, low)
 
 
 def _reach(machine: Any, instructions: int) -> bool:
-    """Whether the machine gets to this number of instructions without stopping before. Raises KeyboardInterrupt."""
+    """Whether the machine reaches this number of instructions without stopping. Raises KeyboardInterrupt."""
     if machine.cycle < instructions:
         if machine.run(max_instructions=instructions - machine.cycle).reason is ExitReason.INTERRUPTED:
-            raise KeyboardInterrupt  # or else it would be taken for a difference
+            raise KeyboardInterrupt  # otherwise it would look like a difference
     return machine.cycle == instructions
 
 
@@ -208,7 +208,7 @@ def _look(build: Build, technique: str, instructions: int) -> First:
     bare, virtual = build("bare"), build(technique)
     for machine in (bare, virtual):
         _reach(machine, instructions)
-    bare.engine.run(0)  # chooses whose turn it is
+    bare.engine.run(0)  # selects the hart to run
     hart = bare.current
     pc, mode, number, word = hart.pc, hart.mode, bare.harts.index(hart), bare.instruction_word()
     ends = [machine.run(max_instructions=1) for machine in (bare, virtual)]

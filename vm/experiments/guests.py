@@ -1,9 +1,9 @@
-"""Several guests on one host: whose turn it is, their quotas, their consoles.
+"""Several guests on one host: scheduling, quotas and consoles.
 
-Guests take turns, round robin, for SLICE steps times their share. A guest is a machine of its own, so what it does and
-where it ends depends on nothing but itself; the turns only decide how fast it gets there.
-A guest that waits for something gives up the rest of its turn; one that makes the host work hard, by trapping at every
-step, loses the rest of its turn when the time for it is used up: its neighbours lose nothing.
+Guests take turns, round robin, for SLICE steps times their share. Each guest is a machine of its own, so scheduling
+affects how fast it runs, but not what it does.
+A guest that waits gives up the rest of its turn. A guest that is expensive for the host, because it traps at every
+step, loses the rest of its turn when its time is used up, at no cost to its neighbours.
 """
 
 import time
@@ -15,40 +15,40 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host.console import Console
 
 SLICE = {"numba": 50_000, "python": 500}
-"""Steps in a turn of a guest with share 1, and at most between two looks at the clock: short even if all of them
-trap."""
+"""Steps in a turn of a guest with share 1, and between two checks of the clock: short even if each of them traps."""
 
 TURN_SECONDS = 0.05
-"""Wall clock that a turn may take for each unit of its share. Where each step is an access to a device of the host it
-is looked at after every one, else after SLICE steps, of which the slowest take some microseconds each.
+"""Wall-clock time of a turn per unit of share.
+
+The clock is checked after every access to a device of the host, else after SLICE steps of a few microseconds at most.
 """
 
 LINE_LIMIT = 4096
-"""Bytes after which a line of a guest is printed although it has not ended."""
+"""Bytes after which an unfinished line of a guest is printed."""
 
 WAITING = 0.02
 """Seconds of sleep when all guests wait for input."""
 
 
 class GuestConsole(Console):
-    """A console that never makes its guest's neighbours wait for input.
+    """A console that never makes other guests wait for its input.
 
-    lacking: whether the guest idled for want of input that may come later.
+    lacking: whether the guest idles for lack of input that may still come.
     """
 
     lacking = False
 
     def wait(self, seconds: float) -> bool:
-        """Whether there is input now."""
+        """Whether there is input now; never waits."""
         open = super().wait(0)
         self.lacking = open and not self.ready()
         return open and not self.lacking
 
 
 class PrefixedLines:
-    """A stream that prints whole lines with the guest's name before each.
+    """A stream that prints whole lines, each prefixed with the guest's name.
 
-    Control characters are shown as `^X`: a guest could otherwise write over its neighbours' lines.
+    Control characters are printed as `^X`, so that a guest cannot overwrite other guests' lines.
     """
 
     def __init__(self, name: str, stream: BinaryIO) -> None:
@@ -57,7 +57,7 @@ class PrefixedLines:
         self._line = bytearray()
 
     def write(self, data: bytes) -> int:
-        """Print the lines that are complete, keep the rest."""
+        """Print complete lines and keep the rest."""
         for byte in data:
             if byte == ord("\n"):
                 self.end_line()
@@ -69,17 +69,17 @@ class PrefixedLines:
         return len(data)
 
     def end_line(self) -> None:
-        """Print what there is of a line."""
+        """Print the line so far."""
         line = self._line.removesuffix(b"\r")
         self.stream.write(self.prefix + b"".join(_SHOWN[byte] for byte in line) + b"\n")
         self._line.clear()
 
     def flush(self) -> None:
-        """Push out the lines that are complete."""
+        """Flush the complete lines."""
         self.stream.flush()
 
     def close(self) -> None:
-        """Print the rest, when the guest has ended without a newline."""
+        """Print an unfinished last line."""
         if self._line:
             self.end_line()
         self.flush()
@@ -90,7 +90,7 @@ _SHOWN = [bytes([b]) if (b >= 32 and b != 127) or b == 9 else b"^" + bytes([b ^ 
 
 @dataclass
 class Guest:
-    """A guest and what it may use. share: of the host's steps, relative to the others; end: how it ended, if it has."""
+    """A guest and its limits. share: of the host's steps, relative to other guests; end: how it ended, if it has."""
 
     name: str
     machine: Any
@@ -104,7 +104,7 @@ class Guest:
 
 
 def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: float = TURN_SECONDS) -> None:
-    """Let a guest have its turn, and note how it ended if it did. seconds: what it may take for a share of 1."""
+    """Give a guest its turn, and record its end if it ends. seconds: time limit for a share of 1."""
     machine = guest.machine
     slice = SLICE[machine.engine.kind]
     left = slice * guest.share
@@ -136,9 +136,9 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: 
 def run_guests(
     guests: Sequence[Guest], timeout: float | None = None, on_end: Callable[[Guest], None] = lambda guest: None
 ) -> None:
-    """Let all guests run until each has ended.
+    """Run all guests until each has ended.
 
-    timeout: seconds for all of them together. on_end: called once for each guest as it ends.
+    timeout: seconds for all of them together. on_end: called once for each guest when it ends.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     try:

@@ -1,7 +1,7 @@
-"""The suite of sensitive instructions: what each of its programs shows about each technique.
+"""The suite of sensitive instructions: how each of its programs behaves under each technique.
 
-A program of `programs/sensitive/` says in its header which machine it is for. Those that are called detect-* decide
-for themselves whether they are on the bare machine, and print it.
+The header of a program in `programs/sensitive/` names the machine that it is for. The programs detect-* find out
+whether they run on a bare machine, and print the result.
 """
 
 import re
@@ -15,17 +15,17 @@ from trapline.isa.isa_string import parse_isa
 from trapline.vm.experiments.compare import Build, Run, compare
 
 BARE, VIRTUAL = b"bare machine", b"virtual machine"
-"""The last line of a program that has found out which of them it is on."""
+"""The last line of a program that detects where it runs."""
 
 LIMIT = 1_000_000
-"""Instructions that a program of the suite may take."""
+"""Instruction limit of a program of the suite."""
 
 MEMORY = 4 << 20
-"""Bytes of RAM, for programs whose header asks for no other."""
+"""Bytes of RAM unless a program's header asks for more."""
 
 
 class Verdict(Enum):
-    """What a technique did to a program."""
+    """The effect of a technique on a program."""
 
     EQUIVALENT = "equivalent"
     DIVERGES = "diverges"
@@ -34,7 +34,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Case:
-    """A program of the suite. isa: the machine it is for; memory: bytes of RAM; summary: its header's first line."""
+    """A program of the suite. isa: of its machine; memory: bytes of RAM; summary: the first line of its header."""
 
     path: Path
     isa: str
@@ -43,17 +43,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The file's, without its ending."""
+        """The name of the file without its extension."""
         return self.path.stem
 
     def fits(self, extensions: Sequence[str]) -> bool:
-        """Whether a machine with these extensions has all that it needs."""
+        """Whether it can run on a machine with these extensions."""
         return set(parse_isa(self.isa)) <= set(extensions)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A program and its runs: bare, then one for each technique."""
+    """A program and its runs: bare, then under each technique."""
 
     case: Case
     runs: list[Run]
@@ -65,27 +65,27 @@ class Row:
 
 
 def read_case(path: Path) -> Case:
-    """A program's header. Raises ValueError when it does not say what it is for."""
+    """Read a program's header. Raises ValueError if it is incomplete."""
     text = path.read_text(encoding="utf-8")
     isa = re.search(r"^# isa: (\S+)$", text, re.M)
     first = re.match(r"# \S+ - (.+)\n", text)
     if isa is None or first is None:
-        raise ValueError(f"{path}: has no header with a summary and '# isa: ...'")
+        raise ValueError(f"{path}: its header lacks a summary or '# isa: ...'")
     memory = re.search(r"^# memory: (\d+)M$", text, re.M)
     return Case(path, isa[1], first[1], int(memory[1]) << 20 if memory else MEMORY)
 
 
 def find_cases(folder: Path, names: Sequence[str] = ()) -> list[Case]:
-    """The suite, or the programs of these names. Raises ValueError for a name that there is not."""
+    """The suite, or its programs of these names. Raises ValueError for an unknown name."""
     paths = {path.stem: path for path in sorted(folder.glob("*.s"))}
     for name in names:
         if name not in paths:
-            raise ValueError(f"'{name}' is none of the programs of the suite: {', '.join(paths)}")
+            raise ValueError(f"no test named '{name}'; known: {', '.join(paths)}")
     return [read_case(paths[name]) for name in (names or paths)]
 
 
 def judge(bare: Run, run: Run) -> Verdict:
-    """What happened under a technique, by the console's last line and by the comparison with the bare machine."""
+    """The verdict on a technique, from the last line of output and the comparison with the bare machine."""
     if _last_line(bare) == BARE and _last_line(run) == VIRTUAL:
         return Verdict.DETECTED
     return Verdict.EQUIVALENT if run.equivalent else Verdict.DIVERGES
@@ -98,8 +98,8 @@ def _last_line(run: Run) -> bytes:
 def run_case(case: Case, build: Build, techniques: Iterable[str], timeout: float | None = None) -> Row:
     """Run a program bare and under each technique.
 
-    A program that finds out tells so in more instructions than the bare run had, so it gets them; its output is that
-    of its own end.
+    A program that detects the technique may need more instructions than the bare run to say so; its output is then
+    that of a complete run.
     """
     runs = list(compare(build, techniques, LIMIT, timeout))
     if _last_line(runs[0]) == BARE:

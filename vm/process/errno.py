@@ -38,11 +38,11 @@ SIGURG = 23
 SIGWINCH = 28
 
 IGNORED_BY_DEFAULT = frozenset({SIGCHLD, SIGCONT, SIGURG, SIGWINCH})
-"""Signals that do nothing to a process without a handler."""
+"""Signals that a process without a handler ignores."""
 
 
 class SystemCallError(Exception):
-    """A system call that fails; `number` is the error that the guest gets as -number."""
+    """A failed system call; the guest gets -`number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -1,4 +1,4 @@
-"""System calls on files: the three standard streams are all there is, and no path leads anywhere."""
+"""System calls on files: only the three standard streams exist, and every path is missing."""
 
 import struct
 from typing import Any
@@ -23,7 +23,7 @@ from trapline.vm.process.streams import Input
 from trapline.vm.process.table import constant, signed, system_call
 
 MAX_COUNT = 0x7FFFF000
-"""Most bytes of one read or write, as in Linux."""
+"""Maximum bytes of one read or write, as in Linux."""
 
 MAX_VECTORS = 1024
 MAX_FILES = 1024
@@ -39,7 +39,7 @@ def stream_of(process: Any, fd: int) -> Any:
 
 
 def put(process: Any, stream: Any, data: memoryview) -> int:
-    """Write to a stream; a reader that has gone raises SIGPIPE unless the guest ignores it."""
+    """Write to a stream; if its reader is gone, the guest gets SIGPIPE."""
     try:
         return stream.write(data, process.deadline)
     except SystemCallError as error:
@@ -163,7 +163,7 @@ def fcntl(process: Any, fd: int, command: int, argument: int) -> int:
 @system_call("ioctl", 29)
 def ioctl(process: Any, fd: int) -> int:
     stream_of(process, fd)
-    raise SystemCallError(ENOTTY)  # a guest sees no terminal, so that it prints the same everywhere
+    raise SystemCallError(ENOTTY)  # a guest never sees a terminal, so that it prints the same everywhere
 
 
 @system_call("lseek", 62)
@@ -187,7 +187,7 @@ def fstat(process: Any, fd: int, status: int) -> int:
 
 
 def _descriptor_of(process: Any, fd: int, path: int, flags: int) -> int:
-    """The descriptor that a path relative to one names: itself for an empty path, else there is nothing."""
+    """The descriptor that a path relative to it names: itself for an empty path; no other path exists."""
     name = process.space.string(path) if path else b""
     if name:
         if not name.startswith(b"/") and signed(fd) != -100:  # AT_FDCWD
@@ -214,45 +214,45 @@ def statx(process: Any, fd: int, path: int, flags: int, mask: int, status: int) 
     return 0
 
 
-def _nothing_there(process: Any, path: int) -> int:
+def _no_such_file(process: Any, path: int) -> int:
     process.space.string(path)
     raise SystemCallError(ENOENT)
 
 
 @system_call("openat", 56)
 def openat(process: Any, fd: int, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 @system_call("faccessat", 48, 439)
 def faccessat(process: Any, fd: int, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 @system_call("readlinkat", 78)
 def readlinkat(process: Any, fd: int, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 @system_call("unlinkat", 35)
 def unlinkat(process: Any, fd: int, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 @system_call("mkdirat", 34)
 def mkdirat(process: Any, fd: int, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 @system_call("chdir", 49)
 def chdir(process: Any, path: int) -> int:
-    return _nothing_there(process, path)
+    return _no_such_file(process, path)
 
 
 for _number, _name in enumerate(("open", "link", "unlink"), 1024):
-    system_call(_name, _number)(_nothing_there)
+    system_call(_name, _number)(_no_such_file)
 for _number, _name in ((1030, "mkdir"), (1033, "access"), (1038, "stat"), (1039, "lstat")):
-    system_call(_name, _number)(_nothing_there)
+    system_call(_name, _number)(_no_such_file)
 
 
 @system_call("getcwd", 17)

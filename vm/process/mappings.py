@@ -1,4 +1,4 @@
-"""System calls that change what memory a process has."""
+"""System calls that change the memory mappings of a process."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from trapline.vm.process.space import permissions_of
 from trapline.vm.process.table import constant, system_call
 
 _MAP_TYPE, _MAP_FIXED, _MAP_ANONYMOUS, _MAP_FIXED_NOREPLACE = 0xF, 0x10, 0x20, 0x100000
-_PROT_ALL = 7 | 1 << 24 | 1 << 25  # PROT_GROWSDOWN and PROT_GROWSUP mean nothing here
+_PROT_ALL = 7 | 1 << 24 | 1 << 25  # PROT_GROWSDOWN and PROT_GROWSUP are ignored
 
 
 @system_call("brk", 214)
 def brk(process: Any, address: int) -> int:
-    """The new end of the heap, or the old one when it cannot move there: brk never fails otherwise."""
+    """The new end of the heap, or the current one if it cannot move there: brk reports failure in no other way."""
     return process.space.set_brk(address)
 
 
@@ -42,4 +42,4 @@ def mprotect(process: Any, address: int, size: int, prot: int) -> int:
 
 
 constant(0, "madvise", 233)
-constant(0, "riscv_flush_icache", 259)  # stores to code are seen by the fetch at once
+constant(0, "riscv_flush_icache", 259)  # fetches see stores to code at once

@@ -1,65 +1,63 @@
-"""PMP entries for the regions of a process: which addresses U mode may read, write and execute."""
+"""PMP entries for the regions that a process may read, write and execute in U mode."""
 
+from trapline.isa.pmp import A_SHIFT, PMP_ENTRIES, PMP_GRAIN_SHIFT, PMP_R, PMP_W, PMP_X, TOR
 from trapline.vm.loader.image import EXECUTE, READ, WRITE
 
-ENTRIES = 16
-_TOR = 8
-_PMP_BITS = {READ: 1, WRITE: 2, EXECUTE: 4}
+_TOP_OF_RANGE = TOR << A_SHIFT
+_BITS = {READ: PMP_R, WRITE: PMP_W, EXECUTE: PMP_X}
 
-Run = tuple[int, int, int]
+Region = tuple[int, int, int]
 """First address, address after the last, permissions (READ, WRITE, EXECUTE)."""
 
 
-def entries(runs: list[Run]) -> tuple[list[int], bytes]:
-    """pmpaddr0 to pmpaddr15 and the sixteen bytes of pmpcfg0 to pmpcfg3 for sorted, disjoint runs.
+def entries(regions: list[Region]) -> tuple[list[int], bytes]:
+    """pmpaddr0 to pmpaddr15 and the sixteen bytes of pmpcfg0 to pmpcfg3 for sorted, disjoint regions.
 
-    Each run is a top-of-range entry; where it does not begin at the end of the run before it, an entry that is
-    off gives its start. "If no PMP entry matches an S-mode or U-mode access, but at least one PMP entry is
-    implemented, the access fails" (Priv 3.7.1): what is in no run is out of reach.
-    When the runs need more than sixteen entries, the closest neighbours are joined and permit what either did.
+    Each region is a top-of-range entry; if it does not begin where the previous one ends, an entry that is off gives
+    its start. "If no PMP entry matches an S-mode or U-mode access, but at least one PMP entry is implemented, the
+    access fails" (Priv 3.7.1): addresses outside all regions are out of reach.
+    When the regions need more than sixteen entries, the closest neighbours are joined and permit what either does.
     """
-    for kept in range(ENTRIES - 1, 0, -1):
-        chosen = _join(runs, kept)
+    for kept in range(PMP_ENTRIES - 1, 0, -1):
+        chosen = _join(regions, kept)
         encoded = _encode(chosen)
-        if len(encoded) <= ENTRIES:
+        if len(encoded) <= PMP_ENTRIES:
             break
-    encoded += [(0, 0)] * (ENTRIES - len(encoded))
+    encoded += [(0, 0)] * (PMP_ENTRIES - len(encoded))
     return [address for address, _ in encoded], bytes(config for _, config in encoded)
 
 
-def _encode(runs: list[Run]) -> list[tuple[int, int]]:
+def _encode(regions: list[Region]) -> list[tuple[int, int]]:
     """(pmpaddr, pmpcfg) pairs; pmpaddr holds bits 33 to 2 of the address."""
     result: list[tuple[int, int]] = []
     top = 0
-    for start, end, permissions in runs:
+    for start, end, permissions in regions:
         if start != top:
-            result.append((start >> 2, 0))
-        bits = (
-            (1 if permissions & READ else 0) | (2 if permissions & WRITE else 0) | (4 if permissions & EXECUTE else 0)
-        )
-        result.append((end >> 2, _TOR | bits))
+            result.append((start >> PMP_GRAIN_SHIFT, 0))
+        bits = sum(bit for permission, bit in _BITS.items() if permissions & permission)
+        result.append((end >> PMP_GRAIN_SHIFT, _TOP_OF_RANGE | bits))
         top = end
     return result
 
 
-def _join(runs: list[Run], kept: int) -> list[Run]:
-    """At most `kept` + 1 runs: only the boundaries worth most stay."""
-    if len(runs) <= kept + 1:
-        return runs
+def _join(regions: list[Region], kept: int) -> list[Region]:
+    """At most `kept` + 1 regions: only the most valuable boundaries stay."""
+    if len(regions) <= kept + 1:
+        return regions
 
     def worth(index: int) -> tuple[bool, int, int]:
-        left, right = runs[index], runs[index + 1]
+        left, right = regions[index], regions[index + 1]
         guards_code = (left[2] ^ right[2]) & WRITE != 0 and (left[2] | right[2]) & EXECUTE != 0
         return guards_code, right[0] - left[1], min(left[1] - left[0], right[1] - right[0])
 
-    boundaries = sorted(sorted(range(len(runs) - 1), key=worth)[-kept:])
+    boundaries = sorted(sorted(range(len(regions) - 1), key=worth)[-kept:])
     joined = []
     first = 0
-    for last in [*boundaries, len(runs) - 1]:
-        group = runs[first : last + 1]
+    for last in [*boundaries, len(regions) - 1]:
+        group = regions[first : last + 1]
         permissions = 0
-        for run in group:
-            permissions |= run[2]
+        for region in group:
+            permissions |= region[2]
         joined.append((group[0][0], group[-1][1], permissions))
         first = last + 1
     return joined

@@ -1,4 +1,4 @@
-"""A user program on its own: U mode below, the host as its operating system above."""
+"""Runs a user program in U mode, with the host as its operating system."""
 
 import random
 import time
@@ -32,18 +32,18 @@ from trapline.vm.process.table import TABLE, name_of
 if TYPE_CHECKING:
     from trapline.vm.machine import Announce
 
-_SERVICES = (files, mappings, system)  # importing them fills the table
+_SERVICES = (files, mappings, system)  # importing them registers their system calls
 
 _SIGNALS = {
     FETCH_MISALIGNED: SIGBUS, LOAD_MISALIGNED: SIGBUS, STORE_MISALIGNED: SIGBUS, ILLEGAL: SIGILL, BREAKPOINT: SIGTRAP,
 }  # fmt: skip
-"""The signal that Linux sends for a cause; SIGSEGV for the others."""
+"""The signal that Linux sends for a cause; SIGSEGV for all others."""
 
 _ALL_EXCEPTIONS = 0xFFFF
 _MSTATUS_TW = 1 << 21
 _TICK = 100  # nanoseconds
 _LAST_TICK = 1 << 56
-_PATIENCE = 0.5  # seconds that the last message waits for a reader
+_PATIENCE = 0.5  # seconds to wait for a reader of the last message
 LIMIT_STATUS = 124
 
 
@@ -63,8 +63,8 @@ class Result:
     """How a process ended.
 
     exit_code: the guest's own, 128 + signal, 124 for a limit, 130 for Ctrl-C.
-    message: the line printed on stderr, if there was one; instructions: retired ones; seconds: of wall clock;
-    system_calls: how often each was made, by name.
+    message: the line printed on stderr, if any; instructions: retired; seconds: of wall clock;
+    system_calls: number of calls by name.
     """
 
     exit_code: int
@@ -81,7 +81,7 @@ class Result:
 
 
 class _Ended(Exception):
-    """The process is over, in the middle of serving it."""
+    """Raised to end the process while serving it."""
 
     def __init__(self, reason: Reason, exit_code: int, signal: int = 0, message: str | None = None) -> None:
         super().__init__(reason)
@@ -94,16 +94,16 @@ class Process:
     >>> Process.from_source("_start: li a0, 3; li a7, 93; ecall").run().exit_code
     3
 
-    image: the program; `from_file`, `from_elf` and `from_source` make it of what a user has.
-    argv: with the program's name first; env: a mapping, or `NAME=value` strings; nothing of the host's is added.
-    memory: bytes that segments, heap, mappings and stack may take together.
-    stdin, stdout, stderr: binary streams, None for an empty input and for output that nobody reads.
-    isa, engine, announce: as `Machine` has them.
-    max_instructions: executed; timeout: seconds; max_output: bytes on both outputs.
-    seed: of the random bytes that the process gets from the system.
+    image: the program; `from_file`, `from_elf` and `from_source` load one.
+    argv: begins with the program's name; env: a mapping, or `NAME=value` strings; the host's is not added.
+    memory: bytes for segments, heap, mappings and stack together.
+    stdin, stdout, stderr: binary streams; None for empty input and for output to discard.
+    isa, engine, announce: as for `Machine`.
+    max_instructions: executed; timeout: in seconds; max_output: bytes on both outputs.
+    seed: for the random bytes that the system gives the process.
 
-    Attributes: `machine` the `Machine` that runs it, for traces and for looking at it afterwards; `image`; `argv`.
-    Raises LoadError when the program, its arguments or its memory do not fit together.
+    Attributes: `machine`, the `Machine` that runs it, for traces and for inspection afterwards; `image`; `argv`.
+    Raises LoadError if the program and its arguments do not fit into the memory.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Process:
             )
         except MemoryError:
             raise LoadError(
-                f"{image.name}: this host has no {layout.size >> 20} MiB to give; use less --memory"
+                f"{image.name}: this host cannot allocate {layout.size >> 20} MiB; use less --memory"
             ) from None
         self.machine.symbols = dict(image.symbols)
         self.space = AddressSpace(self.machine, image, layout)
@@ -175,16 +175,16 @@ class Process:
     def _enter(self, sp: int) -> None:
         machine = self.machine
         machine.csr["mcounteren"] = machine.csr["scounteren"] = 7
-        machine.csr["mstatus"] = _MSTATUS_TW  # there is nothing that a process could wait for with WFI
+        machine.csr["mstatus"] = _MSTATUS_TW  # a process has nothing to wait for with wfi
         machine.host_traps = _ALL_EXCEPTIONS
         machine.x["sp"] = sp
         machine.pc = self.image.entry
         machine.mode = 0
 
-    # --- the life of a process ---------------------------------------------------------------------
+    # --- running -------------------------------------------------------------------------------------
 
     def run(self) -> Result:
-        """Run until the guest exits or a limit ends it, and say how that was.
+        """Run until the guest exits or reaches a limit; how it ended.
 
         A fault or a limit is reported in one line on the guest's stderr.
         """
@@ -242,7 +242,7 @@ class Process:
             raise _Ended(Reason.SIGNAL, 128 + SIGILL, SIGILL, f"{exit.reason.value} at {self._place(machine.pc)}")
 
     def serve(self) -> None:
-        """Serve the system call that the registers ask for, and go on behind the `ecall`."""
+        """Serve the system call in the registers and resume after the `ecall`."""
         x, machine = self.machine.x, self.machine
         number = x[17]
         self._counts[number if number in TABLE else name_of(number)] += 1
@@ -259,9 +259,9 @@ class Process:
         raise _Ended(Reason.EXIT, status)
 
     def signal(self, number: int) -> None:
-        """Send the process a signal from within: it ends unless it ignores the signal.
+        """The process sends itself a signal, which ends it unless it is ignored.
 
-        A handler of the guest is not called, and a signal that has one ends the process too.
+        Handlers of the guest are never called: a signal with a handler ends the process too.
         """
         if not system.ignores(self, number):
             quiet = number in (SIGPIPE, SIGINT)
@@ -272,7 +272,7 @@ class Process:
 
     @property
     def nanoseconds(self) -> int:
-        """Time since the start, of the machine's clock: one tick of 100 ns for a hundred instructions."""
+        """Time since the start by the machine's clock: a tick of 100 ns per hundred instructions."""
         return self._ticks * _TICK
 
     @property
@@ -280,17 +280,17 @@ class Process:
         return self.machine.csr["time"] | self.machine.csr["timeh"] << 32
 
     def pass_time(self, nanoseconds: int) -> None:
-        """Let time pass without waiting; never backwards, and at most some centuries."""
+        """Advance the time without waiting; never backwards, and at most some centuries."""
         if nanoseconds > 0:
             self.machine.advance_time(min(-(-nanoseconds // _TICK), max(0, _LAST_TICK - self._ticks)))
 
     def count(self, name: str) -> None:
-        """Note one call of a service that has no system call number."""
+        """Count a call to a service without a system call number."""
         self._counts[name] += 1
 
     @property
     def system_calls(self) -> dict[str, int]:
-        """How often each system call was made so far, by name, the most frequent first."""
+        """System calls so far: number of calls by name, the most frequent first."""
         named: Counter[str] = Counter()
         for key, count in self._counts.items():
             named[name_of(key) if isinstance(key, int) else key] += count
@@ -328,11 +328,11 @@ class Process:
             line = message.encode(errors="backslashreplace") + b"\n"
             self._stderr.put_all(line, time.monotonic() + _PATIENCE)
         except (SystemCallError, TimedOut):
-            pass  # nobody reads it; the exit status tells the same
+            pass  # stderr is closed; the exit status says the same
 
 
 def _why_illegal(word: int) -> str:
     instruction = decode(word)
     if instruction is None or not (instruction.privilege != "U" or instruction.name.startswith("csr")):
         return ""
-    return f" ({instruction.name} is not for user programs here; `trapline boot` runs a whole machine)"
+    return f" ({instruction.name} is not available to user programs; `trapline boot` runs a whole machine)"

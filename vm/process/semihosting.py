@@ -1,6 +1,6 @@
-"""Semihosting: the calls that a bare-metal C library makes of a debugger, by a marked `ebreak`.
+"""Semihosting: requests of a bare-metal C library to a debugger, by a marked `ebreak`.
 
-Source: "Semihosting for AArch32 and AArch64" (operations), RISC-V Semihosting (the three-instruction mark).
+Sources: "Semihosting for AArch32 and AArch64" (operations), RISC-V Semihosting (the three-instruction sequence).
 picolibc programs linked with `--oslib=semihost` print, read and exit this way.
 """
 
@@ -16,12 +16,12 @@ _BEFORE = (0x01F01013).to_bytes(4, "little")  # slli x0, x0, 0x1f
 _AFTER = (0x40705013).to_bytes(4, "little")  # srai x0, x0, 7
 _EXITED = 0x20026  # ADP_Stopped_ApplicationExit
 _FAILED = 0xFFFFFFFF
-_FEATURES = b"SHFB\x03"  # exit_extended is there, and `:tt` opened to append is stderr
+_FEATURES = b"SHFB\x03"  # exit_extended exists, and `:tt` opened for append is stderr
 _FEATURES_FD = 100
 
 
 def is_call(process: Any) -> bool:
-    """Whether the `ebreak` at pc stands between the two marks."""
+    """Whether the `ebreak` at pc is between the two marker instructions."""
     pc = process.machine.pc
     space = process.space
     if space.prefix(pc - 4, 12, READ) < 12:
@@ -30,7 +30,7 @@ def is_call(process: Any) -> bool:
 
 
 def serve(process: Any) -> None:
-    """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 when it fails."""
+    """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 on failure."""
     machine = process.machine
     operation, argument = machine.x[10], machine.x[11]
     name, function = _OPERATIONS.get(operation, (f"operation {operation:#x}", None))
@@ -51,9 +51,9 @@ def _fields(process: Any, block: int, count: int) -> list[int]:
 
 
 def _open(process: Any, block: int) -> int:
-    """The terminal `:tt`, by mode: to read (below 4), to write (below 8), to append: stderr.
+    """The terminal `:tt`, by mode: stdin (below 4), stdout (below 8) or stderr (below 12).
 
-    No other file exists but the list of features.
+    The only other file is the list of features.
     """
     name, mode, size = _fields(process, block, 3)
     if process.space.read(name, min(size, 256)) == b":semihosting-features":
@@ -161,7 +161,7 @@ def _command_line(process: Any, block: int) -> int:
 
 
 def _heap_info(process: Any, block: int) -> int:
-    """Heap base and limit, stack base and limit: where brk and the stack are."""
+    """Heap base and limit, stack base and limit, from brk and the stack."""
     layout = process.space.layout
     place = process.space.word(block)
     words = (process.space.brk_start, layout.arena_top, layout.stack_top, layout.stack_bottom)

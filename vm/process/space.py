@@ -1,7 +1,7 @@
-"""The memory of a process: where its parts lie, what each page permits, and checked access for system calls.
+"""The memory of a process: its layout, the permissions of each page, and checked access for system calls.
 
-The page table of a real kernel is a byte per page here, and the hart obeys it through PMP: U mode sees
-physical memory as it is, and may touch only what an entry permits.
+One byte per page takes the place of a kernel's page table, and PMP enforces it: U mode sees physical memory
+directly and can access only what an entry permits.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from trapline.vm.process.pmp import entries
 
 PAGE = 4096
 MAPPED = 8
-"""Set in the byte of every page that belongs to the process; the low bits are its permissions."""
+"""Set for every page of the process; the low bits are its permissions."""
 
 MAX_SPAN = 1 << 30
-"""Bytes between the first and the last address of a program whose segments lie far apart."""
+"""Maximum bytes from the first to the last address of a program whose segments lie far apart."""
 
 _STACK = 8 << 20
 _GUARD = 1 << 20
@@ -34,11 +34,11 @@ def page_up(address: int) -> int:
 
 
 class Layout:
-    """Where RAM begins and ends and what lies where, all in bytes and on page boundaries.
+    """The layout of RAM, in bytes, on page boundaries.
 
-    base, size: of the RAM that the machine gets; brk: first address after the segments;
-    stack_bottom, stack_top: of the stack; arena_top: the end of what brk and mmap may give out.
-    Raises LoadError when the program does not fit into `memory` bytes.
+    base, size: of the machine's RAM; brk: first address after the segments; stack_bottom, stack_top: of the stack;
+    arena_top: the end of the range for brk and mmap.
+    Raises LoadError if the program does not fit into `memory` bytes.
     """
 
     def __init__(self, image: Image, memory: int) -> None:
@@ -75,7 +75,7 @@ class Layout:
 
 
 def load_copies(image: Image) -> list[tuple[int, bytes]]:
-    """(address, bytes) of segments whose load address is not where they run and is not covered by another one.
+    """(address, bytes) of segments whose load address differs from their run address and that no segment covers.
 
     The start-up code of a program linked for flash copies its data from there.
     """
@@ -91,7 +91,7 @@ def bare_ram(image: Image) -> tuple[int, int] | None:
     """The pages from the heap to the stack of a program whose linker script lays out the RAM of a board.
 
     picolibc's script names the bounds, and its start-up code sets sp to the upper one; no segment covers them.
-    A program that allocates nothing has no lower bound, but the place that its data is copied from has a name.
+    A program that allocates nothing has no lower bound, but a symbol for the source of its data.
     """
     last = max(segment.end for segment in image.segments)
     start, end = image.symbols.get("__heap_start"), image.symbols.get("__stack")
@@ -117,9 +117,9 @@ def _mebibytes(size: int) -> int:
 
 
 class AddressSpace:
-    """What each page of a process permits, kept in step with the PMP entries of its hart.
+    """The permissions of each page of a process, kept in step with the PMP entries of its hart.
 
-    machine: a `vm.machine.Machine` whose RAM is the layout's; addresses are guest addresses, sizes bytes.
+    machine: a `vm.machine.Machine` with the layout's RAM. Addresses are guest addresses, sizes are in bytes.
     """
 
     def __init__(self, machine: Any, image: Image, layout: Layout) -> None:
@@ -149,20 +149,20 @@ class AddressSpace:
         self._used[first:last] = True
         self.machine.write(address, data)
 
-    # --- what pages permit -------------------------------------------------------------------------
+    # --- permissions ------------------------------------------------------------------------------
 
     def protect(self) -> None:
-        """Make the PMP entries of the hart say what the pages permit."""
+        """Set the PMP entries of the hart from the permissions of the pages."""
         permissions = self._pages & 7
         edges = np.flatnonzero(np.diff(permissions)) + 1
         starts = [0, *edges.tolist()]
         ends = [*edges.tolist(), len(permissions)]
-        runs = [
+        regions = [
             (self.base + PAGE * start, self.base + PAGE * end, int(permissions[start]))
             for start, end in zip(starts, ends, strict=True)
             if permissions[start]
         ]
-        addresses, configuration = entries(runs)
+        addresses, configuration = entries(regions)
         csr = self.machine.csr
         for index in range(4):
             csr[f"pmpcfg{index}"] = 0
@@ -172,20 +172,20 @@ class AddressSpace:
             csr[f"pmpcfg{index}"] = int.from_bytes(configuration[4 * index : 4 * index + 4], "little")
 
     def grant(self, address: int, size: int, permissions: int) -> None:
-        """Give zeroed pages to the process. Raises ENOMEM when it has all the memory it may have."""
+        """Give zeroed pages to the process. Raises ENOMEM at its memory limit."""
         first, last = (address - self.base) // PAGE, (address - self.base + size) // PAGE
         pages, used = self._pages[first:last], self._used[first:last]
         fresh = PAGE * int(np.count_nonzero(pages == 0))
         if self._granted + fresh > self.layout.memory:
             raise SystemCallError(ENOMEM)
         self._granted += fresh
-        for page in (np.flatnonzero(used) + first).tolist():  # untouched pages are zero, and stay untouched
+        for page in (np.flatnonzero(used) + first).tolist():  # fresh pages are zero already; leave them untouched
             self.machine.write(self.base + PAGE * page, bytes(PAGE))
         used[:] = True
         pages[:] = MAPPED | permissions | (READ if permissions & WRITE else 0)
 
     def release(self, address: int, size: int) -> None:
-        """Take pages away from the process."""
+        """Take pages back from the process."""
         pages = self._pages[(address - self.base) // PAGE : (address - self.base + size) // PAGE]
         self._granted -= PAGE * int(np.count_nonzero(pages))
         pages[:] = 0
@@ -193,7 +193,7 @@ class AddressSpace:
     # --- access for system calls -------------------------------------------------------------------
 
     def prefix(self, address: int, size: int, permission: int) -> int:
-        """How many of `size` bytes from `address` on the process itself may access so."""
+        """How many of `size` bytes at `address` the process itself may access with this permission."""
         if not self.base <= address < self.end:
             return 0
         size = min(size, self.end - address)
@@ -208,12 +208,12 @@ class AddressSpace:
         return max(0, (first + int(denied.argmax())) * PAGE - offset) if denied.any() else size
 
     def check(self, address: int, size: int, permission: int) -> None:
-        """Raise EFAULT unless the process itself may access all these bytes so."""
+        """Raise EFAULT unless the process itself may access all these bytes with this permission."""
         if size and self.prefix(address, size, permission) < size:
             raise SystemCallError(EFAULT)
 
     def view(self, address: int, size: int) -> memoryview:
-        """Bytes that the process may read, in place. Raises EFAULT."""
+        """A view of bytes that the process may read. Raises EFAULT."""
         self.check(address, size, READ)
         return self._ram[address - self.base : address - self.base + size] if size else self._ram[:0]
 
@@ -232,7 +232,7 @@ class AddressSpace:
         return int.from_bytes(self.read(address, 4), "little")
 
     def string(self, address: int, limit: int = PAGE) -> bytes:
-        """A NUL-terminated string of fewer than `limit` bytes, cut there. Raises EFAULT."""
+        """A NUL-terminated string, cut at `limit` bytes. Raises EFAULT."""
         size = self.prefix(address, limit, READ)
         data, end, _rest = self.read(address, size).partition(b"\0")
         if not end and size < limit:
@@ -242,7 +242,7 @@ class AddressSpace:
     # --- brk and mmap ------------------------------------------------------------------------------
 
     def set_brk(self, address: int) -> int:
-        """Move the end of the heap, if that is possible; the end that holds then."""
+        """Move the end of the heap if possible; the resulting end."""
         old, new = page_up(self.brk), page_up(address)
         if not self.brk_start <= address <= self.layout.arena_top:
             return self.brk
@@ -261,7 +261,7 @@ class AddressSpace:
         return address
 
     def map(self, address: int, size: int, permissions: int, fixed: bool, replace: bool) -> int:
-        """Map `size` bytes of zeros and return where; `address` is a hint, or the place when `fixed`."""
+        """Map `size` zero bytes and return their address; `address` is a hint, or the place if `fixed`."""
         if size == 0 or (fixed and address % PAGE):
             raise SystemCallError(EINVAL)
         size = page_up(size)
@@ -279,7 +279,7 @@ class AddressSpace:
         return address
 
     def _find(self, hint: int, size: int) -> int:
-        """A free place for `size` bytes between the heap and the stack: the hint, else the highest."""
+        """A free range of `size` bytes between heap and stack: at the hint, else the highest."""
         low, high = (page_up(self.brk) - self.base) // PAGE, (self.layout.arena_top - self.base) // PAGE
         count = size // PAGE
         wanted = (hint - self.base) // PAGE
@@ -302,7 +302,7 @@ class AddressSpace:
             self.protect()
 
     def change(self, address: int, size: int, permissions: int) -> None:
-        """Give mapped pages other permissions; ENOMEM when one of them is not mapped."""
+        """Change the permissions of mapped pages. Raises ENOMEM if one of them is not mapped."""
         if address % PAGE:
             raise SystemCallError(EINVAL)
         size = page_up(size)

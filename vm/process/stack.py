@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from trapline.vm.loader.image import Image, LoadError
 
 HWCAP = 1 << 8 | 1 << 12 | 1 << 0
-"""AT_HWCAP: the base instructions and the extensions M and A, a bit per letter."""
+"""AT_HWCAP: I, M and A, one bit per letter."""
 
 USER_ID = 1000
 """User and group id of every process."""
@@ -29,7 +29,7 @@ AT_UID, AT_EUID, AT_GID, AT_EGID, AT_HWCAP, AT_CLKTCK, AT_SECURE, AT_RANDOM, AT_
 def _bytes(text: str | bytes) -> bytes:
     data = os.fsencode(text)
     if b"\0" in data:
-        raise LoadError(f"argument or environment string {text!r} holds a NUL character")
+        raise LoadError(f"argument or environment string {text!r} contains a NUL")
     return data + b"\0"
 
 
@@ -43,9 +43,9 @@ def initial_stack(
 ) -> tuple[int, bytes]:
     """The stack pointer, a multiple of 16, and the bytes from there up to `top`.
 
-    arguments: with the program's name as the first; environment: a mapping or `NAME=value` strings;
+    arguments: begin with the program's name; environment: a mapping or `NAME=value` strings;
     random: the 16 bytes that AT_RANDOM points to.
-    Raises LoadError when all that takes more than `room` bytes.
+    Raises LoadError if the stack would need more than `room` bytes.
     """
     if isinstance(environment, Mapping):
         environment = [f"{name}={value}" for name, value in environment.items()]
@@ -70,6 +70,6 @@ def initial_stack(
     words = [len(arguments), *argument_places, 0, *environment_places, 0, *vector]
     sp = (at - 4 * len(words)) & -16
     if top - sp > room:
-        raise LoadError(f"arguments and environment need {top - sp} bytes of stack; at most {room} are possible")
+        raise LoadError(f"arguments and environment need {top - sp} bytes of stack; at most {room} are available")
     head = struct.pack(f"<{len(words)}I", *words)
     return sp, head + bytes(at - sp - len(head)) + blob

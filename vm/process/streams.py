@@ -1,4 +1,4 @@
-"""The standard streams of a process: binary streams of the host behind file descriptors 0, 1 and 2."""
+"""The standard streams of a process: host streams behind file descriptors 0, 1 and 2."""
 
 import io
 import os
@@ -9,19 +9,19 @@ from typing import Any, BinaryIO
 from trapline.vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
 
 MAX_READ = 16 << 20
-"""Most bytes that one read takes from the host; a read may always return fewer than it was asked for."""
+"""Maximum bytes of one read from the host; a read may always return fewer than requested."""
 
 
 PIPE_BUF = 4096
-"""Bytes that a write to a pipe takes without blocking once the pipe is ready."""
+"""Bytes that a ready pipe accepts without blocking."""
 
 
 class TimedOut(Exception):
-    """The time limit passed while the guest waited for its input or for a reader of its output."""
+    """The time limit passed while the guest waited for input or for a reader of its output."""
 
 
 class OutputLimit(Exception):
-    """The guest printed more than it may."""
+    """The guest exceeded its limit of output."""
 
 
 def _descriptor(stream: Any) -> int | None:
@@ -37,15 +37,15 @@ def _wait(fd: int, write: bool, deadline: float | None) -> None:
     try:
         ready = select.select([] if write else [fd], [fd] if write else [], [], left)
     except (OSError, ValueError):
-        return  # nothing that select could wait for: the call itself blocks or answers
+        return  # select cannot wait for it: the call itself blocks or returns
     if not any(ready):
         raise TimedOut
 
 
 class Input:
-    """A stream that the guest reads; None is an empty one.
+    """A stream that the guest reads; None for empty input.
 
-    A stream with a file descriptor is read there, so that a read returns what there is.
+    Reads use the file descriptor if there is one, so that they return whatever is available.
     """
 
     def __init__(self, stream: BinaryIO | None) -> None:
@@ -67,16 +67,16 @@ class Input:
             raise SystemCallError(EIO) from None
 
     def write(self, data: memoryview, deadline: float | None) -> int:
-        """Not for this end."""
+        """Refuse: wrong direction."""
         raise SystemCallError(EBADF)
 
 
 class Output:
-    """A stream that the guest writes; None swallows everything.
+    """A stream that the guest writes; None discards everything.
 
-    mid_line: whether something was written and the last byte was no newline.
-    Bytes go out at once, past the buffer of a stream that has a file descriptor, so that what the guest has
-    written is there when it stops for whatever reason.
+    mid_line: whether the output ends in the middle of a line.
+    Bytes go out at once, past the buffer of a stream with a file descriptor, so that nothing is lost however the
+    guest stops.
     """
 
     def __init__(self, stream: BinaryIO | None, quota: "Quota") -> None:
@@ -96,9 +96,9 @@ class Output:
             pass  # the write that follows reports it
 
     def write(self, data: memoryview, deadline: float | None) -> int:
-        """How many bytes were taken.
+        """Write; the number of bytes accepted.
 
-        Raises SystemCallError as write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
+        Raises SystemCallError where write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
         """
         allowed = self._quota.take(len(data))
         done = self.put_all(data[:allowed], deadline)
@@ -107,7 +107,7 @@ class Output:
         return done
 
     def put_all(self, data: memoryview | bytes, deadline: float | None = None) -> int:
-        """Write past the quota; how many bytes were taken, fewer than all only where that would block."""
+        """Write without the quota; the number of bytes accepted, fewer than all only if more would block."""
         done = 0
         try:
             while done < len(data):
@@ -137,18 +137,18 @@ class Output:
         return taken
 
     def read(self, size: int, deadline: float | None) -> bytes:
-        """Not for this end."""
+        """Refuse: wrong direction."""
         raise SystemCallError(EBADF)
 
 
 class Quota:
-    """How many bytes of output are left; `limit` None is without end."""
+    """The bytes of output left; None for no limit."""
 
     def __init__(self, limit: int | None) -> None:
         self.left = limit
 
     def take(self, size: int) -> int:
-        """How many of `size` bytes may go out."""
+        """Take up to `size` bytes from the quota; the number granted."""
         if self.left is None:
             return size
         granted = min(size, self.left)

@@ -1,4 +1,4 @@
-"""System calls about the process itself: time, identity, signals, limits and the end."""
+"""System calls on the process itself: exit, time, identity, limits and signals."""
 
 import struct
 from typing import Any
@@ -34,7 +34,7 @@ def exit_group(process: Any, status: int) -> int:
     return 0
 
 
-# --- time: of the machine, 100 ns a tick, so that a run can be repeated ----------------------------
+# --- time: the machine's clock, 100 ns a tick, for reproducible runs ------------------------------
 
 
 def _clock(process: Any, clock: int) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def times(process: Any, result: int) -> int:
 
 
 def _sleep(process: Any, clock: int, absolute: int, request: int, layout: str) -> int:
-    """Let the requested time pass at once; nothing waits in deterministic time."""
+    """Let the requested time pass at once: deterministic time needs no waiting."""
     seconds, nanoseconds = struct.unpack(layout, process.space.read(request, struct.calcsize(layout)))
     if seconds < 0 or not 0 <= nanoseconds < _SECOND or clock not in _CLOCKS:
         raise SystemCallError(EINVAL)
@@ -123,7 +123,7 @@ def clock_nanosleep(process: Any, clock: int, flags: int, request: int) -> int:
     return _sleep(process, clock, flags, request, "<ii")
 
 
-# --- who and where ---------------------------------------------------------------------------------
+# --- identity --------------------------------------------------------------------------------------
 
 constant(PROCESS_ID, "getpid", 172)
 constant(PROCESS_ID, "gettid", 178)
@@ -205,7 +205,7 @@ def getrusage(process: Any, who: int, result: int) -> int:
     return 0
 
 
-# --- signals: recorded; those that would end the process do -----------------------------------------
+# --- signals: actions are recorded, fatal signals end the process -------------------------------------
 
 
 @system_call("rt_sigaction", 134)
@@ -235,7 +235,7 @@ def rt_sigprocmask(process: Any, how: int, new: int, old: int, size: int) -> int
 
 
 def ignores(process: Any, number: int) -> bool:
-    """Whether this signal does nothing: ignored by the guest, or by default."""
+    """Whether this signal has no effect: ignored by the guest, or by default."""
     handler = int.from_bytes(process.actions.get(number, bytes(4))[:4], "little")
     return handler == _SIG_IGN or (handler == 0 and number in IGNORED_BY_DEFAULT)
 
@@ -274,7 +274,7 @@ def futex64(process: Any, address: int, operation: int, value: int, timeout: int
 
 
 def _futex(process: Any, address: int, operation: int, value: int, timeout: int, layout: str) -> int:
-    """One thread alone: waking wakes nobody, and waiting ends with its timeout or at once, as if woken."""
+    """With a single thread, a wake finds no waiter, and a wait ends with its timeout or at once, as if woken."""
     command = operation & 0x7F
     if command in (1, 10):  # FUTEX_WAKE, FUTEX_WAKE_BITSET
         return 0

@@ -1,6 +1,6 @@
-"""The table of system calls: number, name, how many arguments, and the function that serves it.
+"""The table of system calls: number, name, number of arguments, and the function that serves it.
 
-Numbers are those of Linux for RV32 (asm-generic), plus the ones that newlib's libgloss makes above 1000.
+Numbers are those of Linux for RV32 (asm-generic), and those above 1000 that newlib's libgloss uses.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SystemCall:
-    """serve(process, *arguments) returns the result; it raises SystemCallError to fail."""
+    """A system call. serve(process, *arguments) returns the result or raises SystemCallError."""
 
     name: str
     arity: int
@@ -23,7 +23,7 @@ NAMES_WITHOUT_SERVICE = {
     72: "pselect6", 73: "ppoll", 216: "mremap", 220: "clone", 221: "execve", 258: "riscv_hwprobe", 260: "wait4",
     283: "membarrier", 293: "rseq", 413: "pselect6", 414: "ppoll", 435: "clone3",
 }  # fmt: skip
-"""Names for the statistics of calls that answer ENOSYS."""
+"""Names, for statistics, of calls that fail with ENOSYS."""
 
 
 def system_call(name: str, *numbers: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -41,7 +41,7 @@ def system_call(name: str, *numbers: int) -> Callable[[Callable[..., int]], Call
 
 
 def constant(value: int, name: str, *numbers: int) -> None:
-    """Declare a system call that always answers the same, whatever its arguments are."""
+    """Declare a system call with a constant result."""
 
     def serve(process: Any) -> int:
         return value

@@ -304,5 +304,5 @@ def test_a_host_without_that_much_memory(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("trapline.vm.machine.Machine", machine)
-    with pytest.raises(LoadError, match="this host has no 16 MiB to give"):
+    with pytest.raises(LoadError, match="this host cannot allocate 16 MiB"):
         Process(tiny_image(), memory=16 * MIB)
