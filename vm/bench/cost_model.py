@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from trapline.vm.hypervisor.host.counts import Counts
 
+
 @dataclass(frozen=True)
 class Work:
     """The work of one operation: counts per operation, possibly fractional.

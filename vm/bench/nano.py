@@ -1,8 +1,8 @@
 """Nano-benchmarks after Adams and Agesen: the cost of one kernel operation, bare and under each technique.
 
 K. Adams, O. Agesen, "A comparison of software and hardware techniques for x86 virtualization", ASPLOS 2006, 5.3.
-The programs in `programs/bench/nano/` share `nano.inc`: each repeats an operation as often as the word at `rounds` says,
-and exits with status 0 on success. EMPTY assembles the same loop without the operation, whose cost is subtracted;
+The programs in `programs/bench/nano/` share `nano.inc`: each repeats an operation as often as the word at `rounds`
+says, and exits with status 0 on success. EMPTY assembles the same loop without the operation, whose cost is subtracted;
 PARAVIRT makes them use hypercalls where these exist.
 """
 

@@ -10,7 +10,7 @@ from trapline.vm.cli.options import DEFAULT_TECHNIQUE, BootOptions, HypervisorOp
 from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.cli.user_errors import fail
 from trapline.vm.host import signals
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.explain import Explanation, NoSuchExit, find, look
 
 REFUSED = ("--trace", "--console-log", "--stats", "--json", "--dump-dtb", "--exit-log", "--report")
@@ -39,5 +39,5 @@ def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
         fail(f"--explain {number}: the run has only {none.count:,} exits and ended: {none.exit}")
     except KeyboardInterrupt:
         return signals.status()
-    click.echo("\n".join(Explanation(scene, Telling(blueprint.image, disassemble, technique)).lines()))
+    click.echo("\n".join(Explanation(scene, Describer(blueprint.image, disassemble, technique)).lines()))
     return 0

@@ -27,7 +27,7 @@ class Observers:
     def __init__(self, options: ExitOptions, image: Any, technique: str, guest: str) -> None:
         """Open the files before the run, so that none is in vain. guest: its name. Raises OSError."""
         from trapline.asm.disassembler.instruction import disassemble
-        from trapline.vm.observe.describe import Telling
+        from trapline.vm.observe.describe import Describer
 
         self._guest, self._page = guest, options.report
         if self._page and missing():
@@ -37,7 +37,7 @@ class Observers:
         self._page_stream = open_text(self._page) if self._page else None
         self._data: Any = None
         self._options = options
-        self._telling = Telling(image, disassemble, technique)
+        self._describer = Describer(image, disassemble, technique)
         self._log = options.exit_log
         self._stream = open_text(self._log) if self._log else None
         self._recorder: Any = None
@@ -59,11 +59,11 @@ class Observers:
         if self._page_stream is not None:
             from trapline.vm.observe.report_data import ReportData
 
-            self._data = ReportData(ring, self._telling)
+            self._data = ReportData(ring, self._describer)
         if self._stream is not None:
             form = self._options.exit_log_format or form_of(self._log or "")
             limit, last = self._options.exit_log_limit or (LOG_LIMIT, False)
-            self._recorder = Recorder(ring, writer(form, self._stream, self._telling), limit, last)
+            self._recorder = Recorder(ring, writer(form, self._stream, self._describer), limit, last)
 
     def finish(self, machine: Any, ended: str) -> None:
         """Write what comes after the run; ended: how it did. Raises OSError."""
@@ -87,5 +87,5 @@ class Observers:
                 "--exit-log-limit selects more or others", err=True,
             )  # fmt: skip
         elif recorder.count == 0:
-            why = ": under interpret a guest has none" if self._telling.technique == "interpret" else ""
+            why = ": under interpret a guest has none" if self._describer.technique == "interpret" else ""
             click.echo(f"trapline: {self._log}: no exits{why}", err=True)

@@ -1,1 +1,1 @@
-"""What can be seen of a run: exit log, traces, explanations, reports. See docs/seeing.md."""
+"""Observes a run: exit log, traces, explanations, reports."""

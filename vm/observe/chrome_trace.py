@@ -1,8 +1,8 @@
 """The exit log as a trace that Perfetto and chrome://tracing open: JSON in the Trace Event Format.
 
-Each virtual hart has two threads: its virtual modes as slices, and its exits as instants with what is known of each.
-Counters, sampled at most SAMPLES times, show exits by group. The time axis are the hart's steps, those in which it
-idled while other harts ran included: a step is 1 ns, as of the guest's clock, which has 10 MHz and ticks once in 100.
+Each virtual hart has two threads: its virtual modes as slices, and its exits as instants with their details.
+Counters show exits by kind, sampled every SAMPLE events. The time axis counts the hart's steps, including those in
+which it idled while other harts ran: a step is 1 ns by the guest's clock, which runs at 10 MHz, a tick per 100 steps.
 Format: "Trace Event Format", Google, 2016 (phases M, X, i and C; `ts` and `dur` in microseconds).
 """
 
@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.exit_kinds import GROUPS, groups
 
 STEPS_PER_MICROSECOND = 1000
@@ -24,23 +24,25 @@ PROCESS = 1
 
 
 class ChromeTrace:
-    """Writes the trace to a text stream, an event a line."""
+    """Writes the trace to a text stream, one event a line."""
 
-    def __init__(self, stream: TextIO, telling: Telling) -> None:
-        self._stream, self._telling = stream, telling
-        self._since: dict[int, tuple[int, int]] = {}  # by hart: its mode, and since when
+    def __init__(self, stream: TextIO, describer: Describer) -> None:
+        self._stream, self._describer = stream, describer
+        self._since: dict[int, tuple[int, int]] = {}  # by hart: its mode, and when it began
         self._seen: dict[int, int] = {}  # by hart: its clock after the last event
         self._counts: Counter[str] = Counter()
         self._written = 0
         self._stream.write('{"displayTimeUnit": "ns", "traceEvents": [\n')
-        self._put({"ph": "M", "name": "process_name", "pid": PROCESS, "args": {"name": f"guest, {telling.technique}"}})
+        self._put(
+            {"ph": "M", "name": "process_name", "pid": PROCESS, "args": {"name": f"guest, {describer.technique}"}}
+        )
 
     def _put(self, record: dict[str, Any]) -> None:
         self._stream.write((",\n" if self._written else "") + json.dumps(record))
         self._written += 1
 
     def write(self, batch: Batch) -> None:
-        """Add these events."""
+        """Append these events."""
         for event, group in zip(batch.events(), groups(batch).tolist(), strict=True):
             if event.hart not in self._since:
                 self._name(event.hart)
@@ -56,10 +58,10 @@ class ChromeTrace:
             self._put({**common, "name": "thread_sort_index", "args": {"sort_index": thread}})
 
     def _records(self, event: Event, group: str) -> Iterator[dict[str, Any]]:
-        tell, hart = self._telling, event.hart
+        describe, hart = self._describer, event.hart
         mode, since = self._since[hart]
         if event.mode != mode:
-            # The real hart changed it without an exit, as under assist; when, since the last event, nobody saw.
+            # The real hart changed it without an exit, as under assist, at an unknown time since the last event.
             last = self._seen[hart]
             if last > since:
                 yield self._slice(hart, MODE_NAMES[mode], since, last)
@@ -67,13 +69,13 @@ class ChromeTrace:
             self._since[hart] = mode, since = event.mode, event.clock
         after = event.clock + (event.routine in (layout.STEP, layout.ANSWER))
         if event.mode_after != mode:
-            # The step that changes the mode is the last of the old one.
+            # The step that changes the mode is the last one in the old mode.
             yield self._slice(hart, MODE_NAMES[mode], since, after)
             self._since[hart] = event.mode_after, after
         self._seen[hart] = after
-        args = {name: value for name, value in tell.as_json(event).items() if value is not None}
+        args = {name: value for name, value in describe.as_json(event).items() if value is not None}
         yield {
-            "ph": "i", "s": "t", "name": tell.routine(event), "cat": group, "pid": PROCESS, "tid": _exits(hart),
+            "ph": "i", "s": "t", "name": describe.routine(event), "cat": group, "pid": PROCESS, "tid": _exits(hart),
             "ts": _time(event.clock), "args": args,
         }  # fmt: skip
         self._counts[group] += 1
@@ -91,13 +93,13 @@ class ChromeTrace:
         return {"ph": "C", "name": "exits", "pid": PROCESS, "ts": _time(clock), "args": counts}
 
     def end(self, clocks: list[int] | None) -> None:
-        """The last mode of each hart, the last sample, and what the numbers mean."""
+        """Write the last mode of each hart, the last sample and the metadata."""
         for hart, (mode, since) in self._since.items():
             end = self._seen[hart] if clocks is None else clocks[hart]
             self._put(self._slice(hart, MODE_NAMES[mode], since, max(since, end)))
         if self._seen:
             self._put(self._sample(max(self._seen.values())))
-        other = {"clock": "a step of the virtual hart is 1 ns", "technique": self._telling.technique}
+        other = {"clock": "a step of the virtual hart is 1 ns", "technique": self._describer.technique}
         self._stream.write(f'\n], "otherData": {json.dumps(other)}}}\n')
 
 

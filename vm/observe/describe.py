@@ -1,6 +1,6 @@
-"""What an event of the dispatcher is called: cause, instruction, place, and what was done about it.
+"""Describes an event of the dispatcher: cause, instruction, place, and the action taken.
 
-The disassembler is given by who asks, because machines run without the assembler.
+The caller provides the disassembler, because machines run without the assembler.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ Disassemble = Callable[[int, int], str]
 
 
 def call_name(number: int) -> str:
-    """A hypercall's name."""
+    """The name of a hypercall."""
     return CALL_NAMES[number] if number < len(CALL_NAMES) else f"number {number}"
 
 
 def mnemonic(word: int | None) -> str:
-    """The name of a word's instruction."""
+    """The name of the instruction that a word encodes."""
     instruction = None if word is None else isa.decode(word)
     return "(unknown)" if instruction is None else instruction.name
 
 
-class Telling:
-    """Words for the events of one guest.
+class Describer:
+    """Describes the events of one guest.
 
-    image: has `symbol_at(vaddr)`; disassemble(word, pc) answers assembly; technique: its name.
+    image: provides `symbol_at(vaddr)`; disassemble(word, pc) returns assembly; technique: its name.
     """
 
     def __init__(self, image: Any, disassemble: Disassemble, technique: str) -> None:
@@ -43,7 +43,7 @@ class Telling:
         self.assembly = lru_cache(1 << 14)(lambda word, pc: " ".join(disassemble(word, pc).split()))
 
     def function(self, vaddr: int) -> str:
-        """The symbol below an address, without the distance; the address's page where there is none."""
+        """The symbol at or below an address, without the distance; the page of the address if there is none."""
         name = self.symbol(vaddr).partition("+")[0]
         return name or f"page {vaddr & 0xFFFFF000:#010x}"
 
@@ -56,14 +56,14 @@ class Telling:
         return "(no exit)" if event.cause is None else describe(event.cause)
 
     def replaced(self, event: Event) -> bool:
-        """Whether what trapped is a word that `patch` or `translate` has put there instead of the guest's own."""
+        """Whether the word that trapped was put there by `patch` or `translate`."""
         return (
             event.cause == isa.cause.ILLEGAL and event.tval & INSTRUCTION == MARK and event.word is not None
             and event.tval != event.word
         )  # fmt: skip
 
     def routine(self, event: Event) -> str:
-        """What was done: the function, or the instruction that an interpreter routine has executed."""
+        """The action: a function, or the instruction that an interpreter routine executed."""
         if event.routine == layout.INJECT:
             return "inject interrupt"
         if event.routine == layout.FILL:
@@ -80,7 +80,7 @@ class Telling:
         return f"{verb} {mnemonic(event.word)}"
 
     def outcome(self, event: Event) -> str:
-        """What else there is to know about it: a page fault's kind and address, CSR changes, a new mode."""
+        """The details: kind and address of a page fault, CSR changes, a new mode."""
         parts = []
         if event.fault:
             where = "" if event.paddr is None or event.paddr == event.tval else f" -> {event.paddr:#010x}"
@@ -95,7 +95,7 @@ class Telling:
         return "; ".join(parts)
 
     def as_json(self, event: Event) -> dict[str, Any]:
-        """The object of the JSON lines."""
+        """The event as an object of the JSON lines."""
         return {
             "exit": event.number,
             "technique": self.technique,

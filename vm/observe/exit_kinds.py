@@ -1,4 +1,4 @@
-"""What an event was, in a word: the groups by which pictures and counters sort exits."""
+"""The kinds of exits by which plots and counters group them."""
 
 import numpy as np
 
@@ -15,9 +15,9 @@ _HIDDEN, _EMULATED, _MMIO, _REFLECTED, _INTERRUPT, _HYPERCALL, _TRANSLATION, _FI
 
 
 def groups(batch: Batch) -> np.ndarray:
-    """Index into GROUPS of each event: uint8[n].
+    """The kind of each event as an index into GROUPS: uint8[n].
 
-    Reflected: the guest's own handler goes on, which is so for true and outside page faults, too.
+    Reflected events continue in the guest's own handler; this includes true and outside page faults.
     """
     routine, fault = batch.column(layout.AT_ROUTINE), batch.column(layout.AT_FAULT)
     trapped = batch.column(layout.AT_TRAPPED) != 0

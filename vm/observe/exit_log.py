@@ -1,4 +1,4 @@
-"""The exit log: a line for each event of the dispatcher, as text or JSON, all of them or the first or last ones."""
+"""The exit log: a line for each event of the dispatcher, as text or JSON, limited to the first or last ones."""
 
 import json
 from collections import deque
@@ -6,28 +6,25 @@ from typing import Any, Protocol, TextIO
 
 from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor.host.event_ring import Batch, Event, EventRing
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 
 
 class Writer(Protocol):
-    """A form of the exit log."""
+    """A format of the exit log."""
 
     def write(self, batch: Batch) -> None:
         """Write these events."""
 
     def end(self, clocks: list[int] | None) -> None:
-        """Write what comes after the last. clocks: of each hart at the end of the run; None if later ones are left out.
-
-        A hart's clock is as of `Event.clock`.
-        """
+        """Write the end of the log. clocks: of the harts at the end, as `Event.clock`; None if events were cut."""
 
 
 class TextLog:
     """Columns for people and for `grep`."""
 
-    def __init__(self, stream: TextIO, telling: Telling) -> None:
-        self._stream, self._telling = stream, telling
-        stream.write(f"# exits of the guest, technique {telling.technique}\n")
+    def __init__(self, stream: TextIO, describer: Describer) -> None:
+        self._stream, self._describer = stream, describer
+        stream.write(f"# exits of the guest, technique {describer.technique}\n")
         stream.write(
             "#  exit instructions hart mode pc         word     instruction                  symbol           "
             "cause                       routine                  what changed\n"
@@ -39,37 +36,37 @@ class TextLog:
 
     def line(self, event: Event) -> str:
         """One line."""
-        tell = self._telling
+        describe = self._describer
         word = "-" * 8 if event.word is None else f"{event.word:08x}"
         mode = MODE_NAMES[event.mode]
         return (
             f"{event.number:>7} {event.instructions:>12} {event.hart:>4} {mode:<4} {event.pc:#010x} {word} "
-            f"{tell.instruction(event):<28} {tell.symbol(event.pc) or '-':<16} {tell.cause(event):<27} "
-            f"{tell.routine(event):<24} {tell.outcome(event)}"
+            f"{describe.instruction(event):<28} {describe.symbol(event.pc) or '-':<16} {describe.cause(event):<27} "
+            f"{describe.routine(event):<24} {describe.outcome(event)}"
         ).rstrip() + "\n"
 
     def end(self, clocks: list[int] | None) -> None:
-        """Nothing comes after the last line."""
+        """Write nothing after the last line."""
 
 
 class JsonLog:
-    """A JSON object a line."""
+    """One JSON object a line."""
 
-    def __init__(self, stream: TextIO, telling: Telling) -> None:
-        self._stream, self._telling = stream, telling
+    def __init__(self, stream: TextIO, describer: Describer) -> None:
+        self._stream, self._describer = stream, describer
 
     def write(self, batch: Batch) -> None:
         """A line for each event."""
-        self._stream.writelines(json.dumps(self._telling.as_json(event)) + "\n" for event in batch.events())
+        self._stream.writelines(json.dumps(self._describer.as_json(event)) + "\n" for event in batch.events())
 
     def end(self, clocks: list[int] | None) -> None:
-        """Nothing comes after the last line."""
+        """Write nothing after the last line."""
 
 
 class Recorder:
-    """Gives a writer the first or the last `limit` events of a ring.
+    """Passes the first or the last `limit` events of a ring to a writer.
 
-    After the first ones the ring is switched off, if nobody else listens: the rest of the run costs nothing.
+    After the first ones the ring is switched off, unless it has other sinks, so that the rest of the run is free.
     """
 
     def __init__(self, ring: EventRing, writer: Writer, limit: int, last: bool = False) -> None:
@@ -95,7 +92,7 @@ class Recorder:
             self._ring.remove(self._take)
 
     def finish(self, clocks: list[int]) -> None:
-        """The run is over, at these clocks of the harts: write what is still to be written."""
+        """Finish the log at the end of the run. clocks: of the harts."""
         if self._last and self._kept:
             surplus = self.count - self._limit
             if surplus > 0:
@@ -107,8 +104,8 @@ class Recorder:
         self._writer.end(None if self.cut and not self._last else clocks)
 
 
-def writer(form: str, stream: TextIO, telling: Telling) -> Any:
-    """The writer of a form: text, jsonl or chrome."""
+def writer(form: str, stream: TextIO, describer: Describer) -> Any:
+    """The writer of a format: text, jsonl or chrome."""
     from trapline.vm.observe.chrome_trace import ChromeTrace
 
-    return {"text": TextLog, "jsonl": JsonLog, "chrome": ChromeTrace}[form](stream, telling)
+    return {"text": TextLog, "jsonl": JsonLog, "chrome": ChromeTrace}[form](stream, describer)

@@ -1,7 +1,6 @@
-"""One exit told in sentences: what the guest executed, why that trapped, what the dispatcher did, what changed.
+"""Explains one exit: what the guest executed, why it trapped, what the dispatcher did, what changed.
 
-A run is deterministic, so the exit is found in one run, and looked at in a second one, which stops just before it is
-served and just after.
+Runs are deterministic, so one run finds the exit and a second one stops just before and just after it is served.
 """
 
 import re
@@ -26,22 +25,22 @@ from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.hypervisor.patcher import is_code
 from trapline.vm.hypervisor.technique import ASSIST
 from trapline.vm.hypervisor.tracing import is_table
-from trapline.vm.observe.describe import Telling, call_name
+from trapline.vm.observe.describe import Describer, call_name
 from trapline.vm.observe.page_walk import ACCESSES, Entry, Verdict, beside, judge, walk
 from trapline.vm.observe.rules import Rule, why_it_trapped
 
 ROOTS = ("M, bare", "S, bare", "U, bare", "U", "S, SUM=0", "S, SUM=1")
-"""What the roots of `vm.hypervisor.shadow` are for."""
+"""The use of each root table of `vm.hypervisor.shadow`."""
 
 WIDTH = 100
-"""Columns of running text."""
+"""Width of text in columns."""
 
 Build = Callable[[], Any]
-"""A fresh machine that notes events, always from the same image and input."""
+"""Makes a fresh machine that logs events, always from the same image and input."""
 
 
 class NoSuchExit(Exception):
-    """The run ended before. count: exits that there were; exit: how it ended."""
+    """The run ended before this exit. count: exits in the run; exit: how it ended."""
 
     def __init__(self, count: int, exit: Exit) -> None:
         super().__init__(count)
@@ -50,10 +49,10 @@ class NoSuchExit(Exception):
 
 @dataclass
 class Fault:
-    """A page fault of the real hart, as it was before and after it was served.
+    """A page fault of the real hart, before and after it is served.
 
-    mode: of the guest's access. guest: its own walk; shadow: the real hart's, before and after; root: the real satp.
-    reason: why no shadow entry may grant the access, where that is so.
+    mode: of the guest's access. guest: the walk of its own tables; shadow, filled: the real hart's walk before and
+    after; root: the real satp. reason: why no shadow entry may grant the access, if that is so.
     """
 
     vaddr: int
@@ -72,9 +71,11 @@ class Fault:
 
 @dataclass
 class Scene:
-    """An exit and its surroundings. registers: (name, old, new) of those that changed; rule: why the real hart trapped,
-    None where it did not; device: what is behind the address of a fault; taken: mcause or scause of the trap that the
-    virtual hart has taken."""
+    """An exit and its context.
+
+    registers: (name, old, new) of those that changed; rule: why the real hart trapped, None if it did not;
+    device: the device at the address of a fault; taken: mcause or scause of the trap that the virtual hart took.
+    """
 
     event: Event
     registers: list[tuple[str, int, int]]
@@ -101,7 +102,7 @@ def find(build: Build, number: int, max_instructions: int | None = None, timeout
 
 
 def look(build: Build, event: Event, technique: str) -> Scene:
-    """Run again, to the moment before that event and to the one after it."""
+    """Run again, and stop before and after the event."""
     machine = build()
     engine = machine.engine
     m = engine.m
@@ -149,22 +150,22 @@ def _fault(engine: Any, event: Event) -> Fault:
 
 
 def _why_none_may_grant(engine: Any, v: Any, verdict: Verdict, access: int) -> str:
-    """Why an access that the guest's tables allow can be none of the real hart's, although there is RAM."""
+    """Why no shadow entry may grant an access to RAM that the guest's tables allow."""
     m = engine.m
     offset = -1 if verdict.paddr is None or verdict.cause else verdict.paddr - m.ram_base
     if not 0 <= offset < m.ram_size:
         return ""
     if is_code(m, engine.words, offset >> PAGE_SHIFT):
         if access == STORE:
-            return "the page is code, and stores to code are looked at one by one"
-        return "what is executed at that address is the translated copy, and the access is to the guest's own page"
+            return "the page holds code, and every store to code is checked"
+        return "the real hart executes a translated copy of that page, and the access is to the guest's own"
     if m.traced and access == STORE and is_table(v, m, engine.words, offset >> PAGE_SHIFT):
-        return "a page table in force lies there, and stores to it are followed at once"
-    return "PMP decides within the page, or allows what an entry cannot say"
+        return "the page holds a page table in use, and stores to it are traced"
+    return "PMP differs within the page, or allows what a page-table entry cannot express"
 
 
 def device_at(machine: Any, paddr: int) -> str:
-    """The name of the device at a physical address, empty if there is none."""
+    """The name of the device at a physical address; empty if none."""
     if CLINT <= paddr < CLINT + CLINT_SIZE and machine.board is not None:
         return "CLINT"
     for base, size, device in machine.bus.ranges:
@@ -175,53 +176,53 @@ def device_at(machine: Any, paddr: int) -> str:
 
 
 class Explanation:
-    """The sentences about a scene."""
+    """The explanation of a scene, as lines of text."""
 
-    def __init__(self, scene: Scene, telling: Telling) -> None:
-        self.scene, self.event, self._tell = scene, scene.event, telling
+    def __init__(self, scene: Scene, describer: Describer) -> None:
+        self.scene, self.event, self._describer = scene, scene.event, describer
 
     def lines(self) -> list[str]:
-        """All of it."""
+        """The whole explanation."""
         parts = [self._headline(), self._guest(), self._trapped(), self._done(), self._changed(), self._tables()]
         return [line for part in parts for line in ([*part, ""] if part else [])][:-1]
 
     def _place(self, vaddr: int) -> str:
-        symbol = self._tell.symbol(vaddr)
+        symbol = self._describer.symbol(vaddr)
         return f"{vaddr:#010x}" + (f" <{symbol}>" if symbol else "")
 
     def _headline(self) -> list[str]:
         e = self.event
-        what = "a step without an exit" if e.cause is None else self._tell.cause(e)
-        return [f"Exit {e.number} under {self._tell.technique}: {what}"]
+        what = "a step without an exit" if e.cause is None else self._describer.cause(e)
+        return [f"Exit {e.number} under {self._describer.technique}: {what}"]
 
     def _guest(self) -> list[str]:
         e = self.event
         return [
             f"After {e.instructions:,} instructions of virtual hart {e.hart}, in virtual {MODE_NAMES[e.mode]} mode, "
             "the guest is about to execute",
-            f"  {self._place(e.pc)}  {'' if e.word is None else f'{e.word:08x}  '}{self._tell.instruction(e)}",
+            f"  {self._place(e.pc)}  {'' if e.word is None else f'{e.word:08x}  '}{self._describer.instruction(e)}",
         ]
 
     def _trapped(self) -> list[str]:
         e = self.event
         if e.interrupt:
             return [
-                "The real hart has not trapped: it sees no interrupts.",
+                "The real hart has not trapped: it never sees interrupts.",
                 *_wrapped([
-                    "Between two of the guest's instructions the dispatcher finds that in the virtual hart the "
-                    f"{self._tell.cause(e)} is pending and enabled, not masked in virtual {MODE_NAMES[e.mode]} mode, "
-                    "and first in the order of priorities. (Priv 3.1.9)"
+                    "Between two instructions of the guest the dispatcher finds that the "
+                    f"{self._describer.cause(e)} is pending and enabled in the virtual hart, not masked in virtual "
+                    f"{MODE_NAMES[e.mode]} mode, and of the highest priority. (Priv 3.1.9)"
                 ]),
             ]  # fmt: skip
         if e.cause is None:
             return [
-                f"The real hart has not trapped: `{self._tell.technique}` does not let it execute this.",
-                "  So there is no exit; the step is noted because it changes the virtual mode.",
+                f"The real hart has not trapped: `{self._describer.technique}` never lets it execute this.",
+                "  There is no exit; the step is logged because it changes the virtual mode.",
             ]
-        return [f"Why the real hart traps: {self._tell.cause(e)}.", *_wrapped([str(self.scene.rule)])]
+        return [f"Why the real hart traps: {self._describer.cause(e)}.", *_wrapped([str(self.scene.rule)])]
 
     def _done(self) -> list[str]:
-        e, name = self.event, self._tell.routine(self.event)
+        e, name = self.event, self._describer.routine(self.event)
         return [f"What the dispatcher does: {name}.", *_wrapped(self._action(e))]
 
     def _action(self, e: Event) -> list[str]:
@@ -231,51 +232,50 @@ class Explanation:
             ]
         if e.routine == layout.ANSWER:
             return [
-                f"The ecall from virtual S mode has the hypercalls' extension in a7, and in a6 {call_name(e.call)}.",
-                "The hypervisor does it and goes on behind the ecall; the guest's own trap handler never hears of it.",
+                f"The ecall from virtual S mode has the hypercall extension in a7, and {call_name(e.call)} in a6.",
+                "The hypervisor serves it and resumes after the ecall, without involving the guest's trap handler.",
             ]
         if e.routine == layout.TRANSLATED:
             return [
-                "Nothing had come to this address before: its word in the copy of the page is still the empty one.",
+                "This address is reached for the first time: the copy of the page has no translation for it yet.",
                 f"It translates {e.call} word{'s' if e.call != 1 else ''} from here to the end of the block, and the "
-                "real hart tries again.",
+                "real hart retries.",
             ]
         lines = self._fault_action(e) if self.scene.fault is not None else []
         if e.routine == layout.FILL:
             return lines
         mode = MODE_NAMES[e.mode]
         step = f"The interpreter routine is the machine's own step on the virtual hart, in virtual {mode} mode"
-        if self._tell.replaced(e) and self._tell.technique == "patch":
-            lines.append("The guest's own word is put back for the time of one step.")
+        if self._describer.replaced(e) and self._describer.technique == "patch":
+            lines.append("The guest's own word is restored for one step.")
         if e.trapped and e.status != FOR_THE_HOST:
             lines.append(f"{step}: it raises an exception there, {describe(self.scene.taken)}.")
-            lines.append(f"The guest's own handler goes on, at {self._place(e.pc_after)}, in virtual "
+            lines.append(f"The guest's own handler continues at {self._place(e.pc_after)}, in virtual "
                          f"{MODE_NAMES[e.mode_after]} mode.")  # fmt: skip
         elif e.status == FOR_THE_HOST:
-            lines.append(
-                f"{step}: it answers that the exception is for the host, where the built-in SBI serves the call."
-            )
+            lines.append(f"{step}: the exception goes to the host, where the built-in SBI serves the call.")
         else:
-            lines.append(f"{step}: there the instruction is allowed, and does what it does on a bare hart.")
+            lines.append(f"{step}: there the instruction is legal, and does what it does on a bare hart.")
         return lines
 
     def _fault_action(self, e: Event) -> list[str]:
         fault = self.scene.fault
         assert fault is not None
-        lines = [f"The guest's own tables and PMP are asked about the {ACCESSES[fault.access]} of {fault.vaddr:#010x}."]
+        access = f"{ACCESSES[fault.access]} of {fault.vaddr:#010x}"
+        lines = [f"It checks the {access} against the guest's own tables and PMP."]
         lines += [f"{fault.verdict.text} ({fault.verdict.section})"]
         if e.fault == "hidden" and e.routine == layout.FILL:
-            lines.append("So the fault is hidden: a bare machine would not have had it.")
-            lines.append("A shadow entry is made, and the instruction is tried again.")
+            lines.append("So the fault is hidden: a bare machine would not take it.")
+            lines.append("It makes a shadow entry, and the instruction is retried.")
         elif e.fault == "hidden":
-            lines.append("So the fault is hidden: a bare machine would not have had it.")
+            lines.append("So the fault is hidden: a bare machine would not take it.")
             lines.append(f"But no shadow entry may grant the access: {fault.reason}. So the instruction is emulated.")
         elif e.fault == "true":
-            lines.append("So the fault is true: the bare machine has it, too.")
+            lines.append("So the fault is true: a bare machine takes it too.")
         elif e.fault == "MMIO":
-            lines.append(f"At {e.paddr:#010x} there is the {self.scene.device}: MMIO, and the virtual board answers.")
+            lines.append(f"The {self.scene.device} is at {e.paddr:#010x}: MMIO, which the virtual board serves.")
         else:
-            lines.append(f"At {e.paddr:#010x} there is neither RAM nor a device: outside.")
+            lines.append(f"Neither RAM nor a device is at {e.paddr:#010x}: outside.")
         return lines
 
     def _changed(self) -> list[str]:
@@ -313,7 +313,7 @@ class Explanation:
 
 
 def _wrapped(sentences: list[str]) -> list[str]:
-    """Each of them on lines of its own, indented; `Priv 3.1.6` stays in one piece."""
+    """The sentences wrapped and indented, each beginning on a new line; `Priv 3.1.6` is never split."""
     found = []
     for sentence in sentences:
         joined = re.sub(r"(Priv|Unpriv|Xleak|step) (?=\d)", "\\1\0", sentence)
@@ -322,7 +322,7 @@ def _wrapped(sentences: list[str]) -> list[str]:
 
 
 def fields(name: str, old: int, new: int) -> str:
-    """Which fields of a CSR have changed, where it has several: ` (SPP 0 -> 1)`."""
+    """The changed fields of a CSR that has several: ` (SPP 0 -> 1)`."""
     csr = isa.CSR_BY_NAME.get(name)
     if csr is None or len(csr.fields) < 2 or name.endswith("cause"):
         return ""

@@ -1,8 +1,7 @@
-"""A walk through Sv32 page tables, told: what lies on the way, and why it ends where it does. It changes nothing.
+"""Explains a walk of Sv32 page tables: its entries, and why it ends as it does. It changes nothing.
 
-The rules are those of the specification's algorithm (Priv 10.3.2), whose steps the verdicts name. The engine walks with
-`vm.core.mmu.find_leaf`; here every entry that was passed is kept, for the guest's tables as well as for the shadow
-ones.
+The verdicts name the steps of the specification's algorithm (Priv 10.3.2). The engine walks with
+`vm.core.mmu.find_leaf`; this walk keeps every entry, of the guest's tables and of the shadow tables alike.
 """
 
 from collections.abc import Sequence
@@ -38,7 +37,7 @@ ACCESSES = ("fetch", "load", "store")
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry that a walk has looked at: of the table at `table`; pte: None where there is no RAM."""
+    """An entry on a walk, in the table at `table`. pte: None outside RAM."""
 
     level: int
     table: int
@@ -47,12 +46,12 @@ class Entry:
 
     @property
     def address(self) -> int:
-        """Physical address of the entry."""
+        """The physical address of the entry."""
         return self.table + PTE_SIZE * self.index
 
     @property
     def leaf(self) -> bool:
-        """Whether it maps a page, and does not point to a table."""
+        """Whether it maps a page instead of pointing to a table."""
         return self.pte is not None and self.pte & PTE_V != 0 and self.pte & PTE_LEAF != 0
 
     def __str__(self) -> str:
@@ -65,9 +64,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an access is allowed, and why. cause: `page` or `access` fault, empty if it is allowed.
+    """Whether an access is allowed, and why. cause: `page` or `access` fault, empty if allowed.
 
-    paddr: physical address, where there is one.
+    paddr: the physical address, if there is one.
     """
 
     text: str
@@ -77,12 +76,12 @@ class Verdict:
 
 
 def flags(pte: int) -> str:
-    """The low eight bits of a page-table entry by their letters, `-` for one that is clear."""
+    """The flags of a page-table entry by letter, `-` for those that are clear."""
     return "".join(letter if (pte >> i) & 1 else "-" for i, letter in enumerate(FLAGS))
 
 
 def walk(ram: Sequence[int], ram_base: int, ram_size: int, satp: int, vaddr: int) -> list[Entry]:
-    """The entries from the root on to the leaf, or to where it ends. ram: words of memory; none where satp is Bare."""
+    """The entries from the root to the end of the walk; none if satp is Bare. ram: words of memory."""
     found: list[Entry] = []
     if satp & SATP_SV32 == 0:
         return found
@@ -99,7 +98,7 @@ def walk(ram: Sequence[int], ram_base: int, ram_size: int, satp: int, vaddr: int
 
 
 def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> Verdict:
-    """What the algorithm decides about an access in `mode` by hart `h`, whose PMP and mstatus count."""
+    """The algorithm's verdict on an access in `mode` by hart `h`, with its PMP and mstatus."""
     if not entries:
         why = "M mode does not translate" if mode == M else "satp.MODE is Bare"
         return _protected(h, vaddr, access, mode, f"{why}: the virtual address is the physical one.", "Priv 10.1.11")
@@ -109,17 +108,18 @@ def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> V
     last = entries[-1]
     assert last.pte is not None
     if not last.leaf:
-        return Verdict("The entry at level 0 points to a further table, but there is none.", _STEP[4], "page")
+        return Verdict("The entry at level 0 points to a table, but there are no further levels.", _STEP[4], "page")
     if last.level and last.pte & PTE_PPN0:
-        return Verdict("It is a superpage whose low page number is not 0: misaligned.", _STEP[6], "page")
+        return Verdict("The superpage is misaligned: its PPN[0] is not 0.", _STEP[6], "page")
     if missing := _missing(h, last.pte, access, mode):
         return Verdict(missing, _STEP[5], "page")
     text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {MODE_NAMES[mode]} mode."
     wanted = [name for name, bit in (("A", PTE_A), ("D", PTE_D if access == STORE else 0)) if bit & ~last.pte]
     if wanted:
         if not pmp_allows(pmp_lookup(h, last.address, last.address + PTE_SIZE), STORE, S):
-            return Verdict("A or D would have to be set, and PMP forbids the store to the table.", _STEP[7], "access")
-        text += f" {' and '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} clear, and set by the walk."
+            return Verdict("A or D must be set, and PMP forbids the store to the table.", _STEP[7], "access")
+        verb, them = ("is", "it") if len(wanted) == 1 else ("are", "them")
+        text += f" {' and '.join(wanted)} {verb} clear; the walk sets {them}."
     return _protected(h, leaf_address(last.pte, last.level, vaddr), access, mode, text, _STEP[8])
 
 
@@ -129,20 +129,20 @@ _STEP = {n: f"Priv 10.3.2, step {n}" for n in range(1, 10)}
 def _refused_on_the_way(h: Any, entry: Entry) -> Verdict | None:
     where = f"The entry of level {entry.level}, at {entry.address:#010x},"
     if entry.pte is None:
-        return Verdict(f"{where} is not in memory.", _STEP[2], "access")
+        return Verdict(f"{where} is outside RAM.", _STEP[2], "access")
     if not pmp_allows(pmp_lookup(h, entry.address, entry.address + PTE_SIZE), LOAD, S):
-        return Verdict(f"{where} may not be read: PMP forbids it.", _STEP[2], "access")
+        return Verdict(f"{where} cannot be read: PMP forbids it.", _STEP[2], "access")
     if entry.pte & PTE_V == 0:
         return Verdict(f"{where} has V clear: nothing is mapped there.", _STEP[3], "page")
     if entry.pte & (PTE_R | PTE_W) == PTE_W:
         return Verdict(f"{where} has W without R, which is reserved.", _STEP[3], "page")
     if not entry.leaf and entry.level and entry.pte & (PTE_D | PTE_A | PTE_U):
-        return Verdict(f"{where} points to a table and has D, A or U, which are reserved there.", _STEP[3], "page")
+        return Verdict(f"{where} points to a table and has D, A or U set, which is reserved.", _STEP[3], "page")
     return None
 
 
 def _missing(h: Any, pte: int, access: int, mode: int) -> str:
-    """What a leaf lacks for an access; empty if nothing."""
+    """Why a leaf forbids an access; empty if it does not."""
     if pte & PTE_U == 0 and mode == U:
         return "The leaf has U clear, so U mode may not access the page."
     if pte & PTE_U and mode == S and access == FETCH:

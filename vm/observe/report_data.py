@@ -1,4 +1,4 @@
-"""What the report shows, gathered from the events of a run: numbers and arrays, no pictures."""
+"""The data of the report, collected from the events of a run."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from trapline.isa.mode import MODE_NAMES
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.faults import FAULT_NAMES
 from trapline.vm.hypervisor.host.event_ring import Batch, EventRing
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.exit_kinds import GROUPS, groups
 
 MOST = 1_000_000
-"""Events that a report is made of: the first ones. Some 50 MB."""
+"""Events in a report, at most: the first ones. Some 50 MB."""
 
 UNSEEN = 2
-"""Instead of a mode: it changed in this stretch, and nobody saw when. (2 is no mode.)"""
+"""In place of a mode: it changed in this stretch, at an unknown time. (2 is not a mode.)"""
 
 _KEPT = ("HART", "MODE", "MODE_AFTER", "PC", "WORD", "CAUSE", "TVAL", "ROUTINE", "FAULT", "TRAPPED", "FETCHED")
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Page faults of one kind: when (steps), and at which address. uint32[n] and int64[n]."""
+    """Page faults of one kind: time in steps, and address. uint32[n] and int64[n]."""
 
     kind: str
     clock: np.ndarray
@@ -36,15 +36,14 @@ class Faults:
 
 @dataclass(frozen=True)
 class Modes:
-    """The virtual modes of one hart: stretch i of mode `mode[i]` (or UNSEEN) ends at step `end[i]`; the first begins
-    at 0."""
+    """The virtual modes of one hart: stretch i, in mode `mode[i]` or UNSEEN, ends at step `end[i]`."""
 
     hart: int
     end: np.ndarray
     mode: np.ndarray
 
     def shares(self, edges: np.ndarray) -> dict[int, np.ndarray]:
-        """By mode, the share of each bin between two `edges` (steps) that was spent in it."""
+        """For each mode, the share of each bin that was spent in it. edges: of the bins, in steps."""
         start = np.concatenate([[0], self.end[:-1]])
         length = np.diff(edges).clip(1)
         times = np.concatenate([[0], self.end])
@@ -56,10 +55,10 @@ class Modes:
 
 
 class ReportData:
-    """Collects events as a sink of an `EventRing`. cut: whether there were more than MOST."""
+    """Collects events as a sink of an `EventRing`. cut: there were more than MOST."""
 
-    def __init__(self, ring: EventRing, telling: Telling) -> None:
-        self._ring, self.telling = ring, telling
+    def __init__(self, ring: EventRing, describer: Describer) -> None:
+        self._ring, self.describer = ring, describer
         self._parts: list[dict[str, np.ndarray]] = []
         self.count = 0
         self.cut = False
@@ -77,7 +76,7 @@ class ReportData:
         self.count += len(batch)
 
     def finish(self, clocks: list[int]) -> None:
-        """The run is over, at these clocks of the harts."""
+        """Finish at the end of the run. clocks: of the harts."""
         names = [*_KEPT, "clock", "group"]
         self._columns = {name: np.concatenate([p[name] for p in self._parts] or [np.zeros(0, int)]) for name in names}
         self._parts = []
@@ -89,7 +88,7 @@ class ReportData:
         return self._columns[name]
 
     def _done(self) -> np.ndarray:
-        """The clock after each event: those that an instruction has been tried again after have taken no step."""
+        """The clock after each event; events that only retry the instruction take no step."""
         return self["clock"] + np.isin(self["ROUTINE"], (layout.STEP, layout.ANSWER))
 
     @property
@@ -98,13 +97,13 @@ class ReportData:
         return max(self.clocks)
 
     def modes(self) -> list[Modes]:
-        """The virtual modes of each hart that had an event."""
+        """The virtual modes of each hart with events."""
         found = []
         for hart in np.unique(self["HART"]).tolist():
             mine = self["HART"] == hart
             clock, done = self["clock"][mine], self._done()[mine]
             before, after = self["MODE"][mine].astype(int), self["MODE_AFTER"][mine].astype(int)
-            # Stretches: up to an event, then its own step, if it took one; the last one to the end.
+            # Stretches: up to an event, its own step if it takes one, and after the last event to the end.
             between = np.where(np.concatenate([before[:1], after[:-1]]) == before, before, UNSEEN)
             ends = np.append(np.stack([clock, done], axis=1).ravel(), max(self.clocks[hart], int(done[-1])))
             modes = np.append(np.stack([between, before], axis=1).ravel(), after[-1])
@@ -115,7 +114,7 @@ class ReportData:
         return found
 
     def over_time(self, edges: np.ndarray) -> dict[str, np.ndarray]:
-        """By group, the events between two `edges` (steps)."""
+        """For each kind, the events in each bin. edges: of the bins, in steps."""
         return {
             name: np.histogram(self["clock"][self["group"] == i], edges)[0]
             for i, name in enumerate(GROUPS)
@@ -123,12 +122,12 @@ class ReportData:
         }
 
     def by_cause(self) -> dict[str, Counter[str]]:
-        """How many events of each group there were by cause, the most frequent cause first."""
+        """Events by cause and kind, the most frequent cause first."""
         return self._by({cause: _cause(cause) for cause in np.unique(self["CAUSE"]).tolist()}, "CAUSE")
 
     def by_function(self) -> dict[str, Counter[str]]:
-        """The same by the guest's function; by page where there is no symbol."""
-        return self._by({pc: self.telling.function(pc) for pc in np.unique(self["PC"]).tolist()}, "PC")
+        """Events by guest function, or page without a symbol, and kind."""
+        return self._by({pc: self.describer.function(pc) for pc in np.unique(self["PC"]).tolist()}, "PC")
 
     def _by(self, names: dict[int, str], column: str) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
@@ -147,23 +146,23 @@ class ReportData:
         return found
 
     def emulated(self) -> list[tuple[str, str, int, str]]:
-        """(instruction, its section, times, the function in which it was most often) by times.
+        """(instruction, section, count, most frequent function), the highest count first.
 
-        Instructions that an interpreter routine has executed after an exit; a CSR instruction with its CSR.
+        These are the instructions that interpreter routines executed after an exit; CSR instructions include the CSR.
         """
         some = (self["ROUTINE"] == layout.STEP) & (self["TRAPPED"] == 0) & (self["FETCHED"] == 1)
         some &= self["CAUSE"] != layout.NO_EXIT
         places: dict[tuple[str, str], Counter[str]] = {}
         both = np.stack([self["WORD"][some], self["PC"][some]], axis=1)
         for (word, pc), count in zip(*(a.tolist() for a in np.unique(both, axis=0, return_counts=True)), strict=True):
-            places.setdefault(_instruction(word), Counter())[self.telling.function(pc)] += count
+            places.setdefault(_instruction(word), Counter())[self.describer.function(pc)] += count
         rows = [(*key, where.total(), where.most_common(1)[0][0]) for key, where in places.items()]
         return sorted(rows, key=lambda row: (-row[2], row[0]))
 
 
 def mode_name(mode: int) -> str:
     """M, S or U."""
-    return "not seen" if mode == UNSEEN else MODE_NAMES[mode]
+    return "unknown" if mode == UNSEEN else MODE_NAMES[mode]
 
 
 def _cause(cause: int) -> str:

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing else, neither network nor scripts, and is the same in every run."""
+"""The report: a self-contained HTML page, without network or scripts, identical in every run."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from trapline.vm.observe.exit_kinds import GROUPS
 from trapline.vm.observe.report_data import ReportData
 
 ROWS = 60
-"""Rows of a table."""
+"""Maximum rows of a table."""
 
 STYLE = """
 :root { color-scheme: light; }
@@ -33,16 +33,16 @@ code { font-size: .95em; } summary { cursor: pointer; color: #0b5cad; }
 
 
 def page(data: ReportData, counts: Counts, guest: str, ended: str) -> str:
-    """The page about a run. guest: its name; ended: how the run did."""
-    technique = data.telling.technique
+    """The report of a run. guest: its name; ended: how the run ended."""
+    technique = data.describer.technique
     parts = [_summary(counts, guest, technique, ended, data.count)]
     if data.cut:
-        parts.append(f"<p>Pictures and tables are about the first {data.count:,} exits only.</p>")
+        parts.append(f"<p>Charts and tables cover only the first {data.count:,} exits.</p>")
     if data.count:
         with plots.style():
             parts += [_timeline(data), _causes(data), _functions(data), _faults(data), _emulated(data)]
     else:
-        parts.append("<p>There were no exits, so there is nothing to show.</p>")
+        parts.append("<p>There were no exits.</p>")
     title = escape(f"{guest} under {technique}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -71,12 +71,12 @@ def _summary(counts: Counts, guest: str, technique: str, ended: str, events: int
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in items)
     return (
         f"<h1>{escape(guest)} under <code>{escape(technique)}</code></h1>\n"
-        f'<p class="under">How the hypervisor ran it; the run ended: {escape(ended)}.</p>\n<dl>{cells}</dl>'
+        f'<p class="under">How the hypervisor ran it. The run ended: {escape(ended)}.</p>\n<dl>{cells}</dl>'
     )
 
 
 def _section(title: str, picture: str, words: str, caption: str, table: str) -> str:
-    """A picture, what it shows in words for who cannot see it, and the numbers in it."""
+    """A chart with its alt text, a caption, and the numbers behind it."""
     return (
         f'<section>\n<h2>{escape(title)}</h2>\n<figure><img src="{picture}" alt="{escape(words, quote=True)}">'
         f"<figcaption>{caption}</figcaption></figure>\n<details><summary>The numbers</summary>{table}</details>\n"
@@ -85,7 +85,7 @@ def _section(title: str, picture: str, words: str, caption: str, table: str) -> 
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[Any]], text: Sequence[int] = (0,)) -> str:
-    """A table; columns `text` are words, the others numbers."""
+    """A table. text: columns of text; the others are numbers."""
     rows = list(rows)
     kind = [' class="text"' if i in text else "" for i in range(len(heading))]
     head = "".join(f'<th scope="col"{k}>{escape(h)}</th>' for h, k in zip(heading, kind, strict=True))
@@ -105,7 +105,7 @@ def _timeline(data: ReportData) -> str:
             stretches = int((one.mode == mode).sum())
             rows.append((one.hart, plots.mode_name(mode), f"{share[0]:.2%}", stretches))
     words = "; ".join(f"hart {hart}: {mode} {share}" for hart, mode, share, _ in rows)
-    caption = "Above the virtual mode, or the share of each; below the exits in each part of the time."
+    caption = "Top: the virtual mode, or the share of each mode. Bottom: exits over time."
     table = _table(("hart", "virtual mode", "share of the steps", "stretches"), rows, (1,))
     return _section("Virtual modes and exits over time", plots.timeline(data), f"Timeline. {words}", caption, table)
 
@@ -120,26 +120,26 @@ def _counted(table: dict[str, Counter[str]], first: str) -> tuple[str, str]:
 def _causes(data: ReportData) -> str:
     by = data.by_cause()
     table, words = _counted(by, "cause")
-    caption = "Why the real hart trapped, or which interrupt was injected, and what became of it."
+    caption = "Why the real hart trapped or which interrupt was injected, and how it was handled."
     return _section("Exits by cause", plots.bars(by, "causes"), f"Bar chart. {words}", caption, table)
 
 
 def _functions(data: ReportData) -> str:
     by = data.by_function()
     table, words = _counted(by, "function")
-    caption = "In which function of the guest; by page where it has no symbols."
+    caption = "The guest function in which the exit occurred, or the page where there are no symbols."
     return _section("Exits by guest function", plots.bars(by, "functions"), f"Bar chart. {words}", caption, table)
 
 
 def _faults(data: ReportData) -> str:
     faults = data.faults()
     if not faults:
-        return "<section><h2>Page faults</h2><p>There were none.</p></section>"
+        return "<section><h2>Page faults</h2><p>There were no page faults.</p></section>"
     rows = [(f.kind, len(f.clock), len(plots.np.unique(f.vaddr >> PAGE_SHIFT))) for f in faults]
     words = "; ".join(f"{kind}: {count:,} on {pages:,} pages" for kind, count, pages in rows)
     caption = (
         "Virtual address and time of each page fault of the real hart: hidden (the shadow entry was missing), true "
-        "(reflected), MMIO (emulated), outside. Parts of the address space without any are left out."
+        "(reflected), MMIO (emulated), outside. Parts of the address space without faults are omitted."
     )
     table = _table(("kind", "faults", "pages"), rows)
     picture = plots.fault_map(faults, data.end)

@@ -1,4 +1,4 @@
-"""The pictures of the report, as SVG by matplotlib (extra `plot`)."""
+"""The charts of the report, as SVG by matplotlib (extra `plot`)."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from trapline.vm.observe.exit_kinds import GROUPS
 from trapline.vm.observe.report_data import UNSEEN, Faults, Modes, ReportData, mode_name
 
 PALETTE = ("#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#882255", "#666666", "#bbbbbb")
-"""A colour for each of GROUPS: those of Okabe and Ito, which colour-blind people can tell apart, and others."""
+"""A colour for each of GROUPS, most of them from Okabe and Ito's colour-blind-safe palette."""
 
 MODE_COLORS = {3: "#d55e00", 1: "#0072b2", 0: "#8fd3b6", UNSEEN: "#cccccc"}
 FAULT_STYLES = {
@@ -24,20 +24,20 @@ FAULT_STYLES = {
 }  # fmt: skip
 BINS = 240
 EXACT = 300
-"""Stretches of one mode that are drawn as they are; more of them are drawn as shares of bins."""
+"""Stretches that are drawn individually; if there are more, shares of bins are drawn."""
 ROWS = 20
-"""Bars of a chart; what is less frequent is one bar together."""
+"""Bars in a chart; the last one combines the less frequent rows."""
 REGIONS = 6
-"""Parts of the address space that the page-fault map shows, with what lies between left out."""
+"""Parts of the address space in the page-fault map; the gaps between them are omitted."""
 GAP = 1 << 20
 RASTER = 2000
-"""Points from which on a picture of them is smaller than their SVG."""
+"""Points above which a raster image is smaller than SVG."""
 LABEL = 36
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """How pictures look, whatever the user's own settings of matplotlib are."""
+    """The style of the charts, independent of the user's matplotlib settings."""
     import matplotlib
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -73,7 +73,7 @@ def _svg(figure: Any, salt: str) -> str:
 
 
 def label(name: str) -> str:
-    """A name as it can be drawn: symbols are the guest's, and may hold anything."""
+    """A printable form of a name: the guest's symbols may contain anything."""
     plain = "".join(c if " " <= c <= "~" else "?" for c in name)
     return plain if len(plain) <= LABEL else plain[: LABEL - 3] + "..."
 
@@ -84,7 +84,7 @@ def _steps(axis: Any) -> None:
 
 
 def timeline(data: ReportData) -> str:
-    """Virtual modes of each hart over time, and below them the exits by group."""
+    """Virtual modes of each hart over time, above the exits by kind."""
     modes = data.modes()
     figure, axes = _figure(1.6 + 0.9 * len(modes) + 1.8, [*(0.9 for _ in modes), 1.8])
     edges = np.linspace(0, max(data.end, 1), BINS + 1)
@@ -133,7 +133,7 @@ def _draw_modes(axis: Any, modes: Modes, edges: np.ndarray) -> None:
 
 
 def bars(table: dict[str, Counter[str]], salt: str) -> str:
-    """A horizontal bar for each row, stacked by group."""
+    """A horizontal bar for each row, stacked by kind."""
     rows = list(table.items())
     if len(rows) > ROWS:
         rest: Counter[str] = Counter()
@@ -159,7 +159,7 @@ def bars(table: dict[str, Counter[str]], salt: str) -> str:
 
 
 def regions(pages: np.ndarray) -> list[tuple[int, int]]:
-    """The address space without its REGIONS - 1 widest gaps: [first page, last page] of each part, in order."""
+    """The parts of the address space between its REGIONS - 1 widest gaps, as [first page, last page]."""
     pages = np.unique(pages)
     gaps = np.diff(pages)
     widest = np.argsort(-gaps, kind="stable")[: REGIONS - 1]
@@ -169,7 +169,7 @@ def regions(pages: np.ndarray) -> list[tuple[int, int]]:
 
 
 def fault_map(faults: list[Faults], end: int) -> str:
-    """Where and when page faults were, by kind."""
+    """A map of page faults by address, time and kind."""
     parts = regions(np.concatenate([f.vaddr >> PAGE_SHIFT for f in faults]))[::-1]
     heights = [0.6 + min(1.0, np.log2(last - first + 1) / 12) for first, last in parts]
     figure, axes = _figure(1.3 + 1.5 * sum(heights), heights)

@@ -1,4 +1,4 @@
-"""Why a real hart has trapped: the rule of the specification, with its section from the instruction table."""
+"""Why a real hart trapped: the rule of the specification, with its section from the instruction table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ LEVELS = {**MODE_NAMES, 2: "hypervisor"}
 
 @dataclass(frozen=True)
 class Rule:
-    """A sentence or two, and where the specification says so."""
+    """A rule in a sentence or two, and its section in the specification."""
 
     text: str
     section: str
@@ -37,14 +37,14 @@ class Rule:
 
 
 def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
-    """The rule by which the real hart `real`, as it was then, could not execute what the guest had at pc."""
+    """The rule by which the real hart `real`, in its state at the time, could not execute the word at pc."""
     mode, cause = MODE_NAMES[real.mode], event.cause
     if cause == ILLEGAL:
         if event.tval & 3 == MARK and event.tval != event.word:
-            what = "puts in the place of it" if technique == "patch" else "has in its copy of the page"
+            what = "puts in its place" if technique == "patch" else "has in its copy of the page"
             return Rule(
                 f"At that address the real hart has {event.tval:#010x}, which `{technique}` {what}: its low bits are "
-                "not 11, so it is no 32-bit instruction, and is illegal in every mode.",
+                "not 11, so it is not a 32-bit instruction and is illegal in every mode.",
                 "Unpriv 1.5",
             )
         return _illegal(event, isa.decode(event.word or 0), real)
@@ -52,17 +52,18 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
         return Rule("EBREAK raises a breakpoint exception and does nothing else.", isa.BY_NAME["ebreak"].section)
     if cause in (ECALL_U, ECALL_S, ECALL_M):
         return Rule(
-            f"ECALL raises an exception for the environment of the mode in which it is executed. The real hart is in "
-            f"{mode} mode, whatever the guest believes.",
+            f"ECALL raises the exception of the mode in which it executes. The real hart is in "
+            f"{mode} mode, whatever the guest's virtual mode.",
             isa.BY_NAME["ecall"].section,
         )
     if cause is not None and FETCH_PAGE <= cause <= STORE_PAGE:
         return Rule(
-            "The real hart translates by the shadow page tables, and they do not let it do this: see the walk below.",
+            "The real hart translates through the shadow page tables, and they do not allow this access: see the walk "
+            "below.",
             "Priv 10.3.2",
         )
     if cause == FETCH_MISALIGNED:
-        return Rule("The target of a jump that is taken has to be a multiple of 4.", "Unpriv 2.5")
+        return Rule("The target of a taken jump must be a multiple of 4.", "Unpriv 2.5")
     name = "an exception" if cause is None else describe(cause)
     return Rule(f"The access raises {name}, in virtual and in real modes alike.", "Unpriv 2.6, 13.2")
 
@@ -71,7 +72,7 @@ def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
     mode = MODE_NAMES[real.mode]
     if instruction is None:
         return Rule(
-            f"{event.tval:#010x} is no instruction of this machine, so it is illegal in every mode.", "Unpriv 2.2"
+            f"{event.tval:#010x} is not an instruction of this machine, so it is illegal in every mode.", "Unpriv 2.2"
         )
     if instruction.kind is Kind.CSR:
         assert event.word is not None

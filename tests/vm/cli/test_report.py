@@ -19,7 +19,7 @@ from trapline import Machine
 from trapline.vm.cli import observe
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import report_data
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.report_data import ReportData
 
 pytest.importorskip("matplotlib")
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 def collected(technique: str, name: str, symbol: str | None = None, steps: int = 20_000) -> tuple[ReportData, Machine]:
     machine = Machine.from_file(PROGRAMS / f"{name}.s", memory=4 << 20, technique=technique, events=True)
     image = type("Image", (), {"symbol_at": staticmethod(lambda vaddr: symbol)})
-    data = ReportData(machine.engine.ring, Telling(image, lambda word, pc: "word", technique))
+    data = ReportData(machine.engine.ring, Describer(image, lambda word, pc: "word", technique))
     machine.run(max_instructions=steps)
     data.finish([h.cycle + h.idled for h in machine.engine.h])
     return data, machine
@@ -149,7 +149,7 @@ def test_events_of_others_go_on_when_the_report_has_enough(monkeypatch: pytest.M
     monkeypatch.setattr(report_data, "MOST", 10)
     machine = from_text("la t0, trap\ncsrw mtvec, t0\ntrap: ecall\n", technique="trap", events=True)
     seen = []
-    ReportData(machine.engine.ring, Telling(None, lambda word, pc: "", "trap"))
+    ReportData(machine.engine.ring, Describer(None, lambda word, pc: "", "trap"))
     machine.engine.ring.sinks.append(lambda batch: seen.append(len(batch)))
     machine.run(max_instructions=100)
     assert sum(seen) > 90

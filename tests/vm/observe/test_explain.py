@@ -14,7 +14,7 @@ from trapline.isa.hart import ABI_NAMES
 from trapline.vm.exit import ExitReason
 from trapline.vm.hypervisor.events import FILL, STEP
 from trapline.vm.hypervisor.host.event_ring import Event
-from trapline.vm.observe.describe import Telling
+from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.explain import Explanation, NoSuchExit, Scene, find, look
 from trapline.vm.observe.page_walk import flags
 
@@ -67,7 +67,7 @@ def test_every_kind_of_exit(name: str, technique: str) -> None:
     """Scenes agree with the events; registers change as on the bare machine; sentences end, and name the rule."""
     build = builder(name, technique)
     bare = None if technique == "paravirt" else Machine.from_file(PROGRAMS / f"{name}.s", memory=4 << 20)
-    tell = Telling(
+    tell = Describer(
         type("Image", (), {"symbol_at": staticmethod(lambda vaddr: "here")}), lambda word, pc: "word", technique
     )
     for event in sorted(kinds(build), key=lambda e: e.number):
@@ -158,10 +158,10 @@ TABLE = 0x20000C01
     [
         ({}, "lw t0, (t1)", "V clear"),
         ({"leaf": 0x20001005}, "sw t0, (t1)", "W without R"),
-        ({"leaf": 0x20001001}, "lw t0, (t1)", "points to a further table"),
-        ({"root": TABLE | 0x40, "leaf": 0x200010CF}, "lw t0, (t1)", "reserved there"),
+        ({"leaf": 0x20001001}, "lw t0, (t1)", "points to a table, but there are no further levels"),
+        ({"root": TABLE | 0x40, "leaf": 0x200010CF}, "lw t0, (t1)", "which is reserved"),
         ({"root": 0x200004CF}, "lw t0, (t1)", "misaligned"),
-        ({"root": 0x10000001}, "lw t0, (t1)", "is not in memory"),
+        ({"root": 0x10000001}, "lw t0, (t1)", "is outside RAM"),
         ({"leaf": 0x200010C3}, "sw t0, (t1)", "W clear"),
         ({"leaf": 0x200010C9}, "lw t0, (t1)", "R clear"),
         ({"leaf": 0x200010C3}, "jr t1", "X clear"),
@@ -215,7 +215,7 @@ def test_holes_and_firmware(tmp_path: Path) -> None:
     text = invoke(
         "virt", PROGRAMS / "sensitive/popf.s", "--isa", "rv32ima_xpopf", "--technique", "patch", "--explain", number
     ).stdout.decode()
-    assert "which `patch` puts in the place of it" in text and "The guest's own word is put back" in text
+    assert "which `patch` puts in its place" in text and "The guest's own word is restored" in text
     kernel = write(tmp_path, "kernel.s", "_start: li a7, 1\nli a0, '*'\necall\nli a7, 8\necall\n")
     log = invoke("virt", kernel, "--sbi", "--exit-log", "-").stdout.decode().splitlines()
     number = next(line.split()[0] for line in log if "firmware call" in line)
@@ -225,9 +225,9 @@ def test_holes_and_firmware(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "technique", "shadow", "words"),
     [
-        ("boot/selfmod", "patch", "lazy", "stores to code are looked at one by one"),
-        ("boot/sv32", "translate", "lazy", "the translated copy"),
-        ("guests/demand", "trap", "traced", "a page table in force lies there"),
+        ("boot/selfmod", "patch", "lazy", "every store to code is checked"),
+        ("boot/sv32", "translate", "lazy", "a translated copy"),
+        ("guests/demand", "trap", "traced", "a page table in use"),
     ],
 )
 def test_why_no_shadow_entry_may_grant_an_access(name: str, technique: str, shadow: str, words: str) -> None:
