@@ -1,7 +1,11 @@
 """Nodes of expressions: what the parser makes, and where an operand stands in its statement."""
 
+import random
+
 import pytest
 
+from support.paths import PROGRAMS, TESTS
+from trapline.asm.diagnostics import Diagnostics
 from trapline.asm.nodes import (
     Assignment,
     Binary,
@@ -19,7 +23,15 @@ from trapline.asm.nodes import (
     parts,
     where_written,
 )
-from trapline.asm.parser import parse_expression, parse_operands, parse_statement
+from trapline.asm.parser import (
+    SyntaxProblem,
+    _parse,
+    _plain_instruction,
+    parse_expression,
+    parse_operands,
+    parse_statement,
+)
+from trapline.asm.preprocess.source_text import SourceText, Text
 
 A = Name("a")
 
@@ -83,3 +95,25 @@ def test_parts():
 )
 def test_where_an_operand_is_written(operand, text):
     assert where_written(operand) == text
+
+
+def outcome(parse, *arguments):
+    """What a parser makes of a statement: nodes, or where it finds which mistake."""
+    try:
+        return parse(*arguments)
+    except SyntaxProblem as problem:
+        return problem.column, problem.message
+
+
+def test_operands_parsed_one_by_one_are_those_of_the_grammar():
+    paths = [*PROGRAMS.rglob("*.s"), *(TESTS / "asm").rglob("*.s")]
+    sources = [SourceText(Text("t.s", path.read_text(encoding="utf-8")), Diagnostics()) for path in paths]
+    statements = sorted({text for source in sources for text, _ in source})
+    assert sum(_plain_instruction(text) is not None for text in statements) > 1000
+    mutate = random.Random(1)
+    letters = [*",,,()+-*/%<>!~&|@.$ \t0189abfxUL_#'\"=:;\\é[]", "%hi(", "0x", "1f", "@plt"]
+    for text in statements:
+        position = mutate.randrange(len(text) + 1)
+        wrong = text[:position] + mutate.choice(letters) + text[position + mutate.randrange(2) :]
+        for one in (text, wrong.strip()):
+            assert outcome(parse_statement, one) == outcome(_parse, one, "statement"), one
