@@ -93,10 +93,10 @@ class Unit:
             self.locals.setdefault(name, []).append(symbol)
             return
         symbol = self.symbol(name)
-        self._refuse_second(symbol, location)
+        self._refuse_redefinition(symbol, location)
         symbol.place(self.section, location)
 
-    def _refuse_second(self, symbol: Symbol, location: Location) -> None:
+    def _refuse_redefinition(self, symbol: Symbol, location: Location) -> None:
         if symbol.defined or symbol.common is not None:
             first = symbol.defined_at
             where = f"first defined at {first.file}:{first.line}" if first else None
@@ -109,7 +109,7 @@ class Unit:
             return
         symbol = self.symbol(name)
         if symbol.fragment is not None or symbol.common is not None or (once and symbol.defined):
-            self._refuse_second(symbol, location)
+            self._refuse_redefinition(symbol, location)
         if symbol.value is not None and type(symbol.value) is not int:
             # Earlier uses keep the old value: the symbol they are bound to leaves the table.
             self.symbols[name] = replacement = replace(symbol)

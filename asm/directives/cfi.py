@@ -65,7 +65,7 @@ class _Reader:
             frame.last = here
         frame.rules.append(Rule(kind, code))
 
-    def count(self, expected: int) -> None:
+    def check_count(self, expected: int) -> None:
         """Raise SourceError unless there are `expected` operands."""
         if len(self.values) != expected:
             raise SourceError(self.location, f"'{self.name}' takes {expected} operands, not {len(self.values)}")
@@ -89,7 +89,7 @@ Rules = Callable[[_Reader], None]
 
 
 def _def_cfa(r: _Reader) -> None:
-    r.count(2)
+    r.check_count(2)
     register, offset = r.register(0), r.number(1)
     r.frame.cfa_offset = offset
     if offset < 0:
@@ -99,7 +99,7 @@ def _def_cfa(r: _Reader) -> None:
 
 
 def _def_cfa_register(r: _Reader) -> None:
-    r.count(1)
+    r.check_count(1)
     r.rule(dwarf.CFA_DEF_CFA_REGISTER, _uleb(r.register(0)))
 
 
@@ -112,12 +112,12 @@ def _set_offset(r: _Reader, offset: int) -> None:
 
 
 def _def_cfa_offset(r: _Reader) -> None:
-    r.count(1)
+    r.check_count(1)
     _set_offset(r, r.number(0))
 
 
 def _adjust_cfa_offset(r: _Reader) -> None:
-    r.count(1)
+    r.check_count(1)
     _set_offset(r, r.frame.cfa_offset + r.number(0))
 
 
@@ -132,17 +132,17 @@ def _saved(r: _Reader, offset: int) -> None:
 
 
 def _offset(r: _Reader) -> None:
-    r.count(2)
+    r.check_count(2)
     _saved(r, r.number(1))
 
 
 def _rel_offset(r: _Reader) -> None:
-    r.count(2)
+    r.check_count(2)
     _saved(r, r.number(1) - r.frame.cfa_offset)
 
 
 def _val_offset(r: _Reader) -> None:
-    r.count(2)
+    r.check_count(2)
     factored = _factored(r.number(1), r.location)
     if factored < 0:
         r.rule(dwarf.CFA_VAL_OFFSET_SF, _uleb(r.register(0)) + leb128(factored, True))
@@ -151,7 +151,7 @@ def _val_offset(r: _Reader) -> None:
 
 
 def _register(r: _Reader) -> None:
-    r.count(2)
+    r.check_count(2)
     r.rule(dwarf.CFA_REGISTER, _uleb(r.register(0)) + _uleb(r.register(1)))
 
 
@@ -170,13 +170,13 @@ def _each(opcode: int, packed: int | None = None) -> Rules:
 
 
 def _remember(r: _Reader) -> None:
-    r.count(0)
+    r.check_count(0)
     r.frame.remembered.append(r.frame.cfa_offset)
     r.rule(dwarf.CFA_REMEMBER_STATE, kind=REMEMBER)
 
 
 def _restore_state(r: _Reader) -> None:
-    r.count(0)
+    r.check_count(0)
     if not r.frame.remembered:
         raise SourceError(r.location, "'.cfi_restore_state' without '.cfi_remember_state'")
     r.frame.cfa_offset = r.frame.remembered.pop()
@@ -194,7 +194,7 @@ def _pointer(r: _Reader) -> Pointer:
     known = encoding & dwarf.PE_FORMAT in dwarf.POINTER_SIZES and encoding & dwarf.PE_APPLICATION in (0, PE_PC_RELATIVE)
     if not 0 <= encoding <= 0xFF or not known:
         raise SourceError(r.location, f"'{r.name}': encoding {encoding:#x} is not supported", "use 0x1b or 0x9b")
-    r.count(2)
+    r.check_count(2)
     return Pointer(encoding, r.unit.bind(r.values[1], r.location))
 
 
@@ -207,12 +207,12 @@ def _lsda(r: _Reader) -> None:
 
 
 def _return_column(r: _Reader) -> None:
-    r.count(1)
+    r.check_count(1)
     r.frame.return_column = r.register(0)
 
 
 def _signal_frame(r: _Reader) -> None:
-    r.count(0)
+    r.check_count(0)
     r.frame.signal = True
 
 

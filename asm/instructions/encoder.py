@@ -65,7 +65,7 @@ class Encoder:
         """Append a real instruction."""
         syntax = written_operands(insn)
         if len(operands) != len(syntax):
-            self.count(insn.name, operands, len(syntax), insn.syntax)
+            self.check_count(insn.name, operands, len(syntax), insn.syntax)
         values: Values = dict.fromkeys(insn.operands, 0)
         if ordering:
             values["aq"], values["rl"] = ordering >> 1, ordering & 1
@@ -77,9 +77,9 @@ class Encoder:
         except ValueError as error:
             raise self.error(f"{insn.name}: {error}") from None
         if not fixups:
-            return self.word(encoded)
+            return self.append_word(encoded)
         kind, expression = fixups[0]
-        return self.fixed(encoded, kind, expression, insn)
+        return self.append_with_fixup(encoded, kind, expression, insn)
 
     def _operand(self, insn: Instruction, kind: str, operand: Operand, values: Values, fixups: Fixups) -> None:
         match kind:
@@ -244,7 +244,7 @@ class Encoder:
                     return sum(ORDER_BITS[c] for c in dict.fromkeys(letters))
         raise self.error("expected letters of 'iorw' in this order, such as 'rw'", None, operand)
 
-    def count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
+    def check_count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
         """Raise SourceError unless there are `expected` operands."""
         if len(operands) != expected:
             usage = f"write '{name} {syntax}'" if syntax else None
@@ -253,11 +253,11 @@ class Encoder:
 
     # Output
 
-    def word(self, word: int) -> None:
+    def append_word(self, word: int) -> None:
         """Append a word."""
         self.unit.section.data().data += word.to_bytes(4, "little")
 
-    def fixed(self, word: int, kind: str, expression: Bound, insn: Instruction) -> None:
+    def append_with_fixup(self, word: int, kind: str, expression: Bound, insn: Instruction) -> None:
         """Append a word with a fixup; a conditional branch of the base ISA becomes a fragment that can grow.
 
         A plugin's branch cannot: a long branch needs the opposite condition, which it may not have.

@@ -24,7 +24,7 @@ RA, ZERO = Name("ra"), Name("zero")
 
 
 def _li(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("li", operands, 2, "rd, constant")
+    encoder.check_count("li", operands, 2, "rd, constant")
     rd = operands[0]
     encoder.register(rd)
     if isinstance(operands[1], Function):
@@ -42,14 +42,14 @@ def _li(encoder: Encoder, operands: Operands) -> None:
 
 
 def _la(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("la", operands, 2, "rd, symbol")
+    encoder.check_count("la", operands, 2, "rd, symbol")
     if encoder.unit.position_independent:
         return _lga(encoder, operands)
     return _lla(encoder, operands)
 
 
 def _lla(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("lla", operands, 2, "rd, symbol")
+    encoder.check_count("lla", operands, 2, "rd, symbol")
     try:
         value = constant_value(encoder.unit.bind(operands[1]))
     except NotConstant:
@@ -58,17 +58,17 @@ def _lla(encoder: Encoder, operands: Operands) -> None:
 
 
 def _lga(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("lga", operands, 2, "rd, symbol")
+    encoder.check_count("lga", operands, 2, "rd, symbol")
     _pair(encoder, "got_hi20", operands[0], operands[0], "lw", operands[1])
 
 
 def _la_tls_ie(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("la.tls.ie", operands, 2, "rd, symbol")
+    encoder.check_count("la.tls.ie", operands, 2, "rd, symbol")
     _pair(encoder, "tls_ie_hi20", operands[0], operands[0], "lw", operands[1])
 
 
 def _la_tls_gd(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("la.tls.gd", operands, 2, "rd, symbol")
+    encoder.check_count("la.tls.gd", operands, 2, "rd, symbol")
     _pair(encoder, "tls_gd_hi20", operands[0], operands[0], "addi", operands[1])
 
 
@@ -77,11 +77,11 @@ def _pair(encoder: Encoder, kind: str, scratch: Operand, rd: Operand, second: st
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
     low = BY_NAME[second]
-    encoder.fixed(AUIPC.encode(rd=base, imm=0), kind, encoder.unit.bind(target), AUIPC)
+    encoder.append_with_fixup(AUIPC.encode(rd=base, imm=0), kind, encoder.unit.bind(target), AUIPC)
     values = dict.fromkeys(low.operands, 0)
     values["rs1"] = base
     values["rs2" if "rs2" in values else "rd"] = encoder.register(rd)
-    encoder.fixed(low.pattern.insert(values), "pcrel_lo12", anchor, low)
+    encoder.append_with_fixup(low.pattern.insert(values), "pcrel_lo12", anchor, low)
 
 
 def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
@@ -112,25 +112,25 @@ def _call(encoder: Encoder, operands: Operands) -> None:
     link: Operand = RA
     if len(operands) == 2:
         link, operands = operands[0], operands[1:]
-    encoder.count("call", operands, 1, "symbol")
+    encoder.check_count("call", operands, 1, "symbol")
     _far_jump(encoder, link, link, operands[0])
 
 
 def _tail(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("tail", operands, 1, "symbol")
+    encoder.check_count("tail", operands, 1, "symbol")
     _far_jump(encoder, Name("t1"), ZERO, operands[0])
 
 
 def _jump(encoder: Encoder, operands: Operands) -> None:
-    encoder.count("jump", operands, 2, "symbol, scratch")
+    encoder.check_count("jump", operands, 2, "symbol, scratch")
     _far_jump(encoder, operands[1], ZERO, operands[0])
 
 
 def _far_jump(encoder: Encoder, scratch: Operand, link: Operand, target: Expression) -> None:
     anchor = encoder.unit.here(encoder.location)
     base = encoder.register(scratch)
-    encoder.fixed(AUIPC.encode(rd=base, imm=0), "call_hi20", encoder.unit.bind(target), AUIPC)
-    encoder.fixed(JALR.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, JALR)
+    encoder.append_with_fixup(AUIPC.encode(rd=base, imm=0), "call_hi20", encoder.unit.bind(target), AUIPC)
+    encoder.append_with_fixup(JALR.encode(rd=encoder.register(link), rs1=base, imm=0), "pcrel_lo12", anchor, JALR)
 
 
 EXPANSIONS: dict[str, Callable[[Encoder, Operands], None]] = {

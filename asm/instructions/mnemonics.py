@@ -47,8 +47,8 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     if name in EXPANSIONS:
         return EXPANSIONS[name](encoder, operands)
     if name in FIXED_WORDS:
-        encoder.count(name, operands, 0)
-        return encoder.word(FIXED_WORDS[name])
+        encoder.check_count(name, operands, 0)
+        return encoder.append_word(FIXED_WORDS[name])
     if name not in mnemonics() and name.lower() in mnemonics():
         return _dispatch(encoder, name.lower(), operands)
     insn = BY_NAME.get(name)

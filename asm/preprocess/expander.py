@@ -112,8 +112,8 @@ class _Expander:
             ".include": self._include,
             ".end": self._end,
             ".line": self._renumber,
-            ".endr": self._stray,
-            **dict.fromkeys(_MACRO_ENDS, self._stray),
+            ".endr": self._unmatched,
+            **dict.fromkeys(_MACRO_ENDS, self._unmatched),
             **dict.fromkeys(_REPEATS, self._repeat),
             **dict.fromkeys(conditionals.KEYWORDS, self._conditionals.handle),
         }
@@ -121,7 +121,7 @@ class _Expander:
         self._special: dict[str, Callable[[str, str, Location, Location], None]] = handlers
 
     def run(self, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> Iterator[Statement]:
-        self._open(self._preprocessed(source, preprocess, defines), ())
+        self._push_source(self._preprocessed(source, preprocess, defines), ())
         special, frames, conditions = self._special, self._frames, self._conditionals
         while frames:
             frame = frames[-1]
@@ -129,14 +129,14 @@ class _Expander:
                 match = _head(text)
                 if conditions.skipping:
                     if match and match[1].lower() in conditionals.KEYWORDS:
-                        self._act(match[1].lower(), text, match.end(1), location)
+                        self._obey(match[1].lower(), text, match.end(1), location)
                 elif match is None:
                     yield Statement(text, location)
                 elif match[2] is None:
                     if match[1].lower() not in special or text[match.end() :].lstrip(WHITE)[:1] == "=":
                         yield Statement(text, location)
                     else:
-                        self._act(match[1].lower(), text, match.end(), location)
+                        self._obey(match[1].lower(), text, match.end(), location)
                         if not frames or frames[-1] is not frame:
                             break
                 else:
@@ -149,15 +149,15 @@ class _Expander:
                     if word[1].lower() != ".macro" or self._label is None or self._label[0].isdigit():
                         self._label = None
                         yield Statement(text[:begin].rstrip(WHITE), location)
-                    self._act(word[1].lower(), text, word.end(), location, begin)
+                    self._obey(word[1].lower(), text, word.end(), location, begin)
                     self._label = None
                     if not frames or frames[-1] is not frame:
                         break
             else:
-                self._leave(frames.pop())
+                self._end_frame(frames.pop())
         conditions.finish()
 
-    def _act(self, word: str, text: str, end: int, location: Location, begin: int = 0) -> None:
+    def _obey(self, word: str, text: str, end: int, location: Location, begin: int = 0) -> None:
         """Run the handler of the directive or macro in text[begin:end]."""
         operands = text[end:].lstrip(WHITE)
         at = location.at(len(text) - len(operands)) if operands else location
@@ -191,7 +191,7 @@ class _Expander:
             self._diagnostics.error(whole_file(name), "contains lone surrogates, which are not valid text")
         raise AsmError(self._diagnostics)
 
-    def _open(self, text: Text, trail: tuple[Expansion, ...]) -> None:
+    def _push_source(self, text: Text, trail: tuple[Expansion, ...]) -> None:
         source = SourceText(text, self._diagnostics, trail)
         self._frames.append(_Frame("file", text.name, iter(source), self._conditionals.depth, source))
 
@@ -204,7 +204,7 @@ class _Expander:
         path = find_file(name, beside, self._include_dirs)
         if path is None:
             self._fail(at, f"no such file: '{name}'", _searched(beside, self._include_dirs))
-        if self._depth() >= MAX_DEPTH:
+        if self._nesting() >= MAX_DEPTH:
             chain = [frame.what for frame in self._frames if frame.kind == "file"]
             again = "it includes itself" if str(path) in chain else "includes nested too deeply"
             self._fail(at, f"'{name}': {again}", "guard it: .ifndef NAME_INC; .set NAME_INC, 1; ... .endif")
@@ -212,8 +212,8 @@ class _Expander:
             text = read_source(path, at)
         except SourceError as error:
             self._fail(error.location, error.message, error.hint)
-        self._count(text.count("\n") + 1, location)
-        self._open(Text(str(path), text), (Expansion(f"include '{path}'", location), *location.trail))
+        self._count_expanded(text.count("\n") + 1, location)
+        self._push_source(Text(str(path), text), (Expansion(f"include '{path}'", location), *location.trail))
 
     def _end(self, word: str, operands: str, location: Location, at: Location) -> None:
         """`.end`: the rest is not read."""
@@ -226,7 +226,7 @@ class _Expander:
         source = next(frame.source for frame in reversed(self._frames) if frame.source)
         source.renumber(int(match[1]), match[2] and match[2][1:-1])
 
-    def _leave(self, frame: _Frame) -> None:
+    def _end_frame(self, frame: _Frame) -> None:
         """End a frame. Conditionals may span files and repetitions, but not macros."""
         if frame.kind == "macro" and self._conditionals.depth > frame.depth:
             for block in self._conditionals.close_down_to(frame.depth):
@@ -235,7 +235,7 @@ class _Expander:
     # Macros
 
     def _define(self, word: str, operands: str, location: Location, at: Location) -> None:
-        body = self._collect(".macro", (".macro",), _MACRO_ENDS, location)
+        body = self._read_body(".macro", (".macro",), _MACRO_ENDS, location)
         name, parameters = parse_definition(operands, at, self._label)
         key = name.lower()
         if key in self._directives or key in self._reserved:
@@ -251,12 +251,12 @@ class _Expander:
     def _invoke(self, word: str, operands: str, location: Location, at: Location) -> None:
         macro = self._macros[word]
         what = f"macro '{macro.name}'"
-        if self._depth() > MAX_DEPTH:
+        if self._nesting() > MAX_DEPTH:
             message = f"macros nested too deeply, in {what}"
             self._fail(location, message, "a macro that calls itself needs an '.if' that ends the recursion")
         values = macro.bind(operands, location, self._alternate, self._scope.evaluate)
         template = macro.template(self._alternate)
-        self._count(len(template) + 1, location)
+        self._count_expanded(len(template) + 1, location)
         trail = (Expansion(what, location), *location.trail)
         pieces = template.expand(values, self._invocations, self._locals, trail, self._diagnostics)
         self._invocations += 1
@@ -284,20 +284,20 @@ class _Expander:
     def _set_alternate(self, word: str, operands: str, location: Location, at: Location) -> None:
         self._alternate = word == ".altmacro"
 
-    def _stray(self, word: str, operands: str, location: Location, at: Location) -> None:
+    def _unmatched(self, word: str, operands: str, location: Location, at: Location) -> None:
         opening = "'.rept', '.irp' or '.irpc'" if word == ".endr" else "'.macro'"
         self._diagnostics.warning(location, f"'{word}' without {opening} does nothing")
 
     # Repetitions
 
     def _repeat(self, word: str, operands: str, location: Location, at: Location) -> None:
-        body = self._collect(word, _REPEATS, (".endr",), location)
-        if self._depth() > MAX_DEPTH:
+        body = self._read_body(word, _REPEATS, (".endr",), location)
+        if self._nesting() > MAX_DEPTH:
             self._fail(location, f"macros nested too deeply, in '{word}'", None)
         if word in (".rept", ".rep"):
             pieces = self._repeated(body, self._repetitions(body, operands, location, at), location)
         else:
-            pieces = self._substituted(word, body, operands, location, at)
+            pieces = self._iterated(word, body, operands, location, at)
         self._frames.append(_Frame("repeat", word, pieces, self._conditionals.depth))
 
     def _repetitions(self, body: list[Piece], operands: str, location: Location, at: Location) -> int:
@@ -315,10 +315,10 @@ class _Expander:
         trail = (Expansion("'.rept'", location), *location.trail)
         lines = [(text, place._replace(trail=trail)) for text, place in body]
         for _ in range(count):
-            self._count(len(lines) or 1, location)
+            self._count_expanded(len(lines) or 1, location)
             yield from lines
 
-    def _substituted(
+    def _iterated(
         self, word: str, body: list[Piece], operands: str, location: Location, at: Location
     ) -> Iterator[Piece]:
         """The expansions of `.irp name, value, ...` or `.irpc name, characters`."""
@@ -333,7 +333,7 @@ class _Expander:
 
         def expand() -> Iterator[Piece]:
             for value in values:
-                self._count(len(template) or 1, location)
+                self._count_expanded(len(template) or 1, location)
                 trail = (Expansion(f"{word} {name[0]}={value}", location), *location.trail)
                 yield from template.expand([value], number, 0, trail, self._diagnostics)
 
@@ -341,7 +341,7 @@ class _Expander:
 
     # Common to both
 
-    def _collect(self, word: str, opens: tuple[str, ...], closes: tuple[str, ...], location: Location) -> list[Piece]:
+    def _read_body(self, word: str, opens: tuple[str, ...], closes: tuple[str, ...], location: Location) -> list[Piece]:
         """The statements up to the directive that closes `word`, which is consumed. Raises SourceError."""
         body: list[Piece] = []
         nested = 1
@@ -360,10 +360,10 @@ class _Expander:
             body.append((text, place))
         raise SourceError(location, f"'{word}' is never closed", f"add '{closes[0]}'")
 
-    def _depth(self) -> int:
+    def _nesting(self) -> int:
         return len(self._frames)
 
-    def _count(self, lines: int, location: Location) -> None:
+    def _count_expanded(self, lines: int, location: Location) -> None:
         self._expanded += lines
         if self._expanded > MAX_EXPANDED:
             self._fail(location, f"macros and repetitions produce more than {MAX_EXPANDED} statements", None)
