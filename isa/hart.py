@@ -4,49 +4,74 @@ Every field is a 64-bit signed integer (or an array of them) that holds a word, 
 that a meaning function computes the same under numba as in plain Python.
 """
 
+from collections.abc import Iterator
+from typing import Protocol
+
 from trapline.isa.mode import M
 
-FIELDS: tuple[tuple[str, int], ...] = (
-    ("x", 32),  # general registers; x[0] is always 0
-    ("pc", 1),
-    ("mode", 1),  # 0 U, 1 S, 3 M
-    ("reservation", 1),  # physical address of the reserved word, -1 without a reservation
-    ("stale", 1),  # 1: cached translations must be dropped before the next access
-    ("lines", 1),  # mip bits that devices hold
-    ("cycle", 1),  # instructions retired or trapped since reset
-    ("instret", 1),  # instructions retired since reset
-    ("mtime", 1),  # ticks of 100 ns
-    ("mhartid", 1),
-    ("misa", 1),
-    ("extensions", 1),  # optional extensions that this hart has (`isa.extension`)
-    ("mstatus", 1),
-    ("medeleg", 1),
-    ("mideleg", 1),
-    ("mie", 1),
-    ("mip", 1),  # software-writable bits only
-    ("mtvec", 1),
-    ("mcounteren", 1),
-    ("menvcfg", 1),
-    ("mcountinhibit", 1),
-    ("mleak", 1),
-    ("mscratch", 1),
-    ("mepc", 1),
-    ("mcause", 1),
-    ("mtval", 1),
-    ("mcycle", 1),  # what to add to `cycle`
-    ("minstret", 1),  # what to add to `instret`
-    ("uflags", 1),
-    ("stvec", 1),
-    ("scounteren", 1),
-    ("senvcfg", 1),
-    ("sscratch", 1),
-    ("sepc", 1),
-    ("scause", 1),
-    ("stval", 1),
-    ("satp", 1),
-    ("pmpcfg", 16),
-    ("pmpaddr", 16),
-)
+
+class Words(Protocol):
+    """An array of a record."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def __len__(self) -> int: ...
+
+
+class HartState(Protocol):
+    """The fields of a hart's record that instructions and traps act on; an engine has more (`vm.core.records`)."""
+
+    x: Words  # general registers; x[0] is always 0
+    pc: int
+    mode: int  # 0 U, 1 S, 3 M
+    reservation: int  # physical address of the reserved word, -1 without a reservation
+    stale: int  # 1: cached translations must be dropped before the next access
+    lines: int  # mip bits that devices hold
+    cycle: int  # instructions retired or trapped since reset
+    instret: int  # instructions retired since reset
+    mtime: int  # ticks of 100 ns
+    mhartid: int
+    misa: int
+    extensions: int  # optional extensions that this hart has (`isa.extension`)
+    mstatus: int
+    medeleg: int
+    mideleg: int
+    mie: int
+    mip: int  # software-writable bits only
+    mtvec: int
+    mcounteren: int
+    menvcfg: int
+    mcountinhibit: int
+    mleak: int
+    mscratch: int
+    mepc: int
+    mcause: int
+    mtval: int
+    mcycle: int  # what to add to `cycle`
+    minstret: int  # what to add to `instret`
+    uflags: int
+    stvec: int
+    scounteren: int
+    senvcfg: int
+    sscratch: int
+    sepc: int
+    scause: int
+    stval: int
+    satp: int
+    pmpcfg: Words
+    pmpaddr: Words
+
+
+def declared(record: type, **arrays: int) -> tuple[tuple[str, int], ...]:
+    """The fields that a record's class declares, in order, with the words that each has. arrays: the length of each."""
+    fields = record.__annotations__
+    if {name for name, kind in fields.items() if kind is Words} != arrays.keys():
+        raise TypeError(f"{record.__name__}: not every array has a length")
+    return tuple((name, arrays.get(name, 1)) for name in fields)
+
+
+FIELDS = declared(HartState, x=32, pmpcfg=16, pmpaddr=16)
 
 RESET = {"mode": M, "reservation": -1, "stale": 1}
 """Fields that are not zero after reset; `misa` and `extensions` follow from the ISA string."""

@@ -11,6 +11,7 @@ from trapline.isa.table import added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
+from trapline.vm.core.records import HartRecord
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
 from trapline.vm.hypervisor.host.originals import Originals
@@ -135,7 +136,7 @@ class Engine:
         finally:
             self.originals.lift()
 
-    def real_hart(self, number: int) -> Any:
+    def real_hart(self, number: int) -> HartRecord:
         """The real hart that a hypervisor has for the virtual hart of this number."""
         return self._views[len(self.harts) + number]
 

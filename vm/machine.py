@@ -19,6 +19,7 @@ from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
+from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Announce, Engine
 from trapline.vm.exit import Exit, ExitReason
@@ -377,5 +378,5 @@ class Machine:
         """The word at the pc of the hart that ran last, None if it cannot be fetched."""
         return self._service.instruction_word()
 
-    def _update_time(self, h: Any) -> None:
+    def _update_time(self, h: HartRecord) -> None:
         update_time(h, self._m)

@@ -8,6 +8,7 @@ from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.mode import MODE_NAMES, M
 from trapline.isa.spelling import did_you_mean
 from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.core.records import HartRecord
 
 
 def _unknown(kind: str, name: str, names: Any) -> KeyError:
@@ -18,7 +19,7 @@ def _unknown(kind: str, name: str, names: Any) -> KeyError:
 class Registers:
     """General registers by ABI name, `x` name or number; values are words in [0, 2^32)."""
 
-    def __init__(self, h: Any) -> None:
+    def __init__(self, h: HartRecord) -> None:
         self._h = h
 
     def _index(self, key: str | int) -> int:
@@ -52,7 +53,7 @@ class Csrs:
     Raises KeyError for a name that is unknown or that this machine lacks. A write to a read-only CSR has no effect.
     """
 
-    def __init__(self, h: Any, before: Any) -> None:
+    def __init__(self, h: HartRecord, before: Any) -> None:
         self._h = h
         self._before = before
 
@@ -97,7 +98,7 @@ class Hart:
     h: its record (`vm.core.hart.HartView`); update_time: brings the counters of this hart up to date.
     """
 
-    def __init__(self, h: Any, update_time: Callable[[Any], None]) -> None:
+    def __init__(self, h: HartRecord, update_time: Callable[[HartRecord], None]) -> None:
         self.h = h
         self.x = Registers(h)
         self.csr = Csrs(h, lambda: update_time(h))

@@ -3,17 +3,16 @@
 Usually it trapped before setting mtvec: there is no memory at address 0, so fetching the handler faults too.
 """
 
-from typing import Any
-
 from trapline.isa.mode import M, S, U
 from trapline.isa.mstatus import MIE, SIE
+from trapline.vm.core.records import HartRecord
 
 _STATE = ("pc", "mode", "mstatus", "mepc", "mcause", "mtval", "sepc", "scause", "stval", "mie")
 JUMP_TO_ITSELF = 0x0000006F
 """`j .`, as kernels halt."""
 
 
-def is_deaf(h: Any) -> bool:
+def is_deaf(h: HartRecord) -> bool:
     """Whether no interrupt of any kind would be taken in this state (Priv 3.1.6.1)."""
     taken = 0
     if h.mode < M or h.mstatus & MIE:
@@ -26,7 +25,7 @@ def is_deaf(h: Any) -> bool:
 class TrapLoop:
     """Watches a hart between slices of execution."""
 
-    def __init__(self, h: Any) -> None:
+    def __init__(self, h: HartRecord) -> None:
         self._h = h
         self._before: tuple[int, ...] = ()
 

@@ -7,6 +7,7 @@ legacy extensions, 0 to 8, return a0 alone.
 from collections.abc import Callable
 from typing import Any
 
+from trapline.vm.core.records import HartRecord
 from trapline.vm.sbi import debug_console, hsm
 from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, SbiRet, chosen_harts, error, ok
 from trapline.vm.sbi.platform import Platform, Refused
@@ -76,7 +77,7 @@ class Sbi:
             8: lambda h, a: self._reset(SHUTDOWN, NO_REASON)[0],
         }
 
-    def call(self, h: Any) -> None:
+    def call(self, h: HartRecord) -> None:
         """Serve the `ecall` at h.pc and resume after it. Raises `Refused`, with h unchanged, for a bad mask pointer."""
         extension, arguments = h.x[17], [h.x[i] for i in range(10, 16)]
         before = h.pc
@@ -93,7 +94,7 @@ class Sbi:
         if result is not None:
             h.x[10], h.x[11] = result[0] & 0xFFFFFFFF, result[1] & 0xFFFFFFFF
 
-    def _set_timer(self, h: Any, a: list[int]) -> SbiRet:
+    def _set_timer(self, h: HartRecord, a: list[int]) -> SbiRet:
         """ "If the supervisor wishes to clear the timer interrupt without scheduling the next timer event, it can
         either request a timer interrupt infinitely far into the future (i.e., (uint64_t)-1)..."
         """
@@ -110,7 +111,7 @@ class Sbi:
                 h.mip |= SSIP
         return ok()
 
-    def _clear_interrupt(self, h: Any) -> int:
+    def _clear_interrupt(self, h: HartRecord) -> int:
         h.mip &= ~SSIP
         return 0
 
@@ -123,7 +124,7 @@ class Sbi:
             self.platform.harts[number].stale = 1
         return ok()
 
-    def _mask(self, h: Any, vaddr: int) -> int:
+    def _mask(self, h: HartRecord, vaddr: int) -> int:
         """The set of harts of a legacy call: "hart_mask is a virtual address that points to a bit-vector of harts".
 
         As in OpenSBI, a null pointer means all harts, and bits for harts that do not exist are ignored.

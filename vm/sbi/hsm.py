@@ -1,9 +1,8 @@
 """Hart state management (SBI 2.0, chapter 9), and the initial state of a hart in S mode."""
 
-from typing import Any
-
 from trapline.isa.mode import S
 from trapline.isa.mstatus import MPRV, SIE
+from trapline.vm.core.records import HartRecord
 from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, SbiRet, error, ok
 from trapline.vm.sbi.platform import ALL_ONES, Platform
 
@@ -18,7 +17,7 @@ SUSPENDED_WAIT = 2
 """`waiting` of a hart that suspended itself; 1 stands for `wfi`."""
 
 
-def enter(h: Any, address: int, opaque: int) -> None:
+def enter(h: HartRecord, address: int, opaque: int) -> None:
     """Start a hart in S mode at a physical address, as OpenSBI does.
 
     The specification requires satp = 0, sstatus.SIE = 0, the hart's number in a0 and `opaque` in a1; all other
@@ -40,7 +39,7 @@ def enter(h: Any, address: int, opaque: int) -> None:
     h.stale = 1
 
 
-def hand_over(h: Any) -> None:
+def hand_over(h: HartRecord) -> None:
     """Set up a hart as M-mode firmware does: delegate traps and interrupts, open counters and all memory to S mode."""
     h.medeleg = DELEGATED_EXCEPTIONS
     h.mideleg = DELEGATED_INTERRUPTS
@@ -50,7 +49,7 @@ def hand_over(h: Any) -> None:
     h.stopped = 1
 
 
-def state(h: Any) -> int:
+def state(h: HartRecord) -> int:
     """STARTED, STOPPED or SUSPENDED."""
     if h.stopped:
         return STOPPED
@@ -74,7 +73,7 @@ def _executable(platform: Platform, address: int) -> bool:
     return address % 4 == 0 and platform.is_memory(address, 4)
 
 
-def stop(h: Any) -> SbiRet:
+def stop(h: HartRecord) -> SbiRet:
     """sbi_hart_stop: the hart does not execute until it is started again."""
     h.stopped = 1
     return ok()
@@ -85,7 +84,7 @@ def status(platform: Platform, number: int) -> SbiRet:
     return ok(state(platform.harts[number])) if number < len(platform.harts) else error(INVALID_PARAM)
 
 
-def suspend(platform: Platform, h: Any, kind: int, address: int, opaque: int) -> SbiRet | None:
+def suspend(platform: Platform, h: HartRecord, kind: int, address: int, opaque: int) -> SbiRet | None:
     """sbi_hart_suspend: wait until an interrupt that mie enables is pending. None: the hart resumes at `address`."""
     if kind not in (RETENTIVE, NON_RETENTIVE):
         return error(INVALID_PARAM)

@@ -1,7 +1,9 @@
 """The platform below the SBI: the harts that it serves, and the real or virtual machine around them."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+from trapline.vm.core.records import HartRecord
 
 
 class Refused(Exception):
@@ -16,7 +18,7 @@ class Refused(Exception):
 class Platform(Protocol):
     """The machine around the harts."""
 
-    harts: Sequence[Any]
+    harts: Sequence[HartRecord]
     """Hart records by mhartid, of a real or a virtual machine."""
 
     def set_timer(self, hart: int, deadline: int) -> None:
@@ -37,7 +39,7 @@ class Platform(Protocol):
     def write(self, paddr: int, data: bytes) -> None:
         """Write RAM, including code."""
 
-    def load_word(self, h: Any, vaddr: int) -> int:
+    def load_word(self, h: HartRecord, vaddr: int) -> int:
         """Load a word as hart h would. Raises `Refused` with the exception of that load."""
 
     def shut_down(self, failed: bool) -> None:

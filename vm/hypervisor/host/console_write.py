@@ -4,13 +4,14 @@ from typing import Any
 
 from trapline.isa.hart import A0, A1
 from trapline.vm.core.mmu import LOAD, data_address, refresh
+from trapline.vm.core.records import HartRecord
 from trapline.vm.hypervisor.hypercalls import INVALID_ADDRESS, SUCCESS, answer
 
 MOST_BYTES = 4096
 """Bytes that one call prints at most; the rest is for the guest's next call."""
 
 
-def console_write(machine: Any, h: Any) -> None:
+def console_write(machine: Any, h: HartRecord) -> None:
     """Print a1 bytes from a0 on, as the guest may read them; a1 becomes how many were printed."""
     engine = machine.engine
     words = engine.ram.data.cast("B").cast("I")

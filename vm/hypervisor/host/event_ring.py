@@ -15,6 +15,7 @@ import numpy as np
 from trapline.isa.machine_csrs import read_mcycle, read_mcycleh, read_minstret, read_minstreth
 from trapline.isa.pmp import PMP_ENTRIES
 from trapline.vm.codegen.csr_file import emit_save_csrs
+from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT
 from trapline.vm.host.signals import held
 from trapline.vm.hypervisor import events as layout
@@ -253,7 +254,7 @@ class EventRing:
                 self._m.event_number += 1
 
     @contextmanager
-    def injection(self, h: Any, cause: int) -> Iterator[None]:
+    def injection(self, h: HartRecord, cause: int) -> Iterator[None]:
         """While the host lets a virtual hart take an interrupt: the same event as of the dispatcher."""
         if not self._m.event_log:
             yield

@@ -3,12 +3,13 @@
 So devices, traces and digests see no patch, and may write where one is. `vm.core.patches` has the table.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from trapline.isa.sv32 import PAGE, PAGE_INDEX_SHIFT
 from trapline.vm.core.patches import MARK, PATCHES, VOID
+from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
 
 
@@ -26,7 +27,7 @@ class Originals:
     m: view of the virtual machine's record; ram: uint8[], all of it; code: int64[], decoded instructions.
     """
 
-    def __init__(self, m: Any, ram: np.ndarray, code: np.ndarray) -> None:
+    def __init__(self, m: MachineRecord, ram: np.ndarray, code: np.ndarray) -> None:
         self._m, self._code = m, code
         self._words = ram.view(np.uint32)
         self._table = self._words[m.patch_table // 4 :][: 2 * PATCHES].reshape(PATCHES, 2)

@@ -1,12 +1,13 @@
 """The host's side of binary translation: what it has made, side by side, and what to forget when the host writes."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
 from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
 
@@ -28,7 +29,7 @@ class Translated(NamedTuple):
 class Translation:
     """The translated code of one engine. m: view of the virtual machine's record; ram: uint8[], all of it."""
 
-    def __init__(self, m: Any, ram: np.ndarray) -> None:
+    def __init__(self, m: MachineRecord, ram: np.ndarray) -> None:
         self._m = m
         self._words = ram.view(np.uint32)
         self._states = self._words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)

@@ -1,0 +1,102 @@
+"""The records that the engine works on: what a hart and the machine around it are made of.
+
+A record's class is its declaration; `vm.core.hart` lays it out. Compiled code sees a row of a structured array, plain
+Python an object with these attributes.
+"""
+
+from typing import Protocol
+
+from trapline.isa.hart import HartState, Words
+
+
+class HartRecord(HartState, Protocol):
+    """A hart: the state of `isa.hart`, and what the engine keeps beside it."""
+
+    waiting: int  # 1: executed wfi, and no interrupt that mie enables is pending yet; 2: the same through the SBI
+    stopped: int  # 1: executes nothing until someone starts it
+    idled: int  # steps that passed while it was waiting or stopped and others ran
+    code_epoch: int  # `code_epoch` of the machine that the store TLB is good for
+    unretired: int  # instructions that trapped instead of retiring: instret = cycle - unretired
+    generation: int  # number of times that all translations were dropped
+    fetch_context: int  # high half of the tags that are valid now, per access type
+    data_context: int
+    pmp_entries: int  # 1 + the highest PMP entry that is not off
+    data_mode: int  # mode of loads and stores: MPP under MPRV
+    fetch_tlb: Words
+    load_tlb: Words
+    store_tlb: Words
+    trap_counts: Words  # taken traps by cause; interrupts from INTERRUPT_COUNTS on
+
+
+class MachineRecord(Protocol):
+    """The machine: RAM, board, exits to the host; and for a virtual or a real one what the hypervisor keeps."""
+
+    ram_base: int
+    ram_size: int
+    harts: int
+    board: int  # NO_DEVICES, FULL_BOARD or ONLY_DEVICES
+    time_base: int  # mtime = time_base + (cycle + idled) // 100
+    timer_line: int  # mip bit that a due timer raises: MTIP, or STIP under the built-in SBI
+    msip: Words  # software interrupts to M mode, by hart
+    mtimecmp_low: Words
+    mtimecmp_high: Words
+    current: int  # the hart that runs, or ran last
+    slice_left: int  # steps until the next hart's turn
+    asleep: int  # harts that were found idle since one last ran
+    idle_exits: int  # 1: idle time is for the host to pass, 0: it is skipped
+    code_epoch: int  # number of times that a page of data became one of code
+    technique: int  # BARE, or one of `vm.hypervisor.technique`
+    tohost: int  # physical address whose writes stop the run loop, or -1
+    host_traps: int  # exception causes that go to the host instead of the guest
+    exit_cause: int
+    exit_tval: int
+    exit_address: int  # of a device access: physical address, bytes, value stored
+    exit_width: int
+    exit_value: int
+    exit_store: int
+    fault_address: int  # vaddr of the access that faulted last
+    first_frame: int  # of a real machine under a virtual one: page number of its frames behind the guest's RAM
+    next_frame: int  # the first of them that is free, counted from there
+    shadow_epoch: int  # number of times that the shadow tables were dropped, as TLB tags know it
+    shadow_generation: int  # `generation` of the virtual hart for which the shadow tables were made
+    shadow_mxr: int  # its mstatus.MXR
+    shadow_drops: int
+    real_mleak: int  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
+    traced: int  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
+    stored_low: int  # first and last RAM offset that stores to watched pages have changed since that was looked at
+    stored_high: int
+    trace_epoch: int  # number of times that a traced table changed; of a real machine: that it has followed
+    traced_tables: int  # tables that are watched for a real hart
+    traced_stores: int  # stores to a traced table that trapped
+    fault_paddr: int  # of the page fault that is emulated: the guest's translation; negative: none, or no such fault
+    last_fault: int  # what the last page fault was (`vm.hypervisor.faults`); NO_FAULT when an event begins
+    routine: int  # what has served the last exit (`vm.hypervisor.events`), where no interpreter routine had to
+    block_words: int  # words of the last block that was translated
+    unretired_before: int  # `unretired` of the virtual hart when the event began
+    hidden_faults: int  # page faults of the real hart by what they were (`vm.hypervisor.faults`)
+    true_faults: int
+    mmio_faults: int
+    outside_faults: int
+    emulated: int  # instructions that an interpreter routine executed
+    direct_steps: int  # instructions that the real hart executed
+    hypercalls: int
+    patch_table: int  # of the virtual machine: RAM offset of the originals of replaced words (`vm.core.patches`), or 0
+    patches: int  # entries of it that were ever used
+    free_patch: int  # the first that is free
+    page_states: int  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
+    first_copy: int  # page number of the first page for translated code, pages in use, times that all were dropped
+    copies: int
+    cache_flushes: int
+    blocks: int  # blocks and words that were translated
+    translated: int
+    shadow_demand: int  # of the virtual machine: times that all shadow tables had to go; of a real one: as followed
+    exits: Words  # traps out of the guest by cause
+    calls: Words  # hypercalls by number; the last are those with another
+    event_log: int  # of the virtual machine: RAM offset of the ring of `vm.hypervisor.events`, 0 while it is off
+    event_count: int  # records in it, and of all times
+    event_number: int
+    event_stop: int  # number of the event before which the host wants to look, -1 for none; see `must_stop`
+    event_cycle: int  # steps of the virtual hart there
+    event_halt: int  # number of events after which it does
+    event_open: int  # whether the last step of the dispatcher's is the last record: 1, or may become one: 2
+    stop_at_user: int  # 1: `execute` comes back where U mode begins, because something else runs it
