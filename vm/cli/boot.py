@@ -8,8 +8,8 @@ import click
 from trapline.vm.cli import output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.console import open_console
+from trapline.vm.cli.exit_records import ExitRecords
 from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
-from trapline.vm.cli.observe import Observers
 from trapline.vm.cli.option_groups import Command, with_groups, without
 from trapline.vm.cli.options import (
     AssemblyOptions,
@@ -72,23 +72,23 @@ def run_machine(
 
     technique: None without a hypervisor; translation_file: where to write what the technique `translate` made.
     """
-    observers = None
-    if Observers.wanted(options.exits):
-        observers = Observers(options.exits, blueprint.image, technique or "bare", blueprint.name)
+    records = None
+    if ExitRecords.wanted(options.exits):
+        records = ExitRecords(options.exits, blueprint.image, technique or "bare", blueprint.name)
     trace = output_files.open_text(options.outputs.trace) if options.outputs.trace else None
     output_files.check_writable(options.outputs.json_file)
     console = open_console(options.console)
-    with blueprint.switched_on(technique or "bare", shadow, console, events=observers is not None) as machine:
-        if observers is not None:
-            observers.attach(machine)
+    with blueprint.switched_on(technique or "bare", shadow, console, events=records is not None) as machine:
+        if records is not None:
+            records.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
         with console.attached():
             exit, seconds = run_once(machine, options.limits)
     if trace is not None:
         output_files.close(trace)
-    if observers is not None:
-        observers.finish(machine, str(exit))
+    if records is not None:
+        records.finish(machine, str(exit))
     if translation_file is not None:
         show_translation(machine, translation_file)
     explain_stop(machine, exit)

@@ -1,49 +1,20 @@
-"""`trapline isa`, the reference on the terminal, and `trapline disasm`."""
+"""`trapline isa`: the reference of instructions and CSRs on the terminal."""
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from pathlib import Path
+from collections.abc import Iterable
 
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
 from trapline.vm.cli import reference
-from trapline.vm.cli.option_groups import Command, Documented
-from trapline.vm.cli.user_errors import colored
+from trapline.vm.cli.option_groups import Documented
+from trapline.vm.cli.parameters import AddressOrEnd
+from trapline.vm.cli.user_errors import Diagnosed
 from trapline.vm.observe import tables
 
 
 class IsaGroup(Documented, click.Group):
     """The group of `trapline isa`."""
-
-
-class UserError(click.ClickException):
-    """Bad input; `message` is the whole text."""
-
-    exit_code = 2
-
-    def show(self, file: object = None) -> None:
-        """Write the message to standard error."""
-        click.echo(self.message, err=True, color=colored())
-
-
-class Address(click.ParamType):
-    """A number in [0, 2^32], decimal or 0x hexadecimal; 2^32 is the address after the last."""
-
-    name = "address"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number. Fails as a usage error."""
-        if isinstance(value, int):
-            return value
-        try:
-            number = int(str(value), 0)
-        except ValueError:
-            self.fail(f"{value!r} is not a number; write it like 0x80000000", param, ctx)
-        if not 0 <= number <= 1 << 32:
-            self.fail(f"{value} is not in [0, 0x100000000]", param, ctx)
-        return number
 
 
 @click.group("isa", cls=IsaGroup, invoke_without_command=True, topics=("reference/isa", "tutorials/add-an-instruction"))
@@ -54,6 +25,12 @@ def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
     """Show what the machine executes: instructions and CSRs.
 
     Without a subcommand, list the instructions by extension.
+
+    \b
+    trapline isa
+    trapline isa show sret mstatus
+    trapline isa decode 0x30200073
+    trapline --plugin my_isa.py isa show rotl
     """
     if context.invoked_subcommand is not None:
         if as_json or markdown:
@@ -79,7 +56,12 @@ def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
 @isa_command.command("csrs")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def csrs_command(as_json: bool) -> None:
-    """List the control and status registers."""
+    """List the control and status registers.
+
+    \b
+    trapline isa csrs
+    trapline isa csrs --json
+    """
     if as_json:
         click.echo(json.dumps([reference.csr_json(c) for c in CSRS]))
     else:
@@ -94,6 +76,10 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
     """Show instructions or CSRs: encoding, privilege, what they read and write, and their meaning.
 
     NAME is a mnemonic (mret), a CSR (mstatus) or the address of a CSR (0x300).
+
+    \b
+    trapline isa show mret
+    trapline isa show mstatus satp --json
     """
     found = [_find(name) for name in names]
     if as_json:
@@ -112,17 +98,20 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @isa_command.command("decode")
-@click.argument("words", metavar="WORD...", nargs=-1, required=True, type=Address())
+@click.argument("words", metavar="WORD...", nargs=-1, required=True, type=AddressOrEnd())
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def decode_command(words: tuple[int, ...], as_json: bool) -> None:
     """Show which instruction a 32-bit word encodes, and its operands.
 
     WORD is a number, such as 0x30200073.
+
+    \b
+    trapline isa decode 0x30200073 0x00c5852b
     """
     from trapline.asm.disassembler.instruction import disassemble
 
     if too_long := [word for word in words if word > 0xFFFFFFFF]:
-        raise UserError(f"error: {too_long[0]:#x} is longer than 32 bits")
+        raise Diagnosed(f"error: {too_long[0]:#x} is longer than 32 bits")
     found = [(word, decode(word)) for word in words]
     if as_json:
         objects = [
@@ -161,14 +150,14 @@ def _find(name: str) -> Instruction | Csr:
         try:
             return CSR_BY_ADDRESS[int(key, 0)]
         except (ValueError, KeyError):
-            raise UserError(f"error: no CSR has the address {printable(name)}") from None
+            raise Diagnosed(f"error: no CSR has the address {printable(name)}") from None
     for pseudo in PSEUDO_INSTRUCTIONS:
         if pseudo.name == key:
             text = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
-            raise UserError(f"error: {text}; try 'trapline isa show {pseudo.instruction.name}'")
+            raise Diagnosed(f"error: {text}; try 'trapline isa show {pseudo.instruction.name}'")
     message = f"error: no instruction or CSR '{printable(name)}'"
     hint = did_you_mean(key, [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)])
-    raise UserError(f"{message}; {hint}" if hint else f"{message}; 'trapline isa' lists the instructions")
+    raise Diagnosed(f"{message}; {hint}" if hint else f"{message}; 'trapline isa' lists the instructions")
 
 
 def _show_instruction(instruction: Instruction) -> None:
@@ -199,70 +188,3 @@ def _show_csr(csr: Csr) -> None:
 def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
     for name, value in facts:
         click.echo(f"{name:<12} {value}")
-
-
-@click.command("disasm", cls=Command, topics=("assembler",))
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--section", "sections", multiple=True, metavar="NAME", help="Only this section; may be repeated.")
-@click.option("--start", type=Address(), default=0, help="First address to list.")
-@click.option("--stop", type=Address(), default=1 << 32, help="Address to stop before.")
-@click.option("--pseudo/--no-pseudo", default=True, help="Whether to use pseudo-instructions such as `ret`.")
-@click.option("--raw", is_flag=True, help="FILE is a raw image of code, not an ELF file.")
-@click.option("--base", type=Address(), default=None, help="Address of a raw image.  [default: 0]")
-@click.option("--asm", "as_source", is_flag=True, help="Print source that assembles to the same section bytes.")
-def disasm_command(
-    file: Path, sections: tuple[str, ...], start: int, stop: int, pseudo: bool, raw: bool, base: int | None,
-    as_source: bool,
-) -> None:  # fmt: skip
-    """Disassemble an ELF file for 32-bit RISC-V, or a raw image with --raw.
-
-    The listing shows the sections that hold code; --section names others.
-    With --asm all sections that are loaded are written as assembly source.
-    """
-    from trapline.asm.diagnostics import Diagnostic, Location
-    from trapline.asm.disassembler.contents import DisassemblyError, elf_contents, raw_contents, read_file
-    from trapline.asm.disassembler.listing import listing
-    from trapline.asm.disassembler.source import assembly
-    from trapline.isa.spelling import did_you_mean
-
-    if base is not None and not raw:
-        raise click.UsageError("--base needs --raw; an ELF file has its own addresses")
-    limited = start > 0 or stop < 1 << 32
-    if as_source and limited:
-        raise click.UsageError("--asm writes whole sections; --start and --stop are for the listing")
-    if start >= stop:
-        raise click.UsageError(f"--stop {stop:#x} is not above --start {start:#x}")
-
-    def refuse(message: str, hint: str | None = None) -> UserError:
-        return UserError(Diagnostic("error", Location(str(file), 0), message, hint).render(colored()))
-
-    try:
-        data = read_file(file)
-        contents = raw_contents(data, base or 0) if raw else elf_contents(data)
-    except DisassemblyError as error:
-        raise refuse(str(error)) from None
-    present = [s.name for s in contents.sections]
-    for name in sections:
-        if name not in present:
-            near = did_you_mean(name, present)
-            raise refuse(f"no section '{name}'", near or f"it has {', '.join(present) or 'no sections'}")
-    if sections:
-        chosen = [s for s in contents.sections if s.name in sections]
-    else:
-        chosen = [s for s in contents.sections if s.allocated and (s.executable or as_source) and s.size]
-    if not chosen:
-        raise refuse("no code in it", "--section shows a section of data" if present else None)
-    if limited:
-        places = ", ".join(f"{s.name} at {s.address:#x} to {s.end:#x}" for s in chosen)
-        chosen = [s for s in chosen if s.address < stop and start < s.end]
-        if not chosen:
-            raise refuse(f"nothing between {start:#x} and {stop:#x}", places)
-    lines = assembly(contents, chosen, pseudo) if as_source else listing(contents, chosen, start, stop, pseudo)
-    for block in _blocks(lines):
-        click.echo(block)
-
-
-def _blocks(lines: Iterator[str], length: int = 1000) -> Iterator[str]:
-    """Lines joined many at a time: writing them one by one costs more than disassembling."""
-    while block := list(islice(lines, length)):
-        yield "\n".join(block)

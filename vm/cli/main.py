@@ -26,7 +26,7 @@ COMMANDS = {
         "Test sensitive instructions under each technique.",
     ),
     "asm": ("trapline.vm.cli.asm", "asm_command", "Assemble and link sources into an ELF file."),
-    "disasm": ("trapline.vm.cli.isa", "disasm_command", "List the instructions of a file."),
+    "disasm": ("trapline.vm.cli.disasm", "disasm_command", "List the instructions of a file."),
     "isa": ("trapline.vm.cli.isa", "isa_command", "Explain instructions and CSRs."),
     "classify": (
         "trapline.vm.cli.classify",
@@ -72,7 +72,13 @@ def discard_output() -> None:
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command only when it is asked for."""
+    """A group that imports a command only when it is asked for.
+
+    `trapline --help` prints the table above and imports no command. The same convention holds below: a module of this
+    folder imports at its top what `--help` of its command needs, which is click, the options and tables of constants.
+    Whatever is slow to import (numpy, lark, rich, the engine, the assembler) or used by some calls only is imported in
+    the function that uses it. tests/vm/cli/test_terminal.py holds each command to that.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the table."""

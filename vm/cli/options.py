@@ -201,6 +201,30 @@ class ExitOptions:
     )  # fmt: skip
 
 
+@option_group("Tests")
+@dataclass(frozen=True)
+class SuiteOptions:
+    """Which tests run under what, and how the matrix is printed. isa: None for that of each test."""
+
+    isa: str | None = option(
+        "--isa", metavar="STRING", help="Run on this machine, and only the tests whose instructions it has."
+    )
+    techniques: tuple[str, ...] = option(
+        "--technique", type=click.Choice(UNDER), default=(), multiple=True, help="Only this technique; may be repeated."
+    )
+    shadow: str = option(
+        "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As for `virt`."
+    )
+    json_file: str | None = option(
+        "--json",
+        metavar="[FILE]",
+        is_flag=False,
+        flag_value="-",
+        help="Write the matrix as a JSON object to FILE, or print it.",
+    )
+    markdown: bool = option("--markdown", default=False, is_flag=True, help="Print the matrix as Markdown.")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What a command asks of one run of a machine."""

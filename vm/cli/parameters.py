@@ -83,6 +83,24 @@ class Address(click.ParamType):
         return number
 
 
+class AddressOrEnd(click.ParamType):
+    """A number in [0, 2^32], decimal or 0x hexadecimal; 2^32 is the address after the last."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if isinstance(value, int):
+            return value
+        try:
+            number = int(str(value), 0)
+        except ValueError:
+            self.fail(f"{value!r} is not a number; write it like 0x80000000", param, ctx)
+        if not 0 <= number <= 1 << 32:
+            self.fail(f"{value} is not in [0, 0x100000000]", param, ctx)
+        return number
+
+
 class PerGuest(click.ParamType):
     """One value for all guests, or one for each, as in `64M:32M`: a tuple."""
 

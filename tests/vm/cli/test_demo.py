@@ -17,7 +17,7 @@ from support.cli.command import Outcome, check_ending, command, environment, exe
 from support.paths import PROGRAMS, ROOT
 from trapline.vm.cli import burrow
 from trapline.vm.cli.blueprint import Blueprint
-from trapline.vm.cli.demo import story
+from trapline.vm.cli.demo import trials
 from trapline.vm.cli.options import MachineOptions
 from trapline.vm.codegen import native
 from trapline.vm.codegen.announce import Announce
@@ -94,7 +94,7 @@ def test_the_text_has_the_numbers(told: tuple[str, dict]) -> None:
 
 
 def at_terminal(columns: int, **variables: str) -> str:
-    """What the story prints at a terminal so wide."""
+    """What the demo prints at a terminal this wide."""
     master, slave = pty.openpty()
     env = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": None} | variables)
     process = subprocess.Popen(command("demo"), stdin=slave, stdout=slave, stderr=slave, env=env)
@@ -270,7 +270,7 @@ def test_compiling_is_reported_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         return functions(None)
 
     machine = Blueprint([str(PROGRAMS / "boot/timer.s")], MachineOptions(memory=1 << 20))
-    monkeypatch.setattr(story, "announce_compilation", announce)
-    assert story.warm_up(machine) == 0 and not told
+    monkeypatch.setattr(trials, "announce_compilation", announce)
+    assert trials.warm_up(machine) == 0 and not told
     monkeypatch.setattr(native, "functions", compiled)
-    assert 0.2 <= story.warm_up(machine) < 20 and told
+    assert 0.2 <= trials.warm_up(machine) < 20 and told

@@ -11,7 +11,7 @@ import pytest
 from support.cli.command import command, environment, invoke, refused
 from support.paths import ROOT
 from trapline.vm.cli import documents
-from trapline.vm.cli.demo import show
+from trapline.vm.cli.demo import screen
 from trapline.vm.cli.main import COMMANDS
 
 PAGES = documents.documents()
@@ -73,7 +73,7 @@ def test_help_names_documents_that_exist(name: str) -> None:
 
 
 def test_the_demo_names_documents_that_are_there() -> None:
-    topics = [name.removeprefix("trapline docs ") for name, _ in show.FURTHER if name.startswith("trapline docs ")]
+    topics = [name.removeprefix("trapline docs ") for name, _ in screen.FURTHER if name.startswith("trapline docs ")]
     assert topics and set(topics) <= set(PAGES)
 
 

@@ -61,7 +61,7 @@ def groups() -> list[type]:
         import_module(module)
     import_module("trapline.vm.cli.bench_nano")
     found = [c for c in vars(options).values() if isinstance(c, type) and dataclasses.is_dataclass(c)]
-    for module in ("classify", "sensitive", "bench_nano"):
+    for module in ("classify", "bench_nano"):
         values = vars(import_module(f"trapline.vm.cli.{module}")).values()
         found += [c for c in values if isinstance(c, type) and dataclasses.is_dataclass(c) and c not in found]
     return [c for c in found if any("click" in f.metadata for f in dataclasses.fields(c))]

@@ -16,7 +16,7 @@ from support.cli.command import invoke, refused
 from support.machines import from_text
 from support.paths import PROGRAMS
 from trapline import Machine
-from trapline.vm.cli import observe
+from trapline.vm.cli import exit_records
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import report_data
 from trapline.vm.observe.describe import Describer
@@ -160,7 +160,7 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(invoke("virt", SV32, "--report", "-"), "--report needs a file name")
     refused(invoke("virt", SV32, SV32, "--report", tmp_path / "a.html"), "--report is for one guest, not 2")
     refused(invoke("virt", SV32, "--compare", "--report", tmp_path / "a"), "--report cannot be used with --compare")
-    monkeypatch.setattr(observe, "missing", lambda: True)
+    monkeypatch.setattr(exit_records, "missing", lambda: True)
     refused(invoke("virt", SV32, "--report", tmp_path / "a.html"), "pip install 'trapline[plot]'")
     assert not (tmp_path / "a.html").exists()
 

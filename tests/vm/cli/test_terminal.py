@@ -62,6 +62,14 @@ def test_help_is_shown(path, option):
             assert word in text
 
 
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_help_has_an_example(path):
+    """A command line beside that of the usage, which begins with the command or with --plugin and the command."""
+    lines = invoke(*path, "--help").stdout.decode().splitlines()
+    words = " ".join(path)
+    assert any(re.match(rf"  (\S.*\| )?trapline (--plugin \S+ )?{words}\b", line) for line in lines)
+
+
 def test_the_commands_document_their_statuses():
     for name in ("run", "boot"):
         assert "Exit status:" in invoke(name, "--help").stdout.decode()
@@ -150,9 +158,16 @@ def imported(*arguments: str, env: dict[str, str] | None = None) -> set[str]:
     return set(done.stderr.decode().splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["run", "--list"],
-                                       ["boot", "--help"], ["asm", "--help"], ["bench", "--help"],
-                                       ["bench", "nano", "--help"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--list"],
+        ["bench", "nano", "--help"],
+        *([name, "--help"] for name in COMMANDS),
+    ],
+)
 def test_light_commands_import_nothing_heavy(arguments):
     assert imported(*arguments) == set()
 

@@ -1,27 +1,20 @@
 """`trapline demo`: a guest operating system, bare and virtualized; its shell; its demos."""
 
-import io
-import json
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from trapline.isa.spelling import did_you_mean
-from trapline.vm.cli import burrow, output_files
-from trapline.vm.cli.compare import first_json
-from trapline.vm.cli.demo import story
+from trapline.vm.cli import burrow
 from trapline.vm.cli.option_groups import Command, only, with_groups
 from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions
 from trapline.vm.cli.user_errors import fail, reported
-from trapline.vm.experiments.compare import Run
 
 CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
-OF_STORY = ("engine", "json_file")
+OF_TOUR = ("engine", "json_file")
 """Options that make sense without WHAT."""
 LISTED = 12
 """Names that a message lists."""
@@ -75,7 +68,9 @@ def demo_command(
     with reported():
         if what is None:
             _refuse_options_of_programs(context)
-            context.exit(_story(machine.engine, outputs.json_file))
+            from trapline.vm.cli.demo.tour import run_tour
+
+            context.exit(run_tour(machine.engine, outputs.json_file))
         options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
         context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
 
@@ -104,61 +99,6 @@ def _refuse_options_of_programs(context: click.Context) -> None:
     """Refuse options that need WHAT."""
     for parameter in context.command.params:
         name = parameter.name
-        if name is not None and name not in OF_STORY and isinstance(parameter, click.Option):
+        if name is not None and name not in OF_TOUR and isinstance(parameter, click.Option):
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 fail(f"{parameter.opts[0]} needs WHAT, such as shell")
-
-
-def _story(engine: str | None, json_file: str | None) -> int:
-    """Run and show the six steps; 0 if the results match the text."""
-    from trapline.vm.cli.demo.show import Show
-
-    output_files.check_writable(json_file)
-    screen = Show(io.StringIO() if json_file == "-" else None)
-    started = time.perf_counter()
-    screen.title()
-    with screen.working("assembling Burrow"):
-        kernels = story.assemble("rv32ima", engine)
-    screen.assembled(kernels)
-    compiling = story.warm_up(kernels.plain)
-    with screen.working("booting") as progress:
-        plain = story.run_trial(kernels.plain, ("trap",), progress, look_at_traps=True)
-    screen.booted(plain)
-    screen.virtual(plain)
-    with screen.working("the kernel with popf") as progress:
-        holed = story.run_trial(kernels.holed, story.CURES, progress)
-        paravirtual = story.run_paravirtual(kernels.paravirtual, plain.bare)
-    screen.hole(holed)
-    screen.cures([*holed.runs, paravirtual])
-    seconds = time.perf_counter() - started - compiling
-    screen.further(seconds, compiling)
-    good = story.matches_text(plain, holed, paravirtual)
-    if json_file:
-        data = as_json(kernels, plain, holed, paravirtual, seconds, good)
-        output_files.write_text(json_file, json.dumps(data) + "\n")
-    if not good:
-        screen.print("\n[bold red]The results do not match the text above. Please report this.[/]")
-    return 0 if good else 1
-
-
-def run_json(run: Run, image: Any = None, digest: str | None = None) -> dict[str, Any]:
-    """One run."""
-    return {
-        "technique": run.technique, "same": run.equivalent, "exit_reason": run.exit.reason.value,
-        "exit_code": run.exit.code, "instructions": run.counts.steps, "wall_seconds": round(run.seconds, 6),
-        "sha256": digest, "console": run.output.decode(errors="replace"), **run.counts.as_json(),
-        "first_difference": first_json(run.first, image),
-    }  # fmt: skip
-
-
-def as_json(kernels: Any, plain: Any, holed: Any, paravirtual: Run, seconds: float, good: bool) -> dict[str, Any]:
-    """The object that `--json` writes: the sizes of the kernel, and the runs of its three variants, bare ones first."""
-
-    def trial(found: Any) -> list[dict[str, Any]]:
-        return [run_json(run, found.image, found.digests[run.technique]) for run in (found.bare, *found.runs)]
-
-    return {
-        "as_told": good, "wall_seconds": round(seconds, 3), "kernel": kernels.sizes, "plain": trial(plain),
-        "privileged": [{"instruction": text, "traps": number} for text, number in story.most_trapped(plain)],
-        "xpopf": trial(holed), "paravirt": [run_json(paravirtual)],
-    }  # fmt: skip

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from trapline.vm.cli import burrow
 from trapline.vm.cli.compare import place
-from trapline.vm.cli.demo.story import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
+from trapline.vm.cli.demo.trials import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
 from trapline.vm.experiments.compare import Run
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import tables
@@ -51,7 +51,7 @@ BAR = 24
 """Columns of the longest bar."""
 
 
-class Show:
+class Screen:
     """The steps on a console."""
 
     def __init__(self, file: Any = None) -> None:

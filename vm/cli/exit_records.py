@@ -21,7 +21,7 @@ def missing() -> bool:
     return find_spec("matplotlib") is None
 
 
-class Observers:
+class ExitRecords:
     """The exit log and the report of one machine."""
 
     def __init__(self, options: ExitOptions, image: Any, technique: str, guest: str) -> None:
@@ -78,9 +78,10 @@ class Observers:
         if self._recorder is not None:
             self._recorder.finish(clocks)
             close(self._stream)
-            self._tell(self._recorder)
+            self._report(self._recorder)
 
-    def _tell(self, recorder: Any) -> None:
+    def _report(self, recorder: Any) -> None:
+        """Say when the log is cut or empty."""
         if recorder.cut and self._options.exit_log_limit is None:
             click.echo(
                 f"trapline: {self._log} has only the first {recorder.count:,} exits; "
