@@ -1,1 +1,1 @@
-"""Plugins: files of a user's own that declare instructions."""
+"""Plugins: a user's own files that declare instructions."""

@@ -1,7 +1,7 @@
-"""What a plugin's declaration must look like beyond what `isa.instruction.declare` checks.
+"""Checks the declarations of plugins, beyond what `isa.instruction.declare` checks.
 
-The decoder, the packed form of decoded instructions and the assembler rely on what the specification says of all its
-instructions, so a plugin's must be like them.
+The decoder, the packed form of decoded instructions and the assembler rely on properties that all instructions of the
+specification share, so a plugin's must have them too.
 """
 
 import re
@@ -14,7 +14,7 @@ from trapline.isa.table import INSTRUCTIONS, RESERVED
 from trapline.isa.table import MOST as MOST_INSTRUCTIONS
 
 PLACES = {"rd": 7, "rs1": 15, "rs2": 20, "shamt": 20, "uimm": 15, "csr": 20}
-"""Where the lowest bit of an operand is: "The RISC-V ISA keeps the source (rs1 and rs2) and destination (rd) registers
+"""The lowest bit of each operand: "The RISC-V ISA keeps the source (rs1 and rs2) and destination (rd) registers
 at the same position in all formats to simplify decoding" (Unpriv 2.2)."""
 
 CUSTOM = ("0001011", "0101011", "1011011", "1111011")
@@ -25,17 +25,17 @@ ONLY_FOR = {
     "fm": (Kind.FENCE,), "pred": (Kind.FENCE,), "succ": (Kind.FENCE,),
     "aq": (Kind.AMO, Kind.LR, Kind.SC), "rl": (Kind.AMO, Kind.LR, Kind.SC),
 }  # fmt: skip
-"""Operands that mean something in some kinds of instructions only."""
+"""Operands that only these kinds of instructions have."""
 
 SYNTAX = {
     "rd": ("rd",), "rs1": ("rs1",), "rs2": ("rs2",), "shamt": ("shamt",), "uimm": ("uimm",), "csr": ("csr",),
     "pred": ("pred",), "succ": ("succ",), "(rs1)": ("rs1",), "offset(rs1)": ("imm", "rs1"),
     "imm12": ("imm",), "imm20": ("imm",), "label": ("imm",),
 }  # fmt: skip
-"""Operands as they are written, and what they stand for in the pattern."""
+"""Operands as written in assembly, and the fields of the pattern that they stand for."""
 
 SHAPES = {"imm12": {(12, 1)}, "offset(rs1)": {(12, 1)}, "imm20": {(32, 4096)}, "label": {(13, 2), (21, 2)}}
-"""Bits of `imm` (the highest named plus one) and what it is a multiple of, by how it is written."""
+"""The width of `imm` in bits and its scale, by the way it is written."""
 
 FORMS = {
     Kind.BRANCH: ({"label"}, {(13, 2)}),
@@ -43,11 +43,11 @@ FORMS = {
     Kind.LOAD: ({"offset(rs1)"}, {(12, 1)}),
     Kind.STORE: ({"offset(rs1)"}, {(12, 1)}),
 }
-"""How kinds with an address write it."""
+"""How these kinds write their address."""
 
 
-def check_form(i: Instruction) -> None:
-    """Raise DeclarationError unless the rest of the system can use this declaration."""
+def check_declaration(i: Instruction) -> None:
+    """Raise DeclarationError unless decoder, engines and assembler can use this declaration."""
     if not isinstance(i.meaning, types.FunctionType):
         raise DeclarationError(f"{i.name}: the meaning must be a function written with 'def'")
     _check_names(i)
@@ -57,17 +57,17 @@ def check_form(i: Instruction) -> None:
 
 
 def check_extension(name: object) -> None:
-    """Raise DeclarationError unless this can be the name of a plugin's own extension."""
+    """Raise DeclarationError unless this can name an extension of a plugin."""
     if not isinstance(name, str) or not re.fullmatch("x[a-z0-9]+", name):
         raise DeclarationError(
-            f"extension '{name}' is not a name for a custom one: 'x' with small letters or digits, such as 'xmine'"
+            f"'{name}' cannot name a custom extension: write 'x' and lowercase letters or digits, such as 'xmine'"
         )
     if name in (*BASE, *OPTIONAL, *GROUPS):
-        raise DeclarationError(f"there is an extension '{name}' already; choose another name")
+        raise DeclarationError(f"extension '{name}' already exists; choose another name")
 
 
 def check_room(instructions: int, extensions: int) -> None:
-    """Raise DeclarationError when there would be more of either than the engine can number."""
+    """Raise DeclarationError if the engine cannot number that many more."""
     if len(INSTRUCTIONS) + instructions > MOST_INSTRUCTIONS:
         raise DeclarationError(f"there is room for {MOST_INSTRUCTIONS - len(INSTRUCTIONS)} more instructions")
     if len(OPTIONAL) + extensions > MOST:
@@ -75,15 +75,17 @@ def check_room(instructions: int, extensions: int) -> None:
 
 
 def free_opcodes() -> str:
-    """Custom opcodes without any instruction, for messages."""
+    """The custom opcodes without an instruction, for messages."""
     return ", ".join(o for o in CUSTOM if all(i.match & 0x7F != int(o, 2) for i in INSTRUCTIONS))
 
 
 def _check_names(i: Instruction) -> None:
     if not isinstance(i.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", i.name):
-        raise DeclarationError(f"'{i.name}' is not a mnemonic: small letters, digits and dots, such as 'my.add'")
+        raise DeclarationError(
+            f"'{i.name}' is not a mnemonic: write lowercase letters, digits and dots, such as 'my.add'"
+        )
     if i.name in RESERVED:
-        raise DeclarationError(f"'{i.name}' is the name of {RESERVED[i.name]}; choose another one")
+        raise DeclarationError(f"'{i.name}' is the name of {RESERVED[i.name]}; choose another")
 
 
 def _check_encoding(i: Instruction) -> None:
@@ -91,7 +93,7 @@ def _check_encoding(i: Instruction) -> None:
         raise DeclarationError(f"{i.name}: the pattern must end in an opcode of seven bits, such as {CUSTOM[1]}")
     if i.match & 3 != 3 or i.match & 0x1F == 0x1F:
         raise DeclarationError(
-            f"{i.name}: opcode {i.match & 0x7F:07b} is not one of a 32-bit instruction; those end in 11, not in 11111"
+            f"{i.name}: opcode {i.match & 0x7F:07b} is not one of 32 bits, which ends in 11 but not in 11111"
         )
     for s in i.pattern.slices:
         if s.operand in PLACES and s.low != PLACES[s.operand]:
@@ -101,16 +103,16 @@ def _check_encoding(i: Instruction) -> None:
         if i.kind not in ONLY_FOR.get(s.operand, (i.kind,)):
             raise DeclarationError(f"{i.name}: a {i.kind.value} has no operand '{s.operand}'")
     if {"imm", "shamt"} <= set(i.operands):
-        raise DeclarationError(f"{i.name}: there can be 'imm' or 'shamt', not both")
+        raise DeclarationError(f"{i.name}: 'imm' and 'shamt' exclude each other")
 
 
 def _check_syntax(i: Instruction) -> None:
     if not isinstance(i.syntax, str):
-        raise DeclarationError(f"{i.name}: the syntax is not text such as 'rd, rs1'")
+        raise DeclarationError(f"{i.name}: the syntax must be text such as 'rd, rs1'")
     tokens = [t.strip() for t in i.syntax.split(",")] if i.syntax.strip() else []
     for token in tokens:
         if token not in SYNTAX:
-            raise DeclarationError(f"{i.name}: the syntax has '{token}'; there are {', '.join(SYNTAX)}")
+            raise DeclarationError(f"{i.name}: unknown operand '{token}' in the syntax; known: {', '.join(SYNTAX)}")
     written = [operand for token in tokens for operand in SYNTAX[token]]
     encoded = [o for o in i.operands if o not in ("aq", "rl")]
     if sorted(written) != sorted(encoded):
@@ -131,16 +133,16 @@ def _check_syntax(i: Instruction) -> None:
             f"{i.name}: a {i.kind.value} writes its address as {' or '.join(sorted(FORMS[i.kind][0]))}"
         )
     if i.kind in (Kind.AMO, Kind.LR, Kind.SC) and ("(rs1)" not in tokens or i.width != 4):
-        raise DeclarationError(f"{i.name}: a {i.kind.value} has the width 4 and writes its address as (rs1)")
+        raise DeclarationError(f"{i.name}: a {i.kind.value} has width 4 and writes its address as (rs1)")
 
 
 def _check_claims(i: Instruction) -> None:
     if not isinstance(i.section, str) or not i.section:
-        raise DeclarationError(f"{i.name}: the section says where the instruction is specified; it is empty")
+        raise DeclarationError(f"{i.name}: the section, which says where the instruction is specified, is empty")
     for what, names in (("reads", i.reads), ("writes", i.writes), ("causes", i.causes)):
         if not isinstance(names, tuple) or not all(isinstance(n, str) for n in names):
-            raise DeclarationError(f"{i.name}: {what} is a tuple of names, such as {what}=('mode',)")
+            raise DeclarationError(f"{i.name}: {what} must be a tuple of names, such as {what}=('mode',)")
     if unknown := [c for c in i.causes if c not in EXCEPTIONS.values()]:
-        raise DeclarationError(f"{i.name}: cause '{unknown[0]}' is not one of {', '.join(EXCEPTIONS.values())}")
+        raise DeclarationError(f"{i.name}: unknown cause '{unknown[0]}'; known: {', '.join(EXCEPTIONS.values())}")
     if i.privilege != "U" and i.kind is not Kind.SYSTEM:
-        raise DeclarationError(f"{i.name}: only a system instruction can ask for a mode; it answers 2 in lower ones")
+        raise DeclarationError(f"{i.name}: only a system instruction can require a mode: it returns 2 in lower modes")

@@ -1,7 +1,7 @@
-"""Trial evaluation of a plugin's meaning: on extreme and random operands its answers must be what the engine expects.
+"""Evaluates a plugin's meanings on extreme and random operands: the results must be what the engine expects.
 
-Each meaning is evaluated twice, with exact integers and with 64-bit ones that wrap as compiled code's do: both must
-agree. `isa.plugin.meaning` has made sure that an evaluation ends soon.
+Each meaning is evaluated twice, with exact integers and with 64-bit integers that wrap as in compiled code; both must
+agree. `isa.plugin.meaning` guarantees that an evaluation terminates soon.
 """
 
 import operator
@@ -22,23 +22,23 @@ WORDS = (
     0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xAAAAAAAA, 0xFFFFF800, 0xFFFF8000, 0xFFFFFFFE, 0xFFFFFFFF,
 )  # fmt: skip
 RANDOM = 300
-"""Random operand sets, beside all combinations of extreme ones (or as many as this)."""
+"""Random operand sets, in addition to all combinations of extreme operands (or twice this many of them)."""
 
 MODES = {name: mode for mode, name in MODE_NAMES.items()}
 UNCHECKED = {"mcycle", "minstret", "reservation"}
-"""Fields that hold offsets or a place in RAM rather than words."""
+"""Fields that hold offsets, or a position in RAM, instead of words."""
 
 
 class _Overflow(ArithmeticError):
-    """An operation that compiled code cannot do as Python does."""
+    """An operation that differs in compiled code."""
 
 
 class Exact(int):
-    """An integer whose arithmetic is exact, and refuses what is not the same in compiled code."""
+    """An integer with exact arithmetic, which refuses operations that differ in compiled code."""
 
     @staticmethod
     def limit(value: int) -> int:
-        """What an operation gives: the exact value, unless it is absurdly large."""
+        """The result of an operation: the exact value, unless it is absurdly large."""
         if not -(1 << 128) < value < 1 << 128:
             raise _Overflow("an intermediate result needs more than 128 bits")
         return value
@@ -49,7 +49,7 @@ class Wrapping(int):
 
     @staticmethod
     def limit(value: int) -> int:
-        """What an operation gives: the low 64 bits, signed."""
+        """The result of an operation: the low 64 bits, signed."""
         return ((value + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
 
 
@@ -57,14 +57,14 @@ def _shift(op: Callable[[int, int], int]) -> Callable[[int, int], int]:
     def shift(value: int, by: int) -> int:
         most = 31 if op is operator.lshift else 63
         if not 0 <= by <= most:
-            raise _Overflow(f"it shifts by {by}; the most is {most}, as in 'rs1 << (rs2 & 31)'")
+            raise _Overflow(f"it shifts by {by}; the maximum is {most}, as in 'rs1 << (rs2 & 31)'")
         return op(value, by)
 
     return shift
 
 
 def _equip(cls: Any) -> None:
-    """Give a class of integers operators whose results are of that class."""
+    """Give an integer class operators that return instances of the class."""
     for name in ("add", "sub", "mul", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift"):
         op = getattr(operator, name + "_" if name in ("and", "or") else name)
         op = _shift(op) if "shift" in name else op
@@ -86,7 +86,7 @@ _equip(Exact)
 _equip(Wrapping)
 
 
-class TrialHart:
+class EvaluationHart:
     """A hart record of integers of one class."""
 
     def __init__(self, fields: dict[str, Any], cls: Any) -> None:
@@ -104,8 +104,8 @@ class TrialHart:
         return {n: [int(w) for w in v] if isinstance(v, list) else int(v) for n, v in vars(self).items()}
 
 
-def check_trial(i: Instruction) -> None:
-    """Raise DeclarationError with the operands for which the meaning does not answer as its kind must."""
+def check_results(i: Instruction) -> None:
+    """Raise DeclarationError for operands whose result is not what the kind of instruction requires."""
     if i.kind is Kind.FENCE:
         return
     rng = random.Random(i.name)
@@ -165,7 +165,7 @@ def _random(i: Instruction, name: str, rng: random.Random) -> int:
 
 
 def _immediate(i: Instruction, bits: int) -> int:
-    """The immediate, as a word, of an instruction whose encoded bits are these."""
+    """The immediate, as a word, that these bits encode."""
     return i.pattern.extract(i.pattern.insert(dict.fromkeys(i.operands, 0)) | _imm_mask(i, bits))["imm"]
 
 
@@ -182,7 +182,7 @@ def _call(i: Instruction, arguments: dict[str, Any], shown: str) -> Any:
         return i.meaning(*(arguments[name] for name in i.inputs))
     except ZeroDivisionError:
         raise DeclarationError(
-            f"{i.name}: it divides by zero for {shown}; where(x == 0, 1, x) makes a divisor that never is"
+            f"{i.name}: it divides by zero for {shown}; where(x == 0, 1, x) makes a nonzero divisor"
         ) from None
     except _Overflow as error:
         raise DeclarationError(f"{i.name}: {error} (for {shown})") from None
@@ -196,35 +196,35 @@ def _shown(operands: dict[str, int]) -> str:
 
 def _value(i: Instruction, operands: dict[str, int]) -> None:
     shown = _shown(operands)
-    answer, wrapped = (_call(i, {n: c(v) for n, v in operands.items()}, shown) for c in (Exact, Wrapping))
+    result, wrapped = (_call(i, {n: c(v) for n, v in operands.items()}, shown) for c in (Exact, Wrapping))
     if i.kind is Kind.BRANCH:
-        if type(answer) is not bool and answer not in (0, 1):
-            raise DeclarationError(f"{i.name}: it answers {answer!r} for {shown}, not whether to branch")
+        if type(result) is not bool and result not in (0, 1):
+            raise DeclarationError(f"{i.name}: it returns {result!r} for {shown}, not whether to branch")
     else:
         bits = 8 * i.width if i.kind is Kind.STORE else 32
-        if not isinstance(answer, int) or not 0 <= answer < 1 << bits:
+        if not isinstance(result, int) or not 0 <= result < 1 << bits:
             kind = "a word in [0, 2^32); u32(...) makes one" if bits == 32 else f"a value in [0, 2^{bits})"
-            raise DeclarationError(f"{i.name}: it answers {_number(answer)} for {shown}, not {kind}")
-        if type(answer) is bool:
-            raise DeclarationError(f"{i.name}: it answers {answer} for {shown}, not a word: use where(condition, 1, 0)")
-        if i.kind is Kind.JUMP and answer & 1:
-            raise DeclarationError(f"{i.name}: it jumps to the odd address {answer:#x} for {shown}; clear bit 0")
-    if int(answer) != int(wrapped):
+            raise DeclarationError(f"{i.name}: it returns {_number(result)} for {shown}, not {kind}")
+        if type(result) is bool:
+            raise DeclarationError(f"{i.name}: it returns {result} for {shown}, not a word: use where(condition, 1, 0)")
+        if i.kind is Kind.JUMP and result & 1:
+            raise DeclarationError(f"{i.name}: it jumps to the odd address {result:#x} for {shown}; clear bit 0")
+    if int(result) != int(wrapped):
         raise DeclarationError(
-            f"{i.name}: for {shown} an intermediate result does not fit 64 bits: exactly it answers "
-            f"{int(answer):#x}, compiled {int(wrapped):#x}"
+            f"{i.name}: for {shown} an intermediate result does not fit 64 bits: the exact result is "
+            f"{int(result):#x}, the compiled one {int(wrapped):#x}"
         )
 
 
-def _number(answer: Any) -> str:
-    return f"{int(answer):#x}" if isinstance(answer, int) else repr(answer)
+def _number(result: Any) -> str:
+    return f"{int(result):#x}" if isinstance(result, int) else repr(result)
 
 
 # System instructions
 
 
 def _masks() -> dict[str, int]:
-    """Bits that a field may have, as far as the CSR that it holds says."""
+    """The bits that a field may have, from the CSRs stored in it."""
     masks: dict[str, int] = {}
     for csr in CSRS:
         if csr.storage is not None and csr.fields and csr.index is None:
@@ -233,7 +233,7 @@ def _masks() -> dict[str, int]:
 
 
 def _state(rng: random.Random, number: int) -> dict[str, Any]:
-    """The fields of a hart in some legal state; modes take turns."""
+    """The fields of a hart in a legal state; the modes alternate."""
     masks = _masks()
     fields: dict[str, Any] = {}
     for name, count in FIELDS:
@@ -253,13 +253,13 @@ def _system(i: Instruction, operands: dict[str, int], before: dict[str, Any]) ->
     shown = ", ".join([_shown(operands), f"mode {before['mode']}"]) if operands else f"mode {before['mode']}"
     results = []
     for cls in (Exact, Wrapping):
-        hart = TrialHart(before, cls)
-        answer = _call(i, {n: cls(v) for n, v in operands.items()} | {"h": hart}, shown)
-        results.append((answer, hart.plain()))
+        hart = EvaluationHart(before, cls)
+        result = _call(i, {n: cls(v) for n, v in operands.items()} | {"h": hart}, shown)
+        results.append((result, hart.plain()))
     status, after = results[0]
     if type(status) is bool or not isinstance(status, int) or (status not in (NEXT, JUMPED, WAIT, *EXCEPTIONS)):
         raise DeclarationError(
-            f"{i.name}: it answers {_status(status)} for {shown}, not a status: NEXT (-1), JUMPED (-2), WAIT (-3) "
+            f"{i.name}: it returns {_status(status)} for {shown}, not a status: NEXT (-1), JUMPED (-2), WAIT (-3) "
             "or the code of an exception, such as 2"
         )
     if results[0] != results[1]:
@@ -267,14 +267,14 @@ def _system(i: Instruction, operands: dict[str, int], before: dict[str, Any]) ->
     changed = sorted(name for name in after if after[name] != before[name])
     if before["mode"] < MODES[i.privilege] and status != 2:
         raise DeclarationError(
-            f"{i.name}: its privilege is {i.privilege}, but in mode {before['mode']} it answers {status}, not 2"
+            f"{i.name}: its privilege is {i.privilege}, but in mode {before['mode']} it returns {status}, not 2"
         )
     if status >= 0:
         if EXCEPTIONS[status] not in i.causes:
-            raise DeclarationError(f"{i.name}: it raises '{EXCEPTIONS[status]}', which its causes do not name")
+            raise DeclarationError(f"{i.name}: it raises '{EXCEPTIONS[status]}', which is not among its causes")
         if changed:
             raise DeclarationError(
-                f"{i.name}: it changes {', '.join(changed)} and then traps; what traps has no other effect"
+                f"{i.name}: it changes {', '.join(changed)} and then traps; a trap has no other effect"
             )
     elif "pc" in changed and status != JUMPED:
         raise DeclarationError(f"{i.name}: it sets pc and answers {status}; JUMPED (-2) means that pc is set")
@@ -289,9 +289,11 @@ def _status(status: Any) -> str:
 
 
 def _check_field(i: Instruction, name: str, after: dict[str, Any], shown: str) -> None:
-    """Raise DeclarationError for a field that holds what it never may."""
+    """Raise DeclarationError for a field with an illegal value."""
     if name == "x" and after["x"][0] != 0:
-        raise DeclarationError(f"{i.name}: it sets x0, which is always 0; write_x of isa.xleak leaves it")
+        raise DeclarationError(
+            f"{i.name}: it sets x0, which is always 0; use write_x of trapline.isa.xleak, which ignores x0"
+        )
     legal = {"mode": (0, 1, 3), "stale": (0, 1)}.get(name)
     allowed = _masks().get(name, 0xFFFFFFFF)
     for value in after[name] if isinstance(after[name], list) else [after[name]]:
@@ -307,4 +309,4 @@ def _check_field(i: Instruction, name: str, after: dict[str, Any], shown: str) -
             )
             raise DeclarationError(f"{i.name}: it sets {name} to {value:#x} for {shown}, not {what}")
     if name == "mstatus" and (after["mstatus"] >> 11) & 3 == 2:
-        raise DeclarationError(f"{i.name}: it sets mstatus.MPP to 2, which is no mode")
+        raise DeclarationError(f"{i.name}: it sets mstatus.MPP to 2, which is not a mode")

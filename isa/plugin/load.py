@@ -1,13 +1,13 @@
-"""Plugins: Python files outside of this package that declare instructions of their own.
+"""Loads plugins: Python files outside this package that declare instructions.
 
     @declare(Kind.VALUE, "0000000 00000 rs1 000 rd 0101011", "rd, rs1", "my notes", extension="xmine")
     def twice(rs1):
         "Double a word."
         return u32(rs1 + rs1)
 
-A plugin is loaded whole or not at all, at any time. Its instructions come after all others and are illegal on
-machines whose ISA string does not name their extension, so nothing changes for machines that are there already.
-Loading runs the file: it is as trusted as any Python code.
+A plugin is loaded completely or not at all, at any time. Its instructions come after all others and are illegal on
+machines whose ISA string does not name their extension, so existing machines are not affected.
+Loading runs the file, which is trusted like any Python code.
 """
 
 import importlib.util
@@ -23,34 +23,34 @@ from pathlib import Path
 from trapline.isa import instruction as declarations
 from trapline.isa.csr import Csr
 from trapline.isa.instruction import DeclarationError, Instruction
-from trapline.isa.plugin.declaration import check_extension, check_form, check_room, free_opcodes
-from trapline.isa.plugin.evaluation import check_trial
-from trapline.isa.plugin.meaning import RefusedText, check_text
+from trapline.isa.plugin.declaration import check_declaration, check_extension, check_room, free_opcodes
+from trapline.isa.plugin.evaluation import check_results
+from trapline.isa.plugin.meaning import RefusedMeaning, check_meaning
 from trapline.isa.table import CSRS, INSTRUCTIONS, Addition, add, added, check_instructions, remove
 
 MOST_BYTES = 1 << 20
-"""Size of the largest file that is taken for a plugin."""
+"""Maximum size of a plugin in bytes."""
 
 
 class PluginError(DeclarationError):
-    """A plugin that is refused: `file:line: what, and what would be right`."""
+    """A refused plugin, as `file:line: the mistake, and its remedy`."""
 
 
 def load(path: str | os.PathLike[str]) -> Addition:
-    """Declare what a plugin file declares.
+    """Load the instructions of a plugin file.
 
-    Raises PluginError, after which all is as it was before, for a file that cannot be read or run, and for
-    declarations that are ill-formed, clash with others or do not mean what their kind must.
+    Raises PluginError, and leaves everything as it was, for a file that cannot be read or run, and for declarations
+    that are ill-formed, clash with others or do not return what their kind must.
     """
     source = os.fspath(path)
     text = _read(source)
     if any(_same_file(source, a.source) for a in added()):
-        raise PluginError(f"{source}: is loaded already")
+        raise PluginError(f"{source}: is already loaded")
     module = types.ModuleType(_module_name(source))
     module.__file__ = str(Path(source).absolute())
     mark = len(declarations.DECLARED)
     lines = text.splitlines(keepends=True)
-    # No time: what `inspect` shows and the engine is made of stays the text that was run, whatever the file becomes.
+    # Without a modification time, `inspect` and the engine keep the text that was run, even if the file changes.
     linecache.cache[module.__file__] = (len(text), None, lines, module.__file__)
     sys.modules[module.__name__] = module
     try:
@@ -65,9 +65,9 @@ def load(path: str | os.PathLike[str]) -> Addition:
 
 
 def unload(addition: Addition) -> None:
-    """Take back what `load` did. Machines that were made with it cannot go on.
+    """Undo `load`. Machines made with the plugin cannot continue.
 
-    Raises ValueError for anything but what was loaded last.
+    Raises ValueError for any but the plugin loaded last.
     """
     remove(addition)
     _forget(addition.module, list(addition.instructions))
@@ -75,7 +75,7 @@ def unload(addition: Addition) -> None:
 
 @contextmanager
 def loaded(*paths: str | os.PathLike[str]) -> Iterator[list[Addition]]:
-    """Plugins that are there within a `with` statement. Raises PluginError as `load` does."""
+    """A context in which these plugins are loaded. Raises PluginError as `load` does."""
     present: list[Addition] = []
     try:
         for path in paths:
@@ -120,7 +120,7 @@ def _same_file(one: str, other: str) -> bool:
 
 
 def _module_name(source: str) -> str:
-    """A name that is free, and an identifier: it stands in the engine's text before the plugin's own names."""
+    """A free identifier, which prefixes the plugin's own names in the engine's text."""
     stem = "plugin_" + re.sub("[^a-zA-Z0-9]", "_", Path(source).stem)
     name, number = stem, 1
     while name in sys.modules:
@@ -130,7 +130,7 @@ def _module_name(source: str) -> str:
 
 
 def _execute(text: str, module: types.ModuleType, source: str) -> None:
-    """Run the file. Raises PluginError for whatever it raises, with the line of the file that was running."""
+    """Run the file. Raises PluginError for any exception, with the line of the file that was running."""
     file = str(module.__file__)
     try:
         code = compile(text, file, "exec", dont_inherit=True)
@@ -138,7 +138,7 @@ def _execute(text: str, module: types.ModuleType, source: str) -> None:
         place = f":{error.lineno}" if error.lineno else ""
         raise PluginError(f"{source}{place}: {error.msg}") from None
     except (ValueError, MemoryError, RecursionError) as error:
-        raise PluginError(f"{source}: is no Python that can be compiled: {error}") from None
+        raise PluginError(f"{source}: is not valid Python: {error}") from None
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
@@ -147,7 +147,7 @@ def _execute(text: str, module: types.ModuleType, source: str) -> None:
 
 
 def _place(error: BaseException, file: str) -> str:
-    """`:line` of the deepest frame in the file, empty without one."""
+    """`:line` of the innermost frame in the file; empty if there is none."""
     line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == file:
@@ -164,9 +164,9 @@ def _refuse_csrs(module: types.ModuleType, source: str) -> None:
 
 
 def _checked(instructions: list[Instruction], module: types.ModuleType, source: str) -> Addition:
-    """What the file declares, if all of it can be used. Raises PluginError."""
+    """The file's declarations, if all of them are usable. Raises PluginError."""
     if not instructions:
-        raise PluginError(f"{source}: declares no instruction; 'declare' of isa.instruction is the decorator for it")
+        raise PluginError(f"{source}: declares no instruction; use the decorator 'declare' of trapline.isa.instruction")
     try:
         check_room(len(instructions), len({str(i.extension) for i in instructions}))
     except DeclarationError as error:
@@ -178,11 +178,11 @@ def _checked(instructions: list[Instruction], module: types.ModuleType, source: 
             if i.extension not in extensions:
                 check_extension(i.extension)
                 extensions.append(i.extension)
-            check_form(i)
+            check_declaration(i)
             _check_neighbours(i, instructions[:number])
-            check_text(i)
-            check_trial(i)
-        except RefusedText as error:
+            check_meaning(i)
+            check_results(i)
+        except RefusedMeaning as error:
             raise PluginError(f"{source}:{error.line}: {error}") from None
         except DeclarationError as error:
             raise PluginError(f"{source}{f':{line}' if line else ''}: {error}") from None

@@ -1,8 +1,8 @@
-"""What the text of a plugin's meaning may say, so that every engine and the classifier can use it.
+"""Checks the source of a plugin's meanings, so that every engine and the classifier can use them.
 
-Value meanings are one expression, their helpers straight lines; system meanings may branch, and loop a number of
-times that is written down. Nothing may be called but functions of Python source, and nothing named but those,
-integers and fields of the hart. All of it is bounded: `LONGEST` operations at most.
+A value meaning is one expression, and its helpers are straight-line code. A system meaning may branch, and loop a
+constant number of times. Meanings may call only functions with Python source, and name only those, integers and fields
+of the hart. They are bounded by `LONGEST` operations.
 """
 
 import ast
@@ -15,13 +15,13 @@ from trapline.isa.hart import FIELDS
 from trapline.isa.instruction import DeclarationError, Instruction, Kind
 
 LONGEST = 10_000
-"""Operations, counted where they are written and multiplied by loops, that a meaning may take."""
+"""Maximum operations of a meaning, counted in its source and multiplied by its loops."""
 
 BUILTINS = {"abs": 1, "min": 2, "max": 2}
-"""Functions of Python that a meaning may call, and with how many arguments."""
+"""Python built-ins that a meaning may call, with their number of arguments."""
 
 FIXED = {"cycle", "instret", "mtime", "mhartid", "misa", "extensions", "lines"}
-"""Fields that follow from what the machine does or is: no instruction sets them."""
+"""Fields that the machine maintains: no instruction sets them."""
 
 ARRAYS = {name: count for name, count in FIELDS if count > 1}
 SCALARS = {name for name, count in FIELDS if count == 1}
@@ -32,7 +32,7 @@ COMPILED = {
         "atomic", "base", "machine_csrs", "multiply", "supervisor_csrs", "system", "trap", "word", "xleak",
     )
 }  # fmt: skip
-"""Modules of this package whose functions engines have anyway; a plugin may call them."""
+"""Modules of this package whose functions every engine contains; a plugin may call them."""
 
 _OPERATORS = (
     ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift, ast.BitAnd, ast.BitOr, ast.BitXor,
@@ -40,16 +40,16 @@ _OPERATORS = (
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
-class RefusedText(DeclarationError):
-    """What is wrong with the text, and in which line of the file."""
+class RefusedMeaning(DeclarationError):
+    """A mistake in a meaning, and its line in the file."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
         self.line = line
 
 
-def check_text(instruction: Instruction) -> None:
-    """Raise RefusedText unless the meaning and all that it calls may be written like this."""
+def check_meaning(instruction: Instruction) -> None:
+    """Raise RefusedMeaning unless engines can use the meaning and everything that it calls."""
     reader = _Reader(instruction.name, instruction.kind is Kind.SYSTEM)
     if instruction.kind is Kind.FENCE:
         reader.nothing(instruction.meaning)
@@ -62,17 +62,17 @@ class _Reader:
         self.name = name
         self.system = system
         self.costs: dict[types.FunctionType, int] = {}
-        self.assigned: set[str] = set()  # local names that have a value, whatever way led here
+        self.assigned: set[str] = set()  # local names with a value on every path to this point
         self.within: list[types.FunctionType] = []
 
     def function(self, function: Any, meaning: bool = False) -> int:
-        """The operations that a call takes. Raises RefusedText."""
+        """The operations of a call. Raises RefusedMeaning."""
         if function in self.costs:
             return self.costs[function]
         code = function.__code__
         self.line = code.co_firstlineno
         if function in self.within:
-            raise self.refuse(f"'{function.__name__}' calls itself; a meaning must come to an end")
+            raise self.refuse(f"'{function.__name__}' calls itself; a meaning must terminate")
         outer = self.within, getattr(self, "scope", None), getattr(self, "local", None), self.assigned
         self.within = [*self.within, function]
         tree = self._tree(function)
@@ -84,7 +84,7 @@ class _Reader:
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
         elif meaning:
-            raise self.refuse(f"'{self.name}' has no docstring; its first line says what the instruction does")
+            raise self.refuse(f"'{self.name}' has no docstring; its first line must say what the instruction does")
         if meaning and not self.system and (len(body) != 1 or not isinstance(body[0], ast.Return)):
             self.line = body[0].lineno if body else self.line
             raise self.refuse(
@@ -101,17 +101,17 @@ class _Reader:
         return cost
 
     def nothing(self, function: Any) -> None:
-        """Refuse a fence that would do something: the engine passes over fences."""
+        """Refuse a fence that would do something: the engine skips fences."""
         self.line = function.__code__.co_firstlineno
         body = self._tree(function).body
         if not function.__doc__ or [ast.unparse(s) for s in body[1:]] != ["return None"]:
-            raise self.refuse(f"a fence does nothing here: '{self.name}' must be a docstring and 'return None'")
+            raise self.refuse(f"a fence does nothing: the body of '{self.name}' must be a docstring and 'return None'")
 
     def _tree(self, function: Any) -> ast.FunctionDef:
-        """The syntax tree with line numbers of the file."""
+        """The syntax tree, with the line numbers of the file."""
         if function.__closure__ or hasattr(function, "__wrapped__"):
             raise self.refuse(
-                f"'{function.__name__}' must be a function of the module, not wrapped by or within another"
+                f"'{function.__name__}' must be a plain function of the module, neither wrapped nor nested"
             )
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
@@ -126,18 +126,18 @@ class _Reader:
         return tree
 
     def _returns(self, tree: ast.FunctionDef, body: list[ast.stmt], meaning: bool) -> None:
-        """A value on every way out, or on none: compiled code has one type of answer."""
+        """Require a value on every path, or on none: compiled code has one return type."""
         answers = [n for n in ast.walk(tree) if isinstance(n, ast.Return)]
         self.line = tree.lineno
         if any(n.value is not None for n in answers) or meaning:
             without = next((n for n in answers if n.value is None), None)
             if without is not None or not _ends(body):
                 self.line = without.lineno if without else tree.lineno
-                raise self.refuse(f"'{tree.name}' must return a value on every way out")
+                raise self.refuse(f"'{tree.name}' must return a value on every path")
 
-    def refuse(self, message: str) -> RefusedText:
-        """The error at the line that is being read."""
-        return RefusedText(message, self.line)
+    def refuse(self, message: str) -> RefusedMeaning:
+        """The error for the current line."""
+        return RefusedMeaning(message, self.line)
 
     # Statements
 
@@ -158,7 +158,7 @@ class _Reader:
             return 0
         if not self.system:
             hint = "; where(condition, then, otherwise) chooses" if isinstance(s, ast.If) else ""
-            raise self.refuse(f"'{_word(s)}' cannot be in a value meaning or what it calls{hint}")
+            raise self.refuse(f"'{_word(s)}' is not allowed in a value meaning or its helpers{hint}")
         if isinstance(s, ast.If):
             return self.expression(s.test) + self.branches(s.body, s.orelse)
         if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call):
@@ -171,10 +171,10 @@ class _Reader:
             cost = times * (1 + self.block(s.body))
             self.assigned = before
             return cost
-        raise self.refuse(f"'{_word(s)}' cannot be in a meaning; there are assignments, if, return, and for over range")
+        raise self.refuse(f"'{_word(s)}' is not allowed in a meaning; use assignments, if, return, and for over range")
 
     def branches(self, *bodies: list[ast.stmt]) -> int:
-        """Alternatives: afterwards a name has a value if it has one on each way that goes on."""
+        """Alternatives: afterwards a name has a value if it has one on each path that continues."""
         cost, before, ways = 0, self.assigned, []
         for body in bodies:
             self.assigned = set(before)
@@ -194,7 +194,7 @@ class _Reader:
                 and not call.keywords
             ):
                 return len(range(*values))  # type: ignore[arg-type]
-        raise self.refuse("a loop goes over range(...) of numbers that are written down, such as range(32)")
+        raise self.refuse("a loop must be over range(...) of constants, such as range(32)")
 
     def target(self, t: ast.expr) -> int:
         if isinstance(t, ast.Name):
@@ -203,14 +203,14 @@ class _Reader:
         field = t.value if isinstance(t, ast.Subscript) else t
         if self.system and isinstance(field, ast.Attribute):
             if field.attr in FIXED:
-                raise self.refuse(f"'{field.attr}' follows from what the machine does; an instruction cannot set it")
+                raise self.refuse(f"'{field.attr}' is maintained by the machine; an instruction cannot set it")
             return self.expression(t)
         raise self.refuse(f"'{ast.unparse(t)}' cannot be assigned to")
 
     # Expressions
 
     def expression(self, e: ast.expr) -> int:
-        """Operations of an expression that is allowed."""
+        """The operations of an expression. Raises RefusedMeaning."""
         self.line = e.lineno
         if isinstance(e, ast.Constant) and type(e.value) is int:
             return self.integer(e.value)
@@ -238,9 +238,7 @@ class _Reader:
             return self.field(e.value, True) + self.expression(e.slice)
         if self.system and isinstance(e, ast.Attribute):
             return self.field(e, False)
-        raise self.refuse(
-            f"'{ast.unparse(e)}' cannot be in a meaning; there are integers, operators and functions of them"
-        )
+        raise self.refuse(f"'{ast.unparse(e)}' is not allowed in a meaning; use integers, operators and functions")
 
     def integer(self, value: int) -> int:
         if not -(1 << 63) <= value < 1 << 63:
@@ -250,12 +248,12 @@ class _Reader:
     def named(self, name: str) -> int:
         if name in self.local:
             if name not in self.assigned:
-                raise self.refuse(f"'{name}' need not have a value here; set it on every way")
+                raise self.refuse(f"'{name}' may have no value here; set it on every path")
             return 0
         if name not in self.scope:
             raise self.refuse(f"'{name}' is not defined")
         if not isinstance(self.scope[name], int):
-            raise self.refuse(f"'{name}' is neither an integer nor a function that is called")
+            raise self.refuse(f"'{name}' is neither an integer nor called as a function")
         return self.integer(int(self.scope[name]))
 
     def call(self, e: ast.Call) -> int:
@@ -265,7 +263,7 @@ class _Reader:
             cost += self.expression(argument)
         self.line = line
         if e.keywords:
-            raise self.refuse(f"'{name}' is called with a keyword; write its arguments in order")
+            raise self.refuse(f"'{name}' is called with keyword arguments; pass them by position")
         function = self.scope.get(name)
         if function is None and name in BUILTINS:
             wanted = BUILTINS[name]
@@ -288,17 +286,17 @@ class _Reader:
             raise self.refuse(f"'{ast.unparse(e)}' is not a field of the hart record")
         if e.attr not in (ARRAYS if indexed else SCALARS):
             there = e.attr in SCALARS or e.attr in ARRAYS
-            how = f"an array: write h.{e.attr}[...]" if e.attr in ARRAYS else "no array"
+            how = f"an array: write h.{e.attr}[...]" if e.attr in ARRAYS else "not an array"
             raise self.refuse(f"'{e.attr}' is {how if there else 'not a field of the hart record (isa.hart.FIELDS)'}")
         return 1
 
 
 def _ends(body: list[ast.stmt]) -> bool:
-    """Whether no way through these statements goes past the last."""
+    """Whether no path continues past these statements."""
     last = body[-1] if body else None
     return isinstance(last, ast.Return) or (isinstance(last, ast.If) and _ends(last.body) and _ends(last.orelse))
 
 
 def _word(s: ast.stmt) -> str:
-    """The first word of a statement as it is written."""
+    """The first word of a statement."""
     return ast.unparse(s).split(maxsplit=1)[0].rstrip(":")

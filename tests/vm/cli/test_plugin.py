@@ -45,7 +45,7 @@ def test_several(tmp_path: Path) -> None:
     )
     listed = invoke("--plugin", one, "--plugin", two, "isa").stdout
     assert b"Xmine\n" in listed and b"Xyours\n" in listed
-    refused(invoke("--plugin", one, "--plugin", one, "isa"), "my_isa.py: is loaded already")
+    refused(invoke("--plugin", one, "--plugin", one, "isa"), "my_isa.py: is already loaded")
     refused(invoke("--plugin", one, "--plugin", tmp_path / "none.py", "isa"), "none.py: No such file")
     assert table.added() == ()
 
@@ -53,7 +53,7 @@ def test_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "parts"),
     [
-        (value("return rs1 + rs2"), (f"my_isa.py:{FIRST}: my: it answers", "u32(...)")),
+        (value("return rs1 + rs2"), (f"my_isa.py:{FIRST}: my: it returns", "u32(...)")),
         (value("return rs1 +"), (f"my_isa.py:{FIRST + 3}: invalid syntax",)),
         ("1 // 0\n", (f"my_isa.py:{FIRST}: ZeroDivisionError",)),
         ("raise SystemExit(0)\n", (f"my_isa.py:{FIRST}: SystemExit",)),
