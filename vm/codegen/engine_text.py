@@ -75,6 +75,7 @@ def _decorators(text: str) -> Callable[[str], str]:
     Numba counts references to arrays in every call, although these are the host's and outlive it: dozens of times for
     one exit. What `execute` is made of keeps that, as its registers are allocated worse without; what comes behind it,
     the run loop and the hypervisor, does not. All are told, because callees would inherit what their caller is told.
+    A call there passes some forty words, seven for each array, so what is called from one place only is inlined.
     """
     behind = set(re.findall(r"^def (\w+)", text.partition("\ndef execute(")[2], re.M))
 
@@ -82,8 +83,9 @@ def _decorators(text: str) -> Callable[[str], str]:
         counting = f"error_model='numpy', _nrt={name not in behind}"
         if name in ENTRY_POINTS:
             return f"njit(cache=CACHE, {counting})"
+        inlined = name in behind and len(re.findall(rf"(?<!def )\b{name}\(", text)) == 1
         # Wrappers for callers in Python and C would double the time to compile.
-        return f"njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, {counting})"
+        return f"njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline={inlined}, {counting})"
 
     return decorator
 
