@@ -1,18 +1,18 @@
-"""The arms of `execute`: what the run loop does for a decoded instruction, by kind.
+"""The arms of `execute`: what the run loop does for a decoded instruction, one function per kind.
 
-`vm.codegen.splice` puts the arm of its kind into `execute` for each instruction. Parameters that are called as a
-variable of `execute` are that variable (`h`, `m`, `x`, `ip`, `load_tlb` ...); the others are
+`vm.codegen.splice` inlines the arm of its kind into `execute` for each instruction. A parameter named like a variable
+of `execute` is that variable (`h`, `m`, `x`, `ip`, `load_tlb` ...). The others:
 
-    rs1, rs2    values of the registers of the instruction, as its meaning has them; rd is a number, as there
-    imm, csr    the immediate, signed; the CSR's address
-    source      the field that holds the number of rs1, or the constant of csrrwi, csrrsi and csrrci
-    pc, word    where the instruction is, and its encoding
-    cycle       steps done when the instruction begins
-    width       bytes of the access
-    meaning     the instruction's meaning function, given its operands; it takes what the arm has found out by name
+    rs1, rs2    values of the source registers, as the meaning sees them; rd is a register number, as there
+    imm, csr    the sign-extended immediate; the address of the CSR
+    source      the rs1 field: a register number, or the constant of csrrwi, csrrsi and csrrci
+    pc, word    address and encoding of the instruction
+    cycle       steps done before the instruction
+    width       bytes accessed
+    meaning     the instruction's meaning with its operands applied; what the arm has found out is passed by name
 
-An arm that ends goes on with the next instruction; one that returns goes where the answer says. The functions are
-called nowhere as they are here, but they could be.
+Falling off the end continues with the next instruction; a returned Near, Far, Leave or Trap continues elsewhere. Only
+tests call these functions as they stand.
 """
 
 from collections.abc import Callable
@@ -34,13 +34,13 @@ from trapline.vm.core.tlb import TLB_MASK
 
 
 class Near(NamedTuple):
-    """Go on with the instruction at this index of `code`, in the same page."""
+    """Continue with the instruction at this index of `code`, in the same page."""
 
     ip: int
 
 
 class Far(NamedTuple):
-    """Go on at this address, in another page, or trap because it is misaligned."""
+    """Continue at this address, in another page, or trap because it is misaligned."""
 
     target: int
 
@@ -86,7 +86,7 @@ def jump(x, ip, first, vbase, rd, meaning):
 
 
 def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle, rs1, rd, imm, width, meaning):
-    """A load, from RAM where the TLB says so."""
+    """A load: from RAM on a TLB hit, else by `load_slow`."""
     address = (rs1 + imm) & MASK
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     if load_tlb[entry] == (address & (PAGE_BASE | (width - 1))) | data_context:
@@ -107,7 +107,7 @@ def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle,
 
 
 def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, rs1, imm, width, meaning):
-    """A store, to RAM where the TLB says so: there are neither decoded instructions nor `tohost`."""
+    """A store: to RAM on a TLB hit, which no page with decoded instructions or `tohost` has, else by `store_slow`."""
     address = (rs1 + imm) & MASK
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     data = meaning()
@@ -127,7 +127,7 @@ def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, 
 
 
 def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
-    """Load a word, compute, store it: one step, so nothing comes between."""
+    """Load a word, compute, store: one step, so nothing comes in between."""
     address = rs1
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     if store_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
@@ -187,7 +187,7 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
 
 
 def csr_swap(h, m, x, cycle, pc, word, rd, csr, meaning):
-    """csrrw and csrrwi, which always write. What the write changes shows in the next instruction at once."""
+    """csrrw and csrrwi, which always write. A write leaves the inner loop, so the next instruction sees its effects."""
     synchronize(h, m, cycle)
     old = csr_access(h, csr, 1)
     if old < 0:
@@ -220,7 +220,7 @@ def csr_change(h, m, x, cycle, pc, word, rd, csr, source, meaning):
 
 
 def system(h, m, cycle, pc, word, meaning):
-    """An instruction whose meaning acts on the hart record and answers what comes of it: a cause, or as `isa.trap`."""
+    """An instruction whose meaning acts on the hart record and answers a cause, or NEXT, JUMPED or WAIT."""
     synchronize(h, m, cycle)
     h.pc = pc
     status = meaning()

@@ -31,33 +31,32 @@ def arms(*variables):
 
 
 def execute(h, m, ram8, ram16, ram32, code, page, limit):
-    """Let hart `h` do at most `limit` steps, and say why it stopped.
+    """Let hart `h` do at most `limit` steps; returns why it stopped.
 
-    A step is an instruction that retires or an exception that is taken; an interrupt that is taken is none.
-    Answers (`vm.core.status`), and how they leave the hart. In each `h.pc` and all other state are those between two
-    instructions, and `h.cycle` has grown by the steps done.
+    A step is an instruction retired or an exception taken; taking an interrupt is not a step.
+    The answers (`vm.core.status`) follow. With each the hart is between two instructions, `h.pc` is the next one, and
+    `h.cycle` has grown by the steps done.
 
     LIMIT           `limit` steps are done; with `m.stop_at_user` also, and earlier, when U mode begins.
-    WAIT            a wfi has retired: `h.pc` is behind it. Nobody has looked whether an interrupt is pending.
+    WAIT            a wfi has retired. Whether an interrupt is pending has not been checked.
     FOR_THE_HOST    the instruction at `h.pc` raises an exception whose bit is set in `m.host_traps`; `m.exit_cause` and
-                    `m.exit_tval` say which. Nothing of it is done and it is no step.
+                    `m.exit_tval` say which. Nothing of it is done, and it is no step.
     DEVICE          the instruction at `h.pc` loads or stores outside of RAM, as `m.exit_address`, `m.exit_width`,
-                    `m.exit_store` and `m.exit_value` say. Nothing of it is done and it is no step.
-    RESLICE         a store to the CLINT has retired: deadlines and interrupts may be others.
+                    `m.exit_store` and `m.exit_value` say. Nothing of it is done, and it is no step.
+    RESLICE         a store to the CLINT has retired: deadlines and interrupts may have changed.
     TOHOST          a store to `m.tohost` has retired.
 
-    Every other exception is taken here (`isa.trap.take_trap`), the first instruction of its handler is the next step.
-    Pending interrupts are looked at first, and then after each instruction that may have enabled one: those that
-    answer NEXT or JUMPED, and traps. Lines change only between two calls, so `limit` ends at the next timer deadline.
-    `h.stale` is obeyed in the same places: all that was cached of translations is dropped.
+    All other exceptions are taken here (`isa.trap.take_trap`); the handler's first instruction is the next step.
+    Interrupts are checked at the start, and after each instruction that may have enabled one: one that answers NEXT or
+    JUMPED, or traps. Interrupt lines change only between calls, so the caller sets `limit` to the next timer deadline.
+    At the same points `h.stale` is obeyed: it drops all cached translations.
     `h.cycle`, `h.instret` and `h.mtime` are up to date whenever an instruction can read them (`synchronize`).
-    A store to decoded instructions undoes their decoding (`vm.core.code_pages`).
+    A store to a decoded instruction drops its decoded form (`vm.core.code_pages`).
 
-    The variables: x are the registers. d is the decoded instruction, packed as `vm.codegen.decoder` says, and ip its
-    index in `code`, which has CODE_ENTRIES per page of RAM: 1024 instructions and the page's end. first is the index
-    of the page's first entry, number the page's number in RAM, vbase = pc - 4 * ip. n are the steps done, stop is that
-    n at which to leave the inner loop, status why it was left, or the cause of an exception; tval and target belong to
-    it.
+    Variables: x, the registers; d, the decoded instruction, packed as in `vm.codegen.decoder`; ip, its index in `code`,
+    which has CODE_ENTRIES per page of RAM, the last for the end of the page; first, the index of the page's first
+    entry; number, the page's number in RAM; vbase = pc - 4 * ip; n, steps done; stop, the n at which to leave the inner
+    loop; status, why it was left, or the cause of an exception, with tval; target, of a FAR_JUMP.
     """
     x = h.x
     fetch_tlb = h.fetch_tlb
