@@ -1,4 +1,17 @@
-"""The assembler: GNU as's language for RV32IMA, linked into a static ELF in the same call."""
+"""The assembler: GNU as's language for RV32IMA, linked into a static ELF in the same call.
+
+A source's way through it:
+
+    preprocess/     files to single statements: comments, `.S` files, macros, conditionals, includes
+    parser.py       a statement's text to nodes (nodes.py), by grammar.lark
+    assembler.py    each statement to its directive or instruction, which add to the source's unit (unit.py)
+    directives/     `.word`, `.section`, `.align` ...
+    instructions/   mnemonics to machine words; pseudo-instructions
+    linker/         all units to one program: symbols, layout, addresses, relocation, the ELF file
+    program.py      all of this in one call
+
+diagnostics.py collects and prints the mistakes; disassembler/ goes the way back; elf/ is the file format.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
