@@ -1,6 +1,7 @@
 """The names that `import trapline` gives a user of the library, each imported on first use."""
 
 import doctest
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import trapline.asm.disassembler.instruction
 import trapline.asm.program
 import trapline.vm.machine
 import trapline.vm.process.process
-from trapline import AsmError, assemble, disassemble
+from trapline import AsmError, Machine, Process, assemble, disassemble
 from trapline.asm import Text
 
 
@@ -77,3 +78,19 @@ def test_disassemble_gives_back_what_was_assembled() -> None:
     assert disassemble(code + b"\x01\x02") == [*source, ".byte 0x01, 0x02"] and disassemble(b"") == []
     named = disassemble(code, 0x1000, symbols={0x100C: "end"}, pseudo=False)
     assert named[:2] == ["addi a0, zero, 42", "beq a0, zero, end"]
+
+
+@pytest.mark.parametrize(
+    ("made", "options", "own"),
+    [
+        (Machine, trapline.vm.machine.Options, {"self"}),
+        (Process, trapline.vm.process.process.Options, {"self", "image", "argv"}),
+    ],
+)
+def test_every_constructor_takes_the_same_options(made: type, options: type, own: set[str]) -> None:
+    """`Options` types the keywords that `from_file` and its like pass on."""
+    parameters = inspect.signature(made.__init__).parameters  # type: ignore[misc]
+    assert list(options.__annotations__) == [name for name in parameters if name not in own]
+    for name, annotation in options.__annotations__.items():
+        expected = parameters[name].annotation
+        assert getattr(annotation, "__forward_arg__", annotation) == expected, name

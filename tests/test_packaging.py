@@ -225,6 +225,17 @@ print(exit.reason is ExitReason.LIMIT, total > 0, memory.hex(), lines, result.ex
 """A user's program, short and with everything that it is given annotated as it should be."""
 
 
+WRONG = """from trapline import Machine, Process, assemble, disassemble
+Machine.from_source("nop", memroy=4096)
+Machine.from_source("nop", memory="1M")
+Process.from_elf(b"", max_output="1k")
+text: str = disassemble(b"")
+assemble("nop", text_base="0x1000")
+Machine().x["a0"] = "1"
+"""
+"""A mistake in each line but the first."""
+
+
 @pytest.fixture(scope="module")
 def installed(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment in which the wheel is installed, over the libraries of this one."""
@@ -257,6 +268,10 @@ def test_a_users_program_runs_and_has_types(installed: Path, tmp_path: Path) -> 
         pytest.skip("mypy is not installed")
     done = python(installed, tmp_path, "-m", "mypy", "--strict", "--disallow-any-expr", "user.py")
     assert (done.returncode, done.stdout) == (0, "Success: no issues found in 1 source file\n"), done.stderr
+    (tmp_path / "wrong.py").write_text(WRONG)
+    done = python(installed, tmp_path, "-m", "mypy", "--strict", "wrong.py")
+    found = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error: " in line]
+    assert found == list(range(2, 2 + WRONG.count("\n") - 1)), done.stdout
 
 
 COMMANDS = {

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, TypedDict, Unpack
 
 from trapline import isa
 from trapline.isa.cause import ECALL_S, INTERRUPT
@@ -38,6 +38,27 @@ A quarter of them where a person types or mtime follows the wall.
 
 class MemoryRangeError(ValueError):
     """An access of the host outside RAM."""
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of `Machine`, which its other constructors take too."""
+
+    isa: str
+    harts: int
+    memory: int
+    ram_base: int
+    engine: str | None
+    technique: str
+    shadow: str
+    real_mleak: int
+    board: bool
+    stdout: BinaryIO | None
+    stdin: BinaryIO | bytes | None
+    legacy_virtio: bool
+    console: Console | None
+    clock: str
+    events: bool
+    announce: Announce | None
 
 
 class Machine:
@@ -101,7 +122,7 @@ class Machine:
         self.ram_base = ram_base
         self._m = self.engine.m
         if not 0 <= real_mleak <= 0xFF:
-            raise ValueError(f"mleak has a bit for each of eight holes, so {real_mleak:#x} is none of its values")
+            raise ValueError(f"real_mleak must be in 0..0xff, not {real_mleak:#x}")
         self._m.real_mleak = real_mleak
         self.harts = [Hart(h, self._update_time) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr
@@ -122,7 +143,7 @@ class Machine:
     # Building
 
     @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> "Machine":
+    def from_file(cls, path: str | Path, **options: Unpack[Options]) -> "Machine":
         """A machine with an ELF, an assembly source or a raw image loaded. options: of `Machine`.
 
         Raises LoadError, and `asm.AsmError` for a source.
@@ -134,7 +155,7 @@ class Machine:
         return machine
 
     @classmethod
-    def from_elf(cls, data: bytes, **options: Any) -> "Machine":
+    def from_elf(cls, data: bytes, **options: Unpack[Options]) -> "Machine":
         """A machine with the bytes of an ELF loaded. Raises LoadError."""
         from trapline.vm.loader.files import load_elf
 
@@ -143,7 +164,9 @@ class Machine:
         return machine
 
     @classmethod
-    def from_source(cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Any) -> "Machine":
+    def from_source(
+        cls, text: str, *, name: str = "<string>", entry: str | None = None, **options: Unpack[Options]
+    ) -> "Machine":
         """A machine with assembly text at the start of RAM.
 
         name: what messages call the text; entry: symbol where it starts, by default `_start`, else the start of .text.
@@ -157,25 +180,17 @@ class Machine:
 
     def load(self, image: Any) -> None:
         """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it does not fit."""
-        from trapline.vm.loader.memory import check_fits
+        from trapline.vm.loader.memory import check_fits, headers_below
 
         check_fits(image, self.ram_base, len(self.ram))
         for segment in image.segments:
-            skipped = self._headers_below_ram(image, segment)
+            skipped = headers_below(image, segment, self.ram_base)
             self.write(segment.paddr + skipped, segment.data[skipped:])
             offset = segment.paddr + len(segment.data) - self.ram_base
             self.ram[offset : offset + segment.memsz - len(segment.data)] = 0
         self.pc = image.physical_entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()
-
-    def _headers_below_ram(self, image: Any, segment: Any) -> int:
-        """Bytes to leave out: linkers like to map the file's headers into the page before the first section."""
-        below = self.ram_base - segment.paddr
-        headers = 52 + 32 * image.phnum
-        if 0 < below <= len(segment.data) and segment.vaddr <= image.phdr < segment.end:
-            return below if not any(segment.data[headers:below]) else 0
-        return 0
 
     def _watch_tohost(self) -> None:
         address = self.symbols.get("tohost")

@@ -1,6 +1,6 @@
-"""Checks whether a program fits into a machine's memory."""
+"""How a program fits into a machine's memory."""
 
-from trapline.vm.loader.image import Image, LoadError
+from trapline.vm.loader.image import Image, LoadError, Segment
 
 MAX_MEMORY = 2 << 30
 """Most RAM that a machine can be given, in bytes."""
@@ -17,6 +17,15 @@ def check_fits(image: Image, base: int, size: int) -> None:
         raise LoadError(f"{image.name}: is linked at {lowest:#010x}, outside RAM: link it at {base:#010x} or above")
     if end > base + size:
         raise LoadError(f"{image.name}: {memory_advice(end - base, size)}")
+
+
+def headers_below(image: Image, segment: Segment, base: int) -> int:
+    """Bytes of a segment to leave out below RAM at `base`: linkers put the file's headers in front of a program."""
+    below = base - segment.paddr
+    headers = 52 + 32 * image.phnum
+    if 0 < below <= len(segment.data) and segment.vaddr <= image.phdr < segment.end:
+        return below if not any(segment.data[headers:below]) else 0
+    return 0
 
 
 def memory_advice(needed: int, given: int) -> str:

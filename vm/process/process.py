@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
 
 from trapline.isa import decode
 from trapline.isa.cause import (
@@ -88,6 +88,23 @@ class _Ended(Exception):
         self.reason, self.exit_code, self.signal, self.message = reason, exit_code, signal, message
 
 
+class Options(TypedDict, total=False):
+    """Keyword arguments of `Process`, which its other constructors take too."""
+
+    env: Mapping[str, str] | Sequence[str | bytes]
+    memory: int
+    stdin: BinaryIO | None
+    stdout: BinaryIO | None
+    stderr: BinaryIO | None
+    isa: str
+    engine: str | None
+    max_instructions: int | None
+    timeout: float | None
+    max_output: int | None
+    seed: int
+    announce: "Announce | None"
+
+
 class Process:
     """A user program, ready to run: once, by `run`.
 
@@ -158,17 +175,19 @@ class Process:
         self._counts: Counter[int | str] = Counter()
 
     @classmethod
-    def from_file(cls, path: str | Path, argv: Sequence[str | bytes] = (), **options: Any) -> "Process":
+    def from_file(cls, path: str | Path, argv: Sequence[str | bytes] = (), **options: Unpack[Options]) -> "Process":
         """A process of an ELF or of an assembly source. Raises LoadError, and `asm.AsmError` for a source."""
         return cls(load_file(path), argv or [str(path)], **options)
 
     @classmethod
-    def from_elf(cls, data: bytes, argv: Sequence[str | bytes] = ("program",), **options: Any) -> "Process":
+    def from_elf(cls, data: bytes, argv: Sequence[str | bytes] = ("program",), **options: Unpack[Options]) -> "Process":
         """A process of the bytes of an ELF. Raises LoadError."""
         return cls(load_elf(data), argv, **options)
 
     @classmethod
-    def from_source(cls, text: str, argv: Sequence[str | bytes] = ("program",), **options: Any) -> "Process":
+    def from_source(
+        cls, text: str, argv: Sequence[str | bytes] = ("program",), **options: Unpack[Options]
+    ) -> "Process":
         """A process of assembly text, which begins at `_start`. Raises LoadError and `asm.AsmError`."""
         return cls(load_source(text), argv, **options)
 

@@ -49,7 +49,7 @@ def test_the_guest_does_not_see_it() -> None:
 
 def test_other_bits_are_refused() -> None:
     for bits in (-1, 0x100):
-        with pytest.raises(ValueError, match="a bit for each of eight holes"):
+        with pytest.raises(ValueError, match=r"real_mleak must be in 0\.\.0xff"):
             from_words([0], technique="trap", real_mleak=bits)
 
 
@@ -57,4 +57,4 @@ def test_the_option() -> None:
     command = ["virt", "programs/sensitive/popf.s", "--isa", "rv32ima_xpopf", "--compare", "--technique", "trap"]
     assert invoke(*command).status == 1
     assert invoke(*command, "--mleak", "1").status == 0
-    refused(invoke("virt", "programs/sensitive/popf.s", "--mleak", "256"), "a bit for each of eight holes")
+    refused(invoke("virt", "programs/sensitive/popf.s", "--mleak", "256"), "real_mleak must be in 0..0xff")
