@@ -60,10 +60,10 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
         if end:
             for found in _split_labels(text, 0, end):
                 unit.label(found[1].strip('"'), location.at(found.start()))
-        behind = text[match.end() :]
-        start = match.end() + len(behind) - len(behind.lstrip())
+        rest = text[match.end() :]
+        start = match.end() + len(rest) - len(rest.lstrip())
         at = location.at(end)
-        _directive(unit, match[2], behind.strip(), location.at(start) if behind.strip() else at, at)
+        _directive(unit, match[2], rest.strip(), location.at(start) if rest.strip() else at, at)
         return
     try:
         parsed = parse_statement(text)

@@ -157,7 +157,7 @@ class Diagnostics:
     def _is_new(self, severity: str, location: Location | None, message: str) -> bool:
         if location is None:
             return True
-        # The trail is no part of the key: a line that fails in every turn of a loop is reported once.
+        # The trail is not part of the key: a line that fails in every iteration of a loop is reported once.
         key = (severity, location.file, location.line, location.column, message)
         if key in self._seen:
             return False

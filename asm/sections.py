@@ -113,7 +113,7 @@ class Section:
         """Give each fragment its offset in GNU as's object file. True if something moved.
 
         Alignments that ld will shorten have their longest form here, and everything else is sized by that: an
-        `.org` behind one ends up lower than it says once ld is done.
+        `.org` after one ends up lower than it says once ld is done.
         """
         offset = 0
         moved = False

@@ -49,7 +49,7 @@ class Unit:
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
         self.messages: list[str] = []
         self.frames = Frames()
-        self.location: Location = None  # type: ignore[assignment]  # of the statement at hand
+        self.location: Location = None  # type: ignore[assignment]  # of the current statement
         self.symbolic = False  # set by `bind`: the statement depends on symbols, so its code cannot be reused
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
@@ -79,7 +79,7 @@ class Unit:
         return symbol
 
     def knows(self, name: str) -> bool:
-        """Whether a symbol of this name has been defined (then it is no register or CSR)."""
+        """Whether a symbol of this name is defined: the name then is not a register or CSR."""
         symbol = self.symbols.get(name)
         return symbol is not None and symbol.defined
 

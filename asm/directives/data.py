@@ -120,7 +120,7 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 def _later(unit: Unit, written: Expression, bound: Bound, item: bytes, location: Location) -> None:
-    """Space whose size is known after layout, such as `.space 64 - (. - start)` behind branches."""
+    """Space whose size is known after layout, such as `.space 64 - (. - start)` after branches."""
     if isinstance(written, Name) and any(not symbol.defined and symbol.name != "." for symbol in symbols(bound)):
         unit.number(written, location)  # a name alone is not a distance: report it now
     section = unit.section

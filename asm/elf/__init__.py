@@ -1,1 +1,1 @@
-"""ELF32 files: their format, and a reader that believes no offset before it has compared it with the file."""
+"""ELF32 files: their format, and a reader that checks every offset against the file."""

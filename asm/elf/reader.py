@@ -34,7 +34,7 @@ _MACHINES = {
 
 
 class ElfError(Exception):
-    """Why a file cannot be read as ELF32 RISC-V; reads behind the file's name: `is truncated: ...`.
+    """Why a file cannot be read as ELF32 RISC-V; the text continues the file's name: `is truncated: ...`.
 
     machine: of a file for another machine, which one: "64-bit", "big-endian" (RISC-V both), "x86-64", "ARM" ...
     """
@@ -92,13 +92,13 @@ class ElfFile:
 def symbol_entries(table: bytes, strings: bytes) -> Iterator[SymbolEntry]:
     """The entries of a symbol table, whose names are in `strings`.
 
-    Names may overlap there, but not without end: a table that asks for far more letters than there are stops early.
+    Names may overlap there; a table whose names are together far longer than `strings` is cut short.
     """
-    room = 16 * len(strings) + LONGEST_NAME
+    budget = 16 * len(strings) + LONGEST_NAME
     for offset, value, size, info, _other, section in entries(SYMBOL, table):
         name = string(strings, offset)
-        room -= len(name) + 1
-        if room < 0:
+        budget -= len(name) + 1
+        if budget < 0:
             return
         yield SymbolEntry(name, value, size, info >> 4, info & 15, section)
 

@@ -70,11 +70,11 @@ class Linker(Relocator):
         if self._needs_got(found):
             found.append(self.got_section)
             if size := relocations(self.got):
-                room = Section(".rela.dyn", ALLOC, RELA, RELOCATION_SIZE, alignment=4)
-                room.data().data += bytes(size)
-                room.finish()
-                room.size = size
-                found.append(room)
+                reserved = Section(".rela.dyn", ALLOC, RELA, RELOCATION_SIZE, alignment=4)
+                reserved.data().data += bytes(size)
+                reserved.finish()
+                reserved.size = size
+                found.append(reserved)
         return found
 
     def _needs_got(self, sections: list[Section]) -> bool:

@@ -102,7 +102,7 @@ class _Expander:
         self._invocations = 0  # what \@ stands for
         self._locals = 1
         self._expanded = 0
-        self._label: str | None = None  # the label before the directive at hand
+        self._label: str | None = None  # the label before the current directive
         handlers: dict[str, Callable[[str, str, Location, Location], None]] = {
             ".macro": self._define,
             ".purgem": self._purge,

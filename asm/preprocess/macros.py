@@ -146,7 +146,7 @@ class Arguments:
             self._skip_white()
 
     def keyword(self) -> str | None:
-        """`name` when the next argument is `name=value`; stops behind the `=`."""
+        """`name` when the next argument is `name=value`; stops after the `=`."""
         match = _keyword(self._text, self._position)
         if match is None:
             return None

@@ -87,9 +87,9 @@ def prepare(text: str) -> str:
         elif kind == "block":
             blank = re.sub(r"[^\n]", " ", found)
             before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-            # A statement that the comment interrupts continues behind it; one that it precedes starts there.
+            # A statement that the comment interrupts continues after it; one that it precedes starts there.
             parts.append(blank.replace("\n", "\\\n") if in_directive or before.strip() else blank)
-            if in_directive and "\n" in found:  # the directive continues behind its comment
+            if in_directive and "\n" in found:  # the directive continues after its comment
                 end = _logical_end(text, position)
                 assert end is not None
                 directive_end = end.end()

@@ -1,4 +1,4 @@
-/* board.h - the addresses of the board, which are those of QEMU's `virt` machine. */
+/* board.h - addresses of the board, those of QEMU's `virt` machine. */
 #pragma once
 
 #include <stdint.h>

@@ -1,10 +1,10 @@
-/* memory.c - what compilers call without being asked, to clear and to copy. */
+/* memory.c - functions that compilers call by themselves, to clear and to copy. */
 #include <stddef.h>
 
 void *memset(void *to, int value, size_t length) {
     for (unsigned char *byte = to; length--;) {
         *byte++ = (unsigned char)value;
-        __asm__ volatile("" ::: "memory"); /* else the loop would be taken for a memset, and call itself */
+        __asm__ volatile("" ::: "memory"); /* else the compiler would turn the loop into a memset, which calls itself */
     }
     return to;
 }

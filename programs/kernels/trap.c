@@ -10,7 +10,7 @@ void trap(struct frame *frame) {
         print("the kernel itself has failed: mcause %x, mepc %x, mtval %x\n", cause, frame->pc, value);
         power_off(1);
     } else if (cause == MCAUSE_ECALL_FROM_U) {
-        frame->pc += 4; /* return behind the ecall */
+        frame->pc += 4; /* return after the ecall */
         system_call(frame);
     } else {
         process_fault(frame, cause, value);

@@ -1,4 +1,4 @@
-"""Reads program files: tells ELF, raw and assembly apart, and loads the first two."""
+"""Reads program files: distinguishes ELF, raw and assembly, and loads the first two."""
 
 import os
 import stat
