@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trapline.asm.elf.format import SHN_ABS, STB_GLOBAL, STT_NOTYPE
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, Segment
 from trapline.vm.process import Process, Result
@@ -30,10 +31,11 @@ def tiny_image(words: Sequence[int] = (ECALL,), data: bytes = b"", symbols: Mapp
         Segment(TEXT, TEXT, text, len(text), READ | EXECUTE),
         Segment(DATA, DATA, data, 0x2000, READ | WRITE),
     ]
-    image = Image(TEXT, segments, "tiny")
-    if symbols:
-        image.__dict__["_symbols"] = [(value, 0, name, True) for name, value in symbols.items()]
-    return image
+    table, strings = b"", b"\0"
+    for name, value in (symbols or {}).items():
+        table += struct.pack("<IIIBBH", len(strings), value, 0, STB_GLOBAL << 4 | STT_NOTYPE, 0, SHN_ABS)
+        strings += name.encode() + b"\0"
+    return Image(TEXT, segments, "tiny", symbol_table=table, strings=strings)
 
 
 def call(process: Process, number: int, *arguments: int) -> int:
