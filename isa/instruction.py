@@ -21,6 +21,13 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from trapline.isa.word import MASK, WORD
+
+OPCODE = 0x7F
+"""The bits of a word that all its forms begin with."""
+RD_SHIFT = 7
+"""Where a word has rd, if it has one."""
+
 WIDTHS = {
     "rd": 5,
     "rs1": 5,
@@ -82,7 +89,7 @@ class Pattern:
         Tokens: strings of 0 and 1; operand names of `WIDTHS`; `imm[...]` with ranges separated by `|`.
         Raises DeclarationError unless the tokens account for exactly 32 bits, each once.
         """
-        position = 32
+        position = 8 * WORD
         mask = match = 0
         slices: list[Slice] = []
         for token in text.split():
@@ -143,7 +150,7 @@ class Pattern:
             v = values[name]
             if name == "imm":
                 low, high = -(1 << (self.imm_bits - 1)), (1 << (self.imm_bits - 1)) - self.imm_scale
-                signed = v - (1 << 32) if v > 0x7FFFFFFF else v
+                signed = v - (MASK + 1) if v > MASK >> 1 else v
                 if not low <= signed <= high or signed % self.imm_scale:
                     raise ValueError(f"immediate {signed} is not a multiple of {self.imm_scale} in [{low}, {high}]")
             elif not 0 <= v < 1 << WIDTHS[name]:

@@ -41,10 +41,14 @@ def _other_width(text: str) -> str:
     return "; this machine has 32 bits" if re.match(r"rv(64|128)", text.lower()) else ""
 
 
+MXL_32 = 1 << 30
+"""Field MXL of misa: XLEN is 32."""
+
+
 def misa_value(extensions: tuple[str, ...]) -> int:
     """The misa register: MXL = 1 and a bit per letter, with S and U (Priv 3.1.1).
 
     "The 'X' bit will be set if there are any non-standard extensions."
     """
     letters = [e for e in extensions if len(e) == 1] + ["s", "u"] + ["x"] * any(e[0] == "x" for e in extensions)
-    return (1 << 30) | sum(1 << (ord(letter) - ord("a")) for letter in letters)
+    return MXL_32 | sum(1 << (ord(letter) - ord("a")) for letter in letters)

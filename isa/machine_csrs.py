@@ -6,7 +6,7 @@ from trapline.isa.mode import MODE_BITS, RESERVED_MODE
 from trapline.isa.mstatus import MPP, MPP_SHIFT, MSTATUS_FIELDS, MSTATUS_WRITABLE
 from trapline.isa.pmp import A_SHIFT, PMP_A, PMP_ENTRIES, PMP_L, PMP_PER_CSR, PMP_R, PMP_W, PMP_WRITABLE, TOR
 from trapline.isa.trap import TVEC_RESERVED
-from trapline.isa.word import u32
+from trapline.isa.word import s32, u32
 
 INTERRUPT_FIELDS = (
     Field("SSI", SSI, SSI), Field("MSI", MSI, MSI), Field("STI", STI, STI),
@@ -70,7 +70,7 @@ def counter_offset(count, low, high):
     """The offset that makes a counter at `count` read as high:low, in the range of a 64-bit integer."""
     borrow = 1 if low < u32(count) else 0
     difference = u32(high - (count >> 32) - borrow)
-    return ((difference ^ 0x80000000) - 0x80000000) * 0x100000000 + u32(low - count)
+    return (s32(difference) << 32) + u32(low - count)
 
 
 def counted(count, inhibited):

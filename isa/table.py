@@ -13,7 +13,7 @@ from typing import TypeVar
 from trapline.isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
 from trapline.isa.csr import Csr
 from trapline.isa.extension import BASE, OPTIONAL
-from trapline.isa.instruction import DECLARED, DeclarationError, Instruction, Kind
+from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind
 from trapline.isa.machine_csrs import MACHINE_CSRS
 from trapline.isa.supervisor_csrs import SUPERVISOR_CSRS
 from trapline.isa.xleak import LEAK_CSRS
@@ -67,7 +67,7 @@ CSR_BY_ADDRESS: dict[int, Csr] = {c.address: c for c in CSRS}
 
 _BY_OPCODE: dict[int, list[Instruction]] = {}
 for _i in INSTRUCTIONS:
-    _BY_OPCODE.setdefault(_i.match & 0x7F, []).append(_i)
+    _BY_OPCODE.setdefault(_i.match & OPCODE, []).append(_i)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def add(addition: Addition) -> None:
     for instruction in addition.instructions:
         INSTRUCTIONS.append(instruction)
         BY_NAME[instruction.name] = instruction
-        _BY_OPCODE.setdefault(instruction.match & 0x7F, []).append(instruction)
+        _BY_OPCODE.setdefault(instruction.match & OPCODE, []).append(instruction)
     OPTIONAL.extend(addition.extensions)
     _added = (*_added, addition)
 
@@ -125,7 +125,7 @@ def remove(addition: Addition) -> None:
     for instruction in addition.instructions:
         INSTRUCTIONS.remove(instruction)
         del BY_NAME[instruction.name]
-        _BY_OPCODE[instruction.match & 0x7F].remove(instruction)
+        _BY_OPCODE[instruction.match & OPCODE].remove(instruction)
     del OPTIONAL[len(OPTIONAL) - len(addition.extensions) :]
     _added = _added[:-1]
     for known in _caches:
@@ -150,7 +150,7 @@ def reserve(names: Iterable[str], what: str) -> None:
 
 def decode(word: int) -> Instruction | None:
     """The instruction that `word` encodes, None for an illegal word."""
-    for instruction in _BY_OPCODE.get(word & 0x7F, ()):
+    for instruction in _BY_OPCODE.get(word & OPCODE, ()):
         if word & instruction.mask == instruction.match:
             return instruction
     return None

@@ -8,6 +8,13 @@ words (the product wraps, its bits 32 to 63 stay right) and why nothing shifts l
 
 MASK = 0xFFFFFFFF
 
+BYTE = 1
+HALFWORD = 2
+WORD = 4
+"""Bytes of an access."""
+ALIGNED = MASK - (WORD - 1)
+"""The bits of an address that is a multiple of four."""
+
 
 def u32(value):
     """The low 32 bits of `value`, in [0, 2^32)."""

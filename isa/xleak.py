@@ -15,6 +15,7 @@ from trapline.isa.instruction import Kind, declare
 from trapline.isa.mode import S, U
 from trapline.isa.mstatus import MPRV, SIE, SPIE, SPP
 from trapline.isa.trap import JUMPED, NEXT
+from trapline.isa.word import ALIGNED
 
 system = partial(declare, Kind.SYSTEM, causes=("illegal instruction",))
 
@@ -124,7 +125,7 @@ def jrst(h, rs1):
     if h.mode > U:
         h.mstatus = h.mstatus & ~MPRV
         h.mode = U
-    h.pc = rs1 & 0xFFFFFFFC
+    h.pc = rs1 & ALIGNED
     return JUMPED
 
 

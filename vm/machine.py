@@ -11,6 +11,7 @@ from trapline.isa.cause import ECALL_S, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
+from trapline.isa.xleak import ALL_HOLES
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
@@ -121,8 +122,8 @@ class Machine:
         self.ram = self.engine.ram
         self.ram_base = ram_base
         self._m = self.engine.m
-        if not 0 <= real_mleak <= 0xFF:
-            raise ValueError(f"real_mleak must be in 0..0xff, not {real_mleak:#x}")
+        if not 0 <= real_mleak <= ALL_HOLES:
+            raise ValueError(f"real_mleak must be in 0..{ALL_HOLES:#x}, not {real_mleak:#x}")
         self._m.real_mleak = real_mleak
         self.harts = [Hart(h, self._update_time) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+DECIMAL = 10
+"""Numbers from here on are written in hexadecimal."""
+
 PRELUDE = {"I64", "U64", "U32", "U16", "U8"}
 """Conversions that the generated file defines for each engine."""
 
@@ -99,7 +102,7 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
             if isinstance(definition, Definition):
                 found[name] = define(name, value, definition)
         elif isinstance(value, int):
-            found[name] = f"{name} = {value:#x}" if value > 9 else f"{name} = {value}"
+            found[name] = f"{name} = {value:#x}" if value >= DECIMAL else f"{name} = {value}"
         else:
             raise TypeError(f"'{name}' is neither a function nor an integer")
 

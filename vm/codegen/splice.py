@@ -144,7 +144,10 @@ def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
     fields: dict[str, ast.expr] = {name: _expression(text) for name, text in FIELDS.items()}
     fields["width"] = ast.Constant(i.width)
     parameters = {a.arg for a in tree.args.args}
-    tree = Substitute({name: value for name, value in fields.items() if name in parameters}).visit(tree)
+    known = {name: value for name, value in fields.items() if name in parameters}
+    # What the width decides is decided here.
+    widths: dict[str, ast.expr] = {name: ast.Constant(getattr(arms, name)) for name in ("BYTE", "HALFWORD", "WORD")}
+    tree = Substitute(known | widths).visit(tree)
     splice = _Splice(i, op)
     body = [new for statement in tree.body for new in splice.visit(statement)]
     folded = Fold().visit(ast.Module(body, []))

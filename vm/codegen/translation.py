@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
 from trapline.isa.mode import M, S, U
 from trapline.vm.codegen.decoder import encodes
 from trapline.vm.codegen.holes import sensitive_unprivileged
@@ -16,12 +16,13 @@ def _constants(i: Instruction) -> dict[int, int]:
     """What an instruction writes to rd in S and M mode, where that depends on the mode alone; else nothing."""
     if not (i.operands == ("rd",) and {*i.reads} <= {"mode", "mleak"} and not i.writes):
         return {}
+    addi = BY_NAME["addi"]
     values = {}
     for mode in (S, M):
         h = SimpleNamespace(mode=mode, mleak=0, x=[0] * 32)
         i.meaning(h, 1)
         values[mode] = h.x[1]
-    return values if all(value < 0x800 for value in values.values()) else {}
+    return values if all(value < 1 << (addi.pattern.imm_bits - 1) for value in values.values()) else {}
 
 
 def emit_translate_word() -> str:
@@ -30,7 +31,7 @@ def emit_translate_word() -> str:
     The word itself; `addi rd, x0, value` for a hole whose result the mode decides; CALL for other holes and for words
     that are no 32-bit instruction.
     """
-    addi = next(i for i in INSTRUCTIONS if i.name == "addi")
+    addi = BY_NAME["addi"]
     lines = ["def translate_word(word, extensions, mode):", "    if word & 3 != 3:", f"        return {CALL}"]
     for i in sensitive_unprivileged():
         lines.append(f"    if {encodes(i)}:")

@@ -7,6 +7,7 @@ store was done but the run loop must look at time and interrupts again, `TOHOST`
 
 from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STORE_ACCESS, STORE_MISALIGNED
 from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
+from trapline.isa.word import BYTE, HALFWORD, WORD
 from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.counters import FOREVER, MTIME_HIGH
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
@@ -29,9 +30,9 @@ HIGH_WORD = 4
 def ram_load(m, ram8, offset, width):
     """The little-endian value of `width` bytes at a RAM offset that the caller has compared."""
     value = I64(ram8[U64(offset)])
-    if width > 1:
+    if width > BYTE:
         value = value | (I64(ram8[U64(offset + 1)]) << 8)
-    if width > 2:
+    if width > HALFWORD:
         value = value | (I64(ram8[U64(offset + 2)]) << 16) | (I64(ram8[U64(offset + 3)]) << 24)
     return value
 
@@ -42,9 +43,9 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
         # What is stored to is the guest's own word.
         remove_patch(m, ram32, code, page, offset >> 2)
     ram8[U64(offset)] = U8(value & 0xFF)
-    if width > 1:
+    if width > BYTE:
         ram8[U64(offset + 1)] = U8((value >> 8) & 0xFF)
-    if width > 2:
+    if width > HALFWORD:
         ram8[U64(offset + 2)] = U8((value >> 16) & 0xFF)
         ram8[U64(offset + 3)] = U8((value >> 24) & 0xFF)
     if page[U64(offset >> PAGE_SHIFT)]:
@@ -101,7 +102,7 @@ def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
         return FAULT - LOAD_ACCESS
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
-        if width != 4:
+        if width != WORD:
             return FAULT - LOAD_ACCESS
         return clint_load(h, m, paddr - CLINT)
     m.exit_address = paddr
@@ -137,7 +138,7 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
         return FAULT - STORE_ACCESS
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
-        if width != 4:
+        if width != WORD:
             return FAULT - STORE_ACCESS
         return clint_store(h, m, paddr - CLINT, value)
     m.exit_address = paddr
@@ -173,7 +174,7 @@ def atomic_offset(h, m, ram32, code, page, vaddr, access):
     if vaddr & 3:
         m.fault_address = vaddr
         return FAULT - LOAD_MISALIGNED if access == LOAD else FAULT - STORE_MISALIGNED
-    paddr = data_address(h, m, ram32, code, page, vaddr, 4, access)
+    paddr = data_address(h, m, ram32, code, page, vaddr, WORD, access)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base

@@ -22,7 +22,7 @@ from trapline.isa.cause import BREAKPOINT, ILLEGAL, STORE_MISALIGNED
 from trapline.isa.instruction import Kind
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
 from trapline.isa.trap import NEXT
-from trapline.isa.word import MASK
+from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access import atomic_offset, load_slow, ram_load, ram_store, store_slow
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
@@ -31,6 +31,9 @@ from trapline.vm.core.mmu import LOAD, STORE
 from trapline.vm.core.provided import csr_held, csr_write
 from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import TLB_MASK
+
+IMM_SHIFT = 32
+"""Where a packed instruction has its immediate (`vm.codegen.decoder`)."""
 
 
 class Near(NamedTuple):
@@ -66,10 +69,10 @@ def value(x, rd, meaning):
 def branch(d, ip, first, vbase, meaning):
     """A conditional jump. Bit 1 of the offset is set when the target is not a multiple of four."""
     if meaning():
-        near = ip + (d >> 34)
-        if ((near - first) & -PAGE_WORDS) | (d & 0x200000000) == 0:
+        near = ip + (d >> (IMM_SHIFT + 2))
+        if ((near - first) & -PAGE_WORDS) | (d & (2 << IMM_SHIFT)) == 0:
             return Near(near)
-        return Far((vbase + 4 * ip + (d >> 32)) & MASK)
+        return Far((vbase + 4 * ip + (d >> IMM_SHIFT)) & MASK)
 
 
 def jump(x, ip, first, vbase, rd, meaning):
@@ -91,9 +94,9 @@ def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle,
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     if load_tlb[entry] == (address & (PAGE_BASE | (width - 1))) | data_context:
         offset = address + load_tlb[entry + 1]
-        if width == 1:
+        if width == BYTE:
             data = I64(ram8[U64(offset)])
-        elif width == 2:
+        elif width == HALFWORD:
             data = I64(ram16[U64(offset >> 1)])
         else:
             data = I64(ram32[U64(offset >> 2)])
@@ -113,9 +116,9 @@ def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, 
     data = meaning()
     if store_tlb[entry] == (address & (PAGE_BASE | (width - 1))) | data_context:
         offset = address + store_tlb[entry + 1]
-        if width == 1:
+        if width == BYTE:
             ram8[U64(offset)] = U8(data)
-        elif width == 2:
+        elif width == HALFWORD:
             ram16[U64(offset >> 1)] = U16(data)
         else:
             ram32[U64(offset >> 2)] = U32(data)
@@ -130,14 +133,14 @@ def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, mean
     """Load a word, compute, store: one step, so nothing comes in between."""
     address = rs1
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
-    if store_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+    if store_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
         offset = address + store_tlb[entry + 1]
     else:
         offset = atomic_offset(h, m, ram32, code, page, address, STORE)
         if offset < 0:
             return Leave(offset)
-    old = ram_load(m, ram8, offset, 4)
-    done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning(old=old))
+    old = ram_load(m, ram8, offset, WORD)
+    done = ram_store(m, ram8, ram32, code, page, offset, WORD, meaning(old=old))
     x[rd] = old
     x[0] = 0
     if done < 0:
@@ -148,13 +151,13 @@ def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1,
     """Load a word and reserve it, by its offset in RAM."""
     address = rs1
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
-    if load_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+    if load_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
         offset = address + load_tlb[entry + 1]
     else:
         offset = atomic_offset(h, m, ram32, code, page, address, LOAD)
         if offset < 0:
             return Leave(offset)
-    data = ram_load(m, ram8, offset, 4)
+    data = ram_load(m, ram8, offset, WORD)
     h.reservation = offset
     x[rd] = meaning(data=data)
     x[0] = 0
@@ -163,21 +166,21 @@ def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1,
 def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
     """Store a word if it is reserved. Its address must be aligned whether it succeeds or not (Unpriv 13.2)."""
     address = rs1
-    if address & 3:
+    if address & (WORD - 1):
         m.fault_address = address
         return Leave(FAULT - STORE_MISALIGNED)
     done = 0
     failed = 1
     if h.reservation >= 0:
         entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
-        if store_tlb[entry] == (address & (PAGE_BASE | 3)) | data_context:
+        if store_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
             offset = address + store_tlb[entry + 1]
         else:
             offset = atomic_offset(h, m, ram32, code, page, address, STORE)
             if offset < 0:
                 return Leave(offset)
         if offset == h.reservation:
-            done = ram_store(m, ram8, ram32, code, page, offset, 4, meaning())
+            done = ram_store(m, ram8, ram32, code, page, offset, WORD, meaning())
             failed = 0
     h.reservation = -1
     x[rd] = failed

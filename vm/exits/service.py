@@ -6,6 +6,7 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import CAUSE_CODE, ECALL_S, LOAD_ACCESS, STORE_ACCESS
+from trapline.isa.instruction import RD_SHIFT
 from trapline.isa.trap import pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
@@ -121,7 +122,7 @@ class Service:
         word = self.instruction_word()
         instruction = isa.decode(word or 0)
         assert word is not None and instruction is not None
-        if rd := (word >> 7) & 31:
+        if rd := (word >> RD_SHIFT) & 31:
             h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
         h.cycle += 1
         h.pc = (h.pc + 4) & 0xFFFFFFFF

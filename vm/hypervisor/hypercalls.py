@@ -12,6 +12,7 @@ from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.isa.system import sret
 from trapline.isa.trap import JUMPED, WAIT
+from trapline.isa.word import ALIGNED
 from trapline.vm.core.access import load_slow, store_slow
 from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
@@ -143,7 +144,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
         else:
             h.x[i] = word
     sepc = v.sepc
-    v.sepc = pc & 0xFFFFFFFC
+    v.sepc = pc & ALIGNED
     if sret(v) != JUMPED:
         v.sepc = sepc
         return DENIED

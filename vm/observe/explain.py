@@ -324,7 +324,7 @@ def _wrapped(sentences: list[str]) -> list[str]:
 def fields(name: str, old: int, new: int) -> str:
     """The changed fields of a CSR that has several: ` (SPP 0 -> 1)`."""
     csr = isa.CSR_BY_NAME.get(name)
-    if csr is None or len(csr.fields) < 2 or name.endswith("cause"):
+    if csr is None or len(csr.fields) <= 1 or name.endswith("cause"):
         return ""
     parts = []
     for f in csr.fields:

@@ -1,5 +1,6 @@
 """Error codes and return values of the SBI (chapter 3), and its sets of harts."""
 
+from trapline.isa.word import MASK
 from trapline.vm.sbi.platform import Platform
 
 SUCCESS = 0
@@ -33,7 +34,7 @@ def chosen_harts(platform: Platform, mask: int, base: int) -> list[int] | None:
     considered."
     """
     count = len(platform.harts)
-    if base == 0xFFFFFFFF:
+    if base == MASK:
         return list(range(count))
     numbers = [base + bit for bit in range(32) if (mask >> bit) & 1]
     if base >= count or any(number >= count for number in numbers):
