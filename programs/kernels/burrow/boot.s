@@ -1,8 +1,8 @@
-# boot.s - from reset to the first process, and the little that stays in M mode.
+# boot.s - from reset to the first process, and the little that remains in M mode.
 #
-# Every hart begins here in M mode.  M mode opens all memory to the others (PMP), hands traps and
-# interrupts down to S mode, and keeps two things to itself that S mode cannot have on this machine: the
-# timer and the interrupts between harts of the CLINT.  Hart 0 prepares the kernel, the others wait.
+# Every hart begins here in M mode.  M mode opens all memory to the lower modes (PMP), delegates traps and
+# interrupts to S mode, and keeps the two that this machine does not give to S mode: the CLINT's timer and
+# its interrupts between harts.  Hart 0 initializes the kernel while the others wait.
 
     .include "burrow.inc"
 
@@ -20,27 +20,27 @@ _start:
     slli    t0, s0, 4
     add     t1, t1, t0
     csrw    mscratch, t1
-    li      t0, -1                          # all memory, for all modes
+    li      t0, -1                          # open all memory to all modes
     csrw    pmpaddr0, t0
     li      t0, PMP_NAPOT | PMP_R | PMP_W | PMP_X
     csrw    pmpcfg0, t0
-    li      t0, -1 & ~(1 << CAUSE_ECALL_S)  # every exception but the calls of the kernel itself
+    li      t0, -1 & ~(1 << CAUSE_ECALL_S)  # every exception but ecalls from S mode
     csrw    medeleg, t0
     li      t0, INTERRUPT_SSI | INTERRUPT_STI | INTERRUPT_SEI
     csrw    mideleg, t0
-    li      t0, 7                           # cycle, time and instret may be read in S mode, and in U mode
+    li      t0, 7                           # S mode and U mode may read cycle, time and instret
     csrw    mcounteren, t0
     csrw    scounteren, t0
     li      t0, INTERRUPT_MSI               # the timer's bit is set when S mode asks for it
     csrw    mie, t0
 
     beqz    s0, first_hart
-    la      t0, harts_present               # tell hart 0 that we are here...
+    la      t0, harts_present               # tell hart 0 that this hart is here...
     li      t1, 1
     sll     t1, t1, s0
     amoor.w.aqrl zero, t1, (t0)
     la      t0, kernel_ready
-1:  lw      t1, (t0)                        # ...and look after that: it wakes those that it has seen
+1:  lw      t1, (t0)                        # ...before checking: hart 0 wakes those that it has seen
     bnez    t1, 2f
     wfi
     j       1b
@@ -64,7 +64,7 @@ park:
     wfi
     j       park
 
-# --- M mode after that ---------------------------------------------------------------------------------
+# --- M mode after boot ---------------------------------------------------------------------------------
     .balign 4
 machine_trap:
     csrrw   sp, mscratch, sp
@@ -75,7 +75,7 @@ machine_trap:
     andi    t0, t0, 15
     li      t1, 3
     beq     t0, t1, software_interrupt
-    li      t1, INTERRUPT_STI               # the timer: hand it down, and be quiet until the next call
+    li      t1, INTERRUPT_STI               # the timer: pass it on to S mode, then stay quiet until the next call
     csrs    mip, t1
     li      t1, INTERRUPT_MTI
     csrc    mie, t1
@@ -109,7 +109,7 @@ machine_set_timer:
     slli    t0, t0, 3
     li      t1, MTIMECMP
     add     t0, t0, t1
-    li      t1, -1                          # so that it never is lower than both deadlines
+    li      t1, -1                          # so that it is never earlier than both deadlines
     sw      t1, 4(t0)
     sw      a0, 0(t0)
     sw      a1, 4(t0)
@@ -119,13 +119,13 @@ machine_set_timer:
     csrs    mie, t0
     j       machine_return
 machine_unknown:
-    li      a0, MACHINE_NO_SUCH_CALL        # a hypercall, and nobody below us who knows it
+    li      a0, MACHINE_NO_SUCH_CALL        # a hypercall, but no hypervisor below to serve it
 machine_return:
     lw      t0, 0(sp)
     lw      t1, 4(sp)
     csrrw   sp, mscratch, sp
     mret
-machine_fault:                              # M mode itself has trapped: nothing can be trusted any more
+machine_fault:                              # M mode itself has trapped: the state cannot be trusted
     li      t0, FINISHER
     li      t1, 255 << 16 | FINISHER_FAIL
     sw      t1, (t0)
@@ -177,7 +177,7 @@ supervisor_other:
     call    lock_kernel
     j       schedule
 
-# hart_begin(a0: number): what every hart needs: tp and its record, its stack, traps, the kernel's page table.
+# hart_begin(a0: number): initialize a hart: tp, its record and stack, traps, the kernel's page table.
 hart_begin:
     la      tp, harts
     li      t0, HART_SIZE
@@ -196,7 +196,7 @@ hart_begin:
     sw      t0, HART_LAST(tp)
     li      t0, 1
     sw      t0, HART_FROM_IDLE(tp)
-    csrw    sscratch, zero                  # 0: a trap from here would be a mistake of the kernel
+    csrw    sscratch, zero                  # 0: a trap from here is a bug in the kernel
     la      t0, supervisor_trap
     csrw    stvec, t0
     check_mode wrong_mode
@@ -216,13 +216,13 @@ no_init_text:
 wrong_mode_text:
     .asciz  "this is not S mode; before the first process: "
 
-# --- what a test or a person may change in RAM before the start ----------------------------------------
+# --- parameters that may be changed in RAM before the start ---------------------------------------------
     .section parameters, "aw"
     .balign 4
 timer_period:
-    .word   TIMER_PERIOD                    # ticks of 100 ns that a thread runs before it is another one's turn
+    .word   TIMER_PERIOD                    # time slice of a thread, in ticks of 100 ns
 random_seed:
-    .word   RANDOM_SEED                     # not 0: each slice is from 1 tick up to that long, at random
+    .word   RANDOM_SEED                     # not 0: each slice has a random length up to that
 memory_size:
     .word   MEMORY_SIZE                     # bytes of RAM that Burrow uses, a multiple of 4 MiB
 init_name:

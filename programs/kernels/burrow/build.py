@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""build.py - make Burrow: assemble its programs, pack them into a file system image, assemble the kernel with it.
+"""build.py - builds Burrow: assembles its programs, packs them into a file system image, assembles the kernel.
 
     python programs/kernels/burrow/build.py --out burrow.elf
     python programs/kernels/burrow/build.py --out hello.elf --init hello --define RANDOM_SEED=7
 
-The same in Python is `build(...)`, which gives the ELF's bytes.
+In Python, `build(...)` returns the bytes of the ELF.
 """
 
 import argparse

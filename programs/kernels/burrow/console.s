@@ -1,8 +1,8 @@
-# console.s - the UART: output when there is any, input by interrupt, a line at a time.
+# console.s - the UART: polled output, and input by interrupt, line by line.
 #
-# Bytes that arrive wait in a ring until somebody reads.  Only then they are echoed and edited: so what is
-# typed ahead shows where it is read, and the console is the same however fast somebody types.  When the
-# ring is full, the UART is not asked for more; nothing is lost.  Only Ctrl-C counts when it arrives.
+# Received bytes wait in a ring until a program reads.  Only then are they echoed and edited, so that what is
+# typed ahead appears where it is read, and output does not depend on the speed of typing.  When the ring
+# is full, the kernel stops reading the UART, and nothing is lost.  Only Ctrl-C takes effect on arrival.
 
     .include "burrow.inc"
 
@@ -36,8 +36,8 @@ console_prepare:
     ret
 
 # --- output ------------------------------------------------------------------------------------------------
-# uart_write(a0: from, a1: bytes).  Changes t0 to t2, a0 and a1.  The UART's queues stay off: turning them on
-# throws away what has been typed so far.
+# uart_write(a0: from, a1: bytes).  Changes t0 to t2, a0 and a1.  The UART's FIFOs stay off: turning them on
+# discards input.
 uart_write:
     li      t0, UART
     add     a1, a1, a0
@@ -67,7 +67,7 @@ print_text:
 print_number:
     addi    sp, sp, -32
     sw      ra, 28(sp)
-    addi    t0, sp, 16                      # from the last digit on
+    addi    t0, sp, 16                      # starting with the last digit
     mv      a1, zero
     li      t1, 10
 1:  remu    t2, a0, t1
@@ -110,8 +110,8 @@ print_hex:
     addi    sp, sp, 32
     ret
 
-# write: straight from the program's memory, a page at a time.  A call's text is never torn by another's, and
-# meanwhile nobody else gets into the kernel: so it writes no more than WRITE_MOST bytes, and says so.
+# write: straight from the program's memory, page by page.  The output of a call is never interleaved with
+# another's, and the kernel is locked meanwhile: so it writes at most WRITE_MOST bytes, and returns how many.
 call_write:
     enter   s2, s3, s4
     li      t0, WRITE_MOST
@@ -143,13 +143,13 @@ call_write:
     leave   s2, s3, s4
 
 # --- input -------------------------------------------------------------------------------------------------
-# read: wait for a line, or for what is left of the last one.
+# read: wait for a line, or return the rest of the last one.
 call_read:
     enter   s2, s3
     mv      s2, a0
     mv      s3, a1
     beqz    a1, 2f
-    mv      a2, s1                          # the line comes later: see now whether it can be stored
+    mv      a2, s1                          # the line comes later: check now that it can be stored
     li      a1, PTE_W
     call    user_address
     beqz    a0, 1f
@@ -180,7 +180,7 @@ console_interrupt:
     beqz    t0, 1f
     mv      s3, t0
     call    fill_ring
-    sw      s3, PLIC_CLAIM(s2)              # done: the next one may come
+    sw      s3, PLIC_CLAIM(s2)              # done: let the next one in
     call    serve_readers
     la      t1, interrupted
     lw      t0, (t1)
@@ -193,19 +193,19 @@ console_interrupt:
     call    process_kill
 1:  leave   s2, s3
 
-# foreground(a0: process): the one that Ctrl-C ends from now on.
+# foreground(a0: process): Ctrl-C ends this one from now on.
 call_foreground:
     la      t0, foreground
     sw      a0, (t0)
     answer  0
 
-# fill_ring(): all that the UART has, if there is room; when there is none, let it keep the rest.
+# fill_ring(): take the UART's input while there is room, and leave the rest.
 fill_ring:
     li      t0, UART
     la      t1, ring
     lw      t2, ring_in
     lw      t3, ring_out
-    li      t4, 1                           # t4: whether to ask for an interrupt when there is more
+    li      t4, 1                           # t4: whether to enable the interrupt for more
 1:  sub     t5, t2, t3
     li      t6, RING
     bgeu    t5, t6, 2f
@@ -233,7 +233,7 @@ fill_ring:
     sb      t4, UART_INTERRUPTS(t0)
 4:  ret
 
-# serve_readers(): while somebody waits and there is a byte: edit the line; give it away when it is complete.
+# serve_readers(): while a reader waits and input is there, edit the line; deliver it when complete.
 serve_readers:
     enter   s2, s3, s4
 1:  lw      s2, readers + QUEUE_FIRST
@@ -273,7 +273,7 @@ serve_readers:
     li      t0, ' '
     bltu    s3, t0, 1b                      # no other control characters
     li      t0, LINE - 1
-    bgeu    s4, t0, 1b                      # the line is full: nothing but its end
+    bgeu    s4, t0, 1b                      # the line is full: accept only its end
 store:
     la      t0, line
     add     t0, t0, s4
@@ -322,7 +322,7 @@ erase:
     sw      s3, (t0)
     call    copy_to_user
     beqz    a0, 10f
-    sw      a0, FRAME_A0(s2)                # a hole in its buffer
+    sw      a0, FRAME_A0(s2)                # its buffer is no longer mapped
 10: mv      a0, s2
     call    unlink
     call    make_ready
@@ -335,11 +335,11 @@ erase_text:
 
     .data
     .balign 4
-ring_in:                                    # bytes that ever came in...
+ring_in:                                    # total bytes in...
     .word   0
 ring_out:                                   # ...and out
     .word   0
-ring_open:                                  # whether the UART may interrupt
+ring_open:                                  # whether the UART's interrupt is enabled
     .word   1
 line_begin:
     .word   0

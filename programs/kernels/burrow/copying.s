@@ -1,15 +1,15 @@
-# copying.s - what a user's address means, and moving bytes between it and the kernel.
+# copying.s - user addresses, and copies between user memory and the kernel.
 #
-# A user program hands over addresses; they may be any number.  The kernel looks each page up in the process's
-# own table, with the rights that the program would need, and goes to the physical address.  So it
-# neither trusts an address nor ever faults at one.
+# An address from a user program may be any number.  The kernel looks each page up in the process's own
+# table, checks the permissions that the program would need, and uses the physical address.  It never
+# trusts an address, and never faults on one.
 
     .include "burrow.inc"
 
     .globl  user_address, copy_to_user, copy_text_from_user
 
     .text
-# user_address(a0: address, a1: PTE flags that it must have, a2: process): the physical address, or 0.
+# user_address(a0: address, a1: required PTE flags, a2: process): the physical address, or 0.
 user_address:
     li      t0, IMAGE
     bltu    a0, t0, 1f

@@ -1,15 +1,15 @@
-# disk.s - a disk that is nothing but its delay, for programs that do not want to wait for it.
+# disk.s - a disk that consists of its delay alone, for asynchronous transfers.
 #
-# A transfer takes as long as the program says.  When it is done, the kernel adds 1 to a word of the program
-# and wakes those who wait at that word, as futex_wake does.  Meanwhile the program does something else, and may
-# start more transfers; one word can count the ends of many.  A transfer ends with the process that started it.
+# A transfer takes as long as the program asks for.  At its end the kernel adds 1 to a word of the program and
+# wakes the threads that wait at it, as futex_wake does.  Meanwhile the program runs on and can start more
+# transfers; one word can count many of them.  A process's transfers end with it.
 
     .include "burrow.inc"
 
     .globl  call_disk, disk_complete, disk_cancel
 
     # --- transfer record
-    .equ    TRANSFER_PROCESS, 0             # who has started it; 0: the record is free
+    .equ    TRANSFER_PROCESS, 0             # the process that started it; 0: the record is free
     .equ    TRANSFER_WORD, 4                # physical address of the word
     .equ    TRANSFER_DUE, 8                 # mtime, 64 bits
     .equ    TRANSFER_SIZE, 16
@@ -42,8 +42,8 @@ call_disk:
     li      a0, 0
 3:  leave   s2
 
-# disk_complete(s0, s1: mtime; s3, s4: the earliest time that something waits for): end what is due, and let s3
-# and s4 be no later than what is not.
+# disk_complete(s0, s1: mtime; s3, s4: the earliest deadline): end the transfers that are due, and make s3
+# and s4 no later than the others.
 disk_complete:
     enter   s2, s5
     la      s2, transfers
@@ -56,7 +56,7 @@ disk_complete:
     sw      zero, TRANSFER_PROCESS(s2)
     lw      a0, TRANSFER_WORD(s2)
     li      t0, 1
-    amoadd.w zero, t0, (a0)                 # programs on other harts may count there too
+    amoadd.w zero, t0, (a0)                 # programs on other harts may change it too
     li      a1, -1
     call    wake_waiters
     j       4f
@@ -67,7 +67,7 @@ disk_complete:
     bltu    s2, s5, 2b
     leave   s2, s5
 
-# disk_cancel(a0: process that ends): nothing must be stored into its pages any more.
+# disk_cancel(a0: process that ends): its pages must not be written any more.
 disk_cancel:
     la      t0, transfers
     la      t1, transfers_end

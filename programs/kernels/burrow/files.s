@@ -1,8 +1,8 @@
-# files.s - the read-only file system: a directory and bytes, packed by build.py into the kernel's own image.
+# files.s - the read-only file system, which build.py packs into the kernel's image.
 #
-# The image: the number of files, an ENTRY record for each, then what is in them.  There is nothing to
-# open or close: a file is its number in the directory, and a read says from where.
-# A program begins with a header: where it starts, where it counts library calls, and its segments.
+# The image holds the number of files, an ENTRY record for each, then their contents.  Files are not opened or
+# closed: a file is known by its number in the directory, and a read gives the offset.
+# A program begins with a header: its entry point, its count of library calls, and its segments.
 
     .include "burrow.inc"
 
@@ -11,11 +11,11 @@
     .equ    PROGRAM_ENTRY, 0
     .equ    PROGRAM_LIBRARY, 4              # address of its count of library calls, 0 for none
     .equ    PROGRAM_SEGMENTS, 8             # how many
-    .equ    PROGRAM_HEADER, 16              # bytes; behind it for each segment:
+    .equ    PROGRAM_HEADER, 16              # bytes; after it, for each segment:
     .equ    SEGMENT_ADDRESS, 0              # a multiple of 16
     .equ    SEGMENT_OFFSET, 4               # from the start of the program
     .equ    SEGMENT_BYTES, 8                # in the file, a multiple of 16
-    .equ    SEGMENT_MEMORY, 12              # bytes in memory; those that the file has not are zeros
+    .equ    SEGMENT_MEMORY, 12              # bytes in memory; those beyond the file are zero
     .equ    SEGMENT_FLAGS, 16               # for its page table entries
     .equ    SEGMENT_SIZE, 32
 
@@ -42,7 +42,7 @@ file_find:
 4:  li      a0, 0
     ret
 
-# program_load(a0: process, a1: directory entry): its pages, code and data; a0: where it starts, 0 if memory ends.
+# program_load(a0: process, a1: directory entry): map its code and data; a0: entry point, 0 if out of memory.
 program_load:
     enter   s1, s2, s3, s4, s5, s6, s7
     mv      s1, a0
@@ -88,7 +88,7 @@ program_load:
     lw      t1, SEGMENT_MEMORY(s2)
     add     t0, t0, t1
     bltu    s4, t0, 2b
-    sw      s4, PROCESS_BREAK(s1)           # the heap begins behind the last one
+    sw      s4, PROCESS_BREAK(s1)           # the heap begins after the last one
     addi    s2, s2, SEGMENT_SIZE
     addi    s3, s3, -1
     j       1b

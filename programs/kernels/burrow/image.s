@@ -1,4 +1,4 @@
-# image.s - what lies behind the kernel: the files, and then the memory that is free.  The last of its sources.
+# image.s - what follows the kernel: the files, then free memory.  The last source of the kernel.
 
     .include "burrow.inc"
 

@@ -1,8 +1,8 @@
-# memory.s - pages and page tables: who has which.
+# memory.s - pages and page tables, and their owners.
 #
-# RAM behind the kernel is given out a page at a time: first pages that came back, then ones that were never
-# used.  The kernel sees all of RAM at its own addresses, in every address space, by superpages without U;
-# so a page of a process is written at its physical address, whoever runs.
+# RAM after the kernel is allocated page by page: first freed pages, then pages that were never used.  In
+# every address space, superpages without U map all of RAM at its physical addresses for the kernel, so it
+# writes a process's page at its physical address, whichever process runs.
 
     .include "burrow.inc"
 
@@ -10,7 +10,7 @@
     .globl  map_page, map_new_page, leaf_entry, call_sbrk, free_pages
 
     .text
-# memory_prepare(): the pages, and the page table of the kernel alone.
+# memory_prepare(): initialize the allocator, and the kernel's own page table.
 memory_prepare:
     enter
     la      t0, memory_begin
@@ -39,7 +39,7 @@ memory_prepare:
     sw      t0, PROCESS_ROOT(t1)
     leave
 
-# fill_root(a0: a page of zeros): the part of the root that is the same in every address space.
+# fill_root(a0: a zeroed page): fill the part of a root table that all address spaces share.
 fill_root:
     li      t0, PTE_KERNEL & ~PTE_X         # the test finisher, at address 0x100000
     sw      t0, (a0)
@@ -62,7 +62,7 @@ fill_root:
     bnez    t1, 1b
     ret
 
-# allocate_page(): a page of zeros, or 0 if there is none.  Changes t0 and t1 only.
+# allocate_page(): a zeroed page, or 0 if there is none.  Changes t0 and t1 only.
 allocate_page:
     la      t0, free_list
     lw      a0, (t0)
@@ -110,7 +110,7 @@ free_page:
     sw      t1, (t0)
     ret
 
-# space_create(a0: process): a root table, in PROCESS_ROOT as satp; 0, or ERROR_MEMORY.
+# space_create(a0: process): make a root table; PROCESS_ROOT gets its satp; 0, or ERROR_MEMORY.
 space_create:
     enter   s1
     mv      s1, a0
@@ -128,7 +128,7 @@ space_create:
 1:  li      a0, ERROR_MEMORY
     leave   s1
 
-# space_free(a0: process): all its pages and tables.  No hart may be using them.
+# space_free(a0: process): free its pages and tables.  No hart may be using them.
 space_free:
     enter   s1, s2, s3, s4, s5
     mv      s1, a0
@@ -168,7 +168,7 @@ space_free:
     sw      zero, PROCESS_PAGES(s1)
     leave   s1, s2, s3, s4, s5
 
-# leaf_entry(a0: process, a1: address): where the entry for this page is, or 0 if there is no table for it.
+# leaf_entry(a0: process, a1: address): the address of the page's entry, or 0 if it has no table.
 # Changes t0 and t1 only.
 leaf_entry:
     lw      t0, PROCESS_ROOT(a0)
@@ -187,7 +187,7 @@ leaf_entry:
 1:  ret
 
 # map_page(a0: process, a1: address, a2: page, a3: PTE flags): 0, or ERROR_MEMORY if there is no page for a table.
-# The page must not be mapped yet; who owns it is the caller's business.
+# The page must not be mapped yet; the caller accounts for its owner.
 map_page:
     enter   s1, s2, s3, s4
     mv      s1, a0
@@ -221,7 +221,7 @@ map_page:
 2:  li      a0, ERROR_MEMORY
     leave   s1, s2, s3, s4
 
-# map_new_page(a0: process, a1: address, a2: PTE flags): give the process a page of zeros; a0: the page, or 0.
+# map_new_page(a0: process, a1: address, a2: PTE flags): map a zeroed page; a0: the page, or 0.
 map_new_page:
     enter   s1, s2, s3, s4
     mv      s1, a0
@@ -247,7 +247,7 @@ map_new_page:
     leave   s1, s2, s3, s4
 
 # --- system calls ------------------------------------------------------------------------------------------
-# sbrk: the heap grows, never shrinks; pages come when its end passes into them.
+# sbrk: the heap grows and never shrinks; pages are mapped as its end reaches them.
 call_sbrk:
     enter   s2, s3, s4
     lw      s2, PROCESS_BREAK(s1)
@@ -260,7 +260,7 @@ call_sbrk:
     li      t0, PAGE - 1
     add     s4, s2, t0
     not     t0, t0
-    and     s4, s4, t0                      # s4: the first page that it has not yet
+    and     s4, s4, t0                      # s4: the first page not yet mapped
 1:  bgeu    s4, s3, 2f
     mv      a0, s1
     mv      a1, s4
@@ -269,7 +269,7 @@ call_sbrk:
     beqz    a0, 4f
     li      t0, PAGE
     add     s4, s4, t0
-    sw      s4, PROCESS_BREAK(s1)           # if memory ends here, what there is stays the program's
+    sw      s4, PROCESS_BREAK(s1)           # if memory runs out, the program keeps what it got
     j       1b
 2:  sw      s3, PROCESS_BREAK(s1)
     mv      a0, s2
@@ -279,11 +279,11 @@ call_sbrk:
 
     .data
     .balign 4
-next_page:                                  # never used, and so are all behind it
+next_page:                                  # this page and all after it were never used
     .word   0
 memory_end:
     .word   0
-free_list:                                  # a page's first word is the address of the next one
+free_list:                                  # the first word of a free page links to the next
     .word   0
 free_pages:
     .word   0

@@ -1,8 +1,8 @@
-# messages.s - messages between processes: send waits until somebody has received, receive until somebody sends.
+# messages.s - messages between processes: send waits for a receiver, receive for a sender.
 #
-# A message is four words, in a1 to a4, so it goes from one frame into another and is stored nowhere else:
-# whoever comes first waits, and the second one moves the words.  More than four words go through
-# shared memory (regions.s), and a message says where they are.
+# A message is four words, in a1 to a4, copied from one frame to another and stored nowhere else: the side
+# that comes first waits, and the other one copies the words.  Larger data go through shared memory
+# (regions.s), and a message says where they are.
 
     .include "burrow.inc"
 
@@ -17,7 +17,7 @@ call_send:
     beqz    a0, 3f
     lw      t0, PROCESS_ID(s1)
     lw      t1, PROCESS_RECEIVERS + QUEUE_FIRST(a0)
-1:  beqz    t1, 4f                          # is there a thread of it that waits for us?
+1:  beqz    t1, 4f                          # does one of its threads wait for this process?
     lw      t2, THREAD_WAIT(t1)
     bltz    t2, 2f
     beq     t2, t0, 2f
@@ -59,7 +59,7 @@ call_receive:
     lw      a0, FRAME_A0(s0)
     leave   s2
 3:  bltz    a0, 4f
-    call    process_find                    # a message from nobody would never come
+    call    process_find                    # with no such process, no message would ever come
     bnez    a0, 4f
     li      a0, ERROR_MISSING
     leave   s2
@@ -75,7 +75,7 @@ move_message:
     count   STAT_MESSAGE
     ret
 
-# messages_end(a0: process that ends): tell those who have a message for it, and those who wait for one of it.
+# messages_end(a0: process that ends): fail its senders, and the receivers that wait for it.
 messages_end:
     enter   s1, s2, s3
     mv      s1, a0

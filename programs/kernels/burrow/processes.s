@@ -1,9 +1,8 @@
-# processes.s - from spawn to the last page: what begins, ends and inherits.
+# processes.s - the life of a process, from spawn to the last page.
 #
-# A process is a record, an address space and at least one thread.  When it ends, by itself or not, its
-# threads go first: those that wait at once, those on other harts as soon as these have entered the
-# kernel.  The last one to go gives all pages back.  Its status stays until the parent has asked for it;
-# without a parent nobody will, and nothing stays.
+# A process is a record, an address space and at least one thread.  When it ends, its threads end first:
+# waiting threads at once, those on other harts as soon as these enter the kernel.  The last one frees all
+# pages.  The status stays until the parent has fetched it; without a parent nothing stays.
 
     .include "burrow.inc"
 
@@ -89,12 +88,12 @@ process_create:
     call    make_ready
     lw      a0, PROCESS_ID(s1)
     j       9f
-8:  mv      a0, s1                          # too little memory: what there is goes back
+8:  mv      a0, s1                          # out of memory: free what was allocated
     call    space_free
     li      a0, ERROR_MEMORY
 9:  leave   s1, s2, s3, s4, s5
 
-# process_find(a0: number): the record of a process that is alive, or 0.  Changes t0 to t2 only.
+# process_find(a0: number): the record of a live process, or 0.  Changes t0 to t2 only.
 process_find:
     la      t0, processes
     la      t1, processes_end
@@ -109,8 +108,8 @@ process_find:
 3:  mv      a0, t0
     ret
 
-# process_kill(a0: process, a1: status): end it, unless it is ending.  The caller's own thread is left for
-# thread_dies, to which `resume` goes when the process is not alive.
+# process_kill(a0: process, a1: status): end it, unless it is ending.  The caller's own thread is left to
+# thread_dies, where `resume` goes when the process is not alive.
 process_kill:
     enter   s2, s3, s4
     mv      s2, a0
@@ -133,7 +132,7 @@ process_kill:
     mv      a0, s3
     call    thread_free
     j       4f
-3:  lw      t0, THREAD_HART(s3)             # on another hart: make that one enter the kernel
+3:  lw      t0, THREAD_HART(s3)             # on another hart: make that hart enter the kernel
     beq     t0, tp, 4f
     lw      a0, HART_ID(t0)
     li      a7, MACHINE_SEND_IPI
@@ -159,7 +158,7 @@ thread_dies:
     call    process_finish
     j       schedule
 
-# process_finish(a0: process): its last thread is gone.
+# process_finish(a0: process): clean up after its last thread.
 process_finish:
     enter   s1, s2, s3
     mv      s1, a0
@@ -177,7 +176,7 @@ process_finish:
     mv      a0, s1
     call    messages_end
 
-    la      s2, processes                   # its children have no parent any more
+    la      s2, processes                   # its children become orphans
     la      s3, processes_end
 2:  lw      t0, PROCESS_PARENT(s2)
     bne     t0, s1, 3f
@@ -191,7 +190,7 @@ process_finish:
     bltu    s2, s3, 2b
 
     lw      t0, PROCESS_ID(s1)
-    li      t1, 1                           # the first process was what all this was for
+    li      t1, 1                           # the machine ends with the first process
     lw      a0, PROCESS_STATUS(s1)
     bne     t0, t1, 4f
     li      t0, STATUS_FAULT
@@ -208,7 +207,7 @@ process_finish:
     count   STAT_REAP
 6:  leave   s1, s2, s3
 
-# find_child(a0: process, a1: number or -1): a child that has ended, or else one that has not, or else 0.
+# find_child(a0: process, a1: number or -1): a child that has ended, else a live one, else 0.
 find_child:
     la      t0, processes
     la      t1, processes_end
@@ -228,8 +227,8 @@ find_child:
 4:  mv      a0, a2
     ret
 
-# try_wait(a0: thread that waits for a child): whether it has its answer now: a child that has ended, or
-# that there is none to wait for.
+# try_wait(a0: thread that waits for a child): whether the wait is over, because a child has ended or there
+# is no child to wait for.
 try_wait:
     enter   s2
     mv      s2, a0
@@ -253,7 +252,7 @@ try_wait:
 2:  li      a0, 0
     leave   s2
 
-# serve_waiters(a0: process): one of its children has ended.  A second thread may now wait for nobody.
+# serve_waiters(a0: process): one of its children has ended.  A second waiter may have no child left.
 serve_waiters:
     enter   s2, s3
     lw      s2, PROCESS_WAITERS + QUEUE_FIRST(a0)
@@ -303,7 +302,7 @@ call_wait:
     sw      a0, THREAD_WAIT(s0)
     mv      a0, s0
     call    try_wait
-    bnez    a0, resume                      # it has filled in the answer
+    bnez    a0, resume                      # it has stored the result
     beqz    s2, 1f
     li      a0, 0
     leave   s2
@@ -366,7 +365,7 @@ call_ps:
 
     .data
     .balign 4
-last_process:                               # numbers are never used twice
+last_process:                               # numbers are never reused
     .word   0
 
     .bss

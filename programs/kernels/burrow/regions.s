@@ -1,20 +1,20 @@
-# regions.s - memory that processes share.
+# regions.s - shared memory.
 #
-# A region is some pages that any process may map, at the same address in each, so that addresses in it mean the
-# same to all.  It lives as long as somebody is attached to it; a process that ends lets go.
+# A region is a set of pages that any process can map, at the same address in each, so that pointers into it
+# are valid in all of them.  It exists while a process is attached to it; a process detaches when it ends.
 
     .include "burrow.inc"
 
     .globl  call_share_create, call_share_attach, detach_regions
 
     # --- region record: memory that processes share
-    .equ    REGION_USERS, 0                 # processes that are attached, 0: the record is free
+    .equ    REGION_USERS, 0                 # attached processes; 0: the record is free
     .equ    REGION_COUNT, 4                 # pages
     .equ    REGION_PAGE, 8                  # the address of each
     .equ    REGION_SIZE, 8 + 4 * REGION_PAGES
 
     .text
-# share_create: a region of zeros that other processes can attach to, at the same address in each.
+# share_create: make a zeroed region that other processes can attach to.
 call_share_create:
     enter   s2, s3, s4, s5
     mv      s2, a0
@@ -81,7 +81,7 @@ attach:
     and     t1, t0, s4
     bnez    t1, 2f
     li      s5, 0
-1:  slli    t0, s5, 2                       # if there is no memory, it is for a table, and at the first page
+1:  slli    t0, s5, 2                       # only the first page can fail, for lack of a table
     add     t0, t0, s2
     lw      a2, REGION_PAGE(t0)
     slli    t0, s5, 12
@@ -102,7 +102,7 @@ attach:
 2:  mv      a0, s3
 3:  leave   s2, s3, s4, s5
 
-# detach_regions(a0: process): before its pages are freed, take out those that are shared.
+# detach_regions(a0: process): unmap shared pages before the process's own are freed.
 detach_regions:
     enter   s1, s2, s3, s4
     mv      s1, a0
@@ -122,7 +122,7 @@ detach_regions:
     add     a1, a1, t0
     mv      a0, s1
     call    leaf_entry
-    sw      zero, (a0)                      # nobody runs with this table any more
+    sw      zero, (a0)                      # no hart uses this table any more
     bnez    s4, 2b
     lw      t0, REGION_USERS(s3)
     addi    t0, t0, -1
@@ -135,7 +135,7 @@ detach_regions:
     j       1b
 5:  leave   s1, s2, s3, s4
 
-# free_region(a0: region record): its pages.
+# free_region(a0: region record): free its pages.
 free_region:
     enter   s1, s2
     mv      s1, a0

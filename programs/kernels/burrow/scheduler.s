@@ -1,9 +1,9 @@
 # scheduler.s - which thread runs, and for how long: queues, round-robin, time slices, sleeping.
 #
-# All threads that could run wait in one queue.  The timer takes a hart away from a thread after its slice
-# and puts the thread at the end of the queue.  A thread that blocks leaves the rest of its slice to the next,
-# so an exchange of messages needs no new timer.  A hart without a thread idles with no timer at all but
-# for sleepers; whoever makes a thread ready wakes an idle hart by an interrupt.
+# All threads that are ready to run wait in one queue.  The timer preempts a thread after its slice and
+# puts it at the end of the queue.  A thread that blocks leaves the rest of its slice to the next one,
+# so an exchange of messages needs no new timer.  An idle hart has a timer only for sleepers; making a
+# thread ready wakes an idle hart by an interrupt.
 
     .include "burrow.inc"
 
@@ -11,7 +11,7 @@
     .globl  timer_interrupt, arm_timer, time_after, wake_at, call_sleep, call_yield, call_time, kernel_process
 
     .text
-# enqueue(a0: queue, a1: thread): to its end.
+# enqueue(a0: queue, a1: thread): append the thread.
 enqueue:
     sw      a0, THREAD_QUEUE(a1)
     sw      zero, THREAD_NEXT(a1)
@@ -23,7 +23,7 @@ enqueue:
 1:  sw      a1, QUEUE_FIRST(a0)
     ret
 
-# dequeue(a0: queue): its first thread, or 0.
+# dequeue(a0: queue): remove its first thread; the thread, or 0.
 dequeue:
     lw      t0, QUEUE_FIRST(a0)
     beqz    t0, 2f
@@ -35,11 +35,11 @@ dequeue:
 2:  mv      a0, t0
     ret
 
-# unlink(a0: thread): out of the queue that it is in, if any.  Changes t0 to t3 only.
+# unlink(a0: thread): remove it from its queue, if any.  Changes t0 to t3 only.
 unlink:
     lw      t0, THREAD_QUEUE(a0)
     beqz    t0, 4f
-    li      t1, 0                           # t1: the one before, t2: the one that we look at
+    li      t1, 0                           # t1: the previous thread, t2: this one
     lw      t2, QUEUE_FIRST(t0)
 1:  beq     t2, a0, 2f
     mv      t1, t2
@@ -55,7 +55,7 @@ unlink:
 5:  sw      t3, QUEUE_FIRST(t0)
     ret
 
-# make_ready(a0: thread): it can run.  If a hart idles, call it.
+# make_ready(a0: thread): it can run.  Wakes an idle hart.
 make_ready:
     li      t0, THREAD_READY
     sw      t0, THREAD_STATE(a0)
@@ -76,12 +76,12 @@ make_ready:
     srli    t2, t2, 1
     bnez    t2, 1b
     lw      t0, HART_ID(tp)
-    beq     a0, t0, 3f                      # that is us: we look into the queue anyway
+    beq     a0, t0, 3f                      # that is this hart, which looks into the queue anyway
     li      a7, MACHINE_SEND_IPI
     ecall
 3:  ret
 
-# block(a0: queue): the current thread waits there; go on with another one.  Does not return.
+# block(a0: queue): the current thread waits there; run another one.  Does not return.
 block:
     li      t0, THREAD_BLOCKED
     sw      t0, THREAD_STATE(s0)
@@ -89,8 +89,8 @@ block:
     call    enqueue
     j       schedule
 
-# yield: the current thread goes to the end of the queue.  If it is the only one it goes on, and no hart is
-# called for nothing.
+# yield: the current thread goes to the end of the queue.  If it is the only one it continues, and no other
+# hart is woken for nothing.
 yield:
     call    new_slice
     lw      t0, ready_queue + QUEUE_FIRST
@@ -98,7 +98,7 @@ yield:
     mv      a0, s0
     call    make_ready
 
-# schedule: give this hart to the next thread.  The current one has been put where it belongs, or is gone.
+# schedule: run the next thread on this hart.  The current one has been queued elsewhere, or is gone.
 schedule:
     lw      t0, HART_CURRENT(tp)
     beqz    t0, 1f
@@ -140,10 +140,10 @@ schedule:
     count   STAT_THREAD
     snez    t2, t2
     bnez    t2, resume
-    call    new_slice                       # after the idle loop, there is no rest of a slice
+    call    new_slice                       # the idle loop leaves no rest of a slice
     j       resume
 
-# new_slice(): from now on, timer_period ticks, or a random part of that.
+# new_slice(): start a slice of timer_period ticks, or a random part of that.
 new_slice:
     lw      t3, timer_period
     la      t0, random_seed
@@ -169,7 +169,7 @@ new_slice:
     sw      t1, HART_SLICE_END + 4(tp)
     ret
 
-# arm_timer(): set the timer of this hart to what comes first, the end of the slice of s0 or a sleeper's time.
+# arm_timer(): set the timer of this hart to the end of s0's slice or the first sleeper's time, if earlier.
 arm_timer:
     lw      a0, earliest_wake
     lw      a1, earliest_wake + 4
@@ -191,7 +191,7 @@ arm_timer:
 
 timer_interrupt:
     count   STAT_TIMER
-    sw      zero, HART_DEADLINE(tp)         # it has to be set again, whatever to
+    sw      zero, HART_DEADLINE(tp)         # it must be set again in any case
     sw      zero, HART_DEADLINE + 4(tp)
     read_time s2, s3, t0
     mv      a0, s2
@@ -204,7 +204,7 @@ timer_interrupt:
     branch_before s2, s3, t0, t1, resume
     j       yield
 
-# wake_sleepers(a0, a1: mtime): all whose time has come, and transfers of the disk; earliest_wake is that of the others.
+# wake_sleepers(a0, a1: mtime): wake those whose time has come, finish disk transfers, update earliest_wake.
 wake_sleepers:
     lw      t0, earliest_wake
     lw      t1, earliest_wake + 4
@@ -212,7 +212,7 @@ wake_sleepers:
     enter   s0, s1, s2, s3, s4, s5
     mv      s0, a0
     mv      s1, a1
-    li      s3, -1                          # s3, s4: the earliest of those that sleep on
+    li      s3, -1                          # s3, s4: the earliest of the others
     li      s4, -1
     lw      s2, sleep_queue + QUEUE_FIRST
 2:  beqz    s2, 5f
@@ -243,7 +243,7 @@ time_after:
     add     a1, t1, t2
     ret
 
-# wake_at(a0, a1: mtime): the timer has to ring then, if not before.  Changes t0 to t2.
+# wake_at(a0, a1: mtime): the timer must fire by then.  Changes t0 to t2.
 wake_at:
     la      t2, earliest_wake
     lw      t0, 0(t2)
@@ -284,7 +284,7 @@ sleep_queue:
 idle_harts:                                 # a bit for each
     .word   0
     .balign 16
-kernel_process:                             # whose threads are the idle loops
+kernel_process:                             # its threads are the idle loops
     .word   PROCESS_ALIVE, 0, 0, 0, 0
     .org    kernel_process + PROCESS_NAME
     .asciz  "kernel"

@@ -1,8 +1,8 @@
-# syscalls.s - from the number in a7 to the function that serves the call, and back.
+# syscalls.s - dispatches system calls by the number in a7.
 #
-# A function call_NAME has the arguments in a0 to a3, as the program has put them there, and in s0 and s1 the
-# thread and its process.  It returns with the answer in a0; a second answer it has stored at FRAME_A1.  One that
-# has to wait sets FRAME_A0 itself, or leaves that to whoever ends the waiting, and jumps to `block`.
+# A function call_NAME gets the program's arguments in a0 to a3, and the thread and its process in s0 and s1.
+# It returns the result in a0, and stores a second result at FRAME_A1.  A function that must wait sets
+# FRAME_A0 itself, or leaves that to whatever ends the wait, and jumps to `block`.
 
     .include "burrow.inc"
 
@@ -11,7 +11,7 @@
     .text
 system_call:
     count   STAT_CALL
-    lw      t0, FRAME_PC(s0)                # go on behind the ecall
+    lw      t0, FRAME_PC(s0)                # resume after the ecall
     addi    t0, t0, 4
     sw      t0, FRAME_PC(s0)
     lw      t0, FRAME_A7(s0)

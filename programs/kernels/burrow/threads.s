@@ -1,9 +1,9 @@
-# threads.s - threads of a process, and what they wait for each other with.
+# threads.s - threads of a process, and how they wait for each other.
 #
-# Threads share everything but registers and stack.  For locks the kernel has only the futex: wait if a word
-# still has this value, wake some who wait at this word.  Since both happen under the kernel lock, no
-# wake-up falls between the look at the word and the waiting.  Mutexes and conditions are made of it in
-# the user library; the kernel is not asked when nobody has to wait.
+# Threads share everything but registers and stacks.  For locks the kernel provides only the futex: wait if a
+# word still has this value, wake threads that wait at this word.  Both happen under the kernel lock, so no
+# wake-up is lost between the check of the word and the wait.  The user library builds mutexes and
+# condition variables from it, and calls the kernel only if a thread must wait.
 
     .include "burrow.inc"
 
@@ -12,7 +12,7 @@
     .globl  futex_word, wake_waiters
 
     .text
-# thread_new(a0: process, a1: pc, a2, a3: its a0 and a1): a thread that is in no queue yet, or 0.
+# thread_new(a0: process, a1: pc, a2, a3: its a0 and a1): a new thread, in no queue yet, or 0.
 thread_new:
     enter   s1, s2, s3, s4, s5, s6, s7
     mv      s1, a0
@@ -53,7 +53,7 @@ thread_new:
     call    leaf_entry
     beqz    a0, 6f
     lw      t0, (a0)
-    bnez    t0, 8f                          # an earlier attempt has got so far
+    bnez    t0, 8f                          # an earlier attempt has mapped this one
 6:  mv      a0, s1
     mv      a1, t2
     li      a2, PTE_USER_DATA
@@ -75,7 +75,7 @@ thread_new:
     sw      t1, PROCESS_STACKS(s1)
     mv      t0, s2
     addi    t1, s2, THREAD_SIZE
-10: sw      zero, (t0)                      # all registers are 0, so that it learns nothing of others
+10: sw      zero, (t0)                      # all registers are 0, so that nothing leaks to it
     addi    t0, t0, 4
     bltu    t0, t1, 10b
     sw      s1, THREAD_PROCESS(s2)
@@ -108,7 +108,7 @@ stack_end:
     add     a0, a0, t0
     ret
 
-# thread_free(a0: thread): its record and its stack, whose pages stay with the process for the next.
+# thread_free(a0: thread): free its record and its stack; the process keeps the stack's pages for the next.
 thread_free:
     sw      zero, THREAD_STATE(a0)
     lw      t2, THREAD_PROCESS(a0)
@@ -141,7 +141,7 @@ call_thread_create:
 1:  li      a0, ERROR_MEMORY
     leave
 
-# thread_exit: whoever waits gets the value; the last thread ends the process.
+# thread_exit: a waiting joiner gets the value; the last thread ends the process.
 call_thread_exit:
     sw      a0, THREAD_VALUE(s0)
     lw      t0, PROCESS_LIVE(s1)
@@ -152,7 +152,7 @@ call_thread_exit:
     sw      t0, THREAD_STATE(s0)
     lw      s2, PROCESS_JOINERS + QUEUE_FIRST(s1)
     lw      s3, THREAD_ID(s0)
-    li      s4, 0                           # whether anybody has the value
+    li      s4, 0                           # whether a joiner has the value
 1:  beqz    s2, 2f
     mv      a0, s2
     lw      s2, THREAD_NEXT(s2)
@@ -198,7 +198,7 @@ call_thread_join:
 3:  li      a0, ERROR_INVALID               # it would wait for itself
     leave
 
-# futex_wait: the physical address is what counts, so a word in shared memory is the same for every process.
+# futex_wait: the physical address identifies the word, so processes can share it.
 call_futex_wait:
     enter   s2
     mv      s2, a1
@@ -215,7 +215,7 @@ call_futex_wait:
 2:  li      a0, ERROR_ADDRESS
     leave   s2
 
-# futex_wake: those who wait longest come first.
+# futex_wake: the longest waiters come first.
 call_futex_wake:
     enter   s2
     mv      s2, a1
@@ -227,7 +227,7 @@ call_futex_wake:
 1:  li      a0, ERROR_ADDRESS
     leave   s2
 
-# wake_waiters(a0: physical address of a word, a1: how many at most): how many there were.
+# wake_waiters(a0: physical address of a word, a1: maximum): the number of threads woken.
 wake_waiters:
     enter   s2, s3, s4, s5
     mv      s4, a0                          # s4: the word
@@ -248,7 +248,7 @@ wake_waiters:
 2:  mv      a0, s3
     leave   s2, s3, s4, s5
 
-# futex_word(a0: address in process s1): the physical address, or 0 if that is no word that it may write.
+# futex_word(a0: address in process s1): the physical address, or 0 if it is not a writable word.
 futex_word:
     andi    t0, a0, 3
     beqz    t0, 1f

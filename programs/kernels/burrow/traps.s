@@ -1,9 +1,9 @@
-# traps.s - the way into the kernel and out of it.
+# traps.s - entering and leaving the kernel.
 #
 # In user mode sscratch holds the address of the running thread's record; in the kernel it is 0.  A trap
-# saves all registers in that record, so a thread that waits is nothing but its record, and the kernel
-# needs one stack per hart and not one per thread: whoever blocks jumps to `schedule` and leaves nothing
-# behind.  The kernel runs with interrupts off; only the idle loop has them on, as a thread in S mode.
+# saves all registers in that record, so a waiting thread consists of its record alone, and the kernel
+# needs a stack per hart but none per thread: a thread that blocks jumps to `schedule` and abandons the
+# stack.  The kernel runs with interrupts off; only the idle loop, a thread in S mode, has them on.
 #
 # In the kernel: tp is the hart's record, s0 the current thread, s1 its process.
 
@@ -50,17 +50,17 @@ entered:
     beq     s2, t0, timer_interrupt
     li      t0, CAUSE_SOFTWARE
     bne     s2, t0, 2f
-    csrci   sip, INTERRUPT_SSI              # another hart wants us to look around
+    csrci   sip, INTERRUPT_SSI              # another hart wants attention
     count   STAT_IPI
     j       3f
 2:  count   STAT_DEVICE
     call    console_interrupt
-3:  lw      t0, HART_FROM_IDLE(tp)          # the idle loop is left when there is anything to do
+3:  lw      t0, HART_FROM_IDLE(tp)          # the idle loop ends when there is work
     bnez    t0, schedule
     j       resume
 
-# An exception of a user program.  It ends the process, with a message, unless only an outdated translation
-# was to blame: another hart may have changed the page tables while this one was in user mode.
+# An exception of a user program.  It ends the process with a message, unless a stale translation caused it:
+# another hart may have changed the page tables while this one was in user mode.
 exception:
     lw      t0, PROCESS_GENERATION(s1)
     lw      t1, HART_GENERATION(tp)
@@ -76,14 +76,14 @@ exception:
     call    process_kill
     j       thread_dies
 
-# resume: out of the kernel, with the thread in s0, which is the hart's current one.
+# resume: leave the kernel with the thread in s0, the current thread of this hart.
 resume:
     lw      s1, THREAD_PROCESS(s0)
     lw      t0, PROCESS_STATE(s1)
     li      t1, PROCESS_ALIVE
     bne     t0, t1, thread_dies
 
-    lw      a0, PROCESS_ROOT(s1)            # its address space, unless it is there already
+    lw      a0, PROCESS_ROOT(s1)            # its address space, unless already active
     lw      t0, HART_ROOT(tp)
     lw      t2, PROCESS_GENERATION(s1)
     lw      t1, HART_GENERATION(tp)
@@ -109,7 +109,7 @@ resume:
     seqz    t0, t0                          # t0: back to the idle loop, in S mode?
     lw      t1, HART_FROM_IDLE(tp)
     snez    t1, t1
-    beq     t0, t1, 5f                      # sstatus is as it should be, but for these two:
+    beq     t0, t1, 5f                      # sstatus is right except for these two bits:
     li      t1, STATUS_SPP
     li      t2, STATUS_SPIE
     bnez    t0, 4f
@@ -133,13 +133,13 @@ leaving:
     return_to_user
 left:
 
-# idle_loop: what a hart does that has no thread.  Every interrupt looks for one, so none is missed.
+# idle_loop: a hart without a thread runs this.  Every interrupt looks for a thread, so none is missed.
 idle_loop:
     interrupts_on
 1:  wait_for_interrupt
     j       1b
 
-# The kernel itself has trapped.  That is a mistake in it: say where, and stop.
+# The kernel itself has trapped, which is a bug: print where, and stop.
 kernel_fault:
     la      sp, panic_stack_end
     csrr    s2, scause
@@ -162,7 +162,7 @@ kernel_fault:
     li      a0, 254
     j       poweroff
 
-# panic(a0, a1: texts): the kernel cannot go on.
+# panic(a0, a1: texts): print them and stop; the kernel cannot continue.
 panic:
     enter   s0
     mv      s0, a1
@@ -177,7 +177,7 @@ panic:
     call    print_text
     li      a0, 253
 
-# poweroff(a0: status): end the run; the test finisher passes with 0 and fails with all else.
+# poweroff(a0: status): end the run; the test finisher passes with 0 and fails otherwise.
 poweroff:
     li      t0, FINISHER
     li      t1, FINISHER_PASS
@@ -205,7 +205,7 @@ report_fault:
     call    print_text
     li      t0, CAUSE_ILLEGAL_INSTRUCTION
     bne     s2, t0, 1f
-    lw      a0, FRAME_PC(s0)                # all instructions that ask for a mode have this opcode
+    lw      a0, FRAME_PC(s0)                # all instructions that require a mode have this opcode
     li      a1, PTE_X
     mv      a2, s1
     call    user_address
@@ -285,7 +285,7 @@ cause_texts:                                # by number
     .balign 4
 code_generation:
     .word   0
-crossing_cost:                              # instructions of a trap before and behind the looks at instret;
+crossing_cost:                              # instructions of a trap before and after the reads of instret;
     .word   (entered - supervisor_trap + left - leaving) / 4        # boot.s adds those of unlock_kernel
 
     .bss

@@ -93,7 +93,7 @@ def test_the_page_has_the_memory_map_and_limits() -> None:
     for name in ("IMAGE", "REGIONS", "STACKS", "REGION_SPACING", "STACK_SPACING"):
         assert values[name] in README, name
     for name, text in {
-        "MOST_PROCESSES": "At most {} processes", "MOST_THREADS": "and {} threads", "MOST_THREADS_EACH": "{} of them",
-        "MOST_REGIONS": "{} regions", "REGION_PAGES": "at most {} pages", "LEAST_PERIOD": "at least {} is taken",
+        "MOST_PROCESSES": "at most {} processes", "MOST_THREADS": "and {} threads", "MOST_THREADS_EACH": "{} of them",
+        "MOST_REGIONS": "{} regions", "REGION_PAGES": "at most {} pages", "LEAST_PERIOD": "at least {} |",
     }.items():  # fmt: skip
         assert text.format(values[name]) in README, name

@@ -1,4 +1,4 @@
-# count.s - count to a number, resting for a millisecond in between: `count 5`.
+# count.s - count to a number with a millisecond's sleep in between: `count 5`.
     .include "user.inc"
     .text
     .globl  main

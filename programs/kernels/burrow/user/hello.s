@@ -1,4 +1,4 @@
-# hello.s - the shortest program: one line.  `hello NAME` greets somebody.
+# hello.s - the shortest program: one line.  `hello NAME` greets NAME.
     .include "user.inc"
     .text
     .globl  main

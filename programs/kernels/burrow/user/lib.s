@@ -1,7 +1,7 @@
-# lib.s - the user library: what programs call, above the system calls.
+# lib.s - the user library: functions on top of the system calls.
 #
 # Arguments are in a0 to a4, results in a0 and a1; t0 to t6 and a0 to a7 may change, s0 to s11 and sp do not.
-# The first part is one function for each system call.  The second part is what the kernel need not know of.
+# The first part has one function for each system call; the kernel knows nothing of the second part.
 
     .include "user.inc"
 
@@ -78,7 +78,7 @@ lock_contended:
     amoswap.w.aq t0, a1, (a0)
     beqz    t0, 1f
     mv      t2, a0
-    li      a7, CALL_FUTEX_WAIT             # woken or not, try again
+    li      a7, CALL_FUTEX_WAIT             # woken or not, retry
     ecall
     mv      a0, t2
     j       lock_contended
@@ -95,7 +95,7 @@ library_function mutex_unlock
 1:  ret
 
 # A condition is a word that counts signals.
-# condition_wait(a0: condition, a1: mutex, which we hold): give the mutex back, wait, take it again.
+# condition_wait(a0: condition, a1: mutex, held): release the mutex, wait, lock it again.
 library_function condition_wait
     enter   s0, s1, s2
     mv      s0, a0
@@ -104,13 +104,13 @@ library_function condition_wait
     mv      a0, s1
     call    mutex_unlock
     mv      a0, s0
-    mv      a1, s2                          # a signal that came meanwhile has changed the word
+    mv      a1, s2                          # a signal meanwhile has changed the word
     call    futex_wait
     mv      a0, s1
-    call    lock_contended                  # others may have been woken with us
+    call    lock_contended                  # others may have been woken too
     leave   s0, s1, s2
 
-# condition_signal(a0: condition): one of those that wait.  condition_broadcast: all of them.
+# condition_signal(a0: condition): wake one waiter.  condition_broadcast: wake all.
 library_function condition_signal
     li      a1, 1
     j       1f
@@ -146,7 +146,7 @@ library_function text_equal
 2:  li      a0, 0
     ret
 
-# take_word(a0: text): end its first word with a zero byte; a0: the word, a1: what is behind it and the blanks.
+# take_word(a0: text): end its first word with a zero byte; a0: the word, a1: the rest after the blanks.
 library_function take_word
     li      t2, ' '
 1:  lbu     t0, (a0)
@@ -165,7 +165,7 @@ library_function take_word
     beq     t0, t2, 5b
 6:  ret
 
-# parse_number(a0: text): a0: the decimal number that it begins with, a1: the digits that it has.
+# parse_number(a0: text): a0: the decimal number at its start, a1: the number of digits.
 library_function parse_number
     mv      t1, a0
     li      a0, 0
@@ -197,7 +197,7 @@ library_function print
     mv      s0, a0
     call    text_length
     mv      s1, a0
-1:  mv      a0, s0                          # write() may take less than all
+1:  mv      a0, s0                          # write() may accept less than all
     mv      a1, s1
     call    write
     bltz    a0, 2f

@@ -1,4 +1,4 @@
-# memory.s - take pages until there are none: the process is told so, and the others live on.
+# memory.s - allocate pages until there are none; the allocation fails, and other processes run on.
     .include "user.inc"
 
     .equ    PAGE, 4096
@@ -20,7 +20,7 @@ main:
     call    sbrk
     li      t1, PAGE
     mv      s1, s0
-3:  beqz    s1, 5f                          # each page still has what was stored in it
+3:  beqz    s1, 5f                          # each page still holds what was stored in it
     addi    s1, s1, -1
     sub     a0, a0, t1
     lw      t0, (a0)

@@ -1,4 +1,4 @@
-# pingpong.s - two processes that send a number to and fro: `pingpong 100`.  Each time it is one more.
+# pingpong.s - two processes send a number back and forth, adding one each time: `pingpong 100`.
     .include "user.inc"
     .text
     .globl  main

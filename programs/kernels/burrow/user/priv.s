@@ -1,4 +1,4 @@
-# priv.s - an instruction that only the kernel may execute: another page table for us.
+# priv.s - an instruction that only the kernel may execute: a write to satp.
     .include "user.inc"
     .text
     .globl  main

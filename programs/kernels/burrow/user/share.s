@@ -1,7 +1,7 @@
-# share.s - two processes that add to one word of shared memory under one mutex: `share 100`.
+# share.s - two processes add to one word of shared memory under one mutex: `share 100`.
 #
-# The mutex lies in the shared memory too; a futex is known by its physical address, so it works
-# between processes as it does between threads.  A message tells the other side which region it is.
+# The mutex is in the shared memory too; a futex is identified by its physical address, so it works between
+# processes as between threads.  A message gives the other side the number of the region.
     .include "user.inc"
 
     .equ    LOCK, 0                         # offsets in the region

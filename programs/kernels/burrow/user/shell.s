@@ -1,4 +1,4 @@
-# shell.s - the first process: reads a line, does what it says.  `help` lists the commands.
+# shell.s - the first process: reads and executes commands.  `help` lists them.
     .include "user.inc"
 
     .equ    LINE, 128
@@ -8,7 +8,7 @@
 main:
     say     "Burrow. Type help for help.\n"
 prompt:
-1:  li      a0, -1                          # those in the background that have ended
+1:  li      a0, -1                          # report background processes that have ended
     li      a1, 1
     call    wait
     blez    a0, 2f
@@ -54,7 +54,7 @@ run:                                        # in the background, if the line end
     li      t2, '&'
     bne     t1, t2, 2f
     li      s2, 1
-1:  sb      zero, -1(t0)                    # it, and the blanks before it, are no argument
+1:  sb      zero, -1(t0)                    # it and the blanks before it are not arguments
     addi    t0, t0, -1
     beq     t0, s1, 2f
     lbu     t1, -1(t0)
@@ -94,7 +94,7 @@ run:                                        # in the background, if the line end
     say     ": cannot be started\n"
     j       prompt
 
-# report(a0: process, a1: status): how it has ended.
+# report(a0: process, a1: status): print how it ended.
 report:
     enter   s0, s1
     mv      s0, a0
@@ -186,7 +186,7 @@ shell_kill:
     mv      s3, a0
     call    kill
     bnez    a0, 1f
-    mv      a0, s3                          # if it is a child of ours
+    mv      a0, s3                          # if it is a child of the shell
     li      a1, 0
     call    wait
     blez    a0, prompt

@@ -1,4 +1,4 @@
-# spin.s - an endless loop.  Others run all the same; `kill` ends it.
+# spin.s - an endless loop.  Other processes still run; `kill` ends it.
     .include "user.inc"
     .text
     .globl  main

@@ -1,4 +1,4 @@
-# threads.s - threads that add to one counter under a mutex, and wait for each other: `threads 4`.
+# threads.s - threads add to one counter under a mutex, and wait for each other: `threads 4`.
     .include "user.inc"
 
     .equ    ROUNDS, 200
@@ -25,7 +25,7 @@ main:
     sw      a0, (t0)
     addi    s1, s1, 1
     j       1b
-2:  la      a0, gate_lock                   # open the gate: all of them begin now
+2:  la      a0, gate_lock                   # open the gate: all of them start now
     call    mutex_lock
     li      t0, 1
     la      t1, gate_open

@@ -1,6 +1,6 @@
-# tree.s - a process that makes two, each of which makes two: `tree 3` is three levels deep.
+# tree.s - a process starts two, each of which starts two: `tree 3` is three levels deep.
 #
-# The status of each is how many processes there were below it, itself included.
+# The status of each is the number of processes in its subtree, itself included.
     .include "user.inc"
     .text
     .globl  main

@@ -1,4 +1,4 @@
-# wild.s - a store where the program has nothing: `wild` to address 0, `wild 2147483648` into the kernel.
+# wild.s - a store to unmapped memory: `wild` to address 0, `wild 2147483648` into the kernel.
     .include "user.inc"
     .text
     .globl  main
