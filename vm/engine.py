@@ -14,9 +14,7 @@ from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, n
 from trapline.vm.core.records import HartRecord
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
-from trapline.vm.hypervisor.host.originals import Originals
-from trapline.vm.hypervisor.host.records import pages_behind_ram, under_hypervisor
-from trapline.vm.hypervisor.host.translation import Translation
+from trapline.vm.hypervisor.host.records import pages_behind_ram, replaced_code, under_hypervisor
 
 KINDS = ("numba", "python")
 
@@ -54,17 +52,13 @@ class Engine:
         self.page = np.zeros(pages, np.uint8)
         self._all_harts = new_harts(harts, misa, extensions)
         self._machines = new_machine(ram_base, ram_size, board, harts)
-        if technique != "bare":
-            self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique, shadow)
+        self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique, shadow)
         self.harts, self.machine = self._all_harts[:harts], self._machines[:1]
         self._views = [HartView(self._all_harts[i : i + 1]) for i in range(len(self._all_harts))]
         self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
-        self.originals: Originals | None = None
-        if technique == "patch":
-            self.originals = Originals(self.m, self._all_ram, self.code)
-        self.translation = Translation(self.m, self._all_ram) if technique == "translate" else None
+        self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code)
         self.ring = EventRing(self, self._all_ram, ring) if events else None
         if kind == "python":
             self._use_python()

@@ -13,7 +13,7 @@ from trapline.vm.core.counters import FOREVER, MTIME_HIGH
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import LOAD, STORE, access_fault, data_address
-from trapline.vm.core.patches import remove_patch
+from trapline.vm.core.overlays import remove_overlay
 from trapline.vm.core.status import DEVICE, FAULT, RESLICE, TOHOST
 
 RAM_BASE = 0x80000000
@@ -39,9 +39,9 @@ def ram_load(m, ram8, offset, width):
 
 def ram_store(m, ram8, ram32, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or TOHOST."""
-    if m.patches and page[U64(offset >> PAGE_SHIFT)]:
+    if m.overlays and page[U64(offset >> PAGE_SHIFT)]:
         # What is stored to is the guest's own word.
-        remove_patch(m, ram32, code, page, offset >> 2)
+        remove_overlay(m, ram32, code, page, offset >> 2)
     ram8[U64(offset)] = U8(value & 0xFF)
     if width > BYTE:
         ram8[U64(offset + 1)] = U8((value >> 8) & 0xFF)
@@ -50,7 +50,7 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
         ram8[U64(offset + 3)] = U8((value >> 24) & 0xFF)
     if page[U64(offset >> PAGE_SHIFT)]:
         forget_code(code, page, offset)
-        if page[U64(offset >> PAGE_SHIFT)] & WATCHED and (m.traced or m.page_states):
+        if page[U64(offset >> PAGE_SHIFT)] & WATCHED and m.notes_stores:
             m.stored_low = min(m.stored_low, offset)
             m.stored_high = max(m.stored_high, offset + width - 1)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:

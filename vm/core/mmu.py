@@ -47,7 +47,7 @@ from trapline.isa.sv32 import (
 from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U32, U64
-from trapline.vm.core.patches import own_word, remove_patch
+from trapline.vm.core.overlays import own_word, remove_overlay
 from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT, TLB_MASK
 
@@ -195,10 +195,10 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
         if not pmp_allows(pmp_lookup(h, address, address + PTE_SIZE), STORE, S):
             return access_fault(access)
         offset = address - m.ram_base
-        remove_patch(m, ram32, code, page, offset >> 2)
+        remove_overlay(m, ram32, code, page, offset >> 2)
         ram32[U64(offset >> 2)] = U32(updated)
         forget_code(code, page, offset)
-        if m.page_states and page[U64(offset >> PAGE_SHIFT)] & WATCHED:
+        if m.notes_walks and page[U64(offset >> PAGE_SHIFT)] & WATCHED:
             # A table that is code as well.
             m.stored_low = min(m.stored_low, offset)
             m.stored_high = max(m.stored_high, offset)

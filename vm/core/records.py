@@ -63,8 +63,10 @@ class MachineRecord(Protocol):
     shadow_drops: int
     real_mleak: int  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
     traced: int  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
+    notes_stores: int  # 1: stores to watched pages leave their place in the two fields that follow
     stored_low: int  # first and last RAM offset that stores to watched pages have changed since that was looked at
     stored_high: int
+    notes_walks: int  # 1: so does the page walk when it sets A or D
     trace_epoch: int  # number of times that a traced table changed; of a real machine: that it has followed
     traced_tables: int  # tables that are watched for a real hart
     traced_stores: int  # stores to a traced table that trapped
@@ -80,9 +82,11 @@ class MachineRecord(Protocol):
     emulated: int  # instructions that an interpreter routine executed
     direct_steps: int  # instructions that the real hart executed
     hypercalls: int
-    patch_table: int  # of the virtual machine: RAM offset of the originals of replaced words (`vm.core.patches`), or 0
-    patches: int  # entries of it that were ever used
-    free_patch: int  # the first that is free
+    overlay_table: (
+        int  # of the virtual machine: RAM offset of the originals of replaced words (`vm.core.overlays`), or 0
+    )
+    overlays: int  # entries of it that were ever used
+    free_overlay: int  # the first that is free
     page_states: int  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
     first_copy: int  # page number of the first page for translated code, pages in use, times that all were dropped
     copies: int

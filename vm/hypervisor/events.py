@@ -17,7 +17,7 @@ from trapline.isa.sv32 import PAGE_WORDS, PTE_X, SATP_SV32
 from trapline.isa.table import CSRS
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import FETCH, entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
-from trapline.vm.core.patches import own_word
+from trapline.vm.core.overlays import own_word
 from trapline.vm.core.status import EVENTS_WAIT, LIMIT
 from trapline.vm.hypervisor.faults import NO_FAULT
 from trapline.vm.hypervisor.provided import save_csrs

@@ -1,7 +1,7 @@
 """Patching: sensitive unprivileged instructions are replaced in the guest's memory before they can be executed.
 
 A page of the guest is executable or writable in the shadow tables, never both. When it is about to become executable
-its holes are replaced by words that trap (`vm.core.patches`); stores to it are emulated from then on, and what they
+its holes are replaced by words that trap (`vm.core.overlays`); stores to it are emulated from then on, and what they
 leave is looked at again. After STORES of them the page is taken for data: its originals come back.
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
@@ -11,7 +11,7 @@ from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.execute import execute
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import FETCH, fetch_offset, refresh
-from trapline.vm.core.patches import MARK, original, patch_at, place_patch, remove_patch
+from trapline.vm.core.overlays import MARK, original, overlay_at, place_overlay, remove_overlay
 from trapline.vm.hypervisor.provided import is_sensitive
 
 CODE = 1
@@ -83,7 +83,7 @@ def begin_code(m, ram32, page, number):
 def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
     for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
-        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_patch(m, ram32, code, page, index) == 0:
+        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_overlay(m, ram32, code, page, index) == 0:
             make_data(m, ram32, code, page, number)
             return 0
     begin_code(m, ram32, page, number)
@@ -93,7 +93,7 @@ def make_code(v, m, ram32, code, page, number):
 def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
     for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
-        remove_patch(m, ram32, code, page, index)
+        remove_overlay(m, ram32, code, page, index)
     state_of_data(m, ram32, number, 0)
     unwatch(m, page, number)
 
@@ -125,7 +125,7 @@ def after_store(v, m, ram32, code, page, index):
         return
     full = 0
     if is_sensitive(I64(ram32[U64(index)]), v.extensions):
-        full = 1 - place_patch(m, ram32, code, page, index)
+        full = 1 - place_overlay(m, ram32, code, page, index)
     if full or stored_often(state):
         make_data(m, ram32, code, page, number)
         drop_everywhere(m)
@@ -145,11 +145,11 @@ def execute_original(v, m, ram8, ram16, ram32, code, page):
     """One step of the virtual hart, on the guest's own word where the one at pc is a patch."""
     entry = -1
     offset = 0
-    if m.patches and v.pc & 3 == 0:
+    if m.overlays and v.pc & 3 == 0:
         refresh(v)
         offset = fetch_offset(v, m, ram32, code, page, v.pc)
         if offset >= 0:
-            entry = patch_at(m, ram32, offset >> 2)
+            entry = overlay_at(m, ram32, offset >> 2)
     index = (offset >> 2) + (offset >> PAGE_SHIFT)
     if entry >= 0:
         ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))

@@ -11,7 +11,7 @@ from trapline import isa
 from trapline.isa.cause import ECALL_S, ECALL_U, describe
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.trap import WAIT
-from trapline.vm.core.patches import INSTRUCTION, MARK
+from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Event

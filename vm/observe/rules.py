@@ -19,7 +19,7 @@ from trapline.isa.cause import (
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
 from trapline.isa.mstatus import TVM, TW
-from trapline.vm.core.patches import MARK
+from trapline.vm.core.overlays import MARK
 from trapline.vm.hypervisor.host.event_ring import Event
 
 LEVELS = {**MODE_NAMES, 2: "hypervisor"}

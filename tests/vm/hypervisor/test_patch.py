@@ -8,7 +8,7 @@ from support.machines import RAM, S, U, difference, encode, enter, from_words, g
 from trapline import isa
 from trapline.isa.extension import XLEAK
 from trapline.vm.codegen.holes import sensitive_unprivileged
-from trapline.vm.core.patches import PATCHES
+from trapline.vm.core.overlays import OVERLAYS
 
 LOOP = encode("jal", rd=0, imm=0)
 NOP = encode("addi")
@@ -103,8 +103,8 @@ def test_a_store_of_what_was_read_back_is_the_guests_own_word() -> None:
 def test_without_room_for_originals_code_is_interpreted() -> None:
     both = machines([RDMODE, encode("pushf", rd=9), encode("jal", rd=0, imm=-8)])
     m = both[1].engine.m
-    m.patches = m.free_patch = PATCHES - 1  # as if that many were in use
-    both[1].engine._all_ram[m.patch_table : m.patch_table + 8 * (PATCHES - 1)] = 0xFF
+    m.overlays = m.free_overlay = OVERLAYS - 1  # as if that many were in use
+    both[1].engine._all_ram[m.overlay_table : m.overlay_table + 8 * (OVERLAYS - 1)] = 0xFF
     assert run(both, 50) == {}
     assert both[1].engine.real[0].direct_steps == 0
     assert both[1].engine.originals is not None

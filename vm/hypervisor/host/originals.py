@@ -1,6 +1,6 @@
 """The host's side of patching: whenever host code looks at RAM it finds the guest's own words.
 
-So devices, traces and digests see no patch, and may write where one is. `vm.core.patches` has the table.
+So devices, traces and digests see no patch, and may write where one is. `vm.core.overlays` has the table.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trapline.isa.sv32 import PAGE, PAGE_INDEX_SHIFT
-from trapline.vm.core.patches import MARK, PATCHES, VOID
+from trapline.vm.core.overlays import MARK, OVERLAYS, VOID
 from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
 
@@ -30,12 +30,12 @@ class Originals:
     def __init__(self, m: MachineRecord, ram: np.ndarray, code: np.ndarray) -> None:
         self._m, self._code = m, code
         self._words = ram.view(np.uint32)
-        self._table = self._words[m.patch_table // 4 :][: 2 * PATCHES].reshape(PATCHES, 2)
+        self._table = self._words[m.overlay_table // 4 :][: 2 * OVERLAYS].reshape(OVERLAYS, 2)
         self._states = self._words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)
 
     def _active(self) -> tuple[np.ndarray, np.ndarray]:
         """Entries in use, and the RAM words that they are about."""
-        entries = np.flatnonzero(self._table[: self._m.patches, 0] != VOID)
+        entries = np.flatnonzero(self._table[: self._m.overlays, 0] != VOID)
         return entries, self._table[entries, 0].astype(np.int64)
 
     def _write(self, words: np.ndarray, values: np.ndarray) -> None:
@@ -44,13 +44,13 @@ class Originals:
 
     def lift(self) -> None:
         """Put the originals back; the table stays."""
-        if self._m.patches:
+        if self._m.overlays:
             entries, words = self._active()
             self._write(words, self._table[entries, 1])
 
     def place(self) -> None:
         """Replace the words again, but not those that the host has changed."""
-        if self._m.patches:
+        if self._m.overlays:
             entries, words = self._active()
             same = self._words[words] == self._table[entries, 1]
             self._write(words[same], (entries[same] << 2) | MARK)
@@ -58,8 +58,8 @@ class Originals:
 
     def _void(self, entries: np.ndarray) -> None:
         for entry in entries:
-            self._table[entry] = VOID, self._m.free_patch
-            self._m.free_patch = int(entry)
+            self._table[entry] = VOID, self._m.free_overlay
+            self._m.free_overlay = int(entry)
 
     def changed(self, first: int, count: int) -> None:
         """The host has written to `count` pages of RAM from page `first` on: they are looked at again."""

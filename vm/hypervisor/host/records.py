@@ -6,14 +6,17 @@ from trapline.isa.mode import U
 from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.hart import NO_DEVICES
-from trapline.vm.core.patches import PATCHES
+from trapline.vm.core.overlays import OVERLAYS
+from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.assist import ALL_EXCEPTIONS
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
+from trapline.vm.hypervisor.host.originals import Originals
+from trapline.vm.hypervisor.host.translation import Translation
 from trapline.vm.hypervisor.patcher import STATE_WORDS
 from trapline.vm.hypervisor.technique import HYBRID, SHADOWS, TECHNIQUES
 from trapline.vm.hypervisor.translator import COPIES
 
-_TABLE_PAGES = PATCHES * 8 // PAGE
+_TABLE_PAGES = OVERLAYS * 8 // PAGE
 
 
 def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
@@ -34,8 +37,10 @@ def under_hypervisor(
     record for each real hart).
 
     The real harts stay in U mode, see no interrupt, trap for every exception, and reach the guest's RAM through
-    shadow page tables in FRAMES pages each behind it. No counter is enabled for them.
+    shadow page tables in FRAMES pages each behind it. No counter is enabled for them. A bare machine stays as it is.
     """
+    if technique == "bare":
+        return harts, machine
     if technique not in TECHNIQUES:
         raise ValueError(f"technique '{technique}' is not one of {', '.join(TECHNIQUES)}")
     if shadow not in SHADOWS:
@@ -51,11 +56,13 @@ def under_hypervisor(
     machine["traced"] = int(shadow == "traced")
     behind = machine["ram_size"] + len(harts) * FRAMES * PAGE
     if technique == "patch":
-        machine["patch_table"] = behind
+        machine["overlay_table"] = behind
         machine["page_states"] = behind + _TABLE_PAGES * PAGE
     if technique == "translate":
         machine["first_copy"] = behind // PAGE
         machine["page_states"] = behind + COPIES * PAGE
+    machine["notes_walks"] = machine["page_states"] != 0
+    machine["notes_stores"] = machine["traced"] | machine["notes_walks"]
     host["first_frame"] = host["ram_size"] // PAGE + np.arange(len(harts)) * FRAMES
     host["ram_size"] += len(harts) * FRAMES * PAGE
     if technique == "translate":
@@ -65,3 +72,14 @@ def under_hypervisor(
     host["next_frame"] = FIRST_TABLE
     host["shadow_generation"] = -1
     return np.concatenate([harts, real]), np.concatenate([machine, host])
+
+
+def replaced_code(
+    technique: str, m: MachineRecord, ram: np.ndarray, code: np.ndarray
+) -> tuple[Originals | None, Translation | None]:
+    """The host's view of the code that the technique replaces, in place or by copies; None for what it does not do.
+
+    m: the virtual machine's record; ram: uint8[], all of it; code: int64[], decoded instructions.
+    """
+    originals = Originals(m, ram, code) if technique == "patch" else None
+    return originals, Translation(m, ram) if technique == "translate" else None

@@ -1,4 +1,4 @@
-"""Words of RAM that are replaced by others, each original kept in a table.
+"""Overlays: words of RAM that are replaced by others, each original kept in a table.
 
 The table lies in host memory, behind all that a guest or a real hart can reach: two words an entry, the word's index in
 RAM and the original; where nothing is replaced any more, VOID and the number of the next such entry.
@@ -15,25 +15,25 @@ INSTRUCTION = 3
 MARK = 2
 """What a replaced word has there."""
 
-PATCHES = 8192
+OVERLAYS = 8192
 """Entries of the table."""
 
 
 def place_of(m, entry):
     """Index of the first of the two words of an entry."""
-    return (m.patch_table >> 2) + 2 * entry
+    return (m.overlay_table >> 2) + 2 * entry
 
 
-def patch_at(m, ram32, index):
+def overlay_at(m, ram32, index):
     """The entry of a word, -1 if it is the guest's own.
 
-    The guest may write the same word itself, there or elsewhere; the table says which one is a patch.
+    The guest may write the same word itself, there or elsewhere; the table says which one is an overlay.
     """
-    if m.patches == 0:
+    if m.overlays == 0:
         return -1
     word = I64(ram32[U64(index)])
     entry = word >> 2
-    if word & INSTRUCTION != MARK or entry >= m.patches or I64(ram32[U64(place_of(m, entry))]) != index:
+    if word & INSTRUCTION != MARK or entry >= m.overlays or I64(ram32[U64(place_of(m, entry))]) != index:
         return -1
     return entry
 
@@ -45,18 +45,18 @@ def original(m, ram32, entry):
 
 def own_word(m, ram32, index):
     """The guest's own word, replaced or not."""
-    entry = patch_at(m, ram32, index)
+    entry = overlay_at(m, ram32, index)
     return I64(ram32[U64(index)]) if entry < 0 else original(m, ram32, entry)
 
 
-def place_patch(m, ram32, code, page, index):
+def place_overlay(m, ram32, code, page, index):
     """Replace a word; 0 if the table is full."""
-    entry = m.free_patch
-    if entry < m.patches:
-        m.free_patch = original(m, ram32, entry)
-    elif entry < PATCHES:
-        m.patches = entry + 1
-        m.free_patch = entry + 1
+    entry = m.free_overlay
+    if entry < m.overlays:
+        m.free_overlay = original(m, ram32, entry)
+    elif entry < OVERLAYS:
+        m.overlays = entry + 1
+        m.free_overlay = entry + 1
     else:
         return 0
     ram32[U64(place_of(m, entry))] = U32(index)
@@ -66,12 +66,12 @@ def place_patch(m, ram32, code, page, index):
     return 1
 
 
-def remove_patch(m, ram32, code, page, index):
-    """Put the original back if the word is a patch."""
-    entry = patch_at(m, ram32, index)
+def remove_overlay(m, ram32, code, page, index):
+    """Put the original back if the word is an overlay."""
+    entry = overlay_at(m, ram32, index)
     if entry >= 0:
         ram32[U64(index)] = U32(original(m, ram32, entry))
         ram32[U64(place_of(m, entry))] = U32(VOID)
-        ram32[U64(place_of(m, entry) + 1)] = U32(m.free_patch)
-        m.free_patch = entry
+        ram32[U64(place_of(m, entry) + 1)] = U32(m.free_overlay)
+        m.free_overlay = entry
         forget_code(code, page, 4 * index)
