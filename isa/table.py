@@ -91,7 +91,7 @@ def added() -> tuple[Addition, ...]:
 
 
 def derived(compute: Callable[[], _T]) -> Callable[[], _T]:
-    """Decorator of a function that computes something from the table: done once for each state of the table."""
+    """Decorator of a function that computes something from the table: cached per table state."""
     known: dict[tuple[Addition, ...], object] = {}
     _caches.append(known)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 
 from trapline.vm.cli.option_groups import option, option_group
-from trapline.vm.cli.parameters import Address, Count, FirstOrLast, PerGuest, Seconds, Size
+from trapline.vm.cli.parameters import Address, Count, FirstOrLast, LeakMask, PerGuest, Seconds, Size
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
@@ -45,7 +45,7 @@ class MachineOptions:
     isa: str = option("--isa", default="rv32ima", show_default=True, metavar="STRING", help="The ISA of the machine.")
     memory: int = option(
         "--memory", type=Size(), default=128 << 20, spelled="128M", show_default=True, metavar="SIZE",
-        help="RAM, with K, M or G.",
+        help="Size of RAM, such as 64M or 1G.",
     )  # fmt: skip
     harts: int = option(
         "--harts",
@@ -76,7 +76,7 @@ class MachineOptions:
         "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: the reference, and slow."
     )
     real_mleak: int = option(
-        "--mleak", type=Address(), default=0, metavar="MASK",
+        "--mleak", type=LeakMask(), default=0, metavar="MASK",
         help="mleak of the real harts: each set bit makes a hole of Xleak trap in U mode; 0xff fixes all.  "
         "[default: 0]",
     )  # fmt: skip
@@ -158,7 +158,7 @@ class HypervisorOptions:
     )  # fmt: skip
     memory: tuple[int, ...] = option(
         "--memory", type=PerGuest(Size()), default=(128 << 20,), spelled="128M", show_default=True, metavar="SIZE",
-        help="RAM, with K, M or G.",
+        help="Size of RAM: for every guest, or one for each, as in 64M:32M.",
     )  # fmt: skip
     share: tuple[int, ...] | None = option(
         "--share", type=PerGuest(click.IntRange(1, 100)), metavar="N:N...",

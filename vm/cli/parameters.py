@@ -101,6 +101,19 @@ class AddressOrEnd(click.ParamType):
         return number
 
 
+class LeakMask(Address):
+    """A value of mleak: a bit for each of the eight holes of Xleak."""
+
+    name = "mask"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The mask in [0, 0xff]."""
+        mask = super().convert(value, param, ctx)
+        if mask > 0xFF:
+            self.fail(f"{mask:#x} is not in 0..0xff", param, ctx)
+        return mask
+
+
 class PerGuest(click.ParamType):
     """One value for all guests, or one for each, as in `64M:32M`: a tuple."""
 

@@ -2,7 +2,7 @@
 
 An interpreter routine is the machine's own step applied to the virtual hart: `execute` with the record of the
 virtual hart checks the virtual mode, obeys the same CSR masks, takes the same traps, walks the guest's own page
-tables and reaches the virtual devices. So nothing about the instruction set is written a second time here.
+tables and reaches the virtual devices. So nothing about the instruction set is written down twice.
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 

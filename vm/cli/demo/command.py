@@ -45,11 +45,15 @@ class DemoCommand(Command):
 @click.argument("what", required=False, metavar="[WHAT]")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT...]")
 @click.option("--technique", type=click.Choice(UNDER), help="Run WHAT in a virtual machine.  [default: bare]")
-@with_groups(machine=only("harts", "clock", "engine"), console=only("input_file"), outputs=only("stats", "json_file"))
+@click.option(
+    "--json", "json_file", metavar="[FILE]", is_flag=False, flag_value="-",
+    help="Write results as a JSON object to FILE, or print it: instead of the text, or after the output of WHAT.",
+)  # fmt: skip
+@with_groups(machine=only("harts", "clock", "engine"), console=only("input_file"), outputs=only("stats"))
 @click.pass_context
 def demo_command(
     context: click.Context, what: str | None, arguments: tuple[str, ...], technique: str | None,
-    machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
+    json_file: str | None, machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
 ) -> None:  # fmt: skip
     """See one operating system on the bare machine and in virtual machines.
 
@@ -70,7 +74,8 @@ def demo_command(
             _refuse_options_of_programs(context)
             from trapline.vm.cli.demo.tour import run_tour
 
-            context.exit(run_tour(machine.engine, outputs.json_file))
+            context.exit(run_tour(machine.engine, json_file))
+        outputs = replace(outputs, json_file=json_file)
         options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
         context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
 
