@@ -75,6 +75,11 @@ def page_fault(access):
     return FAULT - LOAD_PAGE if access == LOAD else FAULT - STORE_PAGE
 
 
+def access_of(cause):
+    """The access whose page fault has this cause."""
+    return STORE if cause == STORE_PAGE else cause - FETCH_PAGE
+
+
 def pmp_lookup(h, start, end):
     """Configuration of the PMP entry that decides [start, end), or NO_MATCH or PARTIAL.
 

@@ -6,12 +6,12 @@ tables and reaches the virtual devices. So nothing about the instruction set is 
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
-from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE, STORE_PAGE
+from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
-from trapline.vm.core.mmu import STORE, refresh
+from trapline.vm.core.mmu import access_of, refresh
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
 from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait
 from trapline.vm.hypervisor.faults import HIDDEN, classify_fault, count_fault
@@ -59,8 +59,7 @@ def serve_exit(v, h, m, r, ram8, ram32, code, page):
     """Serve a trap out of the guest, as `execute` answers; FOR_THE_HOST if the step is to be emulated."""
     status = on_exit(v, h, m, r, ram8, ram32, code, page)
     if status == FOR_THE_HOST and r.exit_cause >= FETCH_PAGE:
-        access = STORE if r.exit_cause == STORE_PAGE else r.exit_cause - FETCH_PAGE
-        if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access):
+        if fill_shadow(v, h, m, r, ram32, code, page, r.exit_tval, access_of(r.exit_cause)):
             count_fault(r, HIDDEN)
             r.routine = FILL
             status = LIMIT

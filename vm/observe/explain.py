@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trapline import isa
-from trapline.isa.cause import FETCH_PAGE, STORE_PAGE, describe
+from trapline.isa.cause import FETCH_PAGE, describe
 from trapline.isa.hart import ABI_NAMES
 from trapline.isa.mode import MODE_BITS, MODE_NAMES, M
 from trapline.isa.mstatus import MPP_SHIFT, MPRV
 from trapline.isa.sv32 import PAGE_SHIFT, SATP_PPN, SATP_SV32
 from trapline.vm.core.access import CLINT, CLINT_SIZE
-from trapline.vm.core.mmu import FETCH, STORE
+from trapline.vm.core.mmu import FETCH, STORE, access_of
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout
@@ -134,7 +134,7 @@ def look(build: Build, event: Event, technique: str) -> Scene:
 def _fault(engine: Any, event: Event) -> Fault:
     v, h, m, r = engine.h[event.hart], engine.real_hart(event.hart), engine.m, engine.real[event.hart]
     assert event.cause is not None
-    access = STORE if event.cause == STORE_PAGE else event.cause - FETCH_PAGE
+    access = access_of(event.cause)
     mode = v.mode
     if access != FETCH and mode == M and v.mstatus & MPRV:
         mode = (v.mstatus >> MPP_SHIFT) & MODE_BITS
