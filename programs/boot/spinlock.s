@@ -54,7 +54,7 @@ check:
     la      t0, arrived
     lr.w    t1, (t0)
     bne     t1, s2, 1f                      # not all that have arrived are through
-    li      t1, 1 << 31                     # they are: from now on the count is negative, whoever comes
+    li      t1, 1 << 31                     # they are: the count stays negative from now on
     sc.w    t1, t1, (t0)
     beqz    t1, 2f
 1:  la      a0, lock

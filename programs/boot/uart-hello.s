@@ -4,7 +4,7 @@
 #   After reset a hart runs in M mode with nothing below it: no stack, no system calls.  Devices are
 #   addresses: a byte stored at 0x10000000 goes out over the UART, as soon as its status says that it is
 #   ready.  A word stored to the test finisher at 0x100000 switches the machine off.
-#   A machine may have several harts and all of them start here; a0 tells each its number.
+#   A machine may have several harts, and all of them start here with their number in a0.
 #
 # How to run it
 #   trapline boot programs/boot/uart-hello.s

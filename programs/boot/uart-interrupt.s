@@ -1,9 +1,9 @@
-# uart-interrupt.s - sleep until somebody types, then answer in capital letters, up to the end of the line.
+# uart-interrupt.s - sleep until input arrives, then echo it in capital letters, up to the end of the line.
 #
 # What it shows
 #   The way of an interrupt from a device: the UART (source 10) asks the PLIC; the PLIC, if the source has
 #   a priority and is enabled for this hart, raises the machine external interrupt (number 11); the
-#   handler claims the source from the PLIC, serves the device, and tells the PLIC that it is done.
+#   handler claims the source from the PLIC, serves the device, and completes the interrupt at the PLIC.
 #
 # How to run it
 #   echo "hello" | trapline boot programs/boot/uart-interrupt.s

@@ -3,7 +3,7 @@
 # isa: rv32ima
 #
 # What it shows
-#   A kernel in S mode is told by its firmware which hart it runs on, and need not be right.  A virtual
+#   A kernel in S mode learns from its firmware which hart it runs on, and that may be wrong.  A virtual
 #   machine's harts are numbered from 0 whatever harts they run on, and nothing contradicts that.
 #
 # How to run it

@@ -3,7 +3,7 @@
 # isa: rv32ima_xrdmode
 #
 # What it shows
-#   rdmode, like reading the selector of the code segment on x86, tells the mode that the hart is really in.
+#   rdmode, like reading the selector of the code segment on x86, reveals the real mode of the hart.
 #
 # How to run it
 #   trapline boot programs/sensitive/detect-mode.s --isa rv32ima_xrdmode

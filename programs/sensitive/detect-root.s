@@ -3,7 +3,7 @@
 # isa: rv32ima_xsgdt
 #
 # What it shows
-#   sgdt tells satp, in every mode.  Under shadow page tables the real one is the hypervisor's.
+#   sgdt reads satp in every mode.  Under shadow page tables the real one is the hypervisor's.
 #
 # How to run it
 #   trapline boot programs/sensitive/detect-root.s --isa rv32ima_xsgdt

@@ -3,7 +3,7 @@
 # isa: rv32ima_xjrst
 #
 # What it shows
-#   Behind jrst the mode is U: reading sstatus, which S mode may, traps.  Nobody is told of the change.
+#   Behind jrst the mode is U: reading sstatus, which S mode may, traps.  The change is silent.
 #   A hypervisor that runs a guest's kernel in U mode never sees jrst, and goes on taking the guest's
 #   program for its kernel.  This is the example that Popek and Goldberg give of a machine on which
 #   no virtual machine monitor can be built, and on which a hybrid one can.

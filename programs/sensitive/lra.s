@@ -1,4 +1,4 @@
-# lra.s - LRA of the S/360-67, made unprivileged: tells a program where its memory really is.
+# lra.s - LRA of the S/360-67, made unprivileged: reveals a program's physical addresses.
 #
 # isa: rv32ima_xlra
 #

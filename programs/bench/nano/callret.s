@@ -1,6 +1,6 @@
-# callret.s - a nano-benchmark: a call of a subroutine and its return, within the kernel.
+# callret.s - a nano-benchmark: a subroutine call and its return, within the kernel.
 #
-# One operation: `call` in S mode of a subroutine that counts.  Nothing in it is sensitive.
+# One operation: S mode calls a subroutine that counts.  Nothing in it is sensitive.
 
     .include "nano.inc"
 

@@ -1,4 +1,4 @@
-# csr.s - a nano-benchmark: one CSR of S mode is read and written, the plainest instruction that is emulated.
+# csr.s - a nano-benchmark: an access to a CSR of S mode, the simplest instruction to emulate.
 #
 # One operation: `csrrw` in S mode that writes the countdown to sscratch, where 1 stays at the end.
 

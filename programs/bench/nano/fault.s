@@ -1,6 +1,6 @@
-# fault.s - a nano-benchmark: a page fault that the guest's own page tables cause.
+# fault.s - a nano-benchmark: a page fault caused by the guest's own page tables.
 #
-# One operation: a load in U mode from an address that is not mapped, and a kernel that counts it and returns behind it.
+# One operation: a load in U mode from an address that is not mapped, and a kernel that counts it and returns after it.
 
     .include "nano.inc"
 

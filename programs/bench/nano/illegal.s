@@ -1,6 +1,6 @@
-# illegal.s - a nano-benchmark: an exception that has nothing to do with memory, as a division by zero is elsewhere.
+# illegal.s - a nano-benchmark: an exception unrelated to memory, like a division by zero elsewhere.
 #
-# One operation: an illegal instruction in U mode, and a kernel that counts it and returns behind it.
+# One operation: an illegal instruction in U mode, and a kernel that counts it and returns after it.
 
     .include "nano.inc"
 

@@ -1,4 +1,4 @@
-# mmio.s - a nano-benchmark: a read of a device register, as `in` from a port is elsewhere.
+# mmio.s - a nano-benchmark: a read of a device register, like `in` from a port elsewhere.
 #
 # One operation: a load in S mode from the CLINT's mtimecmp, which holds the number of rounds.
 

@@ -1,4 +1,4 @@
-# ptemod.s - a nano-benchmark: a page-table entry is changed.
+# ptemod.s - a nano-benchmark: a change of a page-table entry.
 #
 # One operation: S mode stores another entry for a page, fences that page, and loads from it.
 # The entry leads to two frames in turn, which hold 0 and 2; the number of rounds is even, so the sum is that number.

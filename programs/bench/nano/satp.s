@@ -1,4 +1,4 @@
-# satp.s - a nano-benchmark: a write of the page-table base, as of CR3 elsewhere: a switch to another address space.
+# satp.s - a nano-benchmark: a write of the page-table base, like CR3 elsewhere, to switch the address space.
 #
 # One operation: `csrrw` in S mode that exchanges satp for the other of two address spaces, which map the same and have
 # an ASID each, so no fence is due.  The number of rounds is even, so the first is in force at the end.

@@ -1,4 +1,4 @@
-# timer.s - a nano-benchmark: a timer interrupt, whose handler asks for the next one.
+# timer.s - a nano-benchmark: a timer interrupt whose handler requests the next one.
 #
 # One operation: the timer of M mode interrupts; firmware hands the interrupt down to S mode; the kernel counts it and
 # asks the firmware by `ecall` for the next, at a time that has passed already; back to what was interrupted.

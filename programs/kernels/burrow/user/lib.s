@@ -64,7 +64,7 @@ thread_begin:                               # a0: function, a1: argument
     jalr    t0
     call    thread_exit
 
-# A mutex is a word: 0 free, 1 locked, 2 locked and somebody may wait (Drepper, "Futexes are tricky").
+# A mutex is a word: 0 free, 1 locked, 2 locked with possible waiters (Drepper, "Futexes are tricky").
 # mutex_lock(a0: mutex)
 library_function mutex_lock
 1:  lr.w.aq t0, (a0)
