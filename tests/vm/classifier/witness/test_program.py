@@ -232,7 +232,7 @@ def test_the_command_writes_a_program_that_runs(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ((), "--witness needs exactly one --insn NAME"),
-        (("--insn", "mret", "--insn", "sret"), "--witness shows one instruction"),
+        (("--insn", "mret", "--insn", "sret"), "--witness needs exactly one --insn NAME"),
         (("--insn", "add"), "'add' is innocuous: there is no witness to write"),
         (("--insn", "ecall"), "'ecall' is always-traps: there is no witness to write"),
         (("--insn", "mret", "--witness", "nowhere/at/all.s"), "nowhere/at/all.s"),
