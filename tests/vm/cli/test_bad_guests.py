@@ -43,7 +43,7 @@ PROCESS = {
     "store to a device": ("_start: li t0, 0x10000000\n sb zero, (t0)", 139, "address 0x10000000"),
     "load from nowhere": ("_start: lw a0, -4(zero)", 139, "load access fault at pc", "address 0xfffffffc"),
     "running off the end": ("_start: nop", 132, "illegal instruction 0x00000000"),
-    "privileged instruction": ("_start: csrw mtvec, zero", 132, "csrrw is not for user programs"),
+    "privileged instruction": ("_start: csrw mtvec, zero", 132, "csrrw is not available to user programs"),
     "breakpoint": ("_start: ebreak", 133, "breakpoint at pc"),
     "no end of recursion": ("_start: addi sp, sp, -16\n sw ra, (sp)\n call _start", 139, "the stack is full"),
     "abort": ("_start: li a7, 172\n ecall\n li a1, 6\n li a7, 129\n ecall", 134, "killed by signal 6"),
