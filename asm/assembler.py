@@ -14,7 +14,7 @@ from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.source_text import Text
 from trapline.asm.sections import NOBITS
 from trapline.asm.unit import Handler, Unit
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 HANDLERS: dict[str, Handler] = {
     name: handler

@@ -238,3 +238,9 @@ def and_(rs1, rs2):
 def fence():
     """Order memory and device accesses; one instruction at a time is already in order."""
     return None
+
+
+@declare(Kind.FENCE, "imm[11:0] rs1 001 rd 0001111", "", "Unpriv 5", extension="zifencei")
+def fence_i():
+    """Make earlier stores visible to later fetches; here they always are."""
+    return None

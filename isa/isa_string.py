@@ -2,8 +2,8 @@
 
 import re
 
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.extension import BASE, GROUPS, OPTIONAL
-from trapline.isa.spelling import did_you_mean
 
 REQUIRED = ("i", "m", "a")
 """What a string must name; this machine also always has the rest of `isa.extension.BASE`."""

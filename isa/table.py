@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
 
-from trapline.isa import atomic, base, multiply, system  # noqa: F401  (importing them declares)
+from trapline.isa import atomic, base, multiply, privileged, zicsr  # noqa: F401  (importing them declares)
 from trapline.isa.csr import Csr
 from trapline.isa.extension import BASE, OPTIONAL
 from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind

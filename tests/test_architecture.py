@@ -48,7 +48,7 @@ ROOMS = {
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py",
     "vm/classifier/definitions": "isa vm/core",
-    "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
+    "vm/classifier/witness": "isa vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine.py vm/classifier/definitions",
     "vm/classifier/proof": "isa vm/core vm/codegen vm/machine.py vm/classifier/definitions",
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",

@@ -23,7 +23,8 @@ class Engine:
     """Machine memory and the functions over it.
 
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
-    ram: uint8[size]; code: int64[CODE_ENTRIES * pages], decoded instructions; page: uint8[pages], see `vm.core.mmu`.
+    ram: uint8[size]; code: int64[CODE_ENTRIES * pages], decoded instructions; page: uint8[pages], see
+    `vm.core.code_pages`.
     kind: `numba` or `python`. additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
     technique: name in `vm.hypervisor.technique.TECHNIQUES`. Under a hypervisor the first half of `harts` and
     `machine[0]` are virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its

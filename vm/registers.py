@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from trapline.isa import CSR_BY_NAME
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.mode import MODE_NAMES, M
-from trapline.isa.spelling import did_you_mean
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.records import HartRecord
 

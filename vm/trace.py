@@ -14,7 +14,7 @@ from trapline.isa import Instruction, Kind
 from trapline.isa.trap import JUMPED
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.hart import HartView
-from trapline.vm.core.mmu import translate
+from trapline.vm.core.page_walk import translate
 
 _SHARED = {"sstatus": "mstatus", "sie": "mie", "sip": "mip"}
 """S-mode views, logged as the register that holds their bits."""

@@ -4,7 +4,7 @@ import re
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.unit import Handler, Unit
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 
 def option(unit: Unit, name: str, operands: str, location: Location) -> None:

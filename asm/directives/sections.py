@@ -19,7 +19,7 @@ from trapline.asm.sections import (
     WRITE,
 )
 from trapline.asm.unit import Handler, Unit
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 FLAGS = {
     "a": ALLOC, "w": WRITE, "x": EXEC, "M": MERGE, "S": STRINGS, "G": GROUP, "T": TLS, "o": 0, "R": 0, "?": 0, "e": 0,

@@ -10,7 +10,7 @@ from trapline.asm.parser import parse_expression
 from trapline.asm.sections import ALLOC, NOBITS, WRITE
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Handler, Unit
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 
 def _names(unit: Unit, operands: str, location: Location) -> list[Symbol]:

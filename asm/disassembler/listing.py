@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from trapline.asm.disassembler.code_and_data import data_directive, pieces, symbol_offsets
 from trapline.asm.disassembler.contents import Contents, Section, Symbol
 from trapline.asm.disassembler.instruction import disassemble, jump_target
-from trapline.asm.disassembler.pieces import data_directive, pieces, symbol_offsets
 from trapline.isa import Kind, decode
 
 

@@ -22,10 +22,10 @@ from trapline.asm.nodes import (
 )
 from trapline.asm.unit import Unit
 from trapline.isa import CSR_BY_NAME, Instruction
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.extension import BASE
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import WIDTHS
-from trapline.isa.spelling import did_you_mean
 
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",

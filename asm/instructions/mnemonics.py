@@ -13,7 +13,7 @@ from trapline.asm.instructions.pseudo_instructions import (
 )
 from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized
 from trapline.isa import BY_NAME
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.table import derived
 
 RA = Name("ra")

@@ -13,7 +13,7 @@ from trapline.asm.linker.string_merging import merge
 from trapline.asm.sections import ALLOC, RELA, TLS, Section
 from trapline.asm.symbols import Symbol, definition
 from trapline.asm.unit import Unit
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 
 class Linker(Relocator):

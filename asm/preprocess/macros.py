@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
 from trapline.asm.preprocess.source_text import CHARACTER, STRING, WHITE, Piece, split_expanded
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 
 MAX_LINE = 1 << 20
 """Longest line of an expansion, in characters: arguments that double at each level grow without bound."""

@@ -29,7 +29,7 @@ SCALARS = {name for name, count in FIELDS if count == 1}
 COMPILED = {
     f"trapline.isa.{name}"
     for name in (
-        "atomic", "base", "machine_csrs", "multiply", "supervisor_csrs", "system", "trap", "word", "xleak",
+        "atomic", "base", "machine_csrs", "multiply", "privileged", "supervisor_csrs", "trap", "word", "xleak",
     )
 }  # fmt: skip
 """Modules of this package whose functions every engine contains; a plugin may call them."""

@@ -193,11 +193,11 @@ def test_the_contract_of_engines_is_that_of_execute() -> None:
     assert said == set(re.findall(r"^\| `([A-Z_]+)` ", contract, re.M)) and len(said) == 6
 
 
-def test_seeing(tmp_path: Path) -> None:
-    """The commands of docs/seeing.md print what the page shows."""
+def test_observing(tmp_path: Path) -> None:
+    """The commands of docs/observing.md print what the page shows."""
     (tmp_path / "programs").symlink_to(ROOT / "programs")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    text = (ROOT / "docs/seeing.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/observing.md").read_text(encoding="utf-8")
     examples = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", text, re.S)
     assert examples
     for script, expected in examples:
@@ -208,7 +208,7 @@ def test_seeing(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, expected), (script, done.stderr)
 
 
-def test_seeing_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_observing_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    (code,) = blocks("docs/seeing.md", "python")
-    exec(compile(code, "docs/seeing.md", "exec"), {})
+    (code,) = blocks("docs/observing.md", "python")
+    exec(compile(code, "docs/observing.md", "exec"), {})

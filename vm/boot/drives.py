@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.vm.board.board import VIRTIO_SLOTS
+from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
-from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 
 DRIVE_KEYS = ("file", "if", "format", "id", "readonly", "write", "serial")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trapline.vm.boot.devicetree import Chosen, device_tree
-from trapline.vm.boot.image import Kernel
+from trapline.vm.boot.kernel_image import Kernel
 from trapline.vm.loader.files import read_program
 from trapline.vm.loader.image import LoadError
 from trapline.vm.loader.memory import MAX_MEMORY, check_fits, memory_advice

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trapline.isa.cause import describe
-from trapline.isa.spelling import nearest
+from trapline.isa.did_you_mean import nearest
 from trapline.vm.cli.bundled import bundled_programs
 from trapline.vm.cli.option_groups import Command, option, option_group, with_groups
 from trapline.vm.cli.parameters import Cycles, CycleSweep

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trapline.isa.spelling import nearest
+from trapline.isa.did_you_mean import nearest
 from trapline.vm.cli.assembling import assemble
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
-    from trapline.vm.boot.image import Kernel
+    from trapline.vm.boot.kernel_image import Kernel
     from trapline.vm.boot.memory_map import Plan
 
 NONE, DEFAULT = "none", "default"
@@ -48,7 +48,7 @@ def plan(
 
 def _firmware(boot: BootOptions) -> "Kernel | str":
     """`none`, `sbi`, the `Kernel` in the firmware's file, or nothing when the kernel decides."""
-    from trapline.vm.boot.image import read_kernel
+    from trapline.vm.boot.kernel_image import read_kernel
     from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
     from trapline.vm.machine import RAM_BASE
@@ -70,7 +70,7 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
 
 
 def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
-    from trapline.vm.boot.image import AFTER_FIRMWARE, from_elf, read_kernel
+    from trapline.vm.boot.kernel_image import AFTER_FIRMWARE, from_elf, read_kernel
     from trapline.vm.loader.files import detect, load_elf
     from trapline.vm.loader.image import LoadError
     from trapline.vm.machine import RAM_BASE

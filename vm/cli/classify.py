@@ -138,7 +138,7 @@ def _write_witness(found: Any, name: str, file: str, disassemble: Any) -> None:
 def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list["Row"]:
     """The rows that these names mean: of an instruction, or one row of it such as `csrrw uflags`."""
     from trapline.asm.diagnostics import printable
-    from trapline.isa.spelling import did_you_mean
+    from trapline.isa.did_you_mean import did_you_mean
 
     chosen: list[Row] = []
     for name in names:
@@ -181,7 +181,7 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
 
 def _parsed(setting: str) -> tuple[str, int]:
     from trapline.asm.diagnostics import printable
-    from trapline.isa.spelling import did_you_mean
+    from trapline.isa.did_you_mean import did_you_mean
 
     name, equals, text = setting.partition("=")
     name = name.strip().lower()

@@ -39,7 +39,7 @@ def disasm_command(
     from trapline.asm.disassembler.contents import DisassemblyError, elf_contents, raw_contents, read_file
     from trapline.asm.disassembler.listing import listing
     from trapline.asm.disassembler.source import assembly
-    from trapline.isa.spelling import did_you_mean
+    from trapline.isa.did_you_mean import did_you_mean
 
     if base is not None and not raw:
         raise click.UsageError("--base needs --raw; an ELF file has its own addresses")

@@ -33,7 +33,7 @@ def docs_command(topic: str | None) -> None:
     page = documents.find(topic)
     if page is None:
         from trapline.asm.diagnostics import printable
-        from trapline.isa.spelling import did_you_mean
+        from trapline.isa.did_you_mean import did_you_mean
 
         pages = documents.documents()
         ends = {name.rpartition("/")[2]: name for name in pages}

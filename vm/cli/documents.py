@@ -1,4 +1,4 @@
-"""The documents that come with the package: pages of Markdown by topic, such as `seeing` or `tutorials/kernel`."""
+"""The documents that come with the package: pages of Markdown by topic, such as `observing` or `tutorials/kernel`."""
 
 import os
 import re

@@ -139,7 +139,7 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
 def _find(name: str) -> Instruction | Csr:
     from trapline.asm.diagnostics import printable
     from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
-    from trapline.isa.spelling import did_you_mean
+    from trapline.isa.did_you_mean import did_you_mean
 
     key = name.lower()
     if key in BY_NAME:

@@ -101,7 +101,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Suggest a command for a misspelled one."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            from trapline.isa.spelling import nearest
+            from trapline.isa.did_you_mean import nearest
 
             close = nearest(args[0], COMMANDS)
             hint = f" Did you mean '{close}'?" if close else ""

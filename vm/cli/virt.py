@@ -29,7 +29,7 @@ from trapline.vm.cli.user_errors import fail, reported
 @click.command(
     "virt",
     cls=Command,
-    topics=("hypervisor", "hypervisor-techniques", "seeing"),
+    topics=("hypervisor", "hypervisor-techniques", "observing"),
     epilog="Exit status: the value that the guest writes to the test finisher or HTIF; of several guests, the first "
     "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
     "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",

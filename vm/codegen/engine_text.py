@@ -9,13 +9,13 @@ from typing import Any
 
 from trapline.isa.table import derived
 from trapline.isa.word import s32
-from trapline.vm.codegen import csr_file, decoder, holes, translation
+from trapline.vm.codegen import csr_file, decoder, sensitive_instructions, translated_words
 from trapline.vm.codegen.collect import Definition, Provided, collect, compiled_text
 from trapline.vm.codegen.splice import spliced_execute
 from trapline.vm.core import execute, loop
-from trapline.vm.core import provided as core
+from trapline.vm.core import generated as core
 from trapline.vm.hypervisor import dispatcher, events
-from trapline.vm.hypervisor import provided as hypervisor
+from trapline.vm.hypervisor import generated as hypervisor
 
 NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
 import numpy as np
@@ -57,9 +57,9 @@ def provided() -> Provided:
         core.dispatch: dispatcher.dispatch,
         hypervisor.copy_supervisor: generated(csr_file.emit_copy_supervisor()),
         hypervisor.save_csrs: generated(csr_file.emit_save_csrs(), events.put_wide),
-        hypervisor.is_sensitive: generated(holes.emit_is_sensitive()),
-        hypervisor.translate_word: generated(translation.emit_translate_word()),
-        hypervisor.ends_block: generated(translation.emit_ends_block()),
+        hypervisor.is_sensitive: generated(sensitive_instructions.emit_is_sensitive()),
+        hypervisor.translate_word: generated(translated_words.emit_translate_word()),
+        hypervisor.ends_block: generated(translated_words.emit_ends_block()),
     }
 
 

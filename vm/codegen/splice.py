@@ -1,6 +1,7 @@
 """`execute` with its arms: one for each instruction, the meaning inlined, all on syntax trees.
 
-The run loop is `vm.core.execute`, the arms by kind are `vm.core.arms`, the meanings are those of the declarations.
+The run loop is `vm.core.execute`, the arms by kind are `vm.core.instruction_arms`, the meanings are those of the
+declarations.
 """
 
 import ast
@@ -19,8 +20,9 @@ from trapline.vm.codegen.collect import (
     used_names,
 )
 from trapline.vm.codegen.decoder import op_numbers
-from trapline.vm.core import arms, execute
-from trapline.vm.core.mmu import load_allowed, real_address
+from trapline.vm.core import execute
+from trapline.vm.core import instruction_arms as arms
+from trapline.vm.core.page_walk import load_allowed, real_address
 
 RS1 = "x[(d >> 16) & 31]"
 FIELDS = {
@@ -64,7 +66,7 @@ ENDS: dict[type[NamedTuple], str] = {
 
 
 def arm_of(i: Instruction) -> Function:
-    """The function of `vm.core.arms` that runs an instruction."""
+    """The function of `vm.core.instruction_arms` that runs an instruction."""
     return arms.csr_swap if i.name in ("csrrw", "csrrwi") else arms.ARMS[i.kind]
 
 
@@ -170,5 +172,5 @@ def spliced_execute() -> Definition:
     place.test, place.body, place.orelse = first.test, first.body, first.orelse
     for name in used_names(tree) & vars(arms).keys() & vars(execute).keys():
         if vars(arms)[name] is not vars(execute)[name]:
-            raise TypeError(f"'{name}' is not the same in vm.core.arms and vm.core.execute")
+            raise TypeError(f"'{name}' is not the same in vm.core.instruction_arms and vm.core.execute")
     return Definition(tree, scope, execute.__name__)

@@ -8,11 +8,12 @@ store was done but the run loop must look at time and interrupts again, `TOHOST`
 from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STORE_ACCESS, STORE_MISALIGNED
 from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, WORD
+from trapline.vm.core.access_type import LOAD, STORE, access_fault
 from trapline.vm.core.code_pages import WATCHED, forget_code
 from trapline.vm.core.counters import FOREVER, MTIME_HIGH
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.mmu import LOAD, STORE, access_fault, data_address
+from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlay
 from trapline.vm.core.status import DEVICE, FAULT, RESLICE, TOHOST
 

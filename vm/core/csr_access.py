@@ -2,7 +2,7 @@
 
 from trapline.isa.csr import ACCESS_SHIFT, PRIVILEGE_SHIFT, READ_ONLY
 from trapline.isa.mode import MODE_BITS
-from trapline.vm.core.provided import csr_read
+from trapline.vm.core.generated import csr_read
 
 
 def csr_access(h, address, writes):

@@ -1,6 +1,7 @@
 """The run loop's inner function: what an engine must answer.
 
-`vm.codegen.splice` puts one arm per instruction (`vm.core.arms`) where `arms` is called; the result runs compiled and
+`vm.codegen.splice` puts one arm per instruction (`vm.core.instruction_arms`) where `arms` is called; the result runs
+compiled and
 as plain Python. As it is written here it is the engine of a hart that has no instructions: every word is illegal.
 """
 
@@ -11,10 +12,10 @@ from trapline.isa.trap import JUMPED, NEXT, WAIT, pending_interrupt, take_trap
 from trapline.isa.word import MASK
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, follow_code
 from trapline.vm.core.counters import count_trap
+from trapline.vm.core.generated import decode_word
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
-from trapline.vm.core.provided import decode_word
 from trapline.vm.core.status import DEVICE, FAR_JUMP, FAULT, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 

@@ -11,9 +11,9 @@ from trapline.vm.core.bare import BARE
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, WATCHED
 from trapline.vm.core.counters import FOREVER, MTIME_HIGH, STEPS_PER_TICK, synchronize
 from trapline.vm.core.execute import execute
+from trapline.vm.core.generated import dispatch
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, SLICE
 from trapline.vm.core.ints import U64
-from trapline.vm.core.provided import dispatch
 from trapline.vm.core.status import IDLE, LIMIT, RESLICE
 
 

@@ -87,7 +87,7 @@ class MachineRecord(Protocol):
     )
     overlays: int  # entries of it that were ever used
     free_overlay: int  # the first that is free
-    page_states: int  # RAM offset of four words for each page of the guest (`vm.hypervisor.patcher`), or 0
+    page_states: int  # RAM offset of four words for each page of the guest (`vm.hypervisor.patch`), or 0
     first_copy: int  # page number of the first page for translated code, pages in use, times that all were dropped
     copies: int
     cache_flushes: int

@@ -1,8 +1,8 @@
 """What functions of the run loop answer, from an access that misses its TLB to `run`.
 
 An answer that is not negative is a value: what was loaded, an address, an offset in RAM, or the cause of an exception
-where a meaning function (`isa.system`) answers. The negative ones are these, and NEXT, JUMPED and WAIT of `isa.trap`
-(-1 to -3), which a system instruction answers. The ranges do not overlap:
+where a meaning function (`isa.privileged`) answers. The negative ones are these, and NEXT, JUMPED and WAIT of
+`isa.trap` (-1 to -3), which a system instruction answers. The ranges do not overlap:
 
     -1 to -3     what a system instruction has done; WAIT is also IDLE
     -10 to -13   why `execute` leaves its inner loop; LIMIT is also an answer of `run`

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from trapline import isa
-from trapline.isa.cause import CAUSE_CODE, ECALL_S, LOAD_ACCESS, STORE_ACCESS
-from trapline.isa.instruction import RD_SHIFT
+from trapline.isa.cause import CAUSE_CODE, ECALL_S
 from trapline.isa.trap import pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
@@ -14,6 +12,7 @@ from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.mmio import serve_access
 from trapline.vm.exits.trap_loop import TrapLoop
 from trapline.vm.hypervisor.host.console_write import console_write
 from trapline.vm.sbi.platform import Refused
@@ -41,7 +40,8 @@ class Service:
         if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
         if status == DEVICE:
-            return self._device_access()
+            cause = serve_access(machine, self.h, self.instruction_word)
+            return None if cause is None else self.exception(cause, self._m.fault_address)
         if status == HYPERCALL:
             console_write(machine, self.h)
         elif status == EVENTS_WAIT:
@@ -109,41 +109,3 @@ class Service:
         refresh(self.h)
         offset = fetch_offset(self.h, self._m, engine.words, engine.code, engine.page, self.h.pc)
         return engine.words[offset >> 2] if offset >= 0 else None
-
-    def _device_access(self) -> Exit | None:
-        m, h = self._m, self.h
-        if m.exit_store:
-            if self._retiring_store(m.exit_address, m.exit_width, m.exit_value):
-                return None
-            return self._no_device(STORE_ACCESS)
-        value = self.machine.bus.load(m.exit_address, m.exit_width)
-        if value is None:
-            return self._no_device(LOAD_ACCESS)
-        word = self.instruction_word()
-        instruction = isa.decode(word or 0)
-        assert word is not None and instruction is not None
-        if rd := (word >> RD_SHIFT) & 31:
-            h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
-        h.cycle += 1
-        h.pc = (h.pc + 4) & 0xFFFFFFFF
-        return None
-
-    def _no_device(self, cause: int) -> Exit | None:
-        """No device responds: an access fault. The dispatcher has counted it as MMIO; it is an outside fault."""
-        if self.machine.engine.real:
-            real = self.machine.engine.real[self._m.current]
-            if real.fault_paddr == self._m.exit_address:
-                real.mmio_faults -= 1
-                real.outside_faults += 1
-        return self.exception(cause, self._m.fault_address)
-
-    def _retiring_store(self, address: int, width: int, value: int) -> bool:
-        # The store retires before a finisher write stops the machine, so pc is past it.
-        h, before = self.h, self.h.pc
-        h.pc = (before + 4) & 0xFFFFFFFF
-        h.cycle += 1
-        done = self.machine.bus.store(address, width, value)
-        if not done:
-            h.pc = before
-            h.cycle -= 1
-        return done

@@ -10,10 +10,11 @@ from trapline.isa.mstatus import TVM, TW
 from trapline.isa.sv32 import PTE_D, PTE_LEAF, PTE_R, PTE_U, PTE_W, PTE_X, SATP_SV32
 from trapline.isa.table import INSTRUCTIONS
 from trapline.isa.xleak import ALL_HOLES, INTERCEPT_SHIFT
+from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.hart import TRAP_COUNTS
-from trapline.vm.core.mmu import FETCH, LOAD, STORE, pmp_allows
+from trapline.vm.core.pmp_check import pmp_allows
+from trapline.vm.hypervisor.generated import copy_supervisor
 from trapline.vm.hypervisor.guest_tables import guest_entry
-from trapline.vm.hypervisor.provided import copy_supervisor
 
 REPLACED = frozenset({"satp", "page tables", "PMP"})
 """State that a real hart has of the hypervisor even while virtual S mode has the real one."""

@@ -1,23 +1,22 @@
 """The dispatcher: entered on every trap out of the guest, decides which routine serves it.
 
-An interpreter routine is the machine's own step applied to the virtual hart: `execute` with the record of the
-virtual hart checks the virtual mode, obeys the same CSR masks, takes the same traps, walks the guest's own page
-tables and reaches the virtual devices. So nothing about the instruction set is written down twice.
+What cannot be served by a shadow entry or the technique is left to the interpreter (`vm.hypervisor.interpreter`).
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
+from trapline.vm.core.access_type import access_of
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
-from trapline.vm.core.mmu import access_of, refresh
-from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
-from trapline.vm.hypervisor.events import FILL, INJECT, NO_EXIT, STEP, begin_event, end_event, events_wait
-from trapline.vm.hypervisor.faults import HIDDEN, classify_fault, count_fault
-from trapline.vm.hypervisor.hooks import after_stores, interpret, interprets_all, on_exit, runs_directly
+from trapline.vm.core.mmu import refresh
+from trapline.vm.core.status import EVENTS_WAIT, FOR_THE_HOST, LIMIT
+from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
+from trapline.vm.hypervisor.faults import HIDDEN, count_fault
+from trapline.vm.hypervisor.hooks import interprets_all, on_exit, runs_directly
+from trapline.vm.hypervisor.interpreter import emulate, notice_stores
 from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
-from trapline.vm.hypervisor.tracing import follow_stores
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
 
@@ -33,13 +32,6 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     r.direct_steps = r.direct_steps + h.cycle
     leave_guest(v, h, m)
     return status
-
-
-def notice_stores(v, h, m, r, ram32, code, page):
-    """Follow stores to watched pages that the hypervisor has done for the guest: to code, to page tables, or both."""
-    if m.stored_high >= 0:
-        after_stores(v, m, ram32, code, page)
-        follow_stores(v, h, m, r, ram32)
 
 
 def take_interrupt(v, m, r, ram32):
@@ -80,26 +72,6 @@ def run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     status = serve_exit(v, h, m, r, ram8, ram32, code, page)
     if status != FOR_THE_HOST:
         end_event(v, m, r, ram32, r.routine, status)
-    return status
-
-
-def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
-    """Let an interpreter routine go on for the guest, after an exit that it serves or where nothing runs directly."""
-    if not exited and begin_event(v, m, r, ram32, NO_EXIT, 0) == EVENTS_WAIT:
-        return EVENTS_WAIT
-    faulted = exited and r.exit_cause >= FETCH_PAGE
-    unretired = v.unretired
-    before = v.cycle
-    status = interpret(v, m, ram8, ram16, ram32, code, page, faulted, left)
-    # The last step counts also where the host has to serve it before it is done.
-    undone = 1 if status == DEVICE or status == FOR_THE_HOST else 0
-    r.emulated = r.emulated + v.cycle - before + undone
-    if faulted:
-        classify_fault(v, m, r, status, unretired)
-    else:
-        r.fault_paddr = -1
-    notice_stores(v, h, m, r, ram32, code, page)
-    end_event(v, m, r, ram32, STEP, status)
     return status
 
 

@@ -15,12 +15,14 @@ from trapline.isa.mode import M
 from trapline.isa.pmp import PMP_ENTRIES
 from trapline.isa.sv32 import PAGE_WORDS, PTE_X, SATP_SV32
 from trapline.isa.table import CSRS
+from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import FETCH, entry_at, find_leaf, leaf_address, pmp_allows, pmp_lookup
 from trapline.vm.core.overlays import own_word
+from trapline.vm.core.page_walk import entry_at, find_leaf, leaf_address
+from trapline.vm.core.pmp_check import pmp_allows, pmp_lookup
 from trapline.vm.core.status import EVENTS_WAIT, LIMIT
 from trapline.vm.hypervisor.faults import NO_FAULT
-from trapline.vm.hypervisor.provided import save_csrs
+from trapline.vm.hypervisor.generated import save_csrs
 
 LOGGED_CSRS = tuple(dict.fromkeys(c.storage for c in CSRS if c.storage not in (None, "misa", "mhartid")))
 """CSRs that a record holds by their field of the hart, beside PMP, mcycle and minstret; the rest is never written."""

@@ -5,7 +5,9 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`); names ar
 
 from trapline.isa.mode import M
 from trapline.isa.sv32 import PTE_D, PTE_R, PTE_U, PTE_X, SATP_SV32
-from trapline.vm.core.mmu import FETCH, LOAD, STORE, entry_at, find_leaf, pmp_allows, pte_allows
+from trapline.vm.core.access_type import FETCH, LOAD, STORE
+from trapline.vm.core.page_walk import entry_at, find_leaf, pte_allows
+from trapline.vm.core.pmp_check import pmp_allows
 
 
 def permission(access):

@@ -9,16 +9,16 @@ from trapline.isa.cause import ILLEGAL
 from trapline.isa.mode import M, U
 from trapline.isa.mstatus import MPRV
 from trapline.isa.sv32 import PAGE_SHIFT, PTE_A, PTE_D, PTE_PPN_SHIFT, PTE_V
+from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.execute import execute
-from trapline.vm.core.mmu import FETCH
 from trapline.vm.core.status import FOR_THE_HOST, LIMIT
 from trapline.vm.hypervisor.assist import enter_supervisor, leave_supervisor, supervisor_permissions
 from trapline.vm.hypervisor.events import ANSWER, TRANSLATED
 from trapline.vm.hypervisor.guest_tables import guest_permissions
-from trapline.vm.hypervisor.hypercalls import hypercall, is_hypercall
-from trapline.vm.hypervisor.patcher import after_patched_stores, execute_original, patched_permissions
+from trapline.vm.hypervisor.paravirt import hypercall, is_hypercall
+from trapline.vm.hypervisor.patch import after_patched_stores, execute_original, patched_permissions
 from trapline.vm.hypervisor.technique import ASSIST, HYBRID, INTERPRET, PARAVIRT, PATCH, TRANSLATE, TRAP
-from trapline.vm.hypervisor.translator import (
+from trapline.vm.hypervisor.translate import (
     UNTRANSLATED,
     data_permissions,
     executable_entry,

@@ -22,16 +22,11 @@ from trapline.isa.sv32 import (
     SATP_SV32,
     VPN_BITS,
 )
+from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import (
-    LOAD,
-    PARTIAL,
-    STORE,
-    pmp_allows,
-    pmp_lookup,
-    translate,
-)
+from trapline.vm.core.page_walk import translate
+from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.tlb import GENERATIONS
 from trapline.vm.hypervisor.frames import (
     FIRST_TABLE,

@@ -29,7 +29,7 @@ from trapline.vm.core.hart import NOWHERE
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.tlb import CONTEXT_SHIFT, PLACE_MODE_SHIFT
 from trapline.vm.hypervisor.frames import FIRST_TRANSLATING, ROOTS, TRACE_FRAME
-from trapline.vm.hypervisor.patcher import is_code
+from trapline.vm.hypervisor.patch import is_code
 
 
 def table_page(m, entry):

@@ -15,7 +15,7 @@ from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Event
-from trapline.vm.hypervisor.hypercalls import CALL_NAMES
+from trapline.vm.hypervisor.paravirt import CALL_NAMES
 
 Disassemble = Callable[[int, int], str]
 

@@ -16,18 +16,18 @@ from trapline.isa.mode import MODE_BITS, MODE_NAMES, M
 from trapline.isa.mstatus import MPP_SHIFT, MPRV
 from trapline.isa.sv32 import PAGE_SHIFT, SATP_PPN, SATP_SV32
 from trapline.vm.core.access import CLINT, CLINT_SIZE
-from trapline.vm.core.mmu import FETCH, STORE, access_of
+from trapline.vm.core.access_type import FETCH, STORE, access_of
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.frames import ROOT_U
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
-from trapline.vm.hypervisor.patcher import is_code
+from trapline.vm.hypervisor.patch import is_code
 from trapline.vm.hypervisor.technique import ASSIST
 from trapline.vm.hypervisor.tracing import is_table
 from trapline.vm.observe.describe import Describer, call_name
-from trapline.vm.observe.page_walk import ACCESSES, Entry, Verdict, beside, judge, walk
 from trapline.vm.observe.rules import Rule, why_it_trapped
+from trapline.vm.observe.walk_listing import ACCESSES, Entry, Verdict, beside, judge, walk
 
 ROOTS = ("M, bare", "S, bare", "U, bare", "U", "S, SUM=0", "S, SUM=1")
 """The use of each root table of `vm.hypervisor.shadow`."""

@@ -20,7 +20,7 @@ from trapline.vm.process.errno import (
 )
 from trapline.vm.process.stack import USER_ID
 from trapline.vm.process.streams import Input
-from trapline.vm.process.table import constant, signed, system_call
+from trapline.vm.process.system_calls import constant, signed, system_call
 
 MAX_COUNT = 0x7FFFF000
 """Maximum bytes of one read or write, as in Linux."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from trapline.vm.process.errno import EBADF, EINVAL, ENODEV, SystemCallError
 from trapline.vm.process.space import permissions_of
-from trapline.vm.process.table import constant, system_call
+from trapline.vm.process.system_calls import constant, system_call
 
 _MAP_TYPE, _MAP_FIXED, _MAP_ANONYMOUS, _MAP_FIXED_NOREPLACE = 0xF, 0x10, 0x20, 0x100000
 _PROT_ALL = 7 | 1 << 24 | 1 << 25  # PROT_GROWSDOWN and PROT_GROWSUP are ignored

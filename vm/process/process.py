@@ -22,17 +22,17 @@ from trapline.isa.cause import (
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
-from trapline.vm.process import files, mappings, semihosting, system
+from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
-from trapline.vm.process.table import TABLE, name_of
+from trapline.vm.process.system_calls import TABLE, name_of
 
 if TYPE_CHECKING:
     from trapline.vm.machine import Announce
 
-_SERVICES = (files, mappings, system)  # importing them registers their system calls
+_SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
 
 _SIGNALS = {
     FETCH_MISALIGNED: SIGBUS, LOAD_MISALIGNED: SIGBUS, STORE_MISALIGNED: SIGBUS, ILLEGAL: SIGILL, BREAKPOINT: SIGTRAP,
@@ -282,7 +282,7 @@ class Process:
 
         Handlers of the guest are never called: a signal with a handler ends the process too.
         """
-        if not system.ignores(self, number):
+        if not process_calls.ignores(self, number):
             quiet = number in (SIGPIPE, SIGINT)
             message = None if quiet else f"killed by signal {number} at {self._place(self.machine.pc)}"
             raise _Ended(Reason.SIGNAL, 128 + number, number, message)

@@ -11,7 +11,7 @@ import numpy as np
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
 from trapline.vm.loader.memory import memory_advice
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from trapline.vm.process.pmp import entries
+from trapline.vm.process.memory_protection import entries
 
 PAGE = 4096
 MAPPED = 8

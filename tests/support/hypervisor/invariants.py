@@ -9,7 +9,7 @@ import pytest
 from trapline import Machine
 from trapline.vm.hypervisor.frames import FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
-from trapline.vm.hypervisor.translator import COPIES
+from trapline.vm.hypervisor.translate import COPIES
 
 CANARY = 0x5A
 MARGIN = 1 << 16

@@ -8,8 +8,8 @@ from support.gnu import ARCHITECTURE, Find, run_tool
 from support.paths import BOOT_KERNELS
 from support.qemu.systems import QEMU
 from trapline import ExitReason, Machine
+from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
-from trapline.vm.board.virtio.drive import Drive
 
 FREESTANDING = (
     "-O2", "-Wall", "-Werror", "-mcmodel=medany", "-mno-relax", "-ffreestanding", "-fno-builtin", "-nostdlib",

@@ -4,7 +4,7 @@ from typing import Any
 
 from trapline.asm import assemble_text
 from trapline.vm.boot.firmware import start
-from trapline.vm.boot.image import from_elf
+from trapline.vm.boot.kernel_image import from_elf
 from trapline.vm.boot.memory_map import Request, make_plan
 from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import Machine

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from support.board.address_map import ACCESSES, RAM, device_fault
 from trapline import ExitReason, Machine, isa
+from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
-from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 
 MEMORY = 1 << 20

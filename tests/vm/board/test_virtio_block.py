@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from support.board.virtio_driver import DATA, WRITE, Driver
-from trapline.vm.board.virtio import drive as drives
+from trapline.vm.board.virtio import backing_file as drives
+from trapline.vm.board.virtio.backing_file import Drive, DriveError
 from trapline.vm.board.virtio.block import Block
-from trapline.vm.board.virtio.drive import Drive, DriveError
 
 IN, OUT, FLUSH, GET_ID = 0, 1, 4, 8
 HEADER, STATUS, BUFFER = DATA, DATA + 64, DATA + 0x1000

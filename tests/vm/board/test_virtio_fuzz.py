@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.board.virtio_driver import BASE, DATA, SIZE, Driver
+from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
 from trapline.vm.board.virtio.device import VirtioDevice
-from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 from trapline.vm.board.virtio.queue import DESCRIPTOR_LIMIT
 from trapline.vm.host.console import Console

@@ -10,9 +10,9 @@ from support.gnu import Find, qemu_system
 from support.paths import BOOT_KERNELS
 from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
+from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
-from trapline.vm.board.virtio.drive import Drive
 from trapline.vm.board.virtio.entropy import Entropy
 
 SERIAL = "trapline-serial"

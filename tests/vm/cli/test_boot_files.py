@@ -106,7 +106,7 @@ def test_the_ram_disk_and_the_command_line_reach_the_kernel(tmp_path, kernel):
     data = (tmp_path / "tree").read_bytes()
     assert b"a=b c\0" in data
     from trapline.vm.boot.firmware import start
-    from trapline.vm.boot.image import from_elf
+    from trapline.vm.boot.kernel_image import from_elf
     from trapline.vm.boot.memory_map import Request, make_plan
     from trapline.vm.loader.source import load_file
     from trapline.vm.machine import Machine

@@ -88,7 +88,7 @@ def at_terminal(columns: int, **variables: str) -> str:
     """A page at a terminal so wide, through the pager of the test."""
     master, slave = pty.openpty()
     env = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": None} | variables)
-    process = subprocess.Popen(command("docs", "seeing"), stdin=slave, stdout=slave, stderr=slave, env=env)
+    process = subprocess.Popen(command("docs", "observing"), stdin=slave, stdout=slave, stderr=slave, env=env)
     os.close(slave)
     printed = b""
     try:
@@ -110,7 +110,7 @@ def test_a_terminal_gets_it_laid_out_through_the_pager(tmp_path: Path) -> None:
     assert text.startswith("from the pager\n") and "# Seeing" not in text and "```" not in text
     prose = [line for line in text.splitlines() if not line.startswith("    ")]
     assert max(map(len, prose)) <= 80
-    code = re.search(r"```text\n(.*?)```", (ROOT / "docs/seeing.md").read_text(), re.S)
+    code = re.search(r"```text\n(.*?)```", (ROOT / "docs/observing.md").read_text(), re.S)
     assert code and all(f"    {line}".rstrip() in text for line in code[1].splitlines()), "lines of code stay whole"
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from trapline.isa.cause import ILLEGAL
-from trapline.vm.core import arms
 from trapline.vm.core import execute as run_loop
+from trapline.vm.core import instruction_arms as arms
 from trapline.vm.core.execute import execute
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.engine import Engine

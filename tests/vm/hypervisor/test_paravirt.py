@@ -6,7 +6,7 @@ from support.hypervisor.random_guests import ended
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
 from support.paths import PROGRAMS
 from trapline import Machine
-from trapline.vm.hypervisor import hypercalls as calls
+from trapline.vm.hypervisor import paravirt as calls
 from trapline.vm.machine import ExitReason
 
 GUESTS = PROGRAMS / "guests"

@@ -7,7 +7,7 @@ from support.hypervisor.watched_code import Pair, pair, run
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
 from trapline import isa
 from trapline.isa.extension import XLEAK
-from trapline.vm.codegen.holes import sensitive_unprivileged
+from trapline.vm.codegen.sensitive_instructions import sensitive_unprivileged
 from trapline.vm.core.overlays import OVERLAYS
 
 LOOP = encode("jal", rd=0, imm=0)

@@ -8,8 +8,8 @@ from support.machines import RAM, S, U, difference, encode, get, put
 from trapline import isa
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.extension import XLEAK
-from trapline.vm.hypervisor.host.translation import Translated
-from trapline.vm.hypervisor.translator import CALL, COPIES, UNTRANSLATED
+from trapline.vm.hypervisor.host.translated_blocks import Translated
+from trapline.vm.hypervisor.translate import CALL, COPIES, UNTRANSLATED
 
 LOOP = encode("jal", rd=0, imm=0)
 NOP = encode("addi")

@@ -16,7 +16,7 @@ from trapline.vm.hypervisor.events import FILL, STEP
 from trapline.vm.hypervisor.host.event_ring import Event
 from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.explain import Explanation, NoSuchExit, Scene, find, look
-from trapline.vm.observe.page_walk import flags
+from trapline.vm.observe.walk_listing import flags
 
 STEPS = 3000
 

@@ -11,7 +11,7 @@ from support.process.processes import DATA, TEXT, tiny_image
 from trapline.vm.process import Process
 from trapline.vm.process.process import _Ended
 from trapline.vm.process.streams import OutputLimit
-from trapline.vm.process.table import TABLE
+from trapline.vm.process.system_calls import TABLE
 
 EDGES = [
     0, 1, 2, 3, 4, 8, 0x10, 0x22, 0x32, 0x80, 0xFFF, 0x1000, 0x1001, 0x1234, TEXT, TEXT + 4, DATA - 1, DATA, DATA + 4,

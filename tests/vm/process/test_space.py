@@ -9,7 +9,7 @@ from support.process.processes import DATA, TEXT, run, tiny_image
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 from trapline.vm.process import Process
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from trapline.vm.process.pmp import entries
+from trapline.vm.process.memory_protection import entries
 from trapline.vm.process.space import MAPPED, PAGE, Layout
 
 MIB = 1 << 20

@@ -22,7 +22,7 @@ from trapline.vm.process.errno import (
     ESRCH,
     ETIMEDOUT,
 )
-from trapline.vm.process.table import TABLE, name_of
+from trapline.vm.process.system_calls import TABLE, name_of
 
 BUFFER = DATA + 0x100
 BAD = 0xDEAD0000

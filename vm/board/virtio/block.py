@@ -2,8 +2,8 @@
 
 import struct
 
+from trapline.vm.board.virtio.backing_file import SECTOR, Drive
 from trapline.vm.board.virtio.device import VirtioDevice
-from trapline.vm.board.virtio.drive import SECTOR, Drive
 from trapline.vm.board.virtio.queue import Chain, QueueError, Virtqueue, pieces, total
 
 SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH = 1 << 2, 1 << 5, 1 << 6, 1 << 9

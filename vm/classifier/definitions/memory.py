@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from trapline.vm.core.access import RAM_BASE
-from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 
 PAGE = 4096
 PAGES = 5

@@ -26,8 +26,9 @@ from trapline.vm.classifier.proof.if_conversion import both, choose, if_converte
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
+from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.hart import MACHINE_FIELDS
-from trapline.vm.core.mmu import LOAD, NO_MATCH, PARTIAL
+from trapline.vm.core.pmp_check import NO_MATCH, PARTIAL
 from trapline.vm.core.status import FAULT, FOR_THE_HOST, LIMIT
 
 ADDRESS = z3.BitVecSort(32)

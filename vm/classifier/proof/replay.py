@@ -7,6 +7,7 @@ import numpy as np
 
 from trapline.isa.mode import M, U
 from trapline.isa.mstatus import MPRV
+from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, Kind, Question
 from trapline.vm.classifier.definitions.state_parts import (
     CONFIGURATION_FIELDS,
@@ -18,7 +19,6 @@ from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES
 from trapline.vm.classifier.proof.any_state import ENGINE_FIELDS
 from trapline.vm.classifier.proof.model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
 from trapline.vm.core.access import RAM_BASE
-from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.machine import Machine
 

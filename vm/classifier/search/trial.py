@@ -25,7 +25,7 @@ from trapline.vm.classifier.definitions.memory import (
     WINDOW_WORDS,
 )
 from trapline.vm.classifier.definitions.questions import MEMORY_TRAP_MASK
-from trapline.vm.classifier.search.draw import draw_state, start_random
+from trapline.vm.classifier.search.random_states import draw_state, start_random
 from trapline.vm.classifier.search.states import (
     CODE_EPOCH,
     DROPPED,

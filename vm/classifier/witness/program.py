@@ -14,12 +14,12 @@ from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.mode import MODE_NAMES, M
 from trapline.isa.mstatus import MIE, MPRV
+from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import State, Witness
 from trapline.vm.classifier.witness.fragments import fragment
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
 from trapline.vm.classifier.witness.sentences import describe
-from trapline.vm.core.mmu import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 
 PROGRAM = 0x20000
 """Offset of the program in RAM, behind the memory of `definitions.memory`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from trapline.isa.spelling import did_you_mean
+from trapline.isa.did_you_mean import did_you_mean
 from trapline.vm.cli import burrow
 from trapline.vm.cli.option_groups import Command, only, with_groups
 from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions

@@ -38,7 +38,7 @@ FURTHER = (
     ("trapline classify --isa rv32ima_xpopf", "find the holes of a machine, with witnesses"),
     ("trapline docs tutorials/kernel", "the kernel, in the order in which it boots"),
     ("trapline docs popek-goldberg", "the theorems, hole by hole"),
-    ("trapline docs seeing", "each exit of a guest logged, explained, drawn"),
+    ("trapline docs observing", "each exit of a guest logged, explained, drawn"),
 )
 """Commands, and what they are for."""
 WIDE = 100

@@ -3,9 +3,10 @@
 from typing import Any
 
 from trapline.isa.hart import A0, A1
-from trapline.vm.core.mmu import LOAD, data_address, refresh
+from trapline.vm.core.access_type import LOAD
+from trapline.vm.core.mmu import data_address, refresh
 from trapline.vm.core.records import HartRecord
-from trapline.vm.hypervisor.hypercalls import INVALID_ADDRESS, SUCCESS, answer
+from trapline.vm.hypervisor.paravirt import INVALID_ADDRESS, SUCCESS, answer
 
 MOST_BYTES = 4096
 """Bytes that one call prints at most; the rest is for the guest's next call."""

@@ -39,7 +39,7 @@ class Counts:
         real, steps = machine.engine.real, machine.cycle
         if not real:
             return cls(steps, steps)
-        from trapline.vm.hypervisor.hypercalls import CALL_NAMES
+        from trapline.vm.hypervisor.paravirt import CALL_NAMES
 
         engine = machine.engine
         own = ("steps", "direct", "patched_words", "copies", "cache_flushes", "exits", "calls")

@@ -10,11 +10,11 @@ from trapline.vm.core.overlays import OVERLAYS
 from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.assist import ALL_EXCEPTIONS
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
-from trapline.vm.hypervisor.host.originals import Originals
-from trapline.vm.hypervisor.host.translation import Translation
-from trapline.vm.hypervisor.patcher import STATE_WORDS
+from trapline.vm.hypervisor.host.original_words import Originals
+from trapline.vm.hypervisor.host.translated_blocks import Translation
+from trapline.vm.hypervisor.patch import STATE_WORDS
 from trapline.vm.hypervisor.technique import HYBRID, SHADOWS, TECHNIQUES
-from trapline.vm.hypervisor.translator import COPIES
+from trapline.vm.hypervisor.translate import COPIES
 
 _TABLE_PAGES = OVERLAYS * 8 // PAGE
 

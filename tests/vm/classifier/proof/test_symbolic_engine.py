@@ -12,7 +12,8 @@ import pytest
 from trapline import isa
 from trapline.isa.instruction import WIDTHS
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.core.mmu import pmp_lookup, refresh
+from trapline.vm.core.mmu import refresh
+from trapline.vm.core.pmp_check import pmp_lookup
 from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")

@@ -25,7 +25,8 @@ from trapline.vm.classifier.definitions.state_parts import (
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.search import Search, SearchError, new_engine
 from trapline.vm.core.hart import HartView
-from trapline.vm.core.mmu import refresh, translate
+from trapline.vm.core.mmu import refresh
+from trapline.vm.core.page_walk import translate
 from trapline.vm.core.status import FAULT
 
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")

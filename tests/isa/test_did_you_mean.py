@@ -2,7 +2,7 @@
 
 import pytest
 
-from trapline.isa.spelling import did_you_mean, nearest
+from trapline.isa.did_you_mean import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(

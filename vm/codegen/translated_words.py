@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
 from trapline.isa.mode import M, S, U
 from trapline.vm.codegen.decoder import encodes
-from trapline.vm.codegen.holes import sensitive_unprivileged
-from trapline.vm.hypervisor.translator import CALL
+from trapline.vm.codegen.sensitive_instructions import sensitive_unprivileged
+from trapline.vm.hypervisor.translate import CALL
 
 UNDERSTOOD = frozenset({"mode", "mleak", "uflags"})
 """State that the real hart has as the virtual one while virtual U mode runs in real U mode."""

@@ -1,7 +1,7 @@
 """Explains a walk of Sv32 page tables: its entries, and why it ends as it does. It changes nothing.
 
 The verdicts name the steps of the specification's algorithm (Priv 10.3.2). The engine walks with
-`vm.core.mmu.find_leaf`; this walk keeps every entry, of the guest's tables and of the shadow tables alike.
+`vm.core.page_walk.find_leaf`; this walk keeps every entry, of the guest's tables and of the shadow tables alike.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,9 @@ from trapline.isa.sv32 import (
     SATP_SV32,
     VPN_BITS,
 )
-from trapline.vm.core.mmu import FETCH, LOAD, STORE, leaf_address, pmp_allows, pmp_lookup
+from trapline.vm.core.access_type import FETCH, LOAD, STORE
+from trapline.vm.core.page_walk import leaf_address
+from trapline.vm.core.pmp_check import pmp_allows, pmp_lookup
 from trapline.vm.observe import tables
 
 FLAGS = "VRWXUGAD"

@@ -8,9 +8,9 @@ from trapline.isa.cause import ECALL_U, MTIP, STIP
 from trapline.isa.hart import A0, A1, A2, A6, A7
 from trapline.isa.mode import S
 from trapline.isa.mstatus import SIE, TVM
+from trapline.isa.privileged import sret
 from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
-from trapline.isa.system import sret
 from trapline.isa.trap import JUMPED, WAIT
 from trapline.isa.word import ALIGNED
 from trapline.vm.core.access import load_slow, store_slow

@@ -5,7 +5,7 @@ only, at the guest's own address. So what is relative to pc stays as it is, one 
 block that has been translated goes straight there, and no address of the guest is taken. Loads and stores of a page
 that is executed find no permission and are emulated on the guest's own page, which has never been changed.
 There are copies for each virtual mode: what a word is translated to depends on it
-(`vm.codegen.translation`).
+(`vm.codegen.translated_words`).
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
@@ -26,7 +26,8 @@ from trapline.isa.sv32 import (
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
-from trapline.vm.hypervisor.patcher import (
+from trapline.vm.hypervisor.generated import ends_block, translate_word
+from trapline.vm.hypervisor.patch import (
     CODE,
     STATE_WORDS,
     STORE,
@@ -37,7 +38,6 @@ from trapline.vm.hypervisor.patcher import (
     stored_often,
     unwatch,
 )
-from trapline.vm.hypervisor.provided import ends_block, translate_word
 
 COPIES = 1024
 """Pages of translated code."""

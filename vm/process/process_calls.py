@@ -14,7 +14,7 @@ from trapline.vm.process.errno import (
     SystemCallError,
 )
 from trapline.vm.process.stack import USER_ID
-from trapline.vm.process.table import constant, signed, system_call
+from trapline.vm.process.system_calls import constant, signed, system_call
 
 PROCESS_ID = 1000
 _CLOCKS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11})

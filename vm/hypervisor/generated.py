@@ -12,15 +12,18 @@ def save_csrs(v, ram32, at):
 
 
 def is_sensitive(word, extensions):
-    """1 if U mode executes a word and it is sensitive, on a hart with these extensions (`vm.codegen.holes`)."""
+    """1 if U mode executes a word and it is sensitive, on a hart with these extensions.
+
+    See `vm.codegen.sensitive_instructions`.
+    """
     raise NotImplementedError
 
 
 def translate_word(word, extensions, mode):
-    """What a translated copy for a virtual mode has for a word (`vm.codegen.translation`)."""
+    """What a translated copy for a virtual mode has for a word (`vm.codegen.translated_words`)."""
     raise NotImplementedError
 
 
 def ends_block(word):
-    """1 for an instruction after which control may be elsewhere (`vm.codegen.translation`)."""
+    """1 for an instruction after which control may be elsewhere (`vm.codegen.translated_words`)."""
     raise NotImplementedError

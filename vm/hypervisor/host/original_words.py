@@ -10,7 +10,7 @@ import numpy as np
 from trapline.isa.sv32 import PAGE, PAGE_INDEX_SHIFT
 from trapline.vm.core.overlays import MARK, OVERLAYS, VOID
 from trapline.vm.core.records import MachineRecord
-from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
+from trapline.vm.hypervisor.patch import CODE, STATE_WORDS
 
 
 class Patch(NamedTuple):

@@ -24,11 +24,11 @@ from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
 from trapline.isa.trap import NEXT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access import atomic_offset, load_slow, ram_load, ram_store, store_slow
+from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
+from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
-from trapline.vm.core.mmu import LOAD, STORE
-from trapline.vm.core.provided import csr_held, csr_write
 from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import TLB_MASK
 

@@ -1,4 +1,4 @@
-"""Zicsr, Zifencei and the privileged instructions.
+"""The privileged instructions, and those that trap on purpose: ecall and ebreak.
 
 A system instruction's meaning takes the hart record and returns a status of `isa.trap` or the code of
 the exception that it raises.
@@ -12,50 +12,7 @@ from trapline.isa.mode import MODE_BITS, M, S
 from trapline.isa.mstatus import MIE, MPIE, MPP, MPP_SHIFT, MPRV, PIE_SHIFT, SIE, SPIE, SPP, SPP_SHIFT, TSR, TVM, TW
 from trapline.isa.trap import JUMPED, NEXT, WAIT
 
-csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
 system = partial(declare, Kind.SYSTEM, extension="i")
-
-
-@csr("csr rs1 001 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
-def csrrw(old, operand):
-    """Swap a CSR with a register."""
-    return operand
-
-
-@csr("csr rs1 010 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
-def csrrs(old, operand):
-    """Read a CSR and set the bits given by a register; with x0 the CSR is not written."""
-    return old | operand
-
-
-@csr("csr rs1 011 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")
-def csrrc(old, operand):
-    """Read a CSR and clear the bits given by a register; with x0 the CSR is not written."""
-    return old & ~operand
-
-
-@csr("csr uimm 101 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
-def csrrwi(old, operand):
-    """Read a CSR and write a five-bit constant."""
-    return operand
-
-
-@csr("csr uimm 110 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
-def csrrsi(old, operand):
-    """Read a CSR and set the bits given by a five-bit constant; with 0 the CSR is not written."""
-    return old | operand
-
-
-@csr("csr uimm 111 rd 1110011", "rd, csr, uimm", "Unpriv 6.1")
-def csrrci(old, operand):
-    """Read a CSR and clear the bits given by a five-bit constant; with 0 the CSR is not written."""
-    return old & ~operand
-
-
-@declare(Kind.FENCE, "imm[11:0] rs1 001 rd 0001111", "", "Unpriv 5", extension="zifencei")
-def fence_i():
-    """Make earlier stores visible to later fetches; here they always are."""
-    return None
 
 
 @system(

@@ -8,8 +8,8 @@ import numpy as np
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.records import MachineRecord
-from trapline.vm.hypervisor.patcher import CODE, STATE_WORDS
-from trapline.vm.hypervisor.translator import CALL, UNTRANSLATED
+from trapline.vm.hypervisor.patch import CODE, STATE_WORDS
+from trapline.vm.hypervisor.translate import CALL, UNTRANSLATED
 
 
 class Translated(NamedTuple):

@@ -7,12 +7,13 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`); names ar
 """
 
 from trapline.isa.sv32 import PAGE_INDEX_SHIFT, PAGE_SHIFT, PTE_W, PTE_X
+from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.execute import execute
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.mmu import FETCH, fetch_offset, refresh
+from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.overlays import MARK, original, overlay_at, place_overlay, remove_overlay
-from trapline.vm.hypervisor.provided import is_sensitive
+from trapline.vm.hypervisor.generated import is_sensitive
 
 CODE = 1
 """State of a page: executable in a shadow table."""

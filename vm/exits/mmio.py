@@ -1,0 +1,50 @@
+"""MMIO: the load or store outside of RAM at which the run loop stopped is served by the board's bus."""
+
+from collections.abc import Callable
+from typing import Any
+
+from trapline import isa
+from trapline.isa.cause import LOAD_ACCESS, STORE_ACCESS
+from trapline.isa.instruction import RD_SHIFT
+from trapline.vm.core.records import HartRecord
+
+
+def serve_access(machine: Any, h: HartRecord, instruction_word: Callable[[], int | None]) -> int | None:
+    """Do the access that `exit_address` and its neighbours describe; the cause of an access fault, or None."""
+    m = machine.engine.m
+    if m.exit_store:
+        return None if _retire_store(machine, h) else _no_device(machine, STORE_ACCESS)
+    value = machine.bus.load(m.exit_address, m.exit_width)
+    if value is None:
+        return _no_device(machine, LOAD_ACCESS)
+    word = instruction_word()
+    instruction = isa.decode(word or 0)
+    assert word is not None and instruction is not None
+    if rd := (word >> RD_SHIFT) & 31:
+        h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
+    h.cycle += 1
+    h.pc = (h.pc + 4) & 0xFFFFFFFF
+    return None
+
+
+def _retire_store(machine: Any, h: HartRecord) -> bool:
+    """Store to the device; False if none responds. The store retires first, as a finisher write stops the machine."""
+    m, before = machine.engine.m, h.pc
+    h.pc = (before + 4) & 0xFFFFFFFF
+    h.cycle += 1
+    done: bool = machine.bus.store(m.exit_address, m.exit_width, m.exit_value)
+    if not done:
+        h.pc = before
+        h.cycle -= 1
+    return done
+
+
+def _no_device(machine: Any, cause: int) -> int:
+    """The cause, where no device responds. The dispatcher has counted the fault as MMIO; it is an outside fault."""
+    engine = machine.engine
+    if engine.real:
+        real = engine.real[engine.m.current]
+        if real.fault_paddr == engine.m.exit_address:
+            real.mmio_faults -= 1
+            real.outside_faults += 1
+    return cause
