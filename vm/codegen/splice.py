@@ -147,9 +147,10 @@ def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
     fields["width"] = ast.Constant(i.width)
     parameters = {a.arg for a in tree.args.args}
     known = {name: value for name, value in fields.items() if name in parameters}
-    # What the width decides is decided here.
-    widths: dict[str, ast.expr] = {name: ast.Constant(getattr(arms, name)) for name in ("BYTE", "HALFWORD", "WORD")}
-    tree = Substitute(known | widths).visit(tree)
+    # What these decide is decided here: the compiler finds out later that they are constant, and allocates worse.
+    constants = ("BYTE", "HALFWORD", "WORD", "IMM_SHIFT")
+    values: dict[str, ast.expr] = {name: ast.Constant(getattr(arms, name)) for name in constants}
+    tree = Substitute(known | values).visit(tree)
     splice = _Splice(i, op)
     body = [new for statement in tree.body for new in splice.visit(statement)]
     folded = Fold().visit(ast.Module(body, []))
