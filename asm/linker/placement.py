@@ -4,8 +4,8 @@ import fnmatch
 from dataclasses import dataclass, field
 
 from trapline.asm.sections import ALLOC, EXEC, MERGE, NOBITS, NOTE, STRINGS, TLS, WRITE, Section
+from trapline.isa.sv32 import PAGE
 
-PAGE = 0x1000
 TEXT_SEGMENT = 0x10000
 
 READ_ONLY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (

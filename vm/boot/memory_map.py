@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trapline.isa.sv32 import PAGE
 from trapline.vm.boot.devicetree import Chosen, device_tree
 from trapline.vm.boot.kernel_image import Kernel
 from trapline.vm.loader.files import read_program
@@ -22,7 +23,6 @@ INITRD_DISTANCE = 128 * MIB
 """Maximum distance from the kernel to the initial RAM disk; half of RAM if that is less."""
 BOOTARGS_LIMIT = 1023
 """Maximum bytes of a command line: Linux has room for 1,024 with the final zero, and truncates silently."""
-PAGE = 4096
 
 
 @dataclass

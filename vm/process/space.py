@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from trapline.isa.sv32 import PAGE
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
 from trapline.vm.loader.memory import memory_advice
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
 from trapline.vm.process.memory_protection import entries
 
-PAGE = 4096
 MAPPED = 8
 """Set for every page of the process; the low bits are its permissions."""
 

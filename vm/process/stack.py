@@ -4,6 +4,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 
+from trapline.isa.sv32 import PAGE
 from trapline.vm.loader.image import Image, LoadError
 
 HWCAP = 1 << 8 | 1 << 12 | 1 << 0
@@ -62,7 +63,7 @@ def initial_stack(
     argument_places = places[2 + len(environment) :]
     vector = [
         *((AT_PHDR, image.phdr, AT_PHENT, 32, AT_PHNUM, image.phnum) if image.phdr else ()),
-        *(AT_PAGESZ, 4096, AT_BASE, 0, AT_FLAGS, 0, AT_ENTRY, image.entry),
+        *(AT_PAGESZ, PAGE, AT_BASE, 0, AT_FLAGS, 0, AT_ENTRY, image.entry),
         *(AT_UID, USER_ID, AT_EUID, USER_ID, AT_GID, USER_ID, AT_EGID, USER_ID),
         *(AT_HWCAP, HWCAP, AT_CLKTCK, 100, AT_SECURE, 0),
         *(AT_RANDOM, places[1], AT_EXECFN, places[0], AT_NULL, 0),

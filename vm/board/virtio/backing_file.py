@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 SECTOR = 512
-PAGE = 4096
+BLOCK = 8 * SECTOR
 """Granularity of copy-on-write in bytes."""
 KEPT_LIMIT = 1 << 30
 """Limit of copy-on-write in bytes: the file may be far larger than the host's memory."""
@@ -56,10 +56,10 @@ class Drive:
         """Bytes of the disk, within its capacity. Raises OSError."""
         data = self._read_file(position, length)
         if self._kept:
-            for number in range(position // PAGE, (position + length - 1) // PAGE + 1):
+            for number in range(position // BLOCK, (position + length - 1) // BLOCK + 1):
                 if page := self._kept.get(number):
-                    start = number * PAGE - position
-                    first, last = max(start, 0), min(start + PAGE, length)
+                    start = number * BLOCK - position
+                    first, last = max(start, 0), min(start + BLOCK, length)
                     data[first:last] = page[first - start : last - start]
         return bytes(data)
 
@@ -84,17 +84,17 @@ class Drive:
             self._size = max(self._size, position)
             return
         while data:
-            number, offset = divmod(position, PAGE)
-            part = data[: PAGE - offset]
+            number, offset = divmod(position, BLOCK)
+            part = data[: BLOCK - offset]
             self._page(number)[offset : offset + len(part)] = part
             position, data = position + len(part), data[len(part) :]
 
     def _page(self, number: int) -> bytearray:
         page = self._kept.get(number)
         if page is None:
-            if len(self._kept) >= KEPT_LIMIT // PAGE:
+            if len(self._kept) >= KEPT_LIMIT // BLOCK:
                 raise OSError("the guest has written more than copy-on-write keeps")
-            page = self._kept[number] = self._read_file(number * PAGE, PAGE)
+            page = self._kept[number] = self._read_file(number * BLOCK, BLOCK)
         return page
 
     def flush(self) -> None:

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+from trapline.isa.sv32 import PAGE, PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from trapline.vm.core.access import RAM_BASE
 
-PAGE = 4096
 PAGES = 5
 """Pages of the virtual layout."""
 WINDOW = 0x800
