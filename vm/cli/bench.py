@@ -48,7 +48,7 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
     known = bench.PROCESS_PROGRAMS + bench.BOARD_PROGRAMS
     for name in names:
         if name not in known:
-            fail(f"no benchmark named '{name}'; there are {', '.join(known)}, and the group {NANO}")
+            fail(f"no benchmark named '{name}'; known: {', '.join(known)}; or {NANO}")
     rows: list[dict[str, Any]] = []
     with reported():
         for name in names or known:

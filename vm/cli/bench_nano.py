@@ -122,7 +122,7 @@ def _choose(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in NAMES:
             close = ELSEWHERE.get(name.lower()) or nearest(name, NAMES)
-            hint = f"; did you mean '{close}'?" if close else f"; there are {', '.join(NAMES)}"
+            hint = f"; did you mean '{close}'?" if close else f"; known: {', '.join(NAMES)}"
             fail(f"no nano-benchmark named '{name}'{hint}")
     return list(dict.fromkeys(names or NAMES))
 

@@ -39,8 +39,11 @@ class SearchOptions:
         "--prove", default=False, is_flag=True, help="Let z3 decide what the search leaves open. Takes a minute."
     )
     pairs: int | None = option(
-        "--pairs", type=Count(), metavar="N", help="Pairs of states per row.  [default: 100000 compiled]"
-    )
+        "--pairs",
+        type=Count(),
+        metavar="N",
+        help="Pairs of states per row.  [default: 100000; fewer with --engine python]",
+    )  # fmt: skip
     seed: int = option(
         "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random states."
     )

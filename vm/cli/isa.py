@@ -9,7 +9,7 @@ from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTION
 from trapline.vm.cli import reference
 from trapline.vm.cli.option_groups import Documented
 from trapline.vm.cli.parameters import AddressOrEnd
-from trapline.vm.cli.user_errors import Diagnosed
+from trapline.vm.cli.user_errors import fail
 from trapline.vm.observe import tables
 
 
@@ -111,7 +111,7 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
     from trapline.asm.disassembler.instruction import disassemble
 
     if too_long := [word for word in words if word > 0xFFFFFFFF]:
-        raise Diagnosed(f"error: {too_long[0]:#x} is longer than 32 bits")
+        fail(f"{too_long[0]:#x} is longer than 32 bits")
     found = [(word, decode(word)) for word in words]
     if as_json:
         objects = [
@@ -150,14 +150,14 @@ def _find(name: str) -> Instruction | Csr:
         try:
             return CSR_BY_ADDRESS[int(key, 0)]
         except (ValueError, KeyError):
-            raise Diagnosed(f"error: no CSR has the address {printable(name)}") from None
+            fail(f"no CSR has the address {printable(name)}; 'trapline isa csrs' lists them")
     for pseudo in PSEUDO_INSTRUCTIONS:
         if pseudo.name == key:
-            text = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
-            raise Diagnosed(f"error: {text}; try 'trapline isa show {pseudo.instruction.name}'")
-    message = f"error: no instruction or CSR '{printable(name)}'"
-    hint = did_you_mean(key, [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)])
-    raise Diagnosed(f"{message}; {hint}" if hint else f"{message}; 'trapline isa' lists the instructions")
+            found = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
+            fail(f"{found}; try 'trapline isa show {pseudo.instruction.name}'")
+    names = [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)]
+    hint = did_you_mean(key, names) or "'trapline isa' lists the instructions"
+    fail(f"no instruction or CSR '{printable(name)}'; {hint}")
 
 
 def _show_instruction(instruction: Instruction) -> None:

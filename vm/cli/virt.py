@@ -45,10 +45,10 @@ def virt_command(
     """Boot kernels in virtual machines.
 
     Each KERNEL is one guest, in any form that `trapline boot` takes; sources of one guest are joined by +, as in
-    start.s+main.s. A guest gets a whole virtual machine: the board of `trapline boot` and --memory of RAM, with all of
-    its modes in U mode of a real hart. Several guests take turns. Each line of their output starts with the guest's
-    name, or goes to a file of that name in the folder --console-log; input goes to the first guest. --timeout is for
-    all guests together, every other option for each.
+    start.s+main.s. A guest gets a whole virtual machine: the board of `trapline boot` and --memory of RAM, whose M, S
+    and U mode all run in the real U mode (under `assist`, S mode runs in the real S mode). Several guests take turns.
+    Each line of their output starts with the guest's name, or goes to a file of that name in the folder --console-log;
+    input goes to the first guest. --timeout is for all guests together, every other option for each.
 
     \b
     trapline virt programs/boot/sv32.s --stats

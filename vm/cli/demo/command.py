@@ -16,8 +16,6 @@ CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
 OF_TOUR = ("engine", "json_file")
 """Options that make sense without WHAT."""
-LISTED = 12
-"""Names that a message lists."""
 
 
 class DemoCommand(Command):
@@ -89,7 +87,8 @@ def _run(
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
-        hint = did_you_mean(what, programs) or "there are " + ", ".join(list(programs)[:LISTED])
+        names = dict.fromkeys([burrow.SHELL, *burrow.demos(), *programs])
+        hint = did_you_mean(what, programs) or f"known: {', '.join(names)}"
         fail(f"no demo named '{what}'; {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
     elf = burrow.build(variant, [what, *arguments], sources=programs[what].sources)
