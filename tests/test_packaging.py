@@ -17,7 +17,7 @@ import pytest
 
 from support.paths import ROOT
 from trapline.vm.cli import main
-from trapline.vm.cli.documents import documents
+from trapline.vm.cli.documents import SPECIFICATION, documents
 
 PACKAGES = ("isa", "asm", "vm")
 """Folders at the top that are packages of `trapline`."""
@@ -90,10 +90,11 @@ def test_the_wheel_holds_the_documents(unpacked: Path) -> None:
     """The pages that `trapline docs` shows, and nothing of what builds the site."""
     held = files(unpacked / "trapline/docs")
     assert all(name.endswith(".md") for name in held)
-    shown = {f"{topic}.md" for topic in documents()}
+    shown = {f"{topic}.md" for topic in documents() if topic != SPECIFICATION}
     assert shown <= held <= files(ROOT / "docs", ".md") and len(shown) > 20
     for name in held:
         assert (unpacked / "trapline/docs" / name).read_bytes() == (ROOT / "docs" / name).read_bytes()
+    assert (unpacked / "trapline/SPECIFICATION.md").read_bytes() == (ROOT / "SPECIFICATION.md").read_bytes()
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path, unpacked: Path) -> None:
@@ -150,11 +151,12 @@ def test_it_builds_the_operating_system_of_the_demo(unpacked: Path, tmp_path: Pa
 
 
 def test_it_shows_its_documents(unpacked: Path, tmp_path: Path) -> None:
-    """Of every document that a command names in its help there is a page."""
+    """Of every document that a command names in its help there is a page, and of the specification."""
     topics = {
         topic for name in main.COMMANDS for topic in TOPIC.findall(run(unpacked, tmp_path, name, "--help").stdout)
     }
     assert len(topics) > 10
+    topics.add(SPECIFICATION.encode())
     for topic in sorted(topics):
         result = run(unpacked, tmp_path, "docs", topic.decode())
         assert result.returncode == 0 and result.stdout.startswith(b"# "), (topic, result.stderr)

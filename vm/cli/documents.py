@@ -1,12 +1,15 @@
-"""The documents that come with the package: pages of Markdown by topic, such as `observing` or `tutorials/kernel`."""
+"""The documents that come with the package: pages of Markdown by topic, such as `observing` or `tutorials/kernel`.
 
-import os
+The specification lies above their folder, in a checkout and in a wheel.
+"""
+
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 OF_THE_SITE = ("index", "project/", "decisions/README")
 """Pages that only the documentation site needs."""
+SPECIFICATION = "specification"
 FOLDERS = {"": "Documents", "tutorials": "Tutorials", "reference": "Reference", "decisions": "Decisions"}
 """Titles of the folders, in the order in which they are listed."""
 
@@ -33,6 +36,9 @@ def folder() -> Path:
 def documents() -> dict[str, Document]:
     """All pages by topic, in the order in which they are listed."""
     found = []
+    specification = folder().parent / "SPECIFICATION.md"
+    if specification.is_file():
+        found.append(Document(SPECIFICATION, _title(specification), specification))
     for path in sorted(folder().rglob("*.md")):
         topic = path.relative_to(folder()).with_suffix("").as_posix()
         if not topic.startswith(OF_THE_SITE):
@@ -59,16 +65,15 @@ def find(name: str) -> Document | None:
 
 def with_commands(page: Document) -> str:
     """The page's text, where a link to another page is the command that shows it, and one to a file is its text."""
-    pages = documents()
+    topics = {page.path.resolve(): page.topic for page in documents().values()}
     parts = re.split(r"(```.*?```)", page.path.read_text(encoding="utf-8"), flags=re.S)
 
     def replaced(link: re.Match[str]) -> str:
         text, target = link[1], link[2]
         if "://" in target:
             return link[0]
-        place = os.path.normpath(PurePosixPath(page.topic).parent / target.partition("#")[0])
-        topic = PurePosixPath(place).with_suffix("").as_posix()
-        if topic not in pages or topic == page.topic:
+        topic = topics.get((page.path.parent / target.partition("#")[0]).resolve())
+        if topic is None or topic == page.topic:
             return text
         command = f"`trapline docs {topic}`"
         return command if text.endswith(".md") else f"{text} ({command})"

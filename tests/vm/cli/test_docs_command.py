@@ -18,10 +18,10 @@ PAGES = documents.documents()
 
 
 def test_pages_are_those_of_the_folder() -> None:
-    """But for those that only the site needs."""
+    """But for those that only the site needs, and with the specification."""
     paths = {path for path in (ROOT / "docs").rglob("*.md") if "project" not in path.parts}
     left_out = {ROOT / "docs/index.md", ROOT / "docs/decisions/README.md"}
-    assert {page.path for page in PAGES.values()} == paths - left_out
+    assert {page.path for page in PAGES.values()} == (paths - left_out) | {ROOT / "SPECIFICATION.md"}
 
 
 def test_the_list_has_a_line_for_each_page() -> None:
@@ -63,6 +63,13 @@ def test_links_to_pages_become_commands(tmp_path: Path, monkeypatch: pytest.Monk
         "# First\nthe board (`trapline docs board`), `trapline docs board`, there, a file,\n"
         "[the specification](https://riscv.org/x)\n```md\n[kept](../board.md)\n```\n"
     )
+
+
+def test_the_specification_and_the_documents_link_to_each_other() -> None:
+    testing, specification = (documents.with_commands(PAGES[topic]) for topic in ("testing", documents.SPECIFICATION))
+    assert "`trapline docs specification` has the promises to a user" in testing
+    assert "is in `trapline docs testing`." in specification
+    assert documents.find("SPECIFICATION.md") == PAGES[documents.SPECIFICATION]
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "bench nano"])
