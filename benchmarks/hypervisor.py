@@ -3,7 +3,8 @@
     python benchmarks/hypervisor.py [PART...] [--image FILE] [--repeats 7] [--json FILE]
 
 PART is compute, csr or linux. Bare and virtual runs take turns, so that what disturbs the computer meets both; each
-ratio is the median of the rounds', of processor time. The status is 1 if a target is missed.
+ratio is the median of the rounds', of processor time. The status is 1 if a target is missed. The image of linux is
+linux/Image in the folder that TRAPLINE_GUESTS names, unless --image names another.
 """
 
 import argparse
@@ -27,7 +28,6 @@ from trapline.vm.machine import ExitReason, Machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "programs" / "bench"
-IMAGE = ROOT.parent / "shared" / "guests" / "linux" / "Image"
 MARK = b"init: LINUX-USERLAND-OK"
 ACCESSES = 1_000_000
 """Emulated CSR accesses of a round."""
@@ -151,7 +151,8 @@ def main() -> None:
     """Measure, print, and keep as JSON when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help="compute, csr, linux; all without one")
-    parser.add_argument("--image", type=Path, default=Path(os.environ.get("LINUX_IMAGE", IMAGE)))
+    guests = os.environ.get("TRAPLINE_GUESTS", "")
+    parser.add_argument("--image", type=Path, default=Path(guests, "linux/Image"))
     parser.add_argument("--repeats", type=int, default=7, help="rounds (default 7)")
     parser.add_argument("--json", type=Path, help="write all ratios here")
     options = parser.parse_args()
@@ -162,13 +163,13 @@ def main() -> None:
     }
     for part in options.parts:
         if part not in known:
-            parser.error(f"there is no part '{part}'; there are {', '.join(known)}")
+            parser.error(f"no part named '{part}'; known: {', '.join(known)}")
     if options.repeats < 1:
         parser.error("--repeats is at least 1")
     found: list[Ratio] = []
     for part in options.parts or known:
-        if part == "linux" and not options.image.exists():
-            print(f"Linux boot is skipped: there is no {options.image}", flush=True)
+        if part == "linux" and not options.image.is_file():
+            print(f"Linux boot is skipped: no file '{options.image}'", flush=True)
             continue
         for measured in known[part]():
             found.append(measured)

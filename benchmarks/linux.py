@@ -2,6 +2,7 @@
 
     python benchmarks/linux.py [--image FILE] [--repeats 5]
 
+The image is linux/Image in the folder that TRAPLINE_GUESTS names, unless --image names another.
 Both boot the same image twice: with the console over the SBI and on the UART. QEMU, which brings no RV32 OpenSBI on
 Debian, runs it over tests/vm/boot/kernels/firmware.s; the last row has this firmware below the kernel here, too.
 """
@@ -17,8 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRMWARE = ROOT / "tests" / "vm" / "kernels" / "firmware.s"
-IMAGE = ROOT.parent / "shared" / "guests" / "linux" / "Image"
+FIRMWARE = ROOT / "tests" / "vm" / "boot" / "kernels" / "firmware.s"
 MARK = b"init: LINUX-USERLAND-OK"
 TRAPLINE = [sys.executable, "-m", "trapline"]
 QEMU = ["-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false,sstc=false", "-nographic"]
@@ -46,7 +46,9 @@ def best(commands: list[list[str]], repeats: int) -> list[tuple[float, float]]:
 def main() -> None:
     """Measure and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--image", type=Path, default=Path(os.environ.get("LINUX_IMAGE", IMAGE)))
+    guests = os.environ.get("TRAPLINE_GUESTS")
+    default = Path(guests, "linux/Image") if guests else None
+    parser.add_argument("--image", type=Path, default=default, required=default is None)
     parser.add_argument("--repeats", type=int, default=5, help="best of this many (default 5)")
     options = parser.parse_args()
     image, qemu = str(options.image.resolve()), shutil.which("qemu-system-riscv32")

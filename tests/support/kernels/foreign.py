@@ -1,11 +1,9 @@
-"""Kernels that nobody here wrote: test data beside the repository, in `../shared/guests` or $TRAPLINE_GUESTS."""
+"""Kernels that nobody here wrote: test data outside the repository, in the folder that TRAPLINE_GUESTS names."""
 
 import os
 from pathlib import Path
 
 import pytest
-
-from support.paths import ROOT
 
 
 def guest(name: str) -> Path:
@@ -13,10 +11,10 @@ def guest(name: str) -> Path:
 
     TRAPLINE_REQUIRE_GUESTS=1 requires them.
     """
-    folder = Path(os.environ.get("TRAPLINE_GUESTS", ROOT.parent / "shared" / "guests"))
-    path = folder / name
-    if not path.exists():
-        if os.environ.get("TRAPLINE_REQUIRE_GUESTS") == "1":
-            pytest.fail(f"{path} does not exist and TRAPLINE_REQUIRE_GUESTS is set")
-        pytest.skip(f"{path} does not exist")
-    return path
+    folder = os.environ.get("TRAPLINE_GUESTS")
+    if folder and (path := Path(folder, name)).exists():
+        return path
+    missing = f"{Path(folder, name)} does not exist" if folder else f"TRAPLINE_GUESTS names no folder with {name}"
+    if os.environ.get("TRAPLINE_REQUIRE_GUESTS") == "1":
+        pytest.fail(f"{missing} and TRAPLINE_REQUIRE_GUESTS is set")
+    pytest.skip(missing)
