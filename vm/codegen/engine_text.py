@@ -21,6 +21,8 @@ NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen/engin
 import numpy as np
 from numba import carray, cfunc, njit, types
 from numba import int64 as I64, uint64 as U64, uint32 as U32, uint16 as U16, uint8 as U8
+from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART, MACHINE
 '''
 PYTHON_PRELUDE = "from trapline.vm.core.ints import I64, U8, U16, U32, U64\n"
@@ -29,15 +31,15 @@ NUMBA_ENTRIES = """
 def run_entry(harts, machine, ram, code, page, harts_there, machines, count, pages, budget):
     return run(
         carray(harts, (harts_there,), HART), carray(machine, (machines,), MACHINE),
-        carray(ram, (pages * 4096,), np.uint8),
-        carray(ram, (pages * 2048,), np.uint16), carray(ram, (pages * 1024,), np.uint32),
-        carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), count, budget,
+        carray(ram, (pages * PAGE,), np.uint8),
+        carray(ram, (pages * PAGE_WORDS * 2,), np.uint16), carray(ram, (pages * PAGE_WORDS,), np.uint32),
+        carray(code, (pages * CODE_ENTRIES,), np.int64), carray(page, (pages,), np.uint8), count, budget,
     )
 
 
 @cfunc(types.int64(types.voidptr, types.voidptr, *[types.int64] * 3))
 def drop_code_entry(code, page, pages, first, count):
-    drop_code(carray(code, (pages * 1025,), np.int64), carray(page, (pages,), np.uint8), first, count)
+    drop_code(carray(code, (pages * CODE_ENTRIES,), np.int64), carray(page, (pages,), np.uint8), first, count)
     return 0
 """
 ENTRY_POINTS = ("run", "drop_code")
