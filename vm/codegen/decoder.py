@@ -1,13 +1,24 @@
 """The decoder, generated from the encodings.
 
-A decoded instruction is one int64: the op number, rd << 8, rs1 (or a five-bit constant) << 16, rs2 << 24, and the
-immediate, shift amount or CSR address << 32.
+`vm.core.packed` says what a decoded instruction looks like.
 """
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.extension import extension_bit
-from trapline.isa.instruction import Pattern
+from trapline.isa.instruction import OPCODE, RD_SHIFT, WIDTHS, Pattern
+from trapline.isa.word import MASK
 from trapline.vm.core.execute import FIRST_OP, NOP, UNKNOWN
+from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
+
+PLACES = {
+    "rd": PACKED_RD,
+    "rs1": PACKED_RS1,
+    "uimm": PACKED_RS1,
+    "rs2": PACKED_RS2,
+    "shamt": PACKED_IMM,
+    "csr": PACKED_IMM,
+}
+"""Where the packed form has an operand; `imm`, which has a sign and may have several slices, goes to PACKED_IMM."""
 
 
 def op_numbers() -> dict[str, int]:
@@ -27,33 +38,29 @@ def immediate_expression(pattern: Pattern) -> str:
         f"(((word >> {s.low}) & {(1 << s.width) - 1:#x}) << {s.start})" for s in pattern.slices if s.operand == "imm"
     ]
     sign = 1 << (pattern.imm_bits - 1)
-    return f"((({' | '.join(parts)}) ^ {sign:#x}) - {sign:#x}) & 0xFFFFFFFF"
+    return f"((({' | '.join(parts)}) ^ {sign:#x}) - {sign:#x}) & {MASK:#x}"
 
 
 def packed_expression(instruction: Instruction, op: int) -> str:
     """Text that packs `word`, which is this instruction."""
     parts = [str(op)]
     operands = instruction.operands
-    for name, shift in (("rd", 8), ("rs1", 16), ("uimm", 16), ("rs2", 24)):
+    for name, shift in PLACES.items():
         if name in operands:
             low = next(s.low for s in instruction.pattern.slices if s.operand == name)
-            parts.append(f"(((word >> {low}) & 31) << {shift})")
+            parts.append(f"(((word >> {low}) & {(1 << WIDTHS[name]) - 1:#x}) << {shift})")
     if "imm" in operands:
-        parts.append(f"(s32({immediate_expression(instruction.pattern)}) << 32)")
-    elif "shamt" in operands:
-        parts.append("(((word >> 20) & 31) << 32)")
-    elif "csr" in operands:
-        parts.append("(((word >> 20) & 0xFFF) << 32)")
+        parts.append(f"(s32({immediate_expression(instruction.pattern)}) << {PACKED_IMM})")
     return " | ".join(parts)
 
 
 def emit_decode_word() -> str:
     """`decode_word(word, extensions)`: the packed form, for a hart with these optional extensions."""
     ops = op_numbers()
-    lines = ["def decode_word(word, extensions):", "    opcode = word & 0x7f"]
+    lines = ["def decode_word(word, extensions):", f"    opcode = word & {OPCODE:#x}"]
     by_opcode: dict[int, list[Instruction]] = {}
     for instruction in INSTRUCTIONS:
-        by_opcode.setdefault(instruction.match & 0x7F, []).append(instruction)
+        by_opcode.setdefault(instruction.match & OPCODE, []).append(instruction)
     for opcode, instructions in by_opcode.items():
         lines.append(f"    if opcode == {opcode:#x}:")
         for i in instructions:
@@ -62,7 +69,7 @@ def emit_decode_word() -> str:
                 lines.append(f"            return {NOP}")
                 continue
             if i.kind is Kind.VALUE:
-                lines += ["            if (word >> 7) & 31 == 0:", f"                return {NOP}"]
+                lines += [f"            if (word >> {RD_SHIFT}) & {REGISTER} == 0:", f"                return {NOP}"]
             lines.append(f"            return {packed_expression(i, ops[i.name])}")
     lines.append(f"    return {UNKNOWN}")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The holes: sensitive instructions that do not trap in U mode, found in the declarations."""
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa.instruction import OPCODE
 from trapline.vm.codegen.decoder import encodes
 
 PROGRAMS_OWN = frozenset({"pc", "uflags", "reservation"})
@@ -24,9 +25,9 @@ def emit_is_sensitive() -> str:
     lines = ["def is_sensitive(word, extensions):"]
     by_opcode: dict[int, list[Instruction]] = {}
     for i in sensitive_unprivileged():
-        by_opcode.setdefault(i.match & 0x7F, []).append(i)
+        by_opcode.setdefault(i.match & OPCODE, []).append(i)
     for opcode, instructions in by_opcode.items():
-        lines.append(f"    if word & 0x7f == {opcode:#x}:")
+        lines.append(f"    if word & {OPCODE:#x} == {opcode:#x}:")
         for i in instructions:
             lines += [f"        if {encodes(i)}:", "            return 1"]
     return "\n".join([*lines, "    return 0"])

@@ -22,16 +22,18 @@ from trapline.vm.codegen.collect import (
 from trapline.vm.codegen.decoder import op_numbers
 from trapline.vm.core import execute
 from trapline.vm.core import instruction_arms as arms
+from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.page_walk import load_allowed, real_address
 
-RS1 = "x[(d >> 16) & 31]"
+SOURCE = f"(d >> {PACKED_RS1}) & {REGISTER}"
+RS1 = f"x[{SOURCE}]"
 FIELDS = {
     "rs1": RS1,
-    "rs2": "x[(d >> 24) & 31]",
-    "rd": "(d >> 8) & 31",
-    "imm": "d >> 32",
-    "csr": "d >> 32",
-    "source": "(d >> 16) & 31",
+    "rs2": f"x[(d >> {PACKED_RS2}) & {REGISTER}]",
+    "rd": f"(d >> {PACKED_RD}) & {REGISTER}",
+    "imm": f"d >> {PACKED_IMM}",
+    "csr": f"d >> {PACKED_IMM}",
+    "source": SOURCE,
     "pc": "(vbase + 4 * ip) & MASK",
     "word": "I64(ram32[U64(ip - number)])",
     "cycle": "start + n",
@@ -41,9 +43,9 @@ FIELDS = {
 OPERANDS = {
     "rs1": RS1,
     "rs2": FIELDS["rs2"],
-    "imm": "(d >> 32) & MASK",
-    "shamt": "d >> 32",
-    "uimm": FIELDS["source"],
+    "imm": f"(d >> {PACKED_IMM}) & MASK",
+    "shamt": f"d >> {PACKED_IMM}",
+    "uimm": SOURCE,
     "pc": FIELDS["pc"],
 }
 """What a meaning takes, in the same terms."""
@@ -148,7 +150,7 @@ def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
     parameters = {a.arg for a in tree.args.args}
     known = {name: value for name, value in fields.items() if name in parameters}
     # What these decide is decided here: the compiler finds out later that they are constant, and allocates worse.
-    constants = ("BYTE", "HALFWORD", "WORD", "IMM_SHIFT")
+    constants = ("BYTE", "HALFWORD", "WORD", "PACKED_IMM")
     values: dict[str, ast.expr] = {name: ast.Constant(getattr(arms, name)) for name in constants}
     tree = Substitute(known | values).visit(tree)
     splice = _Splice(i, op)
@@ -159,7 +161,7 @@ def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
 
 def spliced_execute() -> Definition:
     """`execute` for the instructions of the table."""
-    tree = function_tree(execute.execute)
+    tree = Substitute({"OP": ast.Constant(execute.OP)}).visit(function_tree(execute.execute))
     scope = {**vars(arms), **vars(execute)}
     place = next(n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).startswith("arms("))
     ops = op_numbers()

@@ -3,10 +3,14 @@
 from types import SimpleNamespace
 
 from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa.instruction import RD_SHIFT
 from trapline.isa.mode import M, S, U
 from trapline.vm.codegen.decoder import encodes
 from trapline.vm.codegen.sensitive_instructions import sensitive_unprivileged
 from trapline.vm.hypervisor.translate import CALL
+
+RD = 31 << RD_SHIFT
+"""The bits of a word that have rd."""
 
 UNDERSTOOD = frozenset({"mode", "mleak", "uflags"})
 """State that the real hart has as the virtual one while virtual U mode runs in real U mode."""
@@ -38,7 +42,10 @@ def emit_translate_word() -> str:
         if {*i.reads} <= UNDERSTOOD:
             lines += [f"        if mode == {U}:", "            return word"]
         for mode, value in _constants(i).items():
-            lines += [f"        if mode == {mode}:", f"            return word & 0xf80 | {addi.match | value << 20:#x}"]
+            lines += [
+                f"        if mode == {mode}:",
+                f"            return word & {RD:#x} | {addi.encode(rd=0, rs1=0, imm=value):#x}",
+            ]
         lines.append(f"        return {CALL}")
     return "\n".join([*lines, "    return word"])
 

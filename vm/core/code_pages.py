@@ -14,6 +14,9 @@ DECODED = 127
 WATCHED = 128
 """The bit of `page` that lets the slow path notice stores to a page: a table or code of a guest, or `tohost`."""
 
+NEWLY_DECODED = 1
+"""What `page` counts for a page of data that becomes one of code."""
+
 CODE_ENTRIES = PAGE_WORDS + 1
 
 CODE_STORES = 64

@@ -1,8 +1,8 @@
 """The run loop's inner function: what an engine must answer.
 
 `vm.codegen.splice` puts one arm per instruction (`vm.core.instruction_arms`) where `arms` is called; the result runs
-compiled and
-as plain Python. As it is written here it is the engine of a hart that has no instructions: every word is illegal.
+compiled and as plain Python. As it is written here it is the engine of a hart that has no instructions: every word is
+illegal.
 """
 
 from trapline.isa.cause import CAUSE_CODE, FETCH_MISALIGNED, ILLEGAL
@@ -10,12 +10,13 @@ from trapline.isa.mode import U
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
 from trapline.isa.trap import JUMPED, NEXT, WAIT, pending_interrupt, take_trap
 from trapline.isa.word import MASK
-from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, follow_code
+from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.generated import decode_word
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.packed import OP
 from trapline.vm.core.status import DEVICE, FAR_JUMP, FAULT, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 
@@ -54,7 +55,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     `h.cycle`, `h.instret` and `h.mtime` are up to date whenever an instruction can read them (`synchronize`).
     A store to a decoded instruction drops its decoded form (`vm.core.code_pages`).
 
-    Variables: x, the registers; d, the decoded instruction, packed as in `vm.codegen.decoder`; ip, its index in `code`,
+    Variables: x, the registers; d, the decoded instruction, packed as in `vm.core.packed`; ip, its index in `code`,
     which has CODE_ENTRIES per page of RAM, the last for the end of the page; first, the index of the page's first
     entry; number, the page's number in RAM; vbase = pc - 4 * ip; n, steps done; stop, the n at which to leave the inner
     loop; status, why it was left, or the cause of an exception, with tval; target, of a FAR_JUMP.
@@ -113,7 +114,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     h.pc = (vbase + 4 * ip) & MASK
                     break
                 d = code[U64(ip)]
-                op = d & 0xFF
+                op = d & OP
                 if arms(x, load_tlb, store_tlb, data_context):
                     pass
                 elif op == NOP:
@@ -125,7 +126,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                         break
                     code[U64(ip)] = decode_word(I64(ram32[U64(ip - number)]), h.extensions)
                     if page[U64(number)] & DECODED == 0:
-                        page[U64(number)] = page[U64(number)] | U8(1)
+                        page[U64(number)] = page[U64(number)] | U8(NEWLY_DECODED)
                         m.code_epoch = m.code_epoch + 1
                         follow_code(h, m)
                     continue

@@ -29,11 +29,9 @@ from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
 from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
+from trapline.vm.core.packed import PACKED_IMM
 from trapline.vm.core.status import FAULT
 from trapline.vm.core.tlb import TLB_MASK
-
-IMM_SHIFT = 32
-"""Where a packed instruction has its immediate (`vm.codegen.decoder`)."""
 
 
 class Near(NamedTuple):
@@ -69,10 +67,10 @@ def value(x, rd, meaning):
 def branch(d, ip, first, vbase, meaning):
     """A conditional jump. Bit 1 of the offset is set when the target is not a multiple of four."""
     if meaning():
-        near = ip + (d >> (IMM_SHIFT + 2))
-        if ((near - first) & -PAGE_WORDS) | (d & (2 << IMM_SHIFT)) == 0:
+        near = ip + (d >> (PACKED_IMM + 2))
+        if ((near - first) & -PAGE_WORDS) | (d & (2 << PACKED_IMM)) == 0:
             return Near(near)
-        return Far((vbase + 4 * ip + (d >> IMM_SHIFT)) & MASK)
+        return Far((vbase + 4 * ip + (d >> PACKED_IMM)) & MASK)
 
 
 def jump(x, ip, first, vbase, rd, meaning):
