@@ -21,6 +21,16 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from trapline.isa.cause import (
+    FETCH_MISALIGNED,
+    ILLEGAL,
+    LOAD_ACCESS,
+    LOAD_MISALIGNED,
+    LOAD_PAGE,
+    STORE_ACCESS,
+    STORE_MISALIGNED,
+    STORE_PAGE,
+)
 from trapline.isa.word import MASK, WORD
 
 OPCODE = 0x7F
@@ -169,7 +179,7 @@ class Instruction:
     extension: the part of the ISA string that brings it: one of `isa.extension.BASE` or an `x...` name.
     privilege: lowest mode that may execute it, `U`, `S` or `M`.
     reads, writes: state other than what the pattern and the kind already say, such as `mstatus.MPIE`.
-    causes: names (of `isa.cause`) of the exceptions that executing it can raise, fetch aside.
+    causes: codes (`isa.cause`) of the exceptions that executing it can raise, fetch aside.
     width: bytes accessed in memory, 0 for none.
     section: where the specification defines it.
     meaning: the function that *is* its meaning.
@@ -186,7 +196,7 @@ class Instruction:
     width: int = 0
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    causes: tuple[str, ...] = ()
+    causes: tuple[int, ...] = ()
     summary: str = ""
     inputs: tuple[str, ...] = field(default=())
 
@@ -240,14 +250,14 @@ _REQUIRED_OPERANDS = {
     Kind.SYSTEM: set(),
 }
 _CAUSES = {
-    Kind.BRANCH: ("instruction address misaligned",),
-    Kind.JUMP: ("instruction address misaligned",),
-    Kind.LOAD: ("load access fault", "load page fault"),
-    Kind.STORE: ("store/AMO access fault", "store/AMO page fault"),
-    Kind.AMO: ("store/AMO address misaligned", "store/AMO access fault", "store/AMO page fault"),
-    Kind.LR: ("load address misaligned", "load access fault", "load page fault"),
-    Kind.SC: ("store/AMO address misaligned", "store/AMO access fault", "store/AMO page fault"),
-    Kind.CSR: ("illegal instruction",),
+    Kind.BRANCH: (FETCH_MISALIGNED,),
+    Kind.JUMP: (FETCH_MISALIGNED,),
+    Kind.LOAD: (LOAD_ACCESS, LOAD_PAGE),
+    Kind.STORE: (STORE_ACCESS, STORE_PAGE),
+    Kind.AMO: (STORE_MISALIGNED, STORE_ACCESS, STORE_PAGE),
+    Kind.LR: (LOAD_MISALIGNED, LOAD_ACCESS, LOAD_PAGE),
+    Kind.SC: (STORE_MISALIGNED, STORE_ACCESS, STORE_PAGE),
+    Kind.CSR: (ILLEGAL,),
 }
 
 
@@ -263,7 +273,7 @@ def declare(
     width: int = 0,
     reads: tuple[str, ...] = (),
     writes: tuple[str, ...] = (),
-    causes: tuple[str, ...] = (),
+    causes: tuple[int, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator that declares an instruction and returns the meaning function unchanged.
 

@@ -6,7 +6,7 @@ the exception that it raises.
 
 from functools import partial
 
-from trapline.isa.cause import BREAKPOINT, ECALL_U, ILLEGAL
+from trapline.isa.cause import BREAKPOINT, ECALL_M, ECALL_S, ECALL_U, ILLEGAL
 from trapline.isa.instruction import Kind, declare
 from trapline.isa.mode import MODE_BITS, M, S
 from trapline.isa.mstatus import MIE, MPIE, MPP, MPP_SHIFT, MPRV, PIE_SHIFT, SIE, SPIE, SPP, SPP_SHIFT, TSR, TVM, TW
@@ -18,14 +18,14 @@ system = partial(declare, Kind.SYSTEM, extension="i")
 @system(
     "000000000000 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1",
     reads=("mode",),
-    causes=("environment call from U-mode", "environment call from S-mode", "environment call from M-mode"),
+    causes=(ECALL_U, ECALL_S, ECALL_M),
 )  # fmt: skip
 def ecall(h):
     """Request a service of the execution environment: trap with a cause that names the mode."""
     return ECALL_U + h.mode
 
 
-@system("000000000001 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1", causes=("breakpoint",))
+@system("000000000001 00000 000 00000 1110011", "", "Unpriv 2.8, Priv 3.3.1", causes=(BREAKPOINT,))
 def ebreak(h):
     """Trap to the debugger."""
     return BREAKPOINT
@@ -36,7 +36,7 @@ def ebreak(h):
     privilege="M",
     reads=("mode", "mstatus.MPP", "mstatus.MPIE", "mepc"),
     writes=("mode", "pc", "mstatus.MIE", "mstatus.MPIE", "mstatus.MPP", "mstatus.MPRV", "reservation"),
-    causes=("illegal instruction",),
+    causes=(ILLEGAL,),
 )  # fmt: skip
 def mret(h):
     """Return from a trap taken to M mode.
@@ -63,7 +63,7 @@ def mret(h):
     privilege="S",
     reads=("mode", "mstatus.SPP", "mstatus.SPIE", "mstatus.TSR", "sepc"),
     writes=("mode", "pc", "mstatus.SIE", "mstatus.SPIE", "mstatus.SPP", "mstatus.MPRV", "reservation"),
-    causes=("illegal instruction",),
+    causes=(ILLEGAL,),
 )  # fmt: skip
 def sret(h):
     """Return from a trap taken to S mode.
@@ -85,7 +85,7 @@ def sret(h):
     "0001000 00101 00000 000 00000 1110011", "", "Priv 3.3.3",
     privilege="S",
     reads=("mode", "mstatus.TW", "mip", "mie"),
-    causes=("illegal instruction",),
+    causes=(ILLEGAL,),
 )  # fmt: skip
 def wfi(h):
     """Idle until an interrupt that mie enables is pending, whatever the global enable bits say.
@@ -104,7 +104,7 @@ def wfi(h):
     privilege="S",
     reads=("mode", "mstatus.TVM"),
     writes=("address-translation caches",),
-    causes=("illegal instruction",),
+    causes=(ILLEGAL,),
 )  # fmt: skip
 def sfence_vma(h):
     """Order page-table writes before later translations.

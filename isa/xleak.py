@@ -17,7 +17,7 @@ from trapline.isa.mstatus import MPRV, SIE, SPIE, SPP
 from trapline.isa.trap import JUMPED, NEXT
 from trapline.isa.word import ALIGNED
 
-system = partial(declare, Kind.SYSTEM, causes=("illegal instruction",))
+system = partial(declare, Kind.SYSTEM, causes=(ILLEGAL,))
 
 
 XPOPF, XPUSHF, XRDMODE, XSIDT, XSGDT, XJRST, XPROBE, XLRA = (1 << i for i in range(len(XLEAK)))

@@ -7,7 +7,7 @@ from functools import partial
 
 from trapline.isa.instruction import Kind, declare
 
-csr = partial(declare, Kind.CSR, extension="zicsr", causes=("illegal instruction",))
+csr = partial(declare, Kind.CSR, extension="zicsr")
 
 
 @csr("csr rs1 001 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")

@@ -139,10 +139,11 @@ def _check_syntax(i: Instruction) -> None:
 def _check_claims(i: Instruction) -> None:
     if not isinstance(i.section, str) or not i.section:
         raise DeclarationError(f"{i.name}: the section, which says where the instruction is specified, is empty")
-    for what, names in (("reads", i.reads), ("writes", i.writes), ("causes", i.causes)):
+    for what, names in (("reads", i.reads), ("writes", i.writes)):
         if not isinstance(names, tuple) or not all(isinstance(n, str) for n in names):
             raise DeclarationError(f"{i.name}: {what} must be a tuple of names, such as {what}=('mode',)")
-    if unknown := [c for c in i.causes if c not in EXCEPTIONS.values()]:
-        raise DeclarationError(f"{i.name}: unknown cause '{unknown[0]}'; known: {', '.join(EXCEPTIONS.values())}")
+    if unknown := [c for c in i.causes if c not in EXCEPTIONS]:
+        known = ", ".join(f"{code} ({name})" for code, name in EXCEPTIONS.items())
+        raise DeclarationError(f"{i.name}: unknown cause '{unknown[0]}'; known: {known}")
     if i.privilege != "U" and i.kind is not Kind.SYSTEM:
         raise DeclarationError(f"{i.name}: only a system instruction can require a mode: it returns 2 in lower modes")

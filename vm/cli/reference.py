@@ -9,6 +9,7 @@ from typing import Any
 
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
+from trapline.isa.cause import EXCEPTIONS
 from trapline.isa.mode import MODE_NAMES, M
 from trapline.vm.observe import tables
 
@@ -100,7 +101,7 @@ def instruction_facts(instruction: Instruction) -> list[tuple[str, str]]:
         ("memory", f"{instruction.width} byte{'s'[: instruction.width > 1]}" if instruction.width else ""),
         ("reads", ", ".join(instruction.reads)),
         ("writes", ", ".join(instruction.writes)),
-        ("causes", ", ".join(instruction.causes)),
+        ("causes", ", ".join(EXCEPTIONS[c] for c in instruction.causes)),
         ("section", instruction.section),
     ]
     return [(name, value) for name, value in facts if value]
@@ -121,7 +122,7 @@ def instruction_json(instruction: Instruction) -> dict[str, Any]:
         "width": instruction.width,
         "reads": list(instruction.reads),
         "writes": list(instruction.writes),
-        "causes": list(instruction.causes),
+        "causes": [EXCEPTIONS[c] for c in instruction.causes],
         "section": instruction.section,
         "meaning": source_of(instruction.meaning),
     }

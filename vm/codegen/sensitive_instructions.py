@@ -1,8 +1,11 @@
 """The holes: sensitive instructions that do not trap in U mode, found in the declarations."""
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa.cause import ECALL_M, ECALL_S, ECALL_U
 from trapline.isa.instruction import OPCODE
 from trapline.vm.codegen.decoder import encodes
+
+ENVIRONMENT_CALLS = {ECALL_U, ECALL_S, ECALL_M}
 
 PROGRAMS_OWN = frozenset({"pc", "uflags", "reservation"})
 """State that is not the hypervisor's whatever it does, beside registers and memory."""
@@ -16,7 +19,7 @@ def sensitive_unprivileged() -> list[Instruction]:
     return [
         i for i in INSTRUCTIONS
         if i.kind is Kind.SYSTEM and i.privilege == "U" and {*i.reads, *i.writes} - PROGRAMS_OWN
-        and not any(cause.startswith("environment call") for cause in i.causes)
+        and ENVIRONMENT_CALLS.isdisjoint(i.causes)
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ U and J formats fill an opcode each, here those of the vector extensions that th
 
 from functools import partial
 
+from trapline.isa.cause import ILLEGAL
 from trapline.isa.instruction import Kind, declare
 from trapline.isa.trap import JUMPED, NEXT
 from trapline.isa.word import s32, sext, u32, where
@@ -134,7 +135,7 @@ def k_look(h, rd, readable, paddr):
 
 @system(
     "0000011 rs2 rs1 000 00000 1011011", "rs1, rs2", "kinds", privilege="S", writes=("mode", "sscratch"),
-    causes=("illegal instruction",),
+    causes=(ILLEGAL,),
 )  # fmt: skip
 def k_drop(h, rs1, rs2):
     """Enter U mode, with sscratch set."""
