@@ -5,6 +5,8 @@ declarations.
 """
 
 import ast
+import copy
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
@@ -25,9 +27,18 @@ from trapline.vm.core import instruction_arms as arms
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.page_walk import load_allowed, real_address
 
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _parsed(texts: Mapping[str, str]) -> dict[str, ast.expr]:
+    return {name: _expression(text) for name, text in texts.items()}
+
+
 SOURCE = f"(d >> {PACKED_RS1}) & {REGISTER}"
 RS1 = f"x[{SOURCE}]"
-FIELDS = {
+_FIELDS = {
     "rs1": RS1,
     "rs2": f"x[(d >> {PACKED_RS2}) & {REGISTER}]",
     "rd": f"(d >> {PACKED_RD}) & {REGISTER}",
@@ -38,33 +49,38 @@ FIELDS = {
     "word": "I64(ram32[U64(ip - number)])",
     "cycle": "start + n",
 }
+FIELDS = _parsed(_FIELDS)
 """Parameters of arms in terms of the variables of `execute`."""
 
-OPERANDS = {
+_OPERANDS = {
     "rs1": RS1,
-    "rs2": FIELDS["rs2"],
+    "rs2": _FIELDS["rs2"],
     "imm": f"(d >> {PACKED_IMM}) & MASK",
     "shamt": f"d >> {PACKED_IMM}",
     "uimm": SOURCE,
-    "pc": FIELDS["pc"],
+    "pc": _FIELDS["pc"],
 }
+OPERANDS = _parsed(_OPERANDS)
 """What a meaning takes, in the same terms."""
 
-SYSTEM_OPERANDS = OPERANDS | {
-    "h": "h",
-    "rd": FIELDS["rd"],
-    "readable": f"load_allowed(h, m, ram32, {RS1})",
-    "paddr": f"real_address(h, m, ram32, {RS1})",
-}
+SYSTEM_OPERANDS = _parsed(
+    _OPERANDS
+    | {
+        "h": "h",
+        "rd": _FIELDS["rd"],
+        "readable": f"load_allowed(h, m, ram32, {RS1})",
+        "paddr": f"real_address(h, m, ram32, {RS1})",
+    }
+)
 """What the meaning of a system instruction takes."""
 
-ENDS: dict[type[NamedTuple], str] = {
-    arms.Near: "ip = {0}\nn += 1\ncontinue",
-    arms.Far: "target = {0}\nstatus = FAR_JUMP\nbreak",
-    arms.Leave: "status = {0}\nbreak",
-    arms.Trap: "status = {0}\ntval = {1}\nbreak",
+ENDS: dict[type[NamedTuple], list[ast.stmt]] = {
+    arms.Near: ast.parse("n += 1\ncontinue").body,
+    arms.Far: ast.parse("status = FAR_JUMP\nbreak").body,
+    arms.Leave: ast.parse("break").body,
+    arms.Trap: ast.parse("break").body,
 }
-"""What an arm's answer does in `execute`."""
+"""What an arm's answer does in `execute`, once its fields are assigned to the variables of their names."""
 
 
 def arm_of(i: Instruction) -> Function:
@@ -72,8 +88,8 @@ def arm_of(i: Instruction) -> Function:
     return arms.csr_swap if i.name in ("csrrw", "csrrwi") else arms.ARMS[i.kind]
 
 
-def _expression(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
+def _assign(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Name(name, ast.Store())], value, lineno=0)
 
 
 class _Splice(ast.NodeTransformer):
@@ -102,8 +118,9 @@ class _Splice(ast.NodeTransformer):
         """Where an arm goes."""
         self.generic_visit(node)
         assert isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
-        text = ENDS[getattr(arms, node.value.func.id)]
-        return ast.parse(text.format(*(ast.unparse(a) for a in node.value.args))).body
+        answer = getattr(arms, node.value.func.id)
+        fields = zip(answer._fields, node.value.args, strict=True)
+        return [*(_assign(name, value) for name, value in fields), *copy.deepcopy(ENDS[answer])]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """The meaning, in place of its call."""
@@ -113,23 +130,22 @@ class _Splice(ast.NodeTransformer):
         i = self.instruction
         if i.kind is Kind.SYSTEM:
             self.called += [i.meaning, load_allowed, real_address]
-            return ast.Call(
-                _expression(engine_name(i.meaning)), [_expression(SYSTEM_OPERANDS[n]) for n in i.inputs], []
-            )
+            operands = [copy.deepcopy(SYSTEM_OPERANDS[name]) for name in i.inputs]
+            return ast.Call(_expression(engine_name(i.meaning)), operands, [])
         values = {k.arg: k.value for k in node.keywords if k.arg is not None}
         for name in i.inputs:
             if name not in values:
                 own = f"{name}_{self.op}"
-                self._operands += ast.parse(f"{own} = {self._operand(name)}").body
-                values[name] = _expression(own)
+                self._operands.append(_assign(own, self._operand(name)))
+                values[name] = ast.Name(own, ast.Load())
         expression, called = inline_expression(i.meaning, values)
         self.called += called
         return expression
 
-    def _operand(self, name: str) -> str:
+    def _operand(self, name: str) -> ast.expr:
         if name == "operand":
-            return OPERANDS["uimm" if "uimm" in self.instruction.operands else "rs1"]
-        return OPERANDS[name]
+            name = "uimm" if "uimm" in self.instruction.operands else "rs1"
+        return copy.deepcopy(OPERANDS[name])
 
 
 class _Rename(ast.NodeTransformer):
@@ -145,8 +161,7 @@ def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
     tree = function_tree(arm_of(i))
     local = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     tree = _Rename({name: f"{name}_{op}" for name in local}).visit(tree)
-    fields: dict[str, ast.expr] = {name: _expression(text) for name, text in FIELDS.items()}
-    fields["width"] = ast.Constant(i.width)
+    fields = copy.deepcopy(FIELDS) | {"width": ast.Constant(i.width)}
     parameters = {a.arg for a in tree.args.args}
     known = {name: value for name, value in fields.items() if name in parameters}
     # What these decide is decided here: the compiler finds out later that they are constant, and allocates worse.
