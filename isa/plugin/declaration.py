@@ -146,4 +146,6 @@ def _check_claims(i: Instruction) -> None:
         known = ", ".join(f"{code} ({name})" for code, name in EXCEPTIONS.items())
         raise DeclarationError(f"{i.name}: unknown cause '{unknown[0]}'; known: {known}")
     if i.privilege != "U" and i.kind is not Kind.SYSTEM:
-        raise DeclarationError(f"{i.name}: only a system instruction can require a mode: it returns 2 in lower modes")
+        raise DeclarationError(
+            f"{i.name}: only a system instruction can require a mode: it must return ILLEGAL in lower modes"
+        )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from trapline.isa.cause import EXCEPTIONS
+from trapline.isa.cause import EXCEPTIONS, ILLEGAL
 from trapline.isa.hart import FIELDS
 from trapline.isa.instruction import DeclarationError, Instruction, Kind
 from trapline.isa.mode import MODE_NAMES
@@ -265,9 +265,10 @@ def _system(i: Instruction, operands: dict[str, int], before: dict[str, Any]) ->
     if results[0] != results[1]:
         raise DeclarationError(f"{i.name}: for {shown} an intermediate result does not fit 64 bits")
     changed = sorted(name for name in after if after[name] != before[name])
-    if before["mode"] < MODES[i.privilege] and status != 2:
+    if before["mode"] < MODES[i.privilege] and status != ILLEGAL:
         raise DeclarationError(
-            f"{i.name}: its privilege is {i.privilege}, but in mode {before['mode']} it returns {status}, not 2"
+            f"{i.name}: its privilege is {i.privilege}, but in mode {before['mode']} it returns {status}, "
+            f"not ILLEGAL ({ILLEGAL})"
         )
     if status >= 0:
         if status not in i.causes:
@@ -277,7 +278,7 @@ def _system(i: Instruction, operands: dict[str, int], before: dict[str, Any]) ->
                 f"{i.name}: it changes {', '.join(changed)} and then traps; a trap has no other effect"
             )
     elif "pc" in changed and status != JUMPED:
-        raise DeclarationError(f"{i.name}: it sets pc and answers {status}; JUMPED (-2) means that pc is set")
+        raise DeclarationError(f"{i.name}: it sets pc but returns {status}; return JUMPED (-2)")
     for name in changed:
         _check_field(i, name, after, shown)
     if {"satp", "pmpcfg", "pmpaddr"} & set(changed) and not after["stale"]:

@@ -209,12 +209,12 @@ TRIAL = [
     (system("write_x(h, rd, h.x[h.satp])", "return -1"), "IndexError"),
     (system("write_x(h, rd, h.x[rd + 1])", "return -1"), "IndexError"),
     (system("h.mode = 2", "return -1"), "not one of (0, 1, 3)"),
-    (system("h.pc = 0", "return -1"), "JUMPED (-2) means that pc is set"),
+    (system("h.pc = 0", "return -1"), "it sets pc but returns -1; return JUMPED (-2)"),
     (system("h.mstatus = 0xffffffff", "return -1"), "not within"),
     (system("h.mstatus = 0x1000", "return -1"), "mstatus.MPP to 2"),
     (system("h.satp = 0", "return -1"), "must set h.stale = 1"),
     (system("h.pmpcfg[0] = 0", "return -1"), "must set h.stale = 1"),
-    (system("return -1", more="privilege='S'"), "its privilege is S, but in mode 0 it returns -1"),
+    (system("return -1", more="privilege='S'"), "its privilege is S, but in mode 0 it returns -1, not ILLEGAL (2)"),
     (system("write_x(h, rd, paddr)", "return -1", head="my(h, rd, paddr)", pattern=R_ONE, syntax="rd, rs1"), "sets x"),
 ]  # fmt: skip
 
