@@ -16,7 +16,7 @@ LIMIT = 256 << 20
 
 
 Evaluate = Callable[["Fragment"], Any]
-"""Tells a fragment what its size depends on: the distance of a branch, an `.org`'s offset, a count or a value."""
+"""Gives a fragment the distance, offset, count or value that its size depends on."""
 
 
 class Fixup(NamedTuple):

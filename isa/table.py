@@ -86,7 +86,7 @@ _T = TypeVar("_T")
 
 
 def added() -> tuple[Addition, ...]:
-    """What is there beyond the instructions of this package, in the order in which it was added."""
+    """What plugins have added, in order."""
     return _added
 
 

@@ -154,12 +154,12 @@ def lra(h, rd, paddr):
 
 
 def guard_uflags(h):
-    """uflags is there with the instructions that use it, xpopf and xpushf."""
+    """uflags exists if an instruction that uses it does: xpopf or xpushf."""
     return 1 if h.extensions & (XPOPF | XPUSHF) else 0
 
 
 def guard_mleak(h):
-    """mleak is there with any of the holes."""
+    """mleak exists if any of the holes does."""
     return 1 if h.extensions & ALL_HOLES else 0
 
 

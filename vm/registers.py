@@ -82,8 +82,8 @@ class Csrs:
 
     def __setitem__(self, name: str, value: int) -> None:
         address = self._address(name)
-        self[name]  # to see that it is there
-        # Writes to counters reckon with the instruction that makes them; here there is none.
+        self[name]  # raises KeyError if absent
+        # csr_write assumes that an instruction retires; none does here.
         h, cycle, instret = self._h, self._h.cycle, self._h.instret
         h.cycle, h.instret = cycle - 1, instret - 1
         try:

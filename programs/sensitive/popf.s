@@ -5,7 +5,7 @@
 # What it shows
 #   The same instruction with the same operand, in two modes: it never traps, and sstatus.SIE differs.
 #   A kernel that a hypervisor has moved from S to U mode enables its interrupts like this, and nothing
-#   happens; the hypervisor is not told.  With its bit of mleak set, it traps in U mode and could be told.
+#   happens; no trap alerts the hypervisor.  With its bit of mleak set, it traps in U mode and is emulated.
 #
 # How to run it
 #   trapline boot programs/sensitive/popf.s --isa rv32ima_xpopf

@@ -3,10 +3,10 @@
 # isa: rv32ima_xprobe
 #
 # What it shows
-#   The answer depends on the mode and on the page table: a page of S mode can be read in S mode only, and
-#   a page that is not there in none.  The last lines are about a page that is there and was never used:
-#   a hypervisor that fills its shadow page table when the guest first uses a page has nothing for it yet,
-#   and its guest finds a page missing that is there on the bare machine.
+#   The answer depends on the mode and on the page table: a page of S mode can be read in S mode only, an
+#   unmapped page in no mode.  The last lines are about a page that is mapped and was never used: a
+#   hypervisor that fills its shadow page table when the guest first uses a page has no entry for it yet,
+#   and its guest finds a page unmapped that is mapped on the bare machine.
 #
 # How to run it
 #   trapline boot programs/sensitive/probe.s --isa rv32ima_xprobe

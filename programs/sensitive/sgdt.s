@@ -3,7 +3,7 @@
 # isa: rv32ima_xsgdt
 #
 # What it shows
-#   Two address spaces, and the instruction tells them apart; `csrr a0, satp` traps in U mode, and with
+#   Two address spaces, and the instruction distinguishes them; `csrr a0, satp` traps in U mode, and with
 #   mstatus.TVM set in S mode, but this does not.  A hypervisor's page table is not the guest's.
 #
 # How to run it

@@ -76,8 +76,9 @@ def _decorators(text: str) -> Callable[[str], str]:
 
     Numba counts references to arrays in every call, although these are the host's and outlive it: dozens of times for
     one exit. What `execute` is made of keeps that, as its registers are allocated worse without; what comes behind it,
-    the run loop and the hypervisor, does not. All are told, because callees would inherit what their caller is told.
-    A call there passes some forty words, seven for each array, so what is called from one place only is inlined.
+    the run loop and the hypervisor, does not. Every function is marked explicitly, since callees inherit their
+    caller's setting. A call there passes some forty words, seven for each array, so what is called from one place only
+    is inlined.
     """
     behind = set(re.findall(r"^def (\w+)", text.partition("\ndef execute(")[2], re.M))
 

@@ -1,4 +1,4 @@
-"""Pages of RAM that have decoded instructions, and what a store to them makes undone.
+"""Pages of RAM that have decoded instructions, and which decoded entries a store invalidates.
 
 `page` holds one byte per page of RAM: 0 for plain data. Else stores to it take the slow path, because it has decoded
 instructions (DECODED) or is WATCHED. `code` has CODE_ENTRIES words per page: one for each instruction, and one that

@@ -42,9 +42,9 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     LIMIT           `limit` steps are done; with `m.stop_at_user` also, and earlier, when U mode begins.
     WAIT            a wfi has retired. Whether an interrupt is pending has not been checked.
     FOR_THE_HOST    the instruction at `h.pc` raises an exception whose bit is set in `m.host_traps`; `m.exit_cause` and
-                    `m.exit_tval` say which. Nothing of it is done, and it is no step.
+                    `m.exit_tval` say which. It has no effect and does not count as a step.
     DEVICE          the instruction at `h.pc` loads or stores outside of RAM, as `m.exit_address`, `m.exit_width`,
-                    `m.exit_store` and `m.exit_value` say. Nothing of it is done, and it is no step.
+                    `m.exit_store` and `m.exit_value` say. It has no effect and does not count as a step.
     RESLICE         a store to the CLINT has retired: deadlines and interrupts may have changed.
     TOHOST          a store to `m.tohost` has retired.
 

@@ -1,3 +1,3 @@
-"""The clocks that a machine can have (`vm.exits.clock`), for those who only name them."""
+"""The clocks that a machine can have (`vm.exits.clock`), without importing the clock itself."""
 
 KINDS = ("instructions", "wall")

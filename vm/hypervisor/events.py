@@ -102,7 +102,7 @@ def events_wait(m):
 def must_stop(v, m):
     """Whether the host is to look at the machine before the event that comes now.
 
-    An interpreted step is known to be an event only when it has been done, so the host tells its cycle, too.
+    An interpreted step is known to be an event only when it has been done, so the host passes its cycle too.
     """
     return m.event_number == m.event_stop and v.cycle >= m.event_cycle
 

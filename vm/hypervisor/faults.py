@@ -32,7 +32,7 @@ def count_fault(r, kind):
 
 
 def is_outside(m, paddr):
-    """Whether a physical address is none of RAM's."""
+    """Whether a physical address lies outside RAM."""
     return paddr < m.ram_base or paddr >= m.ram_base + m.ram_size
 
 

@@ -48,7 +48,7 @@ def has_real_supervisor(m):
 
 
 def enter(v, h, m, r):
-    """What the real hart gets of the virtual one beside the state of a program."""
+    """Load the virtual hart's control state into the real hart, as far as the technique needs it."""
     if m.technique == ASSIST:
         enter_supervisor(v, h, m, r)
     else:
@@ -56,7 +56,7 @@ def enter(v, h, m, r):
 
 
 def leave(v, h, m):
-    """What the virtual hart gets back beside the state of a program."""
+    """Store the real hart's control state back into the virtual hart, as far as the guest may have changed it."""
     if m.technique == ASSIST and v.mode < M:
         leave_supervisor(v, h)
 
@@ -75,7 +75,7 @@ def on_exit(v, h, m, r, ram8, ram32, code, page):
 
 
 def steps_at_once(m, faulted, left):
-    """How many steps an interpreter routine may do before the next one may run directly, or has to be looked at.
+    """How many steps an interpreter routine may do until one may run directly or must be checked individually.
 
     Under `hybrid` as many as there are, since `execute` comes back where virtual U mode begins. Stores to traced tables
     and what is logged are followed one by one.
@@ -93,7 +93,7 @@ def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):
 
 
 def after_stores(v, m, ram32, code, page):
-    """An interpreter routine has stored to watched pages: what has been made of the code there is made again."""
+    """Patch or translate the code on watched pages again after an interpreter routine stored to it."""
     if m.technique == PATCH:
         after_patched_stores(v, m, ram32, code, page)
     if m.technique == TRANSLATE:

@@ -1,4 +1,4 @@
-"""The host's side of binary translation: what it has made, side by side, and what to forget when the host writes."""
+"""Lists guest code beside its translation, and drops translations that a host write makes stale."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
