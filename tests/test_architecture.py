@@ -15,10 +15,12 @@ from support.import_rules import (
     eager,
     folder_circles,
     homeless,
+    imports_by_string,
     long_files,
     room_of,
     strangers,
     unmirrored,
+    untested,
     unused_arrows,
     wrong_arrows,
 )
@@ -81,6 +83,10 @@ ELF_READER = {"elf.format", "elf.reader"}
 
 FOR_USERS = {"machine.py", "engine.py", "registers.py", "exit.py", "trace.py"}
 """The files of `vm/` itself: what a user of the library meets."""
+
+BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")
+"""Files that import what a string names: a command or name of the library when it is first used, and the module that
+generates a text to compile."""
 
 LIMIT = 400
 """Lines that a file may have: one subject a file."""
@@ -157,6 +163,16 @@ def test_files_are_short() -> None:
 
 def test_tests_lie_in_the_folders_of_what_they_test() -> None:
     assert unmirrored(ROOT, ("isa", "asm", "vm")) == []
+
+
+def test_every_folder_has_tests() -> None:
+    assert untested(ROOT, ("isa", "asm", "vm")) == []
+
+
+def test_nothing_else_is_imported_by_a_string() -> None:
+    assert imports_by_string(ROOT, BY_STRING) == []
+    for name in BY_STRING:
+        assert imports_by_string(ROOT, [other for other in BY_STRING if other != name]), f"{name} needs no exception"
 
 
 # That each rule can fail.
@@ -262,6 +278,22 @@ def test_a_long_file_is_found(tmp_path: Path) -> None:
 def test_tests_in_another_folder_are_found(tmp_path: Path) -> None:
     root = tree(tmp_path, {"vm/core/mmu": "", "tests/vm/core/test_mmu": "", "tests/vm/memory/test_mmu": ""})
     assert unmirrored(root, ("vm",)) == ["tests/vm/memory has no vm/memory"]
+
+
+def test_a_folder_without_tests_is_found(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"vm/core/mmu": "", "vm/host/signals": "", "vm/host/text/__init__": ""})
+    tree(root, {"tests/vm/core/test_mmu": "", "tests/vm/host/helper": ""})
+    assert untested(root, ("vm",)) == ["vm/host has no tests/vm/host"]
+
+
+@pytest.mark.parametrize("text", [
+    "from importlib import import_module", "from importlib import import_module as load",
+    "import importlib\ndef f():\n    return importlib.import_module('trapline.vm.cli')", "m = __import__('trapline')",
+])  # fmt: skip
+def test_an_import_by_a_string_is_found(text: str, tmp_path: Path) -> None:
+    root = tree(tmp_path, {"isa/trap": text, "isa/load": "import importlib.util"})
+    (found,) = imports_by_string(root, ())
+    assert found.startswith("isa/trap.py:") and imports_by_string(root, ("isa/trap.py",)) == []
 
 
 def test_a_relative_import_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Rules about imports and files, checked over a tree of sources: each gives the list of what breaks it."""
 
+import ast
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from support.import_graph import circles, graph, imports, modules
 
 Rooms = Mapping[str, str]
 """What each room may import: a room is a folder or a file, the rooms are separated by blanks, lowest room first."""
+
+
+BY_STRING = frozenset({"import_module", "__import__"})
+"""Functions that import the module that a string names."""
 
 
 def room_of(path: str, rooms: Rooms) -> str:
@@ -92,6 +97,33 @@ def long_files(root: Path, limit: int, *folders: str) -> list[str]:
     paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     lengths = {path.relative_to(root).as_posix(): len(path.read_text("utf-8").splitlines()) for path in paths}
     return [f"{name} has {length} lines" for name, length in lengths.items() if length > limit]
+
+
+def imports_by_string(root: Path, but: Collection[str]) -> list[str]:
+    """Files that import what a string names, where the other rules do not see it. but: the files that may."""
+    found = []
+    for path in modules(root).values():
+        here = path.relative_to(root).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Name):
+                names = [node.id]
+            elif isinstance(node, ast.Attribute):
+                names = [node.attr]
+            elif isinstance(node, ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+            if here not in but and not BY_STRING.isdisjoint(names):
+                found.append(f"{here}:{getattr(node, 'lineno', 0)} imports what a string names")
+    return found
+
+
+def untested(root: Path, packages: Collection[str]) -> list[str]:
+    """Folders with code of a package that have no tests in the folder of the same name."""
+    code = {path.parent for package in packages for path in (root / package).rglob("*.py") if path.stem != "__init__"}
+    here = (folder.relative_to(root).as_posix() for folder in sorted(code))
+    return [
+        f"{folder} has no tests/{folder}" for folder in here if not any((root / "tests" / folder).glob("test_*.py"))
+    ]
 
 
 def unmirrored(root: Path, packages: Collection[str]) -> list[str]:

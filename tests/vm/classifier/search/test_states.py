@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from trapline.isa import CSR_BY_NAME, CSRS
-from trapline.isa.cause import LOAD_PAGE
 from trapline.isa.extension import extension_mask
 from trapline.isa.hart import FIELDS
 from trapline.isa.isa_string import misa_value, parse_isa
@@ -25,9 +24,6 @@ from trapline.vm.classifier.definitions.state_parts import (
 from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.search import Search, SearchError, new_engine
 from trapline.vm.core.hart import HartView
-from trapline.vm.core.mmu import refresh
-from trapline.vm.core.page_walk import translate
-from trapline.vm.core.status import FAULT
 
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")
 EXTENSIONS = parse_isa("rv32ima_xleak")
@@ -111,31 +107,6 @@ def test_fixed_csrs_hold_in_every_state() -> None:
         assert int(vector[states.word_of("stvec")]) == 0x80000101
         assert int(vector[states.MSTATUS]) & 0xC0122 == 0x40002
         assert int(vector[states.MIE]) == 0x222
-
-
-@pytest.mark.parametrize("number", range(len(memory.RELOCATIONS)))
-def test_relocations_show_the_same_layout(number: int) -> None:
-    """Each page is where its relocation says, and the one that is lacked is not there."""
-    engine = new_engine("python", EXTENSIONS)
-    engine.ram.view(np.uint32)[:] = memory.image()
-    relocation = memory.RELOCATIONS[number]
-    h = engine.h[0]
-    h.satp, h.mode = relocation.satp, 1
-    h.mstatus = 0x40000  # SUM
-    h.pmpcfg[0], h.pmpaddr[0] = relocation.pmp
-    h.pmpcfg[1], h.pmpaddr[1] = memory.OPEN
-    refresh(h)
-    ram = engine.words
-    for page in range(memory.PAGES):
-        access = 0 if page == 3 else 1
-        h.mode = 0 if page == 3 else 1
-        vaddr = memory.RAM_BASE + page * memory.PAGE
-        paddr = translate(h, engine.m, ram, engine.code.data, engine.page.data, vaddr, access, h.mode)
-        if relocation.satp and relocation.lacks and page == 2:
-            assert paddr == FAULT - LOAD_PAGE
-        else:
-            assert paddr == vaddr + relocation.frames
-    assert np.array_equal(engine.ram.view(np.uint32), memory.image()), "A and D were set"
 
 
 def test_questions_are_in_the_order_of_the_trials() -> None:

@@ -1,0 +1,73 @@
+"""The host's end of a console: input from bytes, pipes and files, output that is kept and passed on."""
+
+import io
+import os
+
+from trapline.vm.host.console import CAPTURE_LIMIT, Console, Stream
+
+
+class Counted(io.BytesIO):
+    """A stream that counts how often it is flushed."""
+
+    flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+def everything(stream: Stream) -> bytes:
+    found = b""
+    while (data := stream.poll(1)) is not None:
+        found += data
+    return found
+
+
+def test_the_last_input_starts_a_line() -> None:
+    for data, expected in ((b"a", b"a\n\4"), (b"a\n", b"a\n\4"), (b"", b"\4")):
+        assert everything(Stream(io.BytesIO(data), b"\4")) == expected
+    assert everything(Stream(io.BytesIO(b"a"))) == b"a", "nothing is added without one"
+
+
+def test_a_pipe_without_input_does_not_end() -> None:
+    end, start = os.pipe()
+    with open(end, "rb") as pipe, open(start, "wb", buffering=0) as writer:
+        console = Console(stdin=pipe)
+        assert console.read() is None and console.wait(0), "input may still arrive"
+        writer.write(b"x")
+        assert console.ready() and console.read() == ord("x")
+        writer.close()
+        assert console.read() is None and not console.wait(0)
+
+
+def test_bytes_are_all_the_input_there_is() -> None:
+    console = Console(stdin=b"ab")
+    assert [console.read() for _ in range(3)] == [ord("a"), ord("b"), None]
+    assert not console.wait(0) and not console.interactive
+
+
+def test_output_goes_to_both_streams_and_is_kept() -> None:
+    out, log = Counted(), Counted()
+    console = Console(out, log=log)
+    console.write(b"one")
+    assert console.mid_line and out.flushes == 0
+    console.write(b" line\n")
+    assert not console.mid_line and out.flushes == log.flushes == 1
+    assert out.getvalue() == log.getvalue() == console.output == b"one line\n"
+    with console.attached():
+        pass
+    assert log.closed and not out.closed
+
+
+def test_only_the_end_of_long_output_is_kept() -> None:
+    console = Console()
+    for letter in (b"a", b"b", b"c"):
+        console.write(letter * CAPTURE_LIMIT)
+    assert console.output == b"c" * CAPTURE_LIMIT
+
+
+def test_a_second_look_for_input_shows_the_prompt() -> None:
+    out = Counted()
+    console = Console(out, b"")
+    console.write(b"$ ")
+    assert not console.ready() and out.flushes == 0
+    assert not console.ready() and out.flushes == 1 and console.awaited

@@ -1,0 +1,60 @@
+"""Signals that end a run, and sections that they do not interrupt."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from trapline.vm.host import signals
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Put back what a failing test leaves."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *signals.ENDING)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_caught_signal_is_a_keyboard_interrupt_and_names_its_status(number: signal.Signals, status: int) -> None:
+    with pytest.raises(KeyboardInterrupt), signals.caught():
+        os.kill(os.getpid(), number)
+    assert signals.status() == status
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with signals.caught():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_held_signal_takes_effect_at_the_end(number: signal.Signals) -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), signals.caught(), signals.held():
+        os.kill(os.getpid(), number)
+        done.append("the section")
+    assert done == ["the section"]
+
+
+def test_of_several_held_signals_the_first_counts() -> None:
+    with pytest.raises(KeyboardInterrupt), signals.caught(), signals.held():
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.status() == 129
+
+
+def test_another_thread_sets_no_handlers() -> None:
+    def section() -> str:
+        with signals.caught(), signals.held():
+            return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(section).result() == "done"
