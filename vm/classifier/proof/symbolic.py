@@ -6,6 +6,7 @@ constants fold to plain integers. A comparison yields a `Condition`. Where Pytho
 """
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,7 +55,6 @@ class Explorer:
 
     def paths(self, run: Callable[[], Any]) -> Iterator[Path]:
         """Every feasible path of `run`, which must be deterministic but for symbolic choices."""
-        global _active
         self._waiting = [[]]
         for _ in range(self._limit):
             if not self._waiting:
@@ -62,11 +62,11 @@ class Explorer:
             self._plan = self._waiting.pop()
             self._chosen, self._held, self._known = [], [], {}
             self.solver.push()
-            outer, _active = _active, self
+            outer = _RUNNING.set(self)
             try:
                 result = run()
             finally:
-                _active = outer
+                _RUNNING.reset(outer)
                 self.solver.pop()
             yield Path(tuple(self._held), result)
         if self._waiting:
@@ -105,14 +105,15 @@ class Explorer:
         return value
 
 
-_active: Explorer | None = None
+_RUNNING: ContextVar[Explorer | None] = ContextVar("running", default=None)
 
 
 def active() -> Explorer:
     """The explorer of the running code. Raises RuntimeError outside an exploration."""
-    if _active is None:
+    running = _RUNNING.get()
+    if running is None:
         raise RuntimeError("a symbolic word needs a truth value outside an exploration")
-    return _active
+    return running
 
 
 def _decide(term: z3.BoolRef) -> bool:
