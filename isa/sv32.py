@@ -27,7 +27,6 @@ PTE_R = 1 << 1
 PTE_W = 1 << 2
 PTE_X = 1 << 3
 PTE_U = 1 << 4
-PTE_G = 1 << 5
 PTE_A = 1 << 6
 PTE_D = 1 << 7
 PTE_LEAF = PTE_R | PTE_W | PTE_X
@@ -40,6 +39,5 @@ PTE_PPN1_SHIFT = 20
 
 SATP_SV32 = 1 << 31
 """Field MODE: set for Sv32, clear for no translation."""
-SATP_ASID = 0x1FF << 22
 SATP_PPN = (1 << 22) - 1
 """Page number of the root page table."""
