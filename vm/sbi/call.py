@@ -7,6 +7,9 @@ legacy extensions, 0 to 8, return a0 alone.
 from collections.abc import Callable
 from typing import Any
 
+from trapline.isa.cause import SSIP
+from trapline.isa.hart import A0, A1, A6, A7
+from trapline.isa.word import MASK
 from trapline.vm.core.records import HartRecord
 from trapline.vm.sbi import debug_console, hsm
 from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, SbiRet, chosen_harts, error, ok
@@ -14,6 +17,21 @@ from trapline.vm.sbi.platform import Platform, Refused
 
 BASE, TIME, IPI, RFENCE = 0x10, 0x54494D45, 0x735049, 0x52464E43
 HSM, SRST, DBCN = 0x48534D, 0x53525354, 0x4442434E
+"""Extensions, by the number in a7; below, the functions of each, by the number in a6."""
+
+GET_SPEC_VERSION, GET_IMPL_ID, GET_IMPL_VERSION, PROBE_EXTENSION, GET_MVENDORID, GET_MARCHID, GET_MIMPID = range(7)
+SET_TIMER = 0
+SEND_IPI = 0
+REMOTE_FENCE_I, REMOTE_SFENCE_VMA, REMOTE_SFENCE_VMA_ASID = range(3)
+HART_START, HART_STOP, HART_GET_STATUS, HART_SUSPEND = range(4)
+SYSTEM_RESET = 0
+CONSOLE_WRITE, CONSOLE_READ, CONSOLE_WRITE_BYTE = range(3)
+
+LEGACY_SET_TIMER, LEGACY_PUTCHAR, LEGACY_GETCHAR, LEGACY_CLEAR_IPI, LEGACY_SEND_IPI = range(5)
+LEGACY_FENCES = (5, 6, 7)
+"""fence.i, sfence.vma, and sfence.vma by ASID."""
+LEGACY_SHUTDOWN = 8
+"""Extensions of one function each, which a7 alone names (chapter 5)."""
 
 SPECIFICATION = 2 << 24
 """Version 2.0: major in bits 30:24, minor below."""
@@ -21,7 +39,6 @@ IMPLEMENTATION = 0x7472
 """Not a registered ID: the letters "tr"."""
 IMPLEMENTATION_VERSION = 1
 
-SSIP = 1 << 1
 SHUTDOWN, COLD_REBOOT, WARM_REBOOT = 0, 1, 2
 NO_REASON, SYSTEM_FAILURE = 0, 1
 
@@ -35,64 +52,59 @@ class Sbi:
         self.platform = platform
         self.extensions: dict[int, dict[int, Function]] = {
             BASE: {
-                0: lambda h, a: ok(SPECIFICATION),
-                1: lambda h, a: ok(IMPLEMENTATION),
-                2: lambda h, a: ok(IMPLEMENTATION_VERSION),
-                3: lambda h, a: ok(int(a[0] in self.extensions or a[0] in self.legacy)),
-                # mvendorid, marchid and mimpid
-                4: lambda h, a: ok(0),
-                5: lambda h, a: ok(0),
-                6: lambda h, a: ok(0),
+                GET_SPEC_VERSION: lambda h, a: ok(SPECIFICATION),
+                GET_IMPL_ID: lambda h, a: ok(IMPLEMENTATION),
+                GET_IMPL_VERSION: lambda h, a: ok(IMPLEMENTATION_VERSION),
+                PROBE_EXTENSION: lambda h, a: ok(int(a[0] in self.extensions or a[0] in self.legacy)),
+                GET_MVENDORID: lambda h, a: ok(0),
+                GET_MARCHID: lambda h, a: ok(0),
+                GET_MIMPID: lambda h, a: ok(0),
             },
-            TIME: {0: lambda h, a: self._set_timer(h, a)},
-            IPI: {0: lambda h, a: self._interrupt(a[0], a[1])},
-            RFENCE: {
-                # fence.i, sfence.vma, sfence.vma by ASID; the hypervisor extension is absent.
-                0: lambda h, a: self._fence(a[0], a[1]),
-                1: lambda h, a: self._fence(a[0], a[1]),
-                2: lambda h, a: self._fence(a[0], a[1]),
-            },
+            TIME: {SET_TIMER: lambda h, a: self._set_timer(h, a)},
+            IPI: {SEND_IPI: lambda h, a: self._interrupt(a[0], a[1])},
+            # The fences for the hypervisor extension are absent, as it is.
+            RFENCE: dict.fromkeys(
+                (REMOTE_FENCE_I, REMOTE_SFENCE_VMA, REMOTE_SFENCE_VMA_ASID), lambda h, a: self._fence(a[0], a[1])
+            ),
             HSM: {
-                0: lambda h, a: hsm.start(platform, a[0], a[1], a[2]),
-                1: lambda h, a: hsm.stop(h),
-                2: lambda h, a: hsm.status(platform, a[0]),
-                3: lambda h, a: hsm.suspend(platform, h, a[0], a[1], a[2]),
+                HART_START: lambda h, a: hsm.start(platform, a[0], a[1], a[2]),
+                HART_STOP: lambda h, a: hsm.stop(h),
+                HART_GET_STATUS: lambda h, a: hsm.status(platform, a[0]),
+                HART_SUSPEND: lambda h, a: hsm.suspend(platform, h, a[0], a[1], a[2]),
             },
-            SRST: {0: lambda h, a: self._reset(a[0], a[1])},
+            SRST: {SYSTEM_RESET: lambda h, a: self._reset(a[0], a[1])},
             DBCN: {
-                0: lambda h, a: debug_console.write(platform, a[0], a[1], a[2]),
-                1: lambda h, a: debug_console.read(platform, a[0], a[1], a[2]),
-                2: lambda h, a: debug_console.write_byte(platform, a[0]),
+                CONSOLE_WRITE: lambda h, a: debug_console.write(platform, a[0], a[1], a[2]),
+                CONSOLE_READ: lambda h, a: debug_console.read(platform, a[0], a[1], a[2]),
+                CONSOLE_WRITE_BYTE: lambda h, a: debug_console.write_byte(platform, a[0]),
             },
         }
         self.legacy: dict[int, Callable[[Any, list[int]], int]] = {
-            0: lambda h, a: self._set_timer(h, a)[0],
-            1: lambda h, a: debug_console.write_byte(platform, a[0])[0],
-            2: lambda h, a: -1 if (byte := platform.get()) is None else byte,
-            3: lambda h, a: self._clear_interrupt(h),
-            4: lambda h, a: self._interrupt(self._mask(h, a[0]), 0)[0],
-            5: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
-            6: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
-            7: lambda h, a: self._fence(self._mask(h, a[0]), 0)[0],
-            8: lambda h, a: self._reset(SHUTDOWN, NO_REASON)[0],
+            LEGACY_SET_TIMER: lambda h, a: self._set_timer(h, a)[0],
+            LEGACY_PUTCHAR: lambda h, a: debug_console.write_byte(platform, a[0])[0],
+            LEGACY_GETCHAR: lambda h, a: -1 if (byte := platform.get()) is None else byte,
+            LEGACY_CLEAR_IPI: lambda h, a: self._clear_interrupt(h),
+            LEGACY_SEND_IPI: lambda h, a: self._interrupt(self._mask(h, a[0]), 0)[0],
+            **dict.fromkeys(LEGACY_FENCES, lambda h, a: self._fence(self._mask(h, a[0]), 0)[0]),
+            LEGACY_SHUTDOWN: lambda h, a: self._reset(SHUTDOWN, NO_REASON)[0],
         }
 
     def call(self, h: HartRecord) -> None:
         """Serve the `ecall` at h.pc and resume after it. Raises `Refused`, with h unchanged, for a bad mask pointer."""
-        extension, arguments = h.x[17], [h.x[i] for i in range(10, 16)]
+        extension, arguments = h.x[A7], [h.x[i] for i in range(A0, A6)]
         before = h.pc
-        h.pc = (before + 4) & 0xFFFFFFFF
+        h.pc = (before + 4) & MASK
         try:
             if extension in self.legacy:
-                h.x[10] = self.legacy[extension](h, arguments) & 0xFFFFFFFF
+                h.x[A0] = self.legacy[extension](h, arguments) & MASK
                 return
-            function = self.extensions.get(extension, {}).get(h.x[16])
+            function = self.extensions.get(extension, {}).get(h.x[A6])
             result = error(NOT_SUPPORTED) if function is None else function(h, arguments)
         except Refused:
             h.pc = before
             raise
         if result is not None:
-            h.x[10], h.x[11] = result[0] & 0xFFFFFFFF, result[1] & 0xFFFFFFFF
+            h.x[A0], h.x[A1] = result[0] & MASK, result[1] & MASK
 
     def _set_timer(self, h: HartRecord, a: list[int]) -> SbiRet:
         """ "If the supervisor wishes to clear the timer interrupt without scheduling the next timer event, it can

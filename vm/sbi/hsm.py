@@ -1,7 +1,13 @@
 """Hart state management (SBI 2.0, chapter 9), and the initial state of a hart in S mode."""
 
+from trapline.isa.cause import ECALL_M, ECALL_S, EXCEPTIONS, SEIP, SSIP, STIP
+from trapline.isa.hart import A0, A1
+from trapline.isa.machine_csrs import CY, IR, TM
 from trapline.isa.mode import S
 from trapline.isa.mstatus import MPRV, SIE
+from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
+from trapline.isa.trap import TVEC_BASE
+from trapline.isa.word import MASK
 from trapline.vm.core.records import HartRecord
 from trapline.vm.sbi.errors import ALREADY_AVAILABLE, INVALID_ADDRESS, INVALID_PARAM, SbiRet, error, ok
 from trapline.vm.sbi.platform import ALL_ONES, Platform
@@ -9,10 +15,13 @@ from trapline.vm.sbi.platform import ALL_ONES, Platform
 STARTED, STOPPED, SUSPENDED = 0, 1, 4
 RETENTIVE, NON_RETENTIVE = 0x00000000, 0x80000000
 
-DELEGATED_EXCEPTIONS = 0xB1FF
+DELEGATED_EXCEPTIONS = sum(1 << cause for cause in EXCEPTIONS.keys() - {ECALL_S, ECALL_M})
 """All but ecalls from S and M mode: OpenSBI forwards to S mode whatever it does not delegate."""
-DELEGATED_INTERRUPTS = 0x222
-COUNTERS = 7
+DELEGATED_INTERRUPTS = SSIP | STIP | SEIP
+COUNTERS = CY | TM | IR
+"""Counters that S mode may read."""
+ALL_MEMORY = NAPOT << A_SHIFT | PMP_X | PMP_W | PMP_R
+"""pmpcfg of an entry whose pmpaddr is all ones: it matches every address, and permits everything."""
 SUSPENDED_WAIT = 2
 """`waiting` of a hart that suspended itself; 1 stands for `wfi`."""
 
@@ -27,13 +36,13 @@ def enter(h: HartRecord, address: int, opaque: int) -> None:
     h.mode = S
     h.mstatus = h.mstatus & ~(SIE | MPRV)
     h.satp = 0
-    h.stvec = address & ~3
+    h.stvec = address & TVEC_BASE
     h.sscratch = 0
     h.mie = 0
     h.mip = 0
     h.reservation = -1
-    h.x[10] = h.mhartid
-    h.x[11] = opaque
+    h.x[A0] = h.mhartid
+    h.x[A1] = opaque
     h.waiting = 0
     h.stopped = 0
     h.stale = 1
@@ -44,8 +53,8 @@ def hand_over(h: HartRecord) -> None:
     h.medeleg = DELEGATED_EXCEPTIONS
     h.mideleg = DELEGATED_INTERRUPTS
     h.mcounteren = COUNTERS
-    h.pmpaddr[0] = 0xFFFFFFFF
-    h.pmpcfg[0] = 0x1F
+    h.pmpaddr[0] = MASK
+    h.pmpcfg[0] = ALL_MEMORY
     h.stopped = 1
 
 
