@@ -10,6 +10,7 @@ from typing import Any
 from trapline import isa
 from trapline.isa.cause import ECALL_S, ECALL_U, describe
 from trapline.isa.mode import MODE_NAMES
+from trapline.isa.sv32 import PAGE_BASE
 from trapline.isa.trap import WAIT
 from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
@@ -45,7 +46,7 @@ class Describer:
     def function(self, vaddr: int) -> str:
         """The symbol at or below an address, without the distance; the page of the address if there is none."""
         name = self.symbol(vaddr).partition("+")[0]
-        return name or f"page {vaddr & 0xFFFFF000:#010x}"
+        return name or f"page {vaddr & PAGE_BASE:#010x}"
 
     def instruction(self, event: Event) -> str:
         """The guest's instruction at pc, in assembly."""

@@ -19,7 +19,8 @@ from trapline.isa.cause import (
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
 from trapline.isa.mstatus import TVM, TW
-from trapline.vm.core.overlays import MARK
+from trapline.isa.xleak import INTERCEPT_SHIFT
+from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.hypervisor.host.event_ring import Event
 
 LEVELS = {**MODE_NAMES, 2: "hypervisor"}
@@ -40,7 +41,7 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
     """The rule by which the real hart `real`, in its state at the time, could not execute the word at pc."""
     mode, cause = MODE_NAMES[real.mode], event.cause
     if cause == ILLEGAL:
-        if event.tval & 3 == MARK and event.tval != event.word:
+        if event.tval & INSTRUCTION == MARK and event.tval != event.word:
             what = "puts in its place" if technique == "patch" else "has in its copy of the page"
             return Rule(
                 f"At that address the real hart has {event.tval:#010x}, which `{technique}` {what}: its low bits are "
@@ -79,7 +80,8 @@ def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
         return _csr(instruction, event.word, real)
     if instruction.extension in XLEAK:
         bit = XLEAK.index(instruction.extension)
-        if real.mleak & (0x101 << bit):
+        hole = 1 << bit
+        if real.mleak & (hole | hole << INTERCEPT_SHIFT):
             return Rule(
                 f"{instruction.name} is a hole that would not trap, but bit {bit} of the real mleak is set for {mode} "
                 "mode.",
