@@ -35,7 +35,7 @@ ROOMS = {
     "vm/host": "",
     "vm/hypervisor/host": "isa vm/core vm/hypervisor vm/codegen vm/host",
     "vm/board/virtio": "vm/host",
-    "vm/board": "vm/host vm/board/virtio",
+    "vm/board": "isa vm/host vm/board/virtio",
     "vm/sbi": "isa vm/core",
     "vm/loader": "asm",
     "vm/exit.py": "isa",

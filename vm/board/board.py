@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from trapline.vm.board.devices import FINISHER_BASE, UART_BASE, UART_SOURCE, Bus, Finisher, Uart
+from trapline.isa.cause import MEIP, SEIP
+from trapline.vm.board.devices import FINISHER_BASE, Bus, Finisher
 from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic
+from trapline.vm.board.uart import IIR_NONE, UART_BASE, UART_SOURCE, Uart
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import Memory
 from trapline.vm.board.virtio.transport import SLOT_SIZE, Slot
 from trapline.vm.host.console import PATIENCE, Console
 
-MEIP = 1 << 11
-SEIP = 1 << 9
 VIRTIO_BASE, VIRTIO_STRIDE, VIRTIO_SLOTS = 0x10001000, 0x1000, 8
 VIRTIO_SOURCE = 1
 """Interrupt number of the first virtio slot at the PLIC."""
@@ -65,7 +65,7 @@ class Board:
 
     def update(self) -> None:
         """Update the interrupt lines from the devices."""
-        self.plic.set_line(UART_SOURCE, self.uart.interrupt() != 1)
+        self.plic.set_line(UART_SOURCE, self.uart.interrupt() != IIR_NONE)
         for source, slot in self.plugged:
             slot.poll()
             self.plic.set_line(source, slot.interrupt())

@@ -4,6 +4,19 @@ from typing import Any
 
 from trapline.vm.board.devices import Halt
 
+DEVICE_SHIFT, COMMAND_SHIFT = 56, 48
+PAYLOAD = (1 << COMMAND_SHIFT) - 1
+"""The fields of `tohost`: device, command, payload."""
+SYSTEM_CALL, CONSOLE = 0, 1
+"""Devices."""
+PUT = 1
+"""Command of the console: print a byte."""
+WRITE = 64
+"""Number of `write` among the system calls."""
+OUTPUTS = (1, 2)
+"""File descriptors of the console."""
+ENOSYS = 38
+
 WAIT_STEPS = 64
 """Steps in which a 32-bit program can write the other half of `tohost` before the command is read."""
 
@@ -39,13 +52,13 @@ class Htif:
         command = int.from_bytes(machine.read(self.tohost, 8), "little")
         if command == 0:
             return
-        device, payload = command >> 56, command & 0xFFFFFFFFFFFF
-        if device == 0 and payload & 1:
+        device, payload = command >> DEVICE_SHIFT, command & PAYLOAD
+        if device == SYSTEM_CALL and payload & 1:
             raise Halt(payload >> 1)
         machine.write(self.tohost, bytes(8))
-        if device == 0:
+        if device == SYSTEM_CALL:
             self._system_call(payload)
-        elif device == 1 and (command >> 48) & 0xFF == 1:
+        elif device == CONSOLE and (command >> COMMAND_SHIFT) & 0xFF == PUT:
             machine.console.write(bytes((payload & 0xFF,)))
 
     def _system_call(self, pointer: int) -> None:
@@ -54,8 +67,8 @@ class Htif:
             which, descriptor, buffer, length = (
                 int.from_bytes(machine.read(pointer + 8 * i, 8), "little") for i in range(4)
             )
-            done = -38
-            if which == 64 and descriptor in (1, 2):
+            done = -ENOSYS
+            if which == WRITE and descriptor in OUTPUTS:
                 machine.console.write(machine.read(buffer, length))
                 done = length
             machine.write(pointer, (done & (2**64 - 1)).to_bytes(8, "little"))

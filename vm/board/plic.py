@@ -11,9 +11,14 @@ SOURCES = 96
 PRIORITIES = 7
 """The highest priority, in a register of three bits."""
 
+_REGISTER = 4
+"""Bytes of a register."""
 _PENDING = 0x1000
-_ENABLE = 0x2000
-_CONTEXT = 0x200000
+_ENABLE, _ENABLE_STRIDE = 0x2000, 0x80
+_CONTEXT, _CONTEXT_STRIDE = 0x200000, 0x1000
+"""Where the registers of context 0 begin, and how far apart those of two contexts are."""
+_THRESHOLD, _CLAIM = 0, 4
+"""Registers of a context: its threshold; claim when read, complete when written."""
 
 
 class Plic:
@@ -61,40 +66,40 @@ class Plic:
 
     def load(self, offset: int, width: int) -> int | None:
         """Read a word register; reading `claim` claims an interrupt."""
-        if width != 4 or offset & 3:
+        if width != _REGISTER or offset % _REGISTER:
             return None
-        if offset < 4 * SOURCES:
-            return self.priority[offset >> 2]
+        if offset < _REGISTER * SOURCES:
+            return self.priority[offset // _REGISTER]
         if _PENDING <= offset < _PENDING + SOURCES // 8:
             return (self.pending >> (8 * (offset - _PENDING))) & 0xFFFFFFFF
-        context, register = divmod(offset - _ENABLE, 0x80)
+        context, register = divmod(offset - _ENABLE, _ENABLE_STRIDE)
         if 0 <= context < self.contexts and register < SOURCES // 8:
             return (self.enable[context] >> (8 * register)) & 0xFFFFFFFF
-        context, register = divmod(offset - _CONTEXT, 0x1000)
+        context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
         if 0 <= context < self.contexts:
-            if register == 0:
+            if register == _THRESHOLD:
                 return self.threshold[context]
-            if register == 4:
+            if register == _CLAIM:
                 return self._claim(context)
         return 0
 
     def store(self, offset: int, width: int, value: int) -> bool:
         """Write a word register; writing `claim` completes an interrupt."""
-        if width != 4 or offset & 3:
+        if width != _REGISTER or offset % _REGISTER:
             return False
-        if 0 < offset < 4 * SOURCES:
-            self.priority[offset >> 2] = value & PRIORITIES
-        elif _ENABLE <= offset < _ENABLE + 0x80 * self.contexts:
-            context, register = divmod(offset - _ENABLE, 0x80)
+        if 0 < offset < _REGISTER * SOURCES:
+            self.priority[offset // _REGISTER] = value & PRIORITIES
+        elif _ENABLE <= offset < _ENABLE + _ENABLE_STRIDE * self.contexts:
+            context, register = divmod(offset - _ENABLE, _ENABLE_STRIDE)
             if register < SOURCES // 8:
                 mask = 0xFFFFFFFF << (8 * register)
                 # Source 0 does not exist.
                 self.enable[context] = ((self.enable[context] & ~mask) | (value << (8 * register))) & ~1
         elif offset >= _CONTEXT:
-            context, register = divmod(offset - _CONTEXT, 0x1000)
-            if context < self.contexts and register == 0:
+            context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
+            if context < self.contexts and register == _THRESHOLD:
                 self.threshold[context] = value & PRIORITIES
-            elif context < self.contexts and register == 4:
+            elif context < self.contexts and register == _CLAIM:
                 self._complete(context, value)
         self.update()
         return True

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trapline.isa.cause import MEI, MSI, MTI, SEI
 from trapline.vm.board.board import VIRTIO_BASE, VIRTIO_SLOTS, VIRTIO_SOURCE, VIRTIO_STRIDE
-from trapline.vm.board.devices import FINISHER_BASE, UART_BASE, UART_SOURCE
+from trapline.vm.board.devices import FINISHER_BASE
 from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, SOURCES
+from trapline.vm.board.uart import UART_BASE, UART_SOURCE
 from trapline.vm.boot.flat_tree import Node, flatten
 from trapline.vm.core.access import CLINT
 
@@ -93,11 +95,11 @@ def _lines(harts: int, *codes: int) -> tuple[int, ...]:
 
 def _clint(harts: int) -> Node:
     node = Node(f"clint@{CLINT:x}", compatible=("sifive,clint0", "riscv,clint0"), reg=_region(CLINT, CLINT_WINDOW))
-    return node.set(interrupts_extended=_lines(harts, 3, 7))
+    return node.set(interrupts_extended=_lines(harts, MSI, MTI))
 
 
 def _plic(harts: int) -> Node:
     node = Node(f"plic@{PLIC_BASE:x}", compatible=("sifive,plic-1.0.0", "riscv,plic0"))
     node.set(reg=_region(PLIC_BASE, PLIC_SIZE), n_interrupt_cells=1, n_address_cells=0, interrupt_controller=None)
     node.properties["riscv,ndev"] = SOURCES - 1
-    return node.set(interrupts_extended=_lines(harts, 11, 9), phandle=PLIC_HANDLE)
+    return node.set(interrupts_extended=_lines(harts, MEI, SEI), phandle=PLIC_HANDLE)

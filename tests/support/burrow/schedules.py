@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support.paths import BURROW, TESTS
 from trapline import Machine
 from trapline.vm.board.board import Board
-from trapline.vm.board.devices import Console
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.host.console import Console
 from trapline.vm.loader.files import load_elf
 
 STRESS = TESTS / "programs/burrow/programs/stress.s"

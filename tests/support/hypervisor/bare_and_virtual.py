@@ -9,7 +9,7 @@ from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
 from trapline.isa.hart import FIELDS
 from trapline.vm.board.board import Board
-from trapline.vm.board.devices import Console
+from trapline.vm.host.console import Console
 from trapline.vm.hypervisor.frames import FRAMES
 from trapline.vm.hypervisor.technique import TECHNIQUES
 

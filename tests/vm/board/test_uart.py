@@ -8,7 +8,7 @@ import pytest
 from support.board.accesses import PLIC, UART, Ask, Note, ask_here, assert_same
 from support.budget import seeds
 from support.gnu import Find
-from trapline.vm.board.devices import Uart
+from trapline.vm.board.uart import Uart
 from trapline.vm.host.console import Console
 
 DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(UART, UART + 8)

@@ -8,6 +8,7 @@ from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import LEGACY_ALIGN, QUEUE_MAX, Memory, QueueError, Virtqueue
 
 SLOT_SIZE = 0x200
+REGISTER_SIZE = 4
 MAGIC = 0x74726976
 """The letters "virt"."""
 VENDOR = 0x554D4551
@@ -20,6 +21,8 @@ ANY_LAYOUT = 1 << 27
 INDIRECT_DESC = 1 << 28
 EVENT_IDX = 1 << 29
 VERSION_1 = 1 << 32
+FEATURE_WORDS = 2
+"""Words of the features above, which FeaturesSel chooses between."""
 
 
 class Register:
@@ -52,7 +55,6 @@ class Register:
     QUEUE_DEVICE_HIGH = 0x0A4
     SHM_LEN_LOW = 0x0B0
     SHM_BASE_HIGH = 0x0BC
-    CONFIG_GENERATION = 0x0FC
     CONFIG = 0x100
 
 
@@ -119,7 +121,7 @@ class Slot:
     def load(self, offset: int, width: int) -> int | None:
         """Read a register or configuration space."""
         if offset < Register.CONFIG or self.device is None:
-            aligned_word = width == 4 and offset % 4 == 0
+            aligned_word = width == REGISTER_SIZE and offset % REGISTER_SIZE == 0
             return self._register(offset) if aligned_word or self.device is None else 0
         start = offset - Register.CONFIG
         data = self.device.config()[start : start + width]
@@ -137,7 +139,7 @@ class Slot:
         if offset == Register.DEVICE_ID:
             return self.device.device_id
         if offset == Register.DEVICE_FEATURES:
-            return (self.features >> (32 * min(self.device_features_sel, 2))) & 0xFFFFFFFF
+            return (self.features >> (32 * min(self.device_features_sel, FEATURE_WORDS))) & 0xFFFFFFFF
         if offset == Register.INTERRUPT_STATUS:
             return self.interrupt_status
         if offset == Register.STATUS:
@@ -163,7 +165,7 @@ class Slot:
         value &= (1 << (8 * width)) - 1
         if self.device is not None and offset >= Register.CONFIG:
             self.device.store_config(offset - Register.CONFIG, value.to_bytes(width, "little"))
-        elif self.device is not None and width == 4 and offset % 4 == 0:
+        elif self.device is not None and width == REGISTER_SIZE and offset % REGISTER_SIZE == 0:
             self._set_register(offset, value)
         return True
 
@@ -195,7 +197,7 @@ class Slot:
         if self.legacy:
             if self.driver_features_sel == 0:
                 self.driver_features = value
-        elif self.driver_features_sel < 2 and not self.status & FEATURES_OK:
+        elif self.driver_features_sel < FEATURE_WORDS and not self.status & FEATURES_OK:
             shift = 32 * self.driver_features_sel
             self.driver_features = self.driver_features & ~(0xFFFFFFFF << shift) | value << shift
 

@@ -1,0 +1,155 @@
+"""The UART of QEMU's `virt` board, a 16550A."""
+
+from trapline.vm.host.console import Console
+
+UART_BASE = 0x10000000
+UART_SOURCE = 10
+"""Interrupt number of the UART at the PLIC."""
+
+DATA, IER, FCR, LCR, MCR, LSR, MSR, SCRATCH = range(8)
+"""Registers of the UART, a byte each. DATA is the receiver's to read and the transmitter's to write."""
+IIR = FCR
+"""What a read of FCR's offset returns."""
+REGISTERS = SCRATCH + 1
+
+IER_RECEIVED, IER_EMPTY, IER_LINE_STATUS = 1 << 0, 1 << 1, 1 << 2
+IER_WRITABLE = 0x0F
+IIR_NONE, IIR_EMPTY, IIR_RECEIVED, IIR_LINE_STATUS = 1, 2, 4, 6
+IIR_FIFO = 0xC0
+"""The FIFOs are on."""
+FCR_FIFO, FCR_CLEAR_RECEIVER, FCR_CLEAR_TRANSMITTER = 1 << 0, 1 << 1, 1 << 2
+FCR_WRITABLE = 0xC9
+"""What FCR keeps: the FIFOs' enable, the DMA mode and the trigger level."""
+LCR_DIVISOR_LATCH = 1 << 7
+"""The first two registers hold the divisor."""
+MCR_DTR, MCR_RTS, MCR_OUT1, MCR_OUT2 = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+MCR_LOOPBACK = 1 << 4
+"""The transmitter feeds the receiver, and MCR's outputs feed MSR's inputs."""
+MCR_WRITABLE = 0x1F
+LSR_RECEIVED, LSR_OVERRUN = 1 << 0, 1 << 1
+LSR_EMPTY = 0x60
+"""The transmitter's register and its shift register are empty."""
+MSR_CTS, MSR_DSR, MSR_RI, MSR_DCD = 1 << 4, 1 << 5, 1 << 6, 1 << 7
+LOOPED_BACK = ((MCR_RTS, MSR_CTS), (MCR_DTR, MSR_DSR), (MCR_OUT1, MSR_RI), (MCR_OUT2, MSR_DCD))
+"""The input that each output feeds in loopback."""
+FIFO_BYTES = 16
+RESET_DIVISOR = 12
+
+
+class Uart:
+    """A 16550A that prints what is written at once, so that its transmitter is always empty.
+
+    It requests an interrupt when IER enables one of these: overrun, received data, transmitter empty. Only loopback
+    can overrun. The FIFO's trigger level has no effect: one byte is enough.
+    A wider access reaches the byte register at its address, as on QEMU.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.registers = bytearray(REGISTERS)
+        self.registers[MCR] = MCR_OUT2
+        self.divisor = bytearray(RESET_DIVISOR.to_bytes(2, "little"))
+        self.emptied = False
+        self.looped = bytearray()
+        self.holding = 0
+        self.overrun = False
+
+    def received(self) -> bool:
+        """Whether a byte can be read."""
+        return bool(self.looped) or (not self.registers[MCR] & MCR_LOOPBACK and self.console.ready())
+
+    def interrupt(self) -> int:
+        """The interrupt that IIR reports; IIR_NONE for none."""
+        enabled = self.registers[IER]
+        if enabled & IER_LINE_STATUS and self.overrun:
+            return IIR_LINE_STATUS
+        if enabled & IER_RECEIVED and self.received():
+            return IIR_RECEIVED
+        if enabled & IER_EMPTY and self.emptied:
+            return IIR_EMPTY
+        return IIR_NONE
+
+    def load(self, offset: int, width: int) -> int | None:
+        """The byte register at `offset`."""
+        if offset >= REGISTERS:
+            return None
+        if self._is_divisor(offset):
+            return self.divisor[offset]
+        if offset == DATA:
+            return self._receive()
+        if offset == IIR:
+            cause = self.interrupt()
+            if cause == IIR_EMPTY:
+                self.emptied = False
+            return cause | (IIR_FIFO if self.registers[FCR] & FCR_FIFO else 0)
+        if offset == LSR:
+            overrun, self.overrun = self.overrun, False
+            return LSR_EMPTY | (LSR_OVERRUN if overrun else 0) | (LSR_RECEIVED if self.received() else 0)
+        if offset == MSR:
+            return self._modem_status()
+        return self.registers[offset]
+
+    def store(self, offset: int, width: int, value: int) -> bool:
+        """Write the byte register at `offset`; line and modem status are read-only."""
+        if offset >= REGISTERS:
+            return False
+        value &= 0xFF
+        if self._is_divisor(offset):
+            self.divisor[offset] = value
+        elif offset == DATA:
+            self._transmit(value)
+        elif offset == IER:
+            if (value ^ self.registers[IER]) & IER_EMPTY:
+                self.emptied = bool(value & IER_EMPTY)
+            self.registers[IER] = value & IER_WRITABLE
+        elif offset == FCR:
+            self._control_fifo(value)
+        elif offset == MCR:
+            self.registers[MCR] = value & MCR_WRITABLE
+        elif offset not in (LSR, MSR):
+            self.registers[offset] = value
+        return True
+
+    def _is_divisor(self, offset: int) -> bool:
+        return offset < len(self.divisor) and bool(self.registers[LCR] & LCR_DIVISOR_LATCH)
+
+    def _receive(self) -> int:
+        byte = None
+        if self.looped:
+            byte = self.looped.pop(0)
+        elif self.received():
+            byte = self.console.read()
+        if self.registers[FCR] & FCR_FIFO:
+            return byte or 0
+        # Without the FIFO a single register keeps its byte.
+        self.holding = self.holding if byte is None else byte
+        return self.holding
+
+    def _transmit(self, value: int) -> None:
+        if not self.registers[MCR] & MCR_LOOPBACK:
+            self.console.write(bytes((value,)))
+        else:
+            fifo = self.registers[FCR] & FCR_FIFO
+            self.overrun = self.overrun or len(self.looped) >= (FIFO_BYTES if fifo else 1)
+            if not fifo:
+                self.looped[:] = (value,)
+                self.holding = value
+            elif len(self.looped) < FIFO_BYTES:
+                self.looped.append(value)
+        self.emptied = True
+
+    def _control_fifo(self, value: int) -> None:
+        # Turning the FIFOs on or off empties them. Input still held by the host has not arrived yet and stays.
+        if (value ^ self.registers[FCR]) & FCR_FIFO:
+            value |= FCR_CLEAR_RECEIVER | FCR_CLEAR_TRANSMITTER
+        if value & FCR_CLEAR_RECEIVER:
+            self.looped.clear()
+        if value & FCR_CLEAR_TRANSMITTER:
+            self.emptied = True
+        self.registers[FCR] = value & FCR_WRITABLE
+
+    def _modem_status(self) -> int:
+        control = self.registers[MCR]
+        if not control & MCR_LOOPBACK:
+            return MSR_DCD | MSR_DSR | MSR_CTS
+        return sum(status for output, status in LOOPED_BACK if control & output)
