@@ -85,7 +85,10 @@ class PrefixedLines:
         self.flush()
 
 
-_SHOWN = [bytes([b]) if (b >= 32 and b != 127) or b == 9 else b"^" + bytes([b ^ 64]) for b in range(256)]
+_TAB, _SPACE, _DELETE = b"\t \x7f"
+_CARET = 0x40
+"""What a control character and the letter after its caret differ by."""
+_SHOWN = [bytes([b]) if (b >= _SPACE and b != _DELETE) or b == _TAB else b"^" + bytes([b ^ _CARET]) for b in range(256)]
 
 
 @dataclass

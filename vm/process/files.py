@@ -28,7 +28,15 @@ MAX_COUNT = 0x7FFFF000
 MAX_VECTORS = 1024
 MAX_FILES = 1024
 _CHARACTER_DEVICE = 0o020620
+MAX_TRANSFER = 0x7FFFFFFF
+"""Maximum bytes of one element of an iovec array."""
+F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
+"""Commands of fcntl."""
+O_RDONLY, O_WRONLY = 0, 1
+AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
+_ROOT = b"/\0"
+"""The working directory."""
 
 
 def stream_of(process: Any, fd: int) -> Any:
@@ -75,7 +83,7 @@ def _vectors(process: Any, address: int, count: int) -> list[tuple[int, int]]:
     if count > MAX_VECTORS:
         raise SystemCallError(EINVAL)
     vectors = list(struct.iter_unpack("<II", process.space.read(address, 8 * count)))
-    if any(size > 0x7FFFFFFF for _, size in vectors):
+    if any(size > MAX_TRANSFER for _, size in vectors):
         raise SystemCallError(EINVAL)
     return [(base, size) for base, size in vectors if size]
 
@@ -149,14 +157,14 @@ def dup3(process: Any, fd: int, new: int, flags: int) -> int:
 @system_call("fcntl", 25)
 def fcntl(process: Any, fd: int, command: int, argument: int) -> int:
     stream = stream_of(process, fd)
-    if command in (0, 1030):  # F_DUPFD, F_DUPFD_CLOEXEC
+    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
         if argument >= MAX_FILES:
             raise SystemCallError(EINVAL)
         return _duplicate(process, fd, argument)
-    if command in (1, 2, 4):  # F_GETFD, F_SETFD, F_SETFL
+    if command in (F_GETFD, F_SETFD, F_SETFL):
         return 0
-    if command == 3:  # F_GETFL: O_RDONLY or O_WRONLY
-        return 0 if isinstance(stream, Input) else 1
+    if command == F_GETFL:
+        return O_RDONLY if isinstance(stream, Input) else O_WRONLY
     raise SystemCallError(EINVAL)
 
 
@@ -190,7 +198,7 @@ def _descriptor_of(process: Any, fd: int, path: int, flags: int) -> int:
     """The descriptor that a path relative to it names: itself for an empty path; no other path exists."""
     name = process.space.string(path) if path else b""
     if name:
-        if not name.startswith(b"/") and signed(fd) != -100:  # AT_FDCWD
+        if not name.startswith(b"/") and signed(fd) != AT_FDCWD:
             stream_of(process, fd)
             raise SystemCallError(ENOTDIR)
         raise SystemCallError(ENOENT)
@@ -257,10 +265,10 @@ for _number, _name in ((1030, "mkdir"), (1033, "access"), (1038, "stat"), (1039,
 
 @system_call("getcwd", 17)
 def getcwd(process: Any, buffer: int, size: int) -> int:
-    if size < 2:
+    if size < len(_ROOT):
         raise SystemCallError(ERANGE if size else EINVAL)
-    process.space.write(buffer, b"/\0")
-    return 2
+    process.space.write(buffer, _ROOT)
+    return len(_ROOT)
 
 
 constant(0o22, "umask", 166)

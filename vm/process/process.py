@@ -19,6 +19,10 @@ from trapline.isa.cause import (
     LOAD_MISALIGNED,
     STORE_MISALIGNED,
 )
+from trapline.isa.hart import A0, A7
+from trapline.isa.machine_csrs import CY, IR, TM
+from trapline.isa.mode import U
+from trapline.isa.mstatus import TW
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
@@ -40,7 +44,6 @@ _SIGNALS = {
 """The signal that Linux sends for a cause; SIGSEGV for all others."""
 
 _ALL_EXCEPTIONS = 0xFFFF
-_MSTATUS_TW = 1 << 21
 _TICK = 100  # nanoseconds
 _LAST_TICK = 1 << 56
 _PATIENCE = 0.5  # seconds to wait for a reader of the last message
@@ -193,12 +196,12 @@ class Process:
 
     def _enter(self, sp: int) -> None:
         machine = self.machine
-        machine.csr["mcounteren"] = machine.csr["scounteren"] = 7
-        machine.csr["mstatus"] = _MSTATUS_TW  # a process has nothing to wait for with wfi
+        machine.csr["mcounteren"] = machine.csr["scounteren"] = CY | TM | IR
+        machine.csr["mstatus"] = TW  # a process has nothing to wait for with wfi
         machine.host_traps = _ALL_EXCEPTIONS
         machine.x["sp"] = sp
         machine.pc = self.image.entry
-        machine.mode = 0
+        machine.mode = U
 
     # --- running -------------------------------------------------------------------------------------
 
@@ -263,14 +266,14 @@ class Process:
     def serve(self) -> None:
         """Serve the system call in the registers and resume after the `ecall`."""
         x, machine = self.machine.x, self.machine
-        number = x[17]
+        number = x[A7]
         self._counts[number if number in TABLE else name_of(number)] += 1
         call = TABLE.get(number)
         try:
-            result = -ENOSYS if call is None else call.serve(self, *[x[10 + i] for i in range(call.arity)])
+            result = -ENOSYS if call is None else call.serve(self, *[x[A0 + i] for i in range(call.arity)])
         except SystemCallError as error:
             result = -error.number
-        x[10] = result & 0xFFFFFFFF
+        x[A0] = result & 0xFFFFFFFF
         machine.retire_trap(machine.pc + 4)
 
     def exit(self, status: int) -> None:

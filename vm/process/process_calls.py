@@ -3,6 +3,8 @@
 import struct
 from typing import Any
 
+from trapline.isa.word import WORD
+from trapline.vm.loader.image import WRITE
 from trapline.vm.process.errno import (
     EAGAIN,
     EINVAL,
@@ -11,8 +13,10 @@ from trapline.vm.process.errno import (
     ETIMEDOUT,
     IGNORED_BY_DEFAULT,
     SIGKILL,
+    SIGSTOP,
     SystemCallError,
 )
+from trapline.vm.process.files import MAX_FILES
 from trapline.vm.process.stack import USER_ID
 from trapline.vm.process.system_calls import constant, signed, system_call
 
@@ -20,6 +24,23 @@ PROCESS_ID = 1000
 _CLOCKS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11})
 _SECOND = 1_000_000_000
 _SIG_IGN = 1
+MAX_SIGNAL = 64
+_SIGNAL_SET = MAX_SIGNAL // 8
+"""Bytes of a set of signals."""
+_ACTION = 16
+"""Bytes of a sigaction: handler, flags, set of signals."""
+SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = range(3)
+_HARTS = 1 << 0
+"""The set of harts that a process may run on: the first."""
+_GRND = 7
+"""The flags of getrandom that exist."""
+_MOST_RANDOM = 1 << 16
+"""Maximum bytes of one getrandom."""
+RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_AS = 3, 4, 7, 9
+_LAST_RESOURCE = 15
+_FUTEX_COMMAND = 0x7F
+"""The bits of a futex operation without its flags."""
+FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
 
 
 @system_call("exit", 93)
@@ -149,18 +170,18 @@ def uname(process: Any, result: int) -> int:
 
 @system_call("sched_getaffinity", 123)
 def sched_getaffinity(process: Any, pid: int, size: int, mask: int) -> int:
-    if size < 4 or size % 4:
+    if size < WORD or size % WORD:
         raise SystemCallError(EINVAL)
-    process.space.write(mask, b"\1\0\0\0")
-    return 4
+    process.space.write(mask, _HARTS.to_bytes(WORD, "little"))
+    return WORD
 
 
 @system_call("getrandom", 278)
 def getrandom(process: Any, buffer: int, size: int, flags: int) -> int:
-    if flags & ~7:
+    if flags & ~_GRND:
         raise SystemCallError(EINVAL)
-    size = min(size, 1 << 16)
-    process.space.check(buffer, size, 2)
+    size = min(size, _MOST_RANDOM)
+    process.space.check(buffer, size, WRITE)
     process.space.write(buffer, process.random.randbytes(size))
     return size
 
@@ -171,10 +192,16 @@ _UNLIMITED = (1 << 64) - 1
 
 
 def _limit(process: Any, resource: int) -> int:
-    if resource > 15:
+    if resource > _LAST_RESOURCE:
         raise SystemCallError(EINVAL)
     layout = process.space.layout
-    return {3: layout.stack_top - layout.stack_bottom, 4: 0, 7: 1024, 9: layout.memory}.get(resource, _UNLIMITED)
+    limits = {
+        RLIMIT_STACK: layout.stack_top - layout.stack_bottom,
+        RLIMIT_CORE: 0,
+        RLIMIT_NOFILE: MAX_FILES,
+        RLIMIT_AS: layout.memory,
+    }
+    return limits.get(resource, _UNLIMITED)
 
 
 @system_call("prlimit64", 261)
@@ -183,7 +210,7 @@ def prlimit64(process: Any, pid: int, resource: int, new: int, old: int) -> int:
         raise SystemCallError(ESRCH)
     limit = _limit(process, resource)
     if new:
-        process.space.read(new, 16)
+        process.space.read(new, _ACTION)
     if old:
         process.space.write(old, struct.pack("<QQ", limit, limit))
     return 0
@@ -210,13 +237,13 @@ def getrusage(process: Any, who: int, result: int) -> int:
 
 @system_call("rt_sigaction", 134)
 def rt_sigaction(process: Any, number: int, new: int, old: int, size: int) -> int:
-    if not 1 <= number <= 64 or size != 8:
+    if not 1 <= number <= MAX_SIGNAL or size != _SIGNAL_SET:
         raise SystemCallError(EINVAL)
-    action = process.space.read(new, 16) if new else None
+    action = process.space.read(new, _ACTION) if new else None
     if old:
-        process.space.write(old, process.actions.get(number, bytes(16)))
+        process.space.write(old, process.actions.get(number, bytes(_ACTION)))
     if action is not None:
-        if number in (SIGKILL, 19):
+        if number in (SIGKILL, SIGSTOP):
             raise SystemCallError(EINVAL)
         process.actions[number] = action
     return 0
@@ -224,13 +251,14 @@ def rt_sigaction(process: Any, number: int, new: int, old: int, size: int) -> in
 
 @system_call("rt_sigprocmask", 135)
 def rt_sigprocmask(process: Any, how: int, new: int, old: int, size: int) -> int:
-    if size != 8 or (new and how > 2):
+    if size != _SIGNAL_SET or (new and how > SIG_SETMASK):
         raise SystemCallError(EINVAL)
-    mask = int.from_bytes(process.space.read(new, 8), "little") if new else 0
+    mask = int.from_bytes(process.space.read(new, _SIGNAL_SET), "little") if new else 0
     if old:
-        process.space.write(old, process.signal_mask.to_bytes(8, "little"))
+        process.space.write(old, process.signal_mask.to_bytes(_SIGNAL_SET, "little"))
     if new:
-        process.signal_mask = (process.signal_mask | mask, process.signal_mask & ~mask, mask)[how]
+        masks = {SIG_BLOCK: process.signal_mask | mask, SIG_UNBLOCK: process.signal_mask & ~mask, SIG_SETMASK: mask}
+        process.signal_mask = masks[how]
     return 0
 
 
@@ -242,7 +270,7 @@ def ignores(process: Any, number: int) -> bool:
 
 @system_call("kill", 129)
 def kill(process: Any, pid: int, number: int) -> int:
-    if number > 64:
+    if number > MAX_SIGNAL:
         raise SystemCallError(EINVAL)
     if signed(pid) not in (PROCESS_ID, 0, -1, -PROCESS_ID):
         raise SystemCallError(ESRCH)
@@ -275,16 +303,16 @@ def futex64(process: Any, address: int, operation: int, value: int, timeout: int
 
 def _futex(process: Any, address: int, operation: int, value: int, timeout: int, layout: str) -> int:
     """With a single thread, a wake finds no waiter, and a wait ends with its timeout or at once, as if woken."""
-    command = operation & 0x7F
-    if command in (1, 10):  # FUTEX_WAKE, FUTEX_WAKE_BITSET
+    command = operation & _FUTEX_COMMAND
+    if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):
         return 0
-    if command not in (0, 9):  # FUTEX_WAIT, FUTEX_WAIT_BITSET
+    if command not in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
         raise SystemCallError(ENOSYS)
-    if address % 4:
+    if address % WORD:
         raise SystemCallError(EINVAL)
     if process.space.word(address) != value:
         raise SystemCallError(EAGAIN)
     if timeout:
-        _sleep(process, 0, command == 9, timeout, layout)
+        _sleep(process, 0, command == FUTEX_WAIT_BITSET, timeout, layout)
         raise SystemCallError(ETIMEDOUT)
     return 0

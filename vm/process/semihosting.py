@@ -7,6 +7,8 @@ picolibc programs linked with `--oslib=semihost` print, read and exit this way.
 import io
 from typing import Any
 
+from trapline.isa.hart import A0, A1
+from trapline.isa.word import WORD
 from trapline.vm.loader.image import READ, WRITE
 from trapline.vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
 from trapline.vm.process.files import MAX_COUNT, put, stream_of
@@ -18,21 +20,24 @@ _EXITED = 0x20026  # ADP_Stopped_ApplicationExit
 _FAILED = 0xFFFFFFFF
 _FEATURES = b"SHFB\x03"  # exit_extended exists, and `:tt` opened for append is stderr
 _FEATURES_FD = 100
+_STREAMS = 3
+_OPEN_MODES = 4
+"""Modes of opening `:tt` that stand for the same stream."""
 
 
 def is_call(process: Any) -> bool:
     """Whether the `ebreak` at pc is between the two marker instructions."""
     pc = process.machine.pc
     space = process.space
-    if space.prefix(pc - 4, 12, READ) < 12:
+    if space.prefix(pc - WORD, 3 * WORD, READ) < 3 * WORD:
         return False
-    return space.read(pc - 4, 4) == _BEFORE and space.read(pc + 4, 4) == _AFTER
+    return space.read(pc - WORD, WORD) == _BEFORE and space.read(pc + WORD, WORD) == _AFTER
 
 
 def serve(process: Any) -> None:
     """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 on failure."""
     machine = process.machine
-    operation, argument = machine.x[10], machine.x[11]
+    operation, argument = machine.x[A0], machine.x[A1]
     name, function = _OPERATIONS.get(operation, (f"operation {operation:#x}", None))
     process.count(f"semihosting {name}")
     try:
@@ -42,7 +47,7 @@ def serve(process: Any) -> None:
     except SystemCallError as error:
         process.semihosting_errno = error.number
         result = _FAILED
-    machine.x[10] = result & 0xFFFFFFFF
+    machine.x[A0] = result & 0xFFFFFFFF
     machine.retire_trap(machine.pc + 4)
 
 
@@ -59,9 +64,9 @@ def _open(process: Any, block: int) -> int:
     if process.space.read(name, min(size, 256)) == b":semihosting-features":
         process.files[_FEATURES_FD] = Input(io.BytesIO(_FEATURES))
         return _FEATURES_FD + 1
-    if process.space.read(name, min(size, 256)) != b":tt" or mode >= 12:
+    if process.space.read(name, min(size, 256)) != b":tt" or mode >= _OPEN_MODES * _STREAMS:
         raise SystemCallError(ENOENT)
-    fd = mode // 4
+    fd = mode // _OPEN_MODES
     stream_of(process, fd)
     return fd + 1  # handles are nonzero
 

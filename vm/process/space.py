@@ -20,6 +20,8 @@ MAPPED = 8
 MAX_SPAN = 1 << 30
 """Maximum bytes from the first to the last address of a program whose segments lie far apart."""
 
+_FEW = 4
+"""Pages that a loop checks faster than numpy."""
 _STACK = 8 << 20
 _GUARD = 1 << 20
 _MIB = 1 << 20
@@ -199,7 +201,7 @@ class AddressSpace:
         size = min(size, self.end - address)
         offset = address - self.base
         first, last = offset // PAGE, (offset + max(size, 1) - 1) // PAGE
-        if last - first < 4:
+        if last - first < _FEW:
             for page in range(first, last + 1):
                 if not self._page[page] & permission:
                     return max(0, page * PAGE - offset)
