@@ -50,9 +50,9 @@ ROOMS = {
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py",
     "vm/classifier/definitions": "isa vm/core",
-    "vm/classifier/witness": "isa vm/classifier/definitions",
+    "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine.py vm/classifier/definitions",
-    "vm/classifier/proof": "isa vm/core vm/codegen vm/machine.py vm/classifier/definitions",
+    "vm/classifier/proof": "isa vm/core vm/codegen vm/classifier/definitions",
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
     "vm/cli": "isa asm vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
@@ -70,7 +70,7 @@ LIBRARIES = {
     "numba": "vm/codegen",
     "llvmlite": "vm/codegen",
     "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/process vm/observe vm/experiments "
-    "vm/classifier/definitions vm/classifier/search vm/classifier/proof",
+    "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",

@@ -15,7 +15,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trapline.isa.sv32 import PAGE, PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_GRAIN_SHIFT, PMP_L, PMP_R, PMP_W, PMP_X
+from trapline.isa.sv32 import (
+    MEGAPAGE_SHIFT,
+    PAGE,
+    PAGE_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    SATP_SV32,
+)
 from trapline.vm.core.access import RAM_BASE
 
 PAGES = 5
@@ -41,10 +55,11 @@ _DATA = PTE_R | PTE_W
 _PERMISSIONS = (_DATA | PTE_X, _DATA | PTE_U, _DATA | PTE_U, PTE_X | PTE_U, _DATA)
 _LACKED = 2
 
-OPEN = (0x1F, 0xFFFFFFFF)
+_NAPOT = NAPOT << A_SHIFT
+OPEN = (_NAPOT | PMP_X | PMP_W | PMP_R, 0xFFFFFFFF)
 """PMP entry 1, in every state: all of memory with all permissions, NAPOT."""
-_FRAME = ((RAM_BASE + _LACKED * PAGE) >> 2) | (PAGE // 8 - 1)
-_DENIED, _LOCKED = (0x18, _FRAME), (0x98, _FRAME)
+_FRAME = ((RAM_BASE + _LACKED * PAGE) | (PAGE // 2 - 1)) >> PMP_GRAIN_SHIFT
+_DENIED, _LOCKED = (_NAPOT, _FRAME), (PMP_L | _NAPOT, _FRAME)
 """PMP entry 0 where it denies a frame: to S and U mode; locked, to M mode too."""
 
 
@@ -68,7 +83,7 @@ class Relocation:
 
 def _translated(number: int, name: str, summary: str) -> Relocation:
     frames, lacks = _VARIANTS[number]
-    satp = 1 << 31 | (RAM_BASE // PAGE + _ROOTS + number)
+    satp = SATP_SV32 | (RAM_BASE // PAGE + _ROOTS + number)
     return Relocation(name, summary, satp, (0, 0), frames, (_LEAVES + number) * PAGE // 4, lacks)
 
 
@@ -98,9 +113,9 @@ def image() -> np.ndarray:
     ram = np.zeros(RAM_SIZE // 4, np.uint32)
     for number, (frames, lacks) in enumerate(_VARIANTS):
         root, leaf = (_ROOTS + number) * PAGE // 4, (_LEAVES + number) * PAGE
-        ram[root + (RAM_BASE >> 22)] = (RAM_BASE + leaf) >> 12 << 10 | PTE_V
+        ram[root + (RAM_BASE >> MEGAPAGE_SHIFT)] = (RAM_BASE + leaf) >> PAGE_SHIFT << PTE_PPN_SHIFT | PTE_V
         for page, permissions in enumerate(_PERMISSIONS):
             if not (lacks and page == _LACKED):
                 frame = RAM_BASE + frames + page * PAGE
-                ram[leaf // 4 + page] = frame >> 12 << 10 | permissions | PTE_V | PTE_A | PTE_D
+                ram[leaf // 4 + page] = frame >> PAGE_SHIFT << PTE_PPN_SHIFT | permissions | PTE_V | PTE_A | PTE_D
     return ram

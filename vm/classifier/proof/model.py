@@ -11,8 +11,8 @@ from typing import Any
 
 import z3
 
-from trapline.isa.pmp import PMP_ENTRIES
-from trapline.isa.sv32 import PAGE_SHIFT, SATP_SV32
+from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_ENTRIES, PMP_R, PMP_W, PMP_X
+from trapline.isa.sv32 import MEGAPAGE_SHIFT, PAGE_INDEX_SHIFT, PAGE_SHIFT, SATP_SV32
 from trapline.vm.classifier.proof.abstract_machine import (
     FRAME,
     MEMORY,
@@ -27,20 +27,21 @@ from trapline.vm.classifier.proof.symbolic import low
 from trapline.vm.core.access import RAM_BASE
 
 RAM_SIZE = 1 << 16
-OPEN = 0x1F
+OPEN = NAPOT << A_SHIFT | PMP_X | PMP_W | PMP_R
 """pmpcfg: NAPOT, readable, writable, executable."""
 ROOTS = (1, 3)
 """Pages of RAM that may hold the root table; the next page holds the table that maps code and data."""
 TABLES = (5, 6)
 """Pages of RAM for the other second-level tables of the model."""
-OWN_ENTRY = RAM_BASE >> 22
+OWN_ENTRY = RAM_BASE >> MEGAPAGE_SHIFT
 """Entry of a root table that maps the first 4 MiB of RAM."""
 DATA = 8
 """Page of RAM that the instruction accesses."""
+_RAM_PAGE = RAM_BASE >> PAGE_SHIFT
 
 _SIMPLE = {
     "mhartid": lambda index: (0,),
-    "satp": lambda index: (0, *(SATP_SV32 | ((RAM_BASE >> PAGE_SHIFT) + root) for root in ROOTS)),
+    "satp": lambda index: (0, *(SATP_SV32 | (_RAM_PAGE + root) for root in ROOTS)),
     "pmpcfg": lambda index: (OPEN if index == PMP_ENTRIES - 1 else 0,),
     "pmpaddr": lambda index: (0xFFFFFFFF if index == PMP_ENTRIES - 1 else 0,),
 }
@@ -75,7 +76,7 @@ class ModelState:
 
 @dataclass(frozen=True)
 class Model:
-    """The instruction's word, and one state or a pair. simple: whether `replay` can set them up."""
+    """The instruction's word, and one state or a pair. simple: whether a machine can be put into them."""
 
     word: int
     states: tuple[ModelState, ...]
@@ -134,16 +135,17 @@ def simple_states(states: Sequence[Symbolic], demand: Demand) -> Iterator[z3.Boo
                 term = low(field, 32) if renaming is None else renaming(low(field, 32))
                 yield z3.Or(*(term == value for value in allowed(index)))
         yield _in_page(low(fields["pc"], 32), 0)
-        page = FRAME(RELOCATION, z3.BitVecVal((RAM_BASE >> 12) + DATA, 20))
+        page = FRAME(RELOCATION, z3.BitVecVal(_RAM_PAGE + DATA, 32 - PAGE_SHIFT))
         yield (page if renaming is None else renaming(page)) == DATA
     for term in applications(demand.facts):
         if term.decl().eq(PROTECTION):
             yield term == OPEN
         elif term.decl().eq(TABLE):
-            page, entry = z3.Extract(31, 10, term.arg(1)), z3.Extract(9, 0, term.arg(1))
+            page = z3.Extract(31, PAGE_INDEX_SHIFT, term.arg(1))
+            entry = z3.Extract(PAGE_INDEX_SHIFT - 1, 0, term.arg(1))
             in_root = z3.And(z3.Or(*(page == root for root in ROOTS)), entry != OWN_ENTRY)
             yield z3.Or(in_root, *(page == table for table in TABLES))
 
 
 def _in_page(vaddr: z3.ExprRef, page: int) -> z3.BoolRef:
-    return z3.Extract(31, 12, vaddr) == (RAM_BASE >> 12) + page
+    return z3.Extract(31, PAGE_SHIFT, vaddr) == _RAM_PAGE + page

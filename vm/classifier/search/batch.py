@@ -178,6 +178,6 @@ def _view(array: Any) -> Any:
     """An array as plain Python reads it: integers, one view per row; a memoryview stays one."""
     if isinstance(array, memoryview):
         return array
-    if array.ndim == 2:
+    if array.ndim > 1:
         return [_view(row) for row in array]
     return array.data.cast("B").cast("q")

@@ -46,15 +46,20 @@ def start_random(random, seed, number):
     random[0] = x if x != 0 else 1
 
 
+CHOICE = 7
+"""The bits of a random word that choose the kind of a value, of which these are special."""
+SMALL, NEGATIVE, ONE_BIT = range(3)
+
+
 def draw_value(random):
     """A register value that does not point near RAM: any, small, small and negative, or a single bit."""
     r = next_random(random)
     v = next_random(random)
-    if r & 7 == 0:
+    if r & CHOICE == SMALL:
         v = v & 31
-    elif r & 7 == 1:
+    elif r & CHOICE == NEGATIVE:
         v = (0 - (v & 31)) & 0xFFFFFFFF
-    elif r & 7 == 2:
+    elif r & CHOICE == ONE_BIT:
         v = 1 << (v & 31)
     if ((v - RAM_BASE + 2 * PAGE) & 0xFFFFFFFF) < RAM_SIZE + 4 * PAGE:
         v = v ^ 0x40000000

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.hart import FIELDS
+from trapline.isa.mode import M, S, U
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, Question, State, Witness
 from trapline.vm.classifier.definitions.state_parts import RELOCATION_FIELDS
@@ -15,9 +16,13 @@ from trapline.vm.classifier.search.batch import Batch, plain_functions
 from trapline.vm.core.hart import new_harts
 from trapline.vm.core.status import FOR_THE_HOST
 
-SAME_MODE = {Kind.LOCATION: 1, Kind.CONFIGURATION: 2, Kind.TIME: 3}
+SAME_MODE = {
+    Kind.LOCATION: trial.OTHER_RELOCATION,
+    Kind.CONFIGURATION: trial.OTHER_CONFIGURATION,
+    Kind.TIME: trial.OTHER_TIME,
+}
 """The variant that is compared with the first of its mode for a question of this kind."""
-FIRST_OF_MODE = {0: 0, 1: 4, 3: 8}
+FIRST_OF_MODE = {U: trial.IN_U, S: trial.IN_S, M: trial.IN_M}
 _NAMES = {states.word_of(name, i): name if count == 1 else f"{name}{i}" for name, count in FIELDS for i in range(count)}
 _SHOWN = frozenset(_NAMES) - {states.STALE, *states.words_of(("instret", "mtime"))} | {states.word_of("unretired")}
 _NAMES[states.word_of("unretired")] = "unretired"

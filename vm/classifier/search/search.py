@@ -135,7 +135,7 @@ class Search:
     def _found(self, answers: np.ndarray) -> Found:
         counts = {q: int(answers[i]) for i, q in enumerate(QUESTIONS)}
         seen = {q: int(answers[trial.QUESTIONS + i]) for i, q in enumerate(QUESTIONS)}
-        findings = {q: Finding(n // 16, n % 16) for q, n in seen.items() if n >= 0}
+        findings = {q: Finding(*divmod(n, 1 << trial.FINDING_SHIFT)) for q, n in seen.items() if n >= 0}
         return Found(int(answers[trial.PAIRS]), counts, findings)
 
 

@@ -19,6 +19,8 @@ _PAIRS = (
     ("bare", "bare-denied"), ("bare", "sv32-a"), ("bare", "bare-locked"),
 )  # fmt: skip
 """Relocations of a pair, the simplest first: other frames within the same bounds, then different bounds."""
+PAIR = 2
+"""States of a situation that compares two."""
 _DATA = tuple(memory.RAM_BASE + page * memory.PAGE + memory.WINDOW for page in range(1, memory.PAGES))
 """Preferred addresses, one in each page of data."""
 
@@ -151,7 +153,7 @@ class Shrinker:
     def _whole(self, s: Situation, word: int, reset: int) -> Iterator[Situation]:
         values = [int(vector[word]) for vector in s.before]
         yield self._set(s, word, [reset] * len(values))
-        if len(values) == 2 and values[0] != values[1]:
+        if len(values) == PAIR and values[0] != values[1]:
             yield self._set(s, word, [values[0]] * 2)
             yield self._set(s, word, [values[1]] * 2)
             yield self._set(s, word, [reset, values[1]])
@@ -161,9 +163,9 @@ class Shrinker:
         values = [int(vector[word]) for vector in s.before]
         cleared = [value & ~bit | reset & bit for value in values]
         choices = [cleared]
-        if len(values) == 2 and (values[0] ^ values[1]) & bit:
+        if len(values) == PAIR and (values[0] ^ values[1]) & bit:
             choices += [[values[0]] * 2, [values[1]] * 2]
-        elif len(values) == 2 and values[0] != values[1]:
+        elif len(values) == PAIR and values[0] != values[1]:
             choices += [[cleared[0], values[1]], [values[0], cleared[1]]]
         implied = self._implied.get(word, 0)
         for choice in choices:

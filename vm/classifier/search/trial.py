@@ -108,7 +108,16 @@ TRAPPED = 1
 SET_ASIDE = 2
 """Outcomes. Memory traps are set aside, and so are states in which an interrupt would be taken first."""
 
-VARIANTS = 12
+OTHER_RELOCATION, OTHER_CONFIGURATION, OTHER_TIME = 1, 2, 3
+"""What a variant differs in from the first of its mode."""
+DIFFERENCE = 3
+MODE_SHIFT = 2
+"""The fields of a variant's number: in what it differs, and its mode (0 U, 1 S, 2 M)."""
+IN_U, IN_S, IN_M = 0 << MODE_SHIFT, 1 << MODE_SHIFT, 2 << MODE_SHIFT
+"""The first variant in each mode."""
+VARIANTS = 3 << MODE_SHIFT
+FINDING_SHIFT = 4
+"""A finding is the number of a state, shifted by this, and that of its variant."""
 TRAPS_AT, CONTROL_AT, MODE_AT, LOCATION_AT = 3, 6, 9, 12
 """Index in `definitions.questions.QUESTIONS` of the first question of a kind; EXECUTES is at 0, three to a kind."""
 QUESTIONS = 21
@@ -148,14 +157,14 @@ def make_variant(tables, parts, work, k):
     before = work.before[k]
     for i in range(len(before)):
         before[i] = work.base[i]
-    if k & 3 == 2:
+    if k & DIFFERENCE == OTHER_CONFIGURATION:
         for i in range(len(parts.configuration)):
             before[parts.configuration[i]] = work.other[parts.configuration[i]]
-    if k & 3 == 3:
+    if k & DIFFERENCE == OTHER_TIME:
         for i in range(len(parts.time)):
             before[parts.time[i]] = work.other[parts.time[i]]
-    before[MODE] = k >> 2 if k < 8 else M
-    if k < 8:
+    before[MODE] = k >> MODE_SHIFT if k < IN_M else M
+    if k < IN_M:
         # MPRV is 0 below M mode: xRET clears it.
         before[MSTATUS] = before[MSTATUS] & ~MPRV
     chosen = tables.relocations[relocation_of(work.setup, k)]
@@ -167,12 +176,12 @@ def make_variant(tables, parts, work, k):
 
 def relocation_of(setup, k):
     """The number of the relocation of variant k."""
-    return setup[SETUP_OTHER_RELOCATION] if k & 3 == 1 else setup[SETUP_RELOCATION]
+    return setup[SETUP_OTHER_RELOCATION] if k & DIFFERENCE == OTHER_RELOCATION else setup[SETUP_RELOCATION]
 
 
 def time_of(setup, k):
     """The base of mtime of variant k."""
-    return setup[SETUP_OTHER_TIME] if k & 3 == 3 else setup[SETUP_TIME]
+    return setup[SETUP_OTHER_TIME] if k & DIFFERENCE == OTHER_TIME else setup[SETUP_TIME]
 
 
 def run_variant(h, target, before, after, content, frames, code_pte, mtime):
@@ -261,9 +270,9 @@ def note_states(parts, work, answers, number):
     """What single states say: EXECUTES, TRAPS and CONTROL, three questions each."""
     for k in range(VARIANTS):
         if work.outcomes[k] != SET_ASIDE:
-            mode = k >> 2
+            mode = k >> MODE_SHIFT
             executed = work.outcomes[k] == EXECUTED
-            finding = number * 16 + k
+            finding = (number << FINDING_SHIFT) + k
             note(answers, mode, executed, finding)
             note(answers, TRAPS_AT + mode, not executed, finding)
             changed = False
@@ -285,18 +294,19 @@ def note_pair(parts, work, answers, question, a, b, number):
         if question < LOCATION_AT and not different:
             different = mode_changes(before[a], after[a]) != mode_changes(before[b], after[b])
             different = different or changes(after[a], after[b], parts.control)
-    note(answers, question, different, number * 16 + b)
+    note(answers, question, different, (number << FINDING_SHIFT) + b)
 
 
 def note_pairs(parts, work, answers, number):
     """What pairs say: MODE, LOCATION, CONFIGURATION and TIME, three questions each."""
-    note_pair(parts, work, answers, MODE_AT, 0, 4, number)
-    if work.before[8][MSTATUS] & MPRV == 0:
-        note_pair(parts, work, answers, MODE_AT + 1, 0, 8, number)
-        note_pair(parts, work, answers, MODE_AT + 2, 4, 8, number)
+    note_pair(parts, work, answers, MODE_AT, IN_U, IN_S, number)
+    if work.before[IN_M][MSTATUS] & MPRV == 0:
+        note_pair(parts, work, answers, MODE_AT + 1, IN_U, IN_M, number)
+        note_pair(parts, work, answers, MODE_AT + 2, IN_S, IN_M, number)
     for mode in range(3):
-        for v in range(1, 4):
-            note_pair(parts, work, answers, MODE_AT + 3 * v + mode, 4 * mode, 4 * mode + v, number)
+        first = mode << MODE_SHIFT
+        for v in range(OTHER_RELOCATION, OTHER_TIME + 1):
+            note_pair(parts, work, answers, MODE_AT + 3 * v + mode, first, first + v, number)
 
 
 def try_state(h, target, tables, parts, work, answers, seed, number):

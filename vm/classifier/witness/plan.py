@@ -5,13 +5,14 @@ import re
 from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.hart import ABI_NAMES, REGISTERS
-from trapline.isa.mode import M
-from trapline.isa.mstatus import MPRV
+from trapline.isa.mode import MODE_BITS, M
+from trapline.isa.mstatus import MIE, MPIE, MPP, MPP_SHIFT, MPRV
+from trapline.isa.pmp import PMP_L, PMP_PER_CSR
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, State, Witness
 
-ENTERED = 0x1888
-"""mstatus.MPP, MPIE and MIE, which entering a mode and trapping back change."""
+ENTERED = MPP | MPIE | MIE
+"""The part of mstatus that entering a mode and trapping back change."""
 JUMPS = ("mret", "sret", "jrst")
 """Instructions that may leave M mode, so that only a trap leads back."""
 FIRST_ITEMS = ("pc", "mode", "mstatus")
@@ -90,7 +91,7 @@ class Plan:
         names = []
         for name in sorted(self.changed):
             if match := re.fullmatch(r"pmpcfg(\d+)", name):
-                names.append(f"pmpcfg{int(match[1]) // 4}")
+                names.append(f"pmpcfg{int(match[1]) // PMP_PER_CSR}")
             elif name == "waits":
                 names.append("mip")
             elif name in CSR_BY_NAME:
@@ -118,9 +119,9 @@ class Plan:
         values = self.states[number].values
         status = values.get("mstatus", 0)
         mode = values.get("mode", M)
-        mode = (status >> 11) & 3 if mode == M and status & MPRV else mode
+        mode = (status >> MPP_SHIFT) & MODE_BITS if mode == M and status & MPRV else mode
         return 0 if mode == M else self.relocations[number].frames
 
     def order(self) -> list[int]:
         """The order of the states: one with a locked PMP entry, which stays until reset, comes last."""
-        return sorted(range(len(self.states)), key=lambda n: self.relocations[n].pmp[0] & 0x80)
+        return sorted(range(len(self.states)), key=lambda n: self.relocations[n].pmp[0] & PMP_L)

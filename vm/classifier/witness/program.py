@@ -11,15 +11,29 @@ from collections.abc import Callable
 
 from trapline import isa as declarations
 from trapline.isa import CSR_BY_NAME
+from trapline.isa.cause import MEIP, MSIP, MTIP, SEIP
 from trapline.isa.hart import ABI_NAMES, REGISTERS
-from trapline.isa.mode import MODE_NAMES, M
-from trapline.isa.mstatus import MIE, MPRV
-from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+from trapline.isa.mode import MODE_NAMES, M, S
+from trapline.isa.mstatus import MIE, MPP_SHIFT, MPRV
+from trapline.isa.sv32 import (
+    PAGE_SHIFT,
+    PTE_A,
+    PTE_D,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_SIZE,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    SATP_PPN,
+)
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import State, Witness
 from trapline.vm.classifier.witness.fragments import fragment
 from trapline.vm.classifier.witness.plan import ENTERED, JUMPS, Plan
 from trapline.vm.classifier.witness.sentences import describe
+from trapline.vm.core.counters import STEPS_PER_TICK
 
 PROGRAM = 0x20000
 """Offset of the program in RAM, behind the memory of `definitions.memory`."""
@@ -70,12 +84,12 @@ def _double(csr: str, value: int) -> str:
 
 def _page(satp: int) -> int:
     """The page of RAM that holds the root table."""
-    return (satp & 0x3FFFFF) - memory.RAM_BASE // memory.PAGE
+    return (satp & SATP_PPN) - memory.RAM_BASE // memory.PAGE
 
 
 def _leaf(frame: int, permissions: int) -> int:
     """A leaf PTE."""
-    return frame >> 2 | permissions | PTE_V | PTE_A | PTE_D
+    return frame >> PAGE_SHIFT << PTE_PPN_SHIFT | permissions | PTE_V | PTE_A | PTE_D
 
 
 def _register(state: State, number: int) -> int:
@@ -161,7 +175,8 @@ class _Program:
     def _in_use(self, offset: int) -> bool:
         """Whether the page table at this offset belongs to a relocation of the witness."""
         page = offset // memory.PAGE
-        return any(r.satp and page in (_page(r.satp), r.code_pte * 4 // memory.PAGE) for r in self.plan.relocations)
+        tables = ((_page(r.satp), PTE_SIZE * r.code_pte // memory.PAGE) for r in self.plan.relocations if r.satp)
+        return any(page in pages for pages in tables)
 
     def _watch(self) -> str:
         """Save everything that the plan observes."""
@@ -240,11 +255,11 @@ class _Program:
     def _translation(self, relocation: memory.Relocation, mode: int) -> str:
         if not relocation.satp:
             return ""
-        table = memory.RAM_BASE + 4 * relocation.code_pte
-        user = PTE_U if mode != 1 else 0
+        table = memory.RAM_BASE + PTE_SIZE * relocation.code_pte
+        user = PTE_U if mode != S else 0
         code = _leaf(memory.RAM_BASE + relocation.frames, PTE_R | PTE_W | PTE_X | user)
         text = _store(table, code, "give the code page to the mode")
-        leaf = table + 4 * memory.PAGES
+        leaf = table + PTE_SIZE * memory.PAGES
         first, second = (_leaf(memory.RAM_BASE + n * memory.PAGE, PTE_R | PTE_W) for n in (1, 2))
         if self.plan.drops:
             text += _store(leaf, first)
@@ -268,13 +283,13 @@ class _Program:
     def _lines(lines: int) -> str:
         """Let the devices request these interrupts."""
         text = ""
-        if lines & 1 << 3:
+        if lines & MSIP:
             text += _code("li t0, CLINT # a software interrupt", "li t1, 1", "sw t1, (t0)")
-        if lines & 1 << 7:
+        if lines & MTIP:
             text += _code("li t0, MTIMECMP # a timer interrupt", "sw zero, 0(t0)", "sw zero, 4(t0)")
-        if lines & 1 << 9:
+        if lines & SEIP:
             text += fragment("uart_interrupt", CONTEXT="0x80")
-        if lines & 1 << 11:
+        if lines & MEIP:
             text += fragment("uart_interrupt", CONTEXT="0")
         return text
 
@@ -289,7 +304,7 @@ class _Program:
             retired = values.get("cycle", 0) - values.get("unretired", 0)
             text += _double("minstret", retired + values.get("minstret", 0))
         if given & {"cycle", "time_base"}:
-            ticks = values.get("time_base", 0) + values.get("cycle", 0) // 100
+            ticks = values.get("time_base", 0) + values.get("cycle", 0) // STEPS_PER_TICK
             low, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFFFFFF
             text += fragment("tick")
             text += _code("li t0, MTIME", f"li t1, {high:#x}", "sw t1, 4(t0)", f"li t1, {low:#x}", "sw t1, 0(t0)")
@@ -303,7 +318,7 @@ class _Program:
         if mode == M:
             text += _set("mstatus", status)
         else:
-            text += _set("mstatus", status & ~(ENTERED | MPRV) | mode << 11, f"MPP: {MODE_NAMES[mode]}")
+            text += _set("mstatus", status & ~(ENTERED | MPRV) | mode << MPP_SHIFT, f"MPP: {MODE_NAMES[mode]}")
             text += _code("li t0, PLACE", "csrw mepc, t0")
         scratch = {REGISTERS[n] for n in (plan.base, plan.mask, plan.free)}
         numbers = sorted((plan.used() | set(plan.registers)) - {0} - scratch)

@@ -194,8 +194,12 @@ def _shown(name: str) -> str:
     return name
 
 
+_HEXADECIMAL = 10
+"""Numbers from here on are written in hexadecimal."""
+
+
 def _number(value: int) -> str:
-    return str(value) if -10 < value < 10 else f"{value:#x}"
+    return str(value) if abs(value) < _HEXADECIMAL else f"{value:#x}"
 
 
 def _order(name: str) -> tuple[int, str]:

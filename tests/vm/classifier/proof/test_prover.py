@@ -10,11 +10,11 @@ from trapline.isa.mode import M, S, U
 
 pytest.importorskip("z3")
 
+from support.classifier.replay import confirms
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question
 from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.classifier.proof.model import ROOTS
 from trapline.vm.classifier.proof.prover import Answers, Decided, Prover, Verdict, prove
-from trapline.vm.classifier.proof.replay import confirms
 from trapline.vm.classifier.search.search import Search
 from trapline.vm.core.access import RAM_BASE
 

@@ -18,13 +18,13 @@ from trapline.vm.machine import Machine
 
 z3 = pytest.importorskip("z3")
 
+from support.classifier.replay import step  # noqa: E402
 from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, MODES, Row  # noqa: E402
 from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
 from trapline.vm.classifier.definitions.state_parts import CONFIGURATION_FIELDS, FIXED_FIELDS, RELOCATION_FIELDS  # noqa: E402
 from trapline.vm.classifier.proof.execution import Execution, constants, words  # noqa: E402
 from trapline.vm.classifier.proof.model import DATA, OPEN, RAM_SIZE, applications  # noqa: E402
 from trapline.vm.classifier.proof.prover import Prover  # noqa: E402
-from trapline.vm.classifier.proof.replay import step  # noqa: E402
 from trapline.vm.classifier.proof.symbolic import low, term_of  # noqa: E402
 from trapline.vm.core.access import RAM_BASE  # noqa: E402
 

@@ -5,9 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from trapline.isa.mode import M, U
-from trapline.isa.mstatus import MPRV
-from trapline.isa.sv32 import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
+from trapline.isa.mode import MODE_BITS, M, U
+from trapline.isa.mstatus import MPP_SHIFT, MPRV
+from trapline.isa.sv32 import (
+    PAGE_SHIFT,
+    PAGE_WORDS,
+    PTE_A,
+    PTE_D,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    SATP_PPN,
+    SATP_SV32,
+)
 from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, Kind, Question
 from trapline.vm.classifier.definitions.state_parts import (
     CONFIGURATION_FIELDS,
@@ -19,10 +32,11 @@ from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES
 from trapline.vm.classifier.proof.any_state import ENGINE_FIELDS
 from trapline.vm.classifier.proof.model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
 from trapline.vm.core.access import RAM_BASE
+from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.machine import Machine
 
-_TRANSLATED = 1 << 31
+_RAM_PAGE = RAM_BASE >> PAGE_SHIFT
 _LEAF = PTE_D | PTE_A | PTE_X | PTE_W | PTE_R | PTE_V
 
 
@@ -48,18 +62,18 @@ def machine_in(state: ModelState, word: int, isa: str) -> Machine:
     for number, value in enumerate(state.x):
         h.x[number] = value
     # The machine derives mtime and instret from its cycles.
-    m.time_base = (h.mtime - h.cycle // 100) & 0x7FFFFFFFFFFFFFFF
+    m.time_base = (h.mtime - h.cycle // STEPS_PER_TICK) & FOREVER
     h.unretired = h.cycle - h.instret
     h.stale = 1
     for index, entry in state.tables.items():
         _put(machine, index, entry)
-    if h.satp & _TRANSLATED:
-        root = (h.satp & 0x3FFFFF) - (RAM_BASE >> 12)
-        _put(machine, root * 1024 + OWN_ENTRY, ((RAM_BASE >> 12) + root + 1) << 10 | PTE_V)
-        accessing = (h.mstatus >> 11) & 3 if h.mode == M and h.mstatus & MPRV else h.mode
+    if h.satp & SATP_SV32:
+        root = (h.satp & SATP_PPN) - _RAM_PAGE
+        _put(machine, root * PAGE_WORDS + OWN_ENTRY, (_RAM_PAGE + root + 1) << PTE_PPN_SHIFT | PTE_V)
+        accessing = (h.mstatus >> MPP_SHIFT) & MODE_BITS if h.mode == M and h.mstatus & MPRV else h.mode
         for page, mode in ((0, h.mode), (DATA, accessing)):
-            leaf = ((RAM_BASE >> 12) + page) << 10 | _LEAF
-            _put(machine, (root + 1) * 1024 + page, leaf | (PTE_U if mode == U else 0))
+            leaf = (_RAM_PAGE + page) << PTE_PPN_SHIFT | _LEAF
+            _put(machine, (root + 1) * PAGE_WORDS + page, leaf | (PTE_U if mode == U else 0))
     for vaddr, byte in state.memory.items():
         machine.ram[vaddr - RAM_BASE] = byte
     _put(machine, (h.pc - RAM_BASE) >> 2, word)
