@@ -9,13 +9,18 @@ import types
 
 from trapline.isa.cause import EXCEPTIONS
 from trapline.isa.extension import BASE, GROUPS, MOST, OPTIONAL
-from trapline.isa.instruction import DeclarationError, Instruction, Kind
+from trapline.isa.instruction import OPCODE, DeclarationError, Instruction, Kind
 from trapline.isa.table import INSTRUCTIONS, RESERVED
 from trapline.isa.table import MOST as MOST_INSTRUCTIONS
+from trapline.isa.word import WORD
 
 PLACES = {"rd": 7, "rs1": 15, "rs2": 20, "shamt": 20, "uimm": 15, "csr": 20}
 """The lowest bit of each operand: "The RISC-V ISA keeps the source (rs1 and rs2) and destination (rd) registers
 at the same position in all formats to simplify decoding" (Unpriv 2.2)."""
+
+WORD_LONG = 0b11
+LONGER = 0b11111
+"""The low bits of an opcode of 32 bits or more, and of more than 32 (Unpriv 1.5)."""
 
 CUSTOM = ("0001011", "0101011", "1011011", "1111011")
 """Major opcodes that the specification leaves to custom extensions (Unpriv, the base opcode map)."""
@@ -76,7 +81,7 @@ def check_room(instructions: int, extensions: int) -> None:
 
 def free_opcodes() -> str:
     """The custom opcodes without an instruction, for messages."""
-    return ", ".join(o for o in CUSTOM if all(i.match & 0x7F != int(o, 2) for i in INSTRUCTIONS))
+    return ", ".join(o for o in CUSTOM if all(i.match & OPCODE != int(o, 2) for i in INSTRUCTIONS))
 
 
 def _check_names(i: Instruction) -> None:
@@ -89,11 +94,11 @@ def _check_names(i: Instruction) -> None:
 
 
 def _check_encoding(i: Instruction) -> None:
-    if i.mask & 0x7F != 0x7F:
+    if i.mask & OPCODE != OPCODE:
         raise DeclarationError(f"{i.name}: the pattern must end in an opcode of seven bits, such as {CUSTOM[1]}")
-    if i.match & 3 != 3 or i.match & 0x1F == 0x1F:
+    if i.match & WORD_LONG != WORD_LONG or i.match & LONGER == LONGER:
         raise DeclarationError(
-            f"{i.name}: opcode {i.match & 0x7F:07b} is not one of 32 bits, which ends in 11 but not in 11111"
+            f"{i.name}: opcode {i.match & OPCODE:07b} is not one of 32 bits, which ends in 11 but not in 11111"
         )
     for s in i.pattern.slices:
         if s.operand in PLACES and s.low != PLACES[s.operand]:
@@ -132,7 +137,7 @@ def _check_syntax(i: Instruction) -> None:
         raise DeclarationError(
             f"{i.name}: a {i.kind.value} writes its address as {' or '.join(sorted(FORMS[i.kind][0]))}"
         )
-    if i.kind in (Kind.AMO, Kind.LR, Kind.SC) and ("(rs1)" not in tokens or i.width != 4):
+    if i.kind in (Kind.AMO, Kind.LR, Kind.SC) and ("(rs1)" not in tokens or i.width != WORD):
         raise DeclarationError(f"{i.name}: a {i.kind.value} has width 4 and writes its address as (rs1)")
 
 

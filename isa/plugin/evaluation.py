@@ -13,9 +13,11 @@ from typing import Any
 from trapline.isa.cause import EXCEPTIONS, ILLEGAL
 from trapline.isa.hart import FIELDS
 from trapline.isa.instruction import DeclarationError, Instruction, Kind
-from trapline.isa.mode import MODE_NAMES
+from trapline.isa.mode import MODE_NAMES, RESERVED_MODE
+from trapline.isa.mstatus import MPP, MPP_SHIFT
 from trapline.isa.table import CSRS
 from trapline.isa.trap import JUMPED, NEXT, WAIT
+from trapline.isa.word import MASK
 
 WORDS = (
     0, 1, 2, 3, 4, 31, 32, 33, 63, 64, 0x7F, 0x80, 0xFF, 0x7FF, 0xFFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x55555555,
@@ -23,6 +25,9 @@ WORDS = (
 )  # fmt: skip
 RANDOM = 300
 """Random operand sets, in addition to all combinations of extreme operands (or twice this many of them)."""
+
+XLEN = 32
+"""Bits of a register."""
 
 MODES = {name: mode for mode, name in MODE_NAMES.items()}
 UNCHECKED = {"mcycle", "minstret", "reservation"}
@@ -201,9 +206,9 @@ def _value(i: Instruction, operands: dict[str, int]) -> None:
         if type(result) is not bool and result not in (0, 1):
             raise DeclarationError(f"{i.name}: it returns {result!r} for {shown}, not whether to branch")
     else:
-        bits = 8 * i.width if i.kind is Kind.STORE else 32
+        bits = 8 * i.width if i.kind is Kind.STORE else XLEN
         if not isinstance(result, int) or not 0 <= result < 1 << bits:
-            kind = "a word in [0, 2^32); u32(...) makes one" if bits == 32 else f"a value in [0, 2^{bits})"
+            kind = "a word in [0, 2^32); u32(...) makes one" if bits == XLEN else f"a value in [0, 2^{bits})"
             raise DeclarationError(f"{i.name}: it returns {_number(result)} for {shown}, not {kind}")
         if type(result) is bool:
             raise DeclarationError(f"{i.name}: it returns {result} for {shown}, not a word: use where(condition, 1, 0)")
@@ -244,8 +249,8 @@ def _state(rng: random.Random, number: int) -> dict[str, Any]:
         "extensions": (1 << 62) - 1, "lines": fields["lines"] & 0xAAA,
     }  # fmt: skip
     fields["x"][0] = 0
-    if (fields["mstatus"] >> 11) & 3 == 2:
-        fields["mstatus"] ^= 0x1800
+    if fields["mstatus"] & MPP == RESERVED_MODE << MPP_SHIFT:
+        fields["mstatus"] ^= MPP
     return fields
 
 
@@ -301,13 +306,7 @@ def _check_field(i: Instruction, name: str, after: dict[str, Any], shown: str) -
         if name in UNCHECKED:
             continue
         if (legal and value not in legal) or value & ~allowed:
-            what = (
-                f"one of {legal}"
-                if legal
-                else "a word in [0, 2^32)"
-                if allowed == 0xFFFFFFFF
-                else f"within {allowed:#x}"
-            )
+            what = f"one of {legal}" if legal else "a word in [0, 2^32)" if allowed == MASK else f"within {allowed:#x}"
             raise DeclarationError(f"{i.name}: it sets {name} to {value:#x} for {shown}, not {what}")
-    if name == "mstatus" and (after["mstatus"] >> 11) & 3 == 2:
+    if name == "mstatus" and after["mstatus"] & MPP == RESERVED_MODE << MPP_SHIFT:
         raise DeclarationError(f"{i.name}: it sets mstatus.MPP to 2, which is not a mode")

@@ -17,6 +17,9 @@ from trapline.isa.instruction import DeclarationError, Instruction, Kind
 LONGEST = 10_000
 """Maximum operations of a meaning, counted in its source and multiplied by its loops."""
 
+RANGE_ARGUMENTS = 3
+"""Maximum arguments of `range`."""
+
 BUILTINS = {"abs": 1, "min": 2, "max": 2}
 """Python built-ins that a meaning may call, with their number of arguments."""
 
@@ -188,7 +191,7 @@ class _Reader:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range":
             values = [a.value if isinstance(a, ast.Constant) else None for a in call.args]
             if (
-                1 <= len(values) <= 3
+                1 <= len(values) <= RANGE_ARGUMENTS
                 and all(type(v) is int for v in values)
                 and values[2:] != [0]
                 and not call.keywords
