@@ -28,6 +28,9 @@ MEI = 11
 SSIP, MSIP, STIP, MTIP, SEIP, MEIP = (1 << code for code in (SSI, MSI, STI, MTI, SEI, MEI))
 """Their bits in mip, mie and mideleg."""
 
+ALL_EXCEPTIONS = 0xFFFF
+"""A bit for each cause, as in medeleg."""
+
 CAUSE_CODE = 31
 """The bits of mcause that a cause of ours takes beside INTERRUPT."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypedDict, Unpack
 
 from trapline import isa
-from trapline.isa.cause import ECALL_S, INTERRUPT
+from trapline.isa.cause import ALL_EXCEPTIONS, ECALL_S, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
@@ -273,7 +273,7 @@ class Machine:
 
     # Running
 
-    def on_trap(self, hook: TrapHook, causes: int = 0xFFFF) -> None:
+    def on_trap(self, hook: TrapHook, causes: int = ALL_EXCEPTIONS) -> None:
         """Call hook(machine, cause, tval) before the guest takes an exception whose bit is set in `causes`."""
         self._service.trap_hooks.append((causes, hook))
 

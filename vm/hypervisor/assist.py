@@ -3,7 +3,7 @@
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
-from trapline.isa.cause import FETCH_PAGE, ILLEGAL, LOAD_PAGE, STORE_PAGE
+from trapline.isa.cause import ALL_EXCEPTIONS, FETCH_PAGE, ILLEGAL, LOAD_PAGE, STORE_PAGE
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import M, U
 from trapline.isa.mstatus import TVM, TW
@@ -23,9 +23,6 @@ INTERCEPTED = sum(
     1 << XLEAK.index(i.extension) for i in INSTRUCTIONS if i.extension in XLEAK and REPLACED & {*i.reads, *i.writes}
 )
 """The holes, as bits of mleak, that would find `REPLACED` state there; the others find the guest's own."""
-
-ALL_EXCEPTIONS = 0xFFFF
-"""A bit for each cause, as in medeleg."""
 
 HELD = 1 << ILLEGAL | 1 << FETCH_PAGE | 1 << LOAD_PAGE | 1 << STORE_PAGE
 """Exceptions that the hypervisor looks at first: page faults may be hidden, illegal instructions emulated."""

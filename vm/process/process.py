@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
 
 from trapline.isa import decode
 from trapline.isa.cause import (
+    ALL_EXCEPTIONS,
     BREAKPOINT,
     ECALL_U,
     EXCEPTIONS,
@@ -43,7 +44,6 @@ _SIGNALS = {
 }  # fmt: skip
 """The signal that Linux sends for a cause; SIGSEGV for all others."""
 
-_ALL_EXCEPTIONS = 0xFFFF
 _TICK = 100  # nanoseconds
 _LAST_TICK = 1 << 56
 _PATIENCE = 0.5  # seconds to wait for a reader of the last message
@@ -198,7 +198,7 @@ class Process:
         machine = self.machine
         machine.csr["mcounteren"] = machine.csr["scounteren"] = CY | TM | IR
         machine.csr["mstatus"] = TW  # a process has nothing to wait for with wfi
-        machine.host_traps = _ALL_EXCEPTIONS
+        machine.host_traps = ALL_EXCEPTIONS
         machine.x["sp"] = sp
         machine.pc = self.image.entry
         machine.mode = U

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trapline.isa.cause import ALL_EXCEPTIONS
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value
 from trapline.vm.classifier.definitions import memory
@@ -92,7 +93,7 @@ class Search:
         """Write the page tables and drop all cached translations and decoded code."""
         e = self.engine
         e.ram.view(np.uint32)[:] = memory.image()
-        e.m.host_traps = 0xFFFF
+        e.m.host_traps = ALL_EXCEPTIONS
         for name in ("fetch_tlb", "load_tlb", "store_tlb"):
             e.harts[name] = -1
         e.harts["generation"] = 0
