@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trapline.vm.core.in_place import IN_PLACE
+
 DECIMAL = 10
 """Numbers from here on are written in hexadecimal."""
 
@@ -108,6 +110,7 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
 
     def define(name: str, function: Function, definition: Definition) -> str:
         definition.tree.name = name
+        in_place(definition)
         renamed: dict[str, ast.expr] = {}
         for used in sorted(used_names(definition.tree) - PRELUDE):
             if used in definition.scope:
@@ -229,6 +232,17 @@ class Fold(ast.NodeTransformer):
 
 def _computed(node: ast.expr) -> ast.Constant:
     return ast.Constant(eval(ast.unparse(node), {"__builtins__": {}}))
+
+
+def in_place(definition: Definition) -> None:
+    """Replace calls of the functions in `vm.core.in_place.IN_PLACE` by their expressions."""
+    small = {
+        name: value
+        for name, value in definition.scope.items()
+        if isinstance(value, types.FunctionType) and value in IN_PLACE
+    }
+    if small:
+        _Inline(small, [], []).visit(definition.tree)
 
 
 def inline_expression(function: Function, values: Mapping[str, ast.expr]) -> tuple[ast.expr, list[Function]]:

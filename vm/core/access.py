@@ -1,7 +1,7 @@
 """Loads and stores that miss their TLB: translation, misalignment, code pages, devices.
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
-Negative answers: FAULT - cause for a fault, `DEVICE` when the host must serve the access, `RESLICE` when the
+Negative answers: a fault (`vm.core.status`), `DEVICE` when the host must serve the access, `RESLICE` when the
 store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
 """
 
@@ -15,7 +15,7 @@ from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlay
-from trapline.vm.core.status import DEVICE, FAULT, RESLICE, TOHOST
+from trapline.vm.core.status import DEVICE, RESLICE, TOHOST, fault
 
 RAM_BASE = 0x80000000
 """Where RAM begins on QEMU's `virt` board."""
@@ -101,10 +101,10 @@ def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
         return ram_load(m, ram8, offset, width)
     m.fault_address = vaddr
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return FAULT - LOAD_ACCESS
+        return fault(LOAD_ACCESS)
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != WORD:
-            return FAULT - LOAD_ACCESS
+            return fault(LOAD_ACCESS)
         return clint_load(h, m, paddr - CLINT)
     m.exit_address = paddr
     m.exit_width = width
@@ -120,7 +120,7 @@ def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     for i in range(width):
         byte = load_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1)
         if byte == DEVICE:
-            return FAULT - LOAD_ACCESS
+            return fault(LOAD_ACCESS)
         if byte < 0:
             return byte
         value = value | (byte << (8 * i))
@@ -137,10 +137,10 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
         return ram_store(m, ram8, ram32, code, page, offset, width, value)
     m.fault_address = vaddr
     if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return FAULT - STORE_ACCESS
+        return fault(STORE_ACCESS)
     if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
         if width != WORD:
-            return FAULT - STORE_ACCESS
+            return fault(STORE_ACCESS)
         return clint_store(h, m, paddr - CLINT, value)
     m.exit_address = paddr
     m.exit_width = width
@@ -161,7 +161,7 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
         offset = paddr - m.ram_base
         if offset < 0 or offset >= m.ram_size:
             m.fault_address = address
-            return FAULT - STORE_ACCESS
+            return fault(STORE_ACCESS)
     answer = 0
     for i in range(width):
         done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 0xFF)
@@ -174,7 +174,7 @@ def atomic_offset(h, m, ram32, code, page, vaddr, access):
     """The RAM offset of an LR (access LOAD), SC or AMO (STORE), or a fault; atomics reach RAM only."""
     if vaddr & 3:
         m.fault_address = vaddr
-        return FAULT - LOAD_MISALIGNED if access == LOAD else FAULT - STORE_MISALIGNED
+        return fault(LOAD_MISALIGNED) if access == LOAD else fault(STORE_MISALIGNED)
     paddr = data_address(h, m, ram32, code, page, vaddr, WORD, access)
     if paddr < 0:
         return paddr

@@ -1,7 +1,7 @@
 """Types of access: fetch, load and store, and the faults of each."""
 
 from trapline.isa.cause import FETCH_ACCESS, FETCH_PAGE, LOAD_ACCESS, LOAD_PAGE, STORE_ACCESS, STORE_PAGE
-from trapline.vm.core.status import FAULT
+from trapline.vm.core.status import fault
 
 FETCH = 0
 LOAD = 1
@@ -12,15 +12,15 @@ STORE = 2
 def access_fault(access):
     """The access fault of a fetch, load or store."""
     if access == FETCH:
-        return FAULT - FETCH_ACCESS
-    return FAULT - LOAD_ACCESS if access == LOAD else FAULT - STORE_ACCESS
+        return fault(FETCH_ACCESS)
+    return fault(LOAD_ACCESS) if access == LOAD else fault(STORE_ACCESS)
 
 
 def page_fault(access):
     """The page fault of a fetch, load or store."""
     if access == FETCH:
-        return FAULT - FETCH_PAGE
-    return FAULT - LOAD_PAGE if access == LOAD else FAULT - STORE_PAGE
+        return fault(FETCH_PAGE)
+    return fault(LOAD_PAGE) if access == LOAD else fault(STORE_PAGE)
 
 
 def access_of(cause):

@@ -8,7 +8,7 @@ illegal.
 from trapline.isa.cause import CAUSE_CODE, FETCH_MISALIGNED, ILLEGAL
 from trapline.isa.mode import U
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
-from trapline.isa.trap import JUMPED, NEXT, WAIT, pending_interrupt, take_trap
+from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrupt, take_trap
 from trapline.isa.word import MASK
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
@@ -17,7 +17,7 @@ from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.packed import OP
-from trapline.vm.core.status import DEVICE, FAR_JUMP, FAULT, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT
+from trapline.vm.core.status import DEVICE, FAR_JUMP, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT, cause_of, is_fault
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 
 UNDECODED = 0
@@ -78,7 +78,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 refresh(h)
             if (h.mip | h.lines) & h.mie != 0:
                 cause = pending_interrupt(h)
-                if cause >= 0:
+                if cause != NO_INTERRUPT:
                     count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
                     take_trap(h, cause, 0)
                     refresh(h)
@@ -103,7 +103,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         if pc & 3:
             status = FETCH_MISALIGNED
         elif offset < 0:
-            status = FAULT - offset
+            status = cause_of(offset)
         else:
             number = offset >> PAGE_SHIFT
             ip = (offset >> 2) + number
@@ -146,8 +146,8 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 status = SAME_CONTEXT
                 continue
         h.cycle = start + n
-        if status <= FAULT:
-            status = FAULT - status
+        if is_fault(status):
+            status = cause_of(status)
             tval = m.fault_address
         if status == NEXT or status == JUMPED:
             if status == NEXT:

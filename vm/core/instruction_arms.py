@@ -30,7 +30,7 @@ from trapline.vm.core.csr_access import csr_access
 from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
 from trapline.vm.core.packed import PACKED_IMM
-from trapline.vm.core.status import FAULT
+from trapline.vm.core.status import fault
 from trapline.vm.core.tlb import TLB_MASK
 
 
@@ -166,7 +166,7 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
     address = rs1
     if address & (WORD - 1):
         m.fault_address = address
-        return Leave(FAULT - STORE_MISALIGNED)
+        return Leave(fault(STORE_MISALIGNED))
     done = 0
     failed = 1
     if h.reservation >= 0:

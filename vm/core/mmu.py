@@ -1,7 +1,7 @@
 """The software TLBs: what they depend on, and how a fetch or a data access that misses fills them.
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
-A negative answer is a fault, FAULT - cause (`vm.core.status`).
+A negative answer is a fault (`vm.core.status`).
 For `page` see `vm.core.code_pages`.
 """
 
@@ -23,7 +23,7 @@ from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U64
 from trapline.vm.core.page_walk import translate
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
-from trapline.vm.core.status import FAULT
+from trapline.vm.core.status import fault
 from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT, TLB_MASK
 
 
@@ -58,14 +58,14 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
         return paddr
     offset = paddr - m.ram_base
     if offset < 0 or offset >= m.ram_size:
-        return FAULT - FETCH_ACCESS
+        return fault(FETCH_ACCESS)
     start = paddr & ~PAGE_OFFSET
     cfg = pmp_lookup(h, start, start + PAGE)
     uniform = cfg != PARTIAL
     if not uniform:
         cfg = pmp_lookup(h, paddr, paddr + 4)
     if not pmp_allows(cfg, FETCH, h.mode):
-        return FAULT - FETCH_ACCESS
+        return fault(FETCH_ACCESS)
     if uniform:
         entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context

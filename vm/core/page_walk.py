@@ -1,7 +1,7 @@
 """The walk of Sv32 page tables: from a virtual to a physical address, setting A and D (Priv 10.3.2).
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
-A negative answer is a fault, FAULT - cause (`vm.core.status`).
+A negative answer is a fault (`vm.core.status`).
 """
 
 from trapline.isa.mode import M, S, U

@@ -8,10 +8,11 @@ where a meaning function (`isa.privileged`) answers. The negative ones are these
     -10 to -13   why `execute` leaves its inner loop; LIMIT is also an answer of `run`
     -20          an exception that the host has asked for
     -100 to -104 what the host, or the loop around `execute`, must do before the guest goes on
-    -200 to -231 faults: FAULT less the cause of the exception
+    -200 to -231 faults, one for each cause of an exception (`fault`)
 """
 
 from trapline.isa.trap import WAIT
+from trapline.vm.core.in_place import in_place
 
 IDLE = WAIT
 """Of `run`: every hart waits or is stopped, and the host has to let time pass or to find that nothing comes."""
@@ -41,7 +42,22 @@ EVENTS_WAIT = -104
 """The host must look at the log of events; the guest then goes on as if nothing had been."""
 
 FAULT = -200
-"""Less its cause: the exception that an access raises. `m.fault_address` is its tval, but for a fetch.
+"""The exception with cause 0; those with other causes follow below. `m.fault_address` is its tval, but for a fetch."""
 
-FAULT - fault is the cause again.
-"""
+
+@in_place
+def fault(cause):
+    """The status of an access that raises the exception with this cause."""
+    return FAULT - cause
+
+
+@in_place
+def is_fault(status):
+    """Whether a status is a fault: there is nothing below them."""
+    return status <= FAULT
+
+
+@in_place
+def cause_of(status):
+    """The cause of a fault."""
+    return FAULT - status

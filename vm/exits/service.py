@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from trapline.isa.cause import CAUSE_CODE, ECALL_S
-from trapline.isa.trap import pending_interrupt, take_trap
+from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import update_time
@@ -87,7 +87,7 @@ class Service:
         h = self.h
         update_time(h, self._m)
         cause = pending_interrupt(h)
-        if cause < 0:
+        if cause == NO_INTERRUPT:
             return False
         ring = self.machine.engine.ring
         with nullcontext() if ring is None else ring.injection(h, cause):

@@ -30,7 +30,7 @@ from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.hart import MACHINE_FIELDS
 from trapline.vm.core.pmp_check import NO_MATCH, PARTIAL
-from trapline.vm.core.status import FAULT, FOR_THE_HOST, LIMIT
+from trapline.vm.core.status import FOR_THE_HOST, LIMIT, fault
 
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
@@ -246,7 +246,7 @@ def _store(h: Hart, m: Any, ram8: Log, ram32: Any, code: Any, page: Any, vaddr: 
 
 def _atomic_offset(h: Hart, m: Any, ram32: Any, code: Any, page: Any, vaddr: Any, access: int) -> Any:
     if vaddr & 3:
-        return FAULT - (LOAD_MISALIGNED if access == LOAD else STORE_MISALIGNED)
+        return fault(LOAD_MISALIGNED if access == LOAD else STORE_MISALIGNED)
     active().assume(injective(low(vaddr, 32)))
     return word_of(located(low(vaddr, 32)))
 

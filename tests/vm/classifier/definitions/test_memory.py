@@ -9,7 +9,7 @@ from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.search.search import new_engine
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import translate
-from trapline.vm.core.status import FAULT
+from trapline.vm.core.status import fault
 
 EXTENSIONS = parse_isa("rv32ima_xleak")
 
@@ -33,7 +33,7 @@ def test_relocations_show_the_same_layout(number: int) -> None:
         vaddr = memory.RAM_BASE + page * memory.PAGE
         paddr = translate(h, engine.m, ram, engine.code.data, engine.page.data, vaddr, access, h.mode)
         if relocation.satp and relocation.lacks and page == 2:
-            assert paddr == FAULT - LOAD_PAGE
+            assert paddr == fault(LOAD_PAGE)
         else:
             assert paddr == vaddr + relocation.frames
     assert np.array_equal(engine.ram.view(np.uint32), memory.image()), "A and D were set"
