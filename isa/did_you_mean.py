@@ -8,6 +8,9 @@ LONGEST_WORD = 200
 MAX_CANDIDATES = 20_000
 """Names compared at most: a generated source may define any number of labels."""
 
+CLOSEST = 5
+"""Names whose distance is computed; difflib chooses them by a cheaper measure."""
+
 
 def did_you_mean(word: str, names: Iterable[str]) -> str | None:
     """`did you mean 'addi'?` for a misspelt word, None when no name is near."""
@@ -28,7 +31,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
             return name
     allowed = max(1, len(word) // 3)
     near = [name for name in candidates[:MAX_CANDIDATES] if abs(len(name) - len(word)) <= allowed]
-    near = difflib.get_close_matches(lowered, near, n=5, cutoff=0.6)
+    near = difflib.get_close_matches(lowered, near, n=CLOSEST, cutoff=0.6)
     distances = {name: _edits(lowered, name.lower()) for name in near}
     near = [name for name in near if distances[name] <= allowed]
     if not near:

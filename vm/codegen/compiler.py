@@ -79,6 +79,10 @@ os._exit(0)
 """
 
 
+RARELY = (100_000, 20, 20)
+"""Thresholds of the garbage collector for a process that makes next to none."""
+
+
 def leave_calls_out() -> None:
     """Skip numba's work for calling functions: for a process that only keeps what it compiles.
 
@@ -100,7 +104,7 @@ def leave_calls_out() -> None:
     libraries._finalize_specific = lambda library: None
     generators: Any = codegen.JITCPUCodegen
     generators.set_env = lambda generator, name, env: None
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(*RARELY)
 
 
 def compile_apart(source: Source) -> tuple[bytes, list[str]]:

@@ -50,6 +50,10 @@ def load(source: Source, key: str, announce: Announce | None = None) -> list[int
     return link(*found)
 
 
+RUN_POINTERS, RUN_NUMBERS = 5, 5
+DROP_POINTERS, DROP_NUMBERS = 2, 3
+"""What the entries take: addresses, then numbers (`vm.codegen.engine_text`)."""
+
 Entries = tuple[Callable[..., int], Callable[..., int]]
 _LINKED: dict[str, Entries] = {}
 """The engines of this process, by key."""
@@ -65,8 +69,8 @@ def functions(announce: Announce | None = None) -> Entries:
         run, drop = load(ENGINE, key, announce)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         _LINKED[key] = (
-            ctypes.CFUNCTYPE(integer, *[pointer] * 5, *[integer] * 5)(run),
-            ctypes.CFUNCTYPE(integer, *[pointer] * 2, *[integer] * 3)(drop),
+            ctypes.CFUNCTYPE(integer, *[pointer] * RUN_POINTERS, *[integer] * RUN_NUMBERS)(run),
+            ctypes.CFUNCTYPE(integer, *[pointer] * DROP_POINTERS, *[integer] * DROP_NUMBERS)(drop),
         )
     return _LINKED[key]
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa.hart import A0
 from trapline.isa.instruction import RD_SHIFT
 from trapline.isa.mode import M, S, U
 from trapline.vm.codegen.decoder import encodes
@@ -24,8 +25,8 @@ def _constants(i: Instruction) -> dict[int, int]:
     values = {}
     for mode in (S, M):
         h = SimpleNamespace(mode=mode, mleak=0, x=[0] * 32)
-        i.meaning(h, 1)
-        values[mode] = h.x[1]
+        i.meaning(h, A0)
+        values[mode] = h.x[A0]
     return values if all(value < 1 << (addi.pattern.imm_bits - 1) for value in values.values()) else {}
 
 

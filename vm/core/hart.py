@@ -23,6 +23,9 @@ HART_BITS = MAX_HARTS - 1
 SLICE = 1000
 """Steps that each of several harts gets in turn: 10 ticks, by which their clocks may differ."""
 
+IN_WFI = 1
+"""`waiting` of a hart that has executed wfi."""
+
 INTERRUPT_COUNTS = 32
 """Where `trap_counts` has the first interrupt; exceptions are before that."""
 TRAP_COUNTS = 64

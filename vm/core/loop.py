@@ -12,7 +12,7 @@ from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, WATCHED
 from trapline.vm.core.counters import FOREVER, MTIME_HIGH, STEPS_PER_TICK, synchronize
 from trapline.vm.core.execute import execute
 from trapline.vm.core.generated import dispatch
-from trapline.vm.core.hart import FULL_BOARD, HART_BITS, SLICE
+from trapline.vm.core.hart import FULL_BOARD, HART_BITS, IN_WFI, SLICE
 from trapline.vm.core.ints import U64
 from trapline.vm.core.status import IDLE, LIMIT, RESLICE
 
@@ -108,7 +108,7 @@ def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
             if status != WAIT:
                 return status
             if (h.mip | h.lines) & h.mie == 0:
-                h.waiting = 1
+                h.waiting = IN_WFI
                 return WAIT
 
 

@@ -6,6 +6,9 @@ from typing import Any
 from trapline.isa.cause import describe
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 
+SHARE_DIGITS = 6
+"""Decimals of a share in JSON."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -72,7 +75,7 @@ class Counts:
         """The object that `--json` writes."""
         return {
             "direct_instructions": self.direct,
-            "direct_share": round(self.share, 6),
+            "direct_share": round(self.share, SHARE_DIGITS),
             "emulated_instructions": self.emulated,
             "exits": {describe(cause): n for cause, n in self.exits.items()},
             "page_faults": {

@@ -14,6 +14,7 @@ import numpy as np
 
 from trapline.isa.machine_csrs import read_mcycle, read_mcycleh, read_minstret, read_minstreth
 from trapline.isa.pmp import PMP_ENTRIES
+from trapline.isa.word import s32
 from trapline.vm.codegen.csr_file import emit_save_csrs
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT
@@ -142,8 +143,7 @@ class Event:
 
 
 def _signed(row: list[int], at: int) -> int:
-    value = row[at] | (row[at + 1] << 32)
-    return value - (1 << 64) if value >> 63 else value
+    return row[at] | (s32(row[at + 1]) << 32)
 
 
 def _counter_changes(header: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[tuple[int, int, int, int]]:

@@ -5,6 +5,7 @@ import numpy as np
 from trapline.isa.mode import U
 from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.isa.word import MASK
 from trapline.vm.core.hart import NO_DEVICES
 from trapline.vm.core.overlays import OVERLAYS
 from trapline.vm.core.records import MachineRecord
@@ -48,7 +49,7 @@ def under_hypervisor(
     real, host = harts.copy(), np.repeat(machine, len(harts))
     real["mode"] = U
     real["pmpcfg"][:, 0] = NAPOT << A_SHIFT | PMP_X | PMP_W | PMP_R
-    real["pmpaddr"][:, 0] = 0xFFFFFFFF
+    real["pmpaddr"][:, 0] = MASK
     real["pmp_entries"] = 1
     real["stale"] = 0
     machine["technique"] = TECHNIQUES[technique]
