@@ -111,9 +111,13 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
     def define(name: str, function: Function, definition: Definition) -> str:
         definition.tree.name = name
         in_place(definition)
+        members = _Members(definition)
+        members.visit(definition.tree)
         renamed: dict[str, ast.expr] = {}
         for used in sorted(used_names(definition.tree) - PRELUDE):
-            if used in definition.scope:
+            if used in members.found:
+                visit(used, members.found[used])
+            elif used in definition.scope:
                 target = definition.scope[used]
                 called = engine_name(target) if isinstance(target, types.FunctionType) else engine_name(function, used)
                 if isinstance(target, int) and origin.get(called, target) != target:  # a namesake of another module
@@ -175,6 +179,23 @@ class Substitute(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.values.get(node.id, node)
+
+
+class _Members(ast.NodeTransformer):
+    """Make one name of `module.name`, so that namesakes in several modules are kept apart. found: what they are."""
+
+    def __init__(self, definition: Definition) -> None:
+        used = used_names(definition.tree) & definition.scope.keys()
+        self.modules = {name: m for name in used if isinstance(m := definition.scope[name], types.ModuleType)}
+        self.found: dict[str, Any] = {}
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if not (isinstance(node.value, ast.Name) and node.value.id in self.modules):
+            return node
+        name = f"{node.value.id}_{node.attr}"
+        self.found[name] = getattr(self.modules[node.value.id], node.attr)
+        return ast.Name(name, ast.Load())
 
 
 class _Inline(ast.NodeTransformer):

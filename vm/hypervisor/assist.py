@@ -14,7 +14,7 @@ from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.hart import TRAP_COUNTS
 from trapline.vm.core.pmp_check import pmp_allows
 from trapline.vm.hypervisor.generated import copy_supervisor
-from trapline.vm.hypervisor.guest_tables import guest_entry
+from trapline.vm.hypervisor.guest_tables import guest_entry, guest_permissions
 
 REPLACED = frozenset({"satp", "page tables", "PMP"})
 """State that a real hart has of the hypervisor even while virtual S mode has the real one."""
@@ -34,11 +34,13 @@ It returns from traps by itself (TSR is as the guest has it): sret finds nothing
 """
 
 
-def supervisor_permissions(v, m, ram32, vaddr, cfg):
-    """`guest_permissions` where the real hart has the mode, SUM and MXR of the virtual one: those of the guest's entry.
+def permissions(v, m, ram32, vaddr, cfg):
+    """Below M mode those of the guest's entry, as the real hart has the mode, SUM and MXR of the virtual one.
 
     Real MXR would make a page readable that PMP, which it does not touch, lets be executed only: no X for that.
     """
+    if v.mode == M:
+        return guest_permissions(v, m, ram32, vaddr, cfg)
     allowed = PTE_LEAF | (PTE_U if v.mode == U else 0)
     if v.satp & SATP_SV32:
         pte = guest_entry(v, m, ram32, vaddr)
@@ -52,7 +54,7 @@ def supervisor_permissions(v, m, ram32, vaddr, cfg):
     return allowed
 
 
-def enter_supervisor(v, h, m, r):
+def enter(v, h, m, r):
     """Virtual S and U mode get the real ones, S mode its CSRs too; virtual M mode gets real U mode, all intercepted."""
     if v.mode == M:
         h.mode = U
@@ -75,8 +77,10 @@ def enter_supervisor(v, h, m, r):
     copy_supervisor(v, h)
 
 
-def leave_supervisor(v, h):
+def leave(v, h, m):
     """What S mode has done to its CSRs, and the traps that the real hart took to it."""
+    if v.mode == M:
+        return
     v.mode = h.mode
     v.mstatus = (h.mstatus & ~UNDELEGATED) | (v.mstatus & UNDELEGATED)
     v.mie = (v.mie & ~v.mideleg) | h.mie

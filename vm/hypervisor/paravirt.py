@@ -17,7 +17,8 @@ from trapline.vm.core.access import load_slow, store_slow
 from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.status import HYPERCALL, LIMIT, RESLICE
+from trapline.vm.core.status import FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE
+from trapline.vm.hypervisor.events import ANSWER
 from trapline.vm.hypervisor.tracing import forget_page
 
 EXTENSION = 0x09545250
@@ -61,6 +62,15 @@ def answer(v, error, value):
     v.x[A1] = value
     v.pc = (v.pc + 4) & 0xFFFFFFFF
     v.cycle = v.cycle + 1
+
+
+def on_exit(v, h, m, r, ram8, ram32, code, page):
+    """Serve a hypercall; the answers are those of `execute`."""
+    if not is_hypercall(v, r.exit_cause):
+        return FOR_THE_HOST
+    r.hypercalls = r.hypercalls + 1
+    r.routine = ANSWER
+    return hypercall(v, h, m, r, ram8, ram32, code, page)
 
 
 def hypercall(v, h, m, r, ram8, ram32, code, page):

@@ -99,7 +99,7 @@ def make_data(m, ram32, code, page, number):
     unwatch(m, page, number)
 
 
-def patched_permissions(v, m, ram32, code, page, number, access, allowed):
+def restrict(v, m, ram32, code, page, number, access, allowed, present):
     """What of the permissions `allowed` a shadow entry for a page may have, after making it code for a fetch."""
     state = I64(ram32[U64(state_index(m, number))])
     if access == FETCH and state & CODE == 0:
@@ -134,7 +134,7 @@ def after_store(v, m, ram32, code, page, index):
         ram32[U64(state_index(m, number))] = U32(state + STORE)
 
 
-def after_patched_stores(v, m, ram32, code, page):
+def after_stores(v, m, ram32, code, page):
     """An interpreter routine has stored to watched pages, to two words at most."""
     first, last = m.stored_low >> 2, m.stored_high >> 2
     after_store(v, m, ram32, code, page, first)
@@ -142,7 +142,7 @@ def after_patched_stores(v, m, ram32, code, page):
         after_store(v, m, ram32, code, page, last)
 
 
-def execute_original(v, m, ram8, ram16, ram32, code, page):
+def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):
     """One step of the virtual hart, on the guest's own word where the one at pc is a patch."""
     entry = -1
     offset = 0

@@ -9,6 +9,7 @@ There are copies for each virtual mode: what a word is translated to depends on 
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
+from trapline.isa.cause import ILLEGAL
 from trapline.isa.mode import M
 from trapline.isa.sv32 import (
     PAGE_OFFSET,
@@ -23,9 +24,13 @@ from trapline.isa.sv32 import (
     PTE_W,
     PTE_X,
 )
+from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.status import FOR_THE_HOST, LIMIT
+from trapline.vm.hypervisor import trap
+from trapline.vm.hypervisor.events import TRANSLATED
 from trapline.vm.hypervisor.generated import ends_block, translate_word
 from trapline.vm.hypervisor.patch import (
     CODE,
@@ -92,18 +97,22 @@ def make_copy(m, ram32, code, page, number, mode):
     return copy
 
 
-def executable_entry(v, m, ram32, code, page, number):
-    """The shadow entry for executing a page: its copy, X and U."""
+def entry_for(v, m, ram32, code, page, number, access, paddr, allowed):
+    """For executing a page: its copy, X and U."""
+    if access != FETCH:
+        return trap.entry_for(v, m, ram32, code, page, number, access, paddr, allowed)
     copy = copy_of(m, ram32, number, v.mode)
     if copy == 0:
         copy = make_copy(m, ram32, code, page, number, v.mode)
     return (((m.ram_base >> PAGE_SHIFT) + copy) << PTE_PPN_SHIFT) | PTE_D | PTE_A | PTE_U | PTE_X | PTE_V
 
 
-def data_permissions(m, ram32, number, allowed, entry):
-    """What of R, W and U a shadow entry for loads and stores may have; `entry` is the one there is. 0: emulate."""
+def restrict(v, m, ram32, code, page, number, access, allowed, present):
+    """What of R, W and U a shadow entry for loads and stores may have. 0: emulate."""
+    if access == FETCH:
+        return allowed
     state = I64(ram32[U64(state_index(m, number))])
-    if entry & PTE_V and entry & PTE_X:
+    if present & PTE_V and present & PTE_X:
         return 0
     if state & CODE:
         return allowed & (PTE_U | PTE_R)
@@ -142,6 +151,14 @@ def translate_block(v, m, r, ram32, code, page):
     return 1
 
 
+def on_exit(v, h, m, r, ram8, ram32, code, page):
+    """Serve a call from a word of a copy that nothing had reached: translate its block."""
+    if r.exit_cause == ILLEGAL and r.exit_tval == UNTRANSLATED and translate_block(v, m, r, ram32, code, page):
+        r.routine = TRANSLATED
+        return LIMIT
+    return FOR_THE_HOST
+
+
 def forget_word(m, ram32, code, page, offset):
     """An emulated store has hit this word of a page that is executed."""
     number = offset >> PAGE_SHIFT
@@ -159,7 +176,7 @@ def forget_word(m, ram32, code, page, offset):
             set_copy(m, ram32, code, copy, (offset & PAGE_OFFSET) >> 2, UNTRANSLATED)
 
 
-def forget_words(m, ram32, code, page):
+def after_stores(v, m, ram32, code, page):
     """An interpreter routine has stored to watched pages, to two words at most: they are to be translated again."""
     first, last = m.stored_low & ~3, m.stored_high & ~3
     forget_word(m, ram32, code, page, first)
