@@ -46,9 +46,9 @@ ROOMS = {
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine.py "
     "vm/registers.py vm/trace.py",
     "vm/process": "isa vm/loader vm/machine.py",
-    "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader",
+    "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
-    "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py",
+    "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",
     "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine.py vm/classifier/definitions",

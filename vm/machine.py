@@ -3,8 +3,10 @@
 import hashlib
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, TypedDict, Unpack
+from typing import BinaryIO, TextIO, TypedDict, Unpack
 
 from trapline import isa
 from trapline.isa.cause import ALL_EXCEPTIONS, ECALL_S, INTERRUPT
@@ -25,16 +27,17 @@ from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Announce, Engine
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
-from trapline.vm.exits.service import Service, TrapHook
+from trapline.vm.exits.service import Service
 from trapline.vm.host.console import Console
+from trapline.vm.loader.image import Image
 from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
+from trapline.vm.trace import Trace
 
 CHUNK = {"numba": 1_000_000, "python": 2_000}
-"""Steps between two looks at the clock and at Ctrl-C: 3 ms, and at most 0.1 s where every step is a slow one.
-
-A quarter of them where a person types or mtime follows the wall.
-"""
+"""Steps between two looks at the clock and at Ctrl-C: 3 ms, or at most 0.1 s; a quarter where a person types."""
+TrapHook = Callable[["Machine", int, int], None]
+"""Called with the machine, the cause and the tval of an exception."""
 
 
 class MemoryRangeError(ValueError):
@@ -138,7 +141,7 @@ class Machine:
         self.host_traps = 0
         self.ends_trap_loops = False
         self._service = Service(self)
-        self._trace: Any = None
+        self._trace: Trace | None = None
         self.pc = ram_base
 
     # Building
@@ -179,7 +182,7 @@ class Machine:
         machine.load(load_source(text, name=name, entry=entry, text_base=machine.ram_base))
         return machine
 
-    def load(self, image: Any) -> None:
+    def load(self, image: Image) -> None:
         """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it does not fit."""
         from trapline.vm.loader.memory import check_fits, headers_below
 
@@ -275,7 +278,7 @@ class Machine:
 
     def on_trap(self, hook: TrapHook, causes: int = ALL_EXCEPTIONS) -> None:
         """Call hook(machine, cause, tval) before the guest takes an exception whose bit is set in `causes`."""
-        self._service.trap_hooks.append((causes, hook))
+        self._service.trap_hooks.append((causes, partial(hook, self)))
 
     def on_mmio(self, base: int, size: int, device: Device) -> None:
         """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps RAM or a device."""
@@ -291,8 +294,6 @@ class Machine:
 
     def trace_to(self, stream: TextIO | None) -> None:
         """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
-        from trapline.vm.trace import Trace
-
         self._trace = None if stream is None else Trace(self, stream)
 
     def step(self, count: int = 1) -> Exit:

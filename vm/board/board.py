@@ -1,6 +1,7 @@
 """The devices of a machine, wired as on QEMU's `virt` board."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 from trapline.isa.cause import MEIP, SEIP
 from trapline.vm.board.devices import FINISHER_BASE, Bus, Finisher
@@ -16,6 +17,14 @@ VIRTIO_SOURCE = 1
 """Interrupt number of the first virtio slot at the PLIC."""
 
 
+class InterruptLines(Protocol):
+    """The part of a hart's record that interrupts touch."""
+
+    lines: int
+    mip: int
+    mie: int
+
+
 class Board:
     """Bus, PLIC, UART, test finisher and virtio slots around harts.
 
@@ -25,7 +34,11 @@ class Board:
     """
 
     def __init__(
-        self, harts: list[Any], console: Console, memory: Memory | None = None, legacy_virtio: bool = True
+        self,
+        harts: Sequence[InterruptLines],
+        console: Console,
+        memory: Memory | None = None,
+        legacy_virtio: bool = True,
     ) -> None:
         self.harts = harts
         self.console = console

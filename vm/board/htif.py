@@ -1,8 +1,10 @@
 """HTIF, Spike's host-target interface: programs without device drivers print and exit through it."""
 
-from typing import Any
+from typing import Protocol
 
 from trapline.vm.board.devices import Halt
+from trapline.vm.board.virtio.queue import Memory
+from trapline.vm.host.console import Console
 
 DEVICE_SHIFT, COMMAND_SHIFT = 56, 48
 PAYLOAD = (1 << COMMAND_SHIFT) - 1
@@ -21,6 +23,18 @@ WAIT_STEPS = 64
 """Steps in which a 32-bit program can write the other half of `tohost` before the command is read."""
 
 
+class Target(Memory, Protocol):
+    """The machine that HTIF serves, such as a `vm.machine.Machine`."""
+
+    @property
+    def cycle(self) -> int:
+        """Instructions done by all harts since reset."""
+
+    @property
+    def console(self) -> Console:
+        """Where the guest prints."""
+
+
 class Htif:
     """Serves commands that the guest writes to the 64-bit word `tohost`: device, command, payload.
 
@@ -28,7 +42,7 @@ class Htif:
     `write` to the console is served. Device 1, command 1: print a byte.
     """
 
-    def __init__(self, machine: Any, tohost: int, fromhost: int | None) -> None:
+    def __init__(self, machine: Target, tohost: int, fromhost: int | None) -> None:
         self.machine = machine
         self.tohost = tohost
         self.fromhost = fromhost

@@ -1,14 +1,13 @@
 """`--drive` and `--device` in QEMU's syntax: comma-separated names and values."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from trapline.isa.did_you_mean import did_you_mean
-from trapline.vm.board.board import VIRTIO_SLOTS
+from trapline.vm.board.board import VIRTIO_SLOTS, Board
 from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.console import VirtioConsole
+from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.entropy import Entropy
 
 DRIVE_KEYS = ("file", "if", "format", "id", "readonly", "write", "serial")
@@ -52,17 +51,7 @@ def _choice(option: str, values: dict[str, str], name: str, known: Sequence[str]
     return value
 
 
-@contextmanager
-def plugged(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> Iterator[None]:
-    """`plug`, then flush and close everything at the end. Raises OSError when that fails."""
-    try:
-        plug(machine, drives, devices)
-        yield
-    finally:
-        machine.board.close()
-
-
-def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
+def plug(board: Board, drives: Sequence[str], devices: Sequence[str]) -> None:
     """Open the drives and plug all devices into virtio slots, drives without a --device first.
 
     Raises ValueError for bad options, and its subclass DriveError for a file that cannot be a drive.
@@ -72,14 +61,14 @@ def plug(machine: Any, drives: Sequence[str], devices: Sequence[str]) -> None:
         values = parse("--drive", text, DRIVE_KEYS, "file")
         drive, serial = _open(text, values)
         if _choice("--drive", values, "if", ("virtio", "none")) == "virtio":
-            machine.board.plug(Block(drive, serial))
+            board.plug(Block(drive, serial))
         elif (name := values.get("id", "")) == "" or name in waiting:
             raise ValueError(f"--drive {text}: if=none needs a unique id for --device to refer to")
         else:
             waiting[name] = drive, serial
     for text in devices:
         values = parse("--device", text, DEVICE_KEYS, "driver")
-        machine.board.plug(_device(machine, text, values, waiting), _slot(text, values))
+        board.plug(_device(board, text, values, waiting), _slot(text, values))
     if waiting:
         raise ValueError(f"--drive id={next(iter(waiting))}: no --device uses it")
 
@@ -106,7 +95,7 @@ def _slot(text: str, values: dict[str, str]) -> int | None:
     return int(number)
 
 
-def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, tuple[Drive, str]]) -> Any:
+def _device(board: Board, text: str, values: dict[str, str], waiting: dict[str, tuple[Drive, str]]) -> VirtioDevice:
     driver = values["driver"]
     if driver == "virtio-blk-device":
         name = values.get("drive", "")
@@ -114,9 +103,9 @@ def _device(machine: Any, text: str, values: dict[str, str], waiting: dict[str, 
             raise ValueError(f"--device {text}: needs drive=ID, the id of a --drive with if=none")
         drive, serial = waiting.pop(name)
         return Block(drive, values.get("serial", serial))
-    others: dict[str, Callable[[], Any]] = {
+    others: dict[str, Callable[[], VirtioDevice]] = {
         "virtio-rng-device": Entropy,
-        "virtio-serial-device": lambda: VirtioConsole(machine.console),
+        "virtio-serial-device": lambda: VirtioConsole(board.console),
     }
     if driver not in others:
         hint = did_you_mean(driver, DEVICES) or f"known: {', '.join(DEVICES)}"

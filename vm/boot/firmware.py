@@ -1,11 +1,13 @@
 """Starts the harts, under the built-in SBI or in M mode; the machine as a platform of the SBI."""
 
 import struct
-from typing import Any
+from collections.abc import Sequence
 
 from trapline.vm.board.devices import Halt
 from trapline.vm.boot.memory_map import Plan
 from trapline.vm.core.mmu import data_address, refresh
+from trapline.vm.core.records import HartRecord
+from trapline.vm.machine import Machine
 from trapline.vm.sbi import hsm
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.sbi.platform import ALL_ONES, Refused
@@ -38,9 +40,9 @@ class Rom:
 class MachinePlatform:
     """A `vm.machine.Machine` as a platform of the SBI."""
 
-    def __init__(self, machine: Any) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.harts = machine.engine.h
+        self.harts: Sequence[HartRecord] = machine.engine.h
         self._m = machine.engine.m
 
     def set_timer(self, hart: int, deadline: int) -> None:
@@ -69,7 +71,7 @@ class MachinePlatform:
         """Write RAM."""
         self.machine.write(paddr, data)
 
-    def load_word(self, h: Any, vaddr: int) -> int:
+    def load_word(self, h: HartRecord, vaddr: int) -> int:
         """Load a word as the hart would. Raises Refused."""
         if vaddr % 4:
             raise Refused(4, vaddr)
@@ -89,14 +91,14 @@ class MachinePlatform:
         raise Halt(0, reset=True)
 
 
-def start(machine: Any, plan: Plan) -> None:
+def start(machine: Machine, plan: Plan) -> None:
     """Load everything into RAM and start the harts.
 
     Every hart gets its number in a0 and the device tree's address in a1. Under the built-in SBI hart 0 starts and the
     others wait to be started; otherwise all start, in M mode.
     """
-    for image in [plan.firmware] if not isinstance(plan.firmware, str) else []:
-        machine.load(image.image)
+    if not isinstance(plan.firmware, str):
+        machine.load(plan.firmware.image)
     entry = machine.pc
     if plan.kernel is not None:
         machine.load(plan.kernel.image)
@@ -116,7 +118,7 @@ def start(machine: Any, plan: Plan) -> None:
             hart.x["a2"] = INFORMATION
 
 
-def _start_supervisor(machine: Any, entry: int, tree: int) -> None:
+def _start_supervisor(machine: Machine, entry: int, tree: int) -> None:
     platform = MachinePlatform(machine)
     machine.sbi = Sbi(platform)
     machine.engine.m.timer_line = STIP

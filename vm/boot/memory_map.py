@@ -6,7 +6,6 @@ The addresses are those of QEMU's `virt` wherever there is room.
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from trapline.isa.sv32 import PAGE
 from trapline.vm.boot.devicetree import Chosen, device_tree
@@ -34,7 +33,7 @@ class Plan:
     """
 
     kernel: Kernel | None
-    firmware: Any = "none"
+    firmware: Kernel | str = "none"
     tree: tuple[int, bytes] = (0, b"")
     initrd: tuple[int, bytes] | None = None
     pieces: list[tuple[str, int, int]] = field(default_factory=list)
@@ -48,7 +47,7 @@ class Request:
     harts: int
     ram: tuple[int, int]
     kernel: Kernel | None = None
-    firmware: Any = "none"
+    firmware: Kernel | str = "none"
     initrd: Path | None = None
     append: str | None = None
 

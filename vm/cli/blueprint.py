@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from trapline.vm.cli import boot_files
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
+
+if TYPE_CHECKING:
+    from trapline.vm.host.console import Console
+    from trapline.vm.machine import Machine, Options
 
 
 class Blueprint:
@@ -28,24 +32,24 @@ class Blueprint:
         elif not isinstance(self.plan.firmware, str):
             self.image = self.plan.firmware.image
 
-    def build(self, technique: str = "bare", shadow: str = "lazy", console: Any = None, **more: Any) -> Any:
-        """A machine, whose board is to be closed when it is not needed any more; `more`: its further parameters.
+    def build(self, **options: Unpack["Options"]) -> "Machine":
+        """A machine, whose board is to be closed when it is not needed any more.
 
-        Raises ValueError and LoadError.
+        options: of `Machine`, where it differs from what the command line describes. Raises ValueError and LoadError.
         """
         from trapline.vm.boot import drives, firmware
-        from trapline.vm.machine import Machine
+        from trapline.vm.machine import Machine, Options
 
-        options = self.machine
-        more = {"real_mleak": options.real_mleak, "announce": announce_compilation, **more}
-        machine = Machine(
-            isa=options.isa, harts=options.harts, memory=options.memory, engine=options.engine, technique=technique,
-            shadow=shadow, console=console, clock=options.clock, legacy_virtio=options.virtio == "legacy",
-            **more,
+        own = self.machine
+        described = Options(
+            isa=own.isa, harts=own.harts, memory=own.memory, engine=own.engine, real_mleak=own.real_mleak,
+            clock=own.clock, legacy_virtio=own.virtio == "legacy", announce=announce_compilation,
         )  # fmt: skip
+        machine = Machine(**(described | options))
         machine.ends_trap_loops = True
         try:
-            drives.plug(machine, options.drives, options.devices)
+            if machine.board is not None:
+                drives.plug(machine.board, own.drives, own.devices)
             firmware.start(machine, self.plan)
         except BaseException:
             close(machine)
@@ -53,15 +57,16 @@ class Blueprint:
         return machine
 
     @contextmanager
-    def switched_on(self, technique: str, shadow: str, console: Any, events: bool = False) -> Iterator[Any]:
+    def switched_on(self, technique: str, shadow: str, console: "Console", events: bool = False) -> Iterator["Machine"]:
         """`build`; at the end drives are flushed and closed. Raises OSError when that fails."""
-        machine = self.build(technique, shadow, console, events=events)
+        machine = self.build(technique=technique, shadow=shadow, console=console, events=events)
         try:
             yield machine
         finally:
             close(machine)
 
 
-def close(machine: Any) -> None:
+def close(machine: "Machine") -> None:
     """Switch off: drives are flushed and closed. Raises OSError when that fails."""
-    machine.board.close()
+    if machine.board is not None:
+        machine.board.close()

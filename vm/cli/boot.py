@@ -1,7 +1,7 @@
 """`trapline boot`: a kernel on the bare machine."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,9 @@ from trapline.vm.cli.options import (
     RunOptions,
 )
 from trapline.vm.cli.user_errors import reported
+
+if TYPE_CHECKING:
+    from trapline.vm.machine import Machine
 
 
 @click.command(
@@ -97,8 +100,10 @@ def run_machine(
     return exit_status(exit)
 
 
-def show_translation(machine: Any, path: str) -> None:
+def show_translation(machine: "Machine", path: str) -> None:
     """Write the guest's instructions and what was made of them, side by side; to stdout for `-`. Raises OSError."""
     from trapline.asm.disassembler.instruction import disassemble
 
-    output_files.write_text(path, "\n".join(machine.engine.translation.side_by_side(disassemble)) + "\n")
+    translation = machine.engine.translation
+    assert translation is not None
+    output_files.write_text(path, "\n".join(translation.side_by_side(disassemble)) + "\n")

@@ -16,6 +16,8 @@ from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import First, Run, compare
 from trapline.vm.host import signals
+from trapline.vm.loader.image import Image
+from trapline.vm.machine import Machine
 from trapline.vm.observe import tables
 
 REFUSED = ("--trace", "--console-log", "--stats", "--dump-dtb", "--exit-log", "--explain", "--report")
@@ -29,8 +31,8 @@ def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     techniques = [hypervisor.technique] if hypervisor.technique else UNDER
     stdin = console_input(options.console.input_file)
 
-    def build(technique: str) -> Any:
-        return blueprint.build(technique, hypervisor.shadow, stdin=stdin)
+    def build(technique: str) -> Machine:
+        return blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin)
 
     json_file, limits = options.outputs.json_file, options.limits
     output_files.check_writable(json_file)
@@ -44,7 +46,7 @@ def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     return 0 if all(run.equivalent for run in runs) else 1
 
 
-def report(runs: Sequence[Run], image: Any) -> list[str]:
+def report(runs: Sequence[Run], image: Image) -> list[str]:
     """The table, exits by cause, and the first differences."""
     bare = runs[0]
     headings = ["technique", "same", "direct", "emulated", "exits", "hidden", "true", "MMIO", "seconds", "times bare"]
@@ -77,19 +79,19 @@ def report(runs: Sequence[Run], image: Any) -> list[str]:
     return lines
 
 
-def instruction_text(first: First, image: Any) -> str:
+def instruction_text(first: First, image: Image) -> str:
     """The instruction that made the difference, with its address and symbol."""
     text = "(cannot be fetched)" if first.word is None else disassemble(first.word, first.pc)
     return f"{text} at {place(first.pc, image)} in {MODE_NAMES[first.mode]} mode"
 
 
-def place(pc: int, image: Any) -> str:
+def place(pc: int, image: Image) -> str:
     """An address with the symbol before it."""
     symbol = image.symbol_at(pc)
     return f"{pc:#010x}" + (f" <{symbol}>" if symbol else "")
 
 
-def first_lines(run: Run, first: First, image: Any) -> list[str]:
+def first_lines(run: Run, first: First, image: Image) -> list[str]:
     """The first difference, as text."""
     lines = [f"{run.technique} diverges from the bare machine after {first.instructions:,} instructions:"]
     lines.append(f"  {instruction_text(first, image)}")
@@ -100,7 +102,7 @@ def first_lines(run: Run, first: First, image: Any) -> list[str]:
     return lines
 
 
-def as_json(runs: Sequence[Run], image: Any) -> dict[str, Any]:
+def as_json(runs: Sequence[Run], image: Image) -> dict[str, Any]:
     """The object that `--json` writes."""
     bare = runs[0]
     return {
@@ -110,7 +112,7 @@ def as_json(runs: Sequence[Run], image: Any) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run, bare: Run, image: Any) -> dict[str, Any]:
+def run_json(run: Run, bare: Run, image: Image) -> dict[str, Any]:
     """One run."""
     return {
         "technique": run.technique,
@@ -126,7 +128,7 @@ def run_json(run: Run, bare: Run, image: Any) -> dict[str, Any]:
     }
 
 
-def first_json(first: First | None, image: Any) -> dict[str, Any] | None:
+def first_json(first: First | None, image: Image) -> dict[str, Any] | None:
     """Where a run diverges from the bare machine."""
     if first is None:
         return None

@@ -2,11 +2,14 @@
 
 import io
 import sys
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from trapline.vm.cli.options import ConsoleOptions
 from trapline.vm.cli.output_files import stdout_bytes
 from trapline.vm.cli.user_errors import fail
+
+if TYPE_CHECKING:
+    from trapline.vm.host.console import Console
 
 
 class _File(io.FileIO):
@@ -20,7 +23,7 @@ class _File(io.FileIO):
             raise
 
 
-def open_console(options: ConsoleOptions) -> Any:
+def open_console(options: ConsoleOptions) -> "Console":
     """The `vm.host.console.Console` that was asked for. Raises OSError for its files."""
     from trapline.vm.host.console import Console, Source, Stream
 

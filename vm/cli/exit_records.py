@@ -1,7 +1,7 @@
 """What `trapline virt` writes about a guest's exits: the exit log and the report."""
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,10 @@ from trapline.vm.cli.option_groups import given
 from trapline.vm.cli.options import LOG_LIMIT, ExitOptions
 from trapline.vm.cli.output_files import close, open_text
 from trapline.vm.cli.user_errors import fail
+
+if TYPE_CHECKING:
+    from trapline.vm.loader.image import Image
+    from trapline.vm.machine import Machine
 
 
 def form_of(name: str) -> str:
@@ -24,7 +28,7 @@ def missing() -> bool:
 class ExitRecords:
     """The exit log and the report of one machine."""
 
-    def __init__(self, options: ExitOptions, image: Any, technique: str, guest: str) -> None:
+    def __init__(self, options: ExitOptions, image: "Image", technique: str, guest: str) -> None:
         """Open the files before the run, so that none is in vain. guest: its name. Raises OSError."""
         from trapline.asm.disassembler.instruction import disassemble
         from trapline.vm.observe.describe import Describer
@@ -51,11 +55,12 @@ class ExitRecords:
                     fail(f"{spelling} needs --exit-log")
         return options.exit_log is not None or options.report is not None
 
-    def attach(self, machine: Any) -> None:
+    def attach(self, machine: "Machine") -> None:
         """Listen to the machine, which has not run yet."""
         from trapline.vm.observe.exit_log import Recorder, writer
 
         ring = machine.engine.ring
+        assert ring is not None
         if self._page_stream is not None:
             from trapline.vm.observe.report_data import ReportData
 
@@ -65,7 +70,7 @@ class ExitRecords:
             limit, last = self._options.exit_log_limit or (LOG_LIMIT, False)
             self._recorder = Recorder(ring, writer(form, self._stream, self._describer), limit, last)
 
-    def finish(self, machine: Any, ended: str) -> None:
+    def finish(self, machine: "Machine", ended: str) -> None:
         """Write what comes after the run; ended: how it did. Raises OSError."""
         clocks = [h.cycle + h.idled for h in machine.engine.h]
         if self._data is not None and self._page_stream is not None:

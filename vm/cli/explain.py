@@ -1,7 +1,5 @@
 """`trapline virt --explain N`: one exit, explained in sentences."""
 
-from typing import Any
-
 import click
 
 from trapline.asm.disassembler.instruction import disassemble
@@ -10,6 +8,7 @@ from trapline.vm.cli.options import DEFAULT_TECHNIQUE, BootOptions, HypervisorOp
 from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.cli.user_errors import fail
 from trapline.vm.host import signals
+from trapline.vm.machine import Machine
 from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.explain import Explanation, NoSuchExit, find, look
 
@@ -26,8 +25,8 @@ def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     number, limits = options.exits.explain, options.limits
     assert number is not None
 
-    def build() -> Any:
-        return blueprint.build(technique, hypervisor.shadow, stdin=stdin, events=True)
+    def build() -> Machine:
+        return blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin, events=True)
 
     try:
         event = find(build, number, limits.max_instructions, limits.timeout)

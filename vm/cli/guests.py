@@ -4,15 +4,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trapline.vm.cli import output_files
-from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.machine_run import exit_status, explain_stop, statistics_of
 from trapline.vm.cli.options import DEFAULT_TECHNIQUE, HypervisorOptions, RunOptions
+from trapline.vm.cli.run_statistics import RunStatistics
 from trapline.vm.cli.user_errors import fail
+
+if TYPE_CHECKING:
+    from trapline.vm.experiments.guests import Guest
 
 MOST = 16
 """Guests at most."""
@@ -48,7 +52,8 @@ class Guests:
                 stream = PrefixedLines(name, output_files.stdout_bytes())
             self.streams.append(stream)
             stdin = b"" if self.guests else _input(options.console.input_file)
-            machine = blueprint.build(self.technique, hypervisor.shadow, GuestConsole(stream, stdin))
+            console = GuestConsole(stream, stdin)
+            machine = blueprint.build(technique=self.technique, shadow=hypervisor.shadow, console=console)
             self.guests.append(Guest(name, machine, share, options.limits.max_instructions))
 
     def run(self) -> int:
@@ -56,7 +61,7 @@ class Guests:
         from trapline.vm.experiments.guests import run_guests
 
         run_guests(self.guests, self.options.limits.timeout, self._ended)
-        statuses = [exit_status(guest.end) for guest in self.guests]
+        statuses = [exit_status(guest.end) for guest in self.guests if guest.end is not None]
         status = next((s for s in statuses if s), 0)
         if self.options.outputs.stats:
             for guest, statistics in zip(self.guests, self._statistics(), strict=True):
@@ -66,14 +71,16 @@ class Guests:
             self._write_json(self.options.outputs.json_file, status)
         return status
 
-    def _ended(self, guest: Any) -> None:
+    def _ended(self, guest: "Guest") -> None:
         self.streams[self.guests.index(guest)].close()
         guest.machine.console.stdout = None
-        guest.machine.board.close()
+        close(guest.machine)
+        assert guest.end is not None
         explain_stop(guest.machine, guest.end, guest.name)
 
-    def _statistics(self) -> list[Any]:
-        return [statistics_of(g.machine, g.end, g.seconds, self.technique) for g in self.guests]
+    def _statistics(self) -> list[RunStatistics]:
+        """Of all guests, which have ended."""
+        return [statistics_of(g.machine, g.end, g.seconds, self.technique) for g in self.guests if g.end is not None]
 
     def _write_json(self, path: str, status: int) -> None:
         """One object: the status, and what `--json` says of a machine for each guest."""

@@ -1,27 +1,29 @@
 """One run of a machine: within limits, how it ended, and why it was stopped."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from trapline.vm.cli.options import Limits
 from trapline.vm.cli.run_statistics import RunStatistics
 from trapline.vm.cli.user_errors import LIMIT_REACHED
+from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host import signals
 
+if TYPE_CHECKING:
+    from trapline.vm.machine import Machine
 
-def run_once(machine: Any, limits: Limits) -> tuple[Any, float]:
+
+def run_once(machine: "Machine", limits: Limits) -> tuple[Exit, float]:
     """Run within the limits that were set: how it ended, and seconds."""
     started = time.perf_counter()
     exit = machine.run(limits.max_instructions, limits.timeout)
     return exit, time.perf_counter() - started
 
 
-def exit_status(exit: Any) -> int:
+def exit_status(exit: Exit) -> int:
     """The status that a machine's end gives the command."""
-    from trapline.vm.machine import ExitReason
-
     if exit.reason is ExitReason.INTERRUPTED:
         return signals.status()
     if exit.reason is ExitReason.QUIT:
@@ -31,7 +33,7 @@ def exit_status(exit: Any) -> int:
     return exit.code & 0xFF or (1 if exit.code else 0)
 
 
-def statistics_of(machine: Any, exit: Any, seconds: float, technique: str | None = None) -> RunStatistics:
+def statistics_of(machine: "Machine", exit: Exit, seconds: float, technique: str | None = None) -> RunStatistics:
     """The statistics of a machine that has run."""
     from trapline.vm.hypervisor.host.counts import Counts
 
@@ -41,10 +43,8 @@ def statistics_of(machine: Any, exit: Any, seconds: float, technique: str | None
     )  # fmt: skip
 
 
-def explain_stop(machine: Any, exit: Any, name: str | None = None) -> None:
+def explain_stop(machine: "Machine", exit: Exit, name: str | None = None) -> None:
     """Print on stderr why a machine that did not halt was stopped; name: of the guest, where there are several."""
-    from trapline.vm.machine import ExitReason
-
     if exit.reason is ExitReason.QUIT:
         click.echo("\ntrapline: ended by Ctrl-A X", err=True)
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
@@ -52,11 +52,10 @@ def explain_stop(machine: Any, exit: Any, name: str | None = None) -> None:
         click.echo(f"{where}: {describe_stop(machine, exit)}", err=True)
 
 
-def describe_stop(machine: Any, exit: Any) -> str:
+def describe_stop(machine: "Machine", exit: Exit) -> str:
     """Why a machine that did not halt was stopped, and what to look at next."""
     from trapline.isa.cause import FETCH_ACCESS, describe
     from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
-    from trapline.vm.machine import ExitReason
 
     text = f"stopped: {exit}"
     if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):

@@ -18,6 +18,8 @@ from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run
 from trapline.vm.experiments.sensitive import Case, Row, Verdict, find_cases, run_case
 from trapline.vm.host import signals
+from trapline.vm.loader.image import Image
+from trapline.vm.machine import Machine
 from trapline.vm.observe import tables
 
 
@@ -44,24 +46,24 @@ def print_matrix(names: list[str], suite: SuiteOptions, machine: MachineOptions,
 
 def _run(
     case: Case, techniques: Sequence[str], suite: SuiteOptions, machine: MachineOptions, limits: Limits
-) -> tuple[Row, Any]:
+) -> tuple[Row, Image]:
     """A program's runs, and its image for symbols."""
     blueprint = Blueprint([str(case.path)], replace(machine, isa=suite.isa or case.isa, memory=case.memory))
 
-    def build(technique: str) -> Any:
-        return blueprint.build(technique, suite.shadow, stdin=b"")
+    def build(technique: str) -> Machine:
+        return blueprint.build(technique=technique, shadow=suite.shadow, stdin=b"")
 
     return run_case(case, build, techniques, limits.timeout), blueprint.image
 
 
-def reason(run: Run, image: Any) -> str:
+def reason(run: Run, image: Image) -> str:
     """Why a run is not equivalent, in a line."""
     assert run.first is not None
     found = (run.first.differences or run.differences)[0]
     return f"{instruction_text(run.first, image)}: {found.name} is {found.virtual}, not {found.bare}"
 
 
-def _reasons(rows: Sequence[tuple[Row, Any]]) -> Iterator[tuple[str, str, str]]:
+def _reasons(rows: Sequence[tuple[Row, Image]]) -> Iterator[tuple[str, str, str]]:
     """(test, technique, why) of all runs that are not equivalent."""
     for row, image in rows:
         for run in row.runs[1:]:
@@ -69,7 +71,7 @@ def _reasons(rows: Sequence[tuple[Row, Any]]) -> Iterator[tuple[str, str, str]]:
                 yield row.case.name, run.technique, reason(run, image)
 
 
-def text(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
+def text(rows: Sequence[tuple[Row, Image]], techniques: Sequence[str]) -> list[str]:
     """The matrix for a terminal, and the first difference of each run that is not equivalent."""
     cells = [[row.case.name, *(verdict.value for _, verdict in row.verdicts())] for row, _ in rows]
     lines = tables.lines(["test", *techniques], cells, tables.ALL_BUT_FIRST)
@@ -77,12 +79,12 @@ def text(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str
     return [*lines, "", *_counts(rows), *([""] if reasons else []), *reasons]
 
 
-def _counts(rows: Sequence[tuple[Row, Any]]) -> list[str]:
+def _counts(rows: Sequence[tuple[Row, Image]]) -> list[str]:
     verdicts = [verdict for row, _ in rows for _, verdict in row.verdicts()]
     return [", ".join(f"{verdicts.count(v)} {v.value}" for v in Verdict)]
 
 
-def markdown(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list[str]:
+def markdown(rows: Sequence[tuple[Row, Image]], techniques: Sequence[str]) -> list[str]:
     """The matrix and the reasons as Markdown."""
     cells = [
         [f"`{row.case.name}`", f"`{row.case.isa}`", *(verdict.value for _, verdict in row.verdicts())]
@@ -92,7 +94,7 @@ def markdown(rows: Sequence[tuple[Row, Any]], techniques: Sequence[str]) -> list
     return lines + [f"- `{test}` under `{technique}`: {why}" for test, technique, why in _reasons(rows)]
 
 
-def row_json(row: Row, image: Any) -> dict[str, Any]:
+def row_json(row: Row, image: Image) -> dict[str, Any]:
     """One test."""
     verdicts = dict(row.verdicts())
     results = {

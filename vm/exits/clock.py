@@ -4,11 +4,11 @@
 """
 
 import time
-from typing import Any
 
 from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
 from trapline.vm.core.loop import skip_time, update_time
 from trapline.vm.exits.clock_kinds import KINDS
+from trapline.vm.exits.served_machine import ServedMachine, WaitingBoard
 from trapline.vm.host.console import PATIENCE
 
 TICKS = 10_000_000
@@ -29,7 +29,7 @@ class Clock:
     tick as fast as the host can go.
     """
 
-    def __init__(self, machine: Any, kind: str) -> None:
+    def __init__(self, machine: ServedMachine, kind: str) -> None:
         if kind not in KINDS:
             raise ValueError(f"clock must be 'instructions' or 'wall', not '{kind}'")
         self.wall = kind == "wall"
@@ -69,10 +69,10 @@ class Clock:
         if board.woken():  # perhaps by a deadline that has passed meanwhile
             return True
         if left == FOREVER:
-            return bool(board.wait())
+            return board.wait()
         if self.wall:
             machine.console.pause(min(left / TICKS, PATIENCE))
-        elif machine.console.interactive and not machine.console.pending and self._awaited():
+        elif machine.console.interactive and not machine.console.pending and self._awaited(board):
             before = time.monotonic_ns()
             machine.console.pause(min(left / TICKS, PATIENCE))
             board.update()
@@ -82,8 +82,8 @@ class Clock:
             skip_time(machine.engine.h, machine.engine.m, len(machine.engine.h))
         return True
 
-    def _awaited(self) -> bool:
-        return self._machine.board.input_interrupts() or self._machine.console.awaited
+    def _awaited(self, board: WaitingBoard) -> bool:
+        return board.input_interrupts() or self._machine.console.awaited
 
     def _ticks_left(self) -> int:
         """Ticks until the next timer interrupt that would wake a hart; FOREVER if none."""

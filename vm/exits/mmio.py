@@ -1,15 +1,15 @@
 """MMIO: the load or store outside of RAM at which the run loop stopped is served by the board's bus."""
 
 from collections.abc import Callable
-from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import LOAD_ACCESS, STORE_ACCESS
 from trapline.isa.instruction import RD_SHIFT
 from trapline.vm.core.records import HartRecord
+from trapline.vm.exits.served_machine import ServedMachine
 
 
-def serve_access(machine: Any, h: HartRecord, instruction_word: Callable[[], int | None]) -> int | None:
+def serve_access(machine: ServedMachine, h: HartRecord, instruction_word: Callable[[], int | None]) -> int | None:
     """Do the access that `exit_address` and its neighbours describe; the cause of an access fault, or None."""
     m = machine.engine.m
     if m.exit_store:
@@ -27,19 +27,19 @@ def serve_access(machine: Any, h: HartRecord, instruction_word: Callable[[], int
     return None
 
 
-def _retire_store(machine: Any, h: HartRecord) -> bool:
+def _retire_store(machine: ServedMachine, h: HartRecord) -> bool:
     """Store to the device; False if none responds. The store retires first, as a finisher write stops the machine."""
     m, before = machine.engine.m, h.pc
     h.pc = (before + 4) & 0xFFFFFFFF
     h.cycle += 1
-    done: bool = machine.bus.store(m.exit_address, m.exit_width, m.exit_value)
+    done = machine.bus.store(m.exit_address, m.exit_width, m.exit_value)
     if not done:
         h.pc = before
         h.cycle -= 1
     return done
 
 
-def _no_device(machine: Any, cause: int) -> int:
+def _no_device(machine: ServedMachine, cause: int) -> int:
     """The cause, where no device responds. The dispatcher has counted the fault as MMIO; it is an outside fault."""
     engine = machine.engine
     if engine.real:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 from trapline.isa.cause import CAUSE_CODE, ECALL_S
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
@@ -10,27 +9,31 @@ from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.mmio import serve_access
+from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.exits.trap_loop import TrapLoop
 from trapline.vm.hypervisor.host.console_write import console_write
+from trapline.vm.sbi.call import Sbi
 from trapline.vm.sbi.platform import Refused
-
-TrapHook = Callable[[Any, int, int], None]
 
 
 class Service:
-    """Serves the exits of one machine (`vm.machine.Machine`)."""
+    """Serves the exits of one machine (`vm.machine.Machine`).
 
-    def __init__(self, machine: Any) -> None:
+    `trap_hooks`: masks of exception causes, each with what is called with cause and tval.
+    """
+
+    def __init__(self, machine: ServedMachine) -> None:
         self.machine = machine
-        self.trap_hooks: list[tuple[int, TrapHook]] = []
+        self.trap_hooks: list[tuple[int, Callable[[int, int], None]]] = []
         self._m = machine.engine.m
         self._trap_loop = TrapLoop(machine.engine.h[0]) if len(machine.engine.h) == 1 else None
 
     @property
-    def h(self) -> Any:
+    def h(self) -> HartRecord:
         """The hart that ran last."""
         return self.machine.engine.h[self._m.current]
 
@@ -46,7 +49,7 @@ class Service:
             console_write(machine, self.h)
         elif status == EVENTS_WAIT:
             return Exit(ExitReason.EVENT, self.h.pc)
-        elif status == TOHOST:
+        elif status == TOHOST and machine.htif is not None:
             machine.htif.written()
         elif status == LIMIT:
             machine.console.flush()
@@ -60,16 +63,16 @@ class Service:
         """An exception at pc: call the hooks, then leave it to the host or to the guest."""
         for causes, hook in self.trap_hooks:
             if (causes >> cause) & 1:
-                hook(self.machine, cause, tval)
+                hook(cause, tval)
         if (self.machine.host_traps >> cause) & 1:
             return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
-        if cause == ECALL_S and self.machine.sbi is not None:
-            self._firmware_call()
+        if cause == ECALL_S and (sbi := self.machine.sbi) is not None:
+            self._firmware_call(sbi)
         else:
             self.take_trap(cause, tval)
         return None
 
-    def _firmware_call(self) -> None:
+    def _firmware_call(self, sbi: Sbi) -> None:
         """Serve an ecall as M-mode firmware would, by a trap and a return; the instruction does not retire."""
         h = self.h
         update_time(h, self._m)
@@ -77,7 +80,7 @@ class Service:
         h.unretired += 1
         count_trap(h, ECALL_S)
         try:
-            self.machine.sbi.call(h)
+            sbi.call(h)
         except Refused as fault:
             count_trap(h, fault.cause)
             take_trap(h, fault.cause, fault.tval)

@@ -15,8 +15,9 @@ from trapline import isa
 from trapline.isa.hart import ABI_NAMES
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor.host.counts import Counts
+from trapline.vm.machine import Machine
 
-Build = Callable[[str], Any]
+Build = Callable[[str], Machine]
 """Makes a fresh `vm.machine.Machine` under the named technique, always from the same image and input."""
 
 STOPS = 16
@@ -73,7 +74,7 @@ class Run:
         return not self.differences
 
 
-def differences(bare: Any, virtual: Any) -> list[Difference]:
+def differences(bare: Machine, virtual: Machine) -> list[Difference]:
     """The differences between two machines that a guest or its user could see: harts, counters, RAM, console."""
     found = []
     for number, (one, other) in enumerate(zip(bare.engine.harts, virtual.engine.harts, strict=True)):
@@ -156,14 +157,14 @@ def compare(
             return
 
 
-def _close(*machines: Any) -> None:
+def _close(*machines: Machine) -> None:
     """Release host resources (drives)."""
     for machine in machines:
         if machine.board is not None:
             machine.board.close()
 
 
-def _timed(machine: Any, max_instructions: int | None, timeout: float | None) -> tuple[Exit, float]:
+def _timed(machine: Machine, max_instructions: int | None, timeout: float | None) -> tuple[Exit, float]:
     started = time.perf_counter()
     exit = machine.run(max_instructions, timeout)
     return exit, time.perf_counter() - started
@@ -196,7 +197,7 @@ def first_difference(build: Build, technique: str, high: int) -> First:
     return _look(build, technique, low)
 
 
-def _reach(machine: Any, instructions: int) -> bool:
+def _reach(machine: Machine, instructions: int) -> bool:
     """Whether the machine reaches this number of instructions without stopping. Raises KeyboardInterrupt."""
     if machine.cycle < instructions:
         if machine.run(max_instructions=instructions - machine.cycle).reason is ExitReason.INTERRUPTED:

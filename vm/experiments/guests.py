@@ -9,10 +9,11 @@ step, loses the rest of its turn when its time is used up, at no cost to its nei
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host.console import Console
+from trapline.vm.machine import Machine
 
 SLICE = {"numba": 50_000, "python": 500}
 """Steps in a turn of a guest with share 1, and between two checks of the clock: short even if each of them traps."""
@@ -96,7 +97,7 @@ class Guest:
     """A guest and its limits. share: of the host's steps, relative to other guests; end: how it ended, if it has."""
 
     name: str
-    machine: Any
+    machine: Machine
     share: int = 1
     max_instructions: int | None = None
     end: Exit | None = None
@@ -116,7 +117,10 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: 
     started = now()
     rest = seconds * guest.share
     guest.turns += 1
-    guest.waiting = machine.console.lacking = False
+    console = machine.console if isinstance(machine.console, GuestConsole) else None
+    guest.waiting = False
+    if console is not None:
+        console.lacking = False
     while left > 0 and guest.end is None:
         before = machine.cycle
         exit = machine.run(max_instructions=min(left, slice), timeout=rest)
@@ -124,7 +128,7 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: 
         if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
             if guest.max_instructions is not None and machine.cycle >= guest.max_instructions:
                 guest.end = exit
-        elif exit.reason is ExitReason.IDLE and machine.console.lacking:
+        elif exit.reason is ExitReason.IDLE and console is not None and console.lacking:
             guest.waiting = True
             break
         else:

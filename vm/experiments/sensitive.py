@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.experiments.compare import Build, Run, compare
+from trapline.vm.machine import Machine
 
 BARE, VIRTUAL = b"bare machine", b"virtual machine"
 """The last line of a program that detects where it runs."""
@@ -107,6 +107,6 @@ def run_case(case: Case, build: Build, techniques: Iterable[str], timeout: float
     return Row(case, runs)
 
 
-def _output(machine: Any, timeout: float | None) -> bytes:
+def _output(machine: Machine, timeout: float | None) -> bytes:
     machine.run(LIMIT, timeout)
     return machine.console.output

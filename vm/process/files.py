@@ -1,9 +1,9 @@
 """System calls on files: only the three standard streams exist, and every path is missing."""
 
 import struct
-from typing import Any
 
 from trapline.vm.loader.image import READ, WRITE
+from trapline.vm.process.caller import Caller
 from trapline.vm.process.errno import (
     EBADF,
     EFAULT,
@@ -19,7 +19,7 @@ from trapline.vm.process.errno import (
     SystemCallError,
 )
 from trapline.vm.process.stack import USER_ID
-from trapline.vm.process.streams import Input
+from trapline.vm.process.streams import Input, Output
 from trapline.vm.process.system_calls import constant, signed, system_call
 
 MAX_COUNT = 0x7FFFF000
@@ -39,14 +39,14 @@ _ROOT = b"/\0"
 """The working directory."""
 
 
-def stream_of(process: Any, fd: int) -> Any:
+def stream_of(process: Caller, fd: int) -> Input | Output:
     """The stream behind a descriptor. Raises EBADF."""
     if fd not in process.files:
         raise SystemCallError(EBADF)
     return process.files[fd]
 
 
-def put(process: Any, stream: Any, data: memoryview) -> int:
+def put(process: Caller, stream: Input | Output, data: memoryview) -> int:
     """Write to a stream; if its reader is gone, the guest gets SIGPIPE."""
     try:
         return stream.write(data, process.deadline)
@@ -57,7 +57,7 @@ def put(process: Any, stream: Any, data: memoryview) -> int:
 
 
 @system_call("read", 63)
-def read(process: Any, fd: int, buffer: int, count: int) -> int:
+def read(process: Caller, fd: int, buffer: int, count: int) -> int:
     stream = stream_of(process, fd)
     size = process.space.prefix(buffer, min(count, MAX_COUNT), WRITE)
     if size == 0 and count:
@@ -70,7 +70,7 @@ def read(process: Any, fd: int, buffer: int, count: int) -> int:
 
 
 @system_call("write", 64)
-def write(process: Any, fd: int, buffer: int, count: int) -> int:
+def write(process: Caller, fd: int, buffer: int, count: int) -> int:
     stream = stream_of(process, fd)
     size = process.space.prefix(buffer, min(count, MAX_COUNT), READ) if count else 0
     if size == 0 and count and not isinstance(stream, Input):
@@ -78,7 +78,7 @@ def write(process: Any, fd: int, buffer: int, count: int) -> int:
     return put(process, stream, process.space.view(buffer, size))
 
 
-def _vectors(process: Any, address: int, count: int) -> list[tuple[int, int]]:
+def _vectors(process: Caller, address: int, count: int) -> list[tuple[int, int]]:
     """The (address, size) pairs of an iovec array. Raises EINVAL for too many or too much, EFAULT."""
     if count > MAX_VECTORS:
         raise SystemCallError(EINVAL)
@@ -89,7 +89,7 @@ def _vectors(process: Any, address: int, count: int) -> list[tuple[int, int]]:
 
 
 @system_call("readv", 65)
-def readv(process: Any, fd: int, vector: int, count: int) -> int:
+def readv(process: Caller, fd: int, vector: int, count: int) -> int:
     stream = stream_of(process, fd)
     total = 0
     for base, size in _vectors(process, vector, count):
@@ -107,7 +107,7 @@ def readv(process: Any, fd: int, vector: int, count: int) -> int:
 
 
 @system_call("writev", 66)
-def writev(process: Any, fd: int, vector: int, count: int) -> int:
+def writev(process: Caller, fd: int, vector: int, count: int) -> int:
     stream = stream_of(process, fd)
     total = 0
     for base, size in _vectors(process, vector, count):
@@ -124,13 +124,13 @@ def writev(process: Any, fd: int, vector: int, count: int) -> int:
 
 
 @system_call("close", 57)
-def close(process: Any, fd: int) -> int:
+def close(process: Caller, fd: int) -> int:
     stream_of(process, fd)
     del process.files[fd]
     return 0
 
 
-def _duplicate(process: Any, fd: int, lowest: int) -> int:
+def _duplicate(process: Caller, fd: int, lowest: int) -> int:
     stream = stream_of(process, fd)
     for free in range(lowest, MAX_FILES):
         if free not in process.files:
@@ -140,12 +140,12 @@ def _duplicate(process: Any, fd: int, lowest: int) -> int:
 
 
 @system_call("dup", 23)
-def dup(process: Any, fd: int) -> int:
+def dup(process: Caller, fd: int) -> int:
     return _duplicate(process, fd, 0)
 
 
 @system_call("dup3", 24)
-def dup3(process: Any, fd: int, new: int, flags: int) -> int:
+def dup3(process: Caller, fd: int, new: int, flags: int) -> int:
     if fd == new or flags & ~0o2000000:
         raise SystemCallError(EINVAL)
     if new >= MAX_FILES:
@@ -155,7 +155,7 @@ def dup3(process: Any, fd: int, new: int, flags: int) -> int:
 
 
 @system_call("fcntl", 25)
-def fcntl(process: Any, fd: int, command: int, argument: int) -> int:
+def fcntl(process: Caller, fd: int, command: int, argument: int) -> int:
     stream = stream_of(process, fd)
     if command in (F_DUPFD, F_DUPFD_CLOEXEC):
         if argument >= MAX_FILES:
@@ -169,13 +169,13 @@ def fcntl(process: Any, fd: int, command: int, argument: int) -> int:
 
 
 @system_call("ioctl", 29)
-def ioctl(process: Any, fd: int) -> int:
+def ioctl(process: Caller, fd: int) -> int:
     stream_of(process, fd)
     raise SystemCallError(ENOTTY)  # a guest never sees a terminal, so that it prints the same everywhere
 
 
 @system_call("lseek", 62)
-def lseek(process: Any, fd: int) -> int:
+def lseek(process: Caller, fd: int) -> int:
     stream_of(process, fd)
     raise SystemCallError(ESPIPE)
 
@@ -188,13 +188,13 @@ def _status(fd: int) -> bytes:
 
 
 @system_call("fstat", 80)
-def fstat(process: Any, fd: int, status: int) -> int:
+def fstat(process: Caller, fd: int, status: int) -> int:
     stream_of(process, fd)
     process.space.write(status, _status(fd))
     return 0
 
 
-def _descriptor_of(process: Any, fd: int, path: int, flags: int) -> int:
+def _descriptor_of(process: Caller, fd: int, path: int, flags: int) -> int:
     """The descriptor that a path relative to it names: itself for an empty path; no other path exists."""
     name = process.space.string(path) if path else b""
     if name:
@@ -209,51 +209,51 @@ def _descriptor_of(process: Any, fd: int, path: int, flags: int) -> int:
 
 
 @system_call("newfstatat", 79)
-def newfstatat(process: Any, fd: int, path: int, status: int, flags: int) -> int:
+def newfstatat(process: Caller, fd: int, path: int, status: int, flags: int) -> int:
     process.space.write(status, _status(_descriptor_of(process, fd, path, flags)))
     return 0
 
 
 @system_call("statx", 291)
-def statx(process: Any, fd: int, path: int, flags: int, mask: int, status: int) -> int:
+def statx(process: Caller, fd: int, path: int, flags: int, mask: int, status: int) -> int:
     fd = _descriptor_of(process, fd, path, flags)
     basic = struct.pack("<IIQIIIHHQQQQ", 0x7FF, 1024, 0, 1, USER_ID, USER_ID, _CHARACTER_DEVICE, 0, fd + 1, 0, 0, 0)
     process.space.write(status, basic + bytes(256 - len(basic)))
     return 0
 
 
-def _no_such_file(process: Any, path: int) -> int:
+def _no_such_file(process: Caller, path: int) -> int:
     process.space.string(path)
     raise SystemCallError(ENOENT)
 
 
 @system_call("openat", 56)
-def openat(process: Any, fd: int, path: int) -> int:
+def openat(process: Caller, fd: int, path: int) -> int:
     return _no_such_file(process, path)
 
 
 @system_call("faccessat", 48, 439)
-def faccessat(process: Any, fd: int, path: int) -> int:
+def faccessat(process: Caller, fd: int, path: int) -> int:
     return _no_such_file(process, path)
 
 
 @system_call("readlinkat", 78)
-def readlinkat(process: Any, fd: int, path: int) -> int:
+def readlinkat(process: Caller, fd: int, path: int) -> int:
     return _no_such_file(process, path)
 
 
 @system_call("unlinkat", 35)
-def unlinkat(process: Any, fd: int, path: int) -> int:
+def unlinkat(process: Caller, fd: int, path: int) -> int:
     return _no_such_file(process, path)
 
 
 @system_call("mkdirat", 34)
-def mkdirat(process: Any, fd: int, path: int) -> int:
+def mkdirat(process: Caller, fd: int, path: int) -> int:
     return _no_such_file(process, path)
 
 
 @system_call("chdir", 49)
-def chdir(process: Any, path: int) -> int:
+def chdir(process: Caller, path: int) -> int:
     return _no_such_file(process, path)
 
 
@@ -264,7 +264,7 @@ for _number, _name in ((1030, "mkdir"), (1033, "access"), (1038, "stat"), (1039,
 
 
 @system_call("getcwd", 17)
-def getcwd(process: Any, buffer: int, size: int) -> int:
+def getcwd(process: Caller, buffer: int, size: int) -> int:
     if size < len(_ROOT):
         raise SystemCallError(ERANGE if size else EINVAL)
     process.space.write(buffer, _ROOT)

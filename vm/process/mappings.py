@@ -1,7 +1,6 @@
 """System calls that change the memory mappings of a process."""
 
-from typing import Any
-
+from trapline.vm.process.caller import Caller
 from trapline.vm.process.errno import EBADF, EINVAL, ENODEV, SystemCallError
 from trapline.vm.process.space import permissions_of
 from trapline.vm.process.system_calls import constant, system_call
@@ -11,13 +10,13 @@ _PROT_ALL = 7 | 1 << 24 | 1 << 25  # PROT_GROWSDOWN and PROT_GROWSUP are ignored
 
 
 @system_call("brk", 214)
-def brk(process: Any, address: int) -> int:
+def brk(process: Caller, address: int) -> int:
     """The new end of the heap, or the current one if it cannot move there: brk reports failure in no other way."""
     return process.space.set_brk(address)
 
 
 @system_call("mmap", 222)
-def mmap(process: Any, address: int, size: int, prot: int, flags: int, fd: int) -> int:
+def mmap(process: Caller, address: int, size: int, prot: int, flags: int, fd: int) -> int:
     """Anonymous memory only; the standard streams cannot be mapped."""
     if flags & _MAP_TYPE not in (1, 2, 3):
         raise SystemCallError(EINVAL)
@@ -28,13 +27,13 @@ def mmap(process: Any, address: int, size: int, prot: int, flags: int, fd: int) 
 
 
 @system_call("munmap", 215)
-def munmap(process: Any, address: int, size: int) -> int:
+def munmap(process: Caller, address: int, size: int) -> int:
     process.space.unmap(address, size)
     return 0
 
 
 @system_call("mprotect", 226)
-def mprotect(process: Any, address: int, size: int, prot: int) -> int:
+def mprotect(process: Caller, address: int, size: int, prot: int) -> int:
     if prot & ~_PROT_ALL:
         raise SystemCallError(EINVAL)
     process.space.change(address, size, permissions_of(prot))

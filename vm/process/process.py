@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
+from typing import BinaryIO, TypedDict, Unpack
 
 from trapline.isa import decode
 from trapline.isa.cause import (
@@ -27,15 +27,13 @@ from trapline.isa.mstatus import TW
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
+from trapline.vm.machine import Announce, ExitReason, Machine
 from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
 from trapline.vm.process.system_calls import TABLE, name_of
-
-if TYPE_CHECKING:
-    from trapline.vm.machine import Announce
 
 _SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
 
@@ -105,7 +103,7 @@ class Options(TypedDict, total=False):
     timeout: float | None
     max_output: int | None
     seed: int
-    announce: "Announce | None"
+    announce: Announce | None
 
 
 class Process:
@@ -142,10 +140,8 @@ class Process:
         timeout: float | None = None,
         max_output: int | None = None,
         seed: int = 0,
-        announce: "Announce | None" = None,
+        announce: Announce | None = None,
     ) -> None:
-        from trapline.vm.machine import Machine
-
         segment = image.segment_at(image.entry)
         if segment is None or not segment.flags & EXECUTE:
             raise LoadError(f"{image.name}: entry point {image.entry:#010x} is not in an executable segment")
@@ -155,7 +151,7 @@ class Process:
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
-            self.machine: Machine = Machine(
+            self.machine = Machine(
                 memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False, announce=announce
             )
         except MemoryError:
@@ -170,9 +166,10 @@ class Process:
         self._stderr = Output(stderr, quota)
         self.stdout = Output(stdout, quota)
         self.files: dict[int, Input | Output] = {0: Input(stdin), 1: self.stdout, 2: self._stderr}
-        self.argv = list(argv)
+        self.argv: list[str | bytes] = list(argv)
         self.actions: dict[int, bytes] = {}
         self.signal_mask = 0
+        self.semihosting_errno = 0
         self.deadline: float | None = None
         self._max_instructions, self._timeout = max_instructions, timeout
         self._counts: Counter[int | str] = Counter()
@@ -240,8 +237,6 @@ class Process:
 
     def _continue(self, start: int) -> None:
         """Run up to the next trap and serve it."""
-        from trapline.vm.machine import ExitReason
-
         machine = self.machine
         budget = None if self._max_instructions is None else self._max_instructions - (machine.cycle - start)
         timeout = None if self.deadline is None else self.deadline - time.monotonic()

@@ -1,10 +1,10 @@
 """System calls on the process itself: exit, time, identity, limits and signals."""
 
 import struct
-from typing import Any
 
 from trapline.isa.word import WORD
 from trapline.vm.loader.image import WRITE
+from trapline.vm.process.caller import Caller
 from trapline.vm.process.errno import (
     EAGAIN,
     EINVAL,
@@ -44,13 +44,13 @@ FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0, 1, 9, 10
 
 
 @system_call("exit", 93)
-def exit(process: Any, status: int) -> int:
+def exit(process: Caller, status: int) -> int:
     process.exit(status & 0xFF)
     return 0
 
 
 @system_call("exit_group", 94)
-def exit_group(process: Any, status: int) -> int:
+def exit_group(process: Caller, status: int) -> int:
     process.exit(status & 0xFF)
     return 0
 
@@ -58,26 +58,26 @@ def exit_group(process: Any, status: int) -> int:
 # --- time: the machine's clock, 100 ns a tick, for reproducible runs ------------------------------
 
 
-def _clock(process: Any, clock: int) -> tuple[int, int]:
+def _clock(process: Caller, clock: int) -> tuple[int, int]:
     if clock not in _CLOCKS:
         raise SystemCallError(EINVAL)
     return divmod(process.nanoseconds, _SECOND)
 
 
 @system_call("clock_gettime64", 403)
-def clock_gettime64(process: Any, clock: int, result: int) -> int:
+def clock_gettime64(process: Caller, clock: int, result: int) -> int:
     process.space.write(result, struct.pack("<qq", *_clock(process, clock)))
     return 0
 
 
 @system_call("clock_gettime", 113)
-def clock_gettime(process: Any, clock: int, result: int) -> int:
+def clock_gettime(process: Caller, clock: int, result: int) -> int:
     process.space.write(result, struct.pack("<II", *(part & 0xFFFFFFFF for part in _clock(process, clock))))
     return 0
 
 
 @system_call("clock_getres64", 406)
-def clock_getres64(process: Any, clock: int, result: int) -> int:
+def clock_getres64(process: Caller, clock: int, result: int) -> int:
     _clock(process, clock)
     if result:
         process.space.write(result, struct.pack("<qq", 0, 100))
@@ -85,7 +85,7 @@ def clock_getres64(process: Any, clock: int, result: int) -> int:
 
 
 @system_call("clock_getres", 114)
-def clock_getres(process: Any, clock: int, result: int) -> int:
+def clock_getres(process: Caller, clock: int, result: int) -> int:
     _clock(process, clock)
     if result:
         process.space.write(result, struct.pack("<ii", 0, 100))
@@ -93,7 +93,7 @@ def clock_getres(process: Any, clock: int, result: int) -> int:
 
 
 @system_call("gettimeofday", 169)
-def gettimeofday(process: Any, result: int, zone: int) -> int:
+def gettimeofday(process: Caller, result: int, zone: int) -> int:
     """newlib's `struct timeval`: 64-bit seconds, 32-bit microseconds, padding."""
     seconds, rest = _clock(process, 0)
     if result:
@@ -104,7 +104,7 @@ def gettimeofday(process: Any, result: int, zone: int) -> int:
 
 
 @system_call("time", 1062)
-def time(process: Any, result: int) -> int:
+def time(process: Caller, result: int) -> int:
     seconds = _clock(process, 0)[0]
     if result:
         process.space.write(result, struct.pack("<q", seconds))
@@ -112,14 +112,14 @@ def time(process: Any, result: int) -> int:
 
 
 @system_call("times", 153)
-def times(process: Any, result: int) -> int:
+def times(process: Caller, result: int) -> int:
     ticks = process.nanoseconds // 10_000_000
     if result:
         process.space.write(result, struct.pack("<IIII", ticks & 0xFFFFFFFF, 0, 0, 0))
     return ticks & 0x7FFFFFFF
 
 
-def _sleep(process: Any, clock: int, absolute: int, request: int, layout: str) -> int:
+def _sleep(process: Caller, clock: int, absolute: int, request: int, layout: str) -> int:
     """Let the requested time pass at once: deterministic time needs no waiting."""
     seconds, nanoseconds = struct.unpack(layout, process.space.read(request, struct.calcsize(layout)))
     if seconds < 0 or not 0 <= nanoseconds < _SECOND or clock not in _CLOCKS:
@@ -130,17 +130,17 @@ def _sleep(process: Any, clock: int, absolute: int, request: int, layout: str) -
 
 
 @system_call("nanosleep", 101)
-def nanosleep(process: Any, request: int) -> int:
+def nanosleep(process: Caller, request: int) -> int:
     return _sleep(process, 0, 0, request, "<ii")
 
 
 @system_call("clock_nanosleep64", 407)
-def clock_nanosleep64(process: Any, clock: int, flags: int, request: int) -> int:
+def clock_nanosleep64(process: Caller, clock: int, flags: int, request: int) -> int:
     return _sleep(process, clock, flags, request, "<qq")
 
 
 @system_call("clock_nanosleep", 115)
-def clock_nanosleep(process: Any, clock: int, flags: int, request: int) -> int:
+def clock_nanosleep(process: Caller, clock: int, flags: int, request: int) -> int:
     return _sleep(process, clock, flags, request, "<ii")
 
 
@@ -162,14 +162,14 @@ constant(0, "sigaltstack", 132)
 
 
 @system_call("uname", 160)
-def uname(process: Any, result: int) -> int:
+def uname(process: Caller, result: int) -> int:
     fields = (b"Linux", b"trapline", b"6.1.0-trapline", b"#1", b"riscv32", b"(none)")
     process.space.write(result, b"".join(field.ljust(65, b"\0") for field in fields))
     return 0
 
 
 @system_call("sched_getaffinity", 123)
-def sched_getaffinity(process: Any, pid: int, size: int, mask: int) -> int:
+def sched_getaffinity(process: Caller, pid: int, size: int, mask: int) -> int:
     if size < WORD or size % WORD:
         raise SystemCallError(EINVAL)
     process.space.write(mask, _HARTS.to_bytes(WORD, "little"))
@@ -177,7 +177,7 @@ def sched_getaffinity(process: Any, pid: int, size: int, mask: int) -> int:
 
 
 @system_call("getrandom", 278)
-def getrandom(process: Any, buffer: int, size: int, flags: int) -> int:
+def getrandom(process: Caller, buffer: int, size: int, flags: int) -> int:
     if flags & ~_GRND:
         raise SystemCallError(EINVAL)
     size = min(size, _MOST_RANDOM)
@@ -191,7 +191,7 @@ def getrandom(process: Any, buffer: int, size: int, flags: int) -> int:
 _UNLIMITED = (1 << 64) - 1
 
 
-def _limit(process: Any, resource: int) -> int:
+def _limit(process: Caller, resource: int) -> int:
     if resource > _LAST_RESOURCE:
         raise SystemCallError(EINVAL)
     layout = process.space.layout
@@ -205,7 +205,7 @@ def _limit(process: Any, resource: int) -> int:
 
 
 @system_call("prlimit64", 261)
-def prlimit64(process: Any, pid: int, resource: int, new: int, old: int) -> int:
+def prlimit64(process: Caller, pid: int, resource: int, new: int, old: int) -> int:
     if pid not in (0, PROCESS_ID):
         raise SystemCallError(ESRCH)
     limit = _limit(process, resource)
@@ -217,14 +217,14 @@ def prlimit64(process: Any, pid: int, resource: int, new: int, old: int) -> int:
 
 
 @system_call("getrlimit", 163)
-def getrlimit(process: Any, resource: int, result: int) -> int:
+def getrlimit(process: Caller, resource: int, result: int) -> int:
     limit = min(_limit(process, resource), 0xFFFFFFFF)
     process.space.write(result, struct.pack("<II", limit, limit))
     return 0
 
 
 @system_call("getrusage", 165)
-def getrusage(process: Any, who: int, result: int) -> int:
+def getrusage(process: Caller, who: int, result: int) -> int:
     if signed(who) not in (-1, 0, 1):
         raise SystemCallError(EINVAL)
     seconds, rest = divmod(process.nanoseconds, _SECOND)
@@ -236,7 +236,7 @@ def getrusage(process: Any, who: int, result: int) -> int:
 
 
 @system_call("rt_sigaction", 134)
-def rt_sigaction(process: Any, number: int, new: int, old: int, size: int) -> int:
+def rt_sigaction(process: Caller, number: int, new: int, old: int, size: int) -> int:
     if not 1 <= number <= MAX_SIGNAL or size != _SIGNAL_SET:
         raise SystemCallError(EINVAL)
     action = process.space.read(new, _ACTION) if new else None
@@ -250,7 +250,7 @@ def rt_sigaction(process: Any, number: int, new: int, old: int, size: int) -> in
 
 
 @system_call("rt_sigprocmask", 135)
-def rt_sigprocmask(process: Any, how: int, new: int, old: int, size: int) -> int:
+def rt_sigprocmask(process: Caller, how: int, new: int, old: int, size: int) -> int:
     if size != _SIGNAL_SET or (new and how > SIG_SETMASK):
         raise SystemCallError(EINVAL)
     mask = int.from_bytes(process.space.read(new, _SIGNAL_SET), "little") if new else 0
@@ -262,14 +262,14 @@ def rt_sigprocmask(process: Any, how: int, new: int, old: int, size: int) -> int
     return 0
 
 
-def ignores(process: Any, number: int) -> bool:
+def ignores(process: Caller, number: int) -> bool:
     """Whether this signal has no effect: ignored by the guest, or by default."""
     handler = int.from_bytes(process.actions.get(number, bytes(4))[:4], "little")
     return handler == _SIG_IGN or (handler == 0 and number in IGNORED_BY_DEFAULT)
 
 
 @system_call("kill", 129)
-def kill(process: Any, pid: int, number: int) -> int:
+def kill(process: Caller, pid: int, number: int) -> int:
     if number > MAX_SIGNAL:
         raise SystemCallError(EINVAL)
     if signed(pid) not in (PROCESS_ID, 0, -1, -PROCESS_ID):
@@ -280,28 +280,28 @@ def kill(process: Any, pid: int, number: int) -> int:
 
 
 @system_call("tkill", 130)
-def tkill(process: Any, thread: int, number: int) -> int:
+def tkill(process: Caller, thread: int, number: int) -> int:
     return kill(process, thread, number)
 
 
 @system_call("tgkill", 131)
-def tgkill(process: Any, group: int, thread: int, number: int) -> int:
+def tgkill(process: Caller, group: int, thread: int, number: int) -> int:
     if thread != PROCESS_ID:
         raise SystemCallError(ESRCH)
     return kill(process, group, number)
 
 
 @system_call("futex", 98)
-def futex32(process: Any, address: int, operation: int, value: int, timeout: int) -> int:
+def futex32(process: Caller, address: int, operation: int, value: int, timeout: int) -> int:
     return _futex(process, address, operation, value, timeout, "<ii")
 
 
 @system_call("futex", 422)
-def futex64(process: Any, address: int, operation: int, value: int, timeout: int) -> int:
+def futex64(process: Caller, address: int, operation: int, value: int, timeout: int) -> int:
     return _futex(process, address, operation, value, timeout, "<qq")
 
 
-def _futex(process: Any, address: int, operation: int, value: int, timeout: int, layout: str) -> int:
+def _futex(process: Caller, address: int, operation: int, value: int, timeout: int, layout: str) -> int:
     """With a single thread, a wake finds no waiter, and a wait ends with its timeout or at once, as if woken."""
     command = operation & _FUTEX_COMMAND
     if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):

@@ -4,13 +4,12 @@ One byte per page takes the place of a kernel's page table, and PMP enforces it:
 directly and can access only what an entry permits.
 """
 
-from typing import Any
-
 import numpy as np
 
 from trapline.isa.sv32 import PAGE
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
 from trapline.vm.loader.memory import memory_advice
+from trapline.vm.machine import Machine
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
 from trapline.vm.process.memory_protection import entries
 
@@ -124,7 +123,7 @@ class AddressSpace:
     machine: a `vm.machine.Machine` with the layout's RAM. Addresses are guest addresses, sizes are in bytes.
     """
 
-    def __init__(self, machine: Any, image: Image, layout: Layout) -> None:
+    def __init__(self, machine: Machine, image: Image, layout: Layout) -> None:
         self.machine = machine
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size

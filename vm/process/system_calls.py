@@ -5,7 +5,8 @@ Numbers are those of Linux for RV32 (asm-generic), and those above 1000 that new
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from trapline.vm.process.caller import Caller
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def system_call(name: str, *numbers: int) -> Callable[[Callable[..., int]], Call
 def constant(value: int, name: str, *numbers: int) -> None:
     """Declare a system call with a constant result."""
 
-    def serve(process: Any) -> int:
+    def serve(process: Caller) -> int:
         return value
 
     system_call(name, *numbers)(serve)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trapline.vm.cli import burrow
-from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.options import MachineOptions
 from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.compare import Run, compare, console_difference
 from trapline.vm.hypervisor.host.counts import Counts
+from trapline.vm.hypervisor.host.event_ring import Batch
+from trapline.vm.loader.image import Image
+from trapline.vm.machine import Machine, Options
 
 TYPED = "hello\npingpong 100\nthreads 4\nwild\npriv\ncount 3\nexit\n"
 """What is typed at the shell."""
@@ -54,7 +56,7 @@ class Trial:
     bare: Run
     runs: list[Run]
     digests: dict[str, str]
-    image: Any
+    image: Image
     privileged: Counter[int]
 
     def under(self, technique: str) -> Run:
@@ -94,7 +96,7 @@ def warm_up(blueprint: Blueprint) -> float:
             yield
         seconds = time.perf_counter() - started
 
-    blueprint.build("trap", announce=timed).board.close()
+    close(blueprint.build(technique="trap", announce=timed))
     return seconds
 
 
@@ -104,19 +106,21 @@ def run_trial(
     """The kernel bare and under each technique, the shell's input typed. Raises KeyboardInterrupt."""
     from trapline.vm.hypervisor import events
 
-    machines: dict[str, Any] = {}
+    machines: dict[str, Machine] = {}
     privileged: Counter[int] = Counter()
 
-    def listen(batch: Any) -> None:
+    def listen(batch: Batch) -> None:
         words = batch.column(events.AT_WORD)[batch.column(events.AT_CAUSE) == ILLEGAL]
         privileged.update(words.tolist())
 
-    def build(technique: str) -> Any:
+    def build(technique: str) -> Machine:
         progress(technique if technique not in machines else f"{technique}: looking for the first difference")
         look = look_at_traps and technique == "trap" and technique not in machines
-        mended: dict[str, Any] = {"real_mleak": ALL_HOLES} if technique == MENDED else {}
-        machine = blueprint.build("trap" if mended else technique, stdin=TYPED.encode(), events=look, **mended)
-        if look:
+        options = Options(technique=technique, stdin=TYPED.encode(), events=look)
+        if technique == MENDED:
+            options |= Options(technique="trap", real_mleak=ALL_HOLES)
+        machine = blueprint.build(**options)
+        if machine.engine.ring is not None and look:
             machine.engine.ring.sinks.append(listen)
         machines.setdefault(technique, machine)
         return machine
@@ -132,11 +136,11 @@ def run_trial(
 
 def run_paravirtual(blueprint: Blueprint, bare: Run) -> Run:
     """The paravirtual kernel, which needs its hypervisor; its console must be that of the plain one, bare."""
-    machine = blueprint.build("paravirt", stdin=TYPED.encode())
+    machine = blueprint.build(technique="paravirt", stdin=TYPED.encode())
     started = time.perf_counter()
     exit = machine.run(max_instructions=2 * bare.counts.steps)
     seconds = time.perf_counter() - started
-    machine.board.close()
+    close(machine)
     if exit.reason is ExitReason.INTERRUPTED:
         raise KeyboardInterrupt
     counts, output = Counts.of(machine), machine.console.output
@@ -161,11 +165,12 @@ def most_trapped(trial: Trial) -> list[tuple[str, int]]:
     return [(disassemble(word, 0), number) for word, number in trial.privileged.most_common()]
 
 
-def around(image: Any, pc: int, before: int = 1, after: int = 1) -> list[tuple[int, str]]:
+def around(image: Image, pc: int, before: int = 1, after: int = 1) -> list[tuple[int, str]]:
     """(address, instruction) of those around pc, as they are in the kernel's file."""
     from trapline.asm.disassembler.instruction import disassemble
 
     segment = image.segment_at(pc)
+    assert segment is not None
     found = []
     for address in range(pc - 4 * before, pc + 4 * after + 4, 4):
         offset = address - segment.vaddr

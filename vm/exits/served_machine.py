@@ -1,0 +1,95 @@
+"""What serving an exit needs of the machine around the harts: `vm.machine.Machine` has it, and lies above this room."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from trapline.vm.core.records import HartRecord, MachineRecord
+from trapline.vm.host.console import Console
+from trapline.vm.hypervisor.host.event_ring import EventRing
+from trapline.vm.sbi.call import Sbi
+
+
+class ServedEngine(Protocol):
+    """The memory that an exit is about (`vm.engine.Engine`)."""
+
+    @property
+    def h(self) -> Sequence[HartRecord]: ...
+    @property
+    def m(self) -> MachineRecord: ...
+    @property
+    def real(self) -> Sequence[MachineRecord]: ...
+    @property
+    def ring(self) -> EventRing | None: ...
+    @property
+    def code(self) -> Any: ...  # an ndarray, of which this room hands on the reference and knows no more
+    @property
+    def page(self) -> Any: ...  # likewise
+
+    @property
+    def words(self) -> memoryview:
+        """All of real RAM as words."""
+
+
+class AddressedBus(Protocol):
+    """Devices by physical address (`vm.board.devices.Bus`)."""
+
+    def load(self, address: int, width: int) -> int | None:
+        """The value; None for an access fault."""
+
+    def store(self, address: int, width: int, value: int) -> bool:
+        """Store; False for an access fault."""
+
+
+class WaitingBoard(Protocol):
+    """The devices that end a wait (`vm.board.board.Board`)."""
+
+    def update(self) -> None:
+        """Update the interrupt lines."""
+
+    def woken(self) -> bool:
+        """Whether a pending interrupt would end a wfi."""
+
+    def input_interrupts(self) -> bool:
+        """Whether input would raise an interrupt."""
+
+    def wait(self) -> bool:
+        """Wait briefly for input; False when none can ever come."""
+
+
+class CommandWord(Protocol):
+    """HTIF (`vm.board.htif.Htif`)."""
+
+    def written(self) -> None:
+        """Note a store to `tohost`."""
+
+
+class ServedMachine(Protocol):
+    """The machine whose exits are served."""
+
+    host_traps: int
+    ends_trap_loops: bool
+
+    @property
+    def engine(self) -> ServedEngine: ...
+    @property
+    def console(self) -> Console: ...
+    @property
+    def bus(self) -> AddressedBus: ...
+    @property
+    def board(self) -> WaitingBoard | None: ...
+    @property
+    def htif(self) -> CommandWord | None: ...
+    @property
+    def sbi(self) -> Sbi | None: ...
+    @property
+    def clock(self) -> "IdleClock": ...
+
+    def advance_time(self, ticks: int) -> None:
+        """Let `ticks` of 100 ns pass without executing anything."""
+
+
+class IdleClock(Protocol):
+    """The machine's clock (`vm.exits.clock.Clock`)."""
+
+    def idle(self) -> bool:
+        """Let time pass; False if nothing could end the wait."""
