@@ -40,24 +40,25 @@ ROOMS = {
     "vm/loader": "asm",
     "vm/exit.py": "isa",
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
-    "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host",
+    "vm/engine_kinds.py": "",
+    "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/engine_kinds.py",
     "vm/registers.py": "isa vm/core vm/codegen",
     "vm/trace.py": "isa vm/core vm/codegen",
-    "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine.py "
-    "vm/registers.py vm/trace.py",
+    "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
+    "vm/engine.py vm/registers.py vm/trace.py",
     "vm/process": "isa vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",
     "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
-    "vm/classifier/search": "isa vm/core vm/codegen vm/engine.py vm/classifier/definitions",
+    "vm/classifier/search": "isa vm/core vm/codegen vm/engine_kinds.py vm/engine.py vm/classifier/definitions",
     "vm/classifier/proof": "isa vm/core vm/codegen vm/classifier/definitions",
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
-    "vm/cli": "isa asm vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
-    "vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions vm/classifier/witness "
-    "vm/classifier/search vm/classifier vm/bench",
+    "vm/cli": "isa asm vm/core vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
+    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions "
+    "vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",
     "trapline/__main__.py": "vm/cli",
@@ -81,7 +82,7 @@ LIBRARIES = {
 ELF_READER = {"elf.format", "elf.reader"}
 """Files of `asm` that load nothing else of it but each other."""
 
-FOR_USERS = {"machine.py", "engine.py", "registers.py", "exit.py", "trace.py"}
+FOR_USERS = {"machine.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}
 """The files of `vm/` itself: what a user of the library meets."""
 
 BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")

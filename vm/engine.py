@@ -10,13 +10,12 @@ from trapline.isa.sv32 import PAGE
 from trapline.isa.table import added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
-from trapline.vm.core.hart import MAX_HARTS, HartView, MachineView, new_harts, new_machine
-from trapline.vm.core.records import HartRecord
+from trapline.vm.core.hart import HartView, MachineView, new_harts, new_machine
+from trapline.vm.core.records import MAX_HARTS, HartRecord
+from trapline.vm.engine_kinds import KINDS, PYTHON
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
 from trapline.vm.hypervisor.host.records import pages_behind_ram, replaced_code, under_hypervisor
-
-KINDS = ("numba", "python")
 
 
 class Engine:
@@ -25,7 +24,8 @@ class Engine:
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
     ram: uint8[size]; code: int64[CODE_ENTRIES * pages], decoded instructions; page: uint8[pages], see
     `vm.core.code_pages`.
-    kind: `numba` or `python`. additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
+    kind: a name in `vm.engine_kinds.KINDS`; the attribute is its record.
+    additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
     technique: name in `vm.hypervisor.technique.TECHNIQUES`. Under a hypervisor the first half of `harts` and
     `machine[0]` are virtual, the rest are the real ones that it has, and real RAM goes on behind the guest's with its
     frames.
@@ -39,10 +39,10 @@ class Engine:
         technique: str = "bare", shadow: str = "lazy", events: bool = False, announce: Announce | None = None,
     ) -> None:  # fmt: skip
         if kind not in KINDS:
-            raise ValueError(f"engine '{kind}' is not 'numba' or 'python'")
+            raise ValueError(f"engine '{kind}' is not {' or '.join(map(repr, KINDS))}")
         if not 1 <= harts <= MAX_HARTS:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
-        self.kind = kind
+        self.kind = KINDS[kind]
         self.additions = added()
         pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
         ring = pages * PAGE
@@ -61,12 +61,14 @@ class Engine:
         self.real = self._machine_views[1:]
         self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code)
         self.ring = EventRing(self, self._all_ram, ring) if events else None
-        if kind == "python":
+        self._compiled = False  # unless it can be entered by its address
+        if self.kind is PYTHON:
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
             self._use_checked()
         else:
             self._use_native(pages, announce)
+            self._compiled = True
 
     def _use_native(self, pages: int, announce: Announce | None) -> None:
         from trapline.vm.codegen import native
@@ -142,7 +144,7 @@ class Engine:
 
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
-        if self.kind == "python" or os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+        if not self._compiled:
             return None
         address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address is not None

@@ -25,6 +25,7 @@ from trapline.vm.core.loop import update_time
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Announce, Engine
+from trapline.vm.engine_kinds import DEFAULT_KIND
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.service import Service
@@ -34,8 +35,6 @@ from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.trace import Trace
 
-CHUNK = {"numba": 1_000_000, "python": 2_000}
-"""Steps between two looks at the clock and at Ctrl-C: 3 ms, or at most 0.1 s; a quarter where a person types."""
 TrapHook = Callable[["Machine", int, int], None]
 """Called with the machine, the cause and the tval of an exception."""
 
@@ -115,7 +114,7 @@ class Machine:
     ) -> None:
         if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
-        kind = engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
+        kind = engine or os.environ.get("TRAPLINE_ENGINE") or DEFAULT_KIND
         self.isa = parse_isa(isa)
         self.engine = Engine(
             kind=kind, harts=harts, misa=misa_value(self.isa), extensions=extension_mask(self.isa), ram_base=ram_base,
@@ -320,7 +319,7 @@ class Machine:
                     return self._exit(ExitReason.LIMIT)
                 if deadline is not None and time.monotonic() >= deadline:
                     return self._exit(ExitReason.TIMEOUT)
-                budget = CHUNK[self.engine.kind] >> (2 * attended)
+                budget = self.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
                 if self._trace is not None or self.breakpoints:
                     budget = 1
                 if end is not None:

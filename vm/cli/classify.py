@@ -16,6 +16,7 @@ from trapline.vm.cli.options import MachineOptions
 from trapline.vm.cli.parameters import Count
 from trapline.vm.cli.progress import announce_compilation, bar
 from trapline.vm.cli.user_errors import fail, reported
+from trapline.vm.engine_kinds import NUMBA
 
 if TYPE_CHECKING:
     from trapline.vm.classifier.definitions.questions import Row
@@ -42,7 +43,7 @@ class SearchOptions:
         "--pairs",
         type=Count(),
         metavar="N",
-        help="Pairs of states per row.  [default: 100000; fewer with --engine python]",
+        help=f"Pairs of states per row.  [default: {NUMBA.pairs_per_row}; fewer with --engine python]",
     )  # fmt: skip
     seed: int = option(
         "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random states."

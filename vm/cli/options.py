@@ -6,6 +6,8 @@ import click
 
 from trapline.vm.cli.option_groups import option, option_group
 from trapline.vm.cli.parameters import Address, Count, FirstOrLast, LeakMask, PerGuest, Seconds, Size
+from trapline.vm.core.records import MAX_HARTS
+from trapline.vm.engine_kinds import KINDS
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
@@ -49,7 +51,7 @@ class MachineOptions:
     )  # fmt: skip
     harts: int = option(
         "--harts",
-        type=click.IntRange(1, 8),
+        type=click.IntRange(1, MAX_HARTS),
         default=1,
         show_default=True,
         metavar="N",
@@ -73,7 +75,7 @@ class MachineOptions:
         help="Register layout of the virtio slots: version 1, which is QEMU's default, or 2.",
     )  # fmt: skip
     engine: str | None = option(
-        "--engine", type=click.Choice(["numba", "python"]), help="Compiled, or plain Python: the reference, and slow."
+        "--engine", type=click.Choice(list(KINDS)), help="Compiled, or plain Python: the reference, and slow."
     )
     real_mleak: int = option(
         "--mleak", type=LeakMask(), default=0, metavar="MASK",

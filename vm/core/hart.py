@@ -11,12 +11,11 @@ import numpy as np
 
 from trapline.isa.cause import MTIP
 from trapline.isa.hart import FIELDS, RESET, declared
-from trapline.vm.core.records import HartRecord, MachineRecord
+from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
 
 TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
 
-MAX_HARTS = 8
 HART_BITS = MAX_HARTS - 1
 """What the number of a hart is taken by where it is an index."""
 

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from trapline.isa.hart import HartState, Words
 
+MAX_HARTS = 8
+"""Harts of a machine at most: the length of `msip` and `mtimecmp`; a power of two."""
+
 
 class HartRecord(HartState, Protocol):
     """A hart: the state of `isa.hart`, and what the engine keeps beside it."""

@@ -1,7 +1,7 @@
 """Several guests on one host: scheduling, quotas and consoles.
 
-Guests take turns, round robin, for SLICE steps times their share. Each guest is a machine of its own, so scheduling
-affects how fast it runs, but not what it does.
+Guests take turns, round robin, of as many steps as the engine's `steps_per_turn` times their share.
+Each guest is a machine of its own, so scheduling affects how fast it runs, but not what it does.
 A guest that waits gives up the rest of its turn. A guest that is expensive for the host, because it traps at every
 step, loses the rest of its turn when its time is used up, at no cost to its neighbours.
 """
@@ -15,13 +15,10 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.machine import Machine
 
-SLICE = {"numba": 50_000, "python": 500}
-"""Steps in a turn of a guest with share 1, and between two checks of the clock: short even if each of them traps."""
-
 TURN_SECONDS = 0.05
 """Wall-clock time of a turn per unit of share.
 
-The clock is checked after every access to a device of the host, else after SLICE steps of a few microseconds at most.
+The clock is checked after every access to a device of the host, else after a turn's steps.
 """
 
 LINE_LIMIT = 4096
@@ -110,7 +107,7 @@ class Guest:
 def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: float = TURN_SECONDS) -> None:
     """Give a guest its turn, and record its end if it ends. seconds: time limit for a share of 1."""
     machine = guest.machine
-    slice = SLICE[machine.engine.kind]
+    slice = machine.engine.kind.steps_per_turn
     left = slice * guest.share
     if guest.max_instructions is not None:
         left = min(left, guest.max_instructions - machine.cycle)

@@ -218,7 +218,7 @@ def test_endless_traps_end_with_the_budget(mtvec: int) -> None:
     """A handler that traps itself, in memory that does not exist or on an illegal instruction."""
     machine = from_words([0])
     machine.csr["mtvec"] = mtvec
-    exit = machine.run(max_instructions=100_000 if machine.engine.kind == "numba" else 1000)
+    exit = machine.run(max_instructions=100_000 if machine.engine.kind.name == "numba" else 1000)
     assert exit.reason is ExitReason.LIMIT
     assert machine.instret == 0
     assert sum(machine.trap_counts.values()) == machine.cycle

@@ -8,7 +8,6 @@ import pytest
 
 from support.machines import difference, from_text, state
 from trapline.vm.exit import ExitReason
-from trapline.vm.experiments import guests as module
 from trapline.vm.experiments.guests import TURN_SECONDS, Guest, GuestConsole, PrefixedLines, run_guests, take_turn
 
 COUNT = "_start: li s0, {}\n1: addi s0, s0, -1\n bnez s0, 1b\n li t1, 0x100000\n li t2, 0x5555\n sw t2, (t1)\n"
@@ -25,7 +24,7 @@ def guest(name: str, text: str, **options: object) -> Guest:
 
 
 def slice_of(one: Guest) -> int:
-    return module.SLICE[one.machine.engine.kind]
+    return one.machine.engine.kind.steps_per_turn
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

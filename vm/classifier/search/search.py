@@ -15,13 +15,10 @@ from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.batch import Batch
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.engine import Engine
+from trapline.vm.engine_kinds import PYTHON, EngineKind
 
-PAIRS = {"numba": 100_000, "python": 1_000}
-"""Pairs compared per row by default: compiled, and as plain Python."""
 PATIENCE = 8
 """Limit on the states tried, as a multiple of those needed if none were set aside."""
-CHUNK = 4_000
-"""States between two checks for Ctrl-C: some 20 ms compiled."""
 PAIRS_PER_STATE = 12
 
 _BY_TRIALS = (Kind.EXECUTES, Kind.TRAPS, Kind.CONTROL, Kind.MODE, Kind.LOCATION, Kind.CONFIGURATION, Kind.TIME)
@@ -85,9 +82,14 @@ class Search:
         self._prepare()
 
     @property
+    def _pace(self) -> EngineKind:
+        """How fast trials are: they run as plain Python where a compiled engine checks bounds."""
+        return self.engine.kind if self.batch.compiled else PYTHON
+
+    @property
     def default_pairs(self) -> int:
         """Pairs per row unless another number is asked for."""
-        return PAIRS["numba" if self.batch.compiled else "python"]
+        return self._pace.pairs_per_row
 
     def _prepare(self) -> None:
         """Write the page tables and drop all cached translations and decoded code."""
@@ -106,7 +108,7 @@ class Search:
         self.batch.clear()
         self._prepare()
         last = PATIENCE * -(-wanted // PAIRS_PER_STATE)
-        chunk = CHUNK if self.batch.compiled else 8
+        chunk = self._pace.states_per_check
         number, answers = 0, self.batch.answers
         while number < last and answers[trial.PAIRS] < wanted:
             number = self.batch.run(table, self.row_seed(row), number, min(last, number + chunk), wanted)
