@@ -26,8 +26,8 @@ MUTANTS: dict[str, Change] = {
     "the reservation stays inside": in_function("leave_guest", "v.reservation = h.reservation", "pass"),
     "uflags stays outside": in_function("enter_guest", "h.uflags = v.uflags", "pass"),
     "uflags stays inside": in_function("leave_guest", "v.uflags = h.uflags", "pass"),
-    "mleak is forgotten": in_function("enter", "v.mleak if v.mode == U else 0", "0"),
-    "MPRV runs directly": in_function("runs_directly", " and (not (v.mode == M and v.mstatus & MPRV))", ""),
+    "mleak is forgotten": in_function("trap_enter", "v.mleak if v.mode == U else 0", "0"),
+    "MPRV runs directly": in_function("trap_runs_directly", "not (v.mode == M and v.mstatus & MPRV)", "True"),
     "interrupts wait for a trap": in_function("dispatch", "(v.mip | v.lines) & v.mie != 0", "False"),
     "interrupts are not counted": in_function(
         "take_interrupt", "count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))", "pass"
