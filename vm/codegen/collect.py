@@ -20,8 +20,10 @@ from trapline.vm.core.in_place import IN_PLACE
 DECIMAL = 10
 """Numbers from here on are written in hexadecimal."""
 
-PRELUDE = {"I64", "U64", "U32", "U16", "U8"}
-"""Conversions that the generated file defines for each engine."""
+CONVERSIONS = {"I64": "int64", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8"}
+"""Conversions that the generated file defines for each engine, and what numba calls them."""
+NUMBA_CONVERSIONS = f"from numba import {', '.join(f'{kind} as {name}' for name, kind in CONVERSIONS.items())}"
+PYTHON_CONVERSIONS = f"from trapline.vm.core.ints import {', '.join(CONVERSIONS)}"
 
 Function = Callable[..., Any]
 """Written with `def`."""
@@ -85,7 +87,7 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
 
     provided: what stands in for functions that are only declared where they are called.
     Order: what is used comes before what uses it. Raises TypeError when a function uses anything else
-    than functions, integers and the names of `PRELUDE`, or when two functions share a name.
+    than functions, integers and the names of `CONVERSIONS`, or when two functions share a name.
     """
     instead = provided or {}
     found: dict[str, str] = {}
@@ -114,7 +116,7 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
         members = _Members(definition)
         members.visit(definition.tree)
         renamed: dict[str, ast.expr] = {}
-        for used in sorted(used_names(definition.tree) - PRELUDE):
+        for used in sorted(used_names(definition.tree) - CONVERSIONS.keys()):
             if used in members.found:
                 visit(used, members.found[used])
             elif used in definition.scope:

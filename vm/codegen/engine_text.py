@@ -10,22 +10,29 @@ from typing import Any
 from trapline.isa.table import derived
 from trapline.isa.word import s32
 from trapline.vm.codegen import csr_file, decoder, sensitive_instructions, translated_words
-from trapline.vm.codegen.collect import Definition, Provided, collect, compiled_text
+from trapline.vm.codegen.collect import (
+    NUMBA_CONVERSIONS,
+    PYTHON_CONVERSIONS,
+    Definition,
+    Provided,
+    collect,
+    compiled_text,
+)
 from trapline.vm.codegen.splice import spliced_execute
 from trapline.vm.core import execute, loop
 from trapline.vm.core import generated as core
 from trapline.vm.hypervisor import dispatcher, events
 from trapline.vm.hypervisor import generated as hypervisor
 
-NUMBA_PRELUDE = '''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
+NUMBA_PRELUDE = f'''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
 import numpy as np
 from numba import carray, cfunc, njit, types
-from numba import int64 as I64, uint64 as U64, uint32 as U32, uint16 as U16, uint8 as U8
+{NUMBA_CONVERSIONS}
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART, MACHINE
 '''
-PYTHON_PRELUDE = "from trapline.vm.core.ints import I64, U8, U16, U32, U64\n"
+PYTHON_PRELUDE = f"{PYTHON_CONVERSIONS}\n"
 NUMBA_ENTRIES = """
 @cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 5))
 def run_entry(harts, machine, ram, code, page, harts_there, machines, count, pages, budget):

@@ -24,7 +24,7 @@ from trapline.isa.sv32 import PAGE_OFFSET
 from trapline.isa.trap import WAIT
 from trapline.vm.classifier.proof.if_conversion import both, choose, if_converted
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
-from trapline.vm.codegen.collect import PRELUDE
+from trapline.vm.codegen.collect import CONVERSIONS
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.access_type import LOAD
@@ -282,7 +282,7 @@ class AbstractEngine:
     """
 
     def __init__(self, text: str | None = None) -> None:
-        self.names: dict[str, Any] = dict.fromkeys(PRELUDE, _same)
+        self.names: dict[str, Any] = dict.fromkeys(CONVERSIONS, _same)
         self.names.update(choose=choose, both=both)
         exec(compile(if_converted(text or engine_text()), "<abstract engine>", "exec"), self.names)
         self._contexts = self.names["refresh"]

@@ -17,7 +17,7 @@ from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.codegen import native
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import source_key
-from trapline.vm.codegen.collect import collect, compiled_text
+from trapline.vm.codegen.collect import NUMBA_CONVERSIONS, collect, compiled_text
 from trapline.vm.codegen.compiler import Source
 from trapline.vm.engine import Engine
 
@@ -50,11 +50,11 @@ SOURCES = ("vm/classifier/definitions", "vm/classifier/search")
 """Folders that the compiled entry depends on beside those of the engine."""
 SEARCH = Source("search", "trapline.vm.classifier.search.batch", "compiled_source", ("try_entry",))
 
-_PRELUDE = '''"""Generated from vm/classifier/search/trial.py; safe to delete."""
+_PRELUDE = f'''"""Generated from vm/classifier/search/trial.py; safe to delete."""
 import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types
-from numba import int64 as I64, uint64 as U64, uint32 as U32
+{NUMBA_CONVERSIONS}
 from numba.extending import intrinsic
 from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.core.hart import HART
