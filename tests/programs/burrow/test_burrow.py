@@ -166,7 +166,7 @@ def test_what_a_message_costs() -> None:
     instructions = each["KERNEL_INSTRUCTIONS"], each["USER_INSTRUCTIONS"]
     assert sum(instructions) == (second.instret - first.instret) / 100
     page = re.search(
-        r"a message costs (\d+) instructions of the kernel and (\d+) of", (BURROW / "README.md").read_text()
+        r"a message costs (\d+) instructions in the kernel and (\d+) in", (BURROW / "README.md").read_text()
     )
     assert page and instructions == pytest.approx(tuple(map(int, page.groups())), abs=1)
 
