@@ -303,6 +303,6 @@ def test_a_host_without_that_much_memory(monkeypatch):
     def machine(**options):
         raise MemoryError
 
-    monkeypatch.setattr("trapline.vm.machine.Machine", machine)
+    monkeypatch.setattr("trapline.vm.process.process.Machine", machine)
     with pytest.raises(LoadError, match="this host cannot allocate 16 MiB"):
         Process(tiny_image(), memory=16 * MIB)
