@@ -28,7 +28,7 @@ from trapline.vm.engine import Announce, Engine
 from trapline.vm.engine_kinds import DEFAULT_KIND
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
-from trapline.vm.exits.service import Service
+from trapline.vm.exits.exit_handler import ExitHandler
 from trapline.vm.host.console import Console
 from trapline.vm.loader.image import Image
 from trapline.vm.registers import Hart
@@ -139,7 +139,7 @@ class Machine:
         self.breakpoints: set[int] = set()
         self.host_traps = 0
         self.ends_trap_loops = False
-        self._service = Service(self)
+        self._exit_handler = ExitHandler(self)
         self._trace: Trace | None = None
         self.pc = ram_base
 
@@ -277,7 +277,7 @@ class Machine:
 
     def on_trap(self, hook: TrapHook, causes: int = ALL_EXCEPTIONS) -> None:
         """Call hook(machine, cause, tval) before the guest takes an exception whose bit is set in `causes`."""
-        self._service.trap_hooks.append((causes, partial(hook, self)))
+        self._exit_handler.trap_hooks.append((causes, partial(hook, self)))
 
     def on_mmio(self, base: int, size: int, device: Device) -> None:
         """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps RAM or a device."""
@@ -308,7 +308,7 @@ class Machine:
         end = None if max_instructions is None else self.cycle + max_instructions
         deadline = None if timeout is None else time.monotonic() + timeout
         self._m.host_traps = self.host_traps
-        for causes, _ in self._service.trap_hooks:
+        for causes, _ in self._exit_handler.trap_hooks:
             self._m.host_traps |= causes
         if self.sbi is not None:
             self._m.host_traps |= 1 << ECALL_S
@@ -357,9 +357,9 @@ class Machine:
             self.board.update()
         if self._trace is not None or self.breakpoints:
             if (idle := self.engine.run(0)) != LIMIT:
-                return self._service.served(idle)
+                return self._exit_handler.served(idle)
             # The step would take the interrupt and execute the handler's first instruction in one go.
-            if self._service.take_interrupt() and self.current.pc in self.breakpoints:
+            if self._exit_handler.take_interrupt() and self.current.pc in self.breakpoints:
                 return self._exit(ExitReason.BREAKPOINT)
         if self._trace is not None:
             self._trace.before()
@@ -367,15 +367,15 @@ class Machine:
             status = self.engine.run(budget)
             if self.engine.ring is not None:
                 with self.engine.ring.completed(status):
-                    return self._service.served(status)
-            return self._service.served(status)
+                    return self._exit_handler.served(status)
+            return self._exit_handler.served(status)
         finally:
             if self._trace is not None:
                 self._trace.after()
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the hart that ran last take this exception at its pc, as the hardware would."""
-        self._service.take_trap(cause, tval)
+        self._exit_handler.take_trap(cause, tval)
 
     def retire_trap(self, next_pc: int) -> None:
         """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
@@ -392,7 +392,7 @@ class Machine:
 
     def instruction_word(self) -> int | None:
         """The word at the pc of the hart that ran last, None if it cannot be fetched."""
-        return self._service.instruction_word()
+        return self._exit_handler.instruction_word()
 
     def _update_time(self, h: HartRecord) -> None:
         update_time(h, self._m)

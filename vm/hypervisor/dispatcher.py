@@ -1,6 +1,6 @@
 """The dispatcher: entered on every trap out of the guest, decides which routine serves it.
 
-What cannot be served by a shadow entry or the technique is left to the interpreter (`vm.hypervisor.interpreter`).
+What cannot be served by a shadow entry or the technique is left to the interpreter (`vm.hypervisor.emulate`).
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
@@ -12,10 +12,10 @@ from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.status import EVENTS_WAIT, FOR_THE_HOST, LIMIT
+from trapline.vm.hypervisor.emulate import emulate, notice_stores
 from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
 from trapline.vm.hypervisor.faults import HIDDEN, count_fault
 from trapline.vm.hypervisor.hooks import interprets_all, on_exit, runs_directly
-from trapline.vm.hypervisor.interpreter import emulate, notice_stores
 from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 

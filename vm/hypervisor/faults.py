@@ -40,7 +40,7 @@ def classify_fault(v, m, r, status, unretired):
     """Count a fault that no shadow entry could serve, after the interpreter routine has answered `status`.
 
     unretired: that counter of the virtual hart before it. Whether a device answers is for the host to find out
-    (`vm.exits.service`), which counts an access that none does as outside.
+    (`vm.exits.exit_handler`), which counts an access that none does as outside.
     """
     if status == DEVICE:
         count_fault(r, MMIO)

@@ -20,7 +20,7 @@ from trapline.vm.sbi.call import Sbi
 from trapline.vm.sbi.platform import Refused
 
 
-class Service:
+class ExitHandler:
     """Serves the exits of one machine (`vm.machine.Machine`).
 
     `trap_hooks`: masks of exception causes, each with what is called with cause and tval.
