@@ -44,8 +44,9 @@ ROOMS = {
     "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/engine_kinds.py",
     "vm/registers.py": "isa vm/core vm/codegen",
     "vm/trace.py": "isa vm/core vm/codegen",
+    "vm/breakpoints.py": "",
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
-    "vm/engine.py vm/registers.py vm/trace.py",
+    "vm/engine.py vm/registers.py vm/trace.py vm/breakpoints.py",
     "vm/process": "isa vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
@@ -82,7 +83,7 @@ LIBRARIES = {
 ELF_READER = {"elf.format", "elf.reader"}
 """Files of `asm` that load nothing else of it but each other."""
 
-FOR_USERS = {"machine.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}
+FOR_USERS = {"machine.py", "breakpoints.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}
 """The files of `vm/` itself: what a user of the library meets."""
 
 BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")

@@ -17,6 +17,7 @@ from trapline.isa.xleak import ALL_HOLES
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
+from trapline.vm.breakpoints import reached, steps_at_once
 from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
 from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import FOREVER
@@ -320,8 +321,7 @@ class Machine:
                 if deadline is not None and time.monotonic() >= deadline:
                     return self._exit(ExitReason.TIMEOUT)
                 budget = self.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
-                if self._trace is not None or self.breakpoints:
-                    budget = 1
+                budget = steps_at_once(budget, self.breakpoints, self._trace is not None)
                 if end is not None:
                     budget = min(budget, end - self.cycle)
                 if self.htif is not None:
@@ -336,7 +336,7 @@ class Machine:
                     self.htif.serve(at_once=exit is not None)
                 if exit is not None:
                     return exit
-                if self.breakpoints and self.current.pc in self.breakpoints:
+                if reached(self.breakpoints, self.current.pc):
                     return self._exit(ExitReason.BREAKPOINT)
         except KeyboardInterrupt:
             return self._exit(ExitReason.INTERRUPTED)
@@ -359,7 +359,7 @@ class Machine:
             if (idle := self.engine.run(0)) != LIMIT:
                 return self._exit_handler.served(idle)
             # The step would take the interrupt and execute the handler's first instruction in one go.
-            if self._exit_handler.take_interrupt() and self.current.pc in self.breakpoints:
+            if self._exit_handler.take_interrupt() and reached(self.breakpoints, self.current.pc):
                 return self._exit(ExitReason.BREAKPOINT)
         if self._trace is not None:
             self._trace.before()
