@@ -45,10 +45,14 @@ def _join(regions: list[Region], kept: int) -> list[Region]:
     if len(regions) <= kept + 1:
         return regions
 
-    def worth(index: int) -> tuple[bool, int, int]:
+    # The program's own code comes first: it is not joined with anything but code that is not writable either.
+    text = next((i for i, region in enumerate(regions) if region[2] & EXECUTE), -2)
+
+    def worth(index: int) -> tuple[bool, bool, int, int]:
         left, right = regions[index], regions[index + 1]
+        guards_text = text in (index, index + 1) and (left[2] ^ right[2]) & (WRITE | EXECUTE) != 0
         guards_code = (left[2] ^ right[2]) & WRITE != 0 and (left[2] | right[2]) & EXECUTE != 0
-        return guards_code, right[0] - left[1], min(left[1] - left[0], right[1] - right[0])
+        return guards_text, guards_code, right[0] - left[1], min(left[1] - left[0], right[1] - right[0])
 
     boundaries = sorted(sorted(range(len(regions) - 1), key=worth)[-kept:])
     joined = []

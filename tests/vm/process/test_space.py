@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.process.processes import DATA, TEXT, run, tiny_image
@@ -244,6 +244,9 @@ steps = st.lists(
 )  # fmt: skip
 
 
+# More regions than PMP entries, code and data in turn.
+@example([("map", 0, 1, 1), ("map", 64, 1, 2), ("map", 80, 1, 1), ("map", 96, 1, 2), ("map", 112, 1, 1),
+          ("map", 128, 1, 2), ("fixed", 0, 1, 1)])  # fmt: skip
 @given(steps)
 def test_pages_and_pmp_and_budget_stay_in_step(steps):
     """After any calls: no page is granted twice, the hart permits at least what the pages do, and code stays."""
