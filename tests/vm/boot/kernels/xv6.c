@@ -156,7 +156,7 @@ void kernel(u32 hart) {
     scratch[hart][4] = 1000;
     csr_write(mscratch, scratch[hart]);
     csr_write(mtvec, m_timer);
-    csr_set(mstatus, 8);
+    csr_set(mstatus, 0x80); /* MPIE: an interrupt before the mret would change mepc and MPP */
     csr_set(mie, 0x80);
     __asm__ volatile("mv a0, tp; mret");
 }
