@@ -130,6 +130,13 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+def leftmost(expression: Expression) -> Expression:
+    """The operand that an expression without parentheses begins with."""
+    while isinstance(expression, Binary):
+        expression = expression.left
+    return expression
+
+
 def where_written(operand: Operand) -> str | None:
     """Text to search the statement for to find the operand, None for a string; a number may be spelt otherwise."""
     match operand:

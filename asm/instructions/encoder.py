@@ -18,6 +18,7 @@ from trapline.asm.nodes import (
     Parenthesized,
     String,
     TypeName,
+    leftmost,
     where_written,
 )
 from trapline.asm.unit import Unit
@@ -158,7 +159,8 @@ class Encoder:
                 return self._part(operand, name, argument, fixups)
             case Memory() | String() | TypeName():
                 raise self.error("expected a number or a symbol", None, operand)
-        if self._is_plain_register(operand):
+        # Like GNU as: in the place of an immediate a register's name means the register, whatever the symbols are.
+        if self.is_register(operand) if kind.startswith("imm") else self._is_plain_register(operand):
             message = f"'{where_written(operand)}' is a register; expected a number"
             raise self.error(message, None, operand)
         bound = self.unit.bind(operand)
@@ -221,14 +223,16 @@ class Encoder:
         raise self.error("expected an address 'offset(register)'", None, operand)
 
     def _csr(self, operand: Operand) -> int:
-        if type(operand) is Name and not self.unit.knows(operand.text):
-            name = operand.text
-            if name in FOREIGN_CSRS:
-                return FOREIGN_CSRS[name]
-            csr = CSR_BY_NAME.get(name)
-            if csr is None:
-                raise self.error(f"unknown CSR '{name}'", did_you_mean(name, CSR_BY_NAME), operand)
-            return csr.address
+        """The number of a CSR. A CSR's name means the CSR, even where a symbol has the same name, as in GNU as."""
+        if type(operand) is Name:
+            address = _csr_address(operand.text)
+            if address is not None:
+                return address
+            if not self.unit.knows(operand.text):
+                raise self.error(f"unknown CSR '{operand.text}'", did_you_mean(operand.text, CSR_BY_NAME), operand)
+        first = leftmost(operand)
+        if first is not operand and type(first) is Name and _csr_address(first.text) is not None:
+            raise self.error(f"CSR '{first.text}' cannot be part of an expression", None, first)
         value = operand if type(operand) is int else self.unit.number(operand, self.location)
         if not 0 <= value <= 0xFFF:
             raise self.error(f"CSR number {value} is not in [0, 4095]", None, operand)
@@ -240,8 +244,8 @@ class Encoder:
             case int() if 0 <= operand <= 15:
                 return operand
             case Name(letters) if all(c in ORDER_BITS for c in letters):
-                if "".join(sorted(letters, key="iorw".index)) == letters:
-                    return sum(ORDER_BITS[c] for c in dict.fromkeys(letters))
+                if "".join(sorted(set(letters), key="iorw".index)) == letters:
+                    return sum(ORDER_BITS[c] for c in letters)
         raise self.error("expected letters of 'iorw' in this order, such as 'rw'", None, operand)
 
     def check_count(self, name: str, operands: Operands, expected: int, syntax: str = "") -> None:
@@ -271,6 +275,11 @@ class Encoder:
         data = section.data()
         data.fixups.append(Fixup(len(data.data), kind, expression, self.location, insn))
         data.data += word.to_bytes(4, "little")
+
+
+def _csr_address(name: str) -> int | None:
+    csr = CSR_BY_NAME.get(name)
+    return FOREIGN_CSRS.get(name) if csr is None else csr.address
 
 
 def written_operands(insn: Instruction) -> tuple[str, ...]:
