@@ -152,7 +152,7 @@ class Process:
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
             self.machine = Machine(
-                memory=layout.size, ram_base=layout.base, isa=isa, engine=engine, board=False, announce=announce
+                memory=layout.ram, ram_base=layout.base, isa=isa, engine=engine, board=False, announce=announce
             )
         except MemoryError:
             raise LoadError(

@@ -1,20 +1,16 @@
 """The memory of a process: its layout, the permissions of each page, and checked access for system calls.
 
-One byte per page takes the place of a kernel's page table, and PMP enforces it: U mode sees physical memory
-directly and can access only what an entry permits.
+A page table (`vm.process.page_table`) is the record of what is mapped, and the hart obeys it as under any kernel.
 """
 
 import numpy as np
 
-from trapline.isa.sv32 import PAGE
+from trapline.isa.sv32 import ADDRESSES, MEGAPAGE, PAGE, PAGE_SHIFT
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
 from trapline.vm.loader.memory import memory_advice
 from trapline.vm.machine import Machine
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from trapline.vm.process.memory_protection import entries
-
-MAPPED = 8
-"""Set for every page of the process; the low bits are its permissions."""
+from trapline.vm.process.page_table import BIT, PTE_MAPPED, PageTable, table_size
 
 MAX_SPAN = 1 << 30
 """Maximum bytes from the first to the last address of a program whose segments lie far apart."""
@@ -37,8 +33,8 @@ def page_up(address: int) -> int:
 class Layout:
     """The layout of RAM, in bytes, on page boundaries.
 
-    base, size: of the machine's RAM; brk: first address after the segments; stack_bottom, stack_top: of the stack;
-    arena_top: the end of the range for brk and mmap.
+    base, size: what the process can have; ram: bytes of the machine's RAM, at whose end is the page table; brk: first
+    address after the segments; stack_bottom, stack_top: of the stack; arena_top: the end of the range for brk and mmap.
     Raises LoadError if the program does not fit into `memory` bytes.
     """
 
@@ -57,7 +53,7 @@ class Layout:
         if needed > memory or stack < 4 * PAGE:
             needed = max(total + stack + guard, total * 3 // 2, 128 << 10)
             raise LoadError(f"{image.name}: {memory_advice(needed, memory)}")
-        self.base = 0 if highest + stack + guard <= memory else lowest & -(4 * _MIB)
+        self.base = 0 if highest + stack + guard <= memory else lowest & -MEGAPAGE
         holes = highest - self.base - total
         self.size = memory if highest - self.base + stack + guard <= memory else memory + holes
         if self.size > max(memory, MAX_SPAN):
@@ -65,7 +61,9 @@ class Layout:
                 f"{image.name}: its segments span {_mebibytes(highest - lowest)} MiB of addresses; "
                 f"link them closer together (at most {(MAX_SPAN - memory) // _MIB} MiB apart)"
             )
-        self.size = min(self.size, (1 << 32) - self.base)
+        room = ADDRESSES - self.base
+        self.size = min(self.size, room - table_size(room))
+        self.ram = self.size + table_size(self.size)
         if highest + guard + stack > self.base + self.size:
             raise LoadError(f"{image.name}: ends at {highest:#010x} and leaves no room for a stack above it")
         self.memory = memory
@@ -118,7 +116,7 @@ def _mebibytes(size: int) -> int:
 
 
 class AddressSpace:
-    """The permissions of each page of a process, kept in step with the PMP entries of its hart.
+    """What a process has mapped, and access to it for system calls.
 
     machine: a `vm.machine.Machine` with the layout's RAM. Addresses are guest addresses, sizes are in bytes.
     """
@@ -128,9 +126,8 @@ class AddressSpace:
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size
         self._ram = machine.ram.data
-        self._pages = np.zeros(layout.size // PAGE, np.uint8)
-        self._page = self._pages.data
-        self._used = np.zeros(layout.size // PAGE, np.bool_)
+        self.table = PageTable(machine, layout.base, layout.size)
+        self._entry = self.table.entry
         self._granted = 0
         self.brk_start = self.brk = layout.brk
         for segment in image.segments:
@@ -140,56 +137,31 @@ class AddressSpace:
         if layout.bare is not None:
             self._place(layout.bare[0], b"", layout.bare[1] - layout.bare[0], READ | WRITE)
         self.grant(layout.stack_bottom, layout.stack_top - layout.stack_bottom, READ | WRITE)
-        self.protect()
+
+    def _pages(self, address: int, size: int) -> tuple[int, int]:
+        """The pages of a range, as the table numbers them: the first, and the one after the last."""
+        return (address - self.base) >> PAGE_SHIFT, page_up(address + size - self.base) >> PAGE_SHIFT
 
     def _place(self, address: int, data: bytes, size: int, permissions: int) -> None:
-        first, last = (page_down(address) - self.base) // PAGE, (page_up(address + size) - self.base) // PAGE
-        pages = self._pages[first:last]
-        self._granted += PAGE * int(np.count_nonzero(pages == 0))
-        pages |= np.uint8(MAPPED | permissions | (READ if permissions & WRITE else 0))
-        self._used[first:last] = True
+        first, last = self._pages(address, size)
+        self._granted += PAGE * (last - first - self.table.mapped(first, last))
+        self.table.add(first, last, permissions)
         self.machine.write(address, data)
-
-    # --- permissions ------------------------------------------------------------------------------
-
-    def protect(self) -> None:
-        """Set the PMP entries of the hart from the permissions of the pages."""
-        permissions = self._pages & 7
-        edges = np.flatnonzero(np.diff(permissions)) + 1
-        starts = [0, *edges.tolist()]
-        ends = [*edges.tolist(), len(permissions)]
-        regions = [
-            (self.base + PAGE * start, self.base + PAGE * end, int(permissions[start]))
-            for start, end in zip(starts, ends, strict=True)
-            if permissions[start]
-        ]
-        addresses, configuration = entries(regions)
-        csr = self.machine.csr
-        for index in range(4):
-            csr[f"pmpcfg{index}"] = 0
-        for index, address in enumerate(addresses):
-            csr[f"pmpaddr{index}"] = address
-        for index in range(4):
-            csr[f"pmpcfg{index}"] = int.from_bytes(configuration[4 * index : 4 * index + 4], "little")
 
     def grant(self, address: int, size: int, permissions: int) -> None:
         """Give zeroed pages to the process. Raises ENOMEM at its memory limit."""
-        first, last = (address - self.base) // PAGE, (address - self.base + size) // PAGE
-        pages, used = self._pages[first:last], self._used[first:last]
-        fresh = PAGE * int(np.count_nonzero(pages == 0))
+        first, last = self._pages(address, size)
+        fresh = PAGE * (last - first - self.table.mapped(first, last))
         if self._granted + fresh > self.layout.memory:
             raise SystemCallError(ENOMEM)
         self._granted += fresh
-        for page in (np.flatnonzero(used) + first).tolist():  # fresh pages are zero already; leave them untouched
-            self.machine.write(self.base + PAGE * page, bytes(PAGE))
-        used[:] = True
-        pages[:] = MAPPED | permissions | (READ if permissions & WRITE else 0)
+        self.table.grant(first, last, permissions)
 
     def release(self, address: int, size: int) -> None:
         """Take pages back from the process."""
-        pages = self._pages[(address - self.base) // PAGE : (address - self.base + size) // PAGE]
-        self._granted -= PAGE * int(np.count_nonzero(pages))
-        pages[:] = 0
+        first, last = self._pages(address, size)
+        self._granted -= PAGE * self.table.mapped(first, last)
+        self.table.release(first, last)
 
     # --- access for system calls -------------------------------------------------------------------
 
@@ -197,15 +169,16 @@ class AddressSpace:
         """How many of `size` bytes at `address` the process itself may access with this permission."""
         if not self.base <= address < self.end:
             return 0
+        bit = BIT[permission]
         size = min(size, self.end - address)
         offset = address - self.base
         first, last = offset // PAGE, (offset + max(size, 1) - 1) // PAGE
         if last - first < _FEW:
             for page in range(first, last + 1):
-                if not self._page[page] & permission:
+                if not self._entry[page] & bit:
                     return max(0, page * PAGE - offset)
             return size
-        denied = (self._pages[first : last + 1] & permission) == 0
+        denied = (self.table.entries[first : last + 1] & bit) == 0
         return max(0, (first + int(denied.argmax())) * PAGE - offset) if denied.any() else size
 
     def check(self, address: int, size: int, permission: int) -> None:
@@ -226,6 +199,7 @@ class AddressSpace:
         """Store bytes where the process may store them. Raises EFAULT."""
         self.check(address, len(data), WRITE)
         if data:
+            self.table.written(*self._pages(address, len(data)))
             self.machine.write(address, data)
 
     def word(self, address: int) -> int:
@@ -249,15 +223,13 @@ class AddressSpace:
             return self.brk
         try:
             if new > old:
-                if self._pages[(old - self.base) // PAGE : (new - self.base) // PAGE].any():
+                if self.table.mapped(*self._pages(old, new - old)):
                     return self.brk
                 self.grant(old, new - old, READ | WRITE)
             elif new < old:
                 self.release(new, old - new)
         except SystemCallError:
             return self.brk
-        if new != old:
-            self.protect()
         self.brk = address
         return address
 
@@ -271,12 +243,11 @@ class AddressSpace:
         if fixed:
             if not max(self.base, PAGE) <= address <= self.end - size:
                 raise SystemCallError(ENOMEM)
-            if not replace and self._pages[(address - self.base) // PAGE :][: size // PAGE].any():
+            if not replace and self.table.mapped(*self._pages(address, size)):
                 raise SystemCallError(EEXIST)
         else:
             address = self._find(page_down(address), size)
         self.grant(address, size, permissions)
-        self.protect()
         return address
 
     def _find(self, hint: int, size: int) -> int:
@@ -284,9 +255,9 @@ class AddressSpace:
         low, high = (page_up(self.brk) - self.base) // PAGE, (self.layout.arena_top - self.base) // PAGE
         count = size // PAGE
         wanted = (hint - self.base) // PAGE
-        if low <= wanted <= high - count and not self._pages[wanted : wanted + count].any():
+        if low <= wanted <= high - count and not self.table.mapped(wanted, wanted + count):
             return hint
-        taken = np.flatnonzero(self._pages[low:high]) + low
+        taken = np.flatnonzero(self.table.entries[low:high] & PTE_MAPPED) + low
         bounds = np.concatenate(([low - 1], taken, [high]))
         fitting = np.flatnonzero(np.diff(bounds) - 1 >= count)
         if len(fitting) == 0:
@@ -300,10 +271,9 @@ class AddressSpace:
         start, end = max(address, self.base), min(page_up(address + size), self.end)
         if start < end:
             self.release(start, end - start)
-            self.protect()
 
     def change(self, address: int, size: int, permissions: int) -> None:
-        """Change the permissions of mapped pages. Raises ENOMEM if one of them is not mapped."""
+        """Change the permissions of mapped pages, up to the first that is not: it raises ENOMEM, as on Linux."""
         if address % PAGE:
             raise SystemCallError(EINVAL)
         size = page_up(size)
@@ -311,11 +281,11 @@ class AddressSpace:
             return
         if not self.base <= address <= self.end - size:
             raise SystemCallError(ENOMEM)
-        pages = self._pages[(address - self.base) // PAGE : (address - self.base + size) // PAGE]
-        if not pages.all():
+        first, last = self._pages(address, size)
+        hole = self.table.hole(first, last)
+        self.table.change(first, hole, permissions)
+        if hole < last:
             raise SystemCallError(ENOMEM)
-        pages[:] = MAPPED | permissions | (READ if permissions & WRITE else 0)
-        self.protect()
 
 
 def permissions_of(prot: int) -> int:

@@ -34,14 +34,14 @@ def ended(outcome: Outcome, status: int, *parts: str) -> None:
 
 
 PROCESS = {
-    "jump outside RAM": ("_start: li t0, 0xc0000000\n jr t0", 139, "instruction access fault at pc 0xc0000000"),
-    "jump to address 0": ("_start: jr zero", 139, "instruction access fault at pc 0x00000000"),
+    "jump outside RAM": ("_start: li t0, 0xc0000000\n jr t0", 139, "instruction page fault at pc 0xc0000000"),
+    "jump to address 0": ("_start: jr zero", 139, "instruction page fault at pc 0x00000000"),
     "jump to an odd word": ("_start: la t0, _start\n jr 2(t0)", 135, "instruction address misaligned"),
-    "store to its code": ("_start: sw zero, _start, t0", 139, "store/AMO access fault"),
-    "store to constants": ("_start: sw zero, c, t0\n.section .rodata\nc: .word 1", 139, "store/AMO access fault"),
+    "store to its code": ("_start: sw zero, _start, t0", 139, "store/AMO page fault"),
+    "store to constants": ("_start: sw zero, c, t0\n.section .rodata\nc: .word 1", 139, "store/AMO page fault"),
     "store to QEMU's ROM": ("_start: li t0, 0x1000\n sw zero, (t0)", 139, "address 0x00001000"),
     "store to a device": ("_start: li t0, 0x10000000\n sb zero, (t0)", 139, "address 0x10000000"),
-    "load from nowhere": ("_start: lw a0, -4(zero)", 139, "load access fault at pc", "address 0xfffffffc"),
+    "load from nowhere": ("_start: lw a0, -4(zero)", 139, "load page fault at pc", "address 0xfffffffc"),
     "running off the end": ("_start: nop", 132, "illegal instruction 0x00000000"),
     "privileged instruction": ("_start: csrw mtvec, zero", 132, "csrrw is not available to user programs"),
     "breakpoint": ("_start: ebreak", 133, "breakpoint at pc"),
@@ -64,7 +64,7 @@ def test_a_process_that_recurs_for_ever(tmp_path):
 
 def test_the_message_names_place_and_symbol(tmp_path):
     outcome = run(tmp_path, "_start: nop\nbroken: nop\n lw a0, 12(zero)", "--text-base", "0x20000")
-    assert outcome.message == "trapline: load access fault at pc 0x00020008 <broken+4>, address 0x0000000c\n"
+    assert outcome.message == "trapline: load page fault at pc 0x00020008 <broken+4>, address 0x0000000c\n"
 
 
 @pytest.mark.parametrize("command", ["run", "boot"])

@@ -48,13 +48,13 @@ def test_exit(number, status, seen):
 
 SYMBOLS = {"main": TEXT, "buffer": DATA}
 FAULTS = {
-    "load": ([0x00002283], 139, "load access fault at pc 0x00010000 <main>, address 0x00000000"),
-    "store": ([NOP, 0x00502023], 139, "store/AMO access fault at pc 0x00010004 <main+4>, address 0x00000000"),
-    "store to code": ([0x97, 0x0050A023], 139, "store/AMO access fault at pc 0x00010004 <main+4>, address 0x00010000"),
-    "atomic": ([0x0050202F], 139, "store/AMO access fault at pc 0x00010000 <main>, address 0x00000000"),
-    "fetch": ([0x00000067], 139, "instruction access fault at pc 0x00000000, address 0x00000000"),
-    "jump into data": ([*li(1, DATA), 0x00008067], 139, "instruction access fault at pc 0x00020000 <buffer>"),
-    "jump outside RAM": ([*li(1, 0xC0000000), 0x00008067], 139, "instruction access fault at pc 0xc0000000"),
+    "load": ([0x00002283], 139, "load page fault at pc 0x00010000 <main>, address 0x00000000"),
+    "store": ([NOP, 0x00502023], 139, "store/AMO page fault at pc 0x00010004 <main+4>, address 0x00000000"),
+    "store to code": ([0x97, 0x0050A023], 139, "store/AMO page fault at pc 0x00010004 <main+4>, address 0x00010000"),
+    "atomic": ([0x0050202F], 139, "store/AMO page fault at pc 0x00010000 <main>, address 0x00000000"),
+    "fetch": ([0x00000067], 139, "instruction page fault at pc 0x00000000, address 0x00000000"),
+    "jump into data": ([*li(1, DATA), 0x00008067], 139, "instruction page fault at pc 0x00020000 <buffer>"),
+    "jump outside RAM": ([*li(1, 0xC0000000), 0x00008067], 139, "instruction page fault at pc 0xc0000000"),
     "runs off the end": ([NOP], 132, "illegal instruction 0x00000000 at pc 0x00010004"),
     "illegal": ([0xFFFFFFFF], 132, "illegal instruction 0xffffffff at pc 0x00010000 <main>"),
     "mret": ([0x30200073], 132, "(mret is not available to user programs; `trapline boot` runs a whole machine)"),

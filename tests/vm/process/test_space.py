@@ -1,79 +1,14 @@
-"""The memory of a process: its layout, what each page permits, and that PMP agrees."""
+"""The memory of a process: its layout, and what system calls may do with it."""
 
-import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from support.process.processes import DATA, TEXT, run, tiny_image
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 from trapline.vm.process import Process
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from trapline.vm.process.memory_protection import entries
-from trapline.vm.process.space import MAPPED, PAGE, Layout
+from trapline.vm.process.space import Layout
 
 MIB = 1 << 20
-
-
-def permitted(addresses: list[int], configuration: bytes, address: int) -> int:
-    """U mode's permissions at an address, by the specification alone (Priv 3.7.1)."""
-    low = 0
-    for entry in range(16):
-        top = addresses[entry] << 2
-        mode = configuration[entry] >> 3 & 3
-        assert mode in (0, 1)
-        if mode == 1 and low <= address < top:
-            bits = configuration[entry] & 7
-            return (READ if bits & 1 else 0) | (WRITE if bits & 2 else 0) | (EXECUTE if bits & 4 else 0)
-        low = top
-    return 0
-
-
-runs_of_pages = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(1, 5), st.sampled_from([4, 5, 6, 7, 1])), max_size=30
-)  # gap before, pages, permissions
-
-
-def as_runs(pieces: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    runs, at = [], 0
-    for gap, size, permissions in pieces:
-        start = at + gap * PAGE
-        at = start + size * PAGE
-        runs.append((start, at, permissions))
-    return runs
-
-
-@given(runs_of_pages)
-def test_pmp_entries_permit_what_the_runs_do(pieces):
-    """Exactly, where sixteen entries are enough; never less in any case."""
-    runs = as_runs(pieces)
-    addresses, configuration = entries(runs)
-    assert len(addresses) == len(configuration) == 16
-    assert addresses == sorted(addresses)[: len(addresses)] or 0 in addresses
-    needed = sum(1 + (start != (runs[i - 1][1] if i else 0)) for i, (start, _, _) in enumerate(runs))
-    end = runs[-1][1] if runs else 0
-    for page in range(0, end + 2 * PAGE, PAGE):
-        wanted = next((p for start, stop, p in runs if start <= page < stop), 0)
-        for address in (page, page + PAGE - 4):
-            granted = permitted(addresses, configuration, address)
-            assert granted == wanted if needed <= 16 else granted & wanted == wanted
-    assert permitted(addresses, configuration, end) == 0
-
-
-def test_pmp_joins_what_lies_closest_and_keeps_code_from_being_written():
-    runs = [(0x10000, 0x20000, READ | EXECUTE), (0x20000, 0x30000, READ | WRITE)]
-    runs += [(0x40000 + 2 * PAGE * i, 0x41000 + 2 * PAGE * i, READ | WRITE) for i in range(100)]
-    runs += [(0x7000000, 0x7100000, READ | WRITE)]
-    addresses, configuration = entries(runs)
-    assert permitted(addresses, configuration, 0x10000) == READ | EXECUTE
-    assert permitted(addresses, configuration, 0x20000) == READ | WRITE
-    assert permitted(addresses, configuration, 0x6FFF000) == 0
-    assert all(permitted(addresses, configuration, start) & p == p for start, _, p in runs)
-
-
-def test_pmp_reaches_the_end_of_the_address_space():
-    addresses, configuration = entries([(0xFFFFF000, 1 << 32, READ)])
-    assert permitted(addresses, configuration, 0xFFFFFFFC) == READ
 
 
 def image_of(*segments: tuple[int, int]) -> Image:
@@ -238,54 +173,13 @@ def test_unmap_and_change(space):
     assert space.prefix(DATA, 1, READ) == 1, "what can be written can be read"
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["brk", "map", "fixed", "unmap", "change"]), st.integers(0, 4096), st.integers(0, 40),
-              st.integers(0, 7)), max_size=25
-)  # fmt: skip
-
-
-# More regions than PMP entries, code and data in turn.
-@example([("map", 0, 1, 1), ("map", 64, 1, 2), ("map", 80, 1, 1), ("map", 96, 1, 2), ("map", 112, 1, 1),
-          ("map", 128, 1, 2), ("fixed", 0, 1, 1)])  # fmt: skip
-@given(steps)
-def test_pages_and_pmp_and_budget_stay_in_step(steps):
-    """After any calls: no page is granted twice, the hart permits at least what the pages do, and code stays."""
-    space = Process(tiny_image(), memory=16 * MIB).space
-    for what, page, count, permissions in steps:
-        address, size = page * PAGE, count * PAGE
-        try:
-            if what == "brk":
-                assert space.brk_start <= space.set_brk(address + 5) <= space.layout.arena_top
-            elif what == "map":
-                assert space.map(address, size, permissions, False, True) % PAGE == 0
-            elif what == "fixed":
-                space.map(max(address, 0x30000), size, permissions, True, True)
-            elif what == "unmap":
-                space.unmap(max(address, 0x30000), size)
-            else:
-                space.change(max(address, 0x30000), size, permissions)
-        except SystemCallError as error:
-            assert error.number in (EINVAL, ENOMEM)
-    csr = space.machine.csr
-    addresses = [csr[f"pmpaddr{i}"] for i in range(16)]
-    configuration = b"".join(csr[f"pmpcfg{i}"].to_bytes(4, "little") for i in range(4))
-    pages = space._pages
-    assert space._granted == PAGE * int(np.count_nonzero(pages)) <= space.layout.memory
-    for page in [0, TEXT // PAGE, DATA // PAGE, *np.flatnonzero(np.diff(pages)).tolist()]:
-        wanted = int(pages[page]) & 7
-        granted = permitted(addresses, configuration, page * PAGE)
-        assert granted & wanted == wanted
-    assert permitted(addresses, configuration, TEXT) & WRITE == 0 or int(pages[TEXT // PAGE]) & WRITE
-    assert int(pages[TEXT // PAGE]) == MAPPED | READ | EXECUTE
-
-
 @pytest.mark.parametrize("word, address, cause", [
-    (0x0000A283, DATA - 4, "load access fault"),
-    (0x0000A283, DATA + 0x2000, "load access fault"),
-    (0x0000A283, 0, "load access fault"),
-    (0x0050A023, TEXT, "store/AMO access fault"),
-    (0x0050A02F, TEXT, "store/AMO access fault"),
-    (0x00008067, DATA, "instruction access fault"),
+    (0x0000A283, DATA - 4, "load page fault"),
+    (0x0000A283, DATA + 0x2000, "load page fault"),
+    (0x0000A283, 0, "load page fault"),
+    (0x0050A023, TEXT, "store/AMO page fault"),
+    (0x0050A02F, TEXT, "store/AMO page fault"),
+    (0x00008067, DATA, "instruction page fault"),
 ])  # fmt: skip
 def test_the_hart_obeys(word, address, cause):
     """lw t0,0(ra), sw t0,0(ra), amoadd.w and ret, each where the pages forbid it."""

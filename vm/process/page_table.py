@@ -1,0 +1,125 @@
+"""The Sv32 page table that holds a process to its mappings, and is the only record of them.
+
+Each page is mapped to itself, so that addresses of the process are physical ones. An entry also remembers, in a bit
+that hardware leaves to software, that the page is mapped, though it may permit nothing; and the hart sets D, so that
+pages which nobody has written need not be cleared.
+"""
+
+import numpy as np
+
+from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
+from trapline.isa.sv32 import (
+    MEGAPAGE,
+    PAGE,
+    PAGE_SHIFT,
+    PAGE_WORDS,
+    PTE_A,
+    PTE_D,
+    PTE_PPN_SHIFT,
+    PTE_R,
+    PTE_SIZE,
+    PTE_U,
+    PTE_V,
+    PTE_W,
+    PTE_X,
+    SATP_SV32,
+)
+from trapline.isa.word import MASK
+from trapline.vm.loader.image import EXECUTE, READ, WRITE
+from trapline.vm.machine import Machine
+
+PTE_MAPPED = 1 << 8
+"""The lower bit of RSW, which is "reserved for use by supervisor software": the page belongs to the process."""
+
+BIT = {READ: PTE_R, WRITE: PTE_W, EXECUTE: PTE_X}
+"""The bit of an entry that permits an access."""
+
+_KEPT = (MASK ^ ((1 << PTE_PPN_SHIFT) - 1)) | PTE_D
+
+
+def table_size(size: int) -> int:
+    """Bytes of the tables for `size` bytes from a multiple of 4 MiB on: a root and its leaf tables."""
+    return PAGE * (1 + -(-size // MEGAPAGE))
+
+
+def entry_of(permissions: int) -> int:
+    """The bits of an entry with these permissions; what can be written can be read, as Sv32 has it."""
+    if permissions & WRITE:
+        permissions |= READ
+    permitted = sum(bit for permission, bit in BIT.items() if permissions & permission)
+    return PTE_MAPPED | (permitted | PTE_V | PTE_U | PTE_A if permitted else 0)
+
+
+class PageTable:
+    """The table of the pages in [base, base + size), at the address `base + size` of RAM.
+
+    base: a multiple of 4 MiB. entries: uint32[pages], a view of the leaf tables in RAM; `entry` is the same to Python.
+    Pages are numbered from `base` on.
+    """
+
+    def __init__(self, machine: Machine, base: int, size: int) -> None:
+        self._machine = machine
+        self._first = base >> PAGE_SHIFT
+        place = base + size
+        leaves = place + PAGE
+        words = machine.ram.view(np.uint32)
+        at = (leaves - machine.ram_base) // PTE_SIZE
+        self.entries = words[at : at + size // PAGE]
+        self.entry = self.entries.data
+        root = words[at - PAGE_WORDS : at]
+        for table in range(-(-size // MEGAPAGE)):
+            root[base // MEGAPAGE + table] = (leaves + PAGE * table) >> PAGE_SHIFT << PTE_PPN_SHIFT | PTE_V
+        csr = machine.csr
+        csr["satp"] = SATP_SV32 | place >> PAGE_SHIFT
+        csr["pmpaddr0"] = MASK
+        csr["pmpcfg0"] = NAPOT << A_SHIFT | PMP_R | PMP_W | PMP_X
+
+    def grant(self, first: int, last: int, permissions: int) -> None:
+        """Map the pages [first, last), zeroed, with these permissions."""
+        self._clear(first, last)
+        numbers = np.arange(self._first + first, self._first + last, dtype=np.uint32)
+        self.entries[first:last] = numbers << PTE_PPN_SHIFT | entry_of(permissions)
+        self._changed()
+
+    def change(self, first: int, last: int, permissions: int) -> None:
+        """Give mapped pages other permissions."""
+        self.entries[first:last] &= _KEPT
+        self.entries[first:last] |= entry_of(permissions)
+        self._changed()
+
+    def add(self, first: int, last: int, permissions: int) -> None:
+        """Map pages whose contents the host fills, or permit more where two segments share one."""
+        numbers = np.arange(self._first + first, self._first + last, dtype=np.uint32)
+        self.entries[first:last] |= numbers << PTE_PPN_SHIFT | PTE_D | entry_of(permissions)
+        self._changed()
+
+    def release(self, first: int, last: int) -> None:
+        """Unmap pages. Their D bits stay, until they are mapped again."""
+        self.entries[first:last] &= _KEPT
+        self._changed()
+
+    def mapped(self, first: int, last: int) -> int:
+        """The number of pages in [first, last) that are mapped."""
+        return int(np.count_nonzero(self.entries[first:last] & PTE_MAPPED))
+
+    def hole(self, first: int, last: int) -> int:
+        """The first page in [first, last) that is not mapped, or `last`."""
+        missing = self.entries[first:last] & PTE_MAPPED == 0
+        return first + int(missing.argmax()) if missing.any() else last
+
+    def written(self, first: int, last: int) -> None:
+        """Note that the host has written to the pages [first, last)."""
+        self.entries[first:last] |= PTE_D
+
+    def _clear(self, first: int, last: int) -> None:
+        dirty = np.flatnonzero(self.entries[first:last] & PTE_D)
+        if len(dirty) == 0:
+            return
+        breaks = np.flatnonzero(np.diff(dirty) > 1) + 1
+        for run in np.split(dirty, breaks):
+            offset, length = (first + int(run[0])) * PAGE, len(run) * PAGE
+            self._machine.ram[offset : offset + length] = 0
+            self._machine.engine.drop_code(offset, length)
+
+    def _changed(self) -> None:
+        self._machine.current.h.stale = 1  # as sfence.vma does
