@@ -8,6 +8,7 @@ from trapline.asm.dwarf import leb128
 from trapline.asm.nodes import Bound
 
 NOP = b"\x13\x00\x00\x00"
+INSTRUCTION_BYTES, COMPRESSED_BYTES = 4, 2
 BRANCH_REACH = 4096
 """How far a conditional branch reaches, in bytes."""
 
@@ -96,15 +97,17 @@ def code_padding(count: int) -> bytes:
 class Align(Fragment):
     """Padding up to a multiple of `alignment`: `fill` repeated, or in code nops; at most `most` bytes.
 
-    relaxed: in code, with relaxation on: GNU as emits the longest padding and ld deletes the excess.
+    deletable: in code, with relaxation on, the longest padding that GNU as emits, of which ld deletes the excess.
     blank: in code, with relaxation off, in a source that ends with it on: GNU as leaves zeros.
     """
 
-    __slots__ = ("alignment", "blank", "fill", "most", "padding", "relaxed")
+    __slots__ = ("alignment", "blank", "deletable", "fill", "most", "padding", "relaxed")
 
-    def __init__(self, index: int, alignment: int, fill: bytes | None, most: int | None, relaxed: bool = False) -> None:
+    def __init__(self, index: int, alignment: int, fill: bytes | None, most: int | None, parcel: int = 0) -> None:
+        """parcel: bytes of the shortest instruction if relaxation is on, else 0."""
         super().__init__(index)
-        self.relaxed = relaxed and fill is None
+        self.relaxed = parcel > 0 and fill is None
+        self.deletable = max(alignment - parcel, 0) if self.relaxed else 0
         self.blank = False
         self.alignment = alignment
         self.fill = fill
@@ -113,7 +116,7 @@ class Align(Fragment):
 
     def measure(self, evaluate: Evaluate) -> int:
         if self.relaxed:
-            self.padding = max(self.alignment - 4, 0)
+            self.padding = self.deletable
             return self.padding
         padding = -self.offset % self.alignment
         self.padding = 0 if self.most is not None and padding > self.most else padding

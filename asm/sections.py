@@ -147,5 +147,5 @@ class Section:
         deleted = 0
         for fragment in self.fragments:
             if type(fragment) is Align and fragment.relaxed:
-                deleted += max(fragment.alignment - 4, 0) - fragment.padding
+                deleted += fragment.deletable - fragment.padding
         return -(size + deleted) % self.alignment

@@ -44,7 +44,8 @@ class Unit:
         self.forward: dict[str, list[Symbol]] = {}
         self.position_independent = False
         self.relax = True
-        self.options: list[tuple[bool, bool]] = []
+        self.compressed = self.warned_of_compressed = False  # `.option rvc`
+        self.options: list[tuple[bool, bool, bool]] = []
         self.previous: tuple[Section, int] | None = None
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
         self.messages: list[str] = []

@@ -1,7 +1,7 @@
 """Directives that move the current position: alignment and `.org`."""
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.fragments import LIMIT, Align
+from trapline.asm.fragments import COMPRESSED_BYTES, INSTRUCTION_BYTES, LIMIT, Align
 from trapline.asm.sections import EXEC
 from trapline.asm.unit import Handler, Unit
 
@@ -13,10 +13,11 @@ def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, l
     if alignment > 1:
         if fill is None and not section.flags & EXEC:
             fill = b"\0"
-        if fill is None and alignment <= 4:
+        parcel = COMPRESSED_BYTES if unit.compressed else INSTRUCTION_BYTES
+        if fill is None and alignment <= parcel:
             return  # GNU as assumes that code is aligned to instructions
         section.data()
-        section.add(Align(len(section.open), alignment, fill, most, unit.relax))
+        section.add(Align(len(section.open), alignment, fill, most, parcel if unit.relax else 0))
 
 
 def align(unit: Unit, name: str, operands: str, location: Location) -> None:

@@ -8,34 +8,46 @@ from trapline.isa.did_you_mean import did_you_mean
 
 
 def option(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.option push`, `pop`, `pic`, `nopic`, `relax`, `norelax` and `arch`; `rvc` is refused."""
+    """`.option push`, `pop`, `pic`, `nopic`, `rvc`, `norvc`, `relax`, `norelax` and `arch`."""
     word = operands.split(",")[0].strip()
     if word == "push":
-        unit.options.append((unit.position_independent, unit.relax))
+        unit.options.append((unit.position_independent, unit.relax, unit.compressed))
     elif word == "pop":
         if not unit.options:
             raise SourceError(location, "'.option pop' without '.option push'")
-        unit.position_independent, unit.relax = unit.options.pop()
+        unit.position_independent, unit.relax, unit.compressed = unit.options.pop()
     elif word in ("pic", "nopic"):
         unit.position_independent = word == "pic"
     elif word in ("relax", "norelax"):
         unit.relax = word == "relax"
-    elif word == "rvc":
-        raise SourceError(
-            location, "compressed instructions are not part of this machine (rv32ima)", "drop '.option rvc'"
-        )
+    elif word in ("rvc", "norvc"):
+        _allow_compressed(unit, word == "rvc", location)
     elif word == "arch":
-        _option_arch(operands, location)
-    elif word not in ("norvc", "csr-check", "no-csr-check"):
-        known = ("push", "pop", "pic", "nopic", "norvc", "relax", "norelax", "arch", "csr-check", "no-csr-check")
+        _option_arch(unit, operands, location)
+    elif word not in ("csr-check", "no-csr-check"):
+        known = ("push", "pop", "pic", "nopic", "rvc", "norvc", "relax", "norelax", "arch", "csr-check", "no-csr-check")
         raise SourceError(location, f"unknown option '{word}'", did_you_mean(word, known))
 
 
-def _option_arch(operands: str, location: Location) -> None:
+def _allow_compressed(unit: Unit, allowed: bool, location: Location) -> None:
+    """Alignments then count in halfwords, as in GNU as; instructions keep 32 bits."""
+    unit.compressed = allowed
+    if allowed and not unit.warned_of_compressed:
+        unit.warned_of_compressed = True
+        message = "this machine has no compressed instructions (rv32ima): all instructions keep 32 bits"
+        unit.diagnostics.warning(location, message)
+
+
+def _option_arch(unit: Unit, operands: str, location: Location) -> None:
     for part in operands.split(",")[1:]:
-        extension = part.strip().lstrip("+")
-        if part.strip().startswith("+") and re.match(r"(c|f|d|q|v|b)\d*(p\d+)?$|zc|zf|zd", extension):
+        sign, extension = part.strip()[:1], part.strip()[1:]
+        if re.fullmatch(_COMPRESSED, extension) and sign in ("+", "-"):
+            _allow_compressed(unit, sign == "+", location)
+        elif sign == "+" and re.match(r"(f|d|q|v|b)\d*(p\d+)?$|zf|zd", extension):
             raise SourceError(location, f"extension '{extension}' is not part of this machine (rv32ima)")
+
+
+_COMPRESSED = r"c(\d+(p\d+)?)?|zc\w*"
 
 
 def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:

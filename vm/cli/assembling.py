@@ -1,13 +1,17 @@
 """Assemble and link the sources that a command line names."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from trapline.asm.diagnostics import printable
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import colored
+
+if TYPE_CHECKING:
+    from trapline.vm.loader.image import Image
 
 
 def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None) -> Any:
@@ -22,12 +26,19 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
             raise LoadError(
                 f"{paths[kinds.index('elf')]}: an ELF file is a whole program and cannot be linked with others"
             )
-        return load_elf(paths[0])
+        return with_warnings(load_elf(paths[0]))
     for path, kind in zip(paths, kinds, strict=True):
         if kind == "raw":
             raise LoadError(f"{path}: is neither an ELF file nor assembly text")
     program = assemble(paths, options, text_base)
     return load_elf(program.elf, str(paths[0]))
+
+
+def with_warnings(image: "Image") -> "Image":
+    """An image that was loaded, its warnings shown on stderr."""
+    for message in image.warnings:
+        click.echo(f"trapline: warning: {printable(message)}", err=True)
+    return image
 
 
 def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trapline.isa.did_you_mean import nearest
-from trapline.vm.cli.assembling import assemble
+from trapline.vm.cli.assembling import assemble, with_warnings
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.user_errors import fail
@@ -66,7 +66,9 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
     kind = detect(path)
     if kind == "asm":
         raise LoadError(f"--bios {bios}: is assembly text; firmware is an ELF file or a raw image")
-    return read_kernel(path, kind, RAM_BASE, None, RAM_BASE)
+    loaded = read_kernel(path, kind, RAM_BASE, None, RAM_BASE)
+    with_warnings(loaded.image)
+    return loaded
 
 
 def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
@@ -81,5 +83,7 @@ def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firm
         raise LoadError(f"{paths[0]}: only assembly sources can be linked together")
     raw_base = RAM_BASE if firmware in ("", "none") else AFTER_FIRMWARE
     if kinds[0] != "asm":
-        return read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
+        kernel = read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
+        with_warnings(kernel.image)
+        return kernel
     return from_elf(load_elf(assemble(paths, assembly, raw_base).elf, str(paths[0])))

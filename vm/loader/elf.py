@@ -19,6 +19,7 @@ from trapline.asm.elf.format import (
     SectionHeader,
 )
 from trapline.asm.elf.reader import ElfError, ElfFile
+from trapline.vm.loader.compressed import first_compressed
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 
 COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
@@ -70,17 +71,30 @@ def _image(file: ElfFile, name: str) -> Image:
         if program.type == PT_LOAD and program.offset <= header.phoff and table_end <= program.offset + program.filesz:
             image.phdr, image.phnum = program.vaddr + header.phoff - program.offset, header.phnum
     _find_symbols(file, image, file.section_headers())
+    if header.flags & EF_RVC:
+        _check_compressed(image)
     return image
 
 
 def _check_flags(flags: int) -> None:
-    if flags & EF_RVC:
-        raise ElfError(f"uses compressed instructions, which this machine does not have: {COMPILE_HINT}")
     if flags & EF_FLOAT_ABI:
         width = {2: "single", 4: "double", 6: "quad"}[flags & EF_FLOAT_ABI]
         raise ElfError(f"passes {width}-precision floats in registers that this machine does not have: {COMPILE_HINT}")
     if flags & EF_RVE:
         raise ElfError(f"is compiled for RV32E, which passes arguments differently: {COMPILE_HINT}")
+
+
+def _check_compressed(image: Image) -> None:
+    """Refuse a program with compressed instructions; warn of the flag alone, which the assembler sets early."""
+    found = first_compressed(image)
+    if found is not None:
+        place = image.symbol_at(found)
+        where = f"{found:#010x}" + (f" <{place}>" if place else "")
+        raise ElfError(f"uses compressed instructions (at {where}), which this machine does not have: {COMPILE_HINT}")
+    image.warnings.append(
+        f"{image.name}: has the RVC flag, but no compressed instruction was found; this machine has none, "
+        "so one that is executed is illegal"
+    )
 
 
 def _segment(file: ElfFile, index: int, program: ProgramHeader) -> Segment:

@@ -41,6 +41,7 @@ class Image:
     segments: sorted by virtual address, without overlap.
     phdr: virtual address of the program headers in memory, 0 when no segment holds them.
     symbol_table, strings: the ELF file's, as bytes; they are decoded when a symbol is first asked for.
+    warnings: messages for the user about the file, with its name in front.
     """
 
     entry: int
@@ -50,6 +51,7 @@ class Image:
     phnum: int = 0
     symbol_table: bytes = field(default=b"", repr=False)
     strings: bytes = field(default=b"", repr=False)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def physical_entry(self) -> int:

@@ -24,6 +24,7 @@ from trapline.isa.hart import A0, A7
 from trapline.isa.machine_csrs import CY, IR, TM
 from trapline.isa.mode import U
 from trapline.isa.mstatus import TW
+from trapline.vm.loader.compressed import is_compressed
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
@@ -349,6 +350,8 @@ class Process:
 
 
 def _why_illegal(word: int) -> str:
+    if is_compressed(word):
+        return " (a compressed instruction; this machine is rv32ima)"
     instruction = decode(word)
     if instruction is None or not (instruction.privilege != "U" or instruction.name.startswith("csr")):
         return ""

@@ -104,3 +104,33 @@ _start:
     .endr
 end:
     nop
+##### alignment where compressed instructions are allowed
+_start: .option rvc
+    .align 6
+    .option norvc
+    nop
+    .half 1
+    .option push
+    .option rvc
+    .align 2
+    .option pop
+    nop
+##### alignment after .option arch
+_start: nop
+    .half 1
+    .option arch, +c
+    .align 3
+    .option arch, -c
+    .half 1
+##### alignment to halfwords without relaxation
+    .option norelax
+_start: nop
+    .half 1
+    .option rvc
+    .align 3
+    .option norvc
+    .half 1
+    .option rvc
+    .align 2
+    .option norvc
+    nop

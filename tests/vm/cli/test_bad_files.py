@@ -80,7 +80,6 @@ FOREIGN = {
     "no known machine": (Header(machine=12345), "12345"),
     "object file": (Header(kind=1), "object file"),
     "shared object": (Header(kind=3), "-static"),
-    "compressed instructions": (Header(flags=1), "compressed"),
     "double-precision floats": (Header(flags=4), "double-precision"),
     "RV32E": (Header(flags=8), "RV32E"),
     "unaligned entry": (Header(entry=0x10002), "entry point 0x00010002 is not a multiple of 4"),

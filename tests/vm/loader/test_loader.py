@@ -93,7 +93,10 @@ REFUSED = {
     "shared object": (elf(Header(kind=3), [CODE]), "link it with -static -no-pie"),
     "core": (elf(Header(kind=4), [CODE]), "is a core dump"),
     "odd type": (elf(Header(kind=0xFE00), [CODE]), "is not an executable (ELF type 65024)"),
-    "compressed": (elf(Header(flags=1), [CODE]), "uses compressed instructions"),
+    "compressed": (
+        elf(Header(flags=1), [(PT_LOAD, 0x10000, bytes.fromhex("13000000 0100 0100"), 8, READ | EXECUTE)]),
+        "uses compressed instructions (at 0x00010004), which this machine does not have",
+    ),
     "float abi": (elf(Header(flags=4), [CODE]), "double-precision"),
     "rv32e": (elf(Header(flags=8), [CODE]), "RV32E"),
     "no program headers": (elf(Header(), []), "nothing to load"),
