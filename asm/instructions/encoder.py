@@ -6,7 +6,6 @@ from trapline.asm.arithmetic import high20, low12
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import Branch, Fixup
-from trapline.asm.instructions.foreign_csrs import FOREIGN_CSRS
 from trapline.asm.nodes import (
     Bound,
     Expression,
@@ -25,6 +24,7 @@ from trapline.asm.unit import Unit
 from trapline.isa import CSR_BY_NAME, Instruction
 from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.extension import BASE
+from trapline.isa.foreign import FOREIGN_CSRS, OTHER_NAMES
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import WIDTHS
 
@@ -35,6 +35,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 ORDER_BITS = {"i": 8, "o": 4, "r": 2, "w": 1}
+OTHER_CSRS = FOREIGN_CSRS | OTHER_NAMES
 BRANCH_BITS = 13
 """Bits of a conditional branch's offset; `jal` has 21."""
 
@@ -229,7 +230,9 @@ class Encoder:
             if address is not None:
                 return address
             if not self.unit.knows(operand.text):
-                raise self.error(f"unknown CSR '{operand.text}'", did_you_mean(operand.text, CSR_BY_NAME), operand)
+                raise self.error(
+                    f"unknown CSR '{operand.text}'", did_you_mean(operand.text, [*CSR_BY_NAME, *OTHER_CSRS]), operand
+                )
         first = leftmost(operand)
         if first is not operand and type(first) is Name and _csr_address(first.text) is not None:
             raise self.error(f"CSR '{first.text}' cannot be part of an expression", None, first)
@@ -279,7 +282,7 @@ class Encoder:
 
 def _csr_address(name: str) -> int | None:
     csr = CSR_BY_NAME.get(name)
-    return FOREIGN_CSRS.get(name) if csr is None else csr.address
+    return OTHER_CSRS.get(name) if csr is None else csr.address
 
 
 def written_operands(insn: Instruction) -> tuple[str, ...]:

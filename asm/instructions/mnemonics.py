@@ -14,6 +14,7 @@ from trapline.asm.instructions.pseudo_instructions import (
 from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized
 from trapline.isa import BY_NAME
 from trapline.isa.did_you_mean import did_you_mean
+from trapline.isa.foreign import FOREIGN_WORDS, RS1_SHIFT
 from trapline.isa.table import derived
 
 RA = Name("ra")
@@ -24,7 +25,7 @@ ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 @derived
 def mnemonics() -> dict[str, None]:
     """Every mnemonic, without `.aq` and `.rl` suffixes."""
-    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL])
+    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL, *FOREIGN_WORDS])
 
 
 def encode(encoder: Encoder, name: str, operands: Operands, location: Location, text: str) -> None:
@@ -57,7 +58,7 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
         if templates is not None:
             return _expand(encoder, templates, operands)
     if insn is None:
-        return _suffixed(encoder, name, operands)
+        return _foreign(encoder, name, operands) if name in FOREIGN_WORDS else _suffixed(encoder, name, operands)
     if insn.name == "jalr":
         operands = _jalr(encoder, operands)
     elif name == "add" and len(operands) == 4 and _is_mark(operands[3]):
@@ -67,6 +68,14 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(encoder, insn, operands):
         return None
     return encoder.instruction(insn, operands)
+
+
+def _foreign(encoder: Encoder, name: str, operands: Operands) -> None:
+    rs1 = 0
+    if name == "sfence.vm" and operands:
+        rs1, operands = encoder.register(operands[0]), operands[1:]
+    encoder.check_count(name, operands, 0)
+    encoder.append_word(FOREIGN_WORDS[name] | rs1 << RS1_SHIFT)
 
 
 def _suffixed(encoder: Encoder, name: str, operands: Operands) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from support.asm.encodings import gnu_words
 from trapline.asm import AsmError, assemble_text
-from trapline.asm.instructions.foreign_csrs import FOREIGN_CSRS
 from trapline.isa import CSR_BY_NAME
+from trapline.isa.foreign import FOREIGN_CSRS, OTHER_NAMES
 
-CSR_NAMES = [*CSR_BY_NAME, *FOREIGN_CSRS]
+CSR_NAMES = [*CSR_BY_NAME, *FOREIGN_CSRS, *OTHER_NAMES]
 UNKNOWN_TO_GAS = {"seed", "hcontext", "uflags", "mleak"}
 
 READERS = "rdcycle a0\nrdcycleh a0\nrdtime a0\nrdtimeh a0\nrdinstret a0\nrdinstreth a0\nunimp\n"
