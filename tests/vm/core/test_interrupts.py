@@ -90,6 +90,19 @@ def test_vectors(cause: int) -> None:
         assert machine.pc == (S_HANDLER if to_s else M_HANDLER)
 
 
+@pytest.mark.parametrize("to_s", [False, True])
+def test_a_vector_beyond_the_end_of_the_address_space_begins_again_at_0(to_s: bool) -> None:
+    machine = all_pending()
+    machine.csr["mtvec"] = machine.csr["stvec"] = 0xFFFFFFFD
+    machine.csr["mideleg"] = 0x222 if to_s else 0
+    machine.csr["medeleg"] = 2 if to_s else 0
+    machine.csr["mie"] = 1 << 5
+    enter(machine, U, CODE)
+    machine.step()
+    # Vector 5 is at 16. Nothing can be fetched there, which goes to the base.
+    assert (machine.csr["sepc" if to_s else "mepc"], machine.pc) == (16, 0xFFFFFFFC)
+
+
 PRIORITY = (11, 3, 7, 9, 1, 5)
 """ "MEI, MSI, MTI, SEI, SSI, STI" """
 
