@@ -88,16 +88,29 @@ def read_mcycleh(h):
     return counter_high(counted(h.cycle, h.mcountinhibit & CY), h.mcycle)
 
 
+def counter_with_low(count, offset, low, inhibited):
+    """The offset of a counter whose low word this instruction writes.
+
+    "an explicit CSR write suppresses and overrides any implicit writes or modifications to the same CSR by the same
+    instruction" (volume I, Zicsr): the counter is one register of 64 bits, so neither half counts this step, and the
+    written value is what the next instruction reads.
+    """
+    return counter_offset(counted(count + 1, inhibited), low, counter_high(counted(count, inhibited), offset))
+
+
+def counter_with_high(count, offset, high, inhibited):
+    """The offset of a counter whose high word this instruction writes; see `counter_with_low`."""
+    return counter_offset(counted(count + 1, inhibited), counter_low(counted(count, inhibited), offset), high)
+
+
 def write_mcycle(h, value):
-    """The written value is what the next instruction reads."""
-    count = counted(h.cycle + 1, h.mcountinhibit & CY)
-    h.mcycle = counter_offset(count, value, counter_high(count, h.mcycle))
+    """See `counter_with_low`."""
+    h.mcycle = counter_with_low(h.cycle, h.mcycle, value, h.mcountinhibit & CY)
 
 
 def write_mcycleh(h, value):
-    """The written value is what the next instruction reads."""
-    count = counted(h.cycle + 1, h.mcountinhibit & CY)
-    h.mcycle = counter_offset(count, counter_low(count, h.mcycle), value)
+    """See `counter_with_low`."""
+    h.mcycle = counter_with_high(h.cycle, h.mcycle, value, h.mcountinhibit & CY)
 
 
 def read_minstret(h):
@@ -111,25 +124,27 @@ def read_minstreth(h):
 
 
 def write_minstret(h, value):
-    """The written value is what the next instruction reads."""
-    count = counted(h.instret + 1, h.mcountinhibit & IR)
-    h.minstret = counter_offset(count, value, counter_high(count, h.minstret))
+    """See `counter_with_low`."""
+    h.minstret = counter_with_low(h.instret, h.minstret, value, h.mcountinhibit & IR)
 
 
 def write_minstreth(h, value):
-    """The written value is what the next instruction reads."""
-    count = counted(h.instret + 1, h.mcountinhibit & IR)
-    h.minstret = counter_offset(count, counter_low(count, h.minstret), value)
+    """See `counter_with_low`."""
+    h.minstret = counter_with_high(h.instret, h.minstret, value, h.mcountinhibit & IR)
 
 
 def rebase(count, offset, was, now):
-    """The offset of a counter whose inhibit bit goes from `was` to `now`, value unchanged."""
-    before = counted(count, was)
-    return counter_offset(counted(count + 1, now), counter_low(before, offset), counter_high(before, offset))
+    """The offset of a counter whose inhibit bit goes from `was` to `now` with this instruction.
+
+    "Any CSR write takes effect after the writing instruction has otherwise completed" (volume I, Zicsr): whether this
+    instruction is counted is for the old bit to say.
+    """
+    after = counted(count + 1, was)
+    return counter_offset(counted(count + 1, now), counter_low(after, offset), counter_high(after, offset))
 
 
 def write_mcountinhibit(h, value):
-    """CY and IR stop their counter at its present value, and let it go on from there."""
+    """CY and IR stop their counter after this instruction, and let it go on from where it stopped."""
     if (value ^ h.mcountinhibit) & CY:
         h.mcycle = rebase(h.cycle, h.mcycle, h.mcountinhibit & CY, value & CY)
     if (value ^ h.mcountinhibit) & IR:

@@ -6,9 +6,20 @@ from typing import Any
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.hart import ABI_NAMES, REGISTERS
+from trapline.isa.machine_csrs import CY, IR
 from trapline.isa.mode import MODE_NAMES, M
+from trapline.isa.word import MASK
 from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.core.counters import as_field
 from trapline.vm.core.records import HartRecord
+
+_COUNTERS = {
+    "mcycle": ("mcycle", CY),
+    "mcycleh": ("mcycle", CY),
+    "minstret": ("minstret", IR),
+    "minstreth": ("minstret", IR),
+}
+"""By name of a CSR: the field with what a counter adds, and the bit of mcountinhibit that stops it."""
 
 
 def _unknown(kind: str, name: str, names: Any) -> KeyError:
@@ -37,7 +48,7 @@ class Registers:
     def __setitem__(self, key: str | int, value: int) -> None:
         index = self._index(key)
         if index:
-            self._h.x[index] = value & 0xFFFFFFFF
+            self._h.x[index] = value & MASK
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._h.x)
@@ -83,11 +94,18 @@ class Csrs:
     def __setitem__(self, name: str, value: int) -> None:
         address = self._address(name)
         self[name]  # raises KeyError if absent
-        # csr_write assumes that an instruction retires; none does here.
         h, cycle, instret = self._h, self._h.cycle, self._h.instret
+        if name in _COUNTERS:
+            # csr_write gives the counter its value for the instruction after the one that writes, which is no other.
+            field, inhibit = _COUNTERS[name]
+            python_module()["csr_write"](h, address, value & MASK)
+            if not h.mcountinhibit & inhibit:
+                setattr(h, field, as_field(getattr(h, field) + 1))
+            return
+        # csr_write assumes that an instruction retires; none does here.
         h.cycle, h.instret = cycle - 1, instret - 1
         try:
-            python_module()["csr_write"](h, address, value & 0xFFFFFFFF)
+            python_module()["csr_write"](h, address, value & MASK)
         finally:
             h.cycle, h.instret = cycle, instret
 
@@ -110,7 +128,7 @@ class Hart:
 
     @pc.setter
     def pc(self, value: int) -> None:
-        self.h.pc = value & 0xFFFFFFFF
+        self.h.pc = value & MASK
 
     @property
     def mode(self) -> int:
