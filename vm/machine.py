@@ -20,7 +20,7 @@ from trapline.vm.board.htif import Htif
 from trapline.vm.breakpoints import reached, steps_at_once
 from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
 from trapline.vm.core.code_pages import WATCHED
-from trapline.vm.core.counters import FOREVER
+from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.records import HartRecord
@@ -386,7 +386,7 @@ class Machine:
 
     def advance_time(self, ticks: int) -> None:
         """Let `ticks` of 100 ns pass without executing anything."""
-        self._m.time_base = (self._m.time_base + ticks) & FOREVER
+        self._m.time_base = as_field(self._m.time_base + ticks)
         for h in self.engine.h:
             self._update_time(h)
 

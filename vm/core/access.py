@@ -10,7 +10,7 @@ from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
 from trapline.vm.core.code_pages import WATCHED, forget_code
-from trapline.vm.core.counters import FOREVER, MTIME_HIGH
+from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
@@ -84,10 +84,10 @@ def clint_store(h, m, register, value):
         else:
             m.mtimecmp_low[(register >> 3) & HART_BITS] = value
     elif register == MTIME:
-        m.time_base = (m.time_base + value - (h.mtime & 0xFFFFFFFF)) & FOREVER
+        m.time_base = as_field(m.time_base + value - (h.mtime & 0xFFFFFFFF))
     elif register == MTIME + 4:
-        high = (value & MTIME_HIGH) - (h.mtime >> 32)
-        m.time_base = (m.time_base + (high << 32)) & FOREVER
+        high = value - ((h.mtime >> 32) & 0xFFFFFFFF)
+        m.time_base = as_field(m.time_base + (high << 32))
     return RESLICE
 
 

@@ -1,12 +1,17 @@
 """What a hart counts: steps, ticks and traps. Runs compiled and as plain Python (see `vm.codegen.engine_text`)."""
 
+from trapline.isa.word import s32, u32
 from trapline.vm.core.hart import TRAP_COUNTS
 
 FOREVER = 0x7FFFFFFFFFFFFFFF
-"""No deadline. Also the greatest mtime: its top bit is always 0."""
-MTIME_HIGH = FOREVER >> 32
+"""Ticks to a deadline that is further away than any run: 29,000 years."""
 
 STEPS_PER_TICK = 100
+
+
+def as_field(value):
+    """The low 64 bits of an unsigned number, as a field of a record holds them: in two's complement."""
+    return (s32(value >> 32) << 32) + u32(value)
 
 
 def count_trap(h, index):
@@ -18,4 +23,4 @@ def synchronize(h, m, cycle):
     """Bring the counters up to date before something may look at them."""
     h.cycle = cycle
     h.instret = cycle - h.unretired
-    h.mtime = (m.time_base + (cycle + h.idled) // STEPS_PER_TICK) & FOREVER
+    h.mtime = as_field(m.time_base + (cycle + h.idled) // STEPS_PER_TICK)

@@ -7,34 +7,50 @@ hart, or, where `m.idle_exits` is set, that something will if the host lets time
 
 from trapline.isa.cause import MSI, MSIP
 from trapline.isa.trap import WAIT
+from trapline.isa.word import u32
 from trapline.vm.core.bare import BARE
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, WATCHED
-from trapline.vm.core.counters import FOREVER, MTIME_HIGH, STEPS_PER_TICK, synchronize
+from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK, as_field, synchronize
 from trapline.vm.core.execute import execute
 from trapline.vm.core.generated import dispatch
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, IN_WFI, SLICE
 from trapline.vm.core.ints import U64
 from trapline.vm.core.status import IDLE, LIMIT, RESLICE
 
+HALF = 0x7FFFFFFF
+"""The upper word of `FOREVER`."""
+
 
 def ticks_left(h, m):
-    """Ticks until mtime is mtimecmp, `FOREVER` if it never is (software writes all ones to mean that)."""
-    high = m.mtimecmp_high[h.mhartid & HART_BITS]
-    if high > MTIME_HIGH:
+    """Ticks until mtime is mtimecmp, at most `FOREVER` (software writes all ones for never); 0 once it has been.
+
+    Both are unsigned, which the fields of a record are not: "a machine timer interrupt becomes pending whenever mtime
+    contains a value greater than or equal to mtimecmp, treating the values as unsigned integers" (Priv 3.2.1).
+    """
+    high = m.mtimecmp_high[h.mhartid & HART_BITS] - u32(h.mtime >> 32)
+    low = m.mtimecmp_low[h.mhartid & HART_BITS] - u32(h.mtime)
+    if high < 0 or (high == 0 and low <= 0):
+        return 0
+    if high > HALF:
         return FOREVER
-    return ((high << 32) | m.mtimecmp_low[h.mhartid & HART_BITS]) - h.mtime
+    return min(FOREVER, (high << 32) + low)
+
+
+def ticks_to_wrap(h):
+    """Ticks after which mtime is all ones, or 0 again when it is already; at most `FOREVER`."""
+    return FOREVER if h.mtime >= 0 else max(1, ~h.mtime)
 
 
 def update_time(h, m):
-    """Bring mtime up to date with the steps that passed, and the CLINT's lines; answer ticks to the deadline."""
+    """Bring mtime and the CLINT's lines up to date with the steps that passed; answer ticks until the line's change."""
     synchronize(h, m, h.cycle)
     if m.board != FULL_BOARD:
         return FOREVER
     left = ticks_left(h, m)
     lines = (h.lines & ~(m.timer_line | MSIP)) | (m.msip[h.mhartid & HART_BITS] << MSI)
-    if left <= 0:
+    if left == 0:
         h.lines = lines | m.timer_line
-        return FOREVER
+        return ticks_to_wrap(h)
     h.lines = lines
     return left
 
@@ -52,7 +68,7 @@ def skip_time(harts, m, count):
             least = min(least, left)
     if least == FOREVER:
         return 0
-    m.time_base = (m.time_base + least) & FOREVER
+    m.time_base = as_field(m.time_base + least)
     return 1
 
 

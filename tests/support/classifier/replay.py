@@ -32,7 +32,7 @@ from trapline.vm.classifier.proof.abstract_machine import ALL_CAUSES
 from trapline.vm.classifier.proof.any_state import ENGINE_FIELDS
 from trapline.vm.classifier.proof.model import DATA, OWN_ENTRY, RAM_SIZE, Model, ModelState
 from trapline.vm.core.access import RAM_BASE
-from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
+from trapline.vm.core.counters import STEPS_PER_TICK, as_field
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.machine import Machine
 
@@ -62,7 +62,7 @@ def machine_in(state: ModelState, word: int, isa: str) -> Machine:
     for number, value in enumerate(state.x):
         h.x[number] = value
     # The machine derives mtime and instret from its cycles.
-    m.time_base = (h.mtime - h.cycle // STEPS_PER_TICK) & FOREVER
+    m.time_base = as_field(h.mtime - h.cycle // STEPS_PER_TICK)
     h.unretired = h.cycle - h.instret
     h.stale = 1
     for index, entry in state.tables.items():

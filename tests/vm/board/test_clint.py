@@ -3,17 +3,19 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.board.accesses import CLINT, Ask, ask_here, assert_same
 from support.gnu import Find
 from trapline import ExitReason, Machine
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 MSIP, MTIMECMP, MTIME = CLINT, CLINT + 0x4000, CLINT + 0xBFF8
 WIDTHS = {"lb": 1, "lbu": 1, "lh": 2, "lhu": 2, "lw": 4, "sb": 1, "sh": 2, "sw": 4}
 MTI, MSI = 1 << 7, 1 << 3
 WORD = st.integers(0, 0xFFFFFFFF)
+TIME = st.integers(0, (1 << 64) - 1) | st.sampled_from([1 << 63, (1 << 63) - 1, (1 << 64) - 1])
 
 
 def machine(text: str = "_start: j _start") -> Machine:
@@ -103,23 +105,22 @@ def test_halves_of_mtimecmp_are_kept(low: int, high: int) -> None:
     assert (load(m, MTIMECMP), load(m, MTIMECMP + 4)) == (low, high)
 
 
-@given(now=st.integers(0, 1 << 61), later=st.integers(-1000, 1000) | st.integers(-(1 << 61), 1 << 63))
+@given(now=TIME, later=st.integers(-1000, 1000) | st.integers(-(1 << 64), 1 << 64))
+@example(now=0x80000001_00000000, later=-0xFFFFFFFF)
 def test_mtip_is_mtime_at_least_mtimecmp(now: int, later: int) -> None:
-    """ "A machine timer interrupt becomes pending whenever mtime contains a value greater than or equal to mtimecmp".
-
-    Times stay below 2^61 ticks: 7,000 years.
-    """
+    """ "A machine timer interrupt becomes pending whenever mtime contains a value greater than or equal to mtimecmp,
+    treating the values as unsigned integers"."""
     m = machine()
     store(m, MTIME, now & 0xFFFFFFFF)
     store(m, MTIME + 4, now >> 32)
-    compare = max(0, now + later) & ((1 << 64) - 1)
+    compare = min(max(0, now + later), (1 << 64) - 1)
     store(m, MTIMECMP, compare & 0xFFFFFFFF)
     store(m, MTIMECMP + 4, compare >> 32)
     assert (m.csr["timeh"] << 32 | m.csr["time"]) == now, "six instructions are not a tick of a hundred"
     assert bool(m.csr["mip"] & MTI) is (now >= compare)
 
 
-@given(low=WORD, high=st.integers(0, 0x7FFFFFFF))
+@given(low=WORD, high=WORD)
 def test_mtime_is_written_in_halves(low: int, high: int) -> None:
     m = machine()
     m.step(150)
@@ -153,6 +154,46 @@ def test_waiting_skips_to_the_deadline() -> None:
     m.csr["mie"] = MTI
     assert m.run(max_instructions=3).reason is ExitReason.LIMIT
     assert m.csr["timeh"] == 1 and m.csr["mip"] == MTI and m.pc == m.symbols["done"]
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_the_upper_half_of_time_is_time_too(technique: str) -> None:
+    """mtime from 2^63 on: compared, skipped to and read as an unsigned number."""
+    m = Machine.from_source(f"""
+_start: li      t0, {MTIME}
+        li      t1, {MTIMECMP}
+        li      t2, 0x80000001
+        sw      t2, 4(t1)
+        sw      zero, (t1)
+        sw      zero, (t0)
+        sw      t2, 4(t0)
+        csrr    a0, mip
+        sw      t2, (t1)
+        csrr    a1, mip
+        li      t3, {MTI}
+        csrw    mie, t3
+        wfi
+        csrr    a2, mip
+        csrr    a3, timeh
+        csrr    a4, time
+        sw      zero, 4(t1)
+        csrr    a5, mip
+done:   j       done
+""", memory=1 << 16, technique=technique)  # fmt: skip
+    m.run(max_instructions=60)
+    assert [m.x[f"a{i}"] for i in range(6)] == [MTI, 0, MTI, 0x80000001, 0x80000001, MTI]
+
+
+def test_the_interrupt_ends_where_mtime_wraps() -> None:
+    m = machine("_start: j _start")
+    m.step(50)
+    for register, low in ((MTIMECMP, 5), (MTIME, 0xFFFFFFFE)):
+        store(m, register, low)
+        store(m, register + 4, 0 if low == 5 else 0xFFFFFFFF)
+    assert m.csr["mip"] == MTI
+    for steps, timeh, pending in ((145, 0xFFFFFFFF, MTI), (100, 0, 0), (400, 0, 0), (1, 0, MTI)):
+        m.run(max_instructions=steps)
+        assert (m.csr["timeh"], m.csr["mip"]) == (timeh, pending)
 
 
 def test_without_board_there_is_no_timer() -> None:

@@ -29,7 +29,7 @@ ENGINE_FIELDS = tuple(name for name, _ in HART_FIELDS if name not in dict(FIELDS
 """What the engine keeps for its own use, which is no state of the machine: an executing hart does not wait."""
 
 VALUE = z3.BitVec("value", 32)
-_BITS = {"cycle": 62, "instret": 62, "mtime": 63, "mcycle": 64, "minstret": 64, "pmpcfg": 8, "mhartid": 3}
+_BITS = {"cycle": 62, "instret": 62, "mtime": 64, "mcycle": 64, "minstret": 64, "pmpcfg": 8, "mhartid": 3}
 
 
 class AnyState:
