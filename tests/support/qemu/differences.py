@@ -134,6 +134,7 @@ DIFFERENCES = (
     Difference("user-page-executed", "\n".join([table(USER_PAGE), *probe("lw", 0x40000000, 0x40800),
                                                 *probe("fetch", 0x40000000, 0x40800)]), {"mcause": 12}),
     access("misaligned-outside-ram", "", "lw", 0x90000001, mcause=5, mtval=0x90000001),
+    access("fetch-outside-ram", "", "fetch", 0x40000000, mcause=1),
     access("misaligned-across-regions", region(1, ARENA >> 2, 0x11) + region(2, (ARENA >> 2) + 1, 0x11),
            "lw", ARENA + 2, mcause=9),
 )  # fmt: skip
