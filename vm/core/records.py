@@ -74,6 +74,7 @@ class MachineRecord(Protocol):
     traced_tables: int  # tables that are watched for a real hart
     traced_stores: int  # stores to a traced table that trapped
     fault_paddr: int  # of the page fault that is emulated: the guest's translation; negative: none, or no such fault
+    device_fault: int  # 1: the access that DEVICE has the host serve was a page fault, which the host is to count
     last_fault: int  # what the last page fault was (`vm.hypervisor.faults`); NO_FAULT when an event begins
     routine: int  # what has served the last exit (`vm.hypervisor.events`), where no interpreter routine had to
     block_words: int  # words of the last block that was translated

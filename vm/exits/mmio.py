@@ -7,16 +7,18 @@ from trapline.isa.cause import LOAD_ACCESS, STORE_ACCESS
 from trapline.isa.instruction import RD_SHIFT
 from trapline.vm.core.records import HartRecord
 from trapline.vm.exits.served_machine import ServedMachine
+from trapline.vm.hypervisor.host.device_fault import count_device_fault
 
 
 def serve_access(machine: ServedMachine, h: HartRecord, instruction_word: Callable[[], int | None]) -> int | None:
     """Do the access that `exit_address` and its neighbours describe; the cause of an access fault, or None."""
     m = machine.engine.m
     if m.exit_store:
-        return None if _retire_store(machine, h) else _no_device(machine, STORE_ACCESS)
+        return None if _retire_store(machine, h) else STORE_ACCESS
     value = machine.bus.load(m.exit_address, m.exit_width)
+    count_device_fault(machine.engine.real, m.current, value is not None)
     if value is None:
-        return _no_device(machine, LOAD_ACCESS)
+        return LOAD_ACCESS
     word = instruction_word()
     instruction = isa.decode(word or 0)
     assert word is not None and instruction is not None
@@ -32,19 +34,12 @@ def _retire_store(machine: ServedMachine, h: HartRecord) -> bool:
     m, before = machine.engine.m, h.pc
     h.pc = (before + 4) & 0xFFFFFFFF
     h.cycle += 1
-    done = machine.bus.store(m.exit_address, m.exit_width, m.exit_value)
-    if not done:
+    answered = True  # also by a device that ends the run
+    try:
+        answered = machine.bus.store(m.exit_address, m.exit_width, m.exit_value)
+    finally:
+        count_device_fault(machine.engine.real, m.current, answered)
+    if not answered:
         h.pc = before
         h.cycle -= 1
-    return done
-
-
-def _no_device(machine: ServedMachine, cause: int) -> int:
-    """The cause, where no device responds. The dispatcher has counted the fault as MMIO; it is an outside fault."""
-    engine = machine.engine
-    if engine.real:
-        real = engine.real[engine.m.current]
-        if real.fault_paddr == engine.m.exit_address:
-            real.mmio_faults -= 1
-            real.outside_faults += 1
-    return cause
+    return answered

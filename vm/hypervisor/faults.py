@@ -40,10 +40,11 @@ def classify_fault(v, m, r, status, unretired):
     """Count a fault that no shadow entry could serve, after the interpreter routine has answered `status`.
 
     unretired: that counter of the virtual hart before it. Whether a device answers is for the host to find out
-    (`vm.exits.exit_handler`), which counts an access that none does as outside.
+    (`vm.exits.mmio`), which counts the fault then.
     """
     if status == DEVICE:
-        count_fault(r, MMIO)
+        r.last_fault = MMIO
+        r.device_fault = 1
     elif v.unretired != unretired or status == FOR_THE_HOST:
         if r.fault_paddr >= 0 and is_outside(m, r.fault_paddr):
             count_fault(r, OUTSIDE)
