@@ -36,8 +36,8 @@ from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.trace import Trace
 
-TrapHook = Callable[["Machine", int, int], None]
-"""Called with the machine, the cause and the tval of an exception."""
+TrapHook = Callable[["Machine", int, int], bool | None]
+"""Called with the machine, the cause and the tval of an exception; True ends it there, as the hook has served it."""
 
 
 class MemoryRangeError(ValueError):

@@ -224,3 +224,21 @@ def test_neighbours_do_not_overlap() -> None:
     machine.on_mmio(DEVICE - 4, 4, before)
     machine.run(max_instructions=4)
     assert after.seen == before.seen == [(0, 4)] and device.seen == [(12, 4)]
+
+
+def test_a_hook_that_answers_true_has_served_the_exception():
+    """The guest does not take it, and the run goes on; other hooks and the host see nothing of it."""
+    machine = Machine.from_source("_start: li a0, 1\n ecall\n li a1, 2\n 1: j 1b")
+    seen = []
+
+    def serve(m, cause, tval):
+        m.x["a0"] += 41
+        m.retire_trap(m.pc + 4)
+        return True
+
+    machine.on_trap(serve, causes=1 << 11)
+    machine.on_trap(lambda m, cause, tval: seen.append(cause))
+    machine.host_traps = 1 << 11
+    assert machine.run(10).reason is ExitReason.LIMIT
+    assert (machine.x["a0"], machine.x["a1"], seen) == (42, 2, [])
+    assert machine.trap_counts == {}

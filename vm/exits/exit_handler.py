@@ -23,12 +23,13 @@ from trapline.vm.sbi.platform import Refused
 class ExitHandler:
     """Serves the exits of one machine (`vm.machine.Machine`).
 
-    `trap_hooks`: masks of exception causes, each with what is called with cause and tval.
+    `trap_hooks`: masks of exception causes, each with what is called with cause and tval; it answers True if it has
+    served the exception.
     """
 
     def __init__(self, machine: ServedMachine) -> None:
         self.machine = machine
-        self.trap_hooks: list[tuple[int, Callable[[int, int], None]]] = []
+        self.trap_hooks: list[tuple[int, Callable[[int, int], bool | None]]] = []
         self._m = machine.engine.m
         self._trap_loop = TrapLoop(machine.engine.h[0]) if len(machine.engine.h) == 1 else None
 
@@ -62,8 +63,8 @@ class ExitHandler:
     def exception(self, cause: int, tval: int) -> Exit | None:
         """An exception at pc: call the hooks, then leave it to the host or to the guest."""
         for causes, hook in self.trap_hooks:
-            if (causes >> cause) & 1:
-                hook(cause, tval)
+            if (causes >> cause) & 1 and hook(cause, tval) is True:
+                return None
         if (self.machine.host_traps >> cause) & 1:
             return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
         if cause == ECALL_S and (sbi := self.machine.sbi) is not None:

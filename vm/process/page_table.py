@@ -5,6 +5,8 @@ that hardware leaves to software, that the page is mapped, though it may permit 
 pages which nobody has written need not be cleared.
 """
 
+from functools import cache
+
 import numpy as np
 
 from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
@@ -34,6 +36,9 @@ PTE_MAPPED = 1 << 8
 BIT = {READ: PTE_R, WRITE: PTE_W, EXECUTE: PTE_X}
 """The bit of an entry that permits an access."""
 
+_FEW = 16
+"""Pages that a loop changes faster than numpy."""
+_NONE = np.zeros(0, np.int64)
 _KEPT = (MASK ^ ((1 << PTE_PPN_SHIFT) - 1)) | PTE_D
 
 
@@ -42,6 +47,7 @@ def table_size(size: int) -> int:
     return PAGE * (1 + -(-size // MEGAPAGE))
 
 
+@cache
 def entry_of(permissions: int) -> int:
     """The bits of an entry with these permissions; what can be written can be read, as Sv32 has it."""
     if permissions & WRITE:
@@ -58,7 +64,7 @@ class PageTable:
     """
 
     def __init__(self, machine: Machine, base: int, size: int) -> None:
-        self._machine = machine
+        self._machine, self._hart = machine, machine.current.h
         self._first = base >> PAGE_SHIFT
         place = base + size
         leaves = place + PAGE
@@ -77,8 +83,12 @@ class PageTable:
     def grant(self, first: int, last: int, permissions: int) -> None:
         """Map the pages [first, last), zeroed, with these permissions."""
         self._clear(first, last)
-        numbers = np.arange(self._first + first, self._first + last, dtype=np.uint32)
-        self.entries[first:last] = numbers << PTE_PPN_SHIFT | entry_of(permissions)
+        bits = entry_of(permissions)
+        if last - first <= _FEW:
+            for page in range(first, last):
+                self.entry[page] = self._first + page << PTE_PPN_SHIFT | bits
+        else:
+            self.entries[first:last] = self._numbers(first, last) << PTE_PPN_SHIFT | bits
         self._changed()
 
     def change(self, first: int, last: int, permissions: int) -> None:
@@ -89,17 +99,22 @@ class PageTable:
 
     def add(self, first: int, last: int, permissions: int) -> None:
         """Map pages whose contents the host fills, or permit more where two segments share one."""
-        numbers = np.arange(self._first + first, self._first + last, dtype=np.uint32)
-        self.entries[first:last] |= numbers << PTE_PPN_SHIFT | PTE_D | entry_of(permissions)
+        self.entries[first:last] |= self._numbers(first, last) << PTE_PPN_SHIFT | PTE_D | entry_of(permissions)
         self._changed()
 
     def release(self, first: int, last: int) -> None:
         """Unmap pages. Their D bits stay, until they are mapped again."""
-        self.entries[first:last] &= _KEPT
+        if last - first <= _FEW:
+            for page in range(first, last):
+                self.entry[page] &= _KEPT
+        else:
+            self.entries[first:last] &= _KEPT
         self._changed()
 
     def mapped(self, first: int, last: int) -> int:
         """The number of pages in [first, last) that are mapped."""
+        if last - first <= _FEW:
+            return sum(entry & PTE_MAPPED for entry in self.entry[first:last]) // PTE_MAPPED
         return int(np.count_nonzero(self.entries[first:last] & PTE_MAPPED))
 
     def hole(self, first: int, last: int) -> int:
@@ -111,15 +126,19 @@ class PageTable:
         """Note that the host has written to the pages [first, last)."""
         self.entries[first:last] |= PTE_D
 
+    def _numbers(self, first: int, last: int) -> np.ndarray:
+        return np.arange(self._first + first, self._first + last, dtype=np.uint32)
+
     def _clear(self, first: int, last: int) -> None:
-        dirty = np.flatnonzero(self.entries[first:last] & PTE_D)
-        if len(dirty) == 0:
-            return
-        breaks = np.flatnonzero(np.diff(dirty) > 1) + 1
-        for run in np.split(dirty, breaks):
-            offset, length = (first + int(run[0])) * PAGE, len(run) * PAGE
-            self._machine.ram[offset : offset + length] = 0
-            self._machine.engine.drop_code(offset, length)
+        if last - first <= _FEW:
+            runs = [(page, page + 1) for page in range(first, last) if self.entry[page] & PTE_D]
+        else:
+            dirty = self.entries[first:last] & PTE_D != 0
+            edges = np.flatnonzero(np.diff(dirty, prepend=False, append=False)) if dirty.any() else _NONE
+            runs = [(first + start, first + end) for start, end in edges.reshape(-1, 2).tolist()]
+        for start, end in runs:
+            self._machine.ram[start * PAGE : end * PAGE] = 0
+            self._machine.engine.drop_code(start * PAGE, (end - start) * PAGE)
 
     def _changed(self) -> None:
-        self._machine.current.h.stale = 1  # as sfence.vma does
+        self._hart.stale = 1  # as sfence.vma does

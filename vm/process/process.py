@@ -28,7 +28,7 @@ from trapline.vm.loader.compressed import is_compressed
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
-from trapline.vm.machine import Announce, ExitReason, Machine
+from trapline.vm.machine import Announce, Exit, ExitReason, Machine
 from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.space import AddressSpace, Layout
@@ -174,6 +174,8 @@ class Process:
         self.deadline: float | None = None
         self._max_instructions, self._timeout = max_instructions, timeout
         self._counts: Counter[int | str] = Counter()
+        self._running = False
+        self.machine.on_trap(self._trapped)
 
     @classmethod
     def from_file(cls, path: str | Path, argv: Sequence[str | bytes] = (), **options: Unpack[Options]) -> "Process":
@@ -210,10 +212,9 @@ class Process:
         """
         begin = time.monotonic()
         self.deadline = None if self._timeout is None else begin + self._timeout
-        start = self.machine.cycle
+        self._running = True
         try:
-            while True:
-                self._continue(start)
+            ended = self._stopped(self.machine.run(self._max_instructions, self._timeout))
         except _Ended as end:
             ended = end
         except TimedOut:
@@ -222,6 +223,8 @@ class Process:
             ended = _Ended(Reason.OUTPUT, LIMIT_STATUS, message="output limit reached")
         except KeyboardInterrupt:
             ended = _Ended(Reason.INTERRUPTED, 128 + SIGINT, SIGINT)
+        finally:
+            self._running = False
         message = ended.message and f"trapline: {ended.message}"
         if message:
             self._report(message)
@@ -236,32 +239,33 @@ class Process:
             self.system_calls,
         )
 
-    def _continue(self, start: int) -> None:
-        """Run up to the next trap and serve it."""
-        machine = self.machine
-        budget = None if self._max_instructions is None else self._max_instructions - (machine.cycle - start)
-        timeout = None if self.deadline is None else self.deadline - time.monotonic()
-        exit = machine.run(budget, timeout)
-        if exit.reason is ExitReason.TRAP:
-            if exit.cause == ECALL_U:
-                self.serve()
-            elif exit.cause == BREAKPOINT and semihosting.is_call(self):
-                semihosting.serve(self)
-            else:
-                self._fault(exit.cause, exit.tval)
-        elif exit.reason is ExitReason.LIMIT:
-            limit = f"instruction limit of {self._max_instructions} reached at {self._place(machine.pc)}"
-            raise _Ended(Reason.INSTRUCTIONS, LIMIT_STATUS, message=limit)
-        elif exit.reason is ExitReason.TIMEOUT:
-            raise self._timed_out()
-        elif exit.reason is ExitReason.INTERRUPTED:
-            raise KeyboardInterrupt
+    def _trapped(self, _machine: Machine, cause: int, tval: int) -> bool:
+        """Serve a trap of the guest in the middle of a run."""
+        if not self._running:
+            return False
+        if cause == ECALL_U:
+            self.serve()
+        elif cause == BREAKPOINT and semihosting.is_call(self):
+            semihosting.serve(self)
         else:
-            raise _Ended(Reason.SIGNAL, 128 + SIGILL, SIGILL, f"{exit.reason.value} at {self._place(machine.pc)}")
+            self._fault(cause, tval)
+        return True
+
+    def _stopped(self, exit: Exit) -> _Ended:
+        """Why the machine has come back without a word of the guest."""
+        if exit.reason is ExitReason.LIMIT:
+            limit = f"instruction limit of {self._max_instructions} reached at {self._place(exit.pc)}"
+            return _Ended(Reason.INSTRUCTIONS, LIMIT_STATUS, message=limit)
+        if exit.reason is ExitReason.TIMEOUT:
+            return self._timed_out()
+        if exit.reason is ExitReason.INTERRUPTED:
+            raise KeyboardInterrupt
+        return _Ended(Reason.SIGNAL, 128 + SIGILL, SIGILL, f"{exit.reason.value} at {self._place(exit.pc)}")
 
     def serve(self) -> None:
         """Serve the system call in the registers and resume after the `ecall`."""
-        x, machine = self.machine.x, self.machine
+        h = self.machine.current.h
+        x = h.x
         number = x[A7]
         self._counts[number if number in TABLE else name_of(number)] += 1
         call = TABLE.get(number)
@@ -270,7 +274,7 @@ class Process:
         except SystemCallError as error:
             result = -error.number
         x[A0] = result & 0xFFFFFFFF
-        machine.retire_trap(machine.pc + 4)
+        self.machine.retire_trap(h.pc + 4)
 
     def exit(self, status: int) -> None:
         """End the process with this status."""

@@ -130,6 +130,7 @@ class AddressSpace:
         self._entry = self.table.entry
         self._granted = 0
         self.brk_start = self.brk = layout.brk
+        self._arena_top = self._full = (layout.arena_top - layout.base) >> PAGE_SHIFT
         for segment in image.segments:
             self._place(segment.vaddr, segment.data, segment.memsz, segment.flags)
         for address, data in load_copies(image):
@@ -151,17 +152,23 @@ class AddressSpace:
     def grant(self, address: int, size: int, permissions: int) -> None:
         """Give zeroed pages to the process. Raises ENOMEM at its memory limit."""
         first, last = self._pages(address, size)
-        fresh = PAGE * (last - first - self.table.mapped(first, last))
-        if self._granted + fresh > self.layout.memory:
+        self._grant(first, last, last - first - self.table.mapped(first, last), permissions)
+
+    def _grant(self, first: int, last: int, fresh: int, permissions: int) -> None:
+        if self._granted + PAGE * fresh > self.layout.memory:
             raise SystemCallError(ENOMEM)
-        self._granted += fresh
+        self._granted += PAGE * fresh
         self.table.grant(first, last, permissions)
+        if last == self._full:
+            self._full = first
 
     def release(self, address: int, size: int) -> None:
         """Take pages back from the process."""
         first, last = self._pages(address, size)
         self._granted -= PAGE * self.table.mapped(first, last)
         self.table.release(first, last)
+        if last > self._full:
+            self._full = min(last, self._arena_top)
 
     # --- access for system calls -------------------------------------------------------------------
 
@@ -245,24 +252,27 @@ class AddressSpace:
                 raise SystemCallError(ENOMEM)
             if not replace and self.table.mapped(*self._pages(address, size)):
                 raise SystemCallError(EEXIST)
-        else:
-            address = self._find(page_down(address), size)
-        self.grant(address, size, permissions)
-        return address
+            self.grant(address, size, permissions)
+            return address
+        count = size >> PAGE_SHIFT
+        first = self._find((page_down(address) - self.base) >> PAGE_SHIFT, count)
+        self._grant(first, first + count, count, permissions)
+        return self.base + PAGE * first
 
-    def _find(self, hint: int, size: int) -> int:
-        """A free range of `size` bytes between heap and stack: at the hint, else the highest."""
-        low, high = (page_up(self.brk) - self.base) // PAGE, (self.layout.arena_top - self.base) // PAGE
-        count = size // PAGE
-        wanted = (hint - self.base) // PAGE
+    def _find(self, wanted: int, count: int) -> int:
+        """The first of `count` free pages between heap and stack: at the hint, else the highest."""
+        low, high, full = (page_up(self.brk) - self.base) >> PAGE_SHIFT, self._arena_top, self._full
         if low <= wanted <= high - count and not self.table.mapped(wanted, wanted + count):
-            return hint
+            return wanted
+        # All pages above `full` are taken. Most often the gap below them is large enough.
+        if full - count >= low and not self.table.mapped(full - count, full):
+            return full - count
         taken = np.flatnonzero(self.table.entries[low:high] & PTE_MAPPED) + low
         bounds = np.concatenate(([low - 1], taken, [high]))
         fitting = np.flatnonzero(np.diff(bounds) - 1 >= count)
         if len(fitting) == 0:
             raise SystemCallError(ENOMEM)
-        return self.base + PAGE * (int(bounds[fitting[-1] + 1]) - count)
+        return int(bounds[fitting[-1] + 1]) - count
 
     def unmap(self, address: int, size: int) -> None:
         """Unmap every page of the range."""
