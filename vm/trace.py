@@ -14,7 +14,8 @@ from trapline.isa import Instruction, Kind
 from trapline.isa.trap import JUMPED
 from trapline.vm.codegen.engine_text import python_module
 from trapline.vm.core.hart import HartView
-from trapline.vm.core.page_walk import translate
+from trapline.vm.core.mmu import refresh
+from trapline.vm.core.peek import stored_offset
 
 _SHARED = {"sstatus": "mstatus", "sie": "mie", "sip": "mip"}
 """S-mode views, logged as the register that holds their bits."""
@@ -28,7 +29,7 @@ class Trace:
         self.stream = stream
         self._pending: tuple[int, int, int, int, Instruction | None, list[int]] | None = None
         self._written = ""
-        self._reservation = -1
+        self._reservation = self._offset = -1
 
     @property
     def _h(self) -> Any:
@@ -41,7 +42,11 @@ class Trace:
         instruction = isa.decode(word) if word is not None else None
         self._pending = (h.pc, h.mode, self._h.cycle - self._h.unretired, word or 0, instruction, list(h.x))
         self._reservation = h.reservation
-        self._written = self._csrs(instruction, instruction.pattern.extract(word)) if instruction else ""
+        self._written = ""
+        if instruction is not None:
+            operands = instruction.pattern.extract(word)
+            self._written = self._csrs(instruction, operands)
+            self._offset = self._reached(instruction, operands)
 
     def after(self) -> None:
         """Write the line if the instruction retired."""
@@ -102,14 +107,15 @@ class Trace:
             value = instruction.meaning(x[operands["rs2"]])
         elif instruction.kind is Kind.AMO or (instruction.kind is Kind.SC and self._reservation >= 0):
             # rd may be x0, so read the result from memory.
-            offset = self._ram_offset(address)
-            if instruction.kind is Kind.AMO or offset == self._reservation:
-                value = int.from_bytes(self.machine.ram[offset : offset + 4].tobytes(), "little")
+            if instruction.kind is Kind.AMO or self._offset == self._reservation:
+                value = int.from_bytes(self.machine.ram[self._offset : self._offset + 4].tobytes(), "little")
         if value is not None:
             text += f" mem {address:#010x} 0x{value:0{2 * instruction.width}x}"
         return text
 
-    def _ram_offset(self, vaddr: int) -> int:
-        """The RAM offset of the word that an atomic has just written."""
-        m, engine = self.machine._m, self.machine.engine
-        return translate(self._h, m, engine.words, engine.code, engine.page, vaddr, 2, self._h.data_mode) - m.ram_base
+    def _reached(self, instruction: Instruction, operands: dict[str, int]) -> int:
+        """The RAM offset that an AMO or SC will store to, else -1: it may change the entry of its own page."""
+        if instruction.kind not in (Kind.AMO, Kind.SC):
+            return -1
+        refresh(self._h)
+        return stored_offset(self._h, self.machine._m, self.machine.engine.words, self._h.x[operands["rs1"]])

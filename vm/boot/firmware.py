@@ -3,16 +3,19 @@
 import struct
 from collections.abc import Sequence
 
+from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STIP
+from trapline.isa.word import WORD
 from trapline.vm.board.devices import Halt
 from trapline.vm.boot.memory_map import Plan
+from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.mmu import data_address, refresh
 from trapline.vm.core.records import HartRecord
+from trapline.vm.core.status import cause_of
 from trapline.vm.machine import Machine
 from trapline.vm.sbi import hsm
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.sbi.platform import ALL_ONES, Refused
 
-STIP = 1 << 5
 ROM_BASE, ROM_SIZE = 0x1000, 0xF000
 INFORMATION = 0x1028
 """Where QEMU's reset code keeps its data for firmware: after its ten words."""
@@ -73,13 +76,13 @@ class MachinePlatform:
 
     def load_word(self, h: HartRecord, vaddr: int) -> int:
         """Load a word as the hart would. Raises Refused."""
-        if vaddr % 4:
-            raise Refused(4, vaddr)
+        if vaddr % WORD:
+            raise Refused(LOAD_MISALIGNED, vaddr)
         engine = self.machine.engine
         refresh(h)
-        paddr = data_address(h, self._m, engine.words, engine.code, engine.page, vaddr, 4, 1)
+        paddr = data_address(h, self._m, engine.words, engine.code, engine.page, vaddr, WORD, LOAD)
         if paddr < 0 or not self.is_memory(paddr, 4):
-            raise Refused(-1 - paddr if paddr < 0 else 5, vaddr)
+            raise Refused(cause_of(paddr) if paddr < 0 else LOAD_ACCESS, vaddr)
         return int.from_bytes(self.read(paddr, 4), "little")
 
     def shut_down(self, failed: bool) -> None:

@@ -7,7 +7,8 @@ from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.extension import extension_bit
 from trapline.isa.instruction import OPCODE, RD_SHIFT, WIDTHS, Pattern
 from trapline.isa.word import MASK
-from trapline.vm.core.execute import FIRST_OP, NOP, UNKNOWN
+from trapline.vm.core.execute import NOP, UNKNOWN
+from trapline.vm.core.op_numbers import op_numbers
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 
 PLACES = {
@@ -19,11 +20,6 @@ PLACES = {
     "csr": PACKED_IMM,
 }
 """Where the packed form has an operand; `imm`, which has a sign and may have several slices, goes to PACKED_IMM."""
-
-
-def op_numbers() -> dict[str, int]:
-    """Op number by instruction name; `isa.table.MOST` keeps them within a byte."""
-    return {instruction.name: FIRST_OP + i for i, instruction in enumerate(INSTRUCTIONS)}
 
 
 def encodes(i: Instruction) -> str:

@@ -21,9 +21,9 @@ from trapline.vm.codegen.collect import (
     inline_expression,
     used_names,
 )
-from trapline.vm.codegen.decoder import op_numbers
 from trapline.vm.core import execute
 from trapline.vm.core import instruction_arms as arms
+from trapline.vm.core.op_numbers import op_numbers
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.page_walk import load_allowed, real_address
 

@@ -44,7 +44,8 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     FOR_THE_HOST    the instruction at `h.pc` raises an exception whose bit is set in `m.host_traps`; `m.exit_cause` and
                     `m.exit_tval` say which. It has no effect and does not count as a step.
     DEVICE          the instruction at `h.pc` loads or stores outside of RAM, as `m.exit_address`, `m.exit_width`,
-                    `m.exit_store` and `m.exit_value` say. It has no effect and does not count as a step.
+                    `m.exit_store` and `m.exit_value` say; of a load, `m.exit_decoded` is the instruction. It has no
+                    effect and does not count as a step.
     RESLICE         a store to the CLINT has retired: deadlines and interrupts may have changed.
     TOHOST          a store to `m.tohost` has retired.
 

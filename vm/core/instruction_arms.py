@@ -86,7 +86,7 @@ def jump(x, ip, first, vbase, rd, meaning):
     return Near(near)
 
 
-def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle, rs1, rd, imm, width, meaning):
+def load(h, m, ram8, ram16, ram32, code, page, x, d, load_tlb, data_context, cycle, rs1, rd, imm, width, meaning):
     """A load: from RAM on a TLB hit, else by `load_slow`."""
     address = (rs1 + imm) & MASK
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
@@ -102,6 +102,7 @@ def load(h, m, ram8, ram16, ram32, code, page, x, load_tlb, data_context, cycle,
         synchronize(h, m, cycle)
         data = load_slow(h, m, ram8, ram32, code, page, address, width)
         if data < 0:
+            m.exit_decoded = d
             return Leave(data)
     x[rd] = meaning(data=data)
     x[0] = 0

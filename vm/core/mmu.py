@@ -24,7 +24,15 @@ from trapline.vm.core.ints import U64
 from trapline.vm.core.page_walk import translate
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.status import fault
-from trapline.vm.core.tlb import CONTEXT_SHIFT, GENERATION_SHIFT, GENERATIONS, PLACE_MODE_SHIFT, SUM_MXR_SHIFT, TLB_MASK
+from trapline.vm.core.tlb import (
+    CONTEXT_SHIFT,
+    GENERATION_SHIFT,
+    GENERATIONS,
+    PLACE_MODE_SHIFT,
+    SUM_MXR_SHIFT,
+    TLB_MASK,
+    fetch_context,
+)
 
 
 def refresh(h):
@@ -46,8 +54,8 @@ def refresh(h):
     if mode == M and h.mstatus & MPRV:
         mode = (h.mstatus >> MPP_SHIFT) & MODE_BITS
     h.data_mode = mode
+    h.fetch_context = fetch_context(h)
     dropped = h.generation << GENERATION_SHIFT
-    h.fetch_context = dropped | (h.mode << CONTEXT_SHIFT)
     h.data_context = dropped | ((h.mstatus & (SUM | MXR)) << SUM_MXR_SHIFT) | (mode << CONTEXT_SHIFT)
 
 

@@ -128,17 +128,26 @@ def real_address(h, m, ram32, vaddr):
     return paddr if paddr < ADDRESSES else -1
 
 
+def permitted_address(h, m, ram32, vaddr, width, access, mode):
+    """The physical address of an access that translation and PMP permit in `mode`; -1 otherwise. Changes nothing."""
+    paddr = vaddr
+    if mode < M and h.satp & SATP_SV32:
+        leaf = find_leaf(h, m, ram32, vaddr, access)
+        if leaf < 0:
+            return -1
+        pte = entry_at(m, ram32, leaf)
+        if not pte_allows(h, pte, access, mode):
+            return -1
+        # Setting A and D is a store to the table.
+        wanted = PTE_A | PTE_D if access == STORE else PTE_A
+        table = leaf & ~3
+        if pte & wanted != wanted and not pmp_allows(pmp_lookup(h, table, table + PTE_SIZE), STORE, S):
+            return -1
+        paddr = leaf_address(pte, leaf & 1, vaddr)
+    return paddr if pmp_allows(pmp_lookup(h, paddr, paddr + width), access, mode) else -1
+
+
 def load_allowed(h, m, ram32, vaddr):
     """1 if translation and PMP permit a load of the byte at `vaddr`, else 0. Changes nothing."""
-    paddr = real_address(h, m, ram32, vaddr)
-    if paddr < 0:
-        return 0
-    if h.data_mode < M and h.satp & SATP_SV32:
-        leaf = find_leaf(h, m, ram32, vaddr, LOAD)
-        pte = entry_at(m, ram32, leaf)
-        if not pte_allows(h, pte, LOAD, h.data_mode):
-            return 0
-        # Setting A is a store to the table.
-        if pte & PTE_A == 0 and not pmp_allows(pmp_lookup(h, leaf & ~3, (leaf & ~3) + PTE_SIZE), STORE, S):
-            return 0
-    return 1 if pmp_allows(pmp_lookup(h, paddr, paddr + 1), LOAD, h.data_mode) else 0
+    paddr = permitted_address(h, m, ram32, vaddr, 1, LOAD, h.data_mode)
+    return 1 if 0 <= paddr and paddr < ADDRESSES else 0

@@ -57,7 +57,8 @@ class MachineRecord(Protocol):
     exit_width: int
     exit_value: int
     exit_store: int
-    fault_address: int  # vaddr of the access that faulted last
+    exit_decoded: int  # the instruction of a load that goes to the host, as `vm.core.packed` says
+    fault_address: int  # vaddr of the access that faulted last or that goes to the host
     first_frame: int  # of a real machine under a virtual one: page number of its frames behind the guest's RAM
     next_frame: int  # the first of them that is free, counted from there
     shadow_epoch: int  # number of times that the shadow tables were dropped, as TLB tags know it

@@ -26,3 +26,8 @@ So a page that two modes execute in turn, such as that of a short trap handler, 
 """
 
 assert MODE_BITS << CONTEXT_SHIFT >> PLACE_MODE_SHIFT == TLB_ENTRIES - TLB_ENTRIES // 4
+
+
+def fetch_context(h):
+    """The upper half of the tags of what a hart fetches now."""
+    return (h.generation << GENERATION_SHIFT) | (h.mode << CONTEXT_SHIFT)

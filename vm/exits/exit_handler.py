@@ -8,7 +8,8 @@ from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import update_time
-from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.mmu import refresh
+from trapline.vm.core.peek import fetched_offset
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
@@ -44,7 +45,7 @@ class ExitHandler:
         if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
         if status == DEVICE:
-            cause = serve_access(machine, self.h, self.instruction_word)
+            cause = serve_access(machine, self.h)
             return None if cause is None else self.exception(cause, self._m.fault_address)
         if status == HYPERCALL:
             console_write(machine, self.h)
@@ -108,8 +109,8 @@ class ExitHandler:
         take_trap(h, cause, tval)
 
     def instruction_word(self) -> int | None:
-        """The word at pc; None if it cannot be fetched."""
+        """The word at pc, as the next step would fetch it; None if it cannot. Changes nothing that a guest can see."""
         engine = self.machine.engine
         refresh(self.h)
-        offset = fetch_offset(self.h, self._m, engine.words, engine.code, engine.page, self.h.pc)
+        offset = fetched_offset(self.h, self._m, engine.words)
         return engine.words[offset >> 2] if offset >= 0 else None

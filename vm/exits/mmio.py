@@ -1,17 +1,19 @@
 """MMIO: the load or store outside of RAM at which the run loop stopped is served by the board's bus."""
 
-from collections.abc import Callable
-
-from trapline import isa
 from trapline.isa.cause import LOAD_ACCESS, STORE_ACCESS
-from trapline.isa.instruction import RD_SHIFT
+from trapline.vm.core.op_numbers import instruction_of
+from trapline.vm.core.packed import PACKED_RD, REGISTER
 from trapline.vm.core.records import HartRecord
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.hypervisor.host.device_fault import count_device_fault
 
 
-def serve_access(machine: ServedMachine, h: HartRecord, instruction_word: Callable[[], int | None]) -> int | None:
-    """Do the access that `exit_address` and its neighbours describe; the cause of an access fault, or None."""
+def serve_access(machine: ServedMachine, h: HartRecord) -> int | None:
+    """Do the access that `exit_address` and its neighbours describe; the cause of an access fault, or None.
+
+    The engine has translated and decoded the instruction. The page tables may say something else by now, and a device
+    can be asked only once, so nothing is looked up again.
+    """
     m = machine.engine.m
     if m.exit_store:
         return None if _retire_store(machine, h) else STORE_ACCESS
@@ -19,11 +21,8 @@ def serve_access(machine: ServedMachine, h: HartRecord, instruction_word: Callab
     count_device_fault(machine.engine.real, m.current, value is not None)
     if value is None:
         return LOAD_ACCESS
-    word = instruction_word()
-    instruction = isa.decode(word or 0)
-    assert word is not None and instruction is not None
-    if rd := (word >> RD_SHIFT) & 31:
-        h.x[rd] = instruction.meaning(value & ((1 << (8 * m.exit_width)) - 1))
+    if rd := (m.exit_decoded >> PACKED_RD) & REGISTER:
+        h.x[rd] = instruction_of(m.exit_decoded).meaning(value & ((1 << (8 * m.exit_width)) - 1))
     h.cycle += 1
     h.pc = (h.pc + 4) & 0xFFFFFFFF
     return None

@@ -11,15 +11,11 @@ nothing is noted. Compiled and plain Python run the same text (`vm.codegen.engin
 
 from trapline.isa.cause import FETCH_PAGE, STORE_PAGE
 from trapline.isa.hart import A0, A6
-from trapline.isa.mode import M
 from trapline.isa.pmp import PMP_ENTRIES
-from trapline.isa.sv32 import PAGE_WORDS, PTE_X, SATP_SV32
+from trapline.isa.sv32 import PAGE_WORDS
 from trapline.isa.table import CSRS
-from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.ints import I64, U32, U64
-from trapline.vm.core.overlays import own_word
-from trapline.vm.core.page_walk import entry_at, find_leaf, leaf_address
-from trapline.vm.core.pmp_check import pmp_allows, pmp_lookup
+from trapline.vm.core.peek import word_at_pc
 from trapline.vm.core.status import EVENTS_WAIT, LIMIT
 from trapline.vm.hypervisor.faults import NO_FAULT
 from trapline.vm.hypervisor.generated import save_csrs
@@ -107,25 +103,6 @@ def must_stop(v, m):
     return m.event_number == m.event_stop and v.cycle >= m.event_cycle
 
 
-def guest_word(v, m, ram32):
-    """The guest's own word at pc, -1 where its tables or PMP let none be fetched. Changes nothing."""
-    paddr = v.pc
-    if v.mode < M and v.satp & SATP_SV32:
-        leaf = find_leaf(v, m, ram32, v.pc, FETCH)
-        if leaf < 0:
-            return -1
-        pte = entry_at(m, ram32, leaf)
-        if pte & PTE_X == 0:
-            return -1
-        paddr = leaf_address(pte, leaf & 1, v.pc)
-    offset = paddr - m.ram_base
-    if paddr & 3 or offset < 0 or offset >= m.ram_size:
-        return -1
-    if not pmp_allows(pmp_lookup(v, paddr, paddr + 4), FETCH, v.mode):
-        return -1
-    return own_word(m, ram32, offset >> 2)
-
-
 def begin_event(v, m, r, ram32, cause, tval):
     """Note the virtual hart as it is at an exit with this cause, before it is served.
 
@@ -144,7 +121,7 @@ def begin_event(v, m, r, ram32, cause, tval):
     ram32[U64(at + AT_HART)] = U32(v.mhartid)
     ram32[U64(at + AT_MODE)] = U32(v.mode)
     ram32[U64(at + AT_PC)] = U32(v.pc)
-    word = guest_word(v, m, ram32)
+    word = word_at_pc(v, m, ram32)
     ram32[U64(at + AT_WORD)] = U32(word & 0xFFFFFFFF)
     ram32[U64(at + AT_FETCHED)] = U32(word >= 0)
     ram32[U64(at + AT_CAUSE)] = U32(cause)

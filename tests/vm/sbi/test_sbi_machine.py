@@ -183,6 +183,36 @@ def test_a_bad_mask_pointer_traps_at_the_call():
     assert (machine.x["s1"], machine.x["s2"], machine.x["s4"]) == (5, 0x1000, 0x00000073)
 
 
+UNMAPPED = """
+_start: la      t0, root
+        srli    t0, t0, 12
+        li      t1, 0x80000000
+        or      t0, t0, t1
+        la      t1, handler
+        csrw    stvec, t1
+        csrw    satp, t0
+        li      a0, 0x40000000
+        li      a7, 4
+        ecall
+        j       .
+        .balign 4
+handler:
+        csrr    s1, scause
+        csrr    s2, stval
+        power_off
+        .balign 4096
+root:   .zero   0x804
+        .word   0x201000cf
+        .balign 4096
+"""
+
+
+def test_a_pointer_that_the_kernel_has_not_mapped_is_a_page_fault():
+    machine = supervisor(UNMAPPED)
+    halted(machine)
+    assert (machine.x["s1"], machine.x["s2"]) == (13, 0x40000000)
+
+
 REFUSED = """
 _start: la      t0, 1f
         csrw    stvec, t0
