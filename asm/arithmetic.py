@@ -8,7 +8,8 @@ MAX_SHIFT = 1 << 16
 """Shifting by this much or more is reported as a mistake."""
 
 SHIFTS = ("<<", ">>")
-COMPARISONS = ("==", "!=", "<>", "<", ">", "<=", ">=")
+EQUALITIES = ("==", "!=", "<>")
+COMPARISONS = (*EQUALITIES, "<", ">", "<=", ">=")
 
 
 def truncated(a: int, b: int) -> tuple[int, int]:
@@ -79,6 +80,11 @@ def high20(value: int) -> int:
 def low12(value: int) -> int:
     """The lowest 12 bits of a value as a signed immediate."""
     return ((value & 0xFFF) ^ 0x800) - 0x800
+
+
+def normalized(value: int) -> int:
+    """A constant operand as GNU as takes it: one whose upper 32 bits are all equal is a 32-bit pattern."""
+    return signed32(value) if -(1 << 32) <= value < 1 << 32 else value
 
 
 def signed32(value: int) -> int:

@@ -22,7 +22,12 @@ HANDLERS: dict[str, Handler] = {
     for name, handler in module.HANDLERS.items()
 }
 
-_head = re.compile(r"((?:[\w.$]++|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|\")").match
+_NEED_A_SECTION = {data.strings, data.incbin, data.leb, data.floats, data.octa, data.thread_offset, insn.insn} | {
+    handler for name, handler in cfi.HANDLERS.items() if name != ".cfi_sections"
+}
+_NO_SECTION = ("nothing can be stored in a structure ('.struct', '.offset')", "begin with '.text' or '.data'")
+
+_head = re.compile(r"((?:[\w.$]++|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|[\"(~+-])").match
 _labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
 _split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
 
@@ -41,6 +46,8 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
         for symbol in pending:
             if symbol.used_at is not None:
                 unit.diagnostics.error(symbol.used_at, f"no label '{number}:' follows this '{number}f'")
+    for symbol in unit.dollars.missing:
+        unit.diagnostics.error(symbol.used_at, f"no label '{symbol.name}:' follows this '{symbol.name}'")
     if unit.frames.open is not None:
         unit.diagnostics.error(unit.frames.open.location, "this function has no '.cfi_endproc'")
     for (name, _), section in unit.sections.items():
@@ -77,6 +84,8 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
     match parsed.body:
         case Operation(mnemonic, operands):
             section = unit.section
+            if unit.in_absolute:
+                raise SourceError(location, *_NO_SECTION)
             if section.type == NOBITS:
                 raise SourceError(location, f"'{section.name}' has no contents, so it cannot hold an instruction")
             section.lines.append((*section.position(), location))
@@ -90,6 +99,8 @@ def _directive(unit: Unit, name: str, operands: str, location: Location, at: Loc
     if handler is None:
         hint = did_you_mean(name, HANDLERS)
         raise SourceError(at, f"unknown directive '{name}'", hint)
+    if unit.in_absolute and handler in _NEED_A_SECTION:
+        raise SourceError(at, *_NO_SECTION)
     try:
         handler(unit, name.lower(), operands, location)
     except SyntaxProblem as problem:

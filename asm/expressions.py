@@ -1,6 +1,6 @@
 """Values of expressions that are known before layout: constants, and distances within one section."""
 
-from trapline.asm.arithmetic import COMPARISONS, OPERATORS, UNARY_OPERATORS, compute, wrap
+from trapline.asm.arithmetic import COMPARISONS, EQUALITIES, OPERATORS, UNARY_OPERATORS, compute, wrap
 from trapline.asm.nodes import Binary, Bound, Unary, parts
 from trapline.asm.symbols import Symbol
 
@@ -15,13 +15,17 @@ class NotConstant(Exception):
     """An expression whose value is not known before layout."""
 
 
-def constant_value(expression: Bound) -> int:
-    """The value if it is known now: numbers, and distances within one section. Raises NotConstant."""
+def constant_value(expression: Bound, final: bool = False) -> int:
+    """The value if it is known now: numbers, and distances within one section. Raises NotConstant.
+
+    final: whether the question cannot wait, as in `.if`: what then differs now, such as a symbol without a definition
+    and a number, is not equal.
+    """
     if type(expression) is int:
         return expression
     if is_endless(expression):
         raise NotConstant
-    return _constant_value(expression)
+    return _constant_value(expression, final)
 
 
 def is_endless(expression: Bound) -> bool:
@@ -55,17 +59,22 @@ def symbols(expression: Bound) -> list[Symbol]:
     return found
 
 
-def _constant_value(expression: Bound) -> int:
+def _constant_value(expression: Bound, final: bool = False) -> int:
     match expression:
         case int():
             return expression
         case Unary("~" | "!" as operator, operand):
-            return UNARY_OPERATORS[operator](_constant_value(operand))
+            return UNARY_OPERATORS[operator](_constant_value(operand, final))
         case Binary(operator, left, right) if operator in COMPARISONS:
-            return OPERATORS[operator](_constant_value(Binary("-", left, right)), 0)
+            try:
+                return OPERATORS[operator](_constant_value(Binary("-", left, right), final), 0)
+            except NotConstant:
+                if not (final and operator in EQUALITIES and _differ(left, right)):
+                    raise
+                return OPERATORS[operator](1, 0)
         case Binary(operator, left, right) if operator not in ("+", "-"):
-            return compute(operator, _constant_value(left), _constant_value(right))
-    total, terms = _linear(expression)
+            return compute(operator, _constant_value(left, final), _constant_value(right, final))
+    total, terms = _linear(expression, final)
     positive = [s for s, n in terms.items() for _ in range(n)]
     negative = [s for s, n in terms.items() for _ in range(-n)]
     if len(positive) != len(negative) or len(positive) > MAX_DIFFERENCES:
@@ -82,23 +91,34 @@ def _constant_value(expression: Bound) -> int:
     return wrap(total)
 
 
-def _linear(expression: Bound) -> tuple[int, dict[Symbol, int]]:
+def _differ(left: Bound, right: Bound) -> bool:
+    """Whether these are two symbols, or a symbol and a number; labels of two sections cannot be compared."""
+    homes = []
+    for side in (left, right):
+        _, terms = _linear(side, True)
+        if list(terms.values()) not in ([], [1]):
+            return False
+        homes.append(next(iter(terms)).section if terms else None)
+    return None in homes or homes[0] is homes[1]
+
+
+def _linear(expression: Bound, final: bool = False) -> tuple[int, dict[Symbol, int]]:
     """An expression as a number and multiples of placed symbols. Raises NotConstant when it is not linear."""
     match expression:
         case int():
             return expression, {}
         case Symbol():
-            return (0, {expression: 1}) if expression.value is None else _linear(expression.value)
+            return (0, {expression: 1}) if expression.value is None else _linear(expression.value, final)
         case Unary("-", operand):
-            constant, terms = _linear(operand)
+            constant, terms = _linear(operand, final)
             return -constant, {s: -n for s, n in terms.items()}
         case Binary("+" | "-" as operator, left, right):
             sign = 1 if operator == "+" else -1
-            constant, terms = _linear(left)
-            other, more = _linear(right)
+            constant, terms = _linear(left, final)
+            other, more = _linear(right, final)
             sums = {s: terms.get(s, 0) + sign * more.get(s, 0) for s in terms | more}
             return constant + sign * other, {s: n for s, n in sums.items() if n}
-    return _constant_value(expression), {}
+    return _constant_value(expression, final), {}
 
 
 def _distance(start: Symbol, end: Symbol) -> int | None:

@@ -29,7 +29,7 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True)
 class LocalLabel(Node):
-    """`1b` or `1f`: the nearest label `1:` before or after the statement."""
+    """`1b` or `1f`: the nearest label `1:` before or after the statement; `1$`: the label between two named ones."""
 
     text: str
 

@@ -126,6 +126,8 @@ class _Build(Transformer):
         return TypeName(str(token))
 
     def binary(self, left: Expression, operator: str, right: Expression) -> Expression:
+        if isinstance(left, Function):  # `%lo(x)+4` is `%lo(x+4)`: the function takes the whole expression
+            return Function(left.name, folded(str(operator), left.argument, right))
         return folded(str(operator), left, right)
 
     def binary_or(self, left: Expression, right: Expression) -> Expression:

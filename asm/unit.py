@@ -7,6 +7,7 @@ from pathlib import Path
 from trapline.asm.arithmetic import compute
 from trapline.asm.call_frames import Frames
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.dollar_labels import DollarLabels
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import LIMIT, Org
 from trapline.asm.nodes import (
@@ -42,6 +43,7 @@ class Unit:
         self.symbols: dict[str, Symbol] = {}
         self.locals: dict[str, list[Symbol]] = {}
         self.forward: dict[str, list[Symbol]] = {}
+        self.dollars = DollarLabels()
         self.position_independent = False
         self.relax = True
         self.compressed = self.warned_of_compressed = False  # `.option rvc`
@@ -55,6 +57,8 @@ class Unit:
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
         self.section.alignment = 4
+        self.absolute = Section("*ABS*", 0, NOBITS)  # where `.struct` counts, from this offset on:
+        self.offset = 0
         self.open_section(".data", ALLOC | WRITE, PROGBITS)
         self.open_section(".bss", ALLOC | WRITE, NOBITS)
 
@@ -67,6 +71,11 @@ class Unit:
     def operands(self, text: str) -> Operands:
         """The operands of a directive."""
         return parse_operands(text)
+
+    @property
+    def in_absolute(self) -> bool:
+        """Whether a `.struct` is open: labels are numbers then, and nothing is stored."""
+        return self.section is self.absolute
 
     # Symbols
 
@@ -90,12 +99,25 @@ class Unit:
             name = str(int(name[:MOST_DIGITS]))
             pending = self.forward.pop(name, None)
             symbol = pending[0] if pending else Symbol(name, temporary=True)
-            symbol.place(self.section, location)
+            self._place(symbol, location)
             self.locals.setdefault(name, []).append(symbol)
             return
+        if name[0].isdigit():
+            self._place(self.dollars.define(name, location), location)
+            return
         symbol = self.symbol(name)
+        if symbol.fragment is not None and (symbol.fragment, symbol.offset) == self.section.position():
+            return  # twice at one place, which is no contradiction
         self._refuse_redefinition(symbol, location)
-        symbol.place(self.section, location)
+        self._place(symbol, location)
+        if not name.startswith(".L"):
+            self.dollars.end_scope()
+
+    def _place(self, symbol: Symbol, location: Location) -> None:
+        if self.in_absolute:
+            symbol.value, symbol.defined_at = self.offset, location
+        else:
+            symbol.place(self.section, location)
 
     def _refuse_redefinition(self, symbol: Symbol, location: Location) -> None:
         if symbol.defined or symbol.common is not None:
@@ -139,7 +161,7 @@ class Unit:
         match expression:
             case Name(name) | Modified(name):
                 if name == ".":
-                    return self.here(at)
+                    return self.offset if self.in_absolute else self.here(at)
                 symbol = self.symbol(name, at)
                 return symbol.value if type(symbol.value) is int else symbol
             case String(content):  # a name in quotes, such as %hi("a name")
@@ -167,6 +189,8 @@ class Unit:
             raise SourceError(location, str(error)) from None
 
     def _local(self, text: str, location: Location) -> Symbol:
+        if text.endswith("$"):
+            return self.dollars.use(text, location)
         number, direction = str(int(text[:-1][:MOST_DIGITS])), text[-1]
         if direction == "b":
             if not self.locals.get(number):
@@ -178,10 +202,10 @@ class Unit:
             pending[0].used_at = location
         return pending[0]
 
-    def number(self, expression: Expression, location: Location, hint: str | None = None) -> int:
-        """The value of an expression that must be known now. Raises SourceError."""
+    def number(self, expression: Expression, location: Location, hint: str | None = None, final: bool = False) -> int:
+        """The value of an expression that must be known now; final: see `constant_value`. Raises SourceError."""
         try:
-            return constant_value(self.bind(expression, location))
+            return constant_value(self.bind(expression, location), final)
         except NotConstant:
             match expression:
                 case Name(name) if name in REGISTERS:
@@ -197,7 +221,7 @@ class Unit:
     def evaluate(self, expression: str, location: Location) -> int:
         """The absolute value of an expression in a conditional or a repetition. Raises SourceError."""
         try:
-            return self.number(parse_expression(expression), location)
+            return self.number(parse_expression(expression), location, final=True)
         except SyntaxProblem as problem:
             raise SourceError(location.at(problem.column), problem.message) from None
 
@@ -225,6 +249,11 @@ class Unit:
 
     def move_to(self, value: Bound, fill: int, location: Location) -> None:
         """`.org` and `. = value`: continue at an offset of the section."""
+        if self.in_absolute:
+            if type(value) is not int:
+                raise SourceError(location, "'.org' needs a number after '.struct'")
+            self.offset = value
+            return
         self.section.data()
         self.section.add(Org(len(self.section.open), value, fill & 0xFF, location))
 

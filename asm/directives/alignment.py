@@ -9,6 +9,9 @@ from trapline.asm.unit import Handler, Unit
 def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, location: Location) -> None:
     """Pad to a multiple of `alignment` bytes, a power of two."""
     section = unit.section
+    if unit.in_absolute:
+        unit.offset += -unit.offset % alignment
+        return
     section.alignment = max(section.alignment, alignment)
     if alignment > 1:
         if fill is None and not section.flags & EXEC:

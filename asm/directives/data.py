@@ -29,8 +29,12 @@ BLOCKS = {
 def append(unit: Unit, data: bytes, location: Location) -> None:
     """Append bytes to the current section. Raises SourceError for other than zeros in a section without contents."""
     section = unit.section
+    if unit.in_absolute and not any(data):
+        unit.offset += len(data)
+        return
     if section.type == NOBITS and data.count(0) != len(data):
-        raise SourceError(location, f"'{section.name}' has no contents, so it can hold only zeros")
+        what = "a structure ('.struct', '.offset')" if unit.in_absolute else f"'{section.name}'"
+        raise SourceError(location, f"{what} has no contents, so it can hold only zeros")
     unit.reserve(len(data), location)
     section.data().data += data
 
@@ -43,12 +47,12 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
         if type(operand) is int:
             value = operand
         else:
-            if isinstance(operand, String):
-                raise SourceError(location, f"'{name}' takes numbers; use '.ascii' for text")
             bound = unit.bind(operand, location)
             try:
                 value = constant_value(bound)
             except NotConstant:
+                if unit.in_absolute:
+                    raise SourceError(location, "a structure ('.struct', '.offset') can hold only zeros") from None
                 data = unit.section.data()
                 data.fixups.append(Fixup(len(data.data), f"word{8 * width}", bound, location))
                 data.data += bytes(width)
@@ -93,7 +97,7 @@ def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
 def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.ascii`; and `.asciz`, `.string` and its wider forms, which end each string with a zero."""
     end = b"" if name == ".ascii" else b"\0"
-    width = {".string16": 2, ".string32": 4}.get(name, 1)
+    width = {".string16": 2, ".string32": 4, ".string64": 8}.get(name, 1)
     for operand in unit.operands(operands):
         if not isinstance(operand, String):
             raise SourceError(location, f"'{name}' takes strings in quotes")
@@ -106,7 +110,7 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
     values = unit.operands(operands)
     if not 1 <= len(values) <= 2:
         raise SourceError(location, f"'{name}' needs a size", f"write '{name} 16'")
-    fill = unit.number(values[1], location) if len(values) == 2 else 0
+    fill = unit.number(values[1], location) if len(values) == 2 and not unit.in_absolute else 0
     bound = unit.bind(values[0], location)
     try:
         count = constant_value(bound)
@@ -123,6 +127,8 @@ def _later(unit: Unit, written: Expression, bound: Bound, item: bytes, location:
     """Space whose size is known after layout, such as `.space 64 - (. - start)` after branches."""
     if isinstance(written, Name) and any(not symbol.defined and symbol.name != "." for symbol in symbols(bound)):
         unit.number(written, location)  # a name alone is not a distance: report it now
+    if unit.in_absolute:
+        raise SourceError(location, "after '.struct' a size must be a number")
     section = unit.section
     section.data()
     section.add(Fill(len(section.open), bound, item, location))
@@ -214,7 +220,7 @@ def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa, ".dtprelword": thread_offset,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
-    ".string16": strings, ".string32": strings,
+    ".string16": strings, ".string32": strings, ".string64": strings,
     **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
     ".uleb128": leb, ".sleb128": leb,
 }  # fmt: skip

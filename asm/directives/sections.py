@@ -112,8 +112,15 @@ def subsection(unit: Unit, name: str, operands: str, location: Location) -> None
     unit.switch(unit.section, unit.evaluate(operands, location))
 
 
+def structure(unit: Unit, name: str, operands: str, location: Location) -> None:
+    """`.struct offset` and `.offset offset`: labels are numbers from here on, up to the next section."""
+    unit.offset = unit.evaluate(operands, location) if operands else 0
+    unit.switch(unit.absolute)
+
+
 HANDLERS: dict[str, Handler] = {
     ".section": section, ".pushsection": section, ".popsection": pop_section, ".previous": previous,
     ".subsection": subsection, ".text": named_section, ".data": named_section, ".bss": named_section,
+    ".struct": structure, ".offset": structure,
     ".rodata": named_section, ".sdata": named_section, ".sbss": named_section,
 }  # fmt: skip

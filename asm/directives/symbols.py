@@ -13,12 +13,15 @@ from trapline.asm.unit import Handler, Unit
 from trapline.isa.did_you_mean import did_you_mean
 
 
+def _name(text: str, location: Location) -> str:
+    """The symbol that a field names; in quotes any text may be one. Raises SourceError."""
+    if not re.fullmatch(r'[^\W\d][\w.$]*|[.$][\w.$]*|"(\\.|[^"\\])+"', text):
+        raise SourceError(location, f"'{text}' is not a symbol")
+    return text.strip('"')
+
+
 def _names(unit: Unit, operands: str, location: Location) -> list[Symbol]:
-    names = [field.strip('"') for field in split(operands)]
-    for name in names:
-        if not re.fullmatch(r"[^\W\d][\w.$]*|[.$][\w.$]*", name):
-            raise SourceError(location, f"'{name}' is not a symbol")
-    return [unit.symbol(name) for name in names]
+    return [unit.symbol(_name(field, location)) for field in split(operands)]
 
 
 def binding(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -64,7 +67,10 @@ def assign(unit: Unit, name: str, operands: str, location: Location) -> None:
     if len(fields) != 2 or not fields[1].strip():
         raise SourceError(location, f"'{name}' needs a symbol and a value", f"write '{name} LIMIT, 10'")
     expression = parse_expression(fields[1].strip())
-    unit.assign(fields[0].strip().strip('"'), unit.bind(expression, location), location, name in (".equiv", ".eqv"))
+    title = fields[0].strip()
+    if title != ".":
+        title = _name(title, location)
+    unit.assign(title, unit.bind(expression, location), location, name in (".equiv", ".eqv"))
 
 
 def weak_reference(unit: Unit, name: str, operands: str, location: Location) -> None:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from trapline.asm.arithmetic import high20, low12
+from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import Branch, Fixup
@@ -15,7 +15,6 @@ from trapline.asm.nodes import (
     Operand,
     Operands,
     Parenthesized,
-    String,
     TypeName,
     leftmost,
     where_written,
@@ -116,8 +115,7 @@ class Encoder:
             if known is None:
                 return
             operand = known
-        # GNU as accepts an immediate as a signed number, or as the 32-bit pattern of one.
-        value = operand - (1 << 32) if (1 << 32) - 2048 <= operand < 1 << 32 else operand
+        value = normalized(operand)
         if not -2048 <= value <= 2047:
             raise self.error(f"{insn.name}: immediate {operand} is not in [-2048, 2047]", None, operand)
         values["imm"] = value
@@ -158,7 +156,7 @@ class Encoder:
                 return self._known(inside, kind, fixups)
             case Function(name, argument):
                 return self._part(operand, name, argument, fixups)
-            case Memory() | String() | TypeName():
+            case Memory() | TypeName():
                 raise self.error("expected a number or a symbol", None, operand)
         # Like GNU as: in the place of an immediate a register's name means the register, whatever the symbols are.
         if self.is_register(operand) if kind.startswith("imm") else self._is_plain_register(operand):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from trapline.asm.arithmetic import high20, low12, signed32
+from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.nodes import (
@@ -13,7 +13,6 @@ from trapline.asm.nodes import (
     Operand,
     Operands,
     Parenthesized,
-    String,
     TypeName,
     where_written,
 )
@@ -30,10 +29,10 @@ def _li(encoder: Encoder, operands: Operands) -> None:
     if isinstance(operands[1], Function):
         return encoder.instruction(ADDI, (rd, ZERO, operands[1]))
     value = encoder.unit.number(operands[1], encoder.location, "li needs a constant; use 'la' for an address")
-    if not -(1 << 31) <= value < 1 << 32:
-        raise encoder.error(f"li: constant {value} is not in [-2147483648, 4294967295]", None, operands[1])
+    value = normalized(value)
+    # GNU as drops the upper half of a 64-bit constant, but only after it has seen that it needs a `lui`.
     low = low12(value)
-    if low == signed32(value):
+    if value == low:
         return encoder.instruction(ADDI, (rd, ZERO, low))
     encoder.instruction(LUI, (rd, high20(value) >> 12))
     if low:
@@ -94,7 +93,7 @@ def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
     if insn.syntax.startswith("rd") and len(operands) == 2:
         rd, target = operands
         encoder.register(rd)
-        if isinstance(target, String | TypeName | Function):
+        if isinstance(target, TypeName | Function):
             return False
         _pair(encoder, "pcrel_hi20", rd, rd, insn.name, target)
         return True

@@ -51,11 +51,22 @@ class Linker(Relocator):
             symbol = self.globals.get(name)
             if symbol is not None and not symbol.defined and symbol.common is None:
                 symbol.absolute = value
+        self._define_bounds()
         self.apply(sections)
         for name, location in self.undefined.items():
             close = [n for n in self.globals if self.globals[n].defined]
             self.diagnostics.error(location, f"undefined symbol '{name}'", did_you_mean(name, close))
         self.diagnostics.raise_if_errors()
+
+    def _define_bounds(self) -> None:
+        """Define `__start_X` and `__stop_X` where a section is named like a C identifier and they are wanted."""
+        layout = self.layout
+        for output in (*layout.read_only, *layout.writable, *layout.zeroed):
+            if output.name.isidentifier():
+                for name, value in (("start", output.address), ("stop", output.address + output.size)):
+                    symbol = self.globals.get(f"__{name}_{output.name}")
+                    if symbol is not None and not symbol.defined and symbol.common is None:
+                        symbol.absolute = value
 
     # Layout
 

@@ -5,7 +5,7 @@ from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.fragments import BRANCH_REACH, Branch, Data, Fixup
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.got import DTV_OFFSET, KINDS, Entries, entry
-from trapline.asm.nodes import Bound
+from trapline.asm.nodes import Binary, Bound
 from trapline.asm.sections import ALLOC, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol, definition
 from trapline.isa import BY_NAME, Instruction
@@ -137,12 +137,9 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     kind = fixup.kind
     if kind in HIGH_PARTS:
         return high20(values.high_parts.get(pc, 0))
-    value = values.value(fixup.expression, fixup.location)
     if kind == "pcrel_lo12":
-        if value not in values.high_parts:
-            message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
-            raise SourceError(fixup.location, message)
-        return low12(values.high_parts[value])
+        return _pcrel_low(values, fixup)
+    value = values.value(fixup.expression, fixup.location)
     if kind == "hi20":
         return high20(value)
     if kind == "lo12":
@@ -170,6 +167,28 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
     if (1 << 32) - 2048 <= value < 1 << 32:
         value -= 1 << 32
     return value
+
+
+def _pcrel_low(values: Values, fixup: Fixup) -> int:
+    """The low part that goes with the `auipc` at a label, and a number added to it, as in `%pcrel_lo(1b)+4`."""
+    label, added = fixup.expression, 0
+    while isinstance(label, Binary):
+        match label:
+            case Binary("+", left, int(number)):
+                label, added = left, added + number
+            case Binary("-", left, int(number)):
+                label, added = left, added - number
+            case _:
+                break
+    pc = values.value(label, fixup.location)
+    if pc not in values.high_parts:
+        message = "%pcrel_lo needs the label of an instruction with %pcrel_hi"
+        raise SourceError(fixup.location, message)
+    high = values.high_parts[pc]
+    if high20(high + added) != high20(high):
+        hint = f"add {added} in its %pcrel_hi too"
+        raise SourceError(fixup.location, f"%pcrel_lo: with {added:+d} another %pcrel_hi would be needed", hint)
+    return low12(high + added)
 
 
 def operand_mask(insn: Instruction) -> int:

@@ -211,3 +211,57 @@ end:
 early:
     .word 1, 2
 late:
+##### an operand in brackets right behind the directive
+_start: .word(1)
+    .align(4)
+    .byte(1),(2)
+    .space(4)
+    .fill(2),(1),(3)
+    .balign(8)
+    .word-1
+    .word~0
+    .word+5
+    .if(1)
+    .word 7
+    .endif
+    .rept(2)
+    .word 8
+    .endr
+##### structures
+_start: nop
+    .struct 8
+a:  .skip 4
+    .align 4
+b:  .org 100
+c:  .zero 8
+d:  .ds.w 4
+e:  .space 1
+f:  . = 200
+g = .
+    .balign 8
+h:  .byte 0
+i:  .fill 4, 2, 0
+1:  .lcomm local, 4
+j:  .previous
+k:  nop
+    .previous
+l:  .pushsection .data
+    .word 5
+    .popsection
+m = 1b
+    .text
+    .word a, b, c, d, e, f, g, h, i, j, k, l, m
+    .offset
+x:  .skip 4
+    .struct h + 4
+y:  .offset 0x40
+z:  .text
+    .word x, y, z
+    lw a0, y(a0)
+    li a1, z
+    sw a1, a(sp)
+    .if y == 4
+    .word 1
+    .endif
+##### strings of 8 bytes a character
+_start: .string64 "ab", "c"

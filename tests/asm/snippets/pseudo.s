@@ -177,3 +177,44 @@ _start: lui a0, %tprel_hi(t)
     .section .tdata, "awT", @progbits
     .word 1
 t:  .word 2
+##### li of constants of more than 32 bits
+_start: li a0, 0x1234567890
+    li a1, -0x80000001
+    li a2, 0xffffffff80000000
+    li a3, 0x8000000000000000
+    li a4, 0xfffffffff
+    li a5, -0xffffffff
+    li a6, -0xfffff000
+    li a7, -0xffffefff
+    li t0, -0x100000001
+    li t1, ~0xffffffff
+    li t2, 0x100000000
+    li t3, 0x100000001
+    li t4, -0x80000801
+    addi t5, t5, -0xffffffff
+    lw t5, -0xfffffff0(t5)
+##### a number behind a relocation function
+v: _start: lui a0, %hi(v)+0x1000
+    lw a0, %lo(v)+4(a0)
+    addi a0, a0, %lo(v) + 4
+    sw a0, %lo(v)-4(a0)
+    sw a0, (%lo(v))(a0)
+    addi a0, a0, %lo(v)+2*3-1
+1:  auipc a0, %pcrel_hi(w)
+    lw a0, %pcrel_lo(1b)+4(a0)
+    addi a0, a0, %pcrel_lo(1b)+1
+    addi a0, a0, %pcrel_lo(1b + 8)
+    sw a0, %pcrel_lo(1b)-4(a0)
+w:  .word 1, 2
+##### quoted names as operands
+"a b": _start: nop
+    j "a b"
+    la a0, "a b"
+    lw a0, "a b"
+    sw a0, "a b", t0
+    lui a0, %hi("a b")
+    .word "a b", "a b" + 4
+    .globl "x y"
+    .set "x y", 5
+    li a0, "x y"
+    beqz a0, "a b"

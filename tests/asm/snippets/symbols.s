@@ -73,3 +73,29 @@ _start: nop
 a:  .skip 12
 b:  .set length, b - a
     .word length, length / 4
+##### a label twice at one place
+_start: a: a: nop
+b:
+b:
+    nop
+##### dollar labels
+_start:
+1$: nop
+    j 1$
+2$: bnez a0, 2$
+.Lx: j 1$
+3:  j 2$
+other: j 1$
+    bnez a0, 55$
+1$: nop
+next: .set later, 5
+55$: j 55$
+##### bounds of a section
+_start: la a0, __start_table
+    la a1, __stop_table
+    lui a2, %hi(__stop_ro)
+    .word __start_ro, __stop_ro - __start_ro
+    .section table, "aw"
+    .word 5, 6
+    .section ro, "a"
+    .byte 1, 2, 3
