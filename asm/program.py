@@ -54,7 +54,7 @@ class Program:
         """(address, bytes) by name of each section in memory; built on demand, because .bss may be enormous."""
         layout = self._linker.layout
         outputs = [*layout.read_only, *layout.writable, *layout.zeroed]
-        return {o.name: (o.address, contents(o)) for o in outputs}
+        return {o.name: (o.address, contents(o)) for o in outputs if o.size}
 
     @cached_property
     def lines(self) -> dict[int, tuple[str, int]]:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from trapline.asm.diagnostics import Location
 from trapline.asm.elf.format import (
     SHF_ALLOC,
+    SHF_EXCLUDE,
     SHF_EXECINSTR,
+    SHF_GNU_RETAIN,
     SHF_GROUP,
+    SHF_LINK_ORDER,
     SHF_MERGE,
     SHF_STRINGS,
     SHF_TLS,
@@ -24,6 +27,7 @@ from trapline.asm.fragments import Align, Branch, Data, Evaluate, Fragment, unkn
 
 ALLOC, WRITE, EXEC, TLS = SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR, SHF_TLS
 MERGE, STRINGS, GROUP = SHF_MERGE, SHF_STRINGS, SHF_GROUP
+LINK_ORDER, RETAIN, EXCLUDE = SHF_LINK_ORDER, SHF_GNU_RETAIN, SHF_EXCLUDE
 PROGBITS, NOBITS, RELA, NOTE, ATTRIBUTES = SHT_PROGBITS, SHT_NOBITS, SHT_RELA, SHT_NOTE, SHT_RISCV_ATTRIBUTES
 INIT_ARRAY, FINI_ARRAY, PREINIT_ARRAY = SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY
 

@@ -1,53 +1,25 @@
 """Directives that switch sections."""
 
+import re
+
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.fields import split
-from trapline.asm.sections import (
-    ALLOC,
-    ATTRIBUTES,
-    EXEC,
-    FINI_ARRAY,
-    GROUP,
-    INIT_ARRAY,
-    MERGE,
-    NOBITS,
-    NOTE,
-    PREINIT_ARRAY,
-    PROGBITS,
-    STRINGS,
-    TLS,
-    WRITE,
+from trapline.asm.directives.section_attributes import (
+    DATA,
+    ZEROS,
+    Attributes,
+    check_again,
+    checked_entry_size,
+    first_attributes,
+    known_section,
+    parse_flags,
+    parse_type,
 )
+from trapline.asm.sections import GROUP, LINK_ORDER, MERGE, PROGBITS
 from trapline.asm.unit import Handler, Unit
-from trapline.isa.did_you_mean import did_you_mean
 
-FLAGS = {
-    "a": ALLOC, "w": WRITE, "x": EXEC, "M": MERGE, "S": STRINGS, "G": GROUP, "T": TLS, "o": 0, "R": 0, "?": 0, "e": 0,
-}  # fmt: skip
-TYPES = {
-    "progbits": PROGBITS, "nobits": NOBITS, "note": NOTE, "init_array": INIT_ARRAY, "fini_array": FINI_ARRAY,
-    "preinit_array": PREINIT_ARRAY,
-}  # fmt: skip
-KNOWN_SECTIONS: dict[str, tuple[int, int]] = {
-    ".text": (ALLOC | EXEC, PROGBITS), ".init": (ALLOC | EXEC, PROGBITS), ".fini": (ALLOC | EXEC, PROGBITS),
-    ".data": (ALLOC | WRITE, PROGBITS), ".data1": (ALLOC | WRITE, PROGBITS), ".sdata": (ALLOC | WRITE, PROGBITS),
-    ".bss": (ALLOC | WRITE, NOBITS), ".sbss": (ALLOC | WRITE, NOBITS), ".rodata": (ALLOC, PROGBITS),
-    ".rodata1": (ALLOC, PROGBITS), ".srodata": (ALLOC | WRITE, PROGBITS), ".init_array": (ALLOC | WRITE, INIT_ARRAY),
-    ".fini_array": (ALLOC | WRITE, FINI_ARRAY), ".preinit_array": (ALLOC | WRITE, PREINIT_ARRAY),
-    ".tdata": (ALLOC | WRITE | TLS, PROGBITS), ".tbss": (ALLOC | WRITE | TLS, NOBITS), ".note": (0, NOTE),
-    ".comment": (0, PROGBITS), ".riscv.attributes": (0, ATTRIBUTES),
-}  # fmt: skip
-
-
-def section_defaults(name: str) -> tuple[int, int]:
-    """Default flags and type of a section, by its name or the longest known prefix that ends before a dot."""
-    while True:
-        if name in KNOWN_SECTIONS:
-            return KNOWN_SECTIONS[name]
-        stem, dot, _ = name.rpartition(".")
-        if not dot or not stem:
-            return 0, PROGBITS
-        name = stem
+OWN_SECTIONS = {".sdata": DATA, ".sbss": ZEROS}
+"""Sections with a directive of their own here, and none in GNU as: their names alone imply nothing there."""
 
 
 def section(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -55,40 +27,66 @@ def section(unit: Unit, name: str, operands: str, location: Location) -> None:
     fields = split(operands)
     if not fields or not fields[0]:
         raise SourceError(location, f"'{name}' needs a section name")
-    title = fields.pop(0).strip('"')
-    old = unit.section
-    if name == ".pushsection":
-        unit.stack.append((old, old.current, unit.previous))
+    if operands.endswith(","):
+        raise SourceError(location, "unexpected ',' at the end")
+    title = fields.pop(0)
+    if not title.startswith('"') and len(title.split()) > 1:
+        raise SourceError(location, f"unexpected '{title.split(None, 1)[1]}' after the section's name")
+    title = title.strip('"')
     subsection = 0
     if name == ".pushsection" and fields and not fields[0].startswith('"'):
         subsection = unit.evaluate(fields.pop(0), location)
-    flags, kind = section_defaults(title)
-    entry_size, group = 0, None
+    said, group = _attributes(unit, fields, location)
+    old = unit.sections.get((title, group))
+    if old is None:
+        flags, kind = first_attributes(title, said, location, unit.diagnostics)
+        chosen = unit.open_section(title, flags, kind, said.entry_size, group)
+    else:
+        check_again(old, said, location, unit.diagnostics)
+        chosen = old
+    if name == ".pushsection":
+        unit.stack.append((unit.section, unit.section.current, unit.previous))
+    unit.switch(chosen, subsection)
+
+
+def _attributes(unit: Unit, fields: list[str], location: Location) -> tuple[Attributes, str | None]:
+    """What stands behind the name, and the name of the group. Raises SourceError."""
+    if not fields:
+        return Attributes(), None
+    text = fields.pop(0)
+    if not re.fullmatch(r'"[^"]*"', text):
+        raise SourceError(location, f"expected flags in quotes, such as \"aw\", not '{text}'")
+    flags = parse_flags(text[1:-1], location)
+    kind, entry_size, group = None, None, None
     if fields:
-        text = fields.pop(0).strip('"')
-        flags = 0
-        for letter in text:
-            if letter.isdigit():
-                continue
-            if letter not in FLAGS:
-                raise SourceError(location, f"unknown section flag '{letter}'", f"flags are {''.join(FLAGS)}")
-            flags |= FLAGS[letter]
-        if fields and fields[0][:1] in '@%"':
-            word = fields.pop(0).strip('@%"')
-            if word not in TYPES and not word.isalnum():
-                raise SourceError(location, f"unknown section type '{word}'", did_you_mean(word, TYPES))
-            kind = TYPES.get(word, PROGBITS)
-        if flags & MERGE and fields:
-            entry_size = unit.evaluate(fields.pop(0), location)
-        if flags & GROUP and fields:
+        word = fields.pop(0)
+        if word[:1] not in ("@", "%", '"'):
+            raise SourceError(location, f"expected a type, such as '@nobits', not '{word}'")
+        kind = parse_type(word.strip('@%"'), location, unit.diagnostics)
+    if flags & MERGE and fields:
+        entry_size = unit.evaluate(fields.pop(0), location)
+    if flags & LINK_ORDER and fields:
+        fields.pop(0)
+    if flags & GROUP:
+        if fields:
             group = fields.pop(0).strip('"')
-    unit.switch(unit.open_section(title, flags & ~GROUP, kind, entry_size, group), subsection)
+            if fields and fields[0] == "comdat":
+                fields.pop(0)
+        else:
+            unit.diagnostics.warning(location, "flag 'G' without the name of a group is ignored")
+    elif "?" in text:
+        group = unit.section.group
+    if fields:
+        raise SourceError(location, f"unexpected '{fields[0]}'", "write '.section name, \"aw\", @progbits'")
+    flags = checked_entry_size(flags, entry_size, location, unit.diagnostics)
+    return Attributes(flags, kind, entry_size or 0), group
 
 
 def named_section(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.text`, `.data`, `.bss`, each with an optional subsection."""
     subsection = unit.evaluate(operands, location) if operands else 0
-    unit.switch(unit.open_section(name, *section_defaults(name)), subsection)
+    attributes = OWN_SECTIONS.get(name) or known_section(name) or (0, PROGBITS)
+    unit.switch(unit.open_section(name, *attributes), subsection)
 
 
 def pop_section(unit: Unit, name: str, operands: str, location: Location) -> None:

@@ -21,6 +21,7 @@ from trapline.asm.elf.format import (
     PT_RISCV_ATTRIBUTES,
     PT_TLS,
     SECTION_HEADER,
+    SHF_MASKOS,
     SHN_ABS,
     SHT_STRTAB,
     SHT_SYMTAB,
@@ -42,10 +43,10 @@ from trapline.asm.fragments import Data, code_padding
 from trapline.asm.linker.got import TABLE_OFFSET
 from trapline.asm.linker.linker import Linker
 from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
-from trapline.asm.sections import ATTRIBUTES, EXEC, NOBITS, TLS, WRITE
+from trapline.asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE
 from trapline.asm.symbols import Symbol
 
-_OWN_FLAGS = 0x7FF
+_OWN_FLAGS = 0x7FF | SHF_MASKOS
 """Section flags that go into the executable; the others are for linkers."""
 
 _BINDINGS = {"local": STB_LOCAL, "global": STB_GLOBAL, "weak": STB_WEAK}
@@ -202,7 +203,8 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     for output in loose:
         for section in output.inputs:
             numbers[id(section)] = len(rows)
-        rows.append((names.add(output.name), output.type, output.flags & _OWN_FLAGS, 0, len(image), output.size, 0, 0,
+        flags = output.flags & _OWN_FLAGS & ~ALLOC
+        rows.append((names.add(output.name), output.type, flags, 0, len(image), output.size, 0, 0,
                      output.alignment, output.entry_size))  # fmt: skip
         image += contents(output)
     attribute_bytes = attributes()

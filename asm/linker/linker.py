@@ -39,9 +39,12 @@ class Linker(Relocator):
         self.layout = collect(sections)
         read_only, writable, zeroed = self.layout.read_only, self.layout.writable, self.layout.zeroed
         self.merged = merge([*read_only, *writable])
-        self.thread_local = [output for output in (*writable, *zeroed) if output.flags & TLS]
+        self.thread_local = [output for output in writable if output.flags & TLS and output.filled]
+        if self.thread_local:  # ld aligns the whole block
+            first = self.thread_local[0]
+            first.alignment = max(output.alignment for output in self.thread_local)
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
-        count = bool(read_only) + bool(writable or zeroed)
+        count = any(o.filled for o in read_only) + any(o.filled for o in (*writable, *zeroed))
         others = 1 + stack_note + bool(self.thread_local)
         for _ in range(MAX_ROUNDS):  # headers lie below .text, and their number depends on the addresses
             place(self.layout, HEADER.size + PROGRAM_HEADER.size * (others + count), self.text_base)

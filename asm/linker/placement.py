@@ -3,14 +3,18 @@
 import fnmatch
 from dataclasses import dataclass, field
 
-from trapline.asm.sections import ALLOC, EXEC, MERGE, NOBITS, NOTE, STRINGS, TLS, WRITE, Section
+from trapline.asm.sections import ALLOC, EXCLUDE, EXEC, MERGE, NOBITS, NOTE, PROGBITS, STRINGS, TLS, WRITE, Section
 from trapline.isa.sv32 import PAGE
 
 TEXT_SEGMENT = 0x10000
 
-READ_ONLY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+Table = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+"""Output sections, and which input sections go into each, in groups that follow each other."""
+
+READ_ONLY: Table = (
     (".rela.dyn", ((".rela.dyn",),)),
     (".init", ((".init",),)),
+    (".plt", ((".plt",),)),
     (".text", (
         (".text.unlikely", ".text.*_unlikely", ".text.unlikely.*"), (".text.exit", ".text.exit.*"),
         (".text.startup", ".text.startup.*"), (".text.hot", ".text.hot.*"), (".text.sorted.*",),
@@ -24,7 +28,7 @@ READ_ONLY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (".eh_frame", ((".eh_frame", ".eh_frame.*"),)),
     (".gcc_except_table", ((".gcc_except_table", ".gcc_except_table.*"),)),
 )  # fmt: skip
-WRITABLE: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+WRITABLE: Table = (
     (".tdata", ((".tdata", ".tdata.*"),)),
     (".tbss", ((".tbss", ".tbss.*"),)),
     (".preinit_array", ((".preinit_array",),)),
@@ -39,7 +43,7 @@ WRITABLE: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (".sdata", ".sdata.*", ".gnu.linkonce.s.*"),
     )),
 )  # fmt: skip
-ZEROED: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+ZEROED: Table = (
     (".sbss", ((".sbss", ".sbss.*", ".gnu.linkonce.sb.*"),)),
     (".bss", ((".bss", ".bss.*", ".gnu.linkonce.b.*"), ("COMMON",))),
 )
@@ -47,7 +51,10 @@ ZEROED: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 
 @dataclass(eq=False)
 class Output:
-    """One section of the executable: its input sections, and its address."""
+    """One section of the executable: its input sections, and its address.
+
+    rank: its number in its table; with 1 behind it, that of the section which it follows as one of the same kind.
+    """
 
     name: str
     inputs: list[Section] = field(default_factory=list)
@@ -58,6 +65,7 @@ class Output:
     address: int = 0
     size: int = 0
     offset: int = 0
+    rank: tuple[int, int] = (0, 0)
 
     def add(self, section: Section) -> None:
         """Append an input section."""
@@ -72,6 +80,11 @@ class Output:
         if section.entry_size != self.entry_size:
             self.entry_size = 0
             self.flags &= ~(MERGE | STRINGS)
+
+    @property
+    def filled(self) -> bool:
+        """Whether it takes memory; known before it is placed."""
+        return any(section.size for section in self.inputs)
 
     def drop(self, sections: set[Section]) -> None:
         """Forget some of the inputs."""
@@ -91,62 +104,59 @@ class Output:
 
 def collect(sections: list[Section]) -> "Layout":
     """The output sections for `sections`, in order, without addresses."""
-    left = list(sections)  # empty ones too: their alignment counts
-    result: list[list[Output]] = []
-    empty: list[Empty] = []
-    for table in (READ_ONLY, WRITABLE, ZEROED):
-        outputs: list[Output] = []
-        for name, groups in table:
-            output = Output(name)
+    layout = Layout([], [], [], [])
+    left = list(sections)  # empty ones too: their alignment counts, and labels may be in them
+    for home, table in ((layout.read_only, READ_ONLY), (layout.writable, WRITABLE), (layout.zeroed, ZEROED)):
+        for number, (name, groups) in enumerate(table):
+            output = Output(name, rank=(number, 0))
             for patterns in groups:
-                matched = [s for s in left if s.flags & ALLOC and any(fnmatch.fnmatchcase(s.name, p) for p in patterns)]
-                for section in matched:
+                for section in [s for s in left if _matches(s, patterns)]:
                     output.add(section)
                     left.remove(section)
-            if any(s.size for s in output.inputs):
-                outputs.append(output)
-            elif output.inputs:
-                empty.append((output.inputs, outputs, len(outputs)))
-        result.append(outputs)
-    read_only, writable, zeroed = result
-    loose: list[Output] = []
+            if output.inputs:
+                (home if output.flags & ALLOC else layout.loose).append(output)
+    orphans: dict[tuple[str, bool, int], Output] = {}
     for section in left:
-        if not section.flags & ALLOC:
-            home = loose
-        elif section.flags & EXEC:
-            home = read_only
-        elif section.flags & WRITE:
-            home = zeroed if section.type == NOBITS else writable
+        in_memory = bool(section.flags & ALLOC and not section.flags & EXCLUDE)
+        key = (section.name, in_memory, section.type if section.type in (NOBITS, NOTE) else PROGBITS)
+        orphans.setdefault(key, Output(section.name)).add(section)
+    for (_, in_memory, _), output in orphans.items():
+        if in_memory:
+            _insert(layout, output)
         else:
-            home = read_only
-        existing = next((o for o in home if o.name == section.name), None)
-        if existing is None and not section.size:
-            empty.append(([section], home, len(home)))
-            continue
-        if existing is None:
-            existing = Output(section.name)
-            position = _orphan_position(home, section)
-            home.insert(position, existing)
-        existing.add(section)
-    return Layout(read_only, writable, zeroed, loose, empty)
+            layout.loose.append(output)
+    return layout
 
 
-def _orphan_position(home: list[Output], section: Section) -> int:
-    """After the last output section of the same kind, as ld puts sections that its script does not name."""
-    if section.flags & EXEC:
-        return max((i + 1 for i, o in enumerate(home) if o.flags & EXEC), default=0)
-    if section.flags & WRITE and section.type != NOBITS:
-        # After .data and similar sections, before later ones of the table.
-        later = {".data1", ".got", ".sdata"}
-        return next((i for i, o in enumerate(home) if o.name in later), len(home))
-    if section.flags & ALLOC and not section.flags & WRITE and section.type == NOTE:
+def _matches(section: Section, patterns: tuple[str, ...]) -> bool:
+    return not section.flags & EXCLUDE and any(fnmatch.fnmatchcase(section.name, pattern) for pattern in patterns)
+
+
+def _insert(layout: "Layout", orphan: Output) -> None:
+    """Put an output section that ld's script does not name behind those of its kind."""
+    if orphan.type == NOTE:
         # Notes come first, those of greater alignment before the others.
-        return next((i for i, o in enumerate(home) if o.type != NOTE or o.alignment < section.alignment), len(home))
-    return len(home)
+        home = layout.read_only
+        orphan.rank = (-1, 0)
+        position = next(
+            (i for i, o in enumerate(home) if o.rank != orphan.rank or o.alignment < orphan.alignment), len(home)
+        )
+        home.insert(position, orphan)
+        return
+    if orphan.flags & TLS:
+        home, table, kind = layout.writable, WRITABLE, ".tdata"
+    elif orphan.flags & WRITE and orphan.type == NOBITS:
+        home, table, kind = layout.zeroed, ZEROED, ".bss"
+    elif orphan.flags & WRITE:
+        home, table, kind = layout.writable, WRITABLE, ".data"
+    else:
+        home, table, kind = layout.read_only, READ_ONLY, ".text" if orphan.flags & EXEC else ".rodata"
+    orphan.rank = (_number(table, kind), 1)
+    home.insert(sum(output.rank <= orphan.rank for output in home), orphan)
 
 
-Empty = tuple[list[Section], list[Output], int]
-"""Empty sections, which labels may be in: they lie before the output section of this index in a list."""
+def _number(table: Table, name: str) -> int:
+    return next(number for number, (title, _) in enumerate(table) if title == name)
 
 
 @dataclass
@@ -157,7 +167,6 @@ class Layout:
     writable: list[Output]
     zeroed: list[Output]
     loose: list[Output]
-    empty: "list[Empty]" = field(default_factory=list)
     symbols: dict[str, int] = field(default_factory=dict)
     start: int = 0
     data_start: int = 0
@@ -167,7 +176,6 @@ class Layout:
 def place(layout: Layout, header_size: int, text_base: int | None) -> None:
     """Give every output section its address. text_base: where .text starts, None for ld's default."""
     address = TEXT_SEGMENT + header_size if text_base is None else text_base
-    first_address = address
     layout.headers = text_base is None
     layout.start = TEXT_SEGMENT if text_base is None else text_base
     symbols = layout.symbols
@@ -187,12 +195,6 @@ def place(layout: Layout, header_size: int, text_base: int | None) -> None:
         _place_data(layout, -(-address // PAGE) * PAGE)
     for output in layout.loose:
         output.place(0)
-    starts = {id(layout.read_only): first_address, id(layout.writable): layout.data_start}
-    starts[id(layout.zeroed)] = symbols["__bss_start"]
-    for sections, outputs, index in layout.empty:
-        before = outputs[index - 1] if index else None
-        for section in sections:
-            section.address = before.address + before.size if before else starts.get(id(outputs), 0)
 
 
 def load_segments(layout: Layout) -> list[list[Output]]:
@@ -233,21 +235,23 @@ def _place_data(layout: Layout, address: int) -> int:
     """Place the writable sections from `address` on; returns the end."""
     symbols = layout.symbols
     layout.data_start = address
-    sdata_begin = None
     arrays = [".preinit_array", ".init_array", ".fini_array"]
     for name in arrays:
         symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
+    begins = {".data": "__DATA_BEGIN__", ".sdata": "__SDATA_BEGIN__"}
+    pending = {_number(WRITABLE, name): symbol for name, symbol in begins.items()}
     for output in layout.writable:
+        for number in [number for number in pending if output.rank > (number, 0)]:
+            symbols[pending.pop(number)] = address  # that section has no contents
         if output.flags & TLS and output.type == NOBITS:
             output.place(address)
             address = output.address  # it takes no space, but its alignment counts
         else:
             address = output.place(address)
-        if output.name == ".data":
-            symbols["__DATA_BEGIN__"] = output.address
-        if output.name == ".sdata":
-            sdata_begin = output.address
-        if output.name in arrays:
+        if output.name in begins:
+            symbols[begins[output.name]] = output.address
+            pending.pop(output.rank[0])
+        if output.name in arrays and output.filled:
             del arrays[: arrays.index(output.name)]
             symbols[f"__{output.name[1:]}_start"] = output.address
             symbols[f"__{output.name[1:]}_end"] = address
@@ -255,12 +259,12 @@ def _place_data(layout: Layout, address: int) -> int:
         if output.name in (".tdata", ".tbss", ".preinit_array", ".init_array"):
             for name in arrays:  # sections without contents follow the previous one
                 symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
-    symbols.setdefault("__DATA_BEGIN__", address)
-    symbols["__SDATA_BEGIN__"] = address if sdata_begin is None else sdata_begin
+    for symbol in pending.values():
+        symbols[symbol] = address
     symbols["_edata"] = symbols["edata"] = symbols["__bss_start"] = address
     for output in layout.zeroed:
         address = output.place(address)
-        if output.name == ".bss":
+        if output.name == ".bss" and output.filled:
             address = -(-address // 4) * 4
             output.size = address - output.address
     symbols["__BSS_END__"] = address
