@@ -12,7 +12,7 @@ from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.source_text import Text
-from trapline.asm.sections import NOBITS
+from trapline.asm.sections import EXEC, NOBITS
 from trapline.asm.unit import Handler, Unit
 from trapline.isa.did_you_mean import did_you_mean
 
@@ -26,6 +26,9 @@ _NEED_A_SECTION = {data.strings, data.incbin, data.leb, data.floats, data.octa, 
     handler for name, handler in cfi.HANDLERS.items() if name != ".cfi_sections"
 }
 _NO_SECTION = ("nothing can be stored in a structure ('.struct', '.offset')", "begin with '.text' or '.data'")
+
+_IN_CODE = {*data.HANDLERS, *insn.HANDLERS}
+"""Directives whose bytes may be executed, on purpose or by a mistake."""
 
 _head = re.compile(r"((?:[\w.$]++|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|[\"(~+-])").match
 _labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
@@ -101,6 +104,9 @@ def _directive(unit: Unit, name: str, operands: str, location: Location, at: Loc
         raise SourceError(at, f"unknown directive '{name}'", hint)
     if unit.in_absolute and handler in _NEED_A_SECTION:
         raise SourceError(at, *_NO_SECTION)
+    section = unit.section
+    if name in _IN_CODE and not unit.in_absolute and section.flags & EXEC and section.type != NOBITS:
+        section.data_lines.append((*section.position(), at))
     try:
         handler(unit, name.lower(), operands, location)
     except SyntaxProblem as problem:

@@ -1,20 +1,27 @@
 """`assemble`: sources in, linked program out."""
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from trapline.asm.assembler import read
 from trapline.asm.diagnostics import Diagnostics, Location
+from trapline.asm.elf.line_table import Row
 from trapline.asm.fragments import LIMIT
 from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
 from trapline.asm.linker.linker import Linker
 from trapline.asm.preprocess.expander import PREPROCESSED
 from trapline.asm.preprocess.source_text import Text, whole_file
+from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
+
+LONGEST_STATEMENT = 8
+"""Bytes of a statement's instructions, at most: `la`, `call` and the like make two."""
+ADDRESSES = 1 << 32
 
 Source = str | os.PathLike[str] | Text
 
@@ -59,12 +66,29 @@ class Program:
     @cached_property
     def lines(self) -> dict[int, tuple[str, int]]:
         """(file, line) of each instruction by its address."""
-        found = {}
-        for unit in self._linker.units:
-            for section in unit.sections.values():
-                for fragment, offset, location in section.lines:
-                    found[section.address + fragment.offset + offset] = (location.file, location.line)
-        return found
+        return {
+            section.address + fragment.offset + offset: (location.file, location.line)
+            for section in self._placed()
+            for fragment, offset, location in section.lines
+        }
+
+    def code_rows(self) -> Iterator[Row]:
+        """The lines of all that lies in sections of code, data included, in the form of an ELF file's line table."""
+        starts: dict[int, tuple[Location, int]] = {}
+        for section in self._placed():
+            for statements, most in ((section.data_lines, section.size), (section.lines, LONGEST_STATEMENT)):
+                for fragment, offset, location in statements:
+                    starts[section.address + fragment.offset + offset] = (location, most)
+        for start, end in itertools.pairwise([*sorted(starts), ADDRESSES]):
+            location, most = starts[start]
+            macro = next((step.render() for step in location.trail if step.what.startswith("macro ")), "")
+            yield Row(start, min(end, start + most), location.file, location.line, macro)
+
+    def _placed(self) -> Iterator[Section]:
+        """The input sections that are in memory, without groups of which another source has the same."""
+        layout = self._linker.layout
+        outputs = (*layout.read_only, *layout.writable, *layout.zeroed)
+        return (section for output in outputs for section in output.inputs)
 
 
 def assemble(

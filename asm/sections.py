@@ -34,7 +34,10 @@ INIT_ARRAY, FINI_ARRAY, PREINIT_ARRAY = SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREI
 
 @dataclass(eq=False)
 class Section:
-    """One section of one source: its fragments by subsection, then in the order written."""
+    """One section of one source: its fragments by subsection, then in the order written.
+
+    lines: where each instruction begins, and the statement that it comes from; data_lines: the same of data in code.
+    """
 
     name: str
     flags: int
@@ -50,6 +53,7 @@ class Section:
     padding: int = 0
     blank_end: bool = True
     lines: list[tuple[Fragment, int, Location]] = field(default_factory=list)
+    data_lines: list[tuple[Fragment, int, Location]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.subsections[0] = []

@@ -18,6 +18,7 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
     """The image of one ELF file or of assembled sources. Raises AsmError, LoadError, OSError."""
     from trapline.vm.loader.files import detect, load_elf
     from trapline.vm.loader.image import LoadError
+    from trapline.vm.loader.source import program_image
 
     paths = [find_program(name) for name in programs]
     kinds = [detect(path) for path in paths]
@@ -30,8 +31,7 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
     for path, kind in zip(paths, kinds, strict=True):
         if kind == "raw":
             raise LoadError(f"{path}: is neither an ELF file nor assembly text")
-    program = assemble(paths, options, text_base)
-    return load_elf(program.elf, str(paths[0]))
+    return program_image(assemble(paths, options, text_base), str(paths[0]))
 
 
 def with_warnings(image: "Image") -> "Image":

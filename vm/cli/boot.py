@@ -94,7 +94,7 @@ def run_machine(
         records.finish(machine, str(exit))
     if translation_file is not None:
         show_translation(machine, translation_file)
-    explain_stop(machine, exit)
+    explain_stop(machine, exit, blueprint)
     statistics = statistics_of(machine, exit, seconds, technique)
     run_statistics.write(statistics, options.outputs, machine.digest, machine.console.mid_line)
     return exit_status(exit)

@@ -73,8 +73,9 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
 
 def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
     from trapline.vm.boot.kernel_image import AFTER_FIRMWARE, from_elf, read_kernel
-    from trapline.vm.loader.files import detect, load_elf
+    from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
+    from trapline.vm.loader.source import program_image
     from trapline.vm.machine import RAM_BASE
 
     paths = [find_program(name) for name in names]
@@ -86,4 +87,4 @@ def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firm
         kernel = read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
         with_warnings(kernel.image)
         return kernel
-    return from_elf(load_elf(assemble(paths, assembly, raw_base).elf, str(paths[0])))
+    return from_elf(program_image(assemble(paths, assembly, raw_base), str(paths[0])))

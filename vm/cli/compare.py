@@ -82,13 +82,7 @@ def report(runs: Sequence[Run], image: Image) -> list[str]:
 def instruction_text(first: First, image: Image) -> str:
     """The instruction that made the difference, with its address and symbol."""
     text = "(cannot be fetched)" if first.word is None else disassemble(first.word, first.pc)
-    return f"{text} at {place(first.pc, image)} in {MODE_NAMES[first.mode]} mode"
-
-
-def place(pc: int, image: Image) -> str:
-    """An address with the symbol before it."""
-    symbol = image.symbol_at(pc)
-    return f"{pc:#010x}" + (f" <{symbol}>" if symbol else "")
+    return f"{text} at {image.place(first.pc)} in {MODE_NAMES[first.mode]} mode"
 
 
 def first_lines(run: Run, first: First, image: Image) -> list[str]:

@@ -43,6 +43,7 @@ class Guests:
             Path(folder).mkdir(parents=True, exist_ok=True)
         output_files.check_writable(options.outputs.json_file)
         self.streams: list[Any] = []
+        self.programs: list[Blueprint] = []
         self.guests: list[Guest] = []
         for name, blueprint, share in zip(names, blueprints, shares, strict=True):
             stream: Any
@@ -54,6 +55,7 @@ class Guests:
             stdin = b"" if self.guests else _input(options.console.input_file)
             console = GuestConsole(stream, stdin)
             machine = blueprint.build(technique=self.technique, shadow=hypervisor.shadow, console=console)
+            self.programs.append(blueprint)
             self.guests.append(Guest(name, machine, share, options.limits.max_instructions))
 
     def run(self) -> int:
@@ -72,11 +74,12 @@ class Guests:
         return status
 
     def _ended(self, guest: "Guest") -> None:
-        self.streams[self.guests.index(guest)].close()
+        number = self.guests.index(guest)
+        self.streams[number].close()
         guest.machine.console.stdout = None
         close(guest.machine)
         assert guest.end is not None
-        explain_stop(guest.machine, guest.end, guest.name)
+        explain_stop(guest.machine, guest.end, self.programs[number], guest.name)
 
     def _statistics(self) -> list[RunStatistics]:
         """Of all guests, which have ended."""

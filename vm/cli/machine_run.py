@@ -1,7 +1,7 @@
 """One run of a machine: within limits, how it ended, and why it was stopped."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -13,6 +13,16 @@ from trapline.vm.host import signals
 
 if TYPE_CHECKING:
     from trapline.vm.machine import Machine
+
+
+class Places(Protocol):
+    """Names addresses of a program, as `vm.loader.image.Image` and `Blueprint` do."""
+
+    def place(self, address: int) -> str:
+        """An address with what is known of it."""
+
+    def passed_end(self, address: int) -> str | None:
+        """What ends before an address behind the last instruction."""
 
 
 def run_once(machine: "Machine", limits: Limits) -> tuple[Exit, float]:
@@ -43,21 +53,25 @@ def statistics_of(machine: "Machine", exit: Exit, seconds: float, technique: str
     )  # fmt: skip
 
 
-def explain_stop(machine: "Machine", exit: Exit, name: str | None = None) -> None:
-    """Print on stderr why a machine that did not halt was stopped; name: of the guest, where there are several."""
+def explain_stop(machine: "Machine", exit: Exit, program: Places, name: str | None = None) -> None:
+    """Print on stderr why a machine that did not halt was stopped.
+
+    program: names its addresses; name: of the guest, where there are several.
+    """
     if exit.reason is ExitReason.QUIT:
         click.echo("\ntrapline: ended by Ctrl-A X", err=True)
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
-        click.echo(f"{where}: {describe_stop(machine, exit)}", err=True)
+        click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)
 
 
-def describe_stop(machine: "Machine", exit: Exit) -> str:
-    """Why a machine that did not halt was stopped, and what to look at next."""
+def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
+    """Why a machine that did not halt was stopped and where, and what to look at next."""
     from trapline.isa.cause import FETCH_ACCESS, describe
     from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
 
-    text = f"stopped: {exit}"
+    hart = f" of hart {machine.harts.index(machine.current)}" if len(machine.harts) > 1 else ""
+    text = f"stopped: {exit.reason.value} at pc {program.place(exit.pc)}{hart}"
     if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
         if machine.instruction_word() == JUMP_TO_ITSELF and is_deaf(machine.current.h):
             text += ", where it jumps to itself with interrupts off: nothing can end that"
@@ -66,8 +80,8 @@ def describe_stop(machine: "Machine", exit: Exit) -> str:
         text += ", where the trap handler should be but cannot be executed"
     if endless or (machine.sbi is None and machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
         level = "s" if endless and machine.mode == 1 else "m"
-        cause = machine.csr[f"{level}cause"]
-        text += f"\n  the last trap was: {describe(cause)} at {machine.csr[f'{level}epc']:#010x}"
+        cause, epc = machine.csr[f"{level}cause"], machine.csr[f"{level}epc"]
+        text += f"\n  the last trap was: {describe(cause)} at {program.place(epc)}"
         earlier = ", ".join(describe(number) for number in traps if number not in (FETCH_ACCESS, cause))
         text += f"; before that: {earlier}" if earlier else ""
         if machine.csr[f"{level}tvec"] == 0:

@@ -21,6 +21,7 @@ from trapline.asm.elf.format import (
 from trapline.asm.elf.reader import ElfError, ElfFile
 from trapline.vm.loader.compressed import first_compressed
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
+from trapline.vm.loader.places import DebugLines, code_sections
 
 COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 
@@ -70,7 +71,9 @@ def _image(file: ElfFile, name: str) -> Image:
     for program in programs:
         if program.type == PT_LOAD and program.offset <= header.phoff and table_end <= program.offset + program.filesz:
             image.phdr, image.phnum = program.vaddr + header.phoff - program.offset, header.phnum
-    _find_symbols(file, image, file.section_headers())
+    sections = file.section_headers()
+    _find_symbols(file, image, sections)
+    image.code, image.find_lines = code_sections(file, sections), DebugLines(file, sections)
     if header.flags & EF_RVC:
         _check_compressed(image)
     return image

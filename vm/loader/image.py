@@ -1,11 +1,14 @@
 """A program before it is in memory: segments, entry point and symbols."""
 
 import bisect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from trapline.asm.elf.format import SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, STT_TLS
+from trapline.asm.elf.line_table import Row
 from trapline.asm.elf.reader import SymbolEntry, symbol_entries
+from trapline.vm.loader.places import CodeSection, Lines, passed_section
 
 READ, WRITE, EXECUTE = 4, 2, 1
 """Segment permissions, as p_flags has them."""
@@ -42,6 +45,7 @@ class Image:
     phdr: virtual address of the program headers in memory, 0 when no segment holds them.
     symbol_table, strings: the ELF file's, as bytes; they are decoded when a symbol is first asked for.
     warnings: messages for the user about the file, with its name in front.
+    code: the sections of instructions, where the file says which; find_lines: makes the rows of the line table.
     """
 
     entry: int
@@ -52,6 +56,8 @@ class Image:
     symbol_table: bytes = field(default=b"", repr=False)
     strings: bytes = field(default=b"", repr=False)
     warnings: list[str] = field(default_factory=list)
+    code: list[CodeSection] = field(default_factory=list, repr=False)
+    find_lines: Callable[[], Iterable[Row]] = field(default=tuple, repr=False)
 
     @property
     def physical_entry(self) -> int:
@@ -105,3 +111,41 @@ class Image:
             return None
         start, name = self._places[index]
         return name if start == vaddr else f"{name}+{vaddr - start}"
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The source lines of the instructions; empty where the program does not come with them."""
+        return Lines(self.find_lines())
+
+    def linked_address(self, address: int) -> int | None:
+        """The virtual address of a place in memory, given by that or by its physical one; None outside the program."""
+        if self.segment_at(address) is not None:
+            return address
+        for segment in self.segments:
+            if segment.paddr <= address < segment.paddr + segment.memsz:
+                return address - segment.paddr + segment.vaddr
+        return None
+
+    def named(self, address: int) -> str:
+        """An address with the symbol before it: `0x00010078 <main+4>`."""
+        linked = self.linked_address(address)
+        symbol = None if linked is None else self.symbol_at(linked)
+        return f"{address:#010x}" + (f" <{symbol}>" if symbol else "")
+
+    def place(self, address: int) -> str:
+        """An address as messages name it: `0x00010078 <main+4> (main.s:3)`, without what is not known."""
+        linked = self.linked_address(address)
+        line = None if linked is None else self.lines.find(linked)
+        return self.named(address) + (f" ({line})" if line else "")
+
+    def passed_end(self, address: int) -> str | None:
+        """`the end of .text, after main.s:7` for an address behind the last instruction of a section of code."""
+        linked = self.linked_address(address)
+        if linked is None:
+            linked = address
+        segment = self.segment_at(linked)
+        section = passed_section(self.code, linked, None if segment is None else segment.vaddr)
+        if section is None:
+            return None
+        line = self.lines.last_before(section.end)
+        return f"the end of {section.name}" + (f", after {line}" if line else "")

@@ -4,10 +4,30 @@ The assembler is imported on demand: an ELF file runs without it.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
+from trapline.asm.elf.line_table import Row
 from trapline.vm.loader.files import detect, load_elf, load_raw
 from trapline.vm.loader.image import Image
+
+
+class LinkedProgram(Protocol):
+    """What is needed of an `asm.Program`."""
+
+    @property
+    def elf(self) -> bytes: ...
+
+    def code_rows(self) -> Iterable[Row]:
+        """The source lines of its code."""
+
+
+def program_image(program: LinkedProgram, name: str) -> Image:
+    """The image of an assembled program, with the lines of its sources. name: what messages call it."""
+    image = load_elf(program.elf, name)
+    image.find_lines = program.code_rows
+    return image
 
 
 def load_source(text: str, *, name: str = "<string>", entry: str | None = None, text_base: int | None = None) -> Image:
@@ -18,7 +38,7 @@ def load_source(text: str, *, name: str = "<string>", entry: str | None = None, 
     """
     from trapline.asm import assemble_text
 
-    return load_elf(assemble_text(text, name=name, entry=entry, text_base=text_base).elf, name)
+    return program_image(assemble_text(text, name=name, entry=entry, text_base=text_base), name)
 
 
 def load_file(path: str | os.PathLike[str], *, raw_base: int | None = None) -> Image:
@@ -34,4 +54,4 @@ def load_file(path: str | os.PathLike[str], *, raw_base: int | None = None) -> I
         return load_raw(path, 0x80000000 if raw_base is None else raw_base)
     from trapline.asm import assemble
 
-    return load_elf(assemble(Path(path), text_base=raw_base).elf, os.fspath(path))
+    return program_image(assemble(Path(path), text_base=raw_base), os.fspath(path))

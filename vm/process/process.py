@@ -321,14 +321,15 @@ class Process:
     # --- messages ----------------------------------------------------------------------------------
 
     def _place(self, pc: int) -> str:
-        symbol = self.image.symbol_at(pc)
-        return f"pc {pc:#010x}" + (f" <{symbol}>" if symbol else "")
+        return f"pc {self.image.place(pc)}"
 
     def _timed_out(self) -> _Ended:
-        return _Ended(Reason.TIMEOUT, LIMIT_STATUS, message=f"time limit of {self._timeout:g} s reached")
+        limit = f"time limit of {self._timeout:g} s reached at {self._place(self.machine.pc)}"
+        return _Ended(Reason.TIMEOUT, LIMIT_STATUS, message=limit)
 
     def _fault(self, cause: int, tval: int) -> None:
-        pc = self.machine.pc
+        machine = self.machine
+        pc = machine.pc
         what = EXCEPTIONS.get(cause, f"exception {cause}")
         number = _SIGNALS.get(cause, SIGSEGV)
         if cause == ILLEGAL:
@@ -337,6 +338,10 @@ class Process:
             message = f"{what} at {self._place(pc)}"
         else:
             message = f"{what} at {self._place(pc)}, address {tval:#010x}{self._why_denied(tval)}"
+        if end := self.image.passed_end(pc):
+            message += f": it ran past {end}; a program ends with `li a7, 93` and `ecall`"
+        elif self.image.linked_address(pc) is None and self.image.linked_address(caller := machine.x["ra"] - 4):
+            message += f"; ra is from {self.image.place(caller)}"
         raise _Ended(Reason.SIGNAL, 128 + number, number, message)
 
     def _why_denied(self, address: int) -> str:

@@ -64,7 +64,8 @@ def test_a_process_that_recurs_for_ever(tmp_path):
 
 def test_the_message_names_place_and_symbol(tmp_path):
     outcome = run(tmp_path, "_start: nop\nbroken: nop\n lw a0, 12(zero)", "--text-base", "0x20000")
-    assert outcome.message == "trapline: load page fault at pc 0x00020008 <broken+4>, address 0x0000000c\n"
+    place = f"0x00020008 <broken+4> ({tmp_path}/guest.s:3)"
+    assert outcome.message == f"trapline: load page fault at pc {place}, address 0x0000000c\n"
 
 
 @pytest.mark.parametrize("command", ["run", "boot"])
@@ -232,7 +233,8 @@ def test_a_process_that_waits_for_ever(tmp_path):
     timer = watchdog(process, 60)
     assert process.stderr is not None
     message = process.stderr.read()
-    assert (process.wait(), message) == (124, b"trapline: time limit of 0.5 s reached\n")
+    place = f"pc 0x00010084 <_start+16> ({path}:5)"
+    assert (process.wait(), message.decode()) == (124, f"trapline: time limit of 0.5 s reached at {place}\n")
     timer.cancel()
     process.communicate()
 

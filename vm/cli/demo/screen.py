@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from trapline.vm.cli import burrow
-from trapline.vm.cli.compare import place
 from trapline.vm.cli.demo.trials import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
 from trapline.vm.experiments.compare import Run
 from trapline.vm.hypervisor.host.counts import Counts
@@ -205,7 +204,7 @@ class Screen:
         self.print(
             f"\nThe two are the same for [bold]{run.first.instructions:,}[/] instructions. The next one differs:"
         )
-        code = [(address, place(address, trial.image), text) for address, text in around(trial.image, run.first.pc)]
+        code = [(address, trial.image.named(address), text) for address, text in around(trial.image, run.first.pc)]
         width = max(len(where) for _, where, _ in code)
         for address, where, text in code:
             here = address == run.first.pc

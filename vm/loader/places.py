@@ -1,0 +1,93 @@
+"""Addresses of a program as a person knows them: section, source file and line."""
+
+import bisect
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from trapline.asm.elf.format import SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SectionHeader
+from trapline.asm.elf.line_table import Row, Strings, rows
+from trapline.asm.elf.reader import ElfError, ElfFile, string
+
+SHF_COMPRESSED = 0x800
+
+
+class CodeSection(NamedTuple):
+    """A section of instructions, in [start, end)."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Lines:
+    """Source lines by address. rows: in any order; the first that begins at an address counts."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = sorted(rows, key=lambda row: (row.start, row.end))
+        self._starts = [row.start for row in self._rows]
+
+    def find(self, address: int) -> str | None:
+        """`file:line` of the instruction at an address."""
+        index = bisect.bisect_right(self._starts, address) - 1
+        if index < 0 or address >= self._rows[index].end:
+            return None
+        return str(self._rows[index])
+
+    def last_before(self, address: int) -> str | None:
+        """`file:line` of the last instruction that begins below an address."""
+        index = bisect.bisect_left(self._starts, address) - 1
+        return str(self._rows[index]) if index >= 0 else None
+
+
+class DebugLines:
+    """The line table of an ELF file, read when it is first asked for."""
+
+    def __init__(self, file: ElfFile, sections: list[SectionHeader]) -> None:
+        self._file, self._sections = file, sections
+
+    def __call__(self) -> Iterable[Row]:
+        found = {
+            name: self._contents(section)
+            for name, section in zip(section_names(self._file, self._sections), self._sections, strict=True)
+            if name in (".debug_line", ".debug_str", ".debug_line_str")
+        }
+        table = found.get(".debug_line", b"")
+        return rows(table, Strings(found.get(".debug_str", b""), found.get(".debug_line_str", b"")))
+
+    def _contents(self, section: SectionHeader) -> bytes:
+        if section.flags & SHF_COMPRESSED or section.type == SHT_NOBITS:
+            return b""
+        try:
+            return self._file.part("a section", section.offset, section.size)
+        except ElfError:
+            return b""
+
+
+def section_names(file: ElfFile, sections: list[SectionHeader]) -> list[str]:
+    """The name of each section, empty where the file does not have it."""
+    index = file.header.shstrndx
+    try:
+        names = file.part("names", sections[index].offset, sections[index].size) if index < len(sections) else b""
+    except ElfError:
+        names = b""
+    return [string(names, section.name) for section in sections]
+
+
+def code_sections(file: ElfFile, sections: list[SectionHeader]) -> list[CodeSection]:
+    """The sections that hold instructions, by address; empty for a file without section headers."""
+    named = zip(section_names(file, sections), sections, strict=True)
+    wanted = SHF_ALLOC | SHF_EXECINSTR
+    found = [CodeSection(n, s.addr, s.addr + s.size) for n, s in named if s.flags & wanted == wanted and s.size]
+    return sorted(found, key=lambda section: section.start)
+
+
+def passed_section(sections: list[CodeSection], address: int, segment: int | None) -> CodeSection | None:
+    """The section of code behind which an address lies: at its end, or further on in the segment that begins there.
+
+    segment: where the address's own begins, None if it has none. None for an address in a section of code.
+    """
+    index = bisect.bisect_right(sections, address, key=lambda section: section.start) - 1
+    if index < 0 or address < sections[index].end:
+        return None
+    section = sections[index]
+    return section if address == section.end or (segment is not None and segment <= section.start) else None
