@@ -1,6 +1,6 @@
 """The devices of a machine, wired as on QEMU's `virt` board."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from trapline.isa.cause import MEIP, SEIP
@@ -31,6 +31,7 @@ class Board:
     harts: hart records (`vm.core.hart.HartView`) whose interrupt lines the PLIC drives.
     memory: guest memory for virtio devices, needed only if there are any.
     legacy_virtio: whether the slots have version 1 of the registers, QEMU's default, or version 2.
+    `report`, which a user may set, is called with each kind of trouble that a driver makes for a virtio device.
     """
 
     def __init__(
@@ -42,13 +43,14 @@ class Board:
     ) -> None:
         self.harts = harts
         self.console = console
+        self.report: Callable[[str], None] = lambda text: None
         self.bus = Bus()
         self.uart = Uart(console)
         self.plic = Plic(len(harts), self._drive)
         self.bus.add(FINISHER_BASE, 0x1000, Finisher())
         self.bus.add(UART_BASE, 0x100, self.uart)
         self.bus.add(PLIC_BASE, PLIC_SIZE, self.plic)
-        self.slots = [Slot(memory, legacy_virtio) for _ in range(VIRTIO_SLOTS)]
+        self.slots = [Slot(memory, legacy_virtio, lambda text: self.report(text)) for _ in range(VIRTIO_SLOTS)]
         for number, slot in enumerate(self.slots):
             self.bus.add(VIRTIO_BASE + number * VIRTIO_STRIDE, SLOT_SIZE, slot)
         self.plugged: list[tuple[int, Slot]] = []
@@ -78,10 +80,10 @@ class Board:
 
     def update(self) -> None:
         """Update the interrupt lines from the devices."""
-        self.plic.set_line(UART_SOURCE, self.uart.interrupt() != IIR_NONE)
+        self.plic.set_line(UART_SOURCE, self.uart.interrupt() != IIR_NONE, self.uart.asserts())
         for source, slot in self.plugged:
             slot.poll()
-            self.plic.set_line(source, slot.interrupt())
+            self.plic.set_line(source, slot.interrupt(), slot.asserts())
 
     def woken(self) -> bool:
         """Whether a pending interrupt would end a wfi."""

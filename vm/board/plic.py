@@ -1,5 +1,7 @@
 """The platform-level interrupt controller of QEMU's `virt` board (RISC-V PLIC specification 1.0).
 
+Its gateways, completion and claims under a threshold are QEMU 7.2's, which kernels are written for, where the
+specification says otherwise (docs/decisions/0008-interrupt-controller-as-on-qemu.md).
 Contexts 2 h and 2 h + 1 are M mode and S mode of hart h; they drive mip.MEIP and mip.SEIP.
 """
 
@@ -22,7 +24,7 @@ _THRESHOLD, _CLAIM = 0, 4
 
 
 class Plic:
-    """Level-triggered sources, priorities, enables, thresholds, claim and complete.
+    """Sources, priorities, enables, thresholds, claim and complete.
 
     harts: number of harts; drive(context, level): sets the external-interrupt line of a context.
     """
@@ -37,22 +39,22 @@ class Plic:
         self.pending = 0
         self.claimed = 0
 
-    def set_line(self, source: int, level: bool) -> None:
-        """Raise or lower the line of a source; a line that stays high becomes pending again after completion.
+    def set_line(self, source: int, level: bool, asserted: bool = False) -> None:
+        """Raise or lower the line of a source. asserted: the device has asserted it, perhaps again while it was high.
 
-        "If a level-sensitive interrupt source deasserts the interrupt after the PLIC core accepts the request and
-        before the interrupt is serviced, the interrupt request remains present in the IP bit of the PLIC core and
-        will be serviced by a handler".
+        Only that makes the source pending, while it is claimed too: a line that stays high after completion asks for
+        nothing more. What is pending stays so when the line falls.
         """
         bit = 1 << source
+        asked = level and (asserted or not self.level & bit)
         self.level = self.level | bit if level else self.level & ~bit
-        if level and not (self.claimed | self.pending) & bit:
+        if asked and not self.pending & bit:
             self.pending |= bit
             self.update()
 
     def best(self, context: int) -> int:
         """The source to claim: highest priority above the threshold, then lowest number; 0 for none."""
-        candidates = self.pending & self.enable[context]
+        candidates = self.pending & ~self.claimed & self.enable[context]
         chosen, priority = 0, self.threshold[context]
         for source in range(1, SOURCES):
             if (candidates >> source) & 1 and self.priority[source] > priority:
@@ -100,7 +102,7 @@ class Plic:
             if context < self.contexts and register == _THRESHOLD:
                 self.threshold[context] = value & PRIORITIES
             elif context < self.contexts and register == _CLAIM:
-                self._complete(context, value)
+                self._complete(value)
         self.update()
         return True
 
@@ -112,11 +114,6 @@ class Plic:
             self.update()
         return source
 
-    def _complete(self, context: int, source: int) -> None:
-        # "If the completion ID does not match an interrupt source that is currently enabled for the target,
-        # the completion is silently ignored."
-        if not 0 < source < SOURCES or not (self.enable[context] >> source) & 1:
-            return
-        self.claimed &= ~(1 << source)
-        if (self.level >> source) & 1:
-            self.pending |= 1 << source
+    def _complete(self, source: int) -> None:
+        if 0 < source < SOURCES:
+            self.claimed &= ~(1 << source)

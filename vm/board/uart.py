@@ -1,4 +1,8 @@
-"""The UART of QEMU's `virt` board, a 16550A."""
+"""The UART of QEMU's `virt` board, a 16550A.
+
+A character takes no time here, neither on its way out nor in: the transmitter is always empty, and the timeout of four
+character times, after which a receiver below its trigger level asks for attention, has passed at once.
+"""
 
 from trapline.vm.host.console import Console
 
@@ -14,12 +18,15 @@ REGISTERS = SCRATCH + 1
 
 IER_RECEIVED, IER_EMPTY, IER_LINE_STATUS = 1 << 0, 1 << 1, 1 << 2
 IER_WRITABLE = 0x0F
-IIR_NONE, IIR_EMPTY, IIR_RECEIVED, IIR_LINE_STATUS = 1, 2, 4, 6
+IIR_NONE, IIR_EMPTY, IIR_RECEIVED, IIR_LINE_STATUS, IIR_TIMEOUT = 1, 2, 4, 6, 0x0C
 IIR_FIFO = 0xC0
 """The FIFOs are on."""
 FCR_FIFO, FCR_CLEAR_RECEIVER, FCR_CLEAR_TRANSMITTER = 1 << 0, 1 << 1, 1 << 2
 FCR_WRITABLE = 0xC9
 """What FCR keeps: the FIFOs' enable, the DMA mode and the trigger level."""
+FCR_TRIGGER_SHIFT = 6
+TRIGGER_LEVELS = (1, 4, 8, 14)
+"""Bytes in the receiver's FIFO that ask for attention, by the two upper bits of FCR."""
 LCR_DIVISOR_LATCH = 1 << 7
 """The first two registers hold the divisor."""
 MCR_DTR, MCR_RTS, MCR_OUT1, MCR_OUT2 = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -39,8 +46,8 @@ RESET_DIVISOR = 12
 class Uart:
     """A 16550A that prints what is written at once, so that its transmitter is always empty.
 
-    It requests an interrupt when IER enables one of these: overrun, received data, transmitter empty. Only loopback
-    can overrun. The FIFO's trigger level has no effect: one byte is enough.
+    It requests an interrupt when IER enables one of these: overrun, received data (the trigger level is reached, or
+    fewer bytes have waited for the timeout), transmitter empty. Only loopback can overrun.
     A wider access reaches the byte register at its address, as on QEMU.
     """
 
@@ -53,6 +60,23 @@ class Uart:
         self.looped = bytearray()
         self.holding = 0
         self.overrun = False
+        self._seen = 0
+        self._driven = False
+
+    def asserts(self) -> bool:
+        """Whether the line has been driven since the last call, perhaps to the level that it had.
+
+        QEMU's is when input arrives, and after accesses that may change what there is to report.
+        """
+        arrived, self._seen = self.console.unread > self._seen, self.console.unread
+        driven, self._driven = self._driven or arrived, False
+        return driven
+
+    def _reaches(self, level: int) -> bool:
+        """Whether so many bytes can be read."""
+        if self.looped or self.registers[MCR] & MCR_LOOPBACK:
+            return len(self.looped) >= level
+        return self.console.available(level) == level
 
     def received(self) -> bool:
         """Whether a byte can be read."""
@@ -64,7 +88,9 @@ class Uart:
         if enabled & IER_LINE_STATUS and self.overrun:
             return IIR_LINE_STATUS
         if enabled & IER_RECEIVED and self.received():
-            return IIR_RECEIVED
+            fifo = self.registers[FCR]
+            trigger = TRIGGER_LEVELS[fifo >> FCR_TRIGGER_SHIFT] if fifo & FCR_FIFO else 1
+            return IIR_RECEIVED if trigger == 1 or self._reaches(trigger) else IIR_TIMEOUT
         if enabled & IER_EMPTY and self.emptied:
             return IIR_EMPTY
         return IIR_NONE
@@ -81,9 +107,11 @@ class Uart:
             cause = self.interrupt()
             if cause == IIR_EMPTY:
                 self.emptied = False
+                self._driven = True
             return cause | (IIR_FIFO if self.registers[FCR] & FCR_FIFO else 0)
         if offset == LSR:
             overrun, self.overrun = self.overrun, False
+            self._driven = self._driven or overrun
             return LSR_EMPTY | (LSR_OVERRUN if overrun else 0) | (LSR_RECEIVED if self.received() else 0)
         if offset == MSR:
             return self._modem_status()
@@ -99,6 +127,7 @@ class Uart:
         elif offset == DATA:
             self._transmit(value)
         elif offset == IER:
+            self._driven = self._driven or value & IER_WRITABLE != self.registers[IER]
             if (value ^ self.registers[IER]) & IER_EMPTY:
                 self.emptied = bool(value & IER_EMPTY)
             self.registers[IER] = value & IER_WRITABLE
@@ -114,6 +143,7 @@ class Uart:
         return offset < len(self.divisor) and bool(self.registers[LCR] & LCR_DIVISOR_LATCH)
 
     def _receive(self) -> int:
+        self._driven = True
         byte = None
         if self.looped:
             byte = self.looped.pop(0)
@@ -126,6 +156,7 @@ class Uart:
         return self.holding
 
     def _transmit(self, value: int) -> None:
+        self._driven = True
         if not self.registers[MCR] & MCR_LOOPBACK:
             self.console.write(bytes((value,)))
         else:
@@ -139,6 +170,7 @@ class Uart:
         self.emptied = True
 
     def _control_fifo(self, value: int) -> None:
+        self._driven = True
         # Turning the FIFOs on or off empties them. Input still held by the host has not arrived yet and stays.
         if (value ^ self.registers[FCR]) & FCR_FIFO:
             value |= FCR_CLEAR_RECEIVER | FCR_CLEAR_TRANSMITTER

@@ -160,6 +160,17 @@ class Console:
             self._poll()
         return bool(self._pending)
 
+    @property
+    def unread(self) -> int:
+        """Bytes of input that have arrived and that the guest has not read."""
+        return len(self._pending)
+
+    def available(self, most: int) -> int:
+        """How many bytes can be read now, counted up to `most`."""
+        if len(self._pending) < most:
+            self._poll()
+        return min(len(self._pending), most)
+
     def read(self) -> int | None:
         """The next input byte, or None."""
         return self._pending.pop(0) if self.ready() else None

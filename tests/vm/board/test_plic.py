@@ -1,6 +1,6 @@
 """The PLIC: registers as on QEMU; priorities, thresholds, claims and completions against a model of the specification.
 
-Quotations are from the RISC-V PLIC specification 1.0.
+Quotations are from the RISC-V PLIC specification 1.0. Where QEMU 7.2 departs from it, ours does (decision 8).
 """
 
 from pathlib import Path
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from support.board.accesses import PLIC, UART, Ask, assert_same
 from support.gnu import Find
-from trapline import Machine
+from trapline import ExitReason, Machine
 from trapline.vm.board.plic import PRIORITIES, SOURCES, Plic
+from trapline.vm.hypervisor.technique import TECHNIQUES
 
 PENDING, ENABLE, CONTEXT = 0x1000, 0x2000, 0x200000
 M_CONTEXT, S_CONTEXT = 0, 1
@@ -111,10 +112,14 @@ def test_a_request_from_line_to_completion(source: int) -> None:
     assert lines.claim(S_CONTEXT) == source
     assert lines.plic.load(word, 4) == 0, "the claim clears the pending bit"
     lines.plic.set_line(source, True)
-    assert not lines.level[S_CONTEXT], "one at a time: the gateway waits for completion"
+    assert not lines.level[S_CONTEXT] and lines.plic.load(word, 4) == 0, "the line has not risen again"
+    lines.plic.set_line(source, True, asserted=True)
+    assert not lines.level[S_CONTEXT] and lines.plic.load(word, 4) == bit, "one at a time: it waits for completion"
     lines.complete(S_CONTEXT, source)
-    assert lines.level[S_CONTEXT], "the line is still high"
+    assert lines.level[S_CONTEXT]
     assert lines.claim(S_CONTEXT) == source
+    lines.complete(S_CONTEXT, source)
+    assert not lines.level[S_CONTEXT], "a line that stays high asks for nothing more"
     lines.plic.set_line(source, False)
     lines.complete(S_CONTEXT, source)
     assert not lines.level[S_CONTEXT] and lines.plic.load(word, 4) == 0
@@ -143,16 +148,29 @@ def test_priority_zero_never_interrupts() -> None:
 
 @pytest.mark.parametrize("wrong", [0, 4, SOURCES, 1 << 31, 0xFFFFFFFF])
 def test_a_completion_of_something_else_is_ignored(wrong: int) -> None:
-    """ "If the completion ID does not match an interrupt source that is currently enabled for the target..." """
     lines = Lines()
     lines.priority(3, 1)
     lines.enable(M_CONTEXT, 3)
     lines.plic.set_line(3, True)
     assert lines.claim(M_CONTEXT) == 3
+    lines.plic.set_line(3, True, asserted=True)
     lines.complete(M_CONTEXT, wrong)
-    lines.complete(S_CONTEXT, 3)
     assert not lines.level[M_CONTEXT]
     lines.complete(M_CONTEXT, 3)
+    assert lines.level[M_CONTEXT]
+
+
+def test_a_completion_needs_no_enable_bit() -> None:
+    """Drivers mask a source while they serve it, and complete it then."""
+    lines = Lines()
+    lines.priority(3, 1)
+    lines.enable(M_CONTEXT, 3)
+    lines.plic.set_line(3, True)
+    assert lines.claim(M_CONTEXT) == 3
+    lines.enable(M_CONTEXT)
+    lines.complete(M_CONTEXT, 3)
+    lines.enable(M_CONTEXT, 3)
+    lines.plic.set_line(3, True, asserted=True)
     assert lines.level[M_CONTEXT]
 
 
@@ -194,6 +212,7 @@ def test_a_claim_by_one_context_withdraws_it_from_the_other() -> None:
 
 ACTION = st.one_of(
     st.tuples(st.just("line"), SOURCE, st.booleans()),
+    st.tuples(st.just("again"), SOURCE, st.booleans()),
     st.tuples(st.just("priority"), SOURCE, st.integers(0, 7)),
     st.tuples(st.just("enable"), st.integers(0, 1), st.sets(SOURCE, max_size=6)),
     st.tuples(st.just("threshold"), st.integers(0, 1), st.integers(0, 7)),
@@ -204,24 +223,26 @@ ACTION = st.one_of(
 
 @given(actions=st.lists(ACTION, max_size=40))
 def test_any_sequence_follows_the_model(actions: list[tuple]) -> None:
-    """A gateway per source that is idle, pending or claimed, and a comparison per context."""
+    """A source is pending, claimed, both or neither; a comparison per context."""
     lines = Lines()
     high: set[int] = set()
-    state: dict[int, str] = {}
+    pending: set[int] = set()
+    claimed: set[int] = set()
     priority: dict[int, int] = {}
     enabled: list[set[int]] = [set(), set()]
     threshold = [0, 0]
 
     def best(context: int) -> int:
-        asking = [s for s in enabled[context] if state.get(s) == "pending" and priority.get(s, 0) > threshold[context]]
+        ready = (pending - claimed) & enabled[context]
+        asking = [s for s in ready if priority.get(s, 0) > threshold[context]]
         return min(asking, key=lambda s: (-priority[s], s), default=0)
 
     for what, where, value in actions:
-        if what == "line":
-            lines.plic.set_line(where, value)
+        if what in ("line", "again"):
+            lines.plic.set_line(where, value, asserted=what == "again")
+            if value and (what == "again" or where not in high):
+                pending.add(where)
             (high.add if value else high.discard)(where)
-            if value and where not in state:
-                state[where] = "pending"
         elif what == "priority":
             lines.priority(where, value)
             priority[where] = value
@@ -235,17 +256,52 @@ def test_any_sequence_follows_the_model(actions: list[tuple]) -> None:
             source = best(where)
             assert lines.claim(where) == source
             if source:
-                state[source] = "claimed"
+                pending.remove(source)
+                claimed.add(source)
         else:
             lines.complete(where, value)
-            if value in enabled[where] and state.get(value) == "claimed":
-                del state[value]
-                if value in high:
-                    state[value] = "pending"
+            claimed.discard(value)
         for context in (0, 1):
             assert lines.level.get(context, False) == bool(best(context))
-        pending = sum((lines.plic.load(PENDING + 4 * word, 4) or 0) << (32 * word) for word in range(SOURCES // 32))
-        assert pending == sum(1 << s for s, at in state.items() if at == "pending")
+        words = sum((lines.plic.load(PENDING + 4 * word, 4) or 0) << (32 * word) for word in range(SOURCES // 32))
+        assert words == sum(1 << s for s in pending)
+
+
+STUCK_HIGH = """
+_start: la      t0, handler
+        csrw    mtvec, t0
+        li      t0, 0xc000028
+        li      t1, 1
+        sw      t1, (t0)
+        li      t0, 0xc002000
+        li      t1, 1 << 10
+        sw      t1, (t0)
+        li      t0, 0x10000000
+        li      t1, 2                   # transmitter empty, never withdrawn
+        sb      t1, 1(t0)
+        li      t1, 1 << 11
+        csrw    mie, t1
+        csrsi   mstatus, 8
+        li      t2, 100
+1:      addi    t2, t2, -1
+        bnez    t2, 1b
+        ebreak
+        .balign 4
+handler: li     s1, 0xc200004
+        lw      s2, (s1)
+        sw      s2, (s1)
+        addi    s0, s0, 1
+        mret
+"""
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_a_line_that_stays_high_interrupts_once(technique: str) -> None:
+    """As on QEMU: a handler that does not serve the device comes back to what it interrupted."""
+    machine = Machine.from_source(STUCK_HIGH, memory=1 << 16, technique=technique)
+    machine.host_traps = 1 << 3
+    assert machine.run(max_instructions=2000).reason is ExitReason.TRAP
+    assert machine.x["s0"] == 1
 
 
 def test_external_interrupts_reach_the_hart() -> None:

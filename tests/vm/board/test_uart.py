@@ -56,16 +56,18 @@ def test_every_register_after_each_write(tool: Find, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", seeds(3))
 def test_random_accesses(seed: int, tool: Find, tmp_path: Path) -> None:
-    """Loads and stores of any register, the PLIC's line looked at after each."""
+    """Loads and stores of any register, claims and completions; the PLIC's line and what is pending after each."""
     rng = random.Random(seed)
     asks = [Ask("sw", PLIC + 0x2000, 1 << 10), Ask("sw", PLIC + 40, 1)]
     for _ in range(800):
         value = rng.choice((0, 1, 2, 3, 7, 0x10, 0x80, 0x83, rng.getrandbits(8)))
         address = UART + rng.randrange(8)
         if address == FCR:
-            value &= 0x3F  # a higher trigger level only delays the interrupt, which is not modelled
+            value &= 0x3F  # a higher trigger level delays the interrupt there by characters' times, which are 0 here
         asks.append(Ask(rng.choice(("lbu", "sb")), address, value))
-        asks.append(Ask("mip"))
+        if rng.random() < 0.3:
+            asks.append(rng.choice((Ask("lw", PLIC + 0x200004), Ask("sw", PLIC + 0x200004, 10))))
+        asks += [Ask("mip"), Ask("lw", PLIC + 0x1000)]
     assert_same(tool, tmp_path, asks)
 
 
@@ -100,6 +102,27 @@ def test_interrupt_identification() -> None:
     assert values([read(IIR), read(LSR)], b"x") == [1, 0x61]
     # Bits 7 and 6 say that the FIFOs are on.
     assert values([write(FCR, 1), read(IIR), write(FCR, 0), read(IIR)]) == [0xC1, 1]
+
+
+@pytest.mark.parametrize("bits, level", [(0, 1), (1, 4), (2, 8), (3, 14)])
+def test_the_trigger_level(bits: int, level: int) -> None:
+    """Data is reported from the level on; below it the timeout is, until nothing is left."""
+    asks = [write(FCR, bits << 6 | 1), write(IER, 1)]
+    for _ in range(16):
+        asks += [read(IIR), read(DATA)]
+    found = values([*asks, read(IIR)], bytes(16))[::2]
+    assert found == [0xC4] * (17 - level) + [0xCC] * (level - 1) + [0xC1]
+
+
+def test_without_the_fifo_there_is_no_trigger_level() -> None:
+    assert values([write(FCR, 0xC0), write(IER, 1), read(IIR), read(DATA), read(IIR)], b"x") == [4, ord("x"), 1]
+
+
+def test_the_trigger_level_in_loopback() -> None:
+    asks = [write(FCR, 0x41), write(MCR, 0x10), write(IER, 1)]
+    for _ in range(5):
+        asks += [write(DATA, 7), read(IIR)]
+    assert values([*asks, read(DATA), read(DATA), read(IIR)]) == [0xCC, 0xCC, 0xCC, 0xC4, 0xC4, 7, 7, 0xCC]
 
 
 def test_ier_has_four_bits_and_scratch_eight() -> None:
