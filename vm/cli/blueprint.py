@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Unpack
 
+import click
+
 from trapline.vm.cli import boot_files
 from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
@@ -25,6 +27,7 @@ class Blueprint:
         self, names: list[str], machine: MachineOptions, boot: BootOptions = BootOptions(),
         assembly: AssemblyOptions = AssemblyOptions(),
     ) -> None:  # fmt: skip
+        self._reported: set[str] = set()
         self.machine = machine
         self.name = " + ".join(names) or boot.kernel_file or "firmware"
         self.plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
@@ -65,12 +68,19 @@ class Blueprint:
         machine.ends_trap_loops = True
         try:
             if machine.board is not None:
+                machine.board.report = self._report
                 drives.plug(machine.board, own.drives, own.devices)
             firmware.start(machine, self.plan)
         except BaseException:
             close(machine)
             raise
         return machine
+
+    def _report(self, text: str) -> None:
+        """Print the trouble of a device, once for all machines that are built."""
+        if text not in self._reported:
+            self._reported.add(text)
+            click.echo(f"trapline: {text}", err=True)
 
     @contextmanager
     def switched_on(self, technique: str, shadow: str, console: "Console", events: bool = False) -> Iterator["Machine"]:

@@ -22,8 +22,13 @@ class Ram:
     """SIZE bytes at BASE that count their accesses."""
 
     data: bytearray = field(default_factory=lambda: bytearray(SIZE))
+    ram_base: int = BASE
     accesses: int = 0
     moved: int = 0
+
+    @property
+    def ram(self) -> bytearray:
+        return self.data
 
     def _at(self, address: int, length: int) -> int:
         if not BASE <= address or address + length > BASE + len(self.data):

@@ -56,6 +56,54 @@ def test_devices_as_qemu_spells_them(tmp_path, disk):
     assert [register(tmp_path, slot, 8, *options) for slot in (0, 1, 2, 3)] == ["4", "3", "0", "2"]
 
 
+FAR = """
+_start: li      s0, 0x10001000
+        li      t0, 15
+        sw      t0, 0x70(s0)            # ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK
+        li      t0, 4096
+        sw      t0, 0x28(s0)
+        li      t0, 8
+        sw      t0, 0x38(s0)
+        la      s1, queue
+        srli    t0, s1, 12
+        sw      t0, 0x40(s0)
+        sw      zero, 0x50(s0)
+        lw      a0, 0x60(s0)
+        addi    a0, a0, 8
+        slli    a0, a0, 16
+        li      t1, 0x3333
+        or      a0, a0, t1
+        li      t0, 0x100000
+        sw      a0, (t0)
+        .data
+        .balign 4096
+queue:  .word header, -1, 16            # the upper word of an address is 0
+        .half 1, 1
+        .word sector, 0, 512
+        .half 3, 2
+        .word status, 0, {status}
+        .half 2, 0
+        .space 128 - 48
+        .half 0, 1, 0
+        .balign 4096
+        .space 4096
+header: .space 16
+status: .space 16
+sector: .space 512
+"""
+
+
+@pytest.mark.parametrize("length, status, said", [
+    (1, 9, "virtio disk: 16 bytes at 0xffffffff8000"),
+    (0, 10, "virtio disk: stopped until the driver resets it, which broke a rule: an empty buffer"),
+])  # fmt: skip
+def test_trouble_with_a_driver_is_reported_on_stderr(tmp_path, disk, length, status, said):
+    """A sign-extended address reads zeros, as on QEMU; an empty buffer stops the device."""
+    kernel = write(tmp_path, "far.s", FAR.format(status=length))
+    outcome = invoke("boot", kernel, "--drive", f"file={disk}", *BIN)
+    assert outcome.status == status and f"trapline: {said}" in outcome.message, outcome
+
+
 def test_register_layouts(tmp_path):
     assert register(tmp_path, 0, 4) == "1"
     assert register(tmp_path, 0, 4, "--virtio", "modern") == "2"

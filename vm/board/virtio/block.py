@@ -25,6 +25,7 @@ class Block(VirtioDevice):
     serial: the device ID that the driver can read, at most 20 bytes of ASCII.
     """
 
+    name = "disk"
     device_id = 2
 
     def __init__(self, drive: Drive, serial: str = "") -> None:

@@ -16,6 +16,7 @@ INPUT_PIECE = 4096
 class VirtioConsole(VirtioDevice):
     """A serial line. It takes input only while the driver provides buffers."""
 
+    name = "console"
     device_id = 3
     queues = 2
     features = EMERGENCY_WRITE

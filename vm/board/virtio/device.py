@@ -6,10 +6,11 @@ from trapline.vm.board.virtio.queue import Virtqueue
 class VirtioDevice:
     """A device: its IDs, its configuration space, and what it does with the buffers in its queues.
 
-    Attributes: `device_id` (VIRTIO 1.2, chapter 5), `queues` the number of virtqueues, `features` the device's own
-    feature bits, `awaits_input` whether the driver waits for input from the host.
+    Attributes: `name` for people, `device_id` (VIRTIO 1.2, chapter 5), `queues` the number of virtqueues, `features`
+    the device's own feature bits, `awaits_input` whether the driver waits for input from the host.
     """
 
+    name = "device"
     device_id = 0
     queues = 1
     features = 0

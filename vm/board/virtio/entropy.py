@@ -33,6 +33,7 @@ class Entropy(VirtioDevice):
     reproducible.
     """
 
+    name = "entropy"
     device_id = 4
 
     def __init__(self, source: Callable[[int], bytes] | None = None) -> None:

@@ -1,11 +1,12 @@
 """The split virtqueue: descriptor table, available ring and used ring in the guest's memory (VIRTIO 1.2, 2.7).
 
 The guest writes all of it, so none of it is trusted: a broken rule raises QueueError, and the cost of a notification
-is limited.
+is limited. What is not RAM reads as zeros and loses what is written, as on QEMU: kernels that sign-extend an address
+of 32 bits to the 64 of a descriptor run there.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,7 +31,16 @@ class QueueError(Exception):
 
 
 class Memory(Protocol):
-    """Guest memory by physical address, such as a `vm.machine.Machine`. Both raise ValueError outside RAM."""
+    """Guest memory by physical address, such as a `vm.machine.Machine`.
+
+    ram_base: the first address; ram: its bytes. Both methods raise ValueError outside RAM.
+    """
+
+    ram_base: int
+
+    @property
+    def ram(self) -> Sized:
+        """As many bytes as there are from `ram_base` on."""
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes at `address`."""
@@ -71,10 +81,12 @@ class Virtqueue:
     Attributes: `size` in entries; `ready`: enabled by the driver; `descriptors`, `available` and `used`: physical
     addresses of the parts; `page_number` and `align`: their place in the legacy interface; `notified`: buffers may
     be waiting that the device has not seen.
+    on_outside: called with the address and length of what is not RAM, whenever that is used.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, on_outside: Callable[[int, int], None] = lambda address, length: None) -> None:
         self.memory = memory
+        self._on_outside = on_outside
         self.reset()
 
     def reset(self) -> None:
@@ -108,20 +120,27 @@ class Virtqueue:
     # Guest memory
 
     def read(self, address: int, length: int) -> bytes:
-        """Read guest memory. Raises QueueError outside RAM and when a notification moves too much."""
+        """Read guest memory, zeros outside RAM. Raises QueueError when a notification moves too much."""
         self._count(length)
-        try:
-            return self.memory.read(address, length)
-        except ValueError as error:
-            raise QueueError(str(error)) from None
+        start, end = self._inside(address, length)
+        inside = self.memory.read(address + start, end - start) if start < end else b""
+        return bytes(start) + inside + bytes(length - end)
 
     def write(self, address: int, data: bytes) -> None:
-        """Write guest memory. Raises QueueError likewise."""
+        """Write guest memory, nothing outside RAM. Raises QueueError likewise."""
         self._count(len(data))
-        try:
-            self.memory.write(address, data)
-        except ValueError as error:
-            raise QueueError(str(error)) from None
+        start, end = self._inside(address, len(data))
+        if start < end:
+            self.memory.write(address + start, data[start:end])
+
+    def _inside(self, address: int, length: int) -> tuple[int, int]:
+        """The part [start, end) of [0, length) that is RAM at `address`; start is end where there is none."""
+        base = self.memory.ram_base
+        start = min(max(base - address, 0), length)
+        end = max(min(base + len(self.memory.ram) - address, length), start)
+        if end - start < length:
+            self._on_outside(address, length)
+        return start, end
 
     def _count(self, length: int) -> None:
         self._bytes_left -= length
@@ -130,11 +149,6 @@ class Virtqueue:
 
     def _half(self, address: int) -> int:
         return int.from_bytes(self.read(address, 2), "little")
-
-    def _must_be_ram(self, address: int, length: int) -> None:
-        # RAM is one range, so checking both ends suffices.
-        self.read(address, 1)
-        self.read(address + length - 1, 1)
 
     # One notification
 
@@ -159,7 +173,7 @@ class Virtqueue:
         for address, alignment, length in parts:
             if address % alignment:
                 raise QueueError(f"part of a queue at {address:#x} is not aligned to {alignment}")
-            self._must_be_ram(address, length)
+            self._inside(address, length)
         self._checked = True
 
     def pop(self) -> Chain | None:
@@ -187,7 +201,6 @@ class Virtqueue:
                 # "MUST NOT set both VIRTQ_DESC_F_INDIRECT and VIRTQ_DESC_F_NEXT".
                 if indirect or flags & NEXT or not length or length % 16:
                     raise QueueError("an indirect table that is nested, continued, empty or of odd length")
-                self._must_be_ram(address, length)
                 table, size, index, indirect = address, length // 16, 0, True
                 left = min(size, QUEUE_MAX - len(chain.readable) - len(chain.writable))
                 continue
@@ -199,7 +212,6 @@ class Virtqueue:
     def _add(self, chain: Chain, address: int, length: int, flags: int) -> None:
         if not length:
             raise QueueError("an empty buffer")
-        self._must_be_ram(address, length)
         if flags & WRITE:
             chain.writable.append((address, length))
         elif chain.writable:

@@ -4,6 +4,8 @@ Where a driver breaks the specification's rules, the slot behaves as QEMU's: an 
 not an aligned word reads as zero and writes nothing; configuration space reads as ones past its end.
 """
 
+from collections.abc import Callable
+
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import LEGACY_ALIGN, QUEUE_MAX, Memory, QueueError, Virtqueue
 
@@ -70,10 +72,16 @@ class Slot:
     """One slot: empty, or a device behind registers.
 
     memory: the guest's. legacy: version 1 of the registers, else version 2.
+    report: called with what a person who debugs the driver wants to know, each kind of trouble once.
     """
 
-    def __init__(self, memory: Memory | None, legacy: bool) -> None:
+    def __init__(
+        self, memory: Memory | None, legacy: bool, report: Callable[[str], None] = lambda text: None
+    ) -> None:  # fmt: skip
         self.memory = memory
+        self._report = report
+        self._reported: set[str] = set()
+        self._driven = False
         self.legacy = legacy
         self.device: VirtioDevice | None = None
         self.queues: list[Virtqueue] = []
@@ -85,7 +93,7 @@ class Slot:
         """Plug a device into the empty slot."""
         assert self.memory is not None and self.device is None
         self.device = device
-        self.queues = [Virtqueue(self.memory) for _ in range(device.queues)]
+        self.queues = [Virtqueue(self.memory, self._outside) for _ in range(device.queues)]
         self.features = device.features | INDIRECT_DESC | EVENT_IDX | (ANY_LAYOUT if self.legacy else VERSION_1)
 
     def reset(self) -> None:
@@ -99,7 +107,21 @@ class Slot:
         if self.device is not None:
             self.device.reset()
 
+    def _trouble(self, kind: str, text: str) -> None:
+        if self.device is not None and kind not in self._reported:
+            self._reported.add(kind)
+            self._report(f"virtio {self.device.name}: {text}")
+
+    def _outside(self, address: int, length: int) -> None:
+        what = f"{length} byte{'s' if length > 1 else ''} at {address:#x}"
+        self._trouble("outside", f"{what} are not all RAM: the rest reads as zeros and ignores writes, as on QEMU")
+
     # For the board
+
+    def asserts(self) -> bool:
+        """Whether the line has been driven since the last call, perhaps to the level that it had."""
+        driven, self._driven = self._driven, False
+        return driven
 
     def interrupt(self) -> bool:
         """The level of the interrupt line."""
@@ -184,6 +206,7 @@ class Slot:
             self.notify(value)
         elif offset == Register.INTERRUPT_ACK:
             self.interrupt_status &= ~value
+            self._driven = True
         elif offset == Register.STATUS:
             self._set_status(value & 0xFF)
         elif self.queue_sel < len(self.queues):
@@ -259,10 +282,15 @@ class Slot:
                 self.device.serve(index, queue)
             finally:
                 if queue.finish():
-                    self.interrupt_status |= USED_BUFFER
-        except QueueError:
+                    self._raise(USED_BUFFER)
+        except QueueError as error:
             self.status |= NEEDS_RESET
+            self._trouble("stopped", f"stopped until the driver resets it, which broke a rule: {error}")
             # "If DRIVER_OK is set, after it sets DEVICE_NEEDS_RESET, the device MUST send a device configuration
             # change notification to the driver."
             if self.status & DRIVER_OK:
-                self.interrupt_status |= CONFIG_CHANGE
+                self._raise(CONFIG_CHANGE)
+
+    def _raise(self, reason: int) -> None:
+        self.interrupt_status |= reason
+        self._driven = True

@@ -181,7 +181,7 @@ def test_acknowledging(driver: Driver) -> None:
 
 def test_a_broken_device_stays_so_until_reset(driver: Driver) -> None:
     driver.start()
-    driver.send((0, 16, WRITE))
+    driver.send((DATA, 0, WRITE))
     assert driver.broken() and driver.slot.interrupt()
     driver.set(0x70, 15)
     driver.set(0x64, 3)
@@ -198,7 +198,7 @@ def test_a_broken_device_stays_so_until_reset(driver: Driver) -> None:
 def test_before_driver_ok_an_error_is_not_announced() -> None:
     driver = Driver(Entropy(), legacy=True)
     driver.place(0)
-    driver.send((0, 16, WRITE))
+    driver.send((DATA, 0, WRITE))
     assert driver.status == NEEDS_RESET and driver.get(0x60) == 0
 
 
