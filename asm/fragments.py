@@ -48,6 +48,10 @@ class Fragment:
         """The size in bytes, None if layout can change it."""
         return None
 
+    def estimate(self, evaluate: Evaluate) -> int:
+        """The size that a pass of layout begins with, when the fragments before this one have their offsets."""
+        return self.measure(evaluate)
+
     def measure(self, evaluate: Evaluate) -> int:
         """The size at the present offset."""
         raise NotImplementedError
@@ -84,9 +88,8 @@ class Data(Fragment):
         return bytes(self.data)
 
 
-def unknown_distance(_fragment: Fragment) -> None:
-    """The distance of every branch before layout."""
-    return None
+UNPLACED = -1
+"""The offset of a fragment that has none yet."""
 
 
 def code_padding(count: int) -> bytes:
@@ -137,21 +140,22 @@ class Align(Fragment):
 
 
 class Branch(Fragment):
-    """A conditional branch: one instruction or, if the target is out of reach, the opposite branch around a jump."""
+    """A conditional branch: one instruction or, if the target is out of reach, the opposite branch around a jump.
 
-    __slots__ = ("fixup", "long", "word")
+    stuck: stays long, so that a layout that swings to and fro comes to rest.
+    """
+
+    __slots__ = ("fixup", "long", "stuck", "word")
 
     def __init__(self, index: int, word: int, fixup: Fixup) -> None:
         super().__init__(index)
         self.word = word
         self.fixup = fixup
-        self.long = False
+        self.long = self.stuck = False
 
     def measure(self, evaluate: Evaluate) -> int:
-        if not self.long:
-            distance = evaluate(self)
-            if distance is not None and not -BRANCH_REACH <= distance < BRANCH_REACH:
-                self.long = True
+        if not self.stuck:
+            self.long = not -BRANCH_REACH <= evaluate(self) < BRANCH_REACH
         return 8 if self.long else 4
 
     def settled(self) -> int:
@@ -169,6 +173,9 @@ class Org(Fragment):
         self.fill = fill
         self.location = location
         self.padding = 0
+
+    def estimate(self, evaluate: Evaluate) -> int:
+        return 0
 
     def measure(self, evaluate: Evaluate) -> int:
         target = evaluate(self)
@@ -199,6 +206,9 @@ class Fill(Fragment):
         self.location = location
         self.count = 0
 
+    def estimate(self, evaluate: Evaluate) -> int:
+        return 0
+
     def measure(self, evaluate: Evaluate) -> int:
         self.count = evaluate(self)
         if not 0 <= self.count * len(self.item) <= LIMIT:
@@ -223,6 +233,9 @@ class Leb128(Fragment):
         self.signed = signed
         self.location = location
         self.data = b"\0"
+
+    def estimate(self, evaluate: Evaluate) -> int:
+        return len(self.data)
 
     def measure(self, evaluate: Evaluate) -> int:
         encoded = leb128(evaluate(self), self.signed)

@@ -23,7 +23,7 @@ from trapline.asm.elf.format import (
     SHT_RELA,
     SHT_RISCV_ATTRIBUTES,
 )
-from trapline.asm.fragments import Align, Branch, Data, Evaluate, Fragment, unknown_distance
+from trapline.asm.fragments import Align, Data, Evaluate, Fragment
 
 ALLOC, WRITE, EXEC, TLS = SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR, SHF_TLS
 MERGE, STRINGS, GROUP = SHF_MERGE, SHF_STRINGS, SHF_GROUP
@@ -109,13 +109,24 @@ class Section:
         """Concatenate the subsections. relax: whether relaxation is on at the end of the source."""
         self.blank_end = relax
         self.fragments = [f for number in sorted(self.subsections) for f in self.subsections[number]]
-        # Every branch starts short: one that grew because its target has no offset yet would stay long.
         offset = 0
         for fragment in self.fragments:
             fragment.offset = offset
+            offset += len(fragment.data) if type(fragment) is Data else 0
             if type(fragment) is Align:
                 fragment.blank = relax
-            offset += fragment.measure(unknown_distance) if type(fragment) in (Data, Align, Branch) else 0
+
+    @property
+    def rigid(self) -> bool:
+        """Whether the size of every fragment is known before layout."""
+        return all(type(f) is Data or (type(f) is Align and f.relaxed) for f in self.fragments)
+
+    def estimate(self, evaluate: Evaluate) -> None:
+        """Give each fragment the offset that GNU as begins a pass with."""
+        offset = 0
+        for fragment in self.fragments:
+            fragment.offset = offset
+            offset += fragment.estimate(evaluate)
 
     def lay_out(self, evaluate: Evaluate) -> bool:
         """Give each fragment its offset in GNU as's object file. True if something moved.

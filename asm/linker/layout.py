@@ -1,21 +1,29 @@
 """Lays out sections: sizes of branches, alignments and `.space`, before any section has an address."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Diagnostics, SourceError
 from trapline.asm.expressions import NotConstant, symbols
-from trapline.asm.fragments import Branch, Fill, Leb128, Org
+from trapline.asm.fragments import INSTRUCTION_BYTES, UNPLACED, Branch, Data, Evaluate, Fill, Fragment, Leb128, Org
 from trapline.asm.nodes import Binary, Bound, Unary
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 
+SHORTENED = ("hi20", "pcrel_hi20", "tprel_hi20")
+"""Fixups of instructions that ld may delete when it relaxes a program."""
+
 ELSEWHERE = 1 << 32
 """The distance of a branch to another section: out of reach of a conditional branch."""
 
-MAX_ROUNDS = 200
-"""Most layout rounds; branches only grow, so layout converges long before."""
+PATIENCE = 100
+"""Rounds after which a long branch stays long, so that a section comes to rest."""
+MAX_ROUNDS = 300
+"""Most rounds in one section."""
+MAX_PASSES = 50
+"""Most passes over all sections; three do for most programs."""
 
 
 def lay_out(sections: list[Section], diagnostics: Diagnostics) -> None:
@@ -30,28 +38,56 @@ def lay_out(sections: list[Section], diagnostics: Diagnostics) -> None:
 
 
 def _come_to_rest(sections: list[Section], diagnostics: Diagnostics) -> bool:
-    """Lay out until nothing moves; returns whether that succeeded."""
-    left = list(sections)
-    for _ in range(MAX_ROUNDS):
-        # All sections in each round: `.space` in one section may depend on distances in another.
-        moved = [section for section in left if _round(section, diagnostics)]
-        if not moved or diagnostics.error_count:
+    """Lay out until nothing moves; returns whether that succeeded.
+
+    A branch may have more than one size that fits its neighbours, so this follows GNU as step by step: in each pass,
+    each section begins with an estimate, in which what follows has the offset of the pass before, and is then gone
+    through until nothing in it moves.
+    """
+    moving = [section for section in sections if not section.rigid]
+    for section in sections:
+        if section.rigid:
+            _step(section, section.lay_out, diagnostics)
+            continue
+        for fragment in section.fragments:
+            fragment.offset = UNPLACED
+    before: list[list[int]] = []
+    for _ in range(MAX_PASSES):
+        # All sections in each pass: `.space` in one section may depend on distances in another.
+        for section in moving:
+            _step(section, section.estimate, diagnostics)
+            if not _settled(section, diagnostics):
+                return False
+        after = [[fragment.offset for fragment in section.fragments] for section in moving]
+        if diagnostics.error_count or after == before:
             return not diagnostics.error_count
-        left = sections if any(_has_rooms(section) for section in sections) else moved
-    section = moved[0]
+        before = after
+    return _refuse(moving, diagnostics)
+
+
+def _settled(section: Section, diagnostics: Diagnostics) -> bool:
+    """Go through a section until nothing moves; returns whether that succeeded."""
+    for round_ in range(MAX_ROUNDS):
+        if not _step(section, section.lay_out, diagnostics) or diagnostics.error_count:
+            return not diagnostics.error_count
+        if round_ >= PATIENCE:
+            for fragment in section.fragments:
+                if type(fragment) is Branch:
+                    fragment.stuck = fragment.long
+    return _refuse([section], diagnostics)
+
+
+def _refuse(moving: list[Section], diagnostics: Diagnostics) -> bool:
+    section = next((s for s in moving if any(isinstance(f, Fill | Leb128) for f in s.fragments)), moving[0])
     where = next((f.location for f in section.fragments if isinstance(f, Fill | Leb128)), None)
     diagnostics.error(where, f"the layout of '{section.name}' does not converge")
     return False
 
 
-def _has_rooms(section: Section) -> bool:
-    return any(isinstance(fragment, Fill | Leb128) for fragment in section.fragments)
-
-
-def _round(section: Section, diagnostics: Diagnostics) -> bool:
-    """Lay out once; returns whether something moved."""
+def _step(section: Section, step: Callable[[Evaluate], bool | None], diagnostics: Diagnostics) -> bool:
+    """Do one step of layout; returns whether something moved."""
     try:
-        return section.lay_out(partial(_measure, section))
+        return bool(step(partial(_measure, section)))
     except SourceError as error:
         diagnostics.add(error)
     except RecursionError:
@@ -96,12 +132,24 @@ def _offset_in(section: Section, expression: Bound) -> int | None:
             if expression.value is not None:
                 return _offset_in(section, expression.value)
             if expression.section is section and expression.fragment is not None:
-                return expression.fragment.offset + expression.offset
+                return _place(expression.fragment, expression.offset)
         case Binary("+" | "-" as operator, left, right):
             first, second = _offset_in(section, left), _offset_in(section, right)
             if first is not None and second is not None:
                 return first + second if operator == "+" else first - second
     return None
+
+
+def _place(fragment: Fragment, offset: int) -> int:
+    """An offset from the section's start; before the first estimate, where GNU as takes it to be.
+
+    Its pieces of a section all begin at 0 then, and one also ends behind an instruction that ld might shorten.
+    """
+    if fragment.offset != UNPLACED:
+        return fragment.offset + offset
+    assert isinstance(fragment, Data)  # labels are nowhere else
+    ends = (f.offset + INSTRUCTION_BYTES for f in fragment.fixups if f.kind in SHORTENED)
+    return offset - max((end for end in ends if end <= offset), default=0)
 
 
 def _distance(expression: Bound) -> int:

@@ -5,7 +5,7 @@ from trapline.asm.elf.format import HEADER, PROGRAM_HEADER
 from trapline.asm.fragments import Data
 from trapline.asm.linker.eh_frame import tables
 from trapline.asm.linker.got import KINDS, RELOCATION_SIZE, contents, offsets, relocations
-from trapline.asm.linker.layout import MAX_ROUNDS, lay_out
+from trapline.asm.linker.layout import MAX_PASSES, lay_out
 from trapline.asm.linker.placement import Layout, collect, load_segments, note_segments, place
 from trapline.asm.linker.relocation import Relocator
 from trapline.asm.linker.resolution import resolve
@@ -46,7 +46,7 @@ class Linker(Relocator):
         stack_note = any(s.name == ".note.GNU-stack" for s in sections)
         count = any(o.filled for o in read_only) + any(o.filled for o in (*writable, *zeroed))
         others = 1 + stack_note + bool(self.thread_local)
-        for _ in range(MAX_ROUNDS):  # headers lie below .text, and their number depends on the addresses
+        for _ in range(MAX_PASSES):  # headers lie below .text, and their number depends on the addresses
             place(self.layout, HEADER.size + PROGRAM_HEADER.size * (others + count), self.text_base)
             if count == (count := len(load_segments(self.layout)) + len(note_segments(self.layout))):
                 break

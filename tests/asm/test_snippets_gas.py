@@ -61,6 +61,29 @@ def test_random_branch_distances(tool, tmp_path):
     same(tool, tmp_path, "\n".join([*lines, ""]))
 
 
+def maze(source: random.Random) -> str:
+    """Dense branches, most of them about as far as they reach: each one's size depends on that of the others."""
+    places = source.choice([6, 12, 30])
+    lines = [f"    .rept {source.randrange(1500)}", "    nop", "    .endr", "_start:"]
+    for place in range(places):
+        lines.append(f"l{place}:")
+        for _ in range(source.randrange(1, 4)):
+            target = f"l{max(0, min(places - 1, place + source.randrange(-4, 5)))}"
+            lines += source.choice([
+                ["    .rept " + str(source.randrange(1, 300)), f"    beqz a0, {target}", "    .endr"],
+                ["    .rept " + str(source.randrange(1, 30)), f"    bltu a0, a1, {target}", "    .endr"],
+                [f"    .skip {4 * source.randrange(1, 1100)}"],
+                [f"    .align {source.randrange(2, 9)}", f"    la a0, {target}"],
+                ["    .subsection 1", f"    bnez a1, {target}", "    .subsection 0"],
+            ])  # fmt: skip
+    return "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_mazes_of_branches(tool, tmp_path, seed):
+    same(tool, tmp_path, maze(random.Random(seed)))
+
+
 OPERATORS = [
     "+",
     "-",

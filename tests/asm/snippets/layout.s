@@ -134,3 +134,35 @@ _start: nop
     .align 2
     .option norvc
     nop
+##### a branch shrinks again when those between shrink
+_start: .rept 1100
+    beqz a0, far
+    .endr
+    beqz a0, near
+    .rept 900
+    nop
+    .endr
+near: .skip 5000
+far: nop
+##### forward branches behind the first 4 KiB begin long
+_start: .rept 1030
+    nop
+    .endr
+    .rept 500
+    beqz a0, there
+    .endr
+    .rept 600
+    beqz a1, there
+    .endr
+there: nop
+##### branches with alignments between them, without relaxation
+    .option norelax
+_start: .rept 600
+    beqz a0, there
+    .align 3
+    .endr
+    .rept 600
+    bnez a0, _start
+    .balign 16
+    .endr
+there: nop
