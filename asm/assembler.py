@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.directives import alignment, cfi, data, insn, messages, options, sections, symbols
+from trapline.asm.directives import alignment, cfi, data, floats, insn, messages, options, sections, symbols
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
 from trapline.asm.nodes import Assignment, Operation
@@ -18,13 +18,20 @@ from trapline.isa.did_you_mean import did_you_mean
 
 HANDLERS: dict[str, Handler] = {
     name: handler
-    for module in (sections, symbols, alignment, data, insn, cfi, options, messages)
+    for module in (sections, symbols, alignment, data, floats, insn, cfi, options, messages)
     for name, handler in module.HANDLERS.items()
 }
 
-_NEED_A_SECTION = {data.strings, data.incbin, data.leb, data.floats, data.octa, data.thread_offset, insn.insn} | {
-    handler for name, handler in cfi.HANDLERS.items() if name != ".cfi_sections"
-}
+_NEED_A_SECTION = {
+    data.strings,
+    data.incbin,
+    data.leb,
+    data.octa,
+    data.thread_offset,
+    insn.insn,
+    floats.floats,
+    floats.block,
+} | {handler for name, handler in cfi.HANDLERS.items() if name != ".cfi_sections"}
 _NO_SECTION = ("nothing can be stored in a structure ('.struct', '.offset')", "begin with '.text' or '.data'")
 
 _IN_CODE = {*data.HANDLERS, *insn.HANDLERS}
@@ -93,8 +100,8 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
                 raise SourceError(location, f"'{section.name}' has no contents, so it cannot hold an instruction")
             section.lines.append((*section.position(), location))
             encode(encoder, mnemonic, operands, location, text)
-        case Assignment(name, value):
-            unit.assign(name, unit.bind(value, location), location)
+        case Assignment(name, value, once):
+            unit.assign(name, unit.bind(value, location), location, once)
 
 
 def _directive(unit: Unit, name: str, operands: str, location: Location, at: Location) -> None:

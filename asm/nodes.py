@@ -106,10 +106,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """`name = value`."""
+    """`name = value`, or with `once` `name == value`, which cannot be assigned again."""
 
     name: str
     value: Expression
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,11 @@ from trapline.asm.nodes import (
 MOST_DIGITS = 4000
 """Longest number, in digits: less than Python's own limit, and far more than 64 bits need."""
 
-ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11, "a": 7}
+ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, '"': 34, "\\": 92, "v": 11}
+
+
+MOST_OCTAL = 3
+"""Digits of an octal escape."""
 
 
 class SyntaxProblem(Exception):
@@ -59,12 +63,12 @@ def unescape(text: str) -> bytes:
             continue
         c = text[i]
         i += 1
-        if c in "01234567":
-            digits = c
-            while i < len(text) and len(digits) < 3 and text[i] in "01234567":
-                digits += text[i]
+        if c in "0123456789":
+            number, end = int(c), i + MOST_OCTAL - 1
+            while i < min(len(text), end) and text[i] in "0123456789":
+                number = 8 * number + int(text[i])  # GNU as takes 8 and 9 too
                 i += 1
-            result.append(int(digits, 8) & 0xFF)
+            result.append(number & 0xFF)
         elif c in "xX":
             digits = ""
             while i < len(text) and text[i] in "0123456789abcdefABCDEF":
@@ -109,6 +113,9 @@ class _Build(Transformer):
 
     def assignment(self, name: str, value: Expression) -> Assignment:
         return Assignment(_name(name), value)
+
+    def definition(self, name: str, value: Expression) -> Assignment:
+        return Assignment(_name(name), value, True)
 
     def operation(self, mnemonic: str, operands: Operands = ()) -> Operation:
         return Operation(str(mnemonic), operands)
@@ -155,6 +162,8 @@ class _Build(Transformer):
         body = token[1:]
         if len(body) > 1 and body.endswith("'"):
             body = body[:-1]
+        if body == "\\v":
+            return ord("v")  # GNU as knows it in strings only
         return unescape(body)[0] if body.startswith("\\") else ord(body)
 
     def local(self, token: str) -> LocalLabel:

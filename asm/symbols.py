@@ -14,6 +14,7 @@ class Symbol(Node):
 
     binding: `local`, `global` or `weak`; type: `notype`, `object`, `func`, `tls` or `common`.
     target: the definition in another source, set by the linker.
+    fixed: `.equiv` gave it its value, which cannot change.
     wanted_weakly: a `.weakref` alias refers to it, so it may stay undefined unless it is used by its own name too.
     """
 
@@ -34,6 +35,7 @@ class Symbol(Node):
     absolute: int | None = None
     temporary: bool = False
     wanted_weakly: bool = False
+    fixed: bool = False
 
     @property
     def defined(self) -> bool:

@@ -131,7 +131,8 @@ class Unit:
             self.move_to(value, 0, location)
             return
         symbol = self.symbol(name)
-        if symbol.fragment is not None or symbol.common is not None or (once and symbol.defined):
+        placed = symbol.fragment is not None or symbol.common is not None
+        if placed or (symbol.defined and (once or symbol.fixed)):
             self._refuse_redefinition(symbol, location)
         if symbol.value is not None and type(symbol.value) is not int:
             # Earlier uses keep the old value: the symbol they are bound to leaves the table.
@@ -139,6 +140,7 @@ class Unit:
             symbol.binding, symbol.temporary = "local", True
             symbol = replacement
         symbol.value = value
+        symbol.fixed = once
         symbol.defined_at = location
 
     def here(self, location: Location) -> Symbol:

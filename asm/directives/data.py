@@ -1,7 +1,6 @@
 """Directives that emit bytes: numbers, strings, files, space."""
 
 import re
-import struct
 from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
@@ -68,20 +67,6 @@ def thread_offset(unit: Unit, name: str, operands: str, location: Location) -> N
         data = unit.section.data()
         data.fixups.append(Fixup(len(data.data), "word32:dtprel", unit.bind(operand, location), location))
         data.data += bytes(4)
-
-
-FLOATS = {".float": "<f", ".single": "<f", ".double": "<d", ".dc.s": "<f", ".dc.d": "<d"}
-
-
-def floats(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.float`, `.single` and `.double`: IEEE 754 numbers."""
-    for field in operands.split(","):
-        text = re.sub(r"^0[a-zA-Z](?=[-+.\d])", "", field.strip())
-        try:
-            data = struct.pack(FLOATS[name], float(text))
-        except (ValueError, OverflowError):
-            raise SourceError(location, f"'{field.strip()}' is not a number that '{name}' can hold") from None
-        append(unit, data, location)
 
 
 def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -218,7 +203,7 @@ def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(WIDTHS, numbers), **dict.fromkeys(FLOATS, floats), ".octa": octa, ".dtprelword": thread_offset,
+    **dict.fromkeys(WIDTHS, numbers), ".octa": octa, ".dtprelword": thread_offset,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings, ".string64": strings,
     **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,

@@ -19,7 +19,7 @@ from trapline.asm.nodes import (
 from trapline.isa import BY_NAME, Instruction
 
 ADDI, AUIPC, JALR, LUI = BY_NAME["addi"], BY_NAME["auipc"], BY_NAME["jalr"], BY_NAME["lui"]
-RA, ZERO = Name("ra"), Name("zero")
+RA, T1, ZERO = Name("ra"), Name("t1"), Name("zero")
 
 
 def _li(encoder: Encoder, operands: Operands) -> None:
@@ -108,16 +108,17 @@ def far_access(encoder: Encoder, insn: Instruction, operands: Operands) -> bool:
 
 
 def _call(encoder: Encoder, operands: Operands) -> None:
+    scratch: Operand = RA
     link: Operand = RA
     if len(operands) == 2:
-        link, operands = operands[0], operands[1:]
+        scratch, link, operands = T1, operands[0], operands[1:]
     encoder.check_count("call", operands, 1, "symbol")
-    _far_jump(encoder, link, link, operands[0])
+    _far_jump(encoder, scratch, link, operands[0])
 
 
 def _tail(encoder: Encoder, operands: Operands) -> None:
     encoder.check_count("tail", operands, 1, "symbol")
-    _far_jump(encoder, Name("t1"), ZERO, operands[0])
+    _far_jump(encoder, T1, ZERO, operands[0])
 
 
 def _jump(encoder: Encoder, operands: Operands) -> None:

@@ -265,3 +265,20 @@ z:  .text
     .endif
 ##### strings of 8 bytes a character
 _start: .string64 "ab", "c"
+##### escapes
+_start: .ascii "\a\b\c\d\e\f\g\h\i\j\k\l\m\n\o\p\q\r\s\t\u\v\w\y\z"
+    .ascii "\0\1\12\123\1234\8\9\18\189\400\777\0018"
+    .ascii "\x4\x41\x414\xg\X41\xfff\"\\\'\?\ "
+    .byte '\a', '\b', '\n', '\v', '\f', '\e'
+##### floats that are no numbers, and those half-way between two
+_start: .float nan, inf, -inf, -nan, NaN, Inf, infinity, +inf, INFINITY, snan
+    .double nan, inf, -inf, -nan, infinity, snan
+    .float16 1.5, nan, inf, 65504, 1e-8, 6e-8, 65519, 65520
+##### float formats
+_start: .float 0f1.5, 0e2, 0d1.0, 1e10, .5, 5., -0.0, 1.5e-3, 3.4028235e38, 1.17549435e-38, 1e-45, 7e-46, 0x5, 0b.25
+    .float 16777217, 16777219, 1.00000005960464477539, 123456789, 3.4028236e38, 1e-40, 8e-46, 0, -0, 1.0e, 0b1010
+    .float +1.5, - 1.5, 0.5000000298023224
+    .double 0f1.5, 2.2250738585072014e-308, 5e-324, 2e-324, 0.1, 1e-310, 1e308, 9007199254740993, 0.1e-5, -3
+    .dcb.s 2, 1.5
+    .dcb.d 1, 2.5
+    .float16 0.1, 2049, 2051, 1e-7, -0

@@ -218,3 +218,10 @@ w:  .word 1, 2
     .set "x y", 5
     li a0, "x y"
     beqz a0, "a b"
+##### call with a link register goes through t1
+_start: call t0, f
+    call ra, f
+    call x1, f
+    call f
+    tail f
+f:  ret

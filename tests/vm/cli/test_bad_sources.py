@@ -45,6 +45,14 @@ MISTAKES = {
         ["bad.s:2", "symbol 'one' is defined twice"],
         True,
     ),
+    "fixed constant that is set": (
+        ".equiv one, 1\n_start: nop\n.set one, 2",
+        ["bad.s:3", "symbol 'one' is defined twice"],
+        True,
+    ),
+    "fixed constant that is assigned": ("one == 1\none = 1\n_start: nop", ["bad.s:2", "'one' is defined twice"], True),
+    "float that is too large": ("_start: .float 1e39", ["bad.s:1", "'1e39' is not a number that '.float'"], True),
+    "digits with underscores": ("_start: .float 1_000", ["bad.s:1", "'1_000' is not a number"], True),
     "jump out of range": (
         "_start: j far\n.skip 0x100000\nfar: nop",
         ["bad.s:1:9: error: jal: target is 1048580 bytes away; it reaches -1048576 to 1048574"],
