@@ -8,6 +8,7 @@ from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
 from trapline.asm.fragments import LIMIT, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
+from trapline.asm.preprocess.files_read import file_read
 from trapline.asm.preprocess.source_text import find_file
 from trapline.asm.sections import NOBITS
 from trapline.asm.unit import Handler, Unit
@@ -177,6 +178,7 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
             raise SourceError(location, f"'{match[1]}' has {length} bytes; cannot read {count or 0} from offset {skip}")
         if (count if count is not None else length - skip) > LIMIT:
             raise SourceError(location, f"'{match[1]}' has more than {LIMIT} bytes")
+        file_read(path)
         with open(path, "rb") as file:
             file.seek(skip)
             data = file.read(length - skip if count is None else count)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
+from trapline.asm.preprocess.files_read import file_read
 from trapline.asm.preprocess.source_text import MAX_SOURCE_BYTES, Text, whole_file
 
 TIMEOUT = 20
@@ -73,6 +74,8 @@ def preprocess(
 
 
 _define = re.compile(r"([A-Za-z_]\w*(?:\([^()]*\))?)(?:=(.*))?", re.DOTALL).fullmatch
+_marker = re.compile(r'^# \d+ "([^"<\n]+)" 1', re.MULTILINE)
+"""Where an included file begins."""
 _message = re.compile(r"(.*?):(\d+)(?::(\d+))?: (fatal error|error|warning): (.*)").fullmatch
 
 
@@ -121,4 +124,7 @@ def _run_system(
         raise SourceError(where, f"{program} failed with status {done.returncode}: {last[0]}")
     if len(done.stdout) > MAX_SOURCE_BYTES:
         raise SourceError(where, f"preprocessing produces more than {MAX_SOURCE_BYTES >> 20} MiB")
-    return done.stdout.decode("utf-8", "surrogateescape")
+    output = done.stdout.decode("utf-8", "surrogateescape")
+    for included in dict.fromkeys(_marker.findall(output)):
+        file_read(included)
+    return output

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trapline.asm.diagnostics import Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess.files_read import file_read
 
 MAX_SOURCE_BYTES = 64 << 20
 """Largest source file, in bytes: a device or disk image given by mistake must not exhaust memory."""
@@ -58,6 +59,7 @@ def read_source(path: Path, blame: Location | None = None) -> str:
     unreadable, binary, or larger than `MAX_SOURCE_BYTES`.
     """
     where = blame or whole_file(str(path))
+    file_read(path)
 
     def refuse(reason: str, hint: str | None = None) -> SourceError:
         return SourceError(where, f"'{path}' {reason}" if blame else reason, hint)
