@@ -382,7 +382,7 @@ def test_tohost_does_not_hide_what_follows() -> None:
 )
 def test_the_option(command: list[str], mode: str, status: int, tmp_path: Path) -> None:
     log, report = tmp_path / "log", tmp_path / "report"
-    arguments = [command[0], str(ROOT / command[1]), "--trace", str(log), "--json", str(report)]
+    arguments = [command[0], str(ROOT / command[1]), "--trace", str(log), f"--json={report}"]
     result = CliRunner().invoke(main, arguments, input=b"")
     assert result.exit_code == status, result.output
     lines = [parse(line) for line in log.read_text().splitlines()]

@@ -1,7 +1,7 @@
 """Plots the nano-benchmarks: modelled cycles per operation against the cost of an exit."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import BinaryIO
 
 from trapline.vm.bench.cost_model import Model
 from trapline.vm.bench.nano import Cost
@@ -43,9 +43,9 @@ def exit_range(exit_costs: Sequence[float]) -> list[float]:
 
 
 def draw(
-    path: str | Path, costs: Mapping[str, Sequence[Cost]], model: Model, exit_costs: Sequence[float], kind: str
+    file: BinaryIO, costs: Mapping[str, Sequence[Cost]], model: Model, exit_costs: Sequence[float], kind: str
 ) -> None:
-    """Write a plot with one panel per benchmark, in the format `kind`.
+    """Write a plot to a file, with one panel per benchmark, in the format `kind`.
 
     exit_costs: the costs asked for; `exit_range` extends them.
     """
@@ -69,4 +69,4 @@ def draw(
         axis.legend(fontsize="x-small")
     parameters = ", ".join(f"{parameter} {value:g}" for parameter, value in model.as_json().items())
     figure.suptitle(f"Modelled cycles: {parameters}", fontsize="small")
-    figure.savefig(path, format=kind)
+    figure.savefig(file, format=kind)

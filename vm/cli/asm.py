@@ -1,7 +1,6 @@
 """`trapline asm`: sources to an ELF file."""
 
 from bisect import bisect_right
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,15 +8,22 @@ import click
 from trapline.vm.cli import output_files
 from trapline.vm.cli.assembling import assemble
 from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.command_files import OutputPath, ProgramFile
 from trapline.vm.cli.option_groups import Command, with_groups
 from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import reported
 
 
 @click.command("asm", cls=Command, topics=("assembler",))
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("-o", "--output", default="a.out", show_default=True, metavar="FILE", help="The ELF file to write.")
-@click.option("--listing", metavar="FILE", help="Write addresses, words and instructions to FILE (- for stdout).")
+@click.argument("sources", nargs=-1, required=True, type=ProgramFile(), metavar="SOURCE...")
+@click.option(
+    "-o", "--output", type=OutputPath(), default="a.out", show_default=True, metavar="FILE",
+    help="The ELF file to write (- for stdout).",
+)  # fmt: skip
+@click.option(
+    "--listing", type=OutputPath(), metavar="FILE",
+    help="Write addresses, words and instructions to FILE (- for stdout).",
+)  # fmt: skip
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
 @with_groups()
 def asm_command(
@@ -35,9 +41,7 @@ def asm_command(
     with reported():
         paths = [find_program(name) for name in sources]
         program = assemble(paths, assembly, None)
-        target = Path(output)
-        target.write_bytes(program.elf)
-        target.chmod(target.stat().st_mode | 0o111)
+        output_files.write_bytes(output, program.elf, executable=True)
         if symbols:
             for name, value in sorted(program.symbols.items(), key=lambda item: item[1]):
                 click.echo(f"{value & 0xFFFFFFFF:08x} {name}")

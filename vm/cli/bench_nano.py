@@ -1,5 +1,6 @@
 """`trapline bench nano`: what one operation costs bare and under each technique."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ import click
 
 from trapline.isa.cause import describe
 from trapline.isa.did_you_mean import nearest
+from trapline.vm.cli import output_files
 from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.command_files import OutputPath, current
 from trapline.vm.cli.option_groups import Command, option, option_group, with_groups
 from trapline.vm.cli.parameters import Cycles, CycleSweep
 from trapline.vm.cli.progress import announce_compilation, bar
@@ -74,7 +77,13 @@ class CostOptions:
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @with_groups()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--plot", "picture", metavar="FILE", help="Draw modelled cycles against the exit cost (.png, .svg, ...).")
+@click.option(
+    "--plot",
+    "picture",
+    type=OutputPath(),
+    metavar="FILE",
+    help="Draw modelled cycles against the exit cost (.png, .svg, ...).",
+)
 def nano_command(
     names: tuple[str, ...], measurement: NanoOptions, costs: CostOptions, as_json: bool, picture: str | None
 ) -> None:
@@ -100,7 +109,8 @@ def nano_command(
     model = Model(costs.direct, costs.emulate, costs.fill, costs.drop)
     with reported():
         if picture is not None:
-            open(picture, "wb").close()
+            current().reads_sources(bundled_programs() / "bench")
+            output_files.check_writable(picture)
         try:
             measured, summaries = _measure(chosen, measurement)
         except bench.BenchmarkError as error:
@@ -112,7 +122,9 @@ def nano_command(
         if picture is not None and kind is not None:
             from trapline.vm.bench.plot import draw
 
-            draw(picture, measured, model, costs.exit_costs, kind)
+            drawn = io.BytesIO()
+            draw(drawn, measured, model, costs.exit_costs, kind)
+            output_files.write_bytes(picture, drawn.getvalue())
 
 
 def _choose(names: Sequence[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """`trapline boot`: a kernel on the bare machine."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from trapline.vm.cli import output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.console import open_console
 from trapline.vm.cli.exit_records import ExitRecords
 from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
     "only trap for ever.",
 )
-@click.argument("kernel", nargs=-1, metavar="KERNEL...")
+@click.argument("kernel", nargs=-1, type=ProgramFile(), metavar="KERNEL...")
 @with_groups(machine=without("real_mleak"))
 @click.pass_context
 def boot_command(
@@ -64,7 +64,7 @@ def boot_command(
 
 def dump_tree(blueprint: Blueprint, path: str) -> None:
     """Write the device tree of the machine. Raises OSError."""
-    Path(path).write_bytes(blueprint.plan.tree[1])
+    output_files.write_bytes(path, blueprint.plan.tree[1])
 
 
 def run_machine(

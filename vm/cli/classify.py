@@ -11,7 +11,8 @@ import click
 
 from trapline.isa import BY_NAME, CSR_BY_NAME
 from trapline.vm.cli import output_files
-from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups
+from trapline.vm.cli.command_files import OutputPath
+from trapline.vm.cli.option_groups import JSON, Command, only, option, option_group, with_groups
 from trapline.vm.cli.options import MachineOptions
 from trapline.vm.cli.parameters import Count
 from trapline.vm.cli.progress import announce_compilation, bar
@@ -56,14 +57,13 @@ class ClassifyOutputs:
     """In what form the classification is written."""
 
     json_file: str | None = option(
-        "--json", metavar="[FILE]", is_flag=False, flag_value="-",
-        help="Write a JSON object to FILE, or print it instead of the text.",
-    )  # fmt: skip
+        "--json", **JSON, help="Write a JSON object to FILE, or print it instead of the text."
+    )
     markdown: bool = option(
         "--markdown", default=False, is_flag=True, help="Print a Markdown page instead of the text."
     )
     witness_file: str | None = option(
-        "--witness", metavar="FILE",
+        "--witness", type=OutputPath(), metavar="FILE",
         help="With one --insn: write a program that shows its witness under 'trapline boot'.",
     )  # fmt: skip
 

@@ -4,23 +4,13 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.options import ConsoleOptions
 from trapline.vm.cli.output_files import stdout_bytes
 from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
     from trapline.vm.host.console import Console
-
-
-class _File(io.FileIO):
-    """A file whose errors name it."""
-
-    def write(self, data: Any) -> Any:
-        try:
-            return super().write(data)
-        except OSError as error:
-            error.filename = self.name
-            raise
 
 
 def open_console(options: ConsoleOptions) -> "Console":
@@ -31,7 +21,7 @@ def open_console(options: ConsoleOptions) -> "Console":
     if log_path == "-":
         fail("--console-log -: what the kernel prints goes to standard output anyway")
     source = _standard_input() if path in (None, "-") else open(path, "rb", buffering=0)
-    log = io.BufferedWriter(_File(log_path, "w")) if log_path else None
+    log = io.BufferedWriter(current().open_log(log_path, "--console-log")) if log_path else None
     if options.last_input and source is not None and not isinstance(source, Source):
         source = Stream(source, options.last_input)
     return Console(stdout_bytes(), source, log)

@@ -1,5 +1,6 @@
 """Several guests of `trapline virt`: their consoles, their statistics, their exit status."""
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import click
 
 from trapline.vm.cli import output_files
 from trapline.vm.cli.blueprint import Blueprint, close
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.machine_run import exit_status, explain_stop, statistics_of
 from trapline.vm.cli.options import DEFAULT_TECHNIQUE, HypervisorOptions, RunOptions
 from trapline.vm.cli.run_statistics import RunStatistics
@@ -48,7 +50,7 @@ class Guests:
         for name, blueprint, share in zip(names, blueprints, shares, strict=True):
             stream: Any
             if folder is not None:
-                stream = (Path(folder) / f"{name}.log").open("wb")
+                stream = io.BufferedWriter(current().open_log(str(Path(folder, f"{name}.log")), "--console-log"))
             else:
                 stream = PrefixedLines(name, output_files.stdout_bytes())
             self.streams.append(stream)

@@ -185,7 +185,10 @@ def _load(plugins: tuple[str, ...], context: click.Context) -> None:
     """Load plugins for as long as the command runs."""
     import trapline.asm.instructions.pseudo_instructions  # noqa: F401  (names that no plugin may declare)
     from trapline.isa.plugin import load
+    from trapline.vm.cli.command_files import current
     from trapline.vm.cli.user_errors import reported
 
+    for plugin in plugins:
+        current().reads(plugin)
     with reported():
         context.with_resource(load.loaded(*plugins))

@@ -13,16 +13,26 @@ The command has the options of every group in its signature, `--help` shows each
 command receives one typed value for a group.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, field, fields
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
 import click
 
+from trapline.asm.preprocess.files_read import noted_by
+from trapline.vm.cli import command_files
+from trapline.vm.cli.command_files import STDIO, JsonPath
+from trapline.vm.cli.user_errors import Fatal
+
 T = TypeVar("T")
 Choice = Callable[[str], bool]
 """Which fields of a group a command has."""
+
+JSON: dict[str, Any] = {"type": JsonPath(), "metavar": "[FILE]", "is_flag": False, "flag_value": STDIO}
+"""What every option `--json` has in common."""
 
 _CLICK = "click"
 _TITLE = "__option_title__"
@@ -117,7 +127,28 @@ class Documented(click.Command):
 
 
 class Command(Documented):
-    """A command whose help lists its own options first, then each group under its title."""
+    """A command whose help lists its own options first, then each group under its title.
+
+    It writes no file that it reads: neither one that its command line names nor one that its sources include.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        return super().parse_args(ctx, list(_with_values(self, ctx, args)))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        files = command_files.current()
+        command_files.note_parameters(ctx, files)
+        try:
+            files.check()
+            with noted_by(files.reads):
+                return super().invoke(ctx)
+        except Fatal as error:
+            error.advice = _advice(ctx, error.message)
+            raise
+        finally:
+            files.discard()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options."""
@@ -125,9 +156,52 @@ class Command(Documented):
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if row is not None:
+                row = row[0].replace(" [FILE]", "[=FILE]"), row[1]
                 sections.setdefault(getattr(parameter, "title", "Options"), []).append(row)
         if len(sections["Options"]) == 1:  # --help alone
             sections["Options"] = sections.pop("Options")
         for title, rows in sections.items():
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+_NO_FILE = "trapline.no_file"
+"""In a context: words that could have been meant as the FILE of an option, and that option."""
+
+
+def _with_values(command: click.Command, context: click.Context, words: Iterable[str]) -> Iterator[str]:
+    """The command line, where each option whose FILE may be left out has one behind `=`, or `-`.
+
+    click would take any word that follows such an option, a program too.
+    """
+    options = {name: p for p in command.params if isinstance(p, click.Option) for name in (*p.opts, *p.secondary_opts)}
+    has_arguments = any(isinstance(parameter, click.Argument) for parameter in command.params)
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
+        option = options.get(word)
+        if word == "--":
+            yield from (word, *rest)
+            return
+        if option is None or option.is_flag or option.count:
+            yield word
+        elif isinstance(option.type, JsonPath):
+            following = rest[0] if rest else "--"
+            is_word = following == STDIO or following[:1] != "-"
+            if is_word and (option.type.is_certain(following) or not has_arguments):
+                yield f"{word}={rest.popleft()}"
+                continue
+            yield f"{word}={STDIO}"
+            if is_word:
+                context.meta.setdefault(_NO_FILE, {})[following] = word
+        else:
+            yield word
+            yield from (rest.popleft() for _ in range(min(option.nargs, len(rest))))
+
+
+def _advice(context: click.Context, message: str) -> str:
+    """What to write instead where a word behind an option was meant as its FILE."""
+    for word, option in context.meta.get(_NO_FILE, {}).items():
+        if word in message and not os.path.isfile(word):
+            return f"; to write to that file: {option}={word}"
+    return ""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import click
 
-from trapline.vm.cli.option_groups import option, option_group
+from trapline.vm.cli.command_files import DriveFile, InputFile, OutputPath, WordOrFile
+from trapline.vm.cli.option_groups import JSON, option, option_group
 from trapline.vm.cli.parameters import Address, Count, FirstOrLast, LeakMask, PerGuest, Seconds, Size
 from trapline.vm.core.records import MAX_HARTS
 from trapline.vm.engine_kinds import KINDS
@@ -62,7 +63,7 @@ class MachineOptions:
         help="What mtime follows: instructions, so that runs repeat and idle time is skipped, or the wall clock.",
     )  # fmt: skip
     drives: tuple[str, ...] = option(
-        "--drive", default=(), multiple=True, metavar="file=PATH[,...]",
+        "--drive", type=DriveFile(), default=(), multiple=True, metavar="file=PATH[,...]",
         help="A disk backed by a file. Options: readonly=on, write=on (keep changes in the file instead of dropping "
         "them at exit), if=virtio|none, format=raw, id=ID.",
     )  # fmt: skip
@@ -89,20 +90,24 @@ class MachineOptions:
 class BootOptions:
     """What is booted, named as QEMU's options where it has them."""
 
-    kernel_file: str | None = option("--kernel", metavar="FILE", help="The kernel, as on QEMU.")
+    kernel_file: str | None = option("--kernel", type=InputFile(), metavar="FILE", help="The kernel, as on QEMU.")
     bios: str | None = option(
-        "--bios", metavar="none|default|FILE",
+        "--bios", type=WordOrFile("none", "default"), metavar="none|default|FILE",
         help="Firmware below the kernel: none, so that it starts in M mode; the built-in SBI; or a file.  [default: "
         "the SBI for Linux boot images and for kernels linked at 0x80200000 or 0x80400000, else none]",
     )  # fmt: skip
     sbi: bool = option("--sbi", default=False, is_flag=True, help="Same as --bios default.")
-    initrd: str | None = option("--initrd", metavar="FILE", help="An initial RAM disk for the kernel.")
+    initrd: str | None = option(
+        "--initrd", type=InputFile(), metavar="FILE", help="An initial RAM disk for the kernel."
+    )
     append: str | None = option("--append", metavar="TEXT", help="The kernel's command line.")
     load_address: int | None = option(
         "--load-address", type=Address(), metavar="ADDRESS",
         help="Load address of a raw image.  [default: 0x80000000; above firmware 0x80400000]",
     )  # fmt: skip
-    dump_dtb: str | None = option("--dump-dtb", metavar="FILE", help="Write the device tree to FILE and exit.")
+    dump_dtb: str | None = option(
+        "--dump-dtb", type=OutputPath(), metavar="FILE", help="Write the device tree to FILE (- for stdout) and exit."
+    )
 
 
 @option_group("Console")
@@ -110,8 +115,13 @@ class BootOptions:
 class ConsoleOptions:
     """Where the guest's console reads and writes. last_input: bytes that follow when a file or pipe ends."""
 
-    input_file: str | None = option("--input", metavar="FILE", help="Read console input from FILE instead of stdin.")
-    console_log: str | None = option("--console-log", metavar="FILE", help="Write console output to FILE as well.")
+    input_file: str | None = option(
+        "--input", type=InputFile(), metavar="FILE", help="Read console input from FILE instead of stdin."
+    )
+    console_log: str | None = option(
+        "--console-log", type=OutputPath(), metavar="FILE",
+        help="Write console output to FILE as well, as it comes: others can follow it.",
+    )  # fmt: skip
     last_input: bytes = b""
 
 
@@ -135,11 +145,11 @@ class Outputs:
 
     stats: bool = option("--stats", default=False, is_flag=True, help="Print statistics of the run on stderr.")
     json_file: str | None = option(
-        "--json", metavar="[FILE]", is_flag=False, flag_value="-",
-        help="Write statistics as a JSON object to FILE, or as stdout's last line.",
-    )  # fmt: skip
+        "--json", **JSON, help="Write statistics as a JSON object to FILE, or as stdout's last line."
+    )
     trace: str | None = option(
         "--trace",
+        type=OutputPath(),
         metavar="FILE",
         help="Write retired instructions to FILE (- for stdout) in the form of Spike's commit log. Slow.",
     )
@@ -170,7 +180,7 @@ class HypervisorOptions:
         "--compare", default=False, is_flag=True, help="Run bare and under every technique, and report differences."
     )
     show_translation: str | None = option(
-        "--show-translation", metavar="FILE",
+        "--show-translation", type=OutputPath(), metavar="FILE",
         help="With --technique translate: write guest code and its translation, side by side, to FILE (- for stdout).",
     )  # fmt: skip
 
@@ -181,7 +191,10 @@ class ExitOptions:
     """What is recorded of a guest's exits. exit_log_limit: (how many, whether the last ones)."""
 
     exit_log: str | None = option(
-        "--exit-log", metavar="FILE", help="Write a record of each exit of the guest to FILE (- for stdout)."
+        "--exit-log",
+        type=OutputPath(),
+        metavar="FILE",
+        help="Write a record of each exit of the guest to FILE (- for stdout).",
     )
     exit_log_format: str | None = option(
         "--exit-log-format", type=click.Choice(LOG_FORMATS),
@@ -197,7 +210,7 @@ class ExitOptions:
         help="Explain exit N in sentences: what it is, why it happens, how it is handled. Prints nothing else.",
     )  # fmt: skip
     report: str | None = option(
-        "--report", metavar="FILE",
+        "--report", type=OutputPath(), metavar="FILE",
         help="Write an HTML report: modes over time, exits by cause and function, page faults. (Needs "
         "the extra `plot`.)",
     )  # fmt: skip
@@ -217,13 +230,7 @@ class SuiteOptions:
     shadow: str = option(
         "--shadow", type=click.Choice(SHADOWS), default=SHADOWS[0], show_default=True, help="As for `virt`."
     )
-    json_file: str | None = option(
-        "--json",
-        metavar="[FILE]",
-        is_flag=False,
-        flag_value="-",
-        help="Write the matrix as a JSON object to FILE, or print it.",
-    )
+    json_file: str | None = option("--json", **JSON, help="Write the matrix as a JSON object to FILE, or print it.")
     markdown: bool = option("--markdown", default=False, is_flag=True, help="Print the matrix as Markdown.")
 
 

@@ -9,6 +9,7 @@ import click
 from trapline.vm.cli import output_files, run_statistics
 from trapline.vm.cli.assembling import load_image
 from trapline.vm.cli.bundled import list_programs
+from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.option_groups import Command, only, with_groups
 from trapline.vm.cli.options import AssemblyOptions, Limits, MachineOptions, Outputs
 from trapline.vm.cli.progress import announce_compilation
@@ -38,7 +39,7 @@ ARGUMENTS = "trapline.arguments"
     epilog="Exit status: the program's own; 2 for bad usage or input; 124 when a limit stops it; 128 + n when signal n "
     "kills it, such as 139 for an access to memory that it does not have, or kills trapline: 130 for Ctrl-C.",
 )
-@click.argument("programs", nargs=-1, metavar="PROGRAM... [-- ARGUMENT...]")
+@click.argument("programs", nargs=-1, type=ProgramFile(), metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
 @with_groups(machine=only("isa", "memory", "engine"))

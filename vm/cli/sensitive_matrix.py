@@ -11,6 +11,7 @@ from trapline.isa.isa_string import parse_isa
 from trapline.vm.cli import output_files
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.compare import first_json, instruction_text
 from trapline.vm.cli.options import UNDER, Limits, MachineOptions, SuiteOptions
 from trapline.vm.cli.user_errors import fail
@@ -31,6 +32,7 @@ def print_matrix(names: list[str], suite: SuiteOptions, machine: MachineOptions,
         if lacking := [case.name for case in cases if names and not case.fits(extensions)]:
             fail(f"--isa {suite.isa} lacks instructions of {', '.join(lacking)}")
         cases = [case for case in cases if case.fits(extensions)]
+    current().reads_sources(bundled_programs() / "sensitive")
     output_files.check_writable(suite.json_file)
     techniques = list(dict.fromkeys(suite.techniques)) or UNDER
     rows = [_run(case, techniques, suite, machine, limits) for case in cases]

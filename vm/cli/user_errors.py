@@ -13,13 +13,14 @@ LIMIT_REACHED = 124
 
 
 class Fatal(click.ClickException):
-    """A mistake of the person who typed the command: one message, exit status 2."""
+    """A mistake of the person who typed the command: one message, exit status 2. advice: what follows the message."""
 
     exit_code = USAGE_ERROR
+    advice = ""
 
     def show(self, file: Any = None) -> None:
         """Print the message."""
-        click.echo(f"trapline: {self.message}", err=True)
+        click.echo(f"trapline: {self.message}{self.advice}", err=True)
 
 
 class Diagnosed(Fatal):
@@ -27,7 +28,7 @@ class Diagnosed(Fatal):
 
     def show(self, file: Any = None) -> None:
         """Print the messages, in colour where they have any."""
-        click.echo(self.message, err=True, color=colored())
+        click.echo(self.message + self.advice, err=True, color=colored())
 
 
 def fail(message: str) -> NoReturn:

@@ -8,6 +8,7 @@ import click
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.boot import dump_tree, run_machine
 from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.guests import Guests
 from trapline.vm.cli.option_groups import Command, given, with_groups, without
 from trapline.vm.cli.options import (
@@ -34,7 +35,7 @@ from trapline.vm.cli.user_errors import fail, reported
     "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
     "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",
 )
-@click.argument("kernel", nargs=-1, metavar="KERNEL...")
+@click.argument("kernel", nargs=-1, type=ProgramFile(joined=True), metavar="KERNEL...")
 @with_groups(machine=without("memory"))
 @click.pass_context
 def virt_command(

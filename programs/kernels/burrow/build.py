@@ -14,8 +14,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from trapline.asm import AsmError, assemble
+from trapline.asm.preprocess.files_read import noted_by
+from trapline.vm.host.output_file import OutputFile, identity
 
 HERE = Path(__file__).resolve().parent
 KERNEL = (
@@ -104,6 +107,18 @@ def program(source: Path) -> bytes:
     return header + body
 
 
+def _write(out: Path, *what: Any) -> None:
+    """Build, and write the ELF when it is whole. Raises AsmError, OSError, and ValueError for a file that was read."""
+    sources: list[str] = []
+    with noted_by(sources.append):
+        elf = build(*what)
+    if identity(str(out)) in map(identity, sources):
+        raise ValueError(f"--out {out}: is one of the sources; choose another name")
+    output = OutputFile(str(out))
+    output.stream.write(elf)
+    output.commit()
+
+
 def main() -> int:
     """The command line: see the module's text."""
     parser = argparse.ArgumentParser(description="Make Burrow, a small operating system, as one ELF file.")
@@ -118,7 +133,7 @@ def main() -> int:
         symbol, equals, value = define.partition("=")
         defines[symbol] = value if equals else "1"
     try:
-        given.out.write_bytes(build(given.variant, given.init, defines, given.program))
+        _write(given.out, given.variant, given.init, defines, given.program)
     except (AsmError, ValueError, OSError) as mistake:
         print(f"build.py: {mistake}", file=sys.stderr)
         return 2

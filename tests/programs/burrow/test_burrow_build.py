@@ -97,3 +97,13 @@ def test_the_page_has_the_memory_map_and_limits() -> None:
         "MOST_REGIONS": "{} regions", "REGION_PAGES": "at most {} pages", "LEAST_PERIOD": "at least {} |",
     }.items():  # fmt: skip
         assert text.format(values[name]) in README, name
+
+
+def test_out_is_no_source(tmp_path: Path) -> None:
+    extra = tmp_path / "extra.s"
+    extra.write_text(".globl main\nmain: ret\n")
+    (tmp_path / "link").symlink_to(extra)
+    for out in (extra, tmp_path / "link"):
+        done = command("--out", str(out), "--program", str(extra))
+        assert done.returncode == 2 and "is one of the sources" in done.stderr, done.stderr
+    assert extra.read_text() == ".globl main\nmain: ret\n"

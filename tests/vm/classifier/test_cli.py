@@ -71,7 +71,7 @@ def test_json_of_a_whole_machine() -> None:
 
 def test_json_beside_the_text(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
-    text = classify("--insn", "add", "--json", target).stdout.decode()
+    text = classify("--insn", "add", f"--json={target}").stdout.decode()
     assert "innocuous (1)" in text
     assert json.loads(target.read_text())["instructions"][0]["name"] == "add"
 
@@ -154,7 +154,7 @@ def test_nothing_but_the_report_is_printed_without_a_terminal() -> None:
 def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     process = subprocess.Popen(
-        command("classify", "--pairs", "1e9", "--insn", "add", "--json", target),
+        command("classify", "--pairs", "1e9", "--insn", "add", f"--json={target}"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     guard = watchdog(process, 60)

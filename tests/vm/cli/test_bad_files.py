@@ -261,7 +261,7 @@ def test_an_unreadable_file(unprivileged, command):
 def test_results_that_cannot_be_written_are_refused_before_the_run(tmp_path, command, option):
     path = write(tmp_path, "loop.s", "_start: j _start")
     for target, part in ((tmp_path, "Is a directory"), (tmp_path / "missing" / "file", "No such file or directory")):
-        outcome = invoke(command, path, option, target)
+        outcome = invoke(command, path, f"{option}={target}")
         refused(outcome, str(target), part)
 
 

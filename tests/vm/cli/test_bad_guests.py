@@ -71,7 +71,7 @@ def test_the_message_names_place_and_symbol(tmp_path):
 @pytest.mark.parametrize("command", ["run", "boot"])
 def test_an_endless_loop_under_an_instruction_limit(tmp_path, command):
     path = write(tmp_path, "guest.s", LOOP)
-    outcome = invoke(command, path, "--max-instructions", "12345", "--json", tmp_path / "report")
+    outcome = invoke(command, path, "--max-instructions", "12345", f"--json={tmp_path / 'report'}")
     ended(outcome, 124, "instruction limit", "at pc 0x")
     report = json.loads((tmp_path / "report").read_text())
     assert (report["retired_instructions"], report["exit_reason"], report["exit_code"]) == (
@@ -102,7 +102,7 @@ def test_an_endless_loop_under_a_time_limit(tmp_path, command, text):
 @pytest.mark.parametrize("command", ["run", "boot"])
 def test_of_two_limits_the_first_counts(tmp_path, command, options, reason):
     path = write(tmp_path, "guest.s", LOOP)
-    outcome = invoke(command, path, *options, "--json", tmp_path / "report")
+    outcome = invoke(command, path, *options, f"--json={tmp_path / 'report'}")
     assert outcome.status == 124
     assert json.loads((tmp_path / "report").read_text())["exit_reason"] == reason
 

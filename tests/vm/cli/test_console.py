@@ -55,7 +55,7 @@ def test_a_paste_of_64_kib(tmp_path):
 
 def test_the_commands_after_ctrl_a(tmp_path):
     log, report = tmp_path / "log", tmp_path / "report"
-    with Session("boot", kernel(tmp_path), *SMALL, "--console-log", log, "--json", report) as session:
+    with Session("boot", kernel(tmp_path), *SMALL, "--console-log", log, f"--json={report}") as session:
         session.expect(b">")
         for key in b"hH?":
             session.press(bytes([1, key]))

@@ -48,7 +48,7 @@ def test_input_from_a_file(tmp_path):
     digests = set()
     for _ in range(2):
         outcome = invoke(
-            "boot", kernel(tmp_path, 256), *SMALL, "--input", text, "--json", report, stdin=b"not for the kernel"
+            "boot", kernel(tmp_path, 256), *SMALL, "--input", text, f"--json={report}", stdin=b"not for the kernel"
         )
         assert (outcome.status, outcome.stdout) == (7, b">" + text.read_bytes())
         digests.add(report.read_text().partition('"sha256"')[2])

@@ -21,7 +21,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_text_and_json_lines_agree(tmp_path: Path) -> None:
     text, objects = tmp_path / "exits.txt", tmp_path / "exits.jsonl"
     report = tmp_path / "report.json"
-    outcome = invoke("virt", SV32, "--exit-log", text, "--json", report)
+    outcome = invoke("virt", SV32, "--exit-log", text, f"--json={report}")
     assert outcome.status == 0 and outcome.stdout == invoke("boot", SV32).stdout
     assert invoke("virt", SV32, "--exit-log", objects).status == 0
     rows = [line for line in text.read_text().splitlines() if not line.startswith("#")]

@@ -134,7 +134,7 @@ def test_an_endless_guest_stops_at_once(tmp_path, name, number, status):
     That the `!` is seen before the end shows too that output does not wait for a newline.
     """
     report = tmp_path / "report"
-    outcome = interrupted([*guest(tmp_path, name), "--memory", "4M", "--json", str(report)], number)
+    outcome = interrupted([*guest(tmp_path, name), "--memory", "4M", f"--json={report}"], number)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (status, b"", b"")
     written = json.loads(report.read_text())
     assert (written["exit_reason"], written["exit_code"]) == ("interrupted", status)

@@ -32,7 +32,7 @@ def boot(*options: str | Path) -> Outcome:
 @pytest.fixture(scope="module")
 def console_of_the_sbi(tmp_path_factory) -> tuple[Outcome, dict]:
     report = tmp_path_factory.mktemp("linux") / "report"
-    outcome = boot("--append", "console=hvc0 earlycon=sbi", "--json", report)
+    outcome = boot("--append", "console=hvc0 earlycon=sbi", f"--json={report}")
     return outcome, json.loads(report.read_text())
 
 
@@ -48,7 +48,7 @@ def test_over_the_built_in_sbi(console_of_the_sbi):
 
 def test_two_runs_are_the_same_to_the_last_byte(console_of_the_sbi, tmp_path):
     outcome, report = console_of_the_sbi
-    again = boot("--append", "console=hvc0 earlycon=sbi", "--json", tmp_path / "report")
+    again = boot("--append", "console=hvc0 earlycon=sbi", f"--json={tmp_path / 'report'}")
     assert again.stdout == outcome.stdout
     repeated = json.loads((tmp_path / "report").read_text())
     for key in ("sha256", "retired_instructions", "traps", "pc"):
@@ -87,7 +87,7 @@ def test_under_the_hypervisor_with_every_exit_noted(console_of_the_sbi, tmp_path
     pytest.importorskip("matplotlib")
     noted = execute(
         "virt", guest("linux/Image"), "--append", "console=hvc0 earlycon=sbi", "--exit-log", log, "--exit-log-limit",
-        "last:5000", "--report", page, "--json", virtual, timeout=150,
+        "last:5000", "--report", page, f"--json={virtual}", timeout=150,
     )  # fmt: skip
     assert noted.stdout == outcome.stdout
     ended = json.loads(virtual.read_text())

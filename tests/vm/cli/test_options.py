@@ -90,7 +90,7 @@ def test_json_is_the_last_line(tmp_path, arguments):
 def test_json_to_a_file(tmp_path, name):
     path = write(tmp_path, "guest.s", LOOP)
     target = write(tmp_path, "report", "x" * 10_000)
-    outcome = invoke(name, path, "--max-instructions", "5", "--json", target)
+    outcome = invoke(name, path, "--max-instructions", "5", f"--json={target}")
     assert outcome.stdout == b""
     text = target.read_text()
     assert text.count("\n") == 1 and set(json.loads(text)) == KEYS

@@ -61,7 +61,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """The page about sv32.s, and what `--json` says of the run."""
     folder = tmp_path_factory.mktemp("report")
     page, report = folder / "out.html", folder / "out.json"
-    outcome = invoke("virt", SV32, "--report", page, "--json", report)
+    outcome = invoke("virt", SV32, "--report", page, f"--json={report}")
     assert outcome.status == 0 and outcome.stderr == b""
     return page, json.loads(report.read_text())
 

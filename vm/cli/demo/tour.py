@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 from trapline.vm.cli import output_files
+from trapline.vm.cli.bundled import bundled_programs
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.compare import first_json
 from trapline.vm.cli.demo import trials
 from trapline.vm.cli.demo.screen import Screen
@@ -14,6 +16,7 @@ from trapline.vm.experiments.compare import Run
 
 def run_tour(engine: str | None, json_file: str | None) -> int:
     """Run and show the six steps; 0 if the results match the text."""
+    current().reads_sources(bundled_programs())
     output_files.check_writable(json_file)
     screen = Screen(io.StringIO() if json_file == "-" else None)
     started = time.perf_counter()

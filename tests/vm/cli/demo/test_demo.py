@@ -31,7 +31,7 @@ HOLED = {"trap": False, "trap, mleak": True, "patch": True, "translate": True, "
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
     """The text, and the same as JSON."""
     path = tmp_path_factory.mktemp("demo") / "demo.json"
-    outcome = invoke("demo", "--json", path)
+    outcome = invoke("demo", f"--json={path}")
     assert outcome.status == 0 and outcome.stderr == b""
     return outcome.stdout.decode(), json.loads(path.read_text())
 
@@ -195,7 +195,7 @@ def test_the_shell_ends_with_its_input(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_program_with_arguments_harts_and_a_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    outcome = invoke("demo", "pingpong", "7", "--harts", "2", "--json", report, "--stats")
+    outcome = invoke("demo", "pingpong", "7", "--harts", "2", f"--json={report}", "--stats")
     assert (outcome.status, outcome.stdout) == (0, b"7 messages came back\n") and b"instructions in" in outcome.stderr
     assert json.loads(report.read_text())["exit_code"] == 0
     assert invoke("demo", "spin", "--max-instructions", "100000").status == 124
@@ -240,7 +240,7 @@ def test_mistakes() -> None:
     refused(invoke("demo", "--input", "x"), "--input needs WHAT")
     refused(invoke("demo", "count", "9" * 200), "more than 127 bytes")
     refused(invoke("demo", "shell", "--input", "/nowhere/at/all"), "/nowhere/at/all")
-    refused(invoke("demo", "--json", "/nowhere/at/all"), "/nowhere/at/all")
+    refused(invoke("demo", "--json=/nowhere/at/all"), "/nowhere/at/all")
 
 
 @pytest.mark.slow

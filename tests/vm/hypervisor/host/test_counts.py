@@ -12,7 +12,7 @@ from support.paths import PROGRAMS
 def counted(tmp_path: Path, kernel: Path, technique: str, *more: str) -> tuple[dict[str, Any], Counter[str], str]:
     """(what --json says, routines of the exit log, what --stats says)."""
     log, report = tmp_path / "log.jsonl", tmp_path / "report.json"
-    outcome = invoke("virt", kernel, "--technique", technique, "--exit-log", log, "--json", report, "--stats", *more)
+    outcome = invoke("virt", kernel, "--technique", technique, "--exit-log", log, f"--json={report}", "--stats", *more)
     routines = Counter(json.loads(line)["routine"] for line in log.read_text().splitlines())
     return json.loads(report.read_text()), routines, outcome.message
 
