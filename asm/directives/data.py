@@ -58,6 +58,8 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
                 data.data += bytes(width)
                 continue
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
+            if type(operand) is not int and type(bound) is not int:
+                raise SourceError(location, f"'{name}': value {value} is not in [{-(mask // 2 + 1)}, {mask}]")
             unit.diagnostics.warning(location, f"value {value:#x} is truncated to {value & mask:#x}")
         append(unit, (value & mask).to_bytes(width, "little"), location)
 

@@ -41,8 +41,10 @@ BRANCH_BITS = 13
 Values = dict[str, int]
 """Operand values by their names in the instruction's pattern."""
 
-Fixups = list[tuple[str, Bound]]
-"""Kind and expression of each value that the linker fills in."""
+Fixups = list[tuple[str, Bound, Location]]
+"""Kind, expression and place of each value that the linker fills in."""
+
+HIGH_KINDS = ("hi20", "pcrel_hi20", "got_hi20", "tprel_hi20", "tls_ie_hi20", "tls_gd_hi20")
 
 
 class Encoder:
@@ -56,9 +58,13 @@ class Encoder:
 
     def error(self, message: str, hint: str | None = None, about: Operand | None = None) -> SourceError:
         """An error at the operand `about` if the text shows it, else at the mnemonic."""
-        needle = None if about is None else where_written(about)
+        return SourceError(self.location if about is None else self._place(about), message, hint)
+
+    def _place(self, operand: Operand) -> Location:
+        """The operand's place if the text shows it, else that of the mnemonic."""
+        needle = where_written(operand)
         column = -1 if needle is None else self.text.find(needle, self.text.find(" "))
-        return SourceError(self.location.at(column) if column > 0 else self.location, message, hint)
+        return self.location.at(column) if column > 0 else self.location
 
     # Real instructions
 
@@ -79,8 +85,8 @@ class Encoder:
             raise self.error(f"{insn.name}: {error}") from None
         if not fixups:
             return self.append_word(encoded)
-        kind, expression = fixups[0]
-        return self.append_with_fixup(encoded, kind, expression, insn)
+        kind, expression, at = fixups[0]
+        return self.append_with_fixup(encoded, kind, expression, insn, at)
 
     def _operand(self, insn: Instruction, kind: str, operand: Operand, values: Values, fixups: Fixups) -> None:
         match kind:
@@ -147,7 +153,8 @@ class Encoder:
         if self._is_plain_register(operand):
             message = f"{insn.name}: '{where_written(operand)}' is a register; expected a label"
             raise self.error(message, None, operand)
-        fixups.append(("branch" if insn.pattern.imm_bits == BRANCH_BITS else "jal", self.unit.bind(operand)))
+        kind = "branch" if insn.pattern.imm_bits == BRANCH_BITS else "jal"
+        fixups.append((kind, self.unit.bind(operand), self.location))
 
     def _known(self, operand: Operand, kind: str, fixups: Fixups) -> int | None:
         """The operand's value if it is known now; otherwise adds a fixup of this kind and returns None."""
@@ -155,7 +162,7 @@ class Encoder:
             case Parenthesized(inside):
                 return self._known(inside, kind, fixups)
             case Function(name, argument):
-                return self._part(operand, name, argument, fixups)
+                return self._part(operand, name, argument, kind, fixups)
             case Memory() | TypeName():
                 raise self.error("expected a number or a symbol", None, operand)
         # Like GNU as: in the place of an immediate a register's name means the register, whatever the symbols are.
@@ -166,15 +173,20 @@ class Encoder:
         try:
             return constant_value(bound)
         except NotConstant:
-            fixups.append((kind, bound))
+            fixups.append((kind, bound, self._place(operand)))
             return None
 
-    def _part(self, operand: Operand, name: str, argument: Expression, fixups: Fixups) -> int | None:
+    def _part(self, operand: Operand, name: str, argument: Expression, wanted: str, fixups: Fixups) -> int | None:
         """The value of `%hi(x)` or another relocation function, like `_known`."""
         if name not in FUNCTIONS:
             raise self.error(f"unknown operator '{name}'", did_you_mean(name, FUNCTIONS), operand)
         bound = self.unit.bind(argument)
         kind = FUNCTIONS[name]
+        if wanted != ("imm20" if kind in HIGH_KINDS else "imm"):
+            hint = (
+                "'lui' and 'auipc' take upper parts, such as %hi; immediates of 12 bits take lower parts, such as %lo"
+            )
+            raise self.error(f"'{name}' cannot be used here", hint, operand)
         if kind in ("hi20", "lo12"):
             try:
                 value = constant_value(bound)
@@ -182,7 +194,7 @@ class Encoder:
                 pass
             else:
                 return high20(value) >> 12 & 0xFFFFF if kind == "hi20" else low12(value)
-        fixups.append((kind, bound))
+        fixups.append((kind, bound, self.location))
         return None
 
     # Operands
@@ -262,7 +274,9 @@ class Encoder:
         """Append a word."""
         self.unit.section.data().data += word.to_bytes(4, "little")
 
-    def append_with_fixup(self, word: int, kind: str, expression: Bound, insn: Instruction) -> None:
+    def append_with_fixup(
+        self, word: int, kind: str, expression: Bound, insn: Instruction, at: Location | None = None
+    ) -> None:
         """Append a word with a fixup; a conditional branch of the base ISA becomes a fragment that can grow.
 
         A plugin's branch cannot: a long branch needs the opposite condition, which it may not have.
@@ -271,10 +285,10 @@ class Encoder:
         if kind == "branch" and insn.extension in BASE:
             section.data()
             index = len(section.open)
-            section.add(Branch(index, word, Fixup(0, "branch", expression, self.location, insn)))
+            section.add(Branch(index, word, Fixup(0, "branch", expression, at or self.location, insn)))
             return
         data = section.data()
-        data.fixups.append(Fixup(len(data.data), kind, expression, self.location, insn))
+        data.fixups.append(Fixup(len(data.data), kind, expression, at or self.location, insn))
         data.data += word.to_bytes(4, "little")
 
 

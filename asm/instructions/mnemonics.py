@@ -11,7 +11,7 @@ from trapline.asm.instructions.pseudo_instructions import (
     Place,
     Template,
 )
-from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized
+from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized, where_written
 from trapline.isa import BY_NAME
 from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.foreign import FOREIGN_WORDS, RS1_SHIFT
@@ -52,6 +52,8 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
         return encoder.append_word(FIXED_WORDS[name])
     if name not in mnemonics() and name.lower() in mnemonics():
         return _dispatch(encoder, name.lower(), operands)
+    if name in ("jr", "jalr") and len(operands) == 1:
+        _check_jump_register(encoder, name, operands[0])
     insn = BY_NAME.get(name)
     if insn is None or len(operands) != len(written_operands(insn)):
         templates = PSEUDO.get((name, len(operands)))
@@ -106,6 +108,15 @@ def _expand(encoder: Encoder, templates: tuple[Template, ...], operands: Operand
 def _is_mark(operand: Operand) -> bool:
     """Whether this is `%tprel_add(x)`, which only marks an instruction for relaxation."""
     return isinstance(operand, Function) and operand.name == "%tprel_add"
+
+
+def _check_jump_register(encoder: Encoder, name: str, target: Operand) -> None:
+    """Refuse `jr label` and `jr 8`: without a register they would jump relative to x0."""
+    if isinstance(target, Memory | Parenthesized) or encoder.is_register(target):
+        return
+    written = where_written(target)
+    hint = f"to jump to a label write '{'j' if name == 'jr' else 'call'} {written}'"
+    raise encoder.error(f"'{name}' needs a register, not '{written}'", hint, target)
 
 
 def _jalr(encoder: Encoder, operands: Operands) -> Operands:

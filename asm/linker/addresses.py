@@ -1,12 +1,16 @@
 """Values of expressions and symbols once sections have addresses."""
 
-from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
+from trapline.asm.arithmetic import COMPARISONS, OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.linker.placement import Output
 from trapline.asm.linker.string_merging import Merged
-from trapline.asm.nodes import Binary, Bound, Unary
+from trapline.asm.nodes import Binary, Bound, Unary, parts
 from trapline.asm.sections import Section
-from trapline.asm.symbols import Symbol
+from trapline.asm.symbols import Symbol, definition
+
+
+class NotLinear(Exception):
+    """An expression whose value depends on an address in another way than by adding or subtracting it."""
 
 
 class Values:
@@ -69,3 +73,28 @@ class Values:
         offset = symbol.fragment.offset + symbol.offset
         source = self.merged.get(symbol.section)
         return (symbol.section, offset) if source is None else source.place(offset)
+
+    def terms(self, expression: Bound) -> dict[object, int]:
+        """How often the address of each section, or of each symbol without one, is added to an expression's value.
+
+        Empty for a number, also for the distance between labels of one section. Raises NotLinear.
+        """
+        match expression:
+            case Symbol():
+                symbol = definition(expression)
+                if symbol.value is not None:
+                    return self.terms(symbol.value)
+                return {symbol.section or symbol: 1}
+            case Unary("-", operand):
+                return {place: -count for place, count in self.terms(operand).items()}
+            case Binary(operator, left, right) if operator in ("+", "-", *COMPARISONS):
+                sign = 1 if operator == "+" else -1
+                first, second = self.terms(left), self.terms(right)
+                sums = {place: first.get(place, 0) + sign * second.get(place, 0) for place in first | second}
+                found = {place: count for place, count in sums.items() if count}
+                if found and operator in COMPARISONS:
+                    raise NotLinear
+                return found
+        if any(self.terms(part) for part in parts(expression)):
+            raise NotLinear
+        return {}

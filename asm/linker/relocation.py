@@ -5,6 +5,7 @@ from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.fragments import BRANCH_REACH, Branch, Data, Fixup
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.got import DTV_OFFSET, KINDS, Entries, entry
+from trapline.asm.linker.operand_checks import check_address, constant, stored
 from trapline.asm.nodes import Binary, Bound
 from trapline.asm.sections import ALLOC, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol, definition
@@ -66,6 +67,7 @@ class Relocator(Values):
                 self.absent.add(pc)
                 target = pc
             else:
+                check_address(self, fixup)
                 target = self.value(fixup.expression, fixup.location)
         except SourceError as error:
             self.diagnostics.add(error)
@@ -95,7 +97,7 @@ class Relocator(Values):
         at = fixup.offset
         if kind.startswith("word"):
             width = int(kind[4:].partition(":")[0]) // 8
-            value = self.value(fixup.expression, fixup.location)
+            value = stored(self, fixup, 8 * width)
             if kind == "word32:dtprel":
                 value -= DTV_OFFSET + (self.thread_local[0].address if self.thread_local else 0)
             data[at : at + width] = (value & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
@@ -104,7 +106,7 @@ class Relocator(Values):
         insn = fixup.insn
         values = insn.pattern.extract(word)
         if kind.startswith("field:"):
-            values[kind[6:]] = self.value(fixup.expression, fixup.location)
+            values[kind[6:]] = constant(self, fixup)
         else:
             values["imm"] = immediate(self, fixup, pc)
             if kind == "pcrel_lo12" and insn is JALR and self.value(fixup.expression, fixup.location) in self.absent:
@@ -139,6 +141,11 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
         return high20(values.high_parts.get(pc, 0))
     if kind == "pcrel_lo12":
         return _pcrel_low(values, fixup)
+    if kind == "imm20":
+        return constant(values, fixup) << 12
+    if kind == "imm":
+        return constant(values, fixup)
+    check_address(values, fixup)
     value = values.value(fixup.expression, fixup.location)
     if kind == "hi20":
         return high20(value)
@@ -149,24 +156,16 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
             raise SourceError(fixup.location, "no section of this program is thread-local (.tdata, .tbss)")
         value -= values.thread_local[0].address  # the thread pointer points to the first of them
         return high20(value) if kind == "tprel_hi20" else low12(value)
-    if kind == "imm20":
-        if not 0 <= value <= 0xFFFFF:
-            raise SourceError(fixup.location, f"immediate {value} is not in [0, 1048575]")
-        return value << 12
-    if kind in ("branch", "jal"):
-        distance = signed32(value - pc)
-        reach = BRANCH_REACH if kind == "branch" else 1 << 20
-        if not -reach <= distance <= reach - 2:
-            raise SourceError(
-                fixup.location,
-                f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
-            )
-        if distance & 1:
-            raise SourceError(fixup.location, f"{fixup.insn.name}: the target {value:#x} is odd")
-        return distance
-    if (1 << 32) - 2048 <= value < 1 << 32:
-        value -= 1 << 32
-    return value
+    distance = signed32(value - pc)
+    reach = BRANCH_REACH if kind == "branch" else 1 << 20
+    if not -reach <= distance <= reach - 2:
+        raise SourceError(
+            fixup.location,
+            f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
+        )
+    if distance & 1:
+        raise SourceError(fixup.location, f"{fixup.insn.name}: the target {value:#x} is odd")
+    return distance
 
 
 def _pcrel_low(values: Values, fixup: Fixup) -> int:
