@@ -18,6 +18,7 @@ from trapline.asm.preprocess.source_text import Text, whole_file
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
+from trapline.isa.did_you_mean import nearest
 
 LONGEST_STATEMENT = 8
 """Bytes of a statement's instructions, at most: `la`, `call` and the like make two."""
@@ -172,7 +173,18 @@ def _entry(linker: Linker, name: str | None, diagnostics: Diagnostics) -> int:
         diagnostics.error(at, f"entry symbol '{name}' is not defined")
         return 0
     text = next((o for o in linker.layout.read_only if o.name == ".text"), None)
+    if text is not None and text.size:
+        _warn_of_entry(linker, text.address, diagnostics)
     return text.address if text else linker.layout.start
+
+
+def _warn_of_entry(linker: Linker, address: int, diagnostics: Diagnostics) -> None:
+    """Say where a program without `_start` begins, as ld does."""
+    names = {name for unit in linker.units for name, symbol in unit.symbols.items() if symbol.defined}
+    close = nearest("_start", names) or next((name for name in ("start", "main") if name in names), None)
+    hint = f"define _start, or begin at '{close}' with --entry {close}" if close else "define _start, or use --entry"
+    message = f"no symbol '_start': the program begins at {address:#010x}, the start of .text"
+    diagnostics.warning(whole_file(linker.units[0].name), message, hint)
 
 
 def assemble_text(text: str, *, name: str = "<string>", **options: object) -> Program:
