@@ -31,6 +31,7 @@ from trapline.vm.loader.source import load_file, load_source
 from trapline.vm.machine import Announce, Exit, ExitReason, Machine
 from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
+from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
@@ -170,6 +171,7 @@ class Process:
         self.argv: list[str | bytes] = list(argv)
         self.actions: dict[int, bytes] = {}
         self.signal_mask = 0
+        self._foreign = ForeignCalls()
         self.semihosting_errno = 0
         self.deadline: float | None = None
         self._max_instructions, self._timeout = max_instructions, timeout
@@ -269,6 +271,10 @@ class Process:
         number = x[A7]
         self._counts[number if number in TABLE else name_of(number)] += 1
         call = TABLE.get(number)
+        if (call is None or number in ON_FOLDERS) and (
+            remark := self._foreign.remark(number, x[A0], TABLE, self._place(h.pc))
+        ):
+            self._report(f"trapline: {remark}")
         try:
             result = -ENOSYS if call is None else call.serve(self, *[x[A0 + i] for i in range(call.arity)])
         except SystemCallError as error:
