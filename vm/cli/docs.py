@@ -1,13 +1,12 @@
 """`trapline docs`: the documents that come with the package, listed and shown."""
 
-import os
 import shutil
 import sys
 
 import click
 
 from trapline.vm.cli import documents
-from trapline.vm.cli.user_errors import fail
+from trapline.vm.cli.user_errors import escapes_wanted, fail
 from trapline.vm.observe import tables
 
 WIDEST = 100
@@ -40,7 +39,7 @@ def docs_command(topic: str | None) -> None:
         hint = did_you_mean(topic.lower(), [*pages, *ends]) or "'trapline docs' lists the topics"
         fail(f"no document on '{printable(topic)}'; {hint}")
     if sys.stdout.isatty():
-        click.echo_via_pager(_laid_out(page), color=None if _colored() else False)
+        click.echo_via_pager(_laid_out(page), color=None if escapes_wanted() else False)
     else:
         click.echo(page.path.read_text(encoding="utf-8"), nl=False)
 
@@ -70,11 +69,7 @@ def _laid_out(page: documents.Document) -> str:
         elements = {**Markdown.elements, "fence": Code, "code_block": Code}
 
     width = min(shutil.get_terminal_size().columns, WIDEST)
-    console = Console(width=width, force_terminal=_colored(), color_system="auto" if _colored() else None)
+    console = Console(width=width, force_terminal=escapes_wanted(), color_system="auto" if escapes_wanted() else None)
     with console.capture() as captured:
         console.print(Page(documents.with_commands(page), hyperlinks=False, code_theme="ansi_dark"), crop=False)
     return "".join(line.rstrip(" ") + "\n" for line in captured.get().splitlines())
-
-
-def _colored() -> bool:
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

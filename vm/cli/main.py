@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from trapline.vm.cli.user_errors import escapes_wanted
 from trapline.vm.host import signals
 
 COMMANDS = {
@@ -110,7 +111,7 @@ class LazyGroup(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line, where `--help` and `--version` already print."""
-        if os.environ.get("NO_COLOR"):
+        if not escapes_wanted():
             extra.setdefault("color", False)
         with _endings():
             return super().make_context(*args, **extra)

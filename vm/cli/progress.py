@@ -1,6 +1,5 @@
 """What a person sees while a command works: a spinner while the engine compiles, a bar while rows are measured."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from trapline.vm.cli.user_errors import colored
 def announce_compilation(what: str) -> Iterator[None]:
     """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
     message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not colored():
         click.echo(message, err=True)
         yield
         return

@@ -36,9 +36,14 @@ def fail(message: str) -> NoReturn:
     raise Fatal(message)
 
 
+def escapes_wanted() -> bool:
+    """Whether a terminal may be sent escapes: not if NO_COLOR (https://no-color.org) is set, or TERM is dumb."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def colored() -> bool:
-    """Whether messages on stderr may have colours: on a terminal, unless NO_COLOR (https://no-color.org) is set."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether messages on stderr may have colours: on a terminal that takes them."""
+    return sys.stderr.isatty() and escapes_wanted()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 
 from support.cli.command import Outcome, check_ending, command, environment, execute, invoke, watchdog, write
 from trapline.vm.cli.main import COMMANDS, main
+from trapline.vm.cli.progress import announce_compilation
 
 LOOP = "_start: j _start\n"
 
@@ -134,8 +135,18 @@ def test_an_empty_no_color_says_nothing(tmp_path):
 @pytest.mark.parametrize("arguments", [["isa"], ["isa", "show", "mret"], ["isa", "csrs"], ["disasm", "missing"]])
 def test_other_commands(arguments):
     assert b"\x1b" not in execute(*arguments, env=environment(NO_COLOR=None, TERM="xterm")).stdout
-    shown = at_a_terminal(*arguments, env=environment(NO_COLOR="1", TERM="xterm"))
-    assert not re.search("\x1b\\[[0-9;]*m", shown)
+    for changes in ({"NO_COLOR": "1", "TERM": "xterm"}, {"NO_COLOR": None, "TERM": "dumb"}):
+        assert "\x1b" not in at_a_terminal(*arguments, env=environment(**changes))
+
+
+@pytest.mark.parametrize("changes", [{"NO_COLOR": "1", "TERM": "xterm"}, {"NO_COLOR": None, "TERM": "dumb"}])
+def test_no_escapes_while_the_engine_compiles(monkeypatch, capfd, changes):
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with announce_compilation("engine"):
+        pass
+    assert capfd.readouterr().err == "trapline: compiling the engine (once for this version, about 20 seconds)...\n"
 
 
 # What is not imported

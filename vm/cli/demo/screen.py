@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from trapline.vm.cli import burrow
 from trapline.vm.cli.demo.trials import MENDED, TYPED, Assembled, Trial, around, most_trapped, what_trapped
+from trapline.vm.cli.user_errors import escapes_wanted
 from trapline.vm.experiments.compare import Run
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.observe import tables
@@ -55,7 +56,8 @@ class Screen:
 
     def __init__(self, file: Any = None) -> None:
         """file: a text stream instead of standard output."""
-        self.console = Console(file=file, highlight=False)
+        # Without a terminal's escapes there is no bold type either.
+        self.console = Console(file=file, highlight=False, force_terminal=None if escapes_wanted() else False)
         self.unicode = self.console.encoding.lower().startswith("utf")
 
     def title(self) -> None:

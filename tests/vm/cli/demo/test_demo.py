@@ -125,10 +125,9 @@ def test_a_terminal_has_colours_and_progress() -> None:
 @pytest.mark.slow
 def test_a_narrow_one_without_colours() -> None:
     text = at_terminal(40, NO_COLOR="1")
-    assert "36m1  Assemble" not in text and "[32m" not in text
-    assert all(len(line) <= 40 for line in text.splitlines() if ESCAPE not in line)
-    plain = re.sub(rf"{re.escape(ESCAPE)}\d*m", "", text)
-    assert "mended" in plain and "popf t0" in plain and "assist      same" in plain
+    assert ESCAPE not in text
+    assert all(len(line) <= 40 for line in text.splitlines())
+    assert "mended" in text and "popf t0" in text and "assist      same" in text
 
 
 @pytest.mark.slow
