@@ -44,7 +44,12 @@ def with_warnings(image: "Image") -> "Image":
 def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None) -> Any:
     """Assemble and link, warnings to stderr."""
     from trapline import asm
+    from trapline.vm.loader.files import detect
+    from trapline.vm.loader.image import LoadError
 
+    for path in paths:
+        if path.is_file() and path.stat().st_size and detect(path) == "elf":
+            raise LoadError(f"{path}: is an ELF file, not a source; `trapline disasm {path}` lists its instructions")
     base = options.text_base if options.text_base is not None else text_base
     program = asm.assemble(
         paths, entry=options.entry, text_base=base, include_dirs=options.include_dirs, defines=options.defines,

@@ -40,6 +40,7 @@ def disasm_command(
     from trapline.asm.disassembler.listing import listing
     from trapline.asm.disassembler.source import assembly
     from trapline.isa.did_you_mean import did_you_mean
+    from trapline.vm.loader.foreign_files import foreign
 
     if base is not None and not raw:
         raise click.UsageError("--base needs --raw; an ELF file has its own addresses")
@@ -54,6 +55,8 @@ def disasm_command(
 
     try:
         data = read_file(file)
+        if not raw and (what := foreign(file, data[:4096])):
+            raise refuse(what)
         contents = raw_contents(data, base or 0) if raw else elf_contents(data)
     except DisassemblyError as error:
         raise refuse(str(error)) from None

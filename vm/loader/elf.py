@@ -20,6 +20,7 @@ from trapline.asm.elf.format import (
 )
 from trapline.asm.elf.reader import ElfError, ElfFile
 from trapline.vm.loader.compressed import first_compressed
+from trapline.vm.loader.foreign_files import LINK_ADVICE
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 from trapline.vm.loader.places import DebugLines, code_sections
 
@@ -28,7 +29,7 @@ COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 _COMPILE_HINTS = {"64-bit": COMPILE_HINT, "big-endian": f"{COMPILE_HINT} and without -mbig-endian"}
 
 _NO_EXECUTABLE = {
-    ET_REL: "is an object file, not a program: link it first (for example with riscv64-unknown-elf-gcc)",
+    ET_REL: f"is an object file, not a program: {LINK_ADVICE}",
     ET_DYN: "is a shared object or position-independent program: link it with -static -no-pie",
     ET_CORE: "is a core dump, not a program",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trapline.asm.elf.format import MAGIC
 from trapline.vm.loader.elf import elf_image
+from trapline.vm.loader.foreign_files import foreign
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 
 MAX_FILE = 1 << 30
@@ -37,7 +38,7 @@ def detect(path: str | os.PathLike[str]) -> str:
     """What a file holds: `elf`, `asm` (assembly source) or `raw` (an image without headers).
 
     ELF files are recognized by their first bytes, sources by their suffix or because they are text.
-    Raises LoadError when the file cannot be read or is empty.
+    Raises LoadError when the file cannot be read, is empty, or is known to be something else.
     """
     start = read_program(path)[:4096]
     suffix = Path(path).suffix
@@ -45,6 +46,8 @@ def detect(path: str | os.PathLike[str]) -> str:
         return "elf"
     if suffix in SOURCE_SUFFIXES:
         return "asm"
+    if what := foreign(path, start):
+        raise LoadError(f"{path}: {what}")
     if suffix in RAW_SUFFIXES:
         return "raw"
     return "raw" if any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in start) else "asm"
