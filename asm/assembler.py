@@ -6,13 +6,14 @@ from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives import alignment, cfi, data, floats, insn, messages, options, sections, symbols
+from trapline.asm.fragments import Data, Fill, Leb128
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
 from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.source_text import Text
-from trapline.asm.sections import EXEC, NOBITS
+from trapline.asm.sections import EXEC, NOBITS, Section
 from trapline.asm.unit import Handler, Unit
 from trapline.isa.did_you_mean import did_you_mean
 
@@ -66,6 +67,19 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
             start.fragment, start.offset = section.start()
             start.section, start.temporary = section, True
         section.finish(unit.relax)
+        if section.type == NOBITS:
+            _check_zeros(unit, section)
+
+
+def _check_zeros(unit: Unit, section: Section) -> None:
+    """Refuse values that are known after layout in a section without contents: they would be lost."""
+    message = f"'{section.name}' has no contents, so it can hold only zeros"
+    for fragment in section.fragments:
+        if type(fragment) is Data:
+            for fixup in fragment.fixups:
+                unit.diagnostics.error(fixup.location, message)
+        elif type(fragment) is Leb128 or (type(fragment) is Fill and any(fragment.item)):
+            unit.diagnostics.error(fragment.location, message)
 
 
 def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> None:

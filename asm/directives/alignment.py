@@ -2,7 +2,7 @@
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.fragments import COMPRESSED_BYTES, INSTRUCTION_BYTES, LIMIT, Align
-from trapline.asm.sections import EXEC
+from trapline.asm.sections import EXEC, NOBITS
 from trapline.asm.unit import Handler, Unit
 
 
@@ -45,6 +45,8 @@ def align(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"'{name}': alignment {amount} is more than {LIMIT}")
     width = {"w": 2, "l": 4}.get(name[-1], 1) if stem != name else 1
     pattern = None if fill is None else (fill & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
+    if fill and unit.section.type == NOBITS:
+        unit.diagnostics.warning(location, f"'{unit.section.name}' has no contents: the fill value is ignored")
     align_to(unit, amount, pattern, most or None, location)
 
 
@@ -60,6 +62,8 @@ def org(unit: Unit, name: str, operands: str, location: Location) -> None:
     if not 1 <= len(values) <= 2:
         raise SourceError(location, "'.org' needs an offset", "write '.org 0x100'")
     fill = unit.number(values[1], location) if len(values) == 2 else 0
+    if fill and unit.section.type == NOBITS:
+        unit.diagnostics.warning(location, f"'{unit.section.name}' has no contents: the fill value is ignored")
     unit.move_to(unit.bind(values[0], location), fill, location)
 
 

@@ -99,6 +99,9 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
     if not 1 <= len(values) <= 2:
         raise SourceError(location, f"'{name}' needs a size", f"write '{name} 16'")
     fill = unit.number(values[1], location) if len(values) == 2 and not unit.in_absolute else 0
+    if fill and unit.section.type == NOBITS:
+        unit.diagnostics.warning(location, f"'{unit.section.name}' has no contents: the fill value is ignored")
+        fill = 0
     bound = unit.bind(values[0], location)
     try:
         count = constant_value(bound)
