@@ -10,8 +10,11 @@ from trapline import isa
 T = TypeVar("T")
 U, S, M = 0, 1, 3
 CLINT, UART, PLIC = 0x2000000, 0x10000000, 0xC000000
-HANDLERS, SCRIPT, ROOT_A, ROOT_B, LEAF_0, LEAF_1, DATA, FIXED = (0x1000 * p for p in (0, 1, 4, 5, 6, 7, 8, 14))
-"""Pages of an arena: trap handlers; the script (three); page tables; data (six); one that nothing stores to."""
+HANDLERS, SCRIPT, ROOT_A, ROOT_B, LEAF_0, LEAF_1, DATA, FIXED, LEAF_CODE = (
+    0x1000 * p for p in (0, 1, 4, 5, 6, 7, 8, 14, 15)
+)
+"""Pages of an arena: trap handlers; the script (three); page tables; data (six); one that nothing stores to; a table of
+RAM where it is."""
 S_HANDLER = 0x200
 ROUTINES = (DATA + 0x4800, LEAF_0 + 0xF80, DATA + 0x2FF8, FIXED + 0x40)
 """Short routines on pages that are also data or a page table."""
@@ -19,6 +22,7 @@ ALIAS = 0x40000000
 """Where U mode sees RAM when addresses are translated, instead of at RAM."""
 PROBED = 0x40400000, 0x40800000, 0x40C00000
 """4 MiB each: through LEAF_0, through LEAF_1, through an entry of the root that changes."""
+MAX_HARTS = 4
 FRESH = 16
 """First entry of LEAF_0 that is invalid until a kernel maps it, once."""
 V, R, W, X, USER, G, A, D = (1 << i for i in range(8))
@@ -88,6 +92,11 @@ def pte(paddr: int, flags: int) -> int:
 
 
 NOP = word("addi", 0, 0, 0)
+NEW_CODE = (
+    word("addi", 12, 12, 7), word("xori", 13, 13, -1), 0, word("ebreak"), csr("csrrs", "mscratch", 12, 0),
+    word("fence.i"),
+)  # fmt: skip
+"""What code that changes becomes."""
 
 
 class Code:
@@ -205,6 +214,7 @@ def fixed_words(base: int, hart: int) -> dict[int, list[int]]:
         entries = {RAM: pte(RAM, code), ALIAS: pte(RAM, user), UART: pte(UART, user), 0x2000000: pte(CLINT, code)}
         entries |= {PROBED[0]: pte(base + LEAF_0, V), PROBED[1]: pte(base + LEAF_1, V)}
         places |= {base + root + 4 * (vaddr >> 22): [entry] for vaddr, entry in entries.items()}
+    places[base + LEAF_CODE] = [pte(RAM + page, code) for page in range(0, MAX_HARTS * ARENA, 0x1000)]
     return places | {base + HANDLERS: m_handler(base, hart), base + S_HANDLER: s_handler(base)}
 
 

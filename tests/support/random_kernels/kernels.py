@@ -25,6 +25,8 @@ from support.random_kernels.steps import STEPS
 
 SPIN = 0x6F
 """jal zero, 0"""
+LENGTHS = 2500, 5000, 9000, 12000
+"""Steps of a kernel, by harts."""
 
 
 def boot(c: Choices, s: Script) -> None:
@@ -47,10 +49,12 @@ def boot(c: Choices, s: Script) -> None:
         s.constant(x, c.word())
 
 
-def script(hart: int, holes: int, first: bytes, steps: list[bytes]) -> dict[int, list[int]]:
+def script(
+    hart: int, holes: int, first: bytes, steps: list[bytes], harts: int = 1, free: bool = False
+) -> dict[int, list[int]]:
     """The words of one hart's arena."""
     base = arena(hart)
-    s = Script(base, hart, holes)
+    s = Script(base, hart, holes, harts, free)
     c = Choices(first)
     boot(c, s)
     tables = {}
@@ -70,15 +74,15 @@ def script(hart: int, holes: int, first: bytes, steps: list[bytes]) -> dict[int,
 
 
 @st.composite
-def kernels(draw: st.DrawFn, harts: int = 1) -> Kernel:
-    """A kernel for so many harts."""
+def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False) -> Kernel:
+    """A kernel for so many harts; a free one may change what it translates by and not fence."""
     holes = draw(st.sampled_from((0, 0, 0, REFUSED, 1, 2)))
     words: dict[int, list[int]] = {}
     for hart in range(harts):
         first = draw(st.binary(min_size=100, max_size=100))
         # Without a number of its own a list of up to 60 would have 6 on average.
         count = draw(st.sampled_from(range(1, 61)))
-        steps = draw(st.lists(st.binary(min_size=12, max_size=12), min_size=count, max_size=count))
-        words |= script(hart, holes, first, steps)
-    cut = draw(st.sampled_from(range(1, 400)))
-    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [cut, (1500, 4000, 9000)[harts - 1] - cut])
+        steps = draw(st.lists(st.binary(min_size=16, max_size=16), min_size=count, max_size=count))
+        words |= script(hart, holes, first, steps, harts, free)
+    cuts = draw(st.lists(st.sampled_from(range(1, 400)), min_size=1, max_size=6))
+    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [*cuts, LENGTHS[harts - 1] - sum(cuts)])

@@ -30,18 +30,23 @@ from support.random_kernels.image import RAM
 HOT = 3
 """The first entries of LEAF_0 and LEAF_1, which are used and changed most."""
 STATUS_BITS = 0x7E00AA
+"""Of mstatus: all that is writable but the previous modes."""
 
 
 class Script:
-    """The script of one hart as it grows, and where the generator expects it to run."""
+    """The script of one hart as it grows, and where the generator expects it to run.
 
-    def __init__(self, base: int, hart: int, holes: int) -> None:
-        self.base, self.hart, self.holes = base, hart, holes
+    harts: of the machine. free: whether it may leave out the fences that it owes. patched: its routines that are holes.
+    """
+
+    def __init__(self, base: int, hart: int, holes: int, harts: int = 1, free: bool = False) -> None:
+        self.base, self.hart, self.holes, self.harts, self.free = base, hart, holes, harts, free
         self.code = Code(base + SCRIPT)
         self.mode = M
         self.paged = False
         self.begun = 0
         self.fresh = FRESH
+        self.patched: list[int] = []
 
     def put(self, *words: int) -> None:
         """Append instructions."""

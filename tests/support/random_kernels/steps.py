@@ -6,6 +6,7 @@ from support.random_kernels.code import (
     CLINT,
     DATA,
     HANDLERS,
+    NEW_CODE,
     PLIC,
     PROBED,
     ROOT_A,
@@ -20,6 +21,7 @@ from support.random_kernels.code import (
     word,
 )
 from support.random_kernels.image import ARENA, RAM, REFUSED
+from support.random_kernels.in_use import IN_USE
 from support.random_kernels.memory import (
     change_own_entry,
     change_pmp,
@@ -45,11 +47,6 @@ COMMON = (
 FORMS = ("csrrs", "csrrw", "csrrc", "csrrsi", "csrrwi", "csrrci")
 HOLES = ("popf", "rdmode", "jrst", "pushf", "sidt", "sgdt", "probe", "lra")
 """Those that are exact in the real U mode first."""
-NEW_CODE = (
-    word("addi", 12, 12, 7), word("xori", 13, 13, -1), 0, word("ebreak"), csr("csrrs", "mscratch", 12, 0),
-    word("fence.i"),
-)  # fmt: skip
-"""Of mstatus: all that is writable but the previous modes."""
 
 
 def compute(c: Choices, s: Script) -> None:
@@ -259,5 +256,5 @@ def block(c: Choices, s: Script) -> None:
 STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_csr, enter, event, event, change_view,
     change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp, change_pmp,
-    modify_code, call, timer, timer, idle, on_behalf, hole, block, block, block,
+    modify_code, call, timer, timer, idle, on_behalf, hole, block, block, block, block, *IN_USE,
 )  # fmt: skip

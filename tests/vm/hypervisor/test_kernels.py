@@ -50,7 +50,7 @@ def check(kernel: Kernel, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS), (3, MORE_HARTS // 2)])
+@pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS), (3, MORE_HARTS // 2), (4, MORE_HARTS // 4)])
 def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> None:
     @seed(PARTS * FIRST_SEED + part)
     @examples(count)

@@ -56,12 +56,13 @@ def unfenced(kernel: Kernel) -> Kernel:
 
 
 def walking(kernel: Kernel) -> list[dict[str, Any]]:
-    """`support.hypervisor.bare_and_virtual.states` of a bare hart that forgets its translations before every step."""
-    bare = machine("bare", 1, "lazy").start(kernel)
+    """`support.hypervisor.bare_and_virtual.states` of bare harts that forget their translations before every step."""
+    bare = machine("bare", kernel.harts, "lazy").start(kernel)
     found = []
     for steps in kernel.slices:
         for _ in range(steps):
-            bare.engine.h[0].stale = 1
+            for hart in bare.engine.h:
+                hart.stale = 1
             exit = bare.run(max_instructions=1)
             if exit.reason is not ExitReason.LIMIT:
                 break
@@ -84,3 +85,21 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     run()
     assert {how: n for how, n in stale.items() if how[1] == "traced" and n} == {}
     assert REDUCED or min(n for how, n in stale.items() if how[1] == "lazy") > 0, f"some would not notice: {stale}"
+
+
+@pytest.mark.parametrize(
+    "harts, count", [(1, 10 if REDUCED else 100), (2, 5 if REDUCED else 20), (4, 2 if REDUCED else 10)]
+)
+def test_kernels_that_change_what_they_translate_by_end_as_without_a_tlb(harts: int, count: int) -> None:
+    """They take code, data and tables away from under themselves and one another, and seldom fence."""
+
+    @seed(FIRST_SEED)
+    @examples(count)
+    @given(kernels(harts, free=True))
+    def run(kernel: Kernel) -> None:
+        expected = walking(kernel)
+        for technique in TECHNIQUES:
+            if kernel.under(technique):
+                assert states(machine(technique, harts), kernel) == expected, technique
+
+    run()
