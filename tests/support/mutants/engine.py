@@ -13,6 +13,8 @@ from trapline.vm.classifier.definitions.questions import Kind, Question
 from trapline.vm.codegen.engine_text import engine_text
 
 RD = "x[d >> 8 & 31]"
+Change = Callable[[str], str]
+"""Of the engine's text."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Mutant:
     name: str
     row: str
     question: Question
-    change: Callable[[str], str]
+    change: Change
 
     @property
     def text(self) -> str:
@@ -30,7 +32,7 @@ class Mutant:
         return self.change(engine_text())
 
 
-def in_function(name: str, old: str, new: str) -> Callable[[str], str]:
+def in_function(name: str, old: str, new: str) -> Change:
     """Replace `old`, which must be there once, in a function."""
 
     def change(text: str) -> str:
@@ -43,7 +45,7 @@ def in_function(name: str, old: str, new: str) -> Callable[[str], str]:
     return change
 
 
-def in_arm(instruction: str, added: str) -> Callable[[str], str]:
+def in_arm(instruction: str, added: str) -> Change:
     """Add a statement after an instruction has set rd, or after its first line if it sets none."""
 
     def change(text: str) -> str:
@@ -58,7 +60,7 @@ def in_arm(instruction: str, added: str) -> Callable[[str], str]:
     return change
 
 
-def leaks(instruction: str, what: str) -> Callable[[str], str]:
+def leaks(instruction: str, what: str) -> Change:
     """rd also depends on `what`."""
     return in_arm(instruction, f"{RD} = ({RD} ^ ({what})) & 0xFFFFFFFF if (d >> 8) & 31 else 0")
 

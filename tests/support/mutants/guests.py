@@ -1,10 +1,12 @@
 """Short guests, each of which notices a mistake in engine or hypervisor that random kernels are slow to find."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from support.machines import difference, from_text, state
+from support.mutants.engine import Change
 from trapline import Machine
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE
 from trapline.vm.exit import ExitReason
@@ -70,7 +72,8 @@ class Guest:
     """A guest under a technique.
 
     text: what follows PRELUDE, from `guest` on, to `done`. prepare: done to the machine before it starts.
-    expected: registers and CSRs at the end, where the bare machine is not the one to ask.
+    expected: registers and CSRs at the end, where the bare machine is not the one to ask. constants: of the engine's
+    text, to be other numbers, so that something is used up sooner.
     """
 
     text: str
@@ -80,6 +83,7 @@ class Guest:
     steps: int = 400
     prepare: Callable[[Machine], None] | None = None
     expected: dict[str, int] | None = None
+    constants: dict[str, int] | None = None
 
     def start(self, **options: Any) -> Machine:
         """A machine that is about to run it."""
@@ -90,19 +94,27 @@ class Guest:
             self.prepare(machine)
         return machine
 
-    def right(self) -> Machine:
-        """The end of a bare machine that keeps no translation from one step to the next."""
+    def right(self) -> dict[str, Any]:
+        """The end of a bare machine that keeps no translation from one step to the next; {} where that is this one."""
+        if self.technique == "bare":
+            return {}
         machine = self.start()
         for _ in range(self.steps):
             for hart in machine.engine.h:
                 hart.stale = 1
             if machine.run(max_instructions=1).reason is not ExitReason.LIMIT:
                 break
-        return machine
+        return state(machine)
 
-    def differs(self, text: str) -> dict[str, Any]:
-        """What is wrong at the end with an engine of this text; empty if nothing is. Raises Endless."""
+    def differs(self, text: str, right: dict[str, Any]) -> dict[str, Any]:
+        """What is wrong at the end with an engine of this text; empty if nothing is. Raises Endless.
+
+        right: the state of `support.machines.state` that it must end in, beside what is expected.
+        """
         machine = self.start(technique=self.technique, shadow=self.shadow)
+        for name, value in (self.constants or {}).items():
+            text, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
+            assert count == 1, name
         names: dict[str, Any] = {}
         exec(compile(PYTHON_PRELUDE + text, "<engine>", "exec"), names)
         names["execute"] = counted(names["execute"])
@@ -110,7 +122,7 @@ class Guest:
         machine.run(max_instructions=self.steps)
         values = {name: machine.csr[name] if name in machine.csr else machine.x[name] for name in self.expected or {}}
         found = difference(self.expected or {}, values)
-        return found if self.technique == "bare" else found | difference(state(self.right()), state(machine))
+        return found | difference(right, state(machine))
 
 
 def counted(execute: Callable[..., int]) -> Callable[..., int]:
@@ -125,3 +137,11 @@ def counted(execute: Callable[..., int]) -> Callable[..., int]:
         return execute(*arguments)
 
     return call
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A change of the engine's text, and a guest that ends wrongly with it."""
+
+    change: Change
+    guest: Guest

@@ -1,13 +1,10 @@
 """Hypervisors with one mistake each, which random kernels must notice."""
 
-from collections.abc import Callable
 from typing import Any
 
 from support.hypervisor.bare_and_virtual import Reused
-from support.mutants.engine import in_function
+from support.mutants.engine import Change, in_function
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
-
-Change = Callable[[str], str]
 
 MUTANTS: dict[str, Change] = {
     "SUM does not choose a root": in_function("choose_root", "ROOT_SUM if v.mstatus & SUM else ROOT_S", "ROOT_S"),
