@@ -14,6 +14,7 @@ class ExitReason(Enum):
     TRAP = "trap for the host"
     HALT = "halted"
     TRAP_LOOP = "trap loop"
+    ENDLESS_LOOP = "endless loop"
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
     INTERRUPTED = "interrupted"

@@ -76,7 +76,7 @@ class Machine:
     ABI name, CSRs by name; `ram` (uint8[memory]; change code with `write`, which forgets what was decoded); `symbols`
     addresses by name; `breakpoints` addresses before whose instruction `run` stops; `host_traps` a bit for each
     exception cause that ends `run` instead of reaching the guest; `ends_trap_loops` whether `run` ends when the guest
-    can only trap for ever; `console.output` what the guest printed, unless it went to `stdout`.
+    can only trap or loop for ever; `console.output` what the guest printed, unless it went to `stdout`.
 
     isa: ISA string, such as `rv32ima_xleak`. harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.

@@ -93,6 +93,10 @@ class Board:
         """Whether input would raise an interrupt."""
         return bool(self.uart.registers[1] & 1) or any(slot.awaits_input for _, slot in self.plugged)
 
+    def fills_buffers(self) -> bool:
+        """Whether input may be written to memory that a driver has provided."""
+        return any(slot.awaits_input for _, slot in self.plugged)
+
     def wait(self) -> bool:
         """All harts idle: wait briefly for console input. False when no input can ever come."""
         self.update()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     topics=("board", "tutorials/first-kernel"),
     epilog="Exit status: the value that the kernel writes to the test finisher or HTIF; 0 after Ctrl-A X; 2 for bad "
     "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
-    "only trap for ever.",
+    "only trap or loop for ever.",
 )
 @click.argument("kernel", nargs=-1, type=ProgramFile(), metavar="KERNEL...")
 @with_groups(machine=without("real_mleak"))

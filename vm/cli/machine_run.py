@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from trapline.vm.machine import Machine
 
 
+ENDLESS = ", where it jumps to itself with interrupts off: nothing can end that"
+UNCHANGING = ", which it cannot leave: interrupts are off, and nothing that it looks at changes"
+
+
 class Places(Protocol):
     """Names addresses of a program, as `vm.loader.image.Image` and `Blueprint` do."""
 
@@ -59,7 +63,7 @@ def explain_stop(machine: "Machine", exit: Exit, program: Places, name: str | No
     program: names its addresses; name: of the guest, where there are several.
     """
     if exit.reason is ExitReason.QUIT:
-        click.echo("\ntrapline: ended by Ctrl-A X", err=True)
+        click.echo("\ntrapline: ended by Ctrl-A X" + _clock_hint(machine), err=True)
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
         click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)
@@ -74,7 +78,10 @@ def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
     text = f"stopped: {exit.reason.value} at pc {program.place(exit.pc)}{hart}"
     if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
         if machine.instruction_word() == JUMP_TO_ITSELF and is_deaf(machine.current.h):
-            text += ", where it jumps to itself with interrupts off: nothing can end that"
+            text += ENDLESS
+        text += _clock_hint(machine)
+    if exit.reason is ExitReason.ENDLESS_LOOP:
+        text += ENDLESS if machine.instruction_word() == JUMP_TO_ITSELF else UNCHANGING
     traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
     if endless:
         text += ", where the trap handler should be but cannot be executed"
@@ -87,3 +94,15 @@ def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
         if machine.csr[f"{level}tvec"] == 0:
             text += f"\n  {level}tvec is 0: no handler is set"
     return text
+
+
+def _clock_hint(machine: "Machine") -> str:
+    """A line for a kernel that uses the timer and never waits for it in wfi: its time passes with its instructions."""
+    from trapline.isa.cause import INTERRUPT, MTI, STI
+
+    engine = machine.engine
+    waited = engine.m.time_base or any(h.idled or h.waiting for h in engine.h)
+    ticks = any(INTERRUPT | code in machine.trap_counts for code in (MTI, STI))
+    if machine.clock.wall or waited or not ticks:
+        return ""
+    return "\n  it idles without wfi, so its time passes with its instructions; --clock wall lets it follow real time"

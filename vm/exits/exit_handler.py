@@ -13,9 +13,9 @@ from trapline.vm.core.peek import fetched_offset
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.dead_end import DeadEnd
 from trapline.vm.exits.mmio import serve_access
 from trapline.vm.exits.served_machine import ServedMachine
-from trapline.vm.exits.trap_loop import TrapLoop
 from trapline.vm.hypervisor.host.console_write import console_write
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.sbi.platform import Refused
@@ -32,7 +32,7 @@ class ExitHandler:
         self.machine = machine
         self.trap_hooks: list[tuple[int, Callable[[int, int], bool | None]]] = []
         self._m = machine.engine.m
-        self._trap_loop = TrapLoop(machine.engine.h[0]) if len(machine.engine.h) == 1 else None
+        self._dead_end = DeadEnd(machine)
 
     @property
     def h(self) -> HartRecord:
@@ -55,8 +55,8 @@ class ExitHandler:
             machine.htif.written()
         elif status == LIMIT:
             machine.console.flush()
-            if machine.ends_trap_loops and self._trap_loop is not None and self._trap_loop.closed():
-                return Exit(ExitReason.TRAP_LOOP, self.h.pc)
+            if machine.ends_trap_loops:
+                return self._dead_end.reached()
         elif status == IDLE and not machine.clock.idle():
             return Exit(ExitReason.IDLE, self.h.pc)
         return None

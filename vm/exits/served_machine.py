@@ -52,6 +52,9 @@ class WaitingBoard(Protocol):
     def input_interrupts(self) -> bool:
         """Whether input would raise an interrupt."""
 
+    def fills_buffers(self) -> bool:
+        """Whether input may be written to memory that a driver has provided."""
+
     def wait(self) -> bool:
         """Wait briefly for input; False when none can ever come."""
 

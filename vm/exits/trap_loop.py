@@ -28,6 +28,8 @@ class TrapLoop:
     def __init__(self, h: HartRecord) -> None:
         self._h = h
         self._before: tuple[int, ...] = ()
+        self._traps = 0
+        self._repeated = False
 
     def closed(self) -> bool:
         """Whether only an interrupt could change this hart's course, and none can come.
@@ -37,7 +39,11 @@ class TrapLoop:
         """
         h = self._h
         state = (h.cycle - h.unretired, *(getattr(h, name) for name in _STATE))
-        repeated = state == self._before
-        self._before = state
+        if h.unretired == self._traps:
+            # It had no turn, or did not trap: what was found before holds as long as the state does.
+            self._repeated = self._repeated and state == self._before
+        else:
+            self._repeated = state == self._before
+        self._before, self._traps = state, h.unretired
         # A trap never enters a less privileged mode, so the whole loop is in this one, with interrupts off.
-        return repeated and is_deaf(h)
+        return self._repeated and is_deaf(h)

@@ -12,7 +12,7 @@ import pytest
 from support.cli.command import MIB, Outcome, check_ending, command, execute, invoke, watchdog, write
 from trapline.vm.host.console import CAPTURE_LIMIT, Console
 
-LOOP = "_start: j _start"
+LOOP = "_start: addi t0, t0, 1\n j _start"
 LIMITED = ("--max-instructions", "100k")
 
 
@@ -85,7 +85,7 @@ def test_an_endless_loop_under_an_instruction_limit(tmp_path, command):
 @pytest.mark.parametrize("text", [
     LOOP,
     "_start: li a7, 5555\n la t0, 2f\n csrw mtvec, t0\n1: ecall\n j 1b\n.balign 4\n2: mret",
-    "_start: fence.i\n lw a0, _start\n j _start",
+    "_start: fence.i\n lw a0, _start\n addi t0, t0, 1\n j _start",
 ], ids=["branch", "system calls or traps", "fences"])  # fmt: skip
 def test_an_endless_loop_under_a_time_limit(tmp_path, command, text):
     if command == "run":

@@ -243,7 +243,7 @@ def test_unusable_kernels(tmp_path, kernel):
     (0x80000000, "_start: j _start", "jumps to itself with interrupts off"),
     (0x80400000, "_start: li t0, 0x222\n csrw sie, t0\n1: j 1b", "jumps to itself with interrupts off"),
     (0x80400000, "_start: csrw sie, zero\n1: wfi\n j 1b", "idle with nothing that could wake it"),
-    (0x80400000, "_start: csrsi sstatus, 2\n li t0, 0x222\n csrw sie, t0\n1: j 1b", "at pc 0x8040000c\n"),
+    (0x80400000, "_start: csrsi sstatus, 2\n li t0, 0x222\n csrw sie, t0\n1: j 1b", "at pc 0x8040000c <_start+12>\n"),
 ])  # fmt: skip
 def test_a_kernel_that_halts_with_interrupts_off(tmp_path, base, text, part):
     outcome = invoke("boot", assembled(tmp_path, text, base), *BIN, "--max-instructions", "5k")

@@ -72,7 +72,9 @@ def test_the_commands_after_ctrl_a(tmp_path):
     assert '"exit_reason": "quit at the console", "exit_code": 0' in report.read_text()
 
 
-@pytest.mark.parametrize("between", ["1: j 1b\n", "1: wfi\n j 1b\n", "1: sb x0, 7(s0)\n j 1b\n"])
+@pytest.mark.parametrize("between", [
+    "1: addi t2, t2, 1\n j 1b\n", "1: wfi\n addi t2, t2, 1\n j 1b\n", "1: sb x0, 7(s0)\n j 1b\n",
+])  # fmt: skip
 def test_a_kernel_that_reads_nothing_can_be_quit(tmp_path, between):
     """It computes, waits with interrupts off, or talks to a device all the time; and says who gets Ctrl-C."""
     deaf = "csrci mstatus, 8\n li t1, '<'\n sb t1, (s0)\n"

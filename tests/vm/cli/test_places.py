@@ -62,8 +62,8 @@ def test_a_limit_says_where(tmp_path, command, address, options):
 def test_each_of_several_guests_and_harts(tmp_path):
     first, second = write(tmp_path, "one.s", "_start: j _start"), write(tmp_path, "two.s", "_start: nop\ne: j e")
     said = invoke("virt", first, second, *FEW).message
-    assert f"one: stopped: instruction limit at pc 0x80000000 <_start> ({first}:1)" in said
-    assert f"two: stopped: instruction limit at pc 0x80000004 <e> ({second}:2)" in said
+    assert "one: stopped: " in said and f" at pc 0x80000000 <_start> ({first}:1)" in said
+    assert "two: stopped: " in said and f" at pc 0x80000004 <e> ({second}:2)" in said
     said = message(tmp_path, "boot", "_start: csrr t0, mhartid\n1: j 1b", "--harts", "2", *FEW)
     assert "<_start+4> (guest.s:2) of hart " in said
 

@@ -86,7 +86,7 @@ def test_consoles_have_names_and_the_first_failure_is_the_status(tmp_path: Path)
 
 
 def test_console_logs_and_quotas(tmp_path: Path) -> None:
-    loop = write(tmp_path, "loop.s", "_start: j _start\n")
+    loop = write(tmp_path, "loop.s", "_start: addi t0, t0, 1\n j _start\n")
     outcome = invoke(
         "virt", HELLO, loop, "--console-log", tmp_path / "logs", "--memory", "4M:64K", "--share", "1:2",
         "--max-instructions", "20k", "--stats",

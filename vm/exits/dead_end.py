@@ -1,0 +1,167 @@
+"""Detects that a machine will never do anything else: each of its harts traps or loops for ever, or sleeps for good.
+
+Only what can be proved counts: interrupts are off, no device may write to memory, and a loop neither stores anything
+new nor looks at a device, a counter or a CSR. QEMU would go on for ever.
+"""
+
+from typing import Any
+
+from trapline import isa
+from trapline.isa.cause import MEIP, SEIP
+from trapline.isa.extension import extension_bit
+from trapline.isa.instruction import Instruction, Kind
+from trapline.isa.mode import M, S
+from trapline.isa.mstatus import TW
+from trapline.isa.word import MASK, WORD
+from trapline.vm.core.access_type import LOAD, STORE
+from trapline.vm.core.counters import FOREVER
+from trapline.vm.core.loop import update_time
+from trapline.vm.core.mmu import data_address, fetch_offset, refresh
+from trapline.vm.core.overlays import own_word
+from trapline.vm.core.records import HartRecord
+from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.served_machine import ServedMachine
+from trapline.vm.exits.trap_loop import TrapLoop, is_deaf
+
+STEPS = 64
+"""Instructions of a loop that are followed at most."""
+EAGER = 16
+SELDOM = 32
+"""Each of the first EAGER looks is a thorough one, and then every SELDOMth: some 0.1 s apart."""
+
+
+class DeadEnd:
+    """Watches the harts of a machine between slices of execution."""
+
+    def __init__(self, machine: ServedMachine) -> None:
+        self._machine = machine
+        self._trap_loops = [TrapLoop(h) for h in machine.engine.h]
+        self._looks = 0
+        self._suspected = False
+
+    def reached(self) -> Exit | None:
+        """Why and where the machine can be ended; None while something may still change.
+
+        Two looks in a row must agree: until the first, one hart may have changed the code of another.
+        """
+        self._looks += 1
+        if self._looks > EAGER and self._looks % SELDOM and not self._suspected:
+            return None
+        found = self._find()
+        suspected, self._suspected = self._suspected, found is not None
+        if found is None or not suspected:
+            return None
+        end, self._machine.engine.m.current = found
+        return end
+
+    def _find(self) -> tuple[Exit, int] | None:
+        """Why and where, and the number of the hart that shows it."""
+        closed = [loop.closed() for loop in self._trap_loops]
+        found: list[tuple[Exit, int]] = []
+        for number, h in enumerate(self._machine.engine.h):
+            if h.stopped or (h.waiting and not self._can_wake(h)):
+                continue
+            if h.waiting or not is_deaf(h):
+                return None
+            if closed[number]:
+                found.append((Exit(ExitReason.TRAP_LOOP, h.pc), number))
+            elif (lowest := self._loop(h)) is not None:
+                found.append((Exit(ExitReason.ENDLESS_LOOP, lowest), number))
+            else:
+                return None
+        board = self._machine.board
+        if not found or (board is not None and board.fills_buffers()):
+            return None
+        return next((one for one in found if one[0].reason is ExitReason.TRAP_LOOP), found[0])
+
+    def _can_wake(self, h: HartRecord) -> bool:
+        """Whether time or input may wake a waiting hart; others, which loop, will not."""
+        m, board = self._machine.engine.m, self._machine.board
+        left = update_time(h, m)
+        if (h.mip | h.lines) & h.mie or (h.mie & m.timer_line and left < FOREVER):
+            return True
+        return board is not None and bool(h.mie & (MEIP | SEIP)) and board.input_interrupts()
+
+    def _loop(self, h: HartRecord) -> int | None:
+        """Where the loop begins in which the hart comes back to the same state, nothing changed on the way, or None."""
+        refresh(h)
+        x, pc = list(h.x), h.pc
+        seen: list[tuple[int, ...]] = []
+        while len(seen) < STEPS:
+            state = (pc, *x)
+            if state in seen:
+                return min(seen[seen.index(state) :])[0]
+            seen.append(state)
+            following = self._step(h, x, pc)
+            if following is None:
+                return None
+            pc = following
+        return None
+
+    def _step(self, h: HartRecord, x: list[int], pc: int) -> int | None:
+        """Do the instruction at pc on the registers x; the next pc, or None where more may change or matter."""
+        engine = self._machine.engine
+        offset = fetch_offset(h, engine.m, engine.words, engine.code, engine.page, pc)
+        if pc % WORD or offset < 0:
+            return None
+        word = own_word(engine.m, engine.words, offset >> 2)
+        instruction = isa.decode(word)
+        if instruction is None or extension_bit(instruction.extension) & ~h.extensions:
+            return None
+        given: dict[str, Any] = instruction.pattern.extract(word) | {"pc": pc}
+        rd = given.get("rd", 0)
+        given |= {name: x[given[name]] for name in ("rs1", "rs2") if name in given}
+        following = (pc + WORD) & MASK
+        if instruction.kind is Kind.BRANCH:
+            return (pc + given["imm"]) & MASK if _meaning(instruction, given) else following
+        if instruction.kind is Kind.SYSTEM:
+            return following if instruction.name == "wfi" and _wakes_at_once(h) else None
+        result: int | None
+        if instruction.kind is Kind.JUMP:
+            result, following = following, _meaning(instruction, given)
+        elif instruction.kind is Kind.VALUE:
+            result = _meaning(instruction, given)
+        elif instruction.kind is Kind.FENCE:
+            return following
+        else:
+            result = self._access(h, instruction, given)
+        if result is None:
+            return None
+        if rd:
+            x[rd] = result
+        return following
+
+    def _access(self, h: HartRecord, instruction: Instruction, given: dict[str, Any]) -> int | None:
+        """What a load, or an AMO that changes nothing, gives rd. A store that changes nothing is not None either."""
+        kind = instruction.kind
+        if kind not in (Kind.LOAD, Kind.STORE, Kind.AMO):
+            return None
+        address = (given["rs1"] + given.get("imm", 0)) & MASK
+        old = self._loaded(h, address, instruction.width, LOAD if kind is Kind.LOAD else STORE)
+        if old is None:
+            return None
+        result = _meaning(instruction, given | {"data": old, "old": old})
+        if kind is Kind.LOAD:
+            return result
+        return old if result == old else None
+
+    def _loaded(self, h: HartRecord, vaddr: int, width: int, access: int) -> int | None:
+        """The bytes of RAM that an aligned access reaches; None where it traps or is something else's to serve."""
+        engine = self._machine.engine
+        m = engine.m
+        if vaddr % width:
+            return None
+        paddr = data_address(h, m, engine.words, engine.code, engine.page, vaddr, width, access)
+        offset = paddr - m.ram_base
+        if not 0 <= offset < m.ram_size or (access == STORE and m.tohost >= 0 and paddr & ~7 == m.tohost):
+            return None
+        return (own_word(m, engine.words, offset >> 2) >> (8 * (offset % WORD))) & ((1 << (8 * width)) - 1)
+
+
+def _meaning(instruction: Instruction, given: dict[str, Any]) -> Any:
+    return instruction.meaning(**{name: given[name] for name in instruction.inputs})
+
+
+def _wakes_at_once(h: HartRecord) -> bool:
+    """Whether wfi may be executed and finds an interrupt pending: nothing will take it."""
+    return bool((h.mip | h.lines) & h.mie) and (h.mode == M or (h.mode == S and not h.mstatus & TW))
