@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.preprocess.files_read import file_read
+from trapline.asm.preprocess.predefined import PREDEFINED
 from trapline.asm.preprocess.source_text import MAX_SOURCE_BYTES, Text, whole_file
 
 TIMEOUT = 20
@@ -25,30 +26,6 @@ SYSTEM_PROGRAMS = (
     "clang",
     "cc",
 )
-
-PREDEFINED = {
-    "__ASSEMBLER__": "1",
-    "__ELF__": "1",
-    "__ORDER_LITTLE_ENDIAN__": "1234",
-    "__ORDER_BIG_ENDIAN__": "4321",
-    "__BYTE_ORDER__": "__ORDER_LITTLE_ENDIAN__",
-    "__SIZEOF_POINTER__": "4",
-    "__riscv": "1",
-    "__riscv_xlen": "32",
-    "__riscv_i": "2001000",
-    "__riscv_m": "2000000",
-    "__riscv_a": "2001000",
-    "__riscv_mul": "1",
-    "__riscv_div": "1",
-    "__riscv_muldiv": "1",
-    "__riscv_atomic": "1",
-    "__riscv_zicsr": "2000000",
-    "__riscv_zifencei": "2000000",
-    "__riscv_arch_test": "1",
-    "__riscv_float_abi_soft": "1",
-    "__riscv_cmodel_medlow": "1",
-}
-"""The macros that gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32 defines for assembly."""
 
 
 def preprocess(

@@ -14,12 +14,13 @@ from typing import Any
 from pcpp import Action, OutputDirective, Preprocessor
 
 from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess.macro_expansion import COUNTER, LINE, MOST_TOKENS, MacroExpander, TooLong, WrongArguments
 from trapline.asm.preprocess.source_text import CHARACTER, Text, read_source, whole_file
 
-MAX_TOKENS = 20_000
-"""Longest expansion of one line, in tokens: macros that double at each level grow without bound."""
-
 MAX_INCLUDE_DEPTH = 60
+LONGEST_CALL = 2000
+"""Tokens of the longest call of a macro over several lines."""
+_BRACKETS = {"(": 1, ")": -1}
 
 DIRECTIVES = ("define|undef|include|include_next|ifdef|ifndef|if|elif|else|endif|elifdef|elifndef"
               "|pragma|error|warning|ident|line")  # fmt: skip
@@ -47,6 +48,10 @@ _bad_expression = re.compile(
 ).fullmatch
 
 
+_has_include = re.compile(r"\b__has_include(_next)?\s*\(([^()]*)\)").search
+_defined_has_include = re.compile(r"\bdefined\s*(\(\s*)?__has_include(?:_next)?\b(?(1)\s*\))").sub
+
+
 def _here() -> str:
     return os.path.abspath("") + os.sep
 
@@ -57,7 +62,7 @@ def run(
     """The preprocessed text, with line markers. Raises SourceError when pcpp gives up."""
     inside = _Inside(source, include_dirs, diagnostics)
     try:
-        for name, value in defines:
+        for name, value in (*defines, ("__has_include", ""), ("__has_include_next", "")):
             inside.define(f"{name} {value}")
         inside.parse(prepare(source.text), source.name)
         return "".join(inside.lines()).translate(_reveal)
@@ -107,8 +112,8 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
     """pcpp with our messages, file access and limits."""
 
     def __init__(self, source: Text, include_dirs: Sequence[Path], diagnostics: Diagnostics) -> None:
-        self._depth = 0
         super().__init__()
+        self._expansion = MacroExpander(self.macros, self._next_count)
         self._diagnostics = diagnostics
         self._main = source.name
         self._texts: dict[str, list[str]] = {source.name: source.text.split("\n")}
@@ -216,29 +221,69 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
             self._diagnostics.warning(self._location(directive.source, directive.lineno), f"#warning {text}")
         return True
 
+    def evalexpr(self, tokens: list[Any]) -> Any:
+        """The value of an `#if`; pcpp lacks `__has_include`."""
+        return super().evalexpr(self._with_has_include(tokens))
+
+    def _with_has_include(self, tokens: list[Any]) -> list[Any]:
+        text = "".join(str(token.value) for token in tokens)
+        if "__has_include" not in text:
+            return tokens
+        text = _defined_has_include(lambda match: "1", text)
+        while match := _has_include(text):
+            operand = match[2].strip()
+            if operand[0] not in '<"':
+                operand = "".join(str(token.value) for token in self.expand_macros(self.tokenize(operand)))
+            text = text[: match.start()] + str(int(self._finds(operand))) + text[match.end() :]
+        found: list[Any] = self.tokenize(text)
+        for token in found:
+            token.source, token.lineno = tokens[0].source, tokens[0].lineno
+        return found
+
+    def _finds(self, operand: str) -> bool:
+        """Whether `#include` finds `<file>` or `"file"`."""
+        beside = [os.path.dirname(self.lastdirective.source) or "."] if operand.startswith('"') else []
+        return any(os.path.isfile(os.path.join(folder, operand.strip('<>"'))) for folder in (*beside, *self.path))
+
     def expand_macros(self, tokens: list[Any], expanding_from: Sequence[str] = ()) -> list[Any]:
-        """Expand line by line at the top level: over the whole text, pcpp takes quadratic time."""
-        if self._depth:
-            return self._expand(tokens, expanding_from)
+        """Expand text line by line, each to one token; the tokens of a directive as pcpp does."""
+        if expanding_from or not any(token.value == "\n" or str(token.value).endswith("\n") for token in tokens):
+            return self._expand_directive(tokens, expanding_from)
         result: list[Any] = []
         line: list[Any] = []
         open_brackets = 0
         for token in tokens:
             line.append(token)
-            open_brackets += {"(": 1, ")": -1}.get(token.value, 0)
+            open_brackets += _BRACKETS.get(token.value, 0)
             # An invocation may span lines, but an unclosed bracket must not swallow the rest of the file.
-            if token.value == "\n" and (open_brackets <= 0 or len(line) > 2000):
-                result += self._expand(line, expanding_from)
+            if token.value[-1:] == "\n" and (open_brackets <= 0 or len(line) > LONGEST_CALL):
+                result.append(self._expand_line(line))
                 line, open_brackets = [], 0
-        return result + self._expand(line, expanding_from)
+        return [*result, self._expand_line(line)] if line else result
 
-    def _expand(self, tokens: list[Any], expanding_from: Sequence[str]) -> list[Any]:
-        self._depth += 1
-        try:
-            expanded: list[Any] = super().expand_macros(tokens, list(expanding_from))
-        finally:
-            self._depth -= 1
-        if len(expanded) > MAX_TOKENS:
+    def _expand_line(self, line: list[Any]) -> Any:
+        first = line[0]
+        values = [token.value for token in line]
+        macros = self.macros
+        if any(value in macros or value in (LINE, COUNTER) for value in values):
+            try:
+                first.value = self._expansion.expand(values, first.lineno)
+            except TooLong:
+                place = self._location(first.source, first.lineno)
+                raise SourceError(place, f"a macro expands to more than {MOST_TOKENS} tokens") from None
+            except WrongArguments as error:
+                self.on_error(first.source, first.lineno, str(error))
+        else:
+            first.value = "".join(values)
+        return first
+
+    def _next_count(self) -> int:
+        self.countermacro += 1
+        return int(self.countermacro) - 1
+
+    def _expand_directive(self, tokens: list[Any], expanding_from: Sequence[str]) -> list[Any]:
+        expanded: list[Any] = super().expand_macros(tokens, list(expanding_from))
+        if len(expanded) > MOST_TOKENS:
             place = self._location(expanded[0].source, expanded[0].lineno)
-            raise SourceError(place, f"a macro expands to more than {MAX_TOKENS} tokens")
+            raise SourceError(place, f"a macro expands to more than {MOST_TOKENS} tokens")
         return expanded

@@ -121,7 +121,7 @@ def test_includes_and_their_positions(folder, how, tool):
         ("#if 1\nnop\n", "t.S:1:1: error: unterminated #if 1\n  #if 1\n  ^"),
         ("#else\n", "t.S:1:1: error: misplaced #else\n  #else\n  ^"),
         ("#define F(a,b) a b\nnop; F(1)\n",
-         "t.S:2:1: error: macro F requires 2 arguments but was passed 1\n  nop; F(1)\n  ^"),
+         "t.S:2:1: error: macro F needs 2 arguments, not 1\n  nop; F(1)\n  ^"),
     ],
 )  # fmt: skip
 def test_mistakes(source, wanted):
