@@ -8,7 +8,9 @@ from importlib import import_module, metadata
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from trapline.vm.cli import shells
 from trapline.vm.cli.user_errors import escapes_wanted
 from trapline.vm.host import signals
 
@@ -35,6 +37,11 @@ COMMANDS = {
         "Find sensitive instructions; say which theorems hold.",
     ),
     "bench": ("trapline.vm.cli.bench", "bench_command", "Measure the speed of this machine."),
+    "completion": (
+        "trapline.vm.cli.completion",
+        "completion_command",
+        "Complete commands, files and names in a shell.",
+    ),
     "docs": ("trapline.vm.cli.docs", "docs_command", "Read the documents that come with trapline."),
 }
 """Module, object and summary by command; a module is imported when its command is used."""
@@ -109,6 +116,13 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands by the table, without importing them; options as click has them."""
+        if incomplete[:1] == "-":
+            return super().shell_complete(ctx, incomplete)
+        found = [(name, summary) for name, (_, _, summary) in COMMANDS.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=summary) for name, summary in found]
+
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line, where `--help` and `--version` already print."""
         if not escapes_wanted():
@@ -129,6 +143,8 @@ class LazyGroup(click.Group):
         TRAPLINE_DEBUG=1 shows the traceback instead.
         """
         extra.setdefault("prog_name", "trapline")
+        if shells.VARIABLE in os.environ:
+            shells.register()
         if sys.stdout is None:  # closed by the caller, as with `>&-`
             sys.stdout = open(os.devnull, "w")
         if sys.stderr is None:
