@@ -142,6 +142,7 @@ def assemble(
     diagnostics.raise_if_errors()
     layout = linker.layout
     rows = symbol_rows(linker, {})
+    diagnostics.raise_if_errors()
     symbols = {name: value for name, value, _, binding, *_ in rows if binding == "local"}
     symbols |= {name: value for name, value, _, binding, *_ in rows if binding != "local"}
     parts = [(s.vaddr, s.data, s.memsz, s.flags) for s in segments(layout)]

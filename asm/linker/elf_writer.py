@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
-from trapline.asm.diagnostics import Location
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.elf.format import (
     CLASS_32,
     EM_RISCV,
@@ -42,6 +42,7 @@ from trapline.asm.elf.format import (
 from trapline.asm.fragments import Data, code_padding
 from trapline.asm.linker.got import TABLE_OFFSET
 from trapline.asm.linker.linker import Linker
+from trapline.asm.linker.operand_checks import check_address
 from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
 from trapline.asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE
 from trapline.asm.symbols import Symbol
@@ -127,8 +128,10 @@ def _copied(symbol: Symbol) -> Symbol:
 
 
 def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int, int, str, str, str, int]]:
-    """(name, value, size, binding, type, visibility, section index), local symbols first."""
-    nowhere = Location("<symbols>", 1)
+    """(name, value, size, binding, type, visibility, section index), local symbols first.
+
+    A symbol without a value, such as `x = label / 0`, becomes an error in the linker's diagnostics.
+    """
     rows = []
 
     def row(symbol: Symbol) -> None:
@@ -136,12 +139,20 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
         place = _copied(symbol)
         if place.section is not None:
             index = numbers.get(id(linker.home(place)[0]), SHN_ABS)
-        size = linker.value(symbol.size, nowhere) if symbol.size is not None else 0
-        value = linker.address(symbol, nowhere) & 0xFFFFFFFF
+        where = symbol.defined_at or Location("<symbols>", 1)
+        try:
+            size = linker.value(symbol.size, where) if symbol.size is not None else 0
+            value = linker.address(symbol, where)
+            if symbol.value is not None:
+                check_address(linker, symbol.value, where)
+        except SourceError as error:
+            linker.diagnostics.add(error)
+            return
         if symbol.section is not None and symbol.section.flags & TLS:
             symbol.type = "tls"
             value -= linker.thread_local[0].address if linker.thread_local else 0
-        rows.append((symbol.name, value, size & 0xFFFFFFFF, symbol.binding, symbol.type, symbol.visibility, index))
+        value, size = value & 0xFFFFFFFF, size & 0xFFFFFFFF
+        rows.append((symbol.name, value, size, symbol.binding, symbol.type, symbol.visibility, index))
 
     for unit in linker.units:
         for symbol in unit.symbols.values():

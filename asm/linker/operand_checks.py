@@ -1,7 +1,7 @@
 """Refuses addresses where a number is needed: what a program means must not depend on where its labels lie."""
 
 from trapline.asm.arithmetic import normalized
-from trapline.asm.diagnostics import SourceError
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import symbols
 from trapline.asm.fragments import Fixup
 from trapline.asm.linker.addresses import NotLinear, Values
@@ -45,7 +45,7 @@ def stored(values: Values, fixup: Fixup, bits: int) -> int:
     """The value of a `.byte`, `.half`, `.word` or `.dword`. Raises SourceError for what does not fit."""
     value = values.value(fixup.expression, fixup.location)
     if bits >= ADDRESS_BITS:
-        check_address(values, fixup)
+        check_address(values, fixup.expression, fixup.location)
         return value
     terms = _terms(values, fixup.expression)
     if terms is None or (terms and not _is_distance(terms)):
@@ -59,15 +59,15 @@ def stored(values: Values, fixup: Fixup, bits: int) -> int:
     return value
 
 
-def check_address(values: Values, fixup: Fixup) -> None:
+def check_address(values: Values, expression: Bound, location: Location) -> None:
     """Raise SourceError unless this is a number, an address, an address and a number, or a distance."""
-    if type(fixup.expression) is int or isinstance(fixup.expression, Symbol):
+    if type(expression) is int or isinstance(expression, Symbol):
         return
-    terms = _terms(values, fixup.expression)
+    terms = _terms(values, expression)
     if terms is None or (terms and list(terms.values()) != [1] and not _is_distance(terms)):
-        label = _label(values, fixup.expression)
+        label = _label(values, expression)
         hint = "write a label, a label and a number, or the difference of two labels"
-        raise SourceError(fixup.location, f"cannot compute with the address of '{label}'", hint)
+        raise SourceError(location, f"cannot compute with the address of '{label}'", hint)
 
 
 def _terms(values: Values, expression: Bound) -> Terms | None:

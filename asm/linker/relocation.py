@@ -67,7 +67,7 @@ class Relocator(Values):
                 self.absent.add(pc)
                 target = pc
             else:
-                check_address(self, fixup)
+                check_address(self, fixup.expression, fixup.location)
                 target = self.value(fixup.expression, fixup.location)
         except SourceError as error:
             self.diagnostics.add(error)
@@ -145,7 +145,7 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
         return constant(values, fixup) << 12
     if kind == "imm":
         return constant(values, fixup)
-    check_address(values, fixup)
+    check_address(values, fixup.expression, fixup.location)
     value = values.value(fixup.expression, fixup.location)
     if kind == "hi20":
         return high20(value)
