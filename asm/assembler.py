@@ -9,6 +9,7 @@ from trapline.asm.directives import alignment, cfi, data, floats, insn, messages
 from trapline.asm.fragments import Data, Fill, Leb128
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
+from trapline.asm.lookalikes import foreign_letter, suspicious
 from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
@@ -85,6 +86,9 @@ def _check_zeros(unit: Unit, section: Section) -> None:
 def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> None:
     """Assemble one statement. Raises SourceError."""
     unit.location = location
+    if strange := suspicious(text):
+        column, name, meant = strange
+        raise SourceError(location.at(column), f"unexpected character {name}", meant)
     match = _head(text) if "." in text else None
     if match is not None and not text[match.end() :].lstrip().startswith(("=", ":")):
         end = match.start(2)
@@ -121,7 +125,7 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
 def _directive(unit: Unit, name: str, operands: str, location: Location, at: Location) -> None:
     handler = HANDLERS.get(name) or HANDLERS.get(name.lower())
     if handler is None:
-        hint = did_you_mean(name, HANDLERS)
+        hint = foreign_letter(name) or did_you_mean(name, HANDLERS)
         raise SourceError(at, f"unknown directive '{name}'", hint)
     if unit.in_absolute and handler in _NEED_A_SECTION:
         raise SourceError(at, *_NO_SECTION)

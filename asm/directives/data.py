@@ -8,6 +8,7 @@ from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
 from trapline.asm.fragments import LIMIT, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
+from trapline.asm.operand_places import operand_starts
 from trapline.asm.preprocess.files_read import file_read
 from trapline.asm.preprocess.source_text import find_file
 from trapline.asm.sections import NOBITS
@@ -43,7 +44,7 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.byte`, `.half`, `.word`, `.dword` and their other names."""
     width = WIDTHS[name]
     mask = (1 << (8 * width)) - 1
-    for operand in unit.operands(operands):
+    for index, operand in enumerate(unit.operands(operands)):
         if type(operand) is int:
             value = operand
         else:
@@ -60,7 +61,8 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
             if type(operand) is not int and type(bound) is not int:
                 raise SourceError(location, f"'{name}': value {value} is not in [{-(mask // 2 + 1)}, {mask}]")
-            unit.diagnostics.warning(location, f"value {value:#x} is truncated to {value & mask:#x}")
+            at = location.at(operand_starts(operands)[index])
+            unit.diagnostics.warning(at, f"value {value:#x} is truncated to {value & mask:#x}")
         append(unit, (value & mask).to_bytes(width, "little"), location)
 
 

@@ -11,6 +11,7 @@ from trapline.asm.instructions.pseudo_instructions import (
     Place,
     Template,
 )
+from trapline.asm.lookalikes import foreign_letter
 from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized, where_written
 from trapline.isa import BY_NAME
 from trapline.isa.did_you_mean import did_you_mean
@@ -37,6 +38,7 @@ def encode(encoder: Encoder, name: str, operands: Operands, location: Location, 
         return
     encoder.location = location
     encoder.text = text
+    encoder.operands = operands
     encoder.unit.symbolic = False
     start = len(data.data)
     _dispatch(encoder, name, operands)
@@ -89,7 +91,7 @@ def _suffixed(encoder: Encoder, name: str, operands: Operands) -> None:
     if name in known:
         counts = sorted(count for n, count in PSEUDO if n == name)
         raise encoder.error(f"'{name}' takes {' or '.join(map(str, counts))} operands, not {len(operands)}")
-    hint = did_you_mean(name, mnemonics())
+    hint = foreign_letter(name) or did_you_mean(name, mnemonics())
     if name.startswith("c."):
         hint = "compressed instructions are not part of this machine (rv32ima)"
     elif name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
-from trapline.asm.diagnostics import Diagnostics, SourceError
+from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.expressions import NotConstant, symbols
 from trapline.asm.fragments import INSTRUCTION_BYTES, UNPLACED, Branch, Data, Evaluate, Fill, Fragment, Leb128, Org
 from trapline.asm.nodes import Binary, Bound, Unary
@@ -78,10 +78,14 @@ def _settled(section: Section, diagnostics: Diagnostics) -> bool:
 
 
 def _refuse(moving: list[Section], diagnostics: Diagnostics) -> bool:
-    section = next((s for s in moving if any(isinstance(f, Fill | Leb128) for f in s.fragments)), moving[0])
-    where = next((f.location for f in section.fragments if isinstance(f, Fill | Leb128)), None)
-    diagnostics.error(where, f"the layout of '{section.name}' does not converge")
+    section = next((s for s in moving if _origin(s) is not None), moving[0])
+    diagnostics.error(_origin(section), f"the layout of '{section.name}' does not converge", "a size depends on itself")
     return False
+
+
+def _origin(section: Section) -> Location | None:
+    """The first statement whose size depends on an expression."""
+    return next((f.location for f in section.fragments if isinstance(f, Fill | Leb128 | Org)), None)
 
 
 def _step(section: Section, step: Callable[[Evaluate], bool | None], diagnostics: Diagnostics) -> bool:
@@ -91,7 +95,7 @@ def _step(section: Section, step: Callable[[Evaluate], bool | None], diagnostics
     except SourceError as error:
         diagnostics.add(error)
     except RecursionError:
-        diagnostics.error(None, f"an expression in '{section.name}' is nested too deeply")
+        diagnostics.error(_origin(section), f"an expression in '{section.name}' is nested too deeply")
     return False
 
 

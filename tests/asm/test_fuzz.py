@@ -185,9 +185,42 @@ _start: grow    5000
         ("lui a0, %hi(x", "unmatched '('", 14),
         (".popsection", "'.popsection' without '.pushsection'", 1),
         (".globl 1x", "'1x' is not a symbol", 8),
+        ("addi a0, a0, 0x1ffff", "addi: immediate 131071 is not in [-2048, 2047]", 14),
+        ("slli a0, a0, 1 << 5", "slli: shift amount 32 is not in [0, 31]", 14),
+        ("lw a0, 0x1000(a1)", "lw: immediate 4096 is not in [-2048, 2047]", 8),
+        ("csrrwi a0, mie, 0x20", "csrrwi: constant 32 is not in [0, 31]", 17),
+        ("csrr a0, 0x1000", "CSR number 4096 is not in [0, 4095]", 10),
+        ("add t0, t0, 0x800", "addi: immediate 2048 is not in [-2048, 2047]", 13),
+        ("sw a0, 4096(sp)", "sw: immediate 4096 is not in [-2048, 2047]", 8),
+        ("lw a0, 4(b0)", "'b0' is not a register", 10),
+        ("beq a0, a1, 0x10000001", "jal: target is", 13),
+        ("addi a0, a0, 2 * (X + 1); X = 1200", "addi: immediate 2402 is not in [-2048, 2047]", 14),
+        (".org later; nop; later:", "the layout of '.text' does not converge", 6),
+        ("addi\u00a0a0, a0, 1", "unexpected character U+00A0 (no-break space)", 5),
+        ("addi a0,\u3000a0, 1", "unexpected character U+3000 (ideographic space)", 9),
+        ("x\u200b: nop", "unexpected character U+200B (zero width space)", 2),
+        ("\ufeffnop; \ufeffnop", "unexpected character U+FEFF (zero width no-break space)", 6),
+        (".ascii \u201cabc\u201d", "unexpected character U+201C (left double quotation mark)", 8),
+        ("addi a0, a0, \u20131", "unexpected character U+2013 (en dash)", 14),
+        ("li a0\uff0c 1", "unexpected character U+FF0C (fullwidth comma)", 6),
+        ("\u0430dd a0, a0, a0", "unknown instruction '\u0430dd'", 1),
         ("fadd.s fa0, fa1, fa2", "unknown instruction 'fadd.s'", 1),
         ("ld a0, 0(sp)", "unknown instruction 'ld'", 1),
     ],
 )
 def test_where_a_mistake_is_shown(line, message, column):
-    assert outcome(line).startswith(f"t.s:1:{column}: error: {message}\n  {line}\n  {' ' * (column - 1)}^")
+    shown = outcome(line).splitlines()
+    line = line.removeprefix("\ufeff")
+    assert shown[0].startswith(f"t.s:1:{column}: error: {message}")
+    assert shown[1:3] == [f"  {line}", f"  {' ' * (column - 1)}^"]
+
+
+def test_characters_that_look_like_others_are_allowed_in_text():
+    assert (
+        outcome(".ascii \"\u201cabc\u201d\u00a0\u2013\"  # \u00a0\n.byte 'a'\nna\u00efve\u03b1: nop /* \u200b */") == ""
+    )
+    assert "'\u0430' is U+0430 (cyrillic small letter a)" in outcome("\u0430dd a0, a0, a0")
+
+
+def test_a_truncated_value_is_shown_at_its_operand():
+    assert assemble_text(".byte 1, (2), 0x1ff", name="t.s").warnings.startswith("t.s:1:15: warning: value 0x1ff")

@@ -55,7 +55,7 @@ MISTAKES = {
     "digits with underscores": ("_start: .float 1_000", ["bad.s:1", "'1_000' is not a number"], True),
     "jump out of range": (
         "_start: j far\n.skip 0x100000\nfar: nop",
-        ["bad.s:1:9: error: jal: target is 1048580 bytes away; it reaches -1048576 to 1048574"],
+        ["bad.s:1:11: error: jal: target is 1048580 bytes away; it reaches -1048576 to 1048574"],
         True,
     ),
     "local label that does not follow": ("_start: j 1f", ["bad.s:1", "no label '1:' follows"], True),
@@ -133,7 +133,7 @@ def test_a_conditional_branch_out_of_range_becomes_two_instructions(tmp_path):
     """As in GNU as, which relaxes `beq` to `bne` over `jal`: only where that does not reach is it a mistake."""
     assert quick(tmp_path, "_start: beq a0, a1, far\n.skip 8192\nfar: nop").status == 0
     source = "_start: beq a0, a1, far\n.skip 0x200000\nfar: nop"
-    refused(quick(tmp_path, source), "bad.s:1:9: error: jal: target is 2097", "it reaches -1048576 to 1048574", lines=3)
+    refused(quick(tmp_path, source), "bad.s:1:21: error: jal: target is", "it reaches -1048576 to 1048574", lines=3)
 
 
 def test_several_mistakes_in_one_run(tmp_path):
