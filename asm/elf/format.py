@@ -12,7 +12,7 @@ EM_RISCV = 243
 ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 EF_RVC, EF_FLOAT_ABI, EF_RVE = 1, 6, 8
 
-PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE, PT_TLS = 1, 2, 3, 4, 7
+PT_NULL, PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE, PT_TLS = 0, 1, 2, 3, 4, 7
 PT_GNU_STACK, PT_RISCV_ATTRIBUTES = 0x6474E551, 0x70000003
 PF_EXEC, PF_WRITE, PF_READ = 1, 2, 4
 
@@ -32,6 +32,13 @@ PROGRAM_HEADER = struct.Struct("<8I")
 SECTION_HEADER = struct.Struct("<10I")
 SYMBOL = struct.Struct("<IIIBBH")
 RELOCATION = struct.Struct("<IIi")
+RELOCATION_TYPE = 0xFF
+"""The bits of a relocation's info that say what it is; the others number a symbol."""
+R_RISCV_NONE, R_RISCV_RELATIVE, R_RISCV_IRELATIVE = 0, 3, 58
+"""Relocations that are left in a linked program."""
+DYNAMIC = struct.Struct("<iI")
+"""An entry of the dynamic section: tag and value."""
+DT_NULL, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_JMPREL = 0, 2, 7, 8, 23
 
 
 class Header(NamedTuple):

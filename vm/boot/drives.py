@@ -11,16 +11,30 @@ from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.entropy import Entropy
 
 DRIVE_KEYS = ("file", "if", "format", "id", "readonly", "write", "serial")
+IGNORED_DRIVE_KEYS = (
+    "cache", "cache.direct", "cache.writeback", "cache.no-flush", "aio", "discard", "detect-zeroes", "werror", "rerror",
+    "media", "index", "bus", "unit", "snapshot", "copy-on-read", "file.locking", "locking", "auto-read-only",
+    "node-name",
+)  # fmt: skip
+IGNORED_DEVICE_KEYS = (
+    "id", "bootindex", "scsi", "config-wce", "write-cache", "num-queues", "queue-size", "iothread", "share-rw",
+    "logical_block_size", "physical_block_size", "discard", "werror", "rerror", "max_ports", "rng", "max-bytes",
+    "period", "packed", "event_idx", "indirect_desc", "iommu_platform", "disable-legacy", "disable-modern",
+)  # fmt: skip
+"""Names that QEMU knows and that change nothing here: a drive is copied on write, and a device is what it is."""
 DEVICES = ("virtio-blk-device", "virtio-rng-device", "virtio-serial-device")
 DEVICE_KEYS = ("drive", "bus", "serial")
 BUS = "virtio-mmio-bus."
 FLAGS = {"on": True, "off": False}
 
 
-def parse(option: str, text: str, keys: Sequence[str], first: str | None = None) -> dict[str, str]:
+def parse(
+    option: str, text: str, keys: Sequence[str], first: str | None = None, shown: Sequence[str] = ()
+) -> dict[str, str]:
     """Parse `name=value,name=value`; a comma in a value is doubled.
 
-    first: the name that the first item may omit. Raises ValueError for an unknown or repeated name.
+    first: the name that the first item may omit; shown: the names that a message lists, by default all.
+    Raises ValueError for an unknown or repeated name.
     """
     found: dict[str, str] = {}
     for number, item in enumerate(text.replace(",,", "\0").split(",")):
@@ -29,12 +43,23 @@ def parse(option: str, text: str, keys: Sequence[str], first: str | None = None)
             # As on QEMU, `readonly` means `readonly=on`.
             name, value = (first, name) if number == 0 and first is not None else (name, "on")
         if name not in keys and not (number == 0 and name == first):
-            hint = did_you_mean(name, keys) or f"known: {', '.join(keys)}"
+            hint = did_you_mean(name, keys) or f"known: {', '.join(shown or keys)}"
             raise ValueError(f"{option} {text}: unknown property '{name}'; {hint}")
         if name in found:
             raise ValueError(f"{option} {text}: '{name}' is given twice")
         found[name] = value
     return found
+
+
+def _without_effect(
+    board: Board, option: str, text: str, keys: Sequence[str], ignored: Sequence[str], first: str
+) -> dict[str, str]:
+    """`parse`; what QEMU knows and has no effect here is reported and left out."""
+    values = parse(option, text, (*keys, *ignored), first, shown=keys)
+    without = [f"{name}={values.pop(name)}" for name in ignored if name in values]
+    if without:
+        board.report(f"{option} {text}: ignored, as it changes nothing here: {', '.join(without)}")
+    return values
 
 
 def _flag(option: str, values: dict[str, str], name: str) -> bool:
@@ -58,7 +83,7 @@ def plug(board: Board, drives: Sequence[str], devices: Sequence[str]) -> None:
     """
     waiting: dict[str, tuple[Drive, str]] = {}
     for text in drives:
-        values = parse("--drive", text, DRIVE_KEYS, "file")
+        values = _without_effect(board, "--drive", text, DRIVE_KEYS, IGNORED_DRIVE_KEYS, "file")
         drive, serial = _open(text, values)
         if _choice("--drive", values, "if", ("virtio", "none")) == "virtio":
             board.plug(Block(drive, serial))
@@ -67,7 +92,7 @@ def plug(board: Board, drives: Sequence[str], devices: Sequence[str]) -> None:
         else:
             waiting[name] = drive, serial
     for text in devices:
-        values = parse("--device", text, DEVICE_KEYS, "driver")
+        values = _without_effect(board, "--device", text, DEVICE_KEYS, IGNORED_DEVICE_KEYS, "driver")
         board.plug(_device(board, text, values, waiting), _slot(text, values))
     if waiting:
         raise ValueError(f"--drive id={next(iter(waiting))}: no --device uses it")

@@ -60,8 +60,8 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def flatten(root: Node) -> bytes:
-    """The flattened form of a tree, without memory reservations."""
+def flatten(root: Node, reserved: bytes = b"") -> bytes:
+    """The flattened form of a tree. reserved: entries of the memory reservation block, without the last."""
     strings = bytearray()
     offsets: dict[str, int] = {}
 
@@ -80,7 +80,7 @@ def flatten(root: Node) -> bytes:
         return b"".join([*parts, struct.pack(">I", END_NODE)])
 
     structure = node(root) + struct.pack(">I", END)
-    reservations = _RESERVATION.pack(0, 0)
+    reservations = reserved + _RESERVATION.pack(0, 0)
     first = _HEADER.size + len(reservations)
     total = first + len(structure) + len(strings)
     header = _HEADER.pack(

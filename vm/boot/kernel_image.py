@@ -53,7 +53,7 @@ def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_b
     if kind == "elf":
         if address is not None:
             raise LoadError(f"{path}: is an ELF file, which has its own addresses; --load-address is for raw images")
-        return from_elf(load_elf(path))
+        return from_elf(load_elf(path, base=raw_base))
     data = read_program(path)
     if data.startswith(_GZIP):
         raise LoadError(f"{path}: is compressed; unpack it first with gunzip")

@@ -10,6 +10,7 @@ from pathlib import Path
 from trapline.isa.sv32 import PAGE
 from trapline.vm.boot.devicetree import Chosen, device_tree
 from trapline.vm.boot.kernel_image import Kernel
+from trapline.vm.boot.tree_file import TreeFile, completed
 from trapline.vm.loader.files import read_program
 from trapline.vm.loader.image import LoadError
 from trapline.vm.loader.memory import MAX_MEMORY, check_fits, memory_advice
@@ -41,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Request:
-    """What to boot. isa: extensions in canonical order; ram: its base and size."""
+    """What to boot. isa: extensions in canonical order; ram: its base and size; tree: None for that of the board."""
 
     isa: tuple[str, ...]
     harts: int
@@ -50,6 +51,7 @@ class Request:
     firmware: Kernel | str = "none"
     initrd: Path | None = None
     append: str | None = None
+    tree: TreeFile | None = None
 
 
 def make_plan(request: Request) -> Plan:
@@ -91,6 +93,8 @@ def _check_bootargs(append: str | None) -> None:
 
 
 def _tree(request: Request, initrd: tuple[int, int] | None) -> bytes:
+    if request.tree is not None:
+        return completed(request.tree, request.append, initrd)
     chosen = Chosen(request.append, initrd)
     base, size = request.ram
     return device_tree(isa=request.isa, harts=request.harts, ram_base=base, memory=size, chosen=chosen)

@@ -31,6 +31,7 @@ class Blueprint:
         self.machine = machine
         self.name = " + ".join(names) or boot.kernel_file or "firmware"
         self.plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
+        self._loads = boot_files.loads(machine.devices, self.plan)
         if self.plan.kernel is not None:
             self.image = self.plan.kernel.image
         elif not isinstance(self.plan.firmware, str):
@@ -56,7 +57,7 @@ class Blueprint:
 
         options: of `Machine`, where it differs from what the command line describes. Raises ValueError and LoadError.
         """
-        from trapline.vm.boot import drives, firmware
+        from trapline.vm.boot import drives, firmware, loader_device
         from trapline.vm.machine import Machine, Options
 
         own = self.machine
@@ -69,8 +70,11 @@ class Blueprint:
         try:
             if machine.board is not None:
                 machine.board.report = self._report
-                drives.plug(machine.board, own.drives, own.devices)
+                plugged = [device for device in own.devices if not loader_device.is_loader(device)]
+                drives.plug(machine.board, own.drives, plugged)
             firmware.start(machine, self.plan)
+            for device, load in self._loads:
+                loader_device.apply(machine, device, load)
         except BaseException:
             close(machine)
             raise

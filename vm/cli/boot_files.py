@@ -1,5 +1,6 @@
 """From the files that `trapline boot` and `virt` name to a plan of what goes where in memory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
     from trapline.vm.boot.kernel_image import Kernel
+    from trapline.vm.boot.loader_device import Load
     from trapline.vm.boot.memory_map import Plan
 
 NONE, DEFAULT = "none", "default"
@@ -24,6 +26,7 @@ def plan(
     """Read the files and place them. Raises LoadError, AsmError, OSError, ValueError."""
     from trapline.isa.isa_string import parse_isa
     from trapline.vm.boot.memory_map import Request, make_plan
+    from trapline.vm.boot.tree_file import read_tree
     from trapline.vm.machine import RAM_BASE
 
     firmware = _firmware(boot)
@@ -41,9 +44,19 @@ def plan(
     initrd = Path(boot.initrd) if boot.initrd is not None else None
     request = Request(
         isa=parse_isa(machine.isa), harts=machine.harts, ram=(RAM_BASE, machine.memory), kernel=kernel,
-        firmware=firmware, initrd=initrd, append=boot.append,
+        firmware=firmware, initrd=initrd, append=boot.append, tree=read_tree(Path(boot.dtb)) if boot.dtb else None,
     )  # fmt: skip
     return make_plan(request)
+
+
+def loads(devices: Sequence[str], plan: "Plan") -> list[tuple[str, "Load"]]:
+    """What each `--device loader` loads, with the option's text. Raises LoadError, OSError, ValueError."""
+    from trapline.vm.boot.loader_device import check_apart, is_loader, read_load
+
+    found = [(device, read_load(device)) for device in devices if is_loader(device)]
+    for device, load in found:
+        check_apart(device, load, plan.pieces)
+    return found
 
 
 def _firmware(boot: BootOptions) -> "Kernel | str":

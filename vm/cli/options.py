@@ -6,7 +6,7 @@ import click
 
 from trapline.vm.cli.command_files import DriveFile, InputFile, OutputPath, WordOrFile
 from trapline.vm.cli.option_groups import JSON, option, option_group
-from trapline.vm.cli.parameters import Address, Count, FirstOrLast, LeakMask, PerGuest, Seconds, Size
+from trapline.vm.cli.parameters import Address, Count, FirstOrLast, HartCount, LeakMask, PerGuest, Seconds, Size
 from trapline.vm.core.records import MAX_HARTS
 from trapline.vm.engine_kinds import KINDS
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
@@ -47,17 +47,13 @@ class MachineOptions:
 
     isa: str = option("--isa", default="rv32ima", show_default=True, metavar="STRING", help="The ISA of the machine.")
     memory: int = option(
-        "--memory", type=Size(), default=128 << 20, spelled="128M", show_default=True, metavar="SIZE",
+        "-m", "--memory", type=Size(), default=128 << 20, spelled="128M", show_default=True, metavar="SIZE",
         help="Size of RAM, such as 64M or 1G.",
     )  # fmt: skip
     harts: int = option(
-        "--harts",
-        type=click.IntRange(1, MAX_HARTS),
-        default=1,
-        show_default=True,
-        metavar="N",
+        "--smp", "-smp", "--harts", type=HartCount(1, MAX_HARTS), default=1, show_default=True, metavar="N",
         help="Number of harts.",
-    )
+    )  # fmt: skip
     clock: str = option(
         "--clock", type=click.Choice(CLOCKS), default=CLOCKS[0], show_default=True,
         help="What mtime follows: instructions, so that runs repeat and idle time is skipped, or the wall clock.",
@@ -65,11 +61,13 @@ class MachineOptions:
     drives: tuple[str, ...] = option(
         "--drive", type=DriveFile(), default=(), multiple=True, metavar="file=PATH[,...]",
         help="A disk backed by a file. Options: readonly=on, write=on (keep changes in the file instead of dropping "
-        "them at exit), if=virtio|none, format=raw, id=ID.",
+        "them at exit), if=virtio|none, format=raw, id=ID, serial=TEXT; QEMU's others (cache=none ...) are ignored "
+        "with a word.",
     )  # fmt: skip
     devices: tuple[str, ...] = option(
         "--device", default=(), multiple=True, metavar="NAME[,bus=virtio-mmio-bus.N]",
-        help="A device: virtio-blk-device,drive=ID, virtio-rng-device or virtio-serial-device (a console).",
+        help="A device: virtio-blk-device,drive=ID, virtio-rng-device or virtio-serial-device (a console). Or "
+        "loader,file=PATH[,addr=N], which puts a file into RAM.",
     )  # fmt: skip
     virtio: str = option(
         "--virtio", type=click.Choice(["legacy", "modern"]), default="legacy", show_default=True,
@@ -105,6 +103,9 @@ class BootOptions:
         "--load-address", type=Address(), metavar="ADDRESS",
         help="Load address of a raw image.  [default: 0x80000000; above firmware 0x80400000]",
     )  # fmt: skip
+    dtb: str | None = option(
+        "--dtb", metavar="FILE", help="Use this device tree; --append and --initrd are written into it."
+    )
     dump_dtb: str | None = option(
         "--dump-dtb", type=OutputPath(), metavar="FILE", help="Write the device tree to FILE (- for stdout) and exit."
     )
@@ -169,7 +170,8 @@ class HypervisorOptions:
         help="When shadow page tables follow the guest's: at its fences, or also at every store to them.",
     )  # fmt: skip
     memory: tuple[int, ...] = option(
-        "--memory", type=PerGuest(Size()), default=(128 << 20,), spelled="128M", show_default=True, metavar="SIZE",
+        "-m", "--memory", type=PerGuest(Size()), default=(128 << 20,), spelled="128M", show_default=True,
+        metavar="SIZE",
         help="Size of RAM: for every guest, or one for each, as in 64M:32M.",
     )  # fmt: skip
     share: tuple[int, ...] | None = option(

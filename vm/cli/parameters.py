@@ -17,15 +17,27 @@ class Size(click.ParamType):
         """The number of bytes."""
         if isinstance(value, int):
             return value
-        text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
+        text = str(value).strip().upper().removeprefix("SIZE=").removesuffix("IB").removesuffix("B")
         shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
         number = text[:-1] if shift else text
+        if not shift and number.isdigit() and len(number) < 4:
+            shift = 20  # As on QEMU, a number alone means MiB; as bytes it would be too small.
         if not number.isascii() or not number.isdigit() or len(number) > 20:
             self.fail(f"'{value}' is not a size such as 64M", param, ctx)
         size = int(number) << shift
         if not 4096 <= size <= MAX_MEMORY or size % 4096:
             self.fail(f"{value} is not a multiple of 4K between 4K and 2G", param, ctx)
         return size
+
+
+class HartCount(click.IntRange):
+    """A number of harts, also as QEMU's `-smp` has it: `cpus=4,sockets=1`. What follows the number has no effect."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        if isinstance(value, str):
+            value = value.split(",")[0].removeprefix("cpus=")
+        return super().convert(value, param, ctx)
 
 
 class Count(click.ParamType):

@@ -42,7 +42,7 @@ ARGUMENTS = "trapline.arguments"
 @click.argument("programs", nargs=-1, type=ProgramFile(), metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
-@with_groups(machine=only("isa", "memory", "engine"))
+@with_groups(machine=only("isa", "memory", "clock", "engine"))
 @click.pass_context
 def run_command(
     context: click.Context, programs: tuple[str, ...], list_only: bool, env: tuple[str, ...], machine: MachineOptions,
@@ -88,8 +88,8 @@ def _run(
         output_files.check_writable(outputs.json_file)
         process = Process(
             image, arguments, list(env), memory=machine.memory, stdin=_binary(sys.stdin), stdout=_binary(sys.stdout),
-            stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine, announce=announce_compilation,
-            max_instructions=limits.max_instructions, timeout=limits.timeout,
+            stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine, clock=machine.clock,
+            announce=announce_compilation, max_instructions=limits.max_instructions, timeout=limits.timeout,
         )  # fmt: skip
         if trace is not None:
             process.machine.trace_to(trace)

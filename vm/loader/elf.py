@@ -23,6 +23,10 @@ from trapline.vm.loader.compressed import first_compressed
 from trapline.vm.loader.foreign_files import LINK_ADVICE
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 from trapline.vm.loader.places import DebugLines, code_sections
+from trapline.vm.loader.relocation import rebased
+
+PROGRAM_BASE = 0x10000
+"""Where GNU ld begins a program."""
 
 COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 
@@ -30,15 +34,21 @@ _COMPILE_HINTS = {"64-bit": COMPILE_HINT, "big-endian": f"{COMPILE_HINT} and wit
 
 _NO_EXECUTABLE = {
     ET_REL: f"is an object file, not a program: {LINK_ADVICE}",
-    ET_DYN: "is a shared object or position-independent program: link it with -static -no-pie",
+    ET_DYN: "is dynamically linked: link it with -static",
     ET_CORE: "is a core dump, not a program",
 }
 
 
-def elf_image(data: bytes, name: str) -> Image:
-    """The image of a static ELF32 RISC-V executable. Raises LoadError for every other file."""
+def elf_image(data: bytes, name: str, base: int = PROGRAM_BASE) -> Image:
+    """The image of a static ELF32 RISC-V executable. Raises LoadError for every other file.
+
+    base: where a position-independent one goes, if it is linked further down.
+    """
     try:
-        return _image(ElfFile(data), name)
+        file = ElfFile(data)
+        if file.header.type == ET_DYN and not any(p.type == PT_INTERP for p in file.program_headers()):
+            file = ElfFile(rebased(file, base))
+        return _image(file, name)
     except ElfError as error:
         hint = _COMPILE_HINTS.get(error.machine)
         raise LoadError(f"{name}: {error}" + (f": {hint}" if hint else "")) from None

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from trapline.asm.elf.format import MAGIC
-from trapline.vm.loader.elf import elf_image
+from trapline.vm.loader.elf import PROGRAM_BASE, elf_image
 from trapline.vm.loader.foreign_files import foreign
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 
@@ -53,15 +53,17 @@ def detect(path: str | os.PathLike[str]) -> str:
     return "raw" if any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in start) else "asm"
 
 
-def load_elf(source: bytes | str | os.PathLike[str], name: str | None = None) -> Image:
+def load_elf(
+    source: bytes | str | os.PathLike[str], name: str | None = None, base: int = PROGRAM_BASE
+) -> Image:  # fmt: skip
     """The image of a static ELF32 RISC-V executable, given as its bytes or as a path.
 
-    name: what messages call the program; by default the path.
+    name: what messages call the program; by default the path. base: where a position-independent program goes.
     Raises LoadError for every file that is not such an executable.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return elf_image(bytes(source), name or "program")
-    return elf_image(read_program(source), name or os.fspath(source))
+        return elf_image(bytes(source), name or "program", base)
+    return elf_image(read_program(source), name or os.fspath(source), base)
 
 
 def load_raw(path: str | os.PathLike[str], base: int) -> Image:

@@ -44,12 +44,13 @@ def load_source(text: str, *, name: str = "<string>", entry: str | None = None, 
 def load_file(path: str | os.PathLike[str], *, raw_base: int | None = None) -> Image:
     """The image of an ELF or raw file, or of an assembly source.
 
-    raw_base: address of a raw image, and of .text of a source; by default 0x80000000, and where GNU ld puts it.
+    raw_base: address of a raw image, of .text of a source, and of a position-independent program; by default
+    0x80000000, where GNU ld puts it, and 0x10000.
     Raises LoadError, and `asm.AsmError` for a source with mistakes.
     """
     kind = detect(path)
     if kind == "elf":
-        return load_elf(path)
+        return load_elf(path) if raw_base is None else load_elf(path, base=raw_base)
     if kind == "raw":
         return load_raw(path, 0x80000000 if raw_base is None else raw_base)
     from trapline.asm import assemble

@@ -45,6 +45,7 @@ _SIGNALS = {
 """The signal that Linux sends for a cause; SIGSEGV for all others."""
 
 _TICK = 100  # nanoseconds
+_SECOND = 1_000_000_000
 _LAST_TICK = 1 << 56
 _PATIENCE = 0.5  # seconds to wait for a reader of the last message
 LIMIT_STATUS = 124
@@ -101,6 +102,7 @@ class Options(TypedDict, total=False):
     stderr: BinaryIO | None
     isa: str
     engine: str | None
+    clock: str
     max_instructions: int | None
     timeout: float | None
     max_output: int | None
@@ -118,7 +120,7 @@ class Process:
     argv: begins with the program's name; env: a mapping, or `NAME=value` strings; the host's is not added.
     memory: bytes for segments, heap, mappings and stack together.
     stdin, stdout, stderr: binary streams; None for empty input and for output to discard.
-    isa, engine, announce: as for `Machine`.
+    isa, engine, clock, announce: as for `Machine`.
     max_instructions: executed; timeout: in seconds; max_output: bytes on both outputs.
     seed: for the random bytes that the system gives the process.
 
@@ -138,6 +140,7 @@ class Process:
         stderr: BinaryIO | None = None,
         isa: str = "rv32ima",
         engine: str | None = None,
+        clock: str = "instructions",
         max_instructions: int | None = None,
         timeout: float | None = None,
         max_output: int | None = None,
@@ -154,8 +157,9 @@ class Process:
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
             self.machine = Machine(
-                memory=layout.ram, ram_base=layout.base, isa=isa, engine=engine, board=False, announce=announce
-            )
+                memory=layout.ram, ram_base=layout.base, isa=isa, engine=engine, clock=clock, board=False,
+                announce=announce,
+            )  # fmt: skip
         except MemoryError:
             raise LoadError(
                 f"{image.name}: this host cannot allocate {layout.size >> 20} MiB; use less --memory"
@@ -300,7 +304,8 @@ class Process:
 
     @property
     def nanoseconds(self) -> int:
-        """Time since the start by the machine's clock: a tick of 100 ns per hundred instructions."""
+        """Time since the start by the machine's clock: a tick of 100 ns per hundred instructions, or the wall's."""
+        self.machine.clock.follow()
         return self._ticks * _TICK
 
     @property
@@ -308,8 +313,13 @@ class Process:
         return self.machine.csr["time"] | self.machine.csr["timeh"] << 32
 
     def pass_time(self, nanoseconds: int) -> None:
-        """Advance the time without waiting; never backwards, and at most some centuries."""
-        if nanoseconds > 0:
+        """Advance the time without waiting, unless it is the wall's; never backwards, and at most some centuries."""
+        if nanoseconds > 0 and self.machine.clock.wall:
+            end = time.monotonic() + nanoseconds / _SECOND
+            # Until the limit, which ends the process then.
+            time.sleep(max(0.0, min(end, self.deadline or end) - time.monotonic()))
+            self.machine.clock.follow()
+        elif nanoseconds > 0:
             self.machine.advance_time(min(-(-nanoseconds // _TICK), max(0, _LAST_TICK - self._ticks)))
 
     def count(self, name: str) -> None:

@@ -90,7 +90,10 @@ REFUSED = {
     "unknown machine": (elf(Header(machine=999), [CODE]), "is a program for machine 999, not for RISC-V"),
     "class 9": (elf(Header(bits=9), [CODE]), "damaged ELF header"),
     "object file": (elf(Header(kind=1), [CODE]), "link it first"),
-    "shared object": (elf(Header(kind=3), [CODE]), "link it with -static -no-pie"),
+    "shared object": (
+        elf(Header(kind=3, entry=0), [(PT_LOAD, 0, b"", 0, READ), CODE]),
+        "entry point 0x00000000 is outside",
+    ),
     "core": (elf(Header(kind=4), [CODE]), "is a core dump"),
     "odd type": (elf(Header(kind=0xFE00), [CODE]), "is not an executable (ELF type 65024)"),
     "compressed": (
