@@ -97,6 +97,18 @@ def region(entry: int, address: int, cfg: int) -> str:
     return f"li t4, {address:#x}; csrw pmpaddr{entry}, t4; li t4, {cfg << 8 * entry}; csrs pmpcfg0, t4;"
 
 
+REMAPPED_CODE = "\n".join([
+    table((TABLES + 0x1000) >> 12 << 10 | 1),
+    *(f"li t4, {address:#x}; li t5, {word:#x}; sw t5, (t4)" for address, word in {
+        TABLES + 0x1000: READ_ONLY | 0x4C, TABLES + 0x1004: (TABLES + 0x1000) >> 12 << 10 | 0xC7,
+        ARENA: 0x0062A023, ARENA + 4: 0x12000073, ARENA + 8: 0x00160613, ARENA + 12: 0x00000073,
+        ARENA + 0x1008: 0x00260613, ARENA + 0x100C: 0x00000073,
+    }.items()),
+    f"li t0, 0x40001000; li t1, {(ARENA + 0x1000) >> 12 << 10 | 0xCF:#x}; fence.i",
+])  # fmt: skip
+"""At 0x40000000: sw t1, (t0), which changes the entry of the page; sfence.vma; addi a2, a2, 1; ecall. In the page that
+it becomes 2 is added."""
+
 DIFFERENCES = (
     Difference("ebreak-value", "la s11, 1f; ebreak; 1:", {"mcause": 3, "mtval": "mepc"}),
     Difference("jump-target", "la s11, 1f; la a0, 2f + 6; 2: .word 0x00600a6f; 1:", {"mcause": 0, "mtval": "a0"}),
@@ -133,6 +145,7 @@ DIFFERENCES = (
     access("table-outside-ram", table(0x50000 >> 12 << 10 | 1), "lw", 0x40000000, mcause=5),
     Difference("user-page-executed", "\n".join([table(USER_PAGE), *probe("lw", 0x40000000, 0x40800),
                                                 *probe("fetch", 0x40000000, 0x40800)]), {"mcause": 12}),
+    access("fence-within-block", REMAPPED_CODE, "fetch", 0x40000000, mcause=9, a2=2),
     access("misaligned-outside-ram", "", "lw", 0x90000001, mcause=5, mtval=0x90000001),
     access("fetch-outside-ram", "", "fetch", 0x40000000, mcause=1),
     access("misaligned-across-regions", region(1, ARENA >> 2, 0x11) + region(2, (ARENA >> 2) + 1, 0x11),

@@ -14,14 +14,14 @@ import pytest
 from support.budget import seeds
 from support.gnu import Find, run_tool
 from support.paths import DOCS
-from support.qemu import privileged, protection
+from support.qemu import in_use, privileged, protection
 from support.qemu.differences import DIFFERENCES, Difference, mask
 from support.qemu.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
 SNIPPETS = 4 if os.environ.get("TRAPLINE_ENGINE") == "python" else 50
 GENERATORS = (
     privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals,
-    protection.pmp_words, protection.pmp_pages, protection.pmp_locks, protection.paging,
+    protection.pmp_words, protection.pmp_pages, protection.pmp_locks, protection.paging, in_use.in_use,
 )  # fmt: skip
 DOCUMENT = DOCS / "decisions/0001-differences-from-qemu-7.2.md"
 
