@@ -48,7 +48,7 @@ ROOMS = {
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
     "vm/engine.py vm/registers.py vm/trace.py vm/breakpoints.py",
     "vm/process": "isa vm/loader vm/machine.py",
-    "vm/boot": "isa vm/core vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py",
+    "vm/boot": "isa vm/core vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",

@@ -29,6 +29,8 @@ class Blueprint:
     ) -> None:  # fmt: skip
         self._reported: set[str] = set()
         self.machine = machine
+        self._semihosting = boot.semihosting
+        self._arguments = [*names[:1], *([boot.append] if boot.append else [])]
         self.name = " + ".join(names) or boot.kernel_file or "firmware"
         self.plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
         self._loads = boot_files.loads(machine.devices, self.plan)
@@ -57,7 +59,7 @@ class Blueprint:
 
         options: of `Machine`, where it differs from what the command line describes. Raises ValueError and LoadError.
         """
-        from trapline.vm.boot import drives, firmware, loader_device
+        from trapline.vm.boot import drives, firmware, loader_device, semihosting
         from trapline.vm.machine import Machine, Options
 
         own = self.machine
@@ -75,6 +77,8 @@ class Blueprint:
             firmware.start(machine, self.plan)
             for device, load in self._loads:
                 loader_device.apply(machine, device, load)
+            if semihosting.wanted(self.plan, self._semihosting):
+                semihosting.SemihostedKernel(machine, self._arguments)
         except BaseException:
             close(machine)
             raise

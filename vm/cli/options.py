@@ -103,6 +103,10 @@ class BootOptions:
         "--load-address", type=Address(), metavar="ADDRESS",
         help="Load address of a raw image.  [default: 0x80000000; above firmware 0x80400000]",
     )  # fmt: skip
+    semihosting: bool | None = option(
+        "--semihosting/--no-semihosting", default=None,
+        help="Serve semihosting requests on the console.  [default: for kernels that start in M mode]",
+    )  # fmt: skip
     dtb: str | None = option(
         "--dtb", metavar="FILE", help="Use this device tree; --append and --initrd are written into it."
     )

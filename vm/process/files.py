@@ -3,7 +3,7 @@
 import struct
 
 from trapline.vm.loader.image import READ, WRITE
-from trapline.vm.process.caller import Caller
+from trapline.vm.process.caller import Caller, Requester
 from trapline.vm.process.errno import (
     EBADF,
     EFAULT,
@@ -39,14 +39,14 @@ _ROOT = b"/\0"
 """The working directory."""
 
 
-def stream_of(process: Caller, fd: int) -> Input | Output:
+def stream_of(process: Requester, fd: int) -> Input | Output:
     """The stream behind a descriptor. Raises EBADF."""
     if fd not in process.files:
         raise SystemCallError(EBADF)
     return process.files[fd]
 
 
-def put(process: Caller, stream: Input | Output, data: memoryview) -> int:
+def put(process: Requester, stream: Input | Output, data: memoryview) -> int:
     """Write to a stream; if its reader is gone, the guest gets SIGPIPE."""
     try:
         return stream.write(data, process.deadline)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from trapline.isa.hart import A0, A1
 from trapline.isa.word import WORD
 from trapline.vm.loader.image import READ, WRITE
-from trapline.vm.process.caller import Caller
+from trapline.vm.process.caller import Requester
 from trapline.vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
 from trapline.vm.process.files import MAX_COUNT, put, stream_of
 from trapline.vm.process.streams import Input
@@ -26,19 +26,19 @@ _OPEN_MODES = 4
 """Modes of opening `:tt` that stand for the same stream."""
 
 
-def is_call(process: Caller) -> bool:
+def is_call(process: Requester) -> bool:
     """Whether the `ebreak` at pc is between the two marker instructions."""
-    pc = process.machine.pc
+    pc = process.machine.current.pc
     space = process.space
     if space.prefix(pc - WORD, 3 * WORD, READ) < 3 * WORD:
         return False
     return space.read(pc - WORD, WORD) == _BEFORE and space.read(pc + WORD, WORD) == _AFTER
 
 
-def serve(process: Caller) -> None:
+def serve(process: Requester) -> None:
     """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 on failure."""
-    machine = process.machine
-    operation, argument = machine.x[A0], machine.x[A1]
+    machine, hart = process.machine, process.machine.current
+    operation, argument = hart.x[A0], hart.x[A1]
     name, function = _OPERATIONS.get(operation, (f"operation {operation:#x}", _unknown))
     process.count(f"semihosting {name}")
     try:
@@ -46,19 +46,19 @@ def serve(process: Caller) -> None:
     except SystemCallError as error:
         process.semihosting_errno = error.number
         result = _FAILED
-    machine.x[A0] = result & 0xFFFFFFFF
-    machine.retire_trap(machine.pc + 4)
+    hart.x[A0] = result & 0xFFFFFFFF
+    machine.retire_trap(hart.pc + 4)
 
 
-def _unknown(process: Caller, _argument: int) -> int:
+def _unknown(process: Requester, _argument: int) -> int:
     raise SystemCallError(ENOSYS)
 
 
-def _fields(process: Caller, block: int, count: int) -> list[int]:
+def _fields(process: Requester, block: int, count: int) -> list[int]:
     return [process.space.word((block + 4 * i) & 0xFFFFFFFF) for i in range(count)]
 
 
-def _open(process: Caller, block: int) -> int:
+def _open(process: Requester, block: int) -> int:
     """The terminal `:tt`, by mode: stdin (below 4), stdout (below 8) or stderr (below 12).
 
     The only other file is the list of features.
@@ -74,17 +74,17 @@ def _open(process: Caller, block: int) -> int:
     return fd + 1  # handles are nonzero
 
 
-def _close(process: Caller, block: int) -> int:
+def _close(process: Requester, block: int) -> int:
     stream_of(process, _fields(process, block, 1)[0] - 1)
     return 0
 
 
-def _write_character(process: Caller, address: int) -> int:
+def _write_character(process: Requester, address: int) -> int:
     put(process, stream_of(process, 1), process.space.view(address, 1))
     return 0
 
 
-def _write_string(process: Caller, address: int) -> int:
+def _write_string(process: Requester, address: int) -> int:
     while data := process.space.string(address, 1 << 16):
         put(process, stream_of(process, 1), memoryview(data))
         address += len(data)
@@ -93,13 +93,13 @@ def _write_string(process: Caller, address: int) -> int:
     return 0
 
 
-def _write(process: Caller, block: int) -> int:
+def _write(process: Requester, block: int) -> int:
     handle, buffer, count = _fields(process, block, 3)
     stream = stream_of(process, handle - 1)
     return count - put(process, stream, process.space.view(buffer, min(count, MAX_COUNT)))
 
 
-def _read(process: Caller, block: int) -> int:
+def _read(process: Requester, block: int) -> int:
     handle, buffer, count = _fields(process, block, 3)
     stream = stream_of(process, handle - 1)
     process.space.check(buffer, min(count, MAX_COUNT), WRITE)
@@ -108,21 +108,21 @@ def _read(process: Caller, block: int) -> int:
     return count - len(data)
 
 
-def _read_character(process: Caller, _argument: int) -> int:
+def _read_character(process: Requester, _argument: int) -> int:
     data = stream_of(process, 0).read(1, process.deadline)
     return data[0] if data else _FAILED
 
 
-def _is_error(process: Caller, block: int) -> int:
+def _is_error(process: Requester, block: int) -> int:
     return 1 if _fields(process, block, 1)[0] & 0x80000000 else 0
 
 
-def _is_terminal(process: Caller, block: int) -> int:
+def _is_terminal(process: Requester, block: int) -> int:
     stream_of(process, _fields(process, block, 1)[0] - 1)
     return 1
 
 
-def _seek(process: Caller, block: int) -> int:
+def _seek(process: Requester, block: int) -> int:
     handle, position = _fields(process, block, 2)
     if handle != _FEATURES_FD + 1 or position > len(_FEATURES):
         raise SystemCallError(ESPIPE)
@@ -130,34 +130,34 @@ def _seek(process: Caller, block: int) -> int:
     return 0
 
 
-def _length(process: Caller, block: int) -> int:
+def _length(process: Requester, block: int) -> int:
     if _fields(process, block, 1)[0] != _FEATURES_FD + 1:
         raise SystemCallError(ESPIPE)
     return len(_FEATURES)
 
 
-def _centiseconds(process: Caller, _argument: int) -> int:
+def _centiseconds(process: Requester, _argument: int) -> int:
     return process.nanoseconds // 10_000_000
 
 
-def _seconds(process: Caller, _argument: int) -> int:
+def _seconds(process: Requester, _argument: int) -> int:
     return process.nanoseconds // 1_000_000_000
 
 
-def _elapsed(process: Caller, block: int) -> int:
+def _elapsed(process: Requester, block: int) -> int:
     process.space.write(block, (process.nanoseconds // 100 & (1 << 64) - 1).to_bytes(8, "little"))
     return 0
 
 
-def _tick_frequency(process: Caller, _argument: int) -> int:
+def _tick_frequency(process: Requester, _argument: int) -> int:
     return 10_000_000
 
 
-def _errno(process: Caller, _argument: int) -> int:
+def _errno(process: Requester, _argument: int) -> int:
     return process.semihosting_errno
 
 
-def _command_line(process: Caller, block: int) -> int:
+def _command_line(process: Requester, block: int) -> int:
     buffer, size = _fields(process, block, 2)
     words = [word if isinstance(word, bytes) else word.encode() for word in process.argv]
     line = b" ".join(words)
@@ -168,7 +168,7 @@ def _command_line(process: Caller, block: int) -> int:
     return 0
 
 
-def _heap_info(process: Caller, block: int) -> int:
+def _heap_info(process: Requester, block: int) -> int:
     """Heap base and limit, stack base and limit, from brk and the stack."""
     layout = process.space.layout
     place = process.space.word(block)
@@ -177,18 +177,18 @@ def _heap_info(process: Caller, block: int) -> int:
     return 0
 
 
-def _exit(process: Caller, reason: int) -> int:
+def _exit(process: Requester, reason: int) -> int:
     process.exit(0 if reason == _EXITED else 1)
     return 0
 
 
-def _exit_extended(process: Caller, block: int) -> int:
+def _exit_extended(process: Requester, block: int) -> int:
     reason, status = _fields(process, block, 2)
     process.exit(status & 0xFF if reason == _EXITED else 1)
     return 0
 
 
-_OPERATIONS: dict[int, tuple[str, Callable[[Caller, int], int]]] = {
+_OPERATIONS: dict[int, tuple[str, Callable[[Requester, int], int]]] = {
     0x01: ("open", _open),
     0x02: ("close", _close),
     0x03: ("writec", _write_character),
