@@ -183,6 +183,11 @@ def _restore_state(r: _Reader) -> None:
     r.rule(dwarf.CFA_RESTORE_STATE)
 
 
+def _negate_ra_state(r: _Reader) -> None:
+    r.check_count(0)
+    r.rule(dwarf.CFA_WINDOW_SAVE)
+
+
 def _escape(r: _Reader) -> None:
     r.append(bytes(r.number(index) & 0xFF for index in range(len(r.values))), ESCAPE)
 
@@ -223,6 +228,7 @@ RULES: dict[str, Rules] = {
     ".cfi_restore": _each(dwarf.CFA_RESTORE_EXTENDED, dwarf.CFA_RESTORE),
     ".cfi_undefined": _each(dwarf.CFA_UNDEFINED), ".cfi_same_value": _each(dwarf.CFA_SAME_VALUE),
     ".cfi_remember_state": _remember, ".cfi_restore_state": _restore_state,
+    ".cfi_negate_ra_state": _negate_ra_state, ".cfi_window_save": _negate_ra_state,
     ".cfi_escape": _escape, ".cfi_personality": _personality,
     ".cfi_lsda": _lsda, ".cfi_return_column": _return_column, ".cfi_signal_frame": _signal_frame,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
-from trapline.asm.fragments import LIMIT, Fill, Fixup, Leb128
+from trapline.asm.fragments import LIMIT, NOP, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
 from trapline.asm.operand_places import operand_starts
 from trapline.asm.preprocess.files_read import file_read
@@ -75,12 +75,12 @@ def thread_offset(unit: Unit, name: str, operands: str, location: Location) -> N
 
 
 def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
-    """`.octa`: 16-byte numbers, without operators."""
+    """`.octa`: 16-byte numbers; expressions have 64 bits."""
     for field in operands.split(","):
         try:
             value = int(field.strip(), 0)
         except ValueError:
-            raise SourceError(location, f"'{field.strip()}' is not a number") from None
+            value = unit.evaluate(field.strip(), location)
         append(unit, (value & (2**128 - 1)).to_bytes(16, "little"), location)
 
 
@@ -110,7 +110,7 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
     except NotConstant:
         return _later(unit, values[0], bound, bytes((fill & 0xFF,)), location)
     if count < 0:
-        raise SourceError(location, f"'{name}': negative size {count}")
+        return unit.diagnostics.warning(location, f"'{name}': negative size {count} counts as 0")
     if count > LIMIT:
         raise SourceError(location, f"'{name}' {count}: more than {LIMIT} bytes")
     return append(unit, bytes((fill & 0xFF,)) * count, location)
@@ -140,7 +140,7 @@ def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
     values = [first or 0, *(unit.number(v, location) for v in written[1:])]
     count, size, value = (*values, *(1, 0)[len(values) - 1 :])
     if count < 0 or size < 0:
-        raise SourceError(location, "'.fill': negative count or size")
+        return unit.diagnostics.warning(location, "'.fill': a negative count or size counts as 0")
     size = min(size, 8)
     if count * size > LIMIT:
         raise SourceError(location, f"'.fill' would produce {count * size} bytes; the limit is {LIMIT}")
@@ -194,6 +194,11 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
     append(unit, data, location)
 
 
+def nop(unit: Unit, name: str, operands: str, location: Location) -> None:
+    """`.nop`: an instruction without effect."""
+    append(unit, NOP, location)
+
+
 def leb(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.uleb128` and `.sleb128`; the value may depend on layout."""
     signed = name == ".sleb128"
@@ -215,6 +220,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(WIDTHS, numbers), ".octa": octa, ".dtprelword": thread_offset,
     ".ascii": strings, ".asciz": strings, ".string": strings, ".string8": strings,
     ".string16": strings, ".string32": strings, ".string64": strings,
-    **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".fill": fill, ".incbin": incbin,
+    **dict.fromkeys(BLOCKS, block), ".zero": space, ".space": space, ".skip": space, ".nop": nop,
+    ".fill": fill, ".incbin": incbin,
     ".uleb128": leb, ".sleb128": leb,
 }  # fmt: skip

@@ -18,4 +18,17 @@ def message(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, text)
 
 
-HANDLERS: dict[str, Handler] = dict.fromkeys((".error", ".err", ".warning", ".print", ".abort"), message)
+def fail(unit: Unit, name: str, operands: str, location: Location) -> None:
+    """`.fail n`: a warning from 500 on, an error below."""
+    number = unit.evaluate(operands, location) if operands else 0
+    if number < LEAST_WARNING:
+        raise SourceError(location, f".fail {number} encountered")
+    unit.diagnostics.warning(location, f".fail {number} encountered")
+
+
+LEAST_WARNING = 500
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys((".error", ".err", ".warning", ".print", ".abort"), message),
+    ".fail": fail,
+}

@@ -100,14 +100,14 @@ def pop_section(unit: Unit, name: str, operands: str, location: Location) -> Non
 def previous(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.previous`: swap with the previous section."""
     if unit.previous is None:
-        raise SourceError(location, "'.previous' without a section before")
+        return unit.diagnostics.warning(location, "'.previous' without a section before is ignored")
     section, subsection = unit.previous
     unit.switch(section, subsection)
 
 
 def subsection(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.subsection number`."""
-    unit.switch(unit.section, unit.evaluate(operands, location))
+    unit.switch(unit.section, unit.evaluate(operands, location) if operands else 0)
 
 
 def structure(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -117,7 +117,8 @@ def structure(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    ".section": section, ".pushsection": section, ".popsection": pop_section, ".previous": previous,
+    ".section": section, ".section.s": section, ".sect": section, ".sect.s": section,
+    ".pushsection": section, ".popsection": pop_section, ".previous": previous,
     ".subsection": subsection, ".text": named_section, ".data": named_section, ".bss": named_section,
     ".struct": structure, ".offset": structure,
     ".rodata": named_section, ".sdata": named_section, ".sbss": named_section,

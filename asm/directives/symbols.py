@@ -21,6 +21,8 @@ def _name(text: str, location: Location) -> str:
 
 
 def _names(unit: Unit, operands: str, location: Location) -> list[Symbol]:
+    if not operands:
+        raise SourceError(location, "expected the name of a symbol")
     return [unit.symbol(_name(field, location)) for field in split(operands)]
 
 
@@ -31,7 +33,7 @@ def binding(unit: Unit, name: str, operands: str, location: Location) -> None:
             raise SourceError(location, f"symbol '{symbol.name}' cannot be both weak and common")
         if name == ".local" and symbol.common:
             continue  # a common symbol is global, in GNU as too
-        symbol.binding = {".globl": "global", ".global": "global", ".local": "local", ".weak": "weak"}[name]
+        symbol.binding = {".local": "local", ".weak": "weak"}.get(name, "global")
         symbol.explicit = True
 
 
@@ -154,8 +156,10 @@ def _reserve_in_bss(unit: Unit, symbol: Symbol, length: int, alignment: int, loc
 
 
 HANDLERS: dict[str, Handler] = {
-    ".globl": binding, ".global": binding, ".local": binding, ".weak": binding,
+    ".globl": binding, ".global": binding, ".xdef": binding, ".local": binding, ".weak": binding,
     ".hidden": visibility, ".protected": visibility, ".internal": visibility,
-    ".type": symbol_type, ".size": size, ".set": assign, ".equ": assign, ".equiv": assign, ".eqv": assign,
-    ".weakref": weak_reference, ".comm": common, ".common": common, ".lcomm": common,
+    ".type": symbol_type, ".size": size, ".set": assign, ".lsym": assign,
+    ".equ": assign, ".equiv": assign, ".eqv": assign,
+    ".weakref": weak_reference, ".comm": common, ".xcom": common, ".common.s": common,
+    ".common": common, ".lcomm": common,
 }  # fmt: skip

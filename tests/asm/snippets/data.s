@@ -282,3 +282,51 @@ _start: .float 0f1.5, 0e2, 0d1.0, 1e10, .5, 5., -0.0, 1.5e-3, 3.4028235e38, 1.17
     .dcb.s 2, 1.5
     .dcb.d 1, 2.5
     .float16 0.1, 2049, 2051, 1e-7, -0
+##### other names and habits of older sources
+    .xdef _start
+_start: .nop
+    .spc 4
+    .skip 0
+    .lsym k, 5
+    .word k
+    .sect .table, "aw"
+    .word 3
+    .section.s .more, "aw"
+    .word 4
+    .text
+    .xcom c, 4
+    .common.s d, 8
+    la a0, c
+    la a0, d
+    .subsection 1
+    nop
+    .subsection
+    .octa 1 + 1, -1, k
+    .skip -1
+    .fill -1
+    .xref nothing
+    .ttl "title"
+    .page
+    .plen 5
+    .llen 80
+    .lflags
+    .noformat
+    .nopage
+    .name "old"
+    .debug
+    .attach_to_group group
+    .linefile 12 "old.s"
+    .fail 600
+    .macro leave
+    nop
+    .mexit
+    .word 1
+    .endm
+    leave
+##### rules of call frames by other names
+_start: .cfi_startproc
+    nop
+    .cfi_negate_ra_state
+    nop
+    .cfi_window_save
+    .cfi_endproc
