@@ -57,7 +57,7 @@ ROOMS = {
     "vm/classifier/proof": "isa vm/core vm/codegen vm/classifier/definitions",
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
-    "vm/cli": "isa asm vm/core vm/hypervisor vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
+    "vm/cli": "isa asm vm/core vm/hypervisor vm/codegen vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
     "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions "
     "vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",

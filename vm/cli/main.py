@@ -42,6 +42,7 @@ COMMANDS = {
         "completion_command",
         "Complete commands, files and names in a shell.",
     ),
+    "warm": ("trapline.vm.cli.warm", "warm_command", "Compile ahead what first runs would compile."),
     "docs": ("trapline.vm.cli.docs", "docs_command", "Read the documents that come with trapline."),
 }
 """Module, object and summary by command; a module is imported when its command is used."""

@@ -1,49 +1,25 @@
-"""Object files on disk: where compiled code is kept, under which name, and that it is whole.
+"""Object files on disk: under which name compiled code is kept, and that it is whole.
 
 A name is a digest of everything that the code depends on: our sources, versions, and the processor.
 """
 
-import atexit
 import hashlib
 import os
-import shutil
+import platform
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2]
+from trapline.vm.codegen.cache_folders import PACKAGE, folder_to_write, read_trusted, search_path, write_trusted
+
 SOURCES = ("isa", "vm/core", "vm/codegen", "vm/hypervisor")
 """Folders of the files that the engine's code depends on, without their subfolders."""
 
 KEPT = 8
 """Object files of a kind that stay in the cache folder; when one is added, those not used for longest are removed."""
-
-
-def cache_directory() -> Path:
-    """Where compiled code is kept: $TRAPLINE_CACHE_DIR, else `trapline` in the user's cache folder.
-
-    Falls back to a temporary folder of its own when that cannot be written.
-    """
-    chosen = os.environ.get("TRAPLINE_CACHE_DIR")
-    try:
-        base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trapline"
-        base.mkdir(parents=True, exist_ok=True)
-        if os.access(base, os.W_OK):
-            return base
-    except (OSError, RuntimeError):
-        pass  # RuntimeError: a user without a home folder
-    return _temporary_directory()
-
-
-@cache
-def _temporary_directory() -> Path:
-    folder = tempfile.mkdtemp(prefix="trapline-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
 
 
 def source_files(*more: str) -> list[Path]:
@@ -54,26 +30,42 @@ def source_files(*more: str) -> list[Path]:
 @cache
 def source_key(*more: str) -> str:
     """A name for what is compiled from the files in SOURCES and in more folders, whatever plugins are loaded."""
-    import llvmlite.binding as llvm
-
     total = hashlib.sha256()
     for path in source_files(*more):
         total.update(path.read_bytes())
-    features = llvm.get_host_cpu_features().flatten()
-    for part in (sys.version, version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features):
+    for part in (sys.version, platform.machine(), version("numba"), version("llvmlite")):
         total.update(part.encode() + b"\0")
     return total.hexdigest()[:20]
 
 
-def sealed(data: bytes, symbols: list[str]) -> bytes:
-    """The content of an object file in the cache: a digest, the symbols of the entries, the objects."""
-    header = "\n".join(symbols).encode() + b"\n\n"
-    return hashlib.sha256(header + data).digest() + header + data
+@cache
+def processor(portable: bool = False) -> str:
+    """What code is compiled for: this computer's processor, or any of its architecture."""
+    if portable:
+        return "any"
+    import llvmlite.binding as llvm
+
+    return f"{llvm.get_host_cpu_name()}\0{llvm.get_host_cpu_features().flatten()}"
 
 
-def unsealed(body: bytes) -> tuple[bytes, list[str]] | None:
-    """What `sealed` was given, None when the content is damaged."""
-    if hashlib.sha256(body[32:]).digest() != body[:32]:
+def file_name(kind: str, key: str, portable: bool = False) -> str:
+    """The name of an object file."""
+    digest = hashlib.sha256(f"{key}\0{processor(portable)}".encode()).hexdigest()[:20]
+    return f"{kind}-{digest}.o"
+
+
+def sealed(data: bytes, symbols: list[str], name: str = "") -> bytes:
+    """The content of the object file of this name: a digest, the symbols of the entries, the objects.
+
+    The digest is also of the name: an object that was made for another version, processor or plugin does not count.
+    """
+    content = "\n".join(symbols).encode() + b"\n\n" + data
+    return hashlib.sha256(name.encode() + b"\0" + content).digest() + content
+
+
+def unsealed(body: bytes, name: str = "") -> tuple[bytes, list[str]] | None:
+    """What `sealed` was given, None when the content is damaged or of another name."""
+    if hashlib.sha256(name.encode() + b"\0" + body[32:]).digest() != body[:32]:
         return None
     header, _, data = body[32:].partition(b"\n\n")
     return data, header.decode().split("\n")
@@ -94,29 +86,45 @@ def unpack(data: bytes) -> list[bytes]:
     return objects
 
 
-def store(kind: str, key: str, data: bytes, symbols: list[str]) -> None:
-    """Keep the objects; where that is not possible they are compiled again the next time."""
-    folder = cache_directory()
-    partial = folder / f"{kind}-{key}.{os.getpid()}.tmp"
+def store(kind: str, key: str, data: bytes, symbols: list[str], portable: bool = False) -> Path | None:
+    """Keep the objects; the file. None where that is not possible: they are compiled again the next time."""
+    name = file_name(kind, key, portable)
     try:
-        partial.write_bytes(sealed(data, symbols))
-        partial.replace(folder / f"{kind}-{key}.o")
+        folder = folder_to_write()
+        write_trusted(folder / name, sealed(data, symbols, name))
         kept = sorted(folder.glob(f"{kind}-*.o"), key=lambda p: p.stat().st_atime_ns, reverse=True)
         for old in kept[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError:
-        partial.unlink(missing_ok=True)
+        return None
+    return folder / name
+
+
+def find(kind: str, key: str, kinds: tuple[bool, ...] = (False, True)) -> tuple[Path, tuple[bytes, list[str]]] | None:
+    """The file and content of a kept object; None when there is none, it is damaged, or others may have written it.
+
+    kinds: whether portable ones are looked for; this processor's come first.
+    """
+    for portable in kinds:
+        name = file_name(kind, key, portable)
+        for folder in search_path():
+            try:
+                found = unsealed(read_trusted(folder / name), name)
+            except OSError:
+                continue
+            if found is not None:
+                return folder / name, found
+    return None
 
 
 def read(kind: str, key: str) -> tuple[bytes, list[str]] | None:
-    """The kept object, None when there is none or it is damaged."""
-    path = cache_directory() / f"{kind}-{key}.o"
-    try:
-        body = path.read_bytes()
-    except OSError:
+    """The kept object, None when there is none that can be used."""
+    found = find(kind, key)
+    if found is None:
         return None
+    path, content = found
     with suppress(OSError):
         # Many file systems note accesses rarely or never; then a plugin that is edited often would push the plain
         # engine out.
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
-    return unsealed(body)
+    return content

@@ -39,7 +39,7 @@ class Source:
 def import_text(text: str, folder: Path) -> ModuleType:
     """Import generated source; numba wants a file that it can read the source from."""
     path = folder / f"trapline_engine_{hashlib.sha256(text.encode()).hexdigest()[:20]}.py"
-    if not path.exists():
+    if not path.is_file() or path.read_text() != text:
         partial = path.with_suffix(f".{os.getpid()}.tmp")
         partial.write_text(text)
         partial.replace(path)
@@ -107,18 +107,20 @@ def leave_calls_out() -> None:
     gc.set_threshold(*RARELY)
 
 
-def compile_apart(source: Source) -> tuple[bytes, list[str]]:
+def compile_apart(source: Source, portable: bool = False) -> tuple[bytes, list[str]]:
     """Do `compile_here` in a process of its own, which is killed at once when this one is interrupted.
 
     In this process LLVM delays Ctrl-C, and where it calls back into Python ctypes prints the KeyboardInterrupt and
     goes on. Numba's variables, such as NUMBA_DISABLE_JIT, do not reach the process: its result is kept for runs
-    without them. If no process can be started, compiles in this one.
+    without them. portable: see `compiled`. If no process can be started, compiles in this one.
 
     Numba iterates over sets of names, whose order depends on the hash seed: with a fixed seed the object file is the
     same each time, and as fast.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment["PYTHONHASHSEED"] = "0"
+    if portable:
+        environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     text = source.text
     with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as file:
         file.write(text)
@@ -129,6 +131,8 @@ def compile_apart(source: Source) -> tuple[bytes, list[str]]:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError):
+            if portable:
+                raise
             return compile_here(text, source.entries)
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -138,13 +142,18 @@ def compile_apart(source: Source) -> tuple[bytes, list[str]]:
             process.wait()
             process.stdin.close()
             process.stdout.close()
+    if portable and unsealed(body) is None:
+        raise OSError("the compiling process failed")
     return unsealed(body) or compile_here(text, source.entries)
 
 
-def compiled(source: Source) -> tuple[bytes, list[str]]:
-    """The object file and symbols. Raises DeclarationError for a plugin that numba cannot compile."""
+def compiled(source: Source, portable: bool = False) -> tuple[bytes, list[str]]:
+    """The object file and symbols. Raises DeclarationError for a plugin that numba cannot compile.
+
+    portable: for every processor of this architecture; raises OSError where no process can be started.
+    """
     try:
-        return compile_apart(source)
+        return compile_apart(source, portable)
     except Exception as error:
         if not added() or not type(error).__module__.startswith("numba."):
             raise

@@ -9,11 +9,13 @@ import ctypes
 import hashlib
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import ModuleType
 
 from trapline.isa.table import added, derived
 from trapline.vm.codegen.announce import Announce
-from trapline.vm.codegen.cache import cache_directory, read, source_key, store
+from trapline.vm.codegen.cache import find, read, source_key, store
+from trapline.vm.codegen.cache_folders import folder_of_sources
 from trapline.vm.codegen.compiler import Source, compiled, import_text
 from trapline.vm.codegen.link import link
 
@@ -34,7 +36,7 @@ def engine_key() -> str:
 
 def is_compiled() -> bool:
     """Whether the compiled engine is in the cache."""
-    return (cache_directory() / f"engine-{engine_key()}.o").exists()
+    return find(ENGINE.kind, engine_key()) is not None
 
 
 def load(source: Source, key: str, announce: Announce | None = None) -> list[int]:
@@ -48,6 +50,21 @@ def load(source: Source, key: str, announce: Announce | None = None) -> list[int
             found = compiled(source)
         store(source.kind, key, *found)
     return link(*found)
+
+
+def warm(
+    source: Source, key: str, portable: bool = False, announce: Announce | None = None
+) -> tuple[Path | None, bool]:
+    """Compile ahead what `load` would: the file, None where none can be written, and whether it was made now.
+
+    portable: for every processor of this architecture, not this computer's alone.
+    """
+    found = find(source.kind, key, (portable,))
+    if found is not None:
+        return found[0], False
+    with announce(source.kind) if announce is not None else nullcontext():
+        made = compiled(source, portable)
+    return store(source.kind, key, *made, portable=portable), True
 
 
 RUN_POINTERS, RUN_NUMBERS = 5, 5
@@ -80,4 +97,4 @@ def checked_functions() -> ModuleType:
     """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
     from trapline.vm.codegen.engine_text import numba_text
 
-    return import_text(numba_text(entries=False), cache_directory())
+    return import_text(numba_text(entries=False), folder_of_sources())

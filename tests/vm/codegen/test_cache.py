@@ -73,14 +73,45 @@ def test_a_damaged_file_is_made_again(filled: Path, tmp_path: Path, damage: str)
     assert result.stdout.split()[0] == b"True"
 
 
+# What root may write is taken away by hand.
+READ_ONLY = """
+import os, sys
+access = os.access
+os.access = lambda path, how, **options: not how & os.W_OK and access(path, how, **options)
+from trapline.vm.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("where", ["named", "home"])
+def test_a_folder_that_cannot_be_written_is_used(filled: Path, tmp_path: Path, where: str) -> None:
+    """As in an image or a lab: nothing is compiled, at no run."""
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("NUMBA_BOUNDSCHECK", None)
+    environment.pop("TRAPLINE_CACHE_DIR", None)
+    if where == "named":
+        environment["TRAPLINE_CACHE_DIR"] = str(filled)
+    else:
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "trapline").symlink_to(filled)
+    before = sorted(filled.iterdir())
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, "run", str(PROGRAM)], env=environment, capture_output=True, timeout=60
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"Hello from RISC-V!\n", b"")
+    assert sorted(filled.iterdir()) == before
+
+
 def test_a_cache_folder_that_cannot_be_made(filled: Path, tmp_path: Path) -> None:
     """Falls back to a folder of its own, which is removed afterwards."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    code = "from trapline.vm.codegen import cache; print(cache.cache_directory())"
+    code = "from trapline.vm.codegen.cache_folders import folder_to_write; print(folder_to_write())"
     environment = {**os.environ, "TRAPLINE_CACHE_DIR": str(blocked / "cache"), "TMPDIR": str(scratch)}
+    environment |= {"HOME": str(blocked), "XDG_CACHE_HOME": ""}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert Path(result.stdout.decode().strip()).parent == scratch
     assert list(scratch.iterdir()) == []

@@ -7,6 +7,7 @@ Like the engine, the batch is kept as an object file (`vm.codegen.native`).
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,11 @@ def try_entry({", ".join([*SHAPES, *lengths, *NUMBERS])}):
 def compiled_source() -> str:
     """The module that numba compiles."""
     return _PRELUDE + compiled_text(source(), lambda name: _DECORATOR) + _entry()
+
+
+def warm(portable: bool = False, announce: Announce | None = None) -> tuple[Path | None, bool]:
+    """`native.warm` of the search."""
+    return native.warm(SEARCH, source_key(*SOURCES), portable, announce)
 
 
 @cache
