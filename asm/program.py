@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from trapline.asm.assembler import read
-from trapline.asm.diagnostics import Diagnostics, Location
+from trapline.asm.diagnostics import Diagnostic, Diagnostics, Location
 from trapline.asm.elf.line_table import Row
 from trapline.asm.fragments import LIMIT
 from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
@@ -46,6 +46,11 @@ class Program:
     def show_warnings(self, color: bool = False) -> str:
         """The warnings, optionally coloured for a terminal."""
         return self._linker.diagnostics.render(color)
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """The warnings as data: the first of many."""
+        return list(self._linker.diagnostics.warnings)
 
     @property
     def code(self) -> bytes:

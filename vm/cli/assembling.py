@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trapline.asm.diagnostics import printable
+from trapline.asm.diagnostics import Diagnostic, printable
+from trapline.vm.cli import json_output
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import colored
@@ -36,6 +37,7 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
 
 def with_warnings(image: "Image") -> "Image":
     """An image that was loaded, its warnings shown on stderr."""
+    json_output.note(Diagnostic("warning", None, message) for message in image.warnings)
     for message in image.warnings:
         click.echo(f"trapline: warning: {printable(message)}", err=True)
     return image
@@ -55,6 +57,7 @@ def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None)
         paths, entry=options.entry, text_base=base, include_dirs=options.include_dirs, defines=options.defines,
         cpp=options.cpp,
     )  # fmt: skip
+    json_output.note(program.diagnostics)
     if program.warnings:
         click.echo(program.show_warnings(colored()), err=True, color=colored())
     for message in program.messages:

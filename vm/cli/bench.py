@@ -1,12 +1,13 @@
 """`trapline bench`: how fast this machine is here."""
 
-import json
 from typing import Any
 
 import click
 
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.bundled import bundled_programs
-from trapline.vm.cli.option_groups import Command
+from trapline.vm.cli.command_files import STDIO
+from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command
 from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
 
@@ -31,8 +32,8 @@ class Bench(Command):
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True, help="Best of this many runs.")
 @click.option("--peer/--no-peer", default=True, help="Run the same ELF on QEMU too, where it is installed.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: bool) -> None:
+@click.option("--json", JSON_FILE, **JSON, help="Write a JSON object to FILE, or print it instead of the table.")
+def bench_command(names: tuple[str, ...], repeats: int, peer: bool, json_file: str | None) -> None:
     """Run the benchmark programs and print million instructions per second.
 
     NAME is one of fib, sieve, matmul, sha256 (user programs), trap and walk (on the bare machine); all by
@@ -51,6 +52,7 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
             fail(f"no benchmark named '{name}'; known: {', '.join(known)}; or {NANO}")
     rows: list[dict[str, Any]] = []
     with reported():
+        output_files.check_writable(json_file)
         for name in names or known:
             try:
                 m = bench.measure(
@@ -60,10 +62,10 @@ def bench_command(names: tuple[str, ...], repeats: int, peer: bool, as_json: boo
                 fail(str(error))
             rows.append({"name": name, "instructions": m.instructions, "seconds": m.seconds, "mips": m.mips,
                          "times_qemu": m.ratio})  # fmt: skip
-            if not as_json:
+            if json_file != STDIO:
                 against = f"{m.ratio:8.2f} x QEMU" if m.ratio is not None else ""
                 click.echo(
                     f"{name:8} {m.instructions:>13,} instructions {m.seconds:8.3f} s {m.mips:7.0f} MIPS {against}"
                 )
-    if as_json:
-        click.echo(json.dumps(rows))
+        if json_file:
+            json_output.write(json_file, {"benchmarks": rows})

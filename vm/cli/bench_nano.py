@@ -1,7 +1,6 @@
 """`trapline bench nano`: what one operation costs bare and under each technique."""
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ import click
 
 from trapline.isa.cause import describe
 from trapline.isa.did_you_mean import nearest
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.bundled import bundled_programs
-from trapline.vm.cli.command_files import OutputPath, current
-from trapline.vm.cli.option_groups import Command, option, option_group, with_groups
+from trapline.vm.cli.command_files import STDIO, OutputPath, current
+from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command, option, option_group, with_groups
 from trapline.vm.cli.parameters import Cycles, CycleSweep
 from trapline.vm.cli.progress import announce_compilation, bar
 from trapline.vm.cli.user_errors import fail, reported
@@ -76,7 +75,7 @@ class CostOptions:
 @click.command("nano", cls=Command, topics=("nano-benchmarks",))
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @with_groups()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", JSON_FILE, **JSON, help="Write a JSON object to FILE, or print it instead of the tables.")
 @click.option(
     "--plot",
     "picture",
@@ -85,7 +84,7 @@ class CostOptions:
     help="Draw modelled cycles against the exit cost (.png, .svg, ...).",
 )
 def nano_command(
-    names: tuple[str, ...], measurement: NanoOptions, costs: CostOptions, as_json: bool, picture: str | None
+    names: tuple[str, ...], measurement: NanoOptions, costs: CostOptions, json_file: str | None, picture: str | None
 ) -> None:
     """Measure what one operation costs bare and under each technique.
 
@@ -111,13 +110,14 @@ def nano_command(
         if picture is not None:
             current().reads_sources(bundled_programs() / "bench")
             output_files.check_writable(picture)
+        output_files.check_writable(json_file)
         try:
             measured, summaries = _measure(chosen, measurement)
         except bench.BenchmarkError as error:
             fail(str(error))
-        if as_json:
-            click.echo(json.dumps(report(measured, summaries, model, costs.exit_costs, measurement)))
-        else:
+        if json_file:
+            json_output.write(json_file, report(measured, summaries, model, costs.exit_costs, measurement))
+        if json_file != STDIO:
             click.echo("\n".join(text(measured, summaries, model, costs.exit_costs)))
         if picture is not None and kind is not None:
             from trapline.vm.bench.plot import draw

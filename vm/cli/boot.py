@@ -79,7 +79,7 @@ def run_machine(
     if ExitRecords.wanted(options.exits):
         records = ExitRecords(options.exits, blueprint.image, technique or "bare", blueprint.name)
     trace = output_files.open_text(options.outputs.trace) if options.outputs.trace else None
-    output_files.check_writable(options.outputs.json_file)
+    run_statistics.check(options.outputs)
     console = open_console(options.console)
     with blueprint.switched_on(technique or "bare", shadow, console, events=records is not None) as machine:
         if records is not None:
@@ -96,7 +96,7 @@ def run_machine(
         show_translation(machine, translation_file)
     explain_stop(machine, exit, blueprint)
     statistics = statistics_of(machine, exit, seconds, technique)
-    run_statistics.write(statistics, options.outputs, machine.digest, machine.console.mid_line)
+    run_statistics.write(statistics, options.outputs, machine, machine.console.mid_line)
     return exit_status(exit)
 
 

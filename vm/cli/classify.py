@@ -1,6 +1,5 @@
 """`trapline classify`: which instructions are sensitive, and which theorems hold."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_NAME
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.command_files import OutputPath
 from trapline.vm.cli.option_groups import JSON, Command, only, option, option_group, with_groups
 from trapline.vm.cli.options import MachineOptions
@@ -97,7 +96,7 @@ def classify_command(machine: MachineOptions, search: SearchOptions, outputs: Cl
         if outputs.witness_file:
             _write_witness(found, search.names[0], outputs.witness_file, disassemble)
         if outputs.json_file:
-            output_files.write_text(outputs.json_file, json.dumps(render.as_json(found, disassemble)) + "\n")
+            json_output.write(outputs.json_file, render.as_json(found, disassemble))
             if outputs.json_file == "-":
                 return
         click.echo((render.as_markdown if outputs.markdown else render.as_text)(found, disassemble), nl=False)

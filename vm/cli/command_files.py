@@ -42,6 +42,10 @@ class Files:
         if os.fspath(path) != STDIO:
             self._read[os.fspath(path)] = None
 
+    def is_read(self, path: str) -> bool:
+        """Whether a file of this name is read."""
+        return path in self._read
+
     def reads_sources(self, folder: Path) -> None:
         """Note all sources in a folder of the package, from which the command takes what it needs."""
         for path in folder.rglob("*.s"):

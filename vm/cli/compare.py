@@ -1,6 +1,5 @@
 """`trapline virt --compare`: one table of a guest bare and under every technique."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.isa.cause import describe
 from trapline.isa.mode import MODE_NAMES
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.options import UNDER, BootOptions, HypervisorOptions, RunOptions
 from trapline.vm.cli.repeated_runs import console_input, refuse_options
@@ -20,7 +19,7 @@ from trapline.vm.loader.image import Image
 from trapline.vm.machine import Machine
 from trapline.vm.observe import tables
 
-REFUSED = ("--trace", "--console-log", "--stats", "--dump-dtb", "--exit-log", "--explain", "--report")
+REFUSED = ("--registers", "--trace", "--console-log", "--stats", "--dump-dtb", "--exit-log", "--explain", "--report")
 SHOWN = 6
 """Differences of one instruction that are printed."""
 
@@ -38,7 +37,7 @@ def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     output_files.check_writable(json_file)
     runs = list(compare(build, techniques, limits.max_instructions, limits.timeout))
     if json_file:
-        output_files.write_text(json_file, json.dumps(as_json(runs, blueprint.image)) + "\n")
+        json_output.write(json_file, as_json(runs, blueprint.image))
     if json_file != "-":
         click.echo("\n".join(report(runs, blueprint.image)))
     if any(run.exit.reason is ExitReason.INTERRUPTED for run in runs):

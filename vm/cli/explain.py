@@ -12,7 +12,7 @@ from trapline.vm.machine import Machine
 from trapline.vm.observe.describe import Describer
 from trapline.vm.observe.explain import Explanation, NoSuchExit, find, look
 
-REFUSED = ("--trace", "--console-log", "--stats", "--json", "--dump-dtb", "--exit-log", "--report")
+REFUSED = ("--registers", "--trace", "--console-log", "--stats", "--json", "--dump-dtb", "--exit-log", "--report")
 
 
 def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hypervisor: HypervisorOptions) -> int:

@@ -1,7 +1,6 @@
 """Several guests of `trapline virt`: their consoles, their statistics, their exit status."""
 
 import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.machine_run import exit_status, explain_stop, statistics_of
@@ -43,7 +42,7 @@ class Guests:
         folder = options.console.console_log
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True)
-        output_files.check_writable(options.outputs.json_file)
+        run_statistics.check(options.outputs)
         self.streams: list[Any] = []
         self.programs: list[Blueprint] = []
         self.guests: list[Guest] = []
@@ -93,8 +92,9 @@ class Guests:
         for guest, statistics in zip(self.guests, self._statistics(), strict=True):
             statistics.digest = guest.machine.digest()
             turns = {"share": guest.share, "turns": guest.turns, "cut_turns": guest.cut_turns}
-            rows.append({"guest": guest.name, **turns, **statistics.as_json()})
-        output_files.write_text(path, json.dumps({"exit_code": status, "guests": rows}) + "\n")
+            harts = {"harts": run_statistics.registers_json(guest.machine)} if self.options.outputs.registers else {}
+            rows.append({"guest": guest.name, **turns, **statistics.as_json(), **harts})
+        json_output.write(path, {"exit_code": status, "guests": rows})
 
 
 def _input(path: str | None) -> Any:

@@ -16,6 +16,7 @@ command receives one typed value for a group.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import Field, field, fields
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
@@ -33,6 +34,8 @@ Choice = Callable[[str], bool]
 
 JSON: dict[str, Any] = {"type": JsonPath(), "metavar": "[FILE]", "is_flag": False, "flag_value": STDIO}
 """What every option `--json` has in common."""
+JSON_FILE = "json_file"
+"""The parameter of every command that has it."""
 
 _CLICK = "click"
 _TITLE = "__option_title__"
@@ -144,8 +147,10 @@ class Command(Documented):
             files.check()
             with noted_by(files.reads):
                 return super().invoke(ctx)
-        except Fatal as error:
-            error.advice = _advice(ctx, error.message)
+        except click.ClickException as error:
+            if isinstance(error, Fatal):
+                error.advice = _advice(ctx, error.message)
+            _write_error(ctx, error)
             raise
         finally:
             files.discard()
@@ -163,6 +168,16 @@ class Command(Documented):
         for title, rows in sections.items():
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _write_error(context: click.Context, error: click.ClickException) -> None:
+    """Write the error as JSON, too, where `--json` asks for it; but not over a file that the command reads."""
+    path = context.params.get(JSON_FILE)
+    if path is not None:
+        from trapline.vm.cli import json_output
+
+        with suppress(click.ClickException, OSError):
+            json_output.write_error(path, error)
 
 
 _NO_FILE = "trapline.no_file"

@@ -152,6 +152,9 @@ class Outputs:
     json_file: str | None = option(
         "--json", **JSON, help="Write statistics as a JSON object to FILE, or as stdout's last line."
     )
+    registers: bool = option(
+        "--registers", default=False, is_flag=True, help="Add all registers and CSRs to the object of --json."
+    )
     trace: str | None = option(
         "--trace",
         type=OutputPath(),

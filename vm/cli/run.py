@@ -85,7 +85,7 @@ def _run(
                 fail(f"--env {item}: is not NAME=VALUE")
         image = load_image(programs, assembly, None)
         trace = output_files.open_text(outputs.trace) if outputs.trace else None
-        output_files.check_writable(outputs.json_file)
+        run_statistics.check(outputs)
         process = Process(
             image, arguments, list(env), memory=machine.memory, stdin=_binary(sys.stdin), stdout=_binary(sys.stdout),
             stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine, clock=machine.clock,
@@ -103,7 +103,7 @@ def _run(
             result.reason.value, status, result.instructions, seconds, result.pc, None,
             process.machine.trap_counts, result.system_calls,
         )  # fmt: skip
-        run_statistics.write(statistics, outputs, process.machine.digest, process.stdout.mid_line)
+        run_statistics.write(statistics, outputs, process.machine, process.stdout.mid_line)
     return status
 
 

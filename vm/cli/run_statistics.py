@@ -1,18 +1,20 @@
 """Statistics of a run: lines for people, JSON for programs."""
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from trapline.isa import CSRS
 from trapline.isa.cause import describe
-from trapline.vm.cli import output_files
+from trapline.isa.mode import MODE_NAMES
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.options import Outputs
+from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
     from trapline.vm.hypervisor.host.counts import Counts
+    from trapline.vm.machine import Machine
 
 
 @dataclass
@@ -69,7 +71,27 @@ class RunStatistics:
                 click.echo(line, err=True)
 
 
-def write(statistics: RunStatistics, outputs: Outputs, digest: Callable[[], str], mid_line: bool) -> None:
+def check(outputs: Outputs) -> None:
+    """Refuse before the run what could not be written after it. Raises OSError."""
+    if outputs.registers and not outputs.json_file:
+        fail("--registers needs --json")
+    output_files.check_writable(outputs.json_file)
+
+
+def registers_json(machine: "Machine") -> list[dict[str, Any]]:
+    """Registers and CSRs of each hart by name, as `--json --registers` writes them."""
+    return [
+        {
+            "pc": f"{hart.pc:#010x}",
+            "mode": MODE_NAMES[hart.h.mode],
+            "registers": {name: f"{value:#010x}" for name, value in hart.x.as_dict().items()},
+            "csrs": {csr.name: f"{hart.csr[csr.name]:#010x}" for csr in CSRS if csr.name in hart.csr},
+        }
+        for hart in machine.harts
+    ]
+
+
+def write(statistics: RunStatistics, outputs: Outputs, machine: "Machine", mid_line: bool) -> None:
     """Print and write what was asked for. Raises OSError.
 
     mid_line: whether the guest's output ends without a newline, so that JSON on stdout needs one first.
@@ -77,6 +99,6 @@ def write(statistics: RunStatistics, outputs: Outputs, digest: Callable[[], str]
     if outputs.stats:
         statistics.show()
     if outputs.json_file:
-        statistics.digest = digest()
-        newline = "\n" if mid_line and outputs.json_file == "-" else ""
-        output_files.write_text(outputs.json_file, newline + json.dumps(statistics.as_json()) + "\n")
+        statistics.digest = machine.digest()
+        harts = {"harts": registers_json(machine)} if outputs.registers else {}
+        json_output.write(outputs.json_file, statistics.as_json() | harts, mid_line)

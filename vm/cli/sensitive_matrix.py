@@ -1,6 +1,5 @@
 """The matrix of `trapline sensitive`: which sensitive instruction breaks which technique."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 
 from trapline.isa.isa_string import parse_isa
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.bundled import bundled_programs
 from trapline.vm.cli.command_files import current
@@ -38,7 +37,7 @@ def print_matrix(names: list[str], suite: SuiteOptions, machine: MachineOptions,
     rows = [_run(case, techniques, suite, machine, limits) for case in cases]
     if suite.json_file:
         tests = [row_json(*row) for row in rows]
-        output_files.write_text(suite.json_file, json.dumps({"techniques": techniques, "tests": tests}) + "\n")
+        json_output.write(suite.json_file, {"techniques": techniques, "tests": tests})
     if suite.json_file != "-":
         click.echo("\n".join((markdown if suite.markdown else text)(rows, techniques)))
     if any(run.exit.reason is ExitReason.INTERRUPTED for row, _ in rows for run in row.runs):

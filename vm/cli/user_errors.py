@@ -2,21 +2,28 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from trapline.asm.diagnostics import Diagnostic
 
 USAGE_ERROR = 2
 LIMIT_REACHED = 124
 
 
 class Fatal(click.ClickException):
-    """A mistake of the person who typed the command: one message, exit status 2. advice: what follows the message."""
+    """A mistake of the person who typed the command: one message, exit status 2.
+
+    advice: what follows the message; diagnostics: its parts as data, where it has any.
+    """
 
     exit_code = USAGE_ERROR
     advice = ""
+    diagnostics: Sequence["Diagnostic"] = ()
 
     def show(self, file: Any = None) -> None:
         """Print the message."""
@@ -25,6 +32,10 @@ class Fatal(click.ClickException):
 
 class Diagnosed(Fatal):
     """Mistakes in sources, rendered with their places."""
+
+    def __init__(self, message: str, diagnostics: Sequence["Diagnostic"] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
 
     def show(self, file: Any = None) -> None:
         """Print the messages, in colour where they have any."""
@@ -55,7 +66,8 @@ def reported() -> Iterator[None]:
     try:
         yield
     except AsmError as error:
-        raise Diagnosed(error.diagnostics.render(colored())) from None
+        found = error.diagnostics
+        raise Diagnosed(found.render(colored()), [*found.warnings, *found.errors]) from None
     except LoadError as error:
         fail(printable(str(error)))
     except BrokenPipeError:

@@ -32,7 +32,8 @@ csrw mepc, t0
 mret
 """
 KEYS = {
-    "exit_reason", "exit_code", "retired_instructions", "wall_seconds", "mips", "pc", "traps", "system_calls", "sha256",
+    "schema", "exit_reason", "exit_code", "retired_instructions", "wall_seconds", "mips", "pc", "traps", "system_calls",
+    "sha256", "diagnostics",
 }  # fmt: skip
 
 

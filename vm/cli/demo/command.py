@@ -8,7 +8,7 @@ import click
 
 from trapline.isa.did_you_mean import did_you_mean
 from trapline.vm.cli import burrow
-from trapline.vm.cli.option_groups import JSON, Command, only, with_groups
+from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command, only, with_groups
 from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions
 from trapline.vm.cli.user_errors import fail, reported
 
@@ -44,7 +44,7 @@ class DemoCommand(Command):
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT...]")
 @click.option("--technique", type=click.Choice(UNDER), help="Run WHAT in a virtual machine.  [default: bare]")
 @click.option(
-    "--json", "json_file", **JSON,
+    "--json", JSON_FILE, **JSON,
     help="Write results as a JSON object to FILE, or print it: instead of the text, or after the output of WHAT.",
 )  # fmt: skip
 @with_groups(machine=only("harts", "clock", "engine"), console=only("input_file"), outputs=only("stats"))

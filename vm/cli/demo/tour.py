@@ -1,11 +1,10 @@
 """The tour of `trapline demo`: six steps from the kernel's sources to the cures, shown and written as JSON."""
 
 import io
-import json
 import time
 from typing import Any
 
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.bundled import bundled_programs
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.compare import first_json
@@ -39,7 +38,7 @@ def run_tour(engine: str | None, json_file: str | None) -> int:
     good = trials.matches_text(plain, holed, paravirtual)
     if json_file:
         data = as_json(kernels, plain, holed, paravirtual, seconds, good)
-        output_files.write_text(json_file, json.dumps(data) + "\n")
+        json_output.write(json_file, data)
     if not good:
         screen.print("\n[bold red]The results do not match the text above. Please report this.[/]")
     return 0 if good else 1
