@@ -155,6 +155,7 @@ class DriveFile(InputFile):
     """`file=PATH,...`: a disk, which `write=on` makes an output as well."""
 
     name = "drive"
+    first = "file"
 
     def is_written(self, value: str) -> bool:
         """Whether the guest's writes go to the file."""
@@ -169,8 +170,15 @@ class DriveFile(InputFile):
         items = [item.replace("\0", ",").partition("=") for item in value.replace(",,", "\0").split(",")]
         found = {name: text for name, _, text in items}
         if not items[0][1]:
-            found["file"] = items[0][0]
+            found[self.first] = items[0][0]
         return found
+
+
+class DeviceFile(DriveFile):
+    """`loader,file=PATH,...`: a device, which may read a file."""
+
+    name = "device"
+    first = "driver"
 
 
 class OutputPath(click.ParamType):

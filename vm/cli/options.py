@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import click
 
-from trapline.vm.cli.command_files import DriveFile, InputFile, OutputPath, WordOrFile
+from trapline.vm.cli.command_files import DeviceFile, DriveFile, InputFile, OutputPath, WordOrFile
 from trapline.vm.cli.option_groups import JSON, option, option_group
 from trapline.vm.cli.parameters import Address, Count, FirstOrLast, HartCount, LeakMask, PerGuest, Seconds, Size
 from trapline.vm.core.records import MAX_HARTS
@@ -65,7 +65,7 @@ class MachineOptions:
         "with a word.",
     )  # fmt: skip
     devices: tuple[str, ...] = option(
-        "--device", default=(), multiple=True, metavar="NAME[,bus=virtio-mmio-bus.N]",
+        "--device", type=DeviceFile(), default=(), multiple=True, metavar="NAME[,bus=virtio-mmio-bus.N]",
         help="A device: virtio-blk-device,drive=ID, virtio-rng-device or virtio-serial-device (a console). Or "
         "loader,file=PATH[,addr=N], which puts a file into RAM.",
     )  # fmt: skip
@@ -108,7 +108,10 @@ class BootOptions:
         help="Serve semihosting requests on the console.  [default: for kernels that start in M mode]",
     )  # fmt: skip
     dtb: str | None = option(
-        "--dtb", metavar="FILE", help="Use this device tree; --append and --initrd are written into it."
+        "--dtb",
+        type=InputFile(),
+        metavar="FILE",
+        help="Use this device tree; --append and --initrd are written into it.",
     )
     dump_dtb: str | None = option(
         "--dump-dtb", type=OutputPath(), metavar="FILE", help="Write the device tree to FILE (- for stdout) and exit."

@@ -16,15 +16,15 @@ from support.isa.plugins import plugin
 from support.isa.plugins import value as declaration
 from support.paths import PROGRAMS
 from trapline.vm.cli.bench_nano import nano_command
-from trapline.vm.cli.command_files import DriveFile, InputFile, OutputPath
+from trapline.vm.cli.command_files import DeviceFile, DriveFile, InputFile, OutputPath
 from trapline.vm.cli.main import COMMANDS, main
 from trapline.vm.cli.option_groups import Command
 
 TEXT = {
-    "--isa", "-D", "-I", "--entry", "--env", "--append", "--device", "--csr", "--insn", "--section",
+    "--isa", "-D", "-I", "--entry", "--env", "--append", "--into", "--csr", "--insn", "--section",
     "names", "arguments", "what", "topic",
 }  # fmt: skip
-"""Options and arguments whose values are text, but no names of files: -I is a folder to look in."""
+"""Options and arguments whose values are text, but no names of files: -I and --into are folders."""
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -72,7 +72,9 @@ def test_every_option_says_whether_it_names_a_file():
 
 def value(parameter: click.Parameter, path: str) -> list[str]:
     """The words that give a parameter this file."""
-    text = f"file={path}" if isinstance(parameter.type, DriveFile) else path
+    text = path
+    if isinstance(parameter.type, DriveFile):
+        text = f"loader,file={path}" if isinstance(parameter.type, DeviceFile) else f"file={path}"
     return [text] if isinstance(parameter, click.Argument) else [f"{parameter.opts[-1]}={text}"]
 
 
