@@ -111,6 +111,18 @@ def test_without_room_for_originals_code_is_interpreted() -> None:
     assert both[1].engine.originals.listing() == []
 
 
+def test_the_place_of_an_original_is_used_again() -> None:
+    """A hole that is stored and overwritten in turn needs one, however often."""
+    words = [
+        encode("sw", rs1=8, rs2=12, imm=16), encode("sw", rs1=8, rs2=13, imm=16), encode("jal", rd=0, imm=-8), NOP, NOP,
+    ]  # fmt: skip
+    both = machines(words)
+    for machine in both:
+        machine.x[12], machine.x[13] = RDMODE, NOP
+    assert run(both, 60) == {}
+    assert both[1].engine.m.overlays == 1
+
+
 @pytest.mark.parametrize("mapped, word", [(0x10000000, encode("rdmode")), (0x100000, encode("popf", rs1=8))])
 @pytest.mark.parametrize("access", ["lw", "lbu"])
 def test_a_page_table_entry_that_is_a_hole(mapped: int, word: int, access: str) -> None:
