@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import output_files
+from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.assembling import assemble
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import OutputPath, ProgramFile
-from trapline.vm.cli.option_groups import Command, with_groups
+from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command, with_groups
 from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import reported
 
@@ -25,10 +25,17 @@ from trapline.vm.cli.user_errors import reported
     help="Write addresses, words and instructions to FILE (- for stdout).",
 )  # fmt: skip
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
+@click.option(
+    "--json",
+    JSON_FILE,
+    **JSON,
+    help="Write the symbols, and all errors and warnings, as a JSON object to FILE or stdout.",
+)
 @with_groups()
 def asm_command(
-    sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, assembly: AssemblyOptions
-) -> None:
+    sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, json_file: str | None,
+    assembly: AssemblyOptions,
+) -> None:  # fmt: skip
     """Assemble and link sources into a static ELF file.
 
     The language is GNU as's for RV32IMA. Sources named .S pass through a C preprocessor first. Without
@@ -37,8 +44,11 @@ def asm_command(
     \b
     trapline asm hello.s -o hello
     trapline asm start.s main.s -o kernel --text-base 0x80000000 --listing -
+    trapline asm main.s -o /dev/null --json       # for an editor
     """
     with reported():
+        for path in (output, listing, json_file):
+            output_files.check_writable(path)
         paths = [find_program(name) for name in sources]
         program = assemble(paths, assembly, None)
         output_files.write_bytes(output, program.elf, executable=True)
@@ -47,6 +57,18 @@ def asm_command(
                 click.echo(f"{value & 0xFFFFFFFF:08x} {name}")
         if listing:
             output_files.write_text(listing, list_program(program))
+        if json_file:
+            json_output.write(json_file, as_json(program))
+
+
+def as_json(program: Any) -> dict[str, Any]:
+    """The object that `--json` writes."""
+    return {
+        "exit_reason": "assembled",
+        "exit_code": 0,
+        "entry": f"{program.entry:#010x}",
+        "symbols": {name: f"{value & 0xFFFFFFFF:#010x}" for name, value in program.symbols.items()},
+    }
 
 
 def list_program(program: Any) -> str:

@@ -1,6 +1,7 @@
 """`--json`: its keys are those that docs/reference/output.md lists; it is written after an error, too."""
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,7 +133,19 @@ def test_the_tour():
 BROKEN = ".macro twice x\n frob \\x\n.endm\n_start: addi a0, a0\n twice 3\n"
 
 
-@pytest.mark.parametrize("command", [["run"], ["boot"], ["virt"], ["virt", "--compare"], ["virt", "--explain", "1"]])
+def test_a_program(tmp_path):
+    source = write(tmp_path, "main.s", '.warning "look"\n.include "more.s"\n' + SOURCE)
+    write(tmp_path, "more.s", '.warning "here, too"\n')
+    found = last_line(invoke("asm", source, "-o", os.devnull, "--json", "--text-base", "0x80000000"))
+    check(found, "of-a-program")
+    check_all_seen()
+    assert (found["entry"], found["symbols"]["_start"]) == ("0x80000000", "0x80000000")
+    assert [each["line"] for each in found["diagnostics"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "command", [["asm"], ["run"], ["boot"], ["virt"], ["virt", "--compare"], ["virt", "--explain", "1"]]
+)
 def test_after_an_assembly_error(tmp_path, command):
     """The same messages on standard error, and the status that the object has."""
     source, report = write(tmp_path, "main.s", BROKEN), tmp_path / "report.json"
