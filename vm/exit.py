@@ -11,6 +11,7 @@ class ExitReason(Enum):
 
     LIMIT = "instruction limit"
     TIMEOUT = "timeout"
+    OUTPUT = "output limit"
     TRAP = "trap for the host"
     HALT = "halted"
     TRAP_LOOP = "trap loop"

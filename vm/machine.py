@@ -18,7 +18,8 @@ from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device, Halt
 from trapline.vm.board.htif import Htif
 from trapline.vm.breakpoints import reached, steps_at_once
-from trapline.vm.core.access import CLINT, CLINT_SIZE, RAM_BASE
+from trapline.vm.core.access import RAM_BASE
+from trapline.vm.core.clint import CLINT, CLINT_SIZE
 from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
@@ -30,7 +31,7 @@ from trapline.vm.engine_kinds import DEFAULT_KIND
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.exit_handler import ExitHandler
-from trapline.vm.host.console import Console
+from trapline.vm.host.console import Console, OutputLimit
 from trapline.vm.loader.image import Image
 from trapline.vm.registers import Hart
 from trapline.vm.sbi.call import Sbi
@@ -340,21 +341,18 @@ class Machine:
                     return self._exit(ExitReason.BREAKPOINT)
         except KeyboardInterrupt:
             return self._exit(ExitReason.INTERRUPTED)
+        except OutputLimit:
+            return self._exit(ExitReason.OUTPUT)
         except Halt as halt:
             return Exit(ExitReason.HALT, self.current.pc, code=halt.code, reset=halt.reset)
         finally:
-            for h in self.engine.h:
-                self._update_time(h)
-            self.console.flush()
-            if self.engine.ring is not None:
-                self.engine.ring.drain()
+            self._exit_handler.finish()
 
     def _exit(self, reason: ExitReason) -> Exit:
         return Exit(reason, self.current.pc)
 
     def _slice(self, budget: int) -> Exit | None:
-        if self.board is not None:
-            self.board.update()
+        self._exit_handler.prepare()
         if self._trace is not None or self.breakpoints:
             if (idle := self.engine.run(0)) != LIMIT:
                 return self._exit_handler.served(idle)

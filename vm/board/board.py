@@ -6,7 +6,7 @@ from typing import Protocol
 from trapline.isa.cause import MEIP, SEIP
 from trapline.vm.board.devices import FINISHER_BASE, Bus, Finisher
 from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic
-from trapline.vm.board.uart import IIR_NONE, UART_BASE, UART_SOURCE, Uart
+from trapline.vm.board.uart import IIR_NONE, REGISTERS, UART_BASE, UART_SOURCE, Uart
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import Memory
 from trapline.vm.board.virtio.transport import SLOT_SIZE, Slot
@@ -48,7 +48,7 @@ class Board:
         self.uart = Uart(console)
         self.plic = Plic(len(harts), self._drive)
         self.bus.add(FINISHER_BASE, 0x1000, Finisher())
-        self.bus.add(UART_BASE, 0x100, self.uart)
+        self.bus.add(UART_BASE, REGISTERS, self.uart)
         self.bus.add(PLIC_BASE, PLIC_SIZE, self.plic)
         self.slots = [Slot(memory, legacy_virtio, lambda text: self.report(text)) for _ in range(VIRTIO_SLOTS)]
         for number, slot in enumerate(self.slots):

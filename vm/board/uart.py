@@ -62,6 +62,7 @@ class Uart:
         self.overrun = False
         self._seen = 0
         self._driven = False
+        self.changes = 0
 
     def asserts(self) -> bool:
         """Whether the line has been driven since the last call, perhaps to the level that it had.
@@ -77,6 +78,38 @@ class Uart:
         if self.looped or self.registers[MCR] & MCR_LOOPBACK:
             return len(self.looped) >= level
         return self.console.available(level) == level
+
+    def resting(self, received: bool | None) -> list[int]:
+        """What a load of each register answers while nothing changes; -1 where the load itself changes something.
+
+        received: whether there is input from the host; None where only `received` finds out.
+        """
+        values = list(self.registers)
+        received = self._received(received)
+        status = received is not None and not self.overrun
+        values[LSR] = LSR_EMPTY | (LSR_RECEIVED if received else 0) if status else -1
+        values[MSR] = self._modem_status()
+        fifo = self.registers[FCR] & FCR_FIFO
+        values[IIR] = -1 if self.registers[IER] else IIR_NONE | (IIR_FIFO if fifo else 0)
+        values[DATA] = -1 if received is not False or self.registers[IER] else 0 if fifo else self.holding
+        if self._is_divisor(DATA):
+            values[: len(self.divisor)] = self.divisor
+        return values
+
+    def only_prints(self, received: bool | None) -> bool:
+        """Whether a store to the transmitter has no effect but to print: no interrupt could follow."""
+        quiet = self.registers[IER] == 0 or (self.registers[IER] == IER_RECEIVED and self._received(received) is False)
+        return quiet and not self.registers[MCR] & MCR_LOOPBACK and not self._is_divisor(DATA)
+
+    def _received(self, from_host: bool | None) -> bool | None:
+        if self.looped:
+            return True
+        return False if self.registers[MCR] & MCR_LOOPBACK else from_host
+
+    def printed(self, data: bytes) -> None:
+        """Print bytes that were stored to the transmitter while it `only_prints`."""
+        self._driven = self.emptied = True
+        self.console.write(data)
 
     def received(self) -> bool:
         """Whether a byte can be read."""
@@ -99,6 +132,7 @@ class Uart:
         """The byte register at `offset`."""
         if offset >= REGISTERS:
             return None
+        self.changes += 1
         if self._is_divisor(offset):
             return self.divisor[offset]
         if offset == DATA:
@@ -121,6 +155,7 @@ class Uart:
         """Write the byte register at `offset`; line and modem status are read-only."""
         if offset >= REGISTERS:
             return False
+        self.changes += 1
         value &= 0xFF
         if self._is_divisor(offset):
             self.divisor[offset] = value

@@ -9,7 +9,7 @@ from trapline.vm.board.devices import FINISHER_BASE
 from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, SOURCES
 from trapline.vm.board.uart import UART_BASE, UART_SOURCE
 from trapline.vm.boot.flat_tree import Node, flatten
-from trapline.vm.core.access import CLINT
+from trapline.vm.core.clint import CLINT
 
 TIMEBASE = 10_000_000
 """Ticks of mtime in a second."""

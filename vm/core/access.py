@@ -1,31 +1,25 @@
-"""Loads and stores that miss their TLB: translation, misalignment, code pages, devices.
+"""Loads and stores that miss their TLB: translation, misalignment, code pages.
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 Negative answers: a fault (`vm.core.status`), `DEVICE` when the host must serve the access, `RESLICE` when the
 store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
 """
 
-from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STORE_ACCESS, STORE_MISALIGNED
-from trapline.isa.sv32 import ADDRESSES, PAGE_SHIFT
-from trapline.isa.word import BYTE, HALFWORD, WORD
+from trapline.isa.cause import LOAD_MISALIGNED, STORE_MISALIGNED
+from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT
+from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
 from trapline.vm.core.code_pages import WATCHED, forget_code
-from trapline.vm.core.counters import as_field
-from trapline.vm.core.hart import FULL_BOARD, HART_BITS, NO_DEVICES
+from trapline.vm.core.devices import device_load, device_store
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlay
-from trapline.vm.core.status import DEVICE, RESLICE, TOHOST, fault
+from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
+from trapline.vm.core.status import TOHOST, fault
+from trapline.vm.core.tlb import TLB_MASK
 
 RAM_BASE = 0x80000000
 """Where RAM begins on QEMU's `virt` board."""
-CLINT = 0x2000000
-CLINT_SIZE = 0xC000
-MTIMECMP = 0x4000
-MTIME = 0xBFF8
-"""Offsets of its registers; msip is at 0."""
-HIGH_WORD = 4
-"""The bit of an offset that chooses the high word of a register of 64 bits."""
 
 
 def ram_load(m, ram8, offset, width):
@@ -59,38 +53,6 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
     return 0
 
 
-def clint_load(h, m, register):
-    """One 32-bit CLINT register: msip, mtimecmp and mtime (SiFive CLINT layout); 0 for what is not there."""
-    if register < 4 * m.harts:
-        return m.msip[register >> 2]
-    if MTIMECMP <= register and register < MTIMECMP + 8 * m.harts:
-        if register & HIGH_WORD:
-            return m.mtimecmp_high[(register >> 3) & HART_BITS]
-        return m.mtimecmp_low[(register >> 3) & HART_BITS]
-    if register == MTIME:
-        return h.mtime & 0xFFFFFFFF
-    if register == MTIME + 4:
-        return (h.mtime >> 32) & 0xFFFFFFFF
-    return 0
-
-
-def clint_store(h, m, register, value):
-    """Write one 32-bit CLINT register. Lines follow when the hart that they belong to has its turn."""
-    if register < 4 * m.harts:
-        m.msip[register >> 2] = value & 1
-    elif MTIMECMP <= register and register < MTIMECMP + 8 * m.harts:
-        if register & HIGH_WORD:
-            m.mtimecmp_high[(register >> 3) & HART_BITS] = value
-        else:
-            m.mtimecmp_low[(register >> 3) & HART_BITS] = value
-    elif register == MTIME:
-        m.time_base = as_field(m.time_base + value - (h.mtime & 0xFFFFFFFF))
-    elif register == MTIME + 4:
-        high = value - ((h.mtime >> 32) & 0xFFFFFFFF)
-        m.time_base = as_field(m.time_base + (high << 32))
-    return RESLICE
-
-
 def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     """The value loaded, or a negative answer."""
     paddr = data_address(h, m, ram32, code, page, vaddr, width, LOAD)
@@ -100,30 +62,47 @@ def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     if 0 <= offset and offset < m.ram_size:
         return ram_load(m, ram8, offset, width)
     m.fault_address = vaddr
-    if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return fault(LOAD_ACCESS)
-    if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
-        if width != WORD:
-            return fault(LOAD_ACCESS)
-        return clint_load(h, m, paddr - CLINT)
-    m.exit_address = paddr
-    m.exit_width = width
-    m.exit_store = 0
-    return DEVICE
+    return device_load(h, m, paddr, width)
+
+
+def is_within_page(vaddr, width):
+    """Whether an access does not go on in the next page."""
+    return vaddr & PAGE_OFFSET <= PAGE - width
+
+
+def byte_offset(h, m, ram32, code, page, vaddr, access):
+    """The RAM offset of a byte of a misaligned access, or a fault; it cannot reach a device."""
+    entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
+    if access == LOAD and h.load_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context:
+        return vaddr + h.load_tlb[entry + 1]
+    if access == STORE and h.store_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context:
+        return vaddr + h.store_tlb[entry + 1]
+    paddr = data_address(h, m, ram32, code, page, vaddr, BYTE, access)
+    if paddr < 0:
+        return paddr
+    offset = paddr - m.ram_base
+    if offset < 0 or offset >= m.ram_size:
+        m.fault_address = vaddr
+        return access_fault(access)
+    return offset
 
 
 def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
-    """A load that missed its TLB. A misaligned one is done bytewise; it cannot reach a device."""
+    """A load that missed its TLB.
+
+    A misaligned one is checked bytewise, so that each byte has its own fault, unless a TLB has an answer for its page.
+    """
     if vaddr & (width - 1) == 0:
         return load_aligned(h, m, ram8, ram32, code, page, vaddr, width)
+    entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
+    if h.load_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+        return ram_load(m, ram8, vaddr + h.load_tlb[entry + 1], width)
     value = 0
     for i in range(width):
-        byte = load_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1)
-        if byte == DEVICE:
-            return fault(LOAD_ACCESS)
-        if byte < 0:
-            return byte
-        value = value | (byte << (8 * i))
+        offset = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, LOAD)
+        if offset < 0:
+            return offset
+        value = value | (ram_load(m, ram8, offset, BYTE) << (8 * i))
     return value
 
 
@@ -136,35 +115,41 @@ def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     if 0 <= offset and offset < m.ram_size:
         return ram_store(m, ram8, ram32, code, page, offset, width, value)
     m.fault_address = vaddr
-    if m.board == NO_DEVICES or paddr >= ADDRESSES:
-        return fault(STORE_ACCESS)
-    if m.board == FULL_BOARD and CLINT <= paddr and paddr < CLINT + CLINT_SIZE:
-        if width != WORD:
-            return fault(STORE_ACCESS)
-        return clint_store(h, m, paddr - CLINT, value)
-    m.exit_address = paddr
-    m.exit_width = width
-    m.exit_value = value
-    m.exit_store = 1
-    return DEVICE
+    return device_store(h, m, paddr, width, value)
+
+
+def store_bytes(m, ram8, ram32, code, page, offset, width, value):
+    """Write bytes at a RAM offset within a page, one by one: they may lie in two words of code. 0, or TOHOST."""
+    answer = 0
+    for i in range(width):
+        done = ram_store(m, ram8, ram32, code, page, offset + i, BYTE, (value >> (8 * i)) & 0xFF)
+        if done < 0:
+            answer = done
+    return answer
 
 
 def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
-    """A store that missed its TLB. A misaligned one is checked whole, then done bytewise."""
+    """A store that missed its TLB. A misaligned one is checked whole, then done."""
     if vaddr & (width - 1) == 0:
         return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
-    for i in range(width):
-        address = (vaddr + i) & 0xFFFFFFFF
-        paddr = data_address(h, m, ram32, code, page, address, 1, STORE)
-        if paddr < 0:
-            return paddr
-        offset = paddr - m.ram_base
-        if offset < 0 or offset >= m.ram_size:
-            m.fault_address = address
-            return fault(STORE_ACCESS)
+    entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
+    if h.store_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+        # A page with such an entry has no code, and nobody watches it.
+        return ram_store(m, ram8, ram32, code, page, vaddr + h.store_tlb[entry + 1], width, value)
+    offset = byte_offset(h, m, ram32, code, page, vaddr, STORE)
+    if offset < 0:
+        return offset
+    start = (offset + m.ram_base) & ~PAGE_OFFSET
+    if is_within_page(vaddr, width) and pmp_lookup(h, start, start + PAGE) != PARTIAL:
+        return store_bytes(m, ram8, ram32, code, page, offset, width, value)
+    for i in range(1, width):
+        other = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, STORE)
+        if other < 0:
+            return other
     answer = 0
     for i in range(width):
-        done = store_aligned(h, m, ram8, ram32, code, page, (vaddr + i) & 0xFFFFFFFF, 1, (value >> (8 * i)) & 0xFF)
+        offset = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, STORE)
+        done = store_bytes(m, ram8, ram32, code, page, offset, BYTE, (value >> (8 * i)) & 0xFF)
         if done < 0:
             answer = done
     return answer

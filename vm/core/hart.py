@@ -11,7 +11,15 @@ import numpy as np
 
 from trapline.isa.cause import MTIP
 from trapline.isa.hart import FIELDS, RESET, declared
-from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
+from trapline.isa.sv32 import ADDRESSES
+from trapline.vm.core.records import (
+    DEVICE_RANGES,
+    MAX_HARTS,
+    OUTPUT_BYTES,
+    UART_REGISTERS,
+    HartRecord,
+    MachineRecord,
+)
 
 TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
@@ -52,8 +60,9 @@ HART_FIELDS = (
 )
 
 MACHINE_FIELDS = declared(
-    MachineRecord, msip=MAX_HARTS, mtimecmp_low=MAX_HARTS, mtimecmp_high=MAX_HARTS, exits=32, calls=9
-)
+    MachineRecord, msip=MAX_HARTS, mtimecmp_low=MAX_HARTS, mtimecmp_high=MAX_HARTS, uart=UART_REGISTERS,
+    output=OUTPUT_BYTES, device_start=DEVICE_RANGES, device_end=DEVICE_RANGES, exits=32, calls=9,
+)  # fmt: skip
 
 
 def _dtype(fields: tuple[tuple[str, int], ...]) -> np.dtype:
@@ -86,6 +95,10 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["slice_left"] = SLICE
     machine["board"] = FULL_BOARD if board else NO_DEVICES
     machine["timer_line"] = MTIP
+    # Until the host says more, it serves everything outside RAM.
+    machine["uart"] = -1
+    machine["devices"] = 1
+    machine["device_end"][:, 0] = ADDRESSES
     machine["tohost"] = -1
     machine["stored_low"] = NOWHERE
     machine["stored_high"] = -1

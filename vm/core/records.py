@@ -12,6 +12,13 @@ MAX_HARTS = 8
 """Harts of a machine at most: the length of `msip` and `mtimecmp`; a power of two."""
 
 
+UART_REGISTERS = 8
+OUTPUT_BYTES = 1024
+"""Bytes that the engine prints before the host must take them: the length of `output`; a power of two."""
+DEVICE_RANGES = 32
+"""Ranges of addresses in which the engine knows that there is a device."""
+
+
 class HartRecord(HartState, Protocol):
     """A hart: the state of `isa.hart`, and what the engine keeps beside it."""
 
@@ -58,6 +65,14 @@ class MachineRecord(Protocol):
     exit_value: int
     exit_store: int
     exit_decoded: int  # the instruction of a load that goes to the host, as `vm.core.packed` says
+    uart: Words  # what a load of each register of the UART answers; negative where the host must serve it
+    uart_looks: int  # loads for which it has answered that there is no input, since it last printed
+    output: Words  # bytes that were stored to the UART, for the host to print, how many, and how many it may take
+    printed: int
+    printable: int
+    devices: int  # ranges of physical addresses where devices are, which the host serves, and their bounds
+    device_start: Words
+    device_end: Words
     fault_address: int  # vaddr of the access that faulted last or that goes to the host
     first_frame: int  # of a real machine under a virtual one: page number of its frames behind the guest's RAM
     next_frame: int  # the first of them that is free, counted from there

@@ -14,6 +14,7 @@ from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.dead_end import DeadEnd
+from trapline.vm.exits.engine_devices import EngineDevices
 from trapline.vm.exits.mmio import serve_access
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.hypervisor.host.console_write import console_write
@@ -33,15 +34,41 @@ class ExitHandler:
         self.trap_hooks: list[tuple[int, Callable[[int, int], bool | None]]] = []
         self._m = machine.engine.m
         self._dead_end = DeadEnd(machine)
+        self._devices = EngineDevices(self._m)
 
     @property
     def h(self) -> HartRecord:
         """The hart that ran last."""
         return self.machine.engine.h[self._m.current]
 
+    def prepare(self) -> None:
+        """Before the harts run: let devices and their copy in the engine follow what happened outside."""
+        machine = self.machine
+        if machine.board is not None:
+            machine.board.update()
+        uart = machine.board.uart if machine.board is not None else None
+        machine.console.flush_in_time()
+        self._devices.publish(machine.bus.ranges, uart, machine.console)
+
+    def collect(self) -> None:
+        """Print what the engine has printed."""
+        if self._m.printed or self._m.uart_looks:
+            uart = self.machine.board.uart if self.machine.board is not None else None
+            self._devices.collect(uart, self.machine.console)
+
+    def finish(self) -> None:
+        """At the end of a run: bring everything up to date that one may look at, and print the rest."""
+        for h in self.machine.engine.h:
+            update_time(h, self._m)
+        self.collect()
+        self.machine.console.flush()
+        if self.machine.engine.ring is not None:
+            self.machine.engine.ring.drain()
+
     def served(self, status: int) -> Exit | None:
         """Serve an exit of the run loop; the reason to stop, or None to continue."""
         machine = self.machine
+        self.collect()
         if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
         if status == DEVICE:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from trapline.vm.core.records import HartRecord, MachineRecord
+from trapline.vm.exits.engine_devices import PolledUart
 from trapline.vm.host.console import Console
 from trapline.vm.hypervisor.host.event_ring import EventRing
 from trapline.vm.sbi.call import Sbi
@@ -33,6 +34,10 @@ class ServedEngine(Protocol):
 class AddressedBus(Protocol):
     """Devices by physical address (`vm.board.devices.Bus`)."""
 
+    @property
+    def ranges(self) -> Sequence[tuple[int, int, Any]]:
+        """First address, bytes and device of each."""
+
     def load(self, address: int, width: int) -> int | None:
         """The value; None for an access fault."""
 
@@ -42,6 +47,9 @@ class AddressedBus(Protocol):
 
 class WaitingBoard(Protocol):
     """The devices that end a wait (`vm.board.board.Board`)."""
+
+    @property
+    def uart(self) -> PolledUart: ...
 
     def update(self) -> None:
         """Update the interrupt lines."""

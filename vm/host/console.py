@@ -14,6 +14,16 @@ PATIENCE = 0.05
 """Seconds to wait for input before the limits of the run are checked again."""
 LOOK_INTERVAL = 0.002
 """Seconds between two polls of a terminal while the guest runs."""
+FLUSH_INTERVAL = 0.01
+"""Seconds that output is held back at most while the guest goes on printing."""
+NO_LIMIT = 1 << 62
+"""Bytes that no guest prints."""
+SECOND_LOOK = 2
+"""The look for input without output before it, at which the guest waits for an answer to what it printed."""
+
+
+class OutputLimit(Exception):
+    """The guest has printed more than it may."""
 
 
 @runtime_checkable
@@ -71,8 +81,10 @@ class Stream:
 class Console:
     """The console of a machine.
 
-    stdout: stream that receives output at once, or None to capture only; log: a second such stream.
+    stdout: stream that receives output, or None to capture only; log: a second such stream. Both get output in pieces:
+    it is flushed when the guest idles, looks for input twice or stops, and after FLUSH_INTERVAL at most.
     stdin: bytes, a stream to poll, a Source, or None for empty input.
+    room: bytes that the guest may still print; more raise OutputLimit.
     """
 
     def __init__(
@@ -83,6 +95,9 @@ class Console:
     ) -> None:
         self.stdout = stdout
         self.log = log
+        self.room = NO_LIMIT
+        self._unflushed_since: float | None = None
+        self._found_empty = False
         self._captured = bytearray()
         self._looks = 0
         self._looked_at = 0.0
@@ -133,31 +148,58 @@ class Console:
                 log.close()
 
     def write(self, data: bytes) -> None:
-        """Print. Raises OSError when an output stream fails."""
+        """Print. Raises OSError when an output stream fails, OutputLimit where `data` is too much."""
         self._looks = 0
+        cut = len(data) > self.room
+        data = data[: self.room]
+        self.room -= len(data)
         self._captured += data
         if len(self._captured) > 2 * CAPTURE_LIMIT:
             del self._captured[:CAPTURE_LIMIT]
         for stream in (self.log, self.stdout):
             if stream is not None:
                 stream.write(data)
-                if b"\n" in data:
-                    stream.flush()
+        if self._unflushed_since is None:
+            self._unflushed_since = time.monotonic()
+        if cut:
+            raise OutputLimit
 
     def flush(self) -> None:
         """Flush the output streams."""
+        self._unflushed_since = None
         for stream in (self.log, self.stdout):
             if stream is not None:
                 stream.flush()
 
+    def flush_in_time(self) -> None:
+        """Flush what has been held back for long enough."""
+        if self._unflushed_since is not None and time.monotonic() - self._unflushed_since >= FLUSH_INTERVAL:
+            self.flush()
+
+    def received(self) -> bool | None:
+        """Whether there is input, as far as this is known without a poll: else None.
+
+        What a poll has found out holds for one question, as input may arrive at any time.
+        """
+        if self._pending:
+            return True
+        if self._source is None:
+            return False
+        empty, self._found_empty = self._found_empty, False
+        return False if empty else None
+
+    def looked(self, times: int) -> None:
+        """Note that the guest has been answered that there is no input; at the second look it waits for an answer."""
+        before, self._looks = self._looks, self._looks + times
+        if before < SECOND_LOOK <= self._looks:
+            self.flush()
+
     def ready(self) -> bool:
         """Whether a byte can be read now."""
-        self._looks += 1
-        if self._looks == 2:
-            # Two looks without output between them: the guest waits for an answer to what it printed.
-            self.flush()
+        self.looked(1)
         if not self._pending:
             self._poll()
+            self._found_empty = not self._pending
         return bool(self._pending)
 
     @property

@@ -13,7 +13,8 @@ from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.isa.trap import JUMPED, WAIT
 from trapline.isa.word import ALIGNED
-from trapline.vm.core.access import load_slow, store_slow
+from trapline.vm.core.access import atomic_offset, store_slow
+from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
@@ -117,6 +118,9 @@ def set_page_table(v, satp):
 def set_entry(v, h, m, r, ram8, ram32, code, page):
     """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING."""
     refresh(v)
+    if atomic_offset(v, m, ram32, code, page, v.x[A0], STORE) < 0:
+        # A device is no place for an entry.
+        return INVALID_ADDRESS
     if store_slow(v, m, ram8, ram32, code, page, v.x[A0], 4, v.x[A1]) < 0:
         return INVALID_ADDRESS
     vaddr = v.x[A2]
@@ -132,7 +136,8 @@ def load_word(v, m, ram8, ram32, code, page, vaddr):
     entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
     if v.load_tlb[entry] == (vaddr & PAGE_BASE) | v.data_context:
         return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
-    return load_slow(v, m, ram8, ram32, code, page, vaddr, 4)
+    offset = atomic_offset(v, m, ram32, code, page, vaddr, LOAD)
+    return offset if offset < 0 else I64(ram32[U64(offset >> 2)])
 
 
 def return_to_user(v, h, m, ram8, ram32, code, page):

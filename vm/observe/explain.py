@@ -15,8 +15,8 @@ from trapline.isa.hart import ABI_NAMES
 from trapline.isa.mode import MODE_BITS, MODE_NAMES, M
 from trapline.isa.mstatus import MPP_SHIFT, MPRV
 from trapline.isa.sv32 import PAGE_SHIFT, SATP_PPN, SATP_SV32
-from trapline.vm.core.access import CLINT, CLINT_SIZE
 from trapline.vm.core.access_type import FETCH, STORE, access_of
+from trapline.vm.core.clint import CLINT, CLINT_SIZE
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout

@@ -190,7 +190,9 @@ def test_a_key_wakes_a_guest_with_a_timer_at_once() -> None:
 
 
 def test_quitting_leaves_a_machine_that_can_go_on() -> None:
-    machine = from_text(echo(5), console=Console(None, Person(b"quit", 0.02)))
+    person = Person(b"quit")
+    machine = from_text(echo(5), console=Console(None, person))
+    person.after = time.monotonic() + 0.05
     assert machine.run(timeout=20).reason is ExitReason.QUIT
     assert machine.run(timeout=20).reason is ExitReason.QUIT
     assert machine.console.output == b">quit"[:1]

@@ -3,7 +3,9 @@
 import io
 import os
 
-from trapline.vm.host.console import CAPTURE_LIMIT, Console, Stream
+import pytest
+
+from trapline.vm.host.console import CAPTURE_LIMIT, FLUSH_INTERVAL, Console, OutputLimit, Stream
 
 
 class Counted(io.BytesIO):
@@ -51,7 +53,9 @@ def test_output_goes_to_both_streams_and_is_kept() -> None:
     console.write(b"one")
     assert console.mid_line and out.flushes == 0
     console.write(b" line\n")
-    assert not console.mid_line and out.flushes == log.flushes == 1
+    assert not console.mid_line and out.flushes == 0, "output goes out in pieces"
+    console.flush()
+    assert out.flushes == log.flushes == 1
     assert out.getvalue() == log.getvalue() == console.output == b"one line\n"
     with console.attached():
         pass
@@ -71,3 +75,47 @@ def test_a_second_look_for_input_shows_the_prompt() -> None:
     console.write(b"$ ")
     assert not console.ready() and out.flushes == 0
     assert not console.ready() and out.flushes == 1 and console.awaited
+
+
+def test_output_is_held_back_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("trapline.vm.host.console.time.monotonic", lambda: now[0])
+    out = Counted()
+    console = Console(out)
+    console.flush_in_time()
+    console.write(b"a")
+    console.flush_in_time()
+    assert out.flushes == 0
+    now[0] += FLUSH_INTERVAL
+    console.write(b"b")
+    console.flush_in_time()
+    assert out.flushes == 1
+    now[0] += FLUSH_INTERVAL
+    console.flush_in_time()
+    assert out.flushes == 1, "nothing is left"
+
+
+def test_more_output_than_the_limit_is_cut() -> None:
+    out = io.BytesIO()
+    console = Console(out)
+    console.room = 5
+    console.write(b"abc")
+    with pytest.raises(OutputLimit):
+        console.write(b"defg")
+    assert out.getvalue() == console.output == b"abcde"
+    with pytest.raises(OutputLimit):
+        console.write(b"h")
+
+
+def test_what_is_known_of_input_without_a_poll() -> None:
+    assert Console().received() is False and Console(stdin=b"").received() is False
+    assert Console(stdin=b"x").received() is True
+    end, start = os.pipe()
+    with open(end, "rb") as pipe, open(start, "wb", buffering=0) as writer:
+        console = Console(stdin=pipe)
+        assert console.received() is None
+        assert not console.ready()
+        assert console.received() is False, "the poll has told"
+        assert console.received() is None, "but input may have come since"
+        writer.write(b"x")
+        assert console.ready() and console.received() is True
