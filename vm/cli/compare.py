@@ -10,6 +10,7 @@ from trapline.isa.cause import describe
 from trapline.isa.mode import MODE_NAMES
 from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.machine_run import limit_output
 from trapline.vm.cli.options import UNDER, BootOptions, HypervisorOptions, RunOptions
 from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.exit import ExitReason
@@ -31,7 +32,8 @@ def compare_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     stdin = console_input(options.console.input_file)
 
     def build(technique: str) -> Machine:
-        return blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin)
+        machine = blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin)
+        return limit_output(machine, limits)
 
     json_file, limits = options.outputs.json_file, options.limits
     output_files.check_writable(json_file)

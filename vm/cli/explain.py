@@ -4,6 +4,7 @@ import click
 
 from trapline.asm.disassembler.instruction import disassemble
 from trapline.vm.cli.blueprint import Blueprint
+from trapline.vm.cli.machine_run import limit_output
 from trapline.vm.cli.options import DEFAULT_TECHNIQUE, BootOptions, HypervisorOptions, RunOptions
 from trapline.vm.cli.repeated_runs import console_input, refuse_options
 from trapline.vm.cli.user_errors import fail
@@ -26,7 +27,8 @@ def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
     assert number is not None
 
     def build() -> Machine:
-        return blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin, events=True)
+        machine = blueprint.build(technique=technique, shadow=hypervisor.shadow, stdin=stdin, events=True)
+        return limit_output(machine, limits)
 
     try:
         event = find(build, number, limits.max_instructions, limits.timeout)

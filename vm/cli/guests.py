@@ -11,7 +11,7 @@ import click
 from trapline.vm.cli import json_output, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.command_files import current
-from trapline.vm.cli.machine_run import exit_status, explain_stop, statistics_of
+from trapline.vm.cli.machine_run import exit_status, explain_stop, limit_output, statistics_of
 from trapline.vm.cli.options import DEFAULT_TECHNIQUE, HypervisorOptions, RunOptions
 from trapline.vm.cli.run_statistics import RunStatistics
 from trapline.vm.cli.user_errors import fail
@@ -57,6 +57,7 @@ class Guests:
             console = GuestConsole(stream, stdin)
             machine = blueprint.build(technique=self.technique, shadow=hypervisor.shadow, console=console)
             self.programs.append(blueprint)
+            limit_output(machine, options.limits)
             self.guests.append(Guest(name, machine, share, options.limits.max_instructions))
 
     def run(self) -> int:

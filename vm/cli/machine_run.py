@@ -31,9 +31,17 @@ class Places(Protocol):
 
 def run_once(machine: "Machine", limits: Limits) -> tuple[Exit, float]:
     """Run within the limits that were set: how it ended, and seconds."""
+    limit_output(machine, limits)
     started = time.perf_counter()
     exit = machine.run(limits.max_instructions, limits.timeout)
     return exit, time.perf_counter() - started
+
+
+def limit_output(machine: "Machine", limits: Limits) -> "Machine":
+    """The machine, whose guest may print so much."""
+    if limits.max_output is not None:
+        machine.console.room = limits.max_output
+    return machine
 
 
 def exit_status(exit: Exit) -> int:

@@ -6,7 +6,7 @@ import click
 
 from trapline.vm.cli.command_files import DeviceFile, DriveFile, InputFile, OutputPath, WordOrFile
 from trapline.vm.cli.option_groups import JSON, option, option_group
-from trapline.vm.cli.parameters import Address, Count, FirstOrLast, HartCount, LeakMask, PerGuest, Seconds, Size
+from trapline.vm.cli.parameters import Address, Bytes, Count, FirstOrLast, HartCount, LeakMask, PerGuest, Seconds, Size
 from trapline.vm.core.records import MAX_HARTS
 from trapline.vm.engine_kinds import KINDS
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
@@ -136,13 +136,19 @@ class ConsoleOptions:
 @option_group("Limits")
 @dataclass(frozen=True)
 class Limits:
-    """When a run is stopped. timeout: seconds of wall clock."""
+    """When a run is stopped. timeout: seconds of wall clock; max_output: bytes."""
 
     max_instructions: int | None = option(
         "--max-instructions", type=Count(), metavar="N", help="Stop after N instructions, such as 10M or 1e6."
     )
     timeout: float | None = option(
         "--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this much wall-clock time."
+    )
+    max_output: int | None = option(
+        "--max-output",
+        type=Bytes(),
+        metavar="SIZE",
+        help="Stop a guest that prints more than this, such as 64K or 10M.",
     )
 
 

@@ -8,8 +8,8 @@ import click
 from trapline.vm.loader.memory import MAX_MEMORY
 
 
-class Size(click.ParamType):
-    """Bytes with an optional suffix K, M or G, a multiple of 4096."""
+class Bytes(click.ParamType):
+    """A positive number of bytes with an optional suffix K, M or G."""
 
     name = "size"
 
@@ -17,14 +17,25 @@ class Size(click.ParamType):
         """The number of bytes."""
         if isinstance(value, int):
             return value
-        text = str(value).strip().upper().removeprefix("SIZE=").removesuffix("IB").removesuffix("B")
+        text = str(value).strip().upper().removesuffix("IB").removesuffix("B")
         shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
         number = text[:-1] if shift else text
-        if not shift and number.isdigit() and len(number) < 4:
-            shift = 20  # As on QEMU, a number alone means MiB; as bytes it would be too small.
-        if not number.isascii() or not number.isdigit() or len(number) > 20:
+        if not number.isascii() or not number.isdigit() or len(number) > 20 or not int(number):
             self.fail(f"'{value}' is not a size such as 64M", param, ctx)
-        size = int(number) << shift
+        return int(number) << shift
+
+
+class Size(Bytes):
+    """A size of RAM, a multiple of 4096."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().upper().removeprefix("SIZE=")
+        if text.isascii() and text.isdigit() and len(text) < 4:
+            text += "M"  # As on QEMU, a number alone means MiB; as bytes it would be too small.
+        size = super().convert(text, param, ctx)
         if not 4096 <= size <= MAX_MEMORY or size % 4096:
             self.fail(f"{value} is not a multiple of 4K between 4K and 2G", param, ctx)
         return size

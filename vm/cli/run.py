@@ -90,6 +90,7 @@ def _run(
             image, arguments, list(env), memory=machine.memory, stdin=_binary(sys.stdin), stdout=_binary(sys.stdout),
             stderr=_binary(sys.stderr), isa=machine.isa, engine=machine.engine, clock=machine.clock,
             announce=announce_compilation, max_instructions=limits.max_instructions, timeout=limits.timeout,
+            max_output=limits.max_output,
         )  # fmt: skip
         if trace is not None:
             process.machine.trace_to(trace)

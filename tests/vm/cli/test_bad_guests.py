@@ -303,6 +303,30 @@ def test_output_cut_by_a_limit(tmp_path, command, text):
     assert 400 < len(outcome.stdout) <= 300 * 65536
 
 
+@pytest.mark.parametrize("command, text", [("run", GIGABYTE), ("boot", FOREVER), ("virt", FOREVER)])
+def test_a_flood_is_cut_where_asked(tmp_path, command, text):
+    outcome = execute(command, write(tmp_path, "guest.s", text), "--max-output", "10000")
+    ended(outcome, 124, "output limit")
+    assert len(outcome.stdout) == 10000
+
+
+def test_output_up_to_the_limit_is_no_flood(tmp_path):
+    text = """_start: li a0, 1
+    la a1, text
+    li a2, 3
+    li a7, 64
+    ecall
+    li a0, 5
+    li a7, 93
+    ecall
+    .data
+    text: .ascii "abc"
+    """
+    path = write(tmp_path, "guest.s", text)
+    assert execute("run", path, "--max-output", "3").status == 5
+    assert execute("run", path, "--max-output", "2").status == 124
+
+
 def test_a_console_that_prints_for_ever(tmp_path):
     outcome = execute("boot", write(tmp_path, "guest.s", FOREVER), "--timeout", "0.5")
     ended(outcome, 124, "timeout")
