@@ -45,6 +45,7 @@ class Section:
     entry_size: int = 0
     group: str | None = None
     alignment: int = 1
+    stated_alignment: int = 1  # by directives alone, to which GNU as pads the end
     subsections: dict[int, list[Fragment]] = field(default_factory=dict)
     current: int = 0
     fragments: list[Fragment] = field(default_factory=list)
@@ -167,4 +168,4 @@ class Section:
         for fragment in self.fragments:
             if type(fragment) is Align and fragment.relaxed:
                 deleted += fragment.deletable - fragment.padding
-        return -(size + deleted) % self.alignment
+        return -(size + deleted) % self.stated_alignment

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from trapline.asm.arithmetic import compute
+from trapline.asm.arithmetic import UNARY_OPERATORS, compute, wrap
 from trapline.asm.call_frames import Frames
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.dollar_labels import DollarLabels
@@ -56,7 +56,7 @@ class Unit:
         self.symbolic = False  # set by `bind`: the statement depends on symbols, so its code cannot be reused
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
-        self.section.alignment = 4
+        self.section.alignment = self.section.stated_alignment = 4
         self.absolute = Section("*ABS*", 0, NOBITS)  # where `.struct` counts, from this offset on:
         self.offset = 0
         self.open_section(".data", ALLOC | WRITE, PROGBITS)
@@ -175,7 +175,8 @@ class Unit:
             case Binary(operator, left, right):
                 return self._operation(operator, self.bind(left, at), self.bind(right, at), at)
             case Unary(operator, operand):
-                return Unary(operator, self.bind(operand, at))
+                value = self.bind(operand, at)
+                return wrap(UNARY_OPERATORS[operator](value)) if type(value) is int else Unary(operator, value)
             case Function(name):
                 raise SourceError(at, f"'{name}' cannot be used inside an expression")
         raise SourceError(at, "expected a number or a symbol")

@@ -13,6 +13,7 @@ def align_to(unit: Unit, alignment: int, fill: bytes | None, most: int | None, l
         unit.offset += -unit.offset % alignment
         return
     section.alignment = max(section.alignment, alignment)
+    section.stated_alignment = max(section.stated_alignment, alignment)
     if alignment > 1:
         if fill is None and not section.flags & EXEC:
             fill = b"\0"

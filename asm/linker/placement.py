@@ -49,6 +49,12 @@ ZEROED: Table = (
 )
 
 
+KEPT = (
+    ".init", ".text", ".fini", ".eh_frame", ".preinit_array", ".init_array", ".fini_array", ".data", ".sdata", ".bss",
+)  # fmt: skip
+"""Output sections that ld keeps when they are empty, because its script says so or defines symbols in them."""
+
+
 @dataclass(eq=False)
 class Output:
     """One section of the executable: its input sections, and its address.
@@ -93,6 +99,12 @@ class Output:
 
     def place(self, address: int) -> int:
         """Lay the inputs out from `address` on, aligned; returns the address after the last."""
+        if self.name not in KEPT and not any(section.size for section in self.inputs):
+            # ld drops it: labels in it lie here, and its alignment does not count.
+            self.address, self.size = address, 0
+            for section in self.inputs:
+                section.address = address
+            return address
         self.address = -(-address // self.alignment) * self.alignment
         end = self.address
         for section in self.inputs:

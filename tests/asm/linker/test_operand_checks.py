@@ -120,7 +120,7 @@ def test_constants_of_other_sources_count(tmp_path):
         ("a: .byte b - a\n.space 300\nb:", "1:10: error: value 301 is not in [-128, 255]"),
         ("a: .space 300\nb: .byte b - a", "2:10: error: '.byte': value 300 is not in [-128, 255]"),
         ("x: .half y - x\n.rept 20000\nbeqz a0, y\n.endr\ny:", "1:10: error: value "),
-        ("addi a0, a0, x - y\nx: .data\ny:", "1:16: error: addi: 'x' is an address"),
+        ("addi a0, a0, x - y\nx: .data\ny:", "1:14: error: addi: 'x' is an address"),
         ("addi a0, a0, missing", "1:1: error: undefined symbol 'missing'"),
         (".byte missing", "1:7: error: undefined symbol 'missing'"),
         ("addi a0, a0, _end", "1:14: error: addi: '_end' is an address"),

@@ -330,3 +330,7 @@ _start: .cfi_startproc
     nop
     .cfi_window_save
     .cfi_endproc
+##### unary operators on symbols with a number
+_start: k = 3
+    .word ~k, !k, -k, 1 - ~k, ~0x7f >> 60 - ~k
+    .byte ~k + 5, -(k)

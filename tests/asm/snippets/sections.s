@@ -87,3 +87,54 @@ _start: nop
     .skip 4000
     .data
     .word 1
+##### the alignment of an empty section that ld drops does not count
+_start: nop
+    .section .rodata
+    .balign 32
+    .section .ro2, "a"
+    .balign 32
+    .section .tdata, "awT"
+    .balign 32
+    .section .sbss, "aw", @nobits
+    .balign 32
+    .section .foo, "aw"
+    .balign 32
+    .data
+    .byte 1
+    .bss
+    .skip 1
+##### the alignment of an empty section that ld keeps counts
+_start: nop
+    .data
+    .balign 32
+    .section .sdata, "aw"
+    .byte 1
+    .balign 64
+    .bss
+    .balign 128
+##### the end of code sections without relaxation
+    .option norelax
+_start: nop
+    .byte 1, 2
+    .section .text.hot, "ax"
+    nop
+    .byte 1
+    .section .init, "ax"
+    nop
+    .byte 1, 2
+    .section .fini, "ax"
+    .align 4
+    nop
+    .byte 1
+##### the end of code sections
+_start: nop
+    .byte 1, 2
+    .section .text.hot, "ax"
+    nop
+    .byte 1
+    .section .text.zz, "ax"
+    nop
+    .ascii "AxByC"
+    .section .init, "ax"
+    nop
+    .byte 1, 2
