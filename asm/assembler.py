@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trapline.asm.diagnostics import Location, SourceError
-from trapline.asm.directives import alignment, cfi, data, floats, insn, messages, options, sections, symbols
+from trapline.asm.directives import (
+    alignment,
+    cfi,
+    data,
+    floats,
+    insn,
+    messages,
+    options,
+    relocations,
+    sections,
+    symbols,
+)
 from trapline.asm.fragments import Data, Fill, Leb128
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
@@ -20,7 +31,7 @@ from trapline.isa.did_you_mean import did_you_mean
 
 HANDLERS: dict[str, Handler] = {
     name: handler
-    for module in (sections, symbols, alignment, data, floats, insn, cfi, options, messages)
+    for module in (sections, symbols, relocations, alignment, data, floats, insn, cfi, options, messages)
     for name, handler in module.HANDLERS.items()
 }
 
@@ -68,6 +79,8 @@ def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Seque
             start.fragment, start.offset = section.start()
             start.section, start.temporary = section, True
         section.finish(unit.relax)
+    relocations.attach(unit)
+    for section in unit.sections.values():
         if section.type == NOBITS:
             _check_zeros(unit, section)
 

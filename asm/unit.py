@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from trapline.asm.arithmetic import UNARY_OPERATORS, compute, wrap
 from trapline.asm.call_frames import Frames
@@ -29,6 +30,16 @@ from trapline.asm.symbols import Symbol
 from trapline.isa.hart import REGISTERS
 
 
+class PlacedRelocation(NamedTuple):
+    """A `.reloc`. where: offset in `section`, or a label and a number; kind: a name of the psABI."""
+
+    section: Section
+    where: Bound
+    kind: str
+    target: Bound
+    location: Location
+
+
 class Unit:
     """One source being assembled: its sections, its symbols and the current position.
 
@@ -51,6 +62,7 @@ class Unit:
         self.previous: tuple[Section, int] | None = None
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
         self.messages: list[str] = []
+        self.relocations: list[PlacedRelocation] = []
         self.frames = Frames()
         self.location: Location = None  # type: ignore[assignment]  # of the current statement
         self.symbolic = False  # set by `bind`: the statement depends on symbols, so its code cannot be reused

@@ -58,7 +58,7 @@ IGNORED = (
     ".attribute", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn", ".stabd", ".version",
     ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func", ".endfunc", ".symver",
     ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels", ".ent", ".desc",
-    ".reloc", ".lto_discard", ".attach_to_group",
+    ".lto_discard", ".attach_to_group",
     ".ttl", ".page", ".plen", ".llen", ".lflags", ".format", ".noformat", ".nopage", ".name", ".debug", ".xref", ".spc",
 )  # fmt: skip
 

@@ -102,6 +102,9 @@ class Relocator(Values):
                 value -= DTV_OFFSET + (self.thread_local[0].address if self.thread_local else 0)
             data[at : at + width] = (value & ((1 << (8 * width)) - 1)).to_bytes(width, "little")
             return
+        if fixup.insn is None:
+            self._apply_sum(data, pc, fixup)
+            return
         word = int.from_bytes(data[at : at + 4], "little")
         insn = fixup.insn
         values = insn.pattern.extract(word)
@@ -117,6 +120,16 @@ class Relocator(Values):
         except ValueError as error:
             raise SourceError(fixup.location, f"{insn.name}: {error}") from None
         data[at : at + 4] = encoded.to_bytes(4, "little")
+
+    def _apply_sum(self, data: bytearray, pc: int, fixup: Fixup) -> None:
+        """Apply R_RISCV_ADDn, SUBn, SETn or 32_PCREL: a value added to, subtracted from or put over n bits."""
+        verb, bits = fixup.kind.rstrip("0123456789"), int(fixup.kind.lstrip("abcdelprstu"))
+        size, mask = -(-bits // 8), (1 << bits) - 1
+        place = slice(fixup.offset, fixup.offset + size)
+        old = int.from_bytes(data[place], "little")
+        value = self.value(fixup.expression, fixup.location)
+        new = {"add": old + value, "sub": old - value, "set": value, "pcrel": value - pc}[verb]
+        data[place] = (old & ~mask | new & mask).to_bytes(size, "little")
 
     def _replace_branch(self, section: Section, index: int, branch: Branch) -> None:
         """Replace a branch, the section's fragment `index`, by data with its final bytes."""
