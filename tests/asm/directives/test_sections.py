@@ -76,12 +76,12 @@ def test_messages(source, message):
 
 
 def test_a_section_that_is_not_loaded_is_reported():
-    program = assemble_text("nop\n.section .mydata\nx: .word 1")
+    program = assemble_text("_start: nop\n.section .mydata\nx: .word 1")
     assert program.warnings.startswith("<string>:2:10: warning: section '.mydata' has no flags, so it is not loaded")
-    quiet = '.section .a, ""\n.section .comment\n.section .debug_x\n.section .bss.x\n.section .data\n.section .b, "a"\n'
+    quiet = '_start: nop\n.section .a, ""\n.section .comment\n.section .bss.x\n.section .data\n.section .b, "a"\n'
     assert assemble_text(quiet).warnings == ""
 
 
 def test_an_existing_section_needs_no_flags():
-    program = assemble_text('nop\n.section .foo, "aw"\n.word 1\n.text\n.section .foo\n.word 2')
+    program = assemble_text('_start: nop\n.section .foo, "aw"\n.word 1\n.text\n.section .foo\n.word 2')
     assert program.sections[".foo"][1] == bytes((1, 0, 0, 0, 2, 0, 0, 0)) and not program.warnings
