@@ -191,7 +191,7 @@ def _name(token: str) -> str:
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    grammar = (Path(__file__).parent / "grammar.lark").read_text()
+    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
     return Lark(
         grammar, start=["statement", "operands", "expression"], parser="lalr", lexer="contextual",
         transformer=_Build(), maybe_placeholders=False, propagate_positions=False,

@@ -139,7 +139,8 @@ def read_file(path: Path) -> bytes:
     try:
         # Opening must not block: a FIFO without a writer would wait forever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as stream:
-            os.set_blocking(stream.fileno(), True)
+            if hasattr(os, "O_NONBLOCK"):  # not on Windows
+                os.set_blocking(stream.fileno(), True)
             data = stream.read(MAX_FILE + 1)
     except OSError as error:
         raise DisassemblyError(f"cannot be read: {error.strerror or error}") from None

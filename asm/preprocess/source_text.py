@@ -70,7 +70,8 @@ def read_source(path: Path, blame: Location | None = None) -> str:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
-            os.set_blocking(file.fileno(), True)
+            if hasattr(os, "O_NONBLOCK"):  # not on Windows
+                os.set_blocking(file.fileno(), True)
             data = file.read(MAX_SOURCE_BYTES + 1)
     except FileNotFoundError:
         raise refuse("no such file") from None

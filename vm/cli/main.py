@@ -1,5 +1,6 @@
 """The command `trapline`."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -143,6 +144,10 @@ class LazyGroup(click.Group):
 
         TRAPLINE_DEBUG=1 shows the traceback instead.
         """
+        for stream in (sys.stdout, sys.stderr):
+            # A console of Windows has a character set that lacks most of what is printed.
+            if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+                stream.reconfigure(errors="replace")
         extra.setdefault("prog_name", "trapline")
         if shells.VARIABLE in os.environ:
             shells.register()

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def import_text(text: str, folder: Path) -> ModuleType:
     path = folder / f"trapline_engine_{hashlib.sha256(text.encode()).hexdigest()[:20]}.py"
     if not path.is_file() or path.read_text() != text:
         partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
@@ -122,12 +123,12 @@ def compile_apart(source: Source, portable: bool = False) -> tuple[bytes, list[s
     if portable:
         environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     text = source.text
-    with tempfile.NamedTemporaryFile("w", prefix="trapline-", suffix=".py", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
+    with tempfile.TemporaryDirectory(prefix="trapline-") as folder:  # Windows opens no file that is open for writing
+        path = Path(folder, "source.py")
+        path.write_text(text, encoding="utf-8")
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", _APART, file.name, " ".join(source.entries), *sys.path], env=environment,
+                [sys.executable, "-c", _APART, str(path), " ".join(source.entries), *sys.path], env=environment,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError):
@@ -138,7 +139,8 @@ def compile_apart(source: Source, portable: bool = False) -> tuple[bytes, list[s
         try:
             body = process.stdout.read()
         finally:
-            process.kill()
+            # On Windows both are the same.
+            (process.kill if hasattr(signal, "SIGKILL") else process.terminate)()
             process.wait()
             process.stdin.close()
             process.stdout.close()

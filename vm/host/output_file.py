@@ -192,7 +192,7 @@ def _copy_permissions(target: str, temporary: str, executable: bool) -> None:
         old = os.stat(target)
     except FileNotFoundError:
         return
-    if hasattr(os, "chown") and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+    if hasattr(os, "geteuid") and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         try:
             os.chown(temporary, old.st_uid, old.st_gid)
         except OSError:

@@ -1,11 +1,16 @@
-"""SIGTERM and SIGHUP end a run as Ctrl-C does: the guest's output and the requested reports are still written."""
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: the guest's output and the requested reports are still written.
+
+On Windows SIGTERM and SIGBREAK do; there is no SIGHUP.
+"""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING: tuple[signal.Signals, ...] = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
 _received: int = signal.SIGINT
 
 

@@ -40,7 +40,7 @@ class Drive:
             if not stat.S_ISREG(kind) and not stat.S_ISBLK(kind):
                 what = "is a directory" if stat.S_ISDIR(kind) else "is not a regular file"
                 raise DriveError(f"{path}: {what}; a drive is a disk image in a file")
-            self._file = os.open(path, os.O_RDWR if write else os.O_RDONLY)
+            self._file = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise DriveError(f"{path}: {error.strerror}") from None
         self._size = os.lseek(self._file, 0, os.SEEK_END)
@@ -67,7 +67,7 @@ class Drive:
         data = bytearray()
         available = max(0, min(length, self._size - position))
         while len(data) < available:
-            part = os.pread(self._file, available - len(data), position + len(data))
+            part = _read_at(self._file, available - len(data), position + len(data))
             if not part:
                 raise OSError(f"the file ends at {position + len(data)}; it had {self._size} bytes")
             data += part
@@ -79,7 +79,7 @@ class Drive:
             raise PermissionError("the drive is read-only")
         if self.write_through:
             while data:
-                done = os.pwrite(self._file, data, position)
+                done = _write_at(self._file, data, position)
                 position, data = position + done, data[done:]
             self._size = max(self._size, position)
             return
@@ -110,3 +110,19 @@ class Drive:
                 self.flush()
             finally:
                 os.close(self._file)
+
+
+def _read_at(file: int, size: int, position: int) -> bytes:
+    """Up to `size` bytes at a place in the file."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, position)
+    os.lseek(file, position, os.SEEK_SET)  # Windows
+    return os.read(file, size)
+
+
+def _write_at(file: int, data: bytes, position: int) -> int:
+    """Write at a place in the file; the number of bytes written."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(file, data, position)
+    os.lseek(file, position, os.SEEK_SET)
+    return os.write(file, data)

@@ -1,0 +1,77 @@
+"""Takes from Python on Unix what Python on Windows does not have; found through PYTHONPATH before anything else.
+
+By the documentation of the standard library, "Availability: Unix". What the interpreter itself needs to run here, such
+as `os.name`, stays, and so does `os.uname`, by which numpy knows the kernel: this shows what is missing, not what
+differs.
+"""
+
+import io
+import os
+import select
+import signal
+import stat
+import sys
+from typing import Any
+
+SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_DFL", "SIG_IGN")
+"""What `signal` has there (and SIGBREAK)."""
+SIGNAL_FUNCTIONS = (
+    "alarm", "getitimer", "pause", "pthread_kill", "pthread_sigmask", "setitimer", "siginterrupt", "sigpending",
+    "sigtimedwait", "sigwait", "sigwaitinfo", "SIG_BLOCK", "SIG_SETMASK", "SIG_UNBLOCK",
+)  # fmt: skip
+MODULES = (
+    "crypt", "curses", "_curses", "fcntl", "grp", "nis", "ossaudiodev", "pty", "pwd", "readline", "resource", "spwd",
+    "syslog", "termios", "tty",
+)  # fmt: skip
+OS_NAMES = (
+    "chown", "chroot", "confstr", "fchmod", "fchown", "fdatasync", "fork", "forkpty", "getegid", "geteuid", "getgid",
+    "getgroups", "getpgid", "getpgrp", "getpriority", "getresuid", "getsid", "getuid", "initgroups", "killpg", "lchown",
+    "lockf", "mkfifo", "mknod", "nice", "openpty", "pathconf", "pipe2", "posix_fadvise", "posix_spawn", "pread",
+    "preadv", "pwrite", "pwritev", "readv", "register_at_fork", "sched_getaffinity", "sched_setaffinity", "sendfile",
+    "setegid", "seteuid", "setgid", "setpgid", "setsid", "setuid", "statvfs", "sync", "sysconf", "tcgetpgrp",
+    "tcsetpgrp", "ttyname", "wait", "wait3", "wait4", "writev",
+    "O_CLOEXEC", "O_DIRECTORY", "O_DSYNC", "O_NDELAY", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC",
+)  # fmt: skip
+SETS_BLOCKING_SINCE = (3, 12)
+
+for name in [name for name in dir(signal) if name.startswith("SIG") and name not in SIGNALS]:
+    delattr(signal, name)
+for name in SIGNAL_FUNCTIONS:
+    if hasattr(signal, name):
+        delattr(signal, name)
+for name in MODULES:
+    sys.modules[name] = None  # type: ignore[assignment]
+for name in OS_NAMES:
+    if hasattr(os, name):
+        delattr(os, name)
+for name in ("poll", "epoll", "kqueue"):
+    if hasattr(select, name):
+        delattr(select, name)
+
+_set_blocking, _select = os.set_blocking, select.select
+if sys.version_info < SETS_BLOCKING_SINCE:
+    del os.set_blocking, os.get_blocking
+else:
+
+    def _set_blocking_of_pipes(descriptor: int, blocking: bool) -> None:
+        """ "On Windows, this function is limited to pipes." """
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise OSError(22, "Invalid argument")
+        _set_blocking(descriptor, blocking)
+
+    os.set_blocking = _set_blocking_of_pipes
+
+
+def _select_sockets(*arguments: Any) -> Any:
+    """ "File objects on Windows are not acceptable, but sockets are." """
+    for item in [item for waited in arguments[:3] for item in waited]:
+        try:
+            descriptor = item if isinstance(item, int) else item.fileno()
+        except io.UnsupportedOperation as error:
+            raise ValueError(str(error)) from None
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise OSError(10038, "An operation was attempted on something that is not a socket")
+    return _select(*arguments)
+
+
+select.select = _select_sockets
