@@ -174,6 +174,7 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"no such file: '{match[1]}'")
     if not Path(path).is_file():
         raise SourceError(location, f"'{match[1]}' is not a regular file")
+    file_read(path)
     skip, count = 0, None
     if match[2]:
         numbers = [unit.evaluate(v, location) if v.strip() else 0 for v in match[2].split(",")]
@@ -185,7 +186,6 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
             raise SourceError(location, f"'{match[1]}' has {length} bytes; cannot read {count or 0} from offset {skip}")
         if (count if count is not None else length - skip) > LIMIT:
             raise SourceError(location, f"'{match[1]}' has more than {LIMIT} bytes")
-        file_read(path)
         with open(path, "rb") as file:
             file.seek(skip)
             data = file.read(length - skip if count is None else count)

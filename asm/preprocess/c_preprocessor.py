@@ -84,6 +84,9 @@ def _run_system(
         raise SourceError(where, f"{program} did not finish in {TIMEOUT} s") from None
     except (OSError, ValueError) as error:
         raise SourceError(where, f"{program} cannot be run: {error}") from None
+    output = done.stdout.decode("utf-8", "surrogateescape")
+    for included in dict.fromkeys(_marker.findall(output)):
+        file_read(included)
     failed = False
     lines = source.text.split("\n")
     for line in done.stderr.decode("utf-8", "replace").splitlines():
@@ -101,7 +104,4 @@ def _run_system(
         raise SourceError(where, f"{program} failed with status {done.returncode}: {last[0]}")
     if len(done.stdout) > MAX_SOURCE_BYTES:
         raise SourceError(where, f"preprocessing produces more than {MAX_SOURCE_BYTES >> 20} MiB")
-    output = done.stdout.decode("utf-8", "surrogateescape")
-    for included in dict.fromkeys(_marker.findall(output)):
-        file_read(included)
     return output

@@ -1,6 +1,7 @@
 """What a command reads and writes: no file is written that is read, and none is written twice."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from trapline.vm.host.output_file import Identity, OutputFile, descriptor_of, id
 
 STDIO = "-"
 """Stands for standard input or output."""
+SOURCES = (".s", ".S", ".inc", ".py", ".c", ".h")
+"""How the names of sources end, in the folders of the package."""
+MODULE = ".py"
 _FILES = "trapline.files"
 
 
@@ -48,8 +52,9 @@ class Files:
 
     def reads_sources(self, folder: Path) -> None:
         """Note all sources in a folder of the package, from which the command takes what it needs."""
-        for path in folder.rglob("*.s"):
-            self.reads(path)
+        for path in folder.rglob("*"):
+            if path.suffix in SOURCES:
+                self.reads(path)
 
     def writes(self, path: str, option: str) -> None:
         """Note a file that will be written, or is read and written."""
@@ -66,7 +71,7 @@ class Files:
             if found is None:
                 continue
             if read is None:
-                read = {identity(path): path for path in reversed(self._read)}
+                read = {identity(path): path for path in reversed([*self._read, *self._modules()])}
                 read[identity(0)] = "standard input"
             if found in read:
                 same = read[found] == claim.path
@@ -78,6 +83,11 @@ class Files:
                 other = written[found]
                 fail(f"{claim.shown}: {other.option} writes that file, too; choose another name for one of them")
             written[found] = claim
+
+    def _modules(self) -> Iterator[str]:
+        """The Python files that have been loaded, those of plugins too, where one of them could be written."""
+        if any(os.path.realpath(claim.path).endswith(MODULE) for claim in self._written):
+            yield from filter(None, [getattr(module, "__file__", None) for module in list(sys.modules.values())])
 
     def open(self, path: str, executable: bool = False) -> OutputFile:
         """A file of the command line that is written whole. Raises OSError, and Fatal for what `check` refuses."""

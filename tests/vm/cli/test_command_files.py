@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.cli.command import command as process
 from support.cli.command import invoke, refused, write
 from support.isa.plugins import plugin
 from support.isa.plugins import value as declaration
-from support.paths import PROGRAMS
+from support.paths import PROGRAMS, ROOT
 from trapline.vm.cli.bench_nano import nano_command
 from trapline.vm.cli.command_files import DeviceFile, DriveFile, InputFile, OutputPath
 from trapline.vm.cli.main import COMMANDS, main
@@ -122,6 +123,7 @@ def test_no_two_outputs_go_to_one_file(tmp_path, monkeypatch, words, command, pa
 SOURCES = {
     "main.s": '.include "more.s"\n_start: ebreak\n.data\n.incbin "data"\n',
     "main.S": '#include "more.h"\n_start: ebreak\n',
+    "short.s": '_start: ebreak\n.incbin "data", 100\n',
     "more.s": "# more\n", "more.h": "// more\n", "data": "data",
 }  # fmt: skip
 
@@ -129,8 +131,10 @@ SOURCES = {
 @pytest.mark.parametrize("broken", [False, True])
 @pytest.mark.parametrize("command", [["asm", "--listing"], ["asm", "-o"], ["run", "--json"], ["boot", "--trace"],
                                      ["virt", "--exit-log"], ["virt", "--json", "--compare"]])  # fmt: skip
-@pytest.mark.parametrize("source, read", [(["main.s"], "more.s"), (["main.s"], "data"), (["main.S"], "more.h"),
-                                          (["main.S", "--cpp", "system"], "more.h")])  # fmt: skip
+@pytest.mark.parametrize("source, read", [
+    (["main.s"], "more.s"), (["main.s"], "data"), (["short.s"], "data"), (["main.S"], "more.h"),
+    (["main.S", "--cpp", "system"], "more.h"),
+])  # fmt: skip
 def test_included_files_are_inputs(tmp_path, monkeypatch, command, source, read, broken):
     """They are known when they are read: also where the assembly fails."""
     monkeypatch.chdir(tmp_path)
@@ -141,7 +145,11 @@ def test_included_files_are_inputs(tmp_path, monkeypatch, command, source, read,
     outcome = invoke(command[0], *source, option, *command[2:])
     refused(
         outcome,
-        *([] if broken else [f"{command[1]} {read}: ".replace("-o ", "--output "), "this command reads"]),
+        *(
+            []
+            if broken or source == ["short.s"]
+            else [f"{command[1]} {read}: ".replace("-o ", "--output "), "this command reads"]
+        ),
         lines=None,
     )
     assert {name: (tmp_path / name).read_text() for name in texts} == texts
@@ -157,6 +165,21 @@ def test_bundled_programs_are_inputs(words, source):
     before = path.read_bytes()
     refused(invoke(*words, f"--json={path}"), "this command reads that file")
     assert path.read_bytes() == before
+
+
+def test_loaded_modules_are_inputs(tmp_path):
+    """What a plugin imports, and what Trapline consists of."""
+    helper = write(tmp_path, "beside.py", "VALUE = 1\n")
+    importing = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport beside\n"
+    mine = plugin(tmp_path, importing + declaration("return rs1"))
+    try:
+        outcome = invoke("--plugin", mine, "run", "hello.s", f"--json={helper}")
+        refused(outcome, "beside.py: this command reads that file")
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("beside", None)
+    assert helper.read_text() == "VALUE = 1\n"
+    refused(invoke("run", "hello.s", f"--trace={ROOT / 'vm' / 'cli' / 'run.py'}"), "this command reads that file")
 
 
 def test_a_disk_that_keeps_changes_is_an_output(tmp_path, monkeypatch):
