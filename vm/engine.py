@@ -59,6 +59,7 @@ class Engine:
         self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
+        self.m.work_budget = self.kind.work_per_look
         self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code)
         self.ring = EventRing(self, self._all_ram, ring) if events else None
         self._compiled = False  # unless it can be entered by its address
@@ -117,6 +118,7 @@ class Engine:
     def run(self, budget: int) -> int:
         """Let the harts do at most `budget` steps together; the answer is `vm.core.loop.run`'s.
 
+        They do fewer where they make much other work (`vm.core.work`), so that the caller can look at the clock.
         With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
         Raises RuntimeError when a plugin that it was made with is no longer loaded.
         """

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 class EngineKind:
     """A kind of engine.
 
-    steps_per_look: between two looks at the clock and at Ctrl-C. steps_per_turn: of a guest with share 1 beside others,
-    short even if each of them traps. pairs_per_row: states that the classifier compares by default;
+    steps_per_look: between two looks at the clock and at Ctrl-C; work_per_look: what else may be done between them, in
+    units of `vm.core.work`. steps_per_turn: of a guest with share 1 beside others, short even if each of them traps.
+    pairs_per_row: states that the classifier compares by default;
     states_per_check: between two checks for Ctrl-C there.
     """
 
     name: str
     steps_per_look: int
+    work_per_look: int
     steps_per_turn: int
     pairs_per_row: int
     states_per_check: int
 
 
-NUMBA = EngineKind("numba", 1_000_000, 50_000, 100_000, 4_000)
-"""Compiled: a look every 3 ms, a check every 20 ms."""
-PYTHON = EngineKind("python", 2_000, 500, 1_000, 8)
+NUMBA = EngineKind("numba", 1_000_000, 16_000_000, 50_000, 100_000, 4_000)
+"""Compiled: a look every 3 ms, at most every 0.1 s; a check every 20 ms."""
+PYTHON = EngineKind("python", 2_000, 60_000, 500, 1_000, 8)
 """Plain Python, the reference: a look at least every 0.1 s where every step is a slow one."""
 
 KINDS = {kind.name: kind for kind in (NUMBA, PYTHON)}

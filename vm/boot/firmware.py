@@ -124,8 +124,8 @@ def start(machine: Machine, plan: Plan) -> None:
 def _start_supervisor(machine: Machine, entry: int, tree: int) -> None:
     platform = MachinePlatform(machine)
     machine.sbi = Sbi(platform)
-    machine.engine.m.timer_line = STIP
     for h in machine.engine.h:
+        h.timer_line = STIP
         platform.set_timer(h.mhartid, ALL_ONES)
         hsm.hand_over(h)
     hsm.enter(machine.engine.h[0], entry, tree)

@@ -2,21 +2,23 @@
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 Negative answers: a fault (`vm.core.status`), `DEVICE` when the host must serve the access, `RESLICE` when the
-store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`.
+store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`, `PAUSE` when
+nothing was done because the run has done enough.
 """
 
 from trapline.isa.cause import LOAD_MISALIGNED, STORE_MISALIGNED
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
-from trapline.vm.core.code_pages import WATCHED, forget_code
+from trapline.vm.core.code_pages import WATCHED, forget_code, note_store
 from trapline.vm.core.devices import device_load, device_store
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlay
 from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
-from trapline.vm.core.status import TOHOST, fault
+from trapline.vm.core.status import PAUSE, TOHOST, fault
 from trapline.vm.core.tlb import TLB_MASK
+from trapline.vm.core.work import must_pause
 
 RAM_BASE = 0x80000000
 """Where RAM begins on QEMU's `virt` board."""
@@ -46,8 +48,7 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
     if page[U64(offset >> PAGE_SHIFT)]:
         forget_code(code, page, offset)
         if page[U64(offset >> PAGE_SHIFT)] & WATCHED and m.notes_stores:
-            m.stored_low = min(m.stored_low, offset)
-            m.stored_high = max(m.stored_high, offset + width - 1)
+            note_store(m, offset)
         if m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost:
             return TOHOST
     return 0
@@ -92,6 +93,8 @@ def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
 
     A misaligned one is checked bytewise, so that each byte has its own fault, unless a TLB has an answer for its page.
     """
+    if must_pause(m):
+        return PAUSE
     if vaddr & (width - 1) == 0:
         return load_aligned(h, m, ram8, ram32, code, page, vaddr, width)
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
@@ -130,6 +133,8 @@ def store_bytes(m, ram8, ram32, code, page, offset, width, value):
 
 def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
     """A store that missed its TLB. A misaligned one is checked whole, then done."""
+    if must_pause(m):
+        return PAUSE
     if vaddr & (width - 1) == 0:
         return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
@@ -160,6 +165,8 @@ def atomic_offset(h, m, ram32, code, page, vaddr, access):
     if vaddr & 3:
         m.fault_address = vaddr
         return fault(LOAD_MISALIGNED) if access == LOAD else fault(STORE_MISALIGNED)
+    if must_pause(m):
+        return PAUSE
     paddr = data_address(h, m, ram32, code, page, vaddr, WORD, access)
     if paddr < 0:
         return paddr

@@ -6,8 +6,9 @@ stands for the page's end. These functions run compiled and as plain Python (see
 """
 
 from trapline.isa.sv32 import PAGE_SHIFT, PAGE_WORDS
-from trapline.vm.core.hart import TLB_ENTRIES
+from trapline.vm.core.hart import STORED, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
+from trapline.vm.core.work import DROP_CODE, charge
 
 DECODED = 127
 """The bits of `page` that count: 1 once a page has decoded instructions, and one more for each store to them."""
@@ -47,5 +48,18 @@ def follow_code(h, m):
     """Drop the store TLB if a page of data has become one of code since it was filled."""
     if h.code_epoch != m.code_epoch:
         h.code_epoch = m.code_epoch
+        charge(m, DROP_CODE)
         for i in range(TLB_ENTRIES):
             h.store_tlb[2 * i] = -1
+
+
+def note_store(m, offset):
+    """Leave a word of a watched page that has been stored to for the hypervisor (`vm.hypervisor.emulate`).
+
+    Those of one step are looked at together: one that the dispatcher's walk has changed, one by that of the fetch, two
+    by those of a store across two pages, and the two words of that store. A word that is stored to bytewise is one.
+    """
+    word = offset & ~3
+    if m.stored_count == 0 or m.stored[(m.stored_count - 1) & (STORED - 1)] != word:
+        m.stored[m.stored_count & (STORED - 1)] = word
+        m.stored_count = min(m.stored_count + 1, STORED)

@@ -17,8 +17,19 @@ from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.packed import OP
-from trapline.vm.core.status import DEVICE, FAR_JUMP, FOR_THE_HOST, LIMIT, NEW_CONTEXT, SAME_CONTEXT, cause_of, is_fault
+from trapline.vm.core.status import (
+    DEVICE,
+    FAR_JUMP,
+    FOR_THE_HOST,
+    LIMIT,
+    NEW_CONTEXT,
+    PAUSE,
+    SAME_CONTEXT,
+    cause_of,
+    is_fault,
+)
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
+from trapline.vm.core.work import make_room, must_pause
 
 UNDECODED = 0
 NOP = 1
@@ -39,7 +50,8 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     The answers (`vm.core.status`) follow. With each the hart is between two instructions, `h.pc` is the next one, and
     `h.cycle` has grown by the steps done.
 
-    LIMIT           `limit` steps are done; with `m.stop_at_user` also, and earlier, when U mode begins.
+    LIMIT           `limit` steps are done. Earlier with `m.stop_at_user`, when U mode begins; and when the run has done
+                    enough work (`vm.core.work`), but not before the first step.
     WAIT            a wfi has retired. Whether an interrupt is pending has not been checked.
     FOR_THE_HOST    the instruction at `h.pc` raises an exception whose bit is set in `m.host_traps`; `m.exit_cause` and
                     `m.exit_tval` say which. It has no effect and does not count as a step.
@@ -68,6 +80,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     start = h.cycle
     n = 0
     status = NEW_CONTEXT
+    make_room(m)
     refresh(h)
     follow_code(h, m)
     while True:
@@ -91,6 +104,9 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         if fetch_tlb[entry] == (pc & PAGE_BASE) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
         else:
+            if must_pause(m):
+                h.cycle = start + n
+                return LIMIT
             offset = fetch_offset(h, m, ram32, code, page, pc)
             if offset >= 0 and fetch_tlb[entry] != (pc & PAGE_BASE) | fetch_context:
                 # The page has more than one PMP answer, so it is asked about again for the next instruction.
@@ -175,6 +191,8 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             return WAIT
         elif status <= DEVICE:
             h.pc = (vbase + 4 * ip) & MASK
+            if status == PAUSE:
+                return LIMIT
             if status != DEVICE:
                 h.pc = (h.pc + 4) & MASK
                 h.cycle = start + n + 1

@@ -37,9 +37,11 @@ INTERRUPT_COUNTS = 32
 """Where `trap_counts` has the first interrupt; exceptions are before that."""
 TRAP_COUNTS = 64
 
-NOWHERE = 0x7FFFFFFFFFFFFFFF
-"""`stored_low` of the machine's record when no store has been noticed; `stored_high` is -1 then."""
+STORED = 8
+"""Words of watched pages that one step can store to, and two to spare (`vm.core.code_pages.note_store`)."""
 
+WORK = 1 << 24
+"""`work_budget` of the machine's record, until an engine has set its own."""
 
 NO_DEVICES = 0
 """`board` of the machine's record: nothing is outside of RAM."""
@@ -61,7 +63,7 @@ HART_FIELDS = (
 
 MACHINE_FIELDS = declared(
     MachineRecord, msip=MAX_HARTS, mtimecmp_low=MAX_HARTS, mtimecmp_high=MAX_HARTS, uart=UART_REGISTERS,
-    output=OUTPUT_BYTES, device_start=DEVICE_RANGES, device_end=DEVICE_RANGES, exits=32, calls=9,
+    output=OUTPUT_BYTES, device_start=DEVICE_RANGES, device_end=DEVICE_RANGES, stored=STORED, exits=32, calls=9,
 )  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def new_harts(count: int, misa: int, extensions: int = 0) -> np.ndarray:
     harts["misa"] = misa
     harts["extensions"] = extensions
     harts["mhartid"] = np.arange(count)
+    harts["timer_line"] = MTIP
     for name in ("fetch_tlb", "load_tlb", "store_tlb"):
         harts[name] = -1
     return harts
@@ -94,14 +97,12 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     machine["harts"] = harts
     machine["slice_left"] = SLICE
     machine["board"] = FULL_BOARD if board else NO_DEVICES
-    machine["timer_line"] = MTIP
     # Until the host says more, it serves everything outside RAM.
     machine["uart"] = -1
     machine["devices"] = 1
     machine["device_end"][:, 0] = ADDRESSES
     machine["tohost"] = -1
-    machine["stored_low"] = NOWHERE
-    machine["stored_high"] = -1
+    machine["work_budget"] = WORK
     machine["event_stop"] = machine["event_halt"] = -1
     return machine
 

@@ -16,6 +16,7 @@ from trapline.vm.core.generated import dispatch
 from trapline.vm.core.hart import FULL_BOARD, HART_BITS, IN_WFI, SLICE
 from trapline.vm.core.ints import U64
 from trapline.vm.core.status import IDLE, LIMIT, RESLICE
+from trapline.vm.core.work import TURN, begin_work, charge, spent
 
 HALF = 0x7FFFFFFF
 """The upper word of `FOREVER`."""
@@ -47,9 +48,9 @@ def update_time(h, m):
     if m.board != FULL_BOARD:
         return FOREVER
     left = ticks_left(h, m)
-    lines = (h.lines & ~(m.timer_line | MSIP)) | (m.msip[h.mhartid & HART_BITS] << MSI)
+    lines = (h.lines & ~(h.timer_line | MSIP)) | (m.msip[h.mhartid & HART_BITS] << MSI)
     if left == 0:
-        h.lines = lines | m.timer_line
+        h.lines = lines | h.timer_line
         return ticks_to_wrap(h)
     h.lines = lines
     return left
@@ -60,9 +61,9 @@ def skip_time(harts, m, count):
     least = FOREVER
     for i in range(count):
         h = harts[i]
-        if h.stopped == 0 and h.mie & m.timer_line:
+        if h.stopped == 0 and h.mie & h.timer_line:
             left = update_time(h, m)
-            if h.lines & m.timer_line:
+            if h.lines & h.timer_line:
                 # Its deadline came while the others had their turns; it is to wake now, not at theirs.
                 return 1
             least = min(least, left)
@@ -109,7 +110,7 @@ def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
     end = h.cycle + budget
     while True:
         left = update_time(h, m)
-        if h.cycle >= end:
+        if h.cycle >= end or spent(m):
             return LIMIT
         limit = end - h.cycle
         if left < limit:
@@ -119,6 +120,7 @@ def run_hart(h, real, m, r, ram8, ram16, ram32, code, page, budget):
             status = execute(h, m, ram8, ram16, ram32, code, page, limit)
         else:
             status = dispatch(h, real, m, r, ram8, ram16, ram32, code, page, limit)
+        charge(m, TURN)
         if status != LIMIT and status != RESLICE:
             update_time(h, m)
             if status != WAIT:
@@ -132,10 +134,11 @@ def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
     """See the module. Everything but the two numbers is memory of the machine (`vm.engine`)."""
     m = machine[0]
     left = budget
+    begin_work(m)
     while True:
         if next_hart(harts, m, count) < 0:
             return IDLE
-        if left <= 0:
+        if left <= 0 or spent(m):
             return LIMIT
         h = harts[m.current]
         real = harts[len(harts) - count + m.current]

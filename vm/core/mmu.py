@@ -27,12 +27,13 @@ from trapline.vm.core.status import fault
 from trapline.vm.core.tlb import (
     CONTEXT_SHIFT,
     GENERATION_SHIFT,
-    GENERATIONS,
     PLACE_MODE_SHIFT,
     SUM_MXR_SHIFT,
     TLB_MASK,
     fetch_context,
+    tag_generation,
 )
+from trapline.vm.core.work import WALK, charge
 
 
 def refresh(h):
@@ -44,8 +45,8 @@ def refresh(h):
         for i in range(PMP_ENTRIES):
             if h.pmpcfg[i] & PMP_A:
                 h.pmp_entries = i + 1
-        if h.generation >= GENERATIONS:
-            h.generation = 1
+        if tag_generation(h) == 0:
+            # Tags come again: those that are left of the last time must go.
             for i in range(2 * TLB_ENTRIES):
                 h.fetch_tlb[i] = -1
                 h.load_tlb[i] = -1
@@ -55,12 +56,13 @@ def refresh(h):
         mode = (h.mstatus >> MPP_SHIFT) & MODE_BITS
     h.data_mode = mode
     h.fetch_context = fetch_context(h)
-    dropped = h.generation << GENERATION_SHIFT
+    dropped = tag_generation(h) << GENERATION_SHIFT
     h.data_context = dropped | ((h.mstatus & (SUM | MXR)) << SUM_MXR_SHIFT) | (mode << CONTEXT_SHIFT)
 
 
 def fetch_offset(h, m, ram32, code, page, vaddr):
     """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
+    charge(m, WALK)
     paddr = translate(h, m, ram32, code, page, vaddr, FETCH, h.mode)
     if paddr < 0:
         return paddr
@@ -83,6 +85,7 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
 
 def data_address(h, m, ram32, code, page, vaddr, width, access):
     """The physical address of an aligned load or store, permissions checked; fills the TLB of its type."""
+    charge(m, WALK)
     paddr = translate(h, m, ram32, code, page, vaddr, access, h.data_mode)
     if paddr < 0:
         m.fault_address = vaddr

@@ -29,7 +29,7 @@ from trapline.isa.sv32 import (
     VPN_BITS,
 )
 from trapline.vm.core.access_type import FETCH, LOAD, STORE, access_fault, page_fault
-from trapline.vm.core.code_pages import WATCHED, forget_code
+from trapline.vm.core.code_pages import WATCHED, forget_code, note_store
 from trapline.vm.core.ints import U32, U64
 from trapline.vm.core.overlays import own_word, remove_overlay
 from trapline.vm.core.pmp_check import pmp_allows, pmp_lookup
@@ -112,8 +112,7 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
         forget_code(code, page, offset)
         if m.notes_walks and page[U64(offset >> PAGE_SHIFT)] & WATCHED:
             # A table that is code as well.
-            m.stored_low = min(m.stored_low, offset)
-            m.stored_high = max(m.stored_high, offset)
+            note_store(m, offset)
     return leaf_address(pte, leaf & 1, vaddr)
 
 

@@ -27,7 +27,7 @@ class HartRecord(HartState, Protocol):
     idled: int  # steps that passed while it was waiting or stopped and others ran
     code_epoch: int  # `code_epoch` of the machine that the store TLB is good for
     unretired: int  # instructions that trapped instead of retiring: instret = cycle - unretired
-    generation: int  # number of times that all translations were dropped
+    generation: int  # number of times that all translations were dropped; `vm.core.tlb` has what tags know of it
     fetch_context: int  # high half of the tags that are valid now, per access type
     data_context: int
     pmp_entries: int  # 1 + the highest PMP entry that is not off
@@ -35,6 +35,7 @@ class HartRecord(HartState, Protocol):
     fetch_tlb: Words
     load_tlb: Words
     store_tlb: Words
+    timer_line: int  # mip bit that its timer raises when due: MTIP, or STIP where firmware passes it on
     trap_counts: Words  # taken traps by cause; interrupts from INTERRUPT_COUNTS on
 
 
@@ -46,7 +47,6 @@ class MachineRecord(Protocol):
     harts: int
     board: int  # NO_DEVICES, FULL_BOARD or ONLY_DEVICES
     time_base: int  # mtime = time_base + (cycle + idled) // 100
-    timer_line: int  # mip bit that a due timer raises: MTIP, or STIP under the built-in SBI
     msip: Words  # software interrupts to M mode, by hart
     mtimecmp_low: Words
     mtimecmp_high: Words
@@ -83,8 +83,8 @@ class MachineRecord(Protocol):
     real_mleak: int  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
     traced: int  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
     notes_stores: int  # 1: stores to watched pages leave their place in the two fields that follow
-    stored_low: int  # first and last RAM offset that stores to watched pages have changed since that was looked at
-    stored_high: int
+    stored: Words  # RAM offsets of the words of watched pages that were stored to since that was looked at
+    stored_count: int
     notes_walks: int  # 1: so does the page walk when it sets A or D
     trace_epoch: int  # number of times that a traced table changed; of a real machine: that it has followed
     traced_tables: int  # tables that are watched for a real hart
@@ -123,4 +123,7 @@ class MachineRecord(Protocol):
     event_cycle: int  # steps of the virtual hart there
     event_halt: int  # number of events after which it does
     event_open: int  # whether the last step of the dispatcher's is the last record: 1, or may become one: 2
+    work_budget: int  # work that `run` may do beside steps (`vm.core.work`), what is left, and where accesses pause
+    work: int
+    work_floor: int
     stop_at_user: int  # 1: `execute` comes back where U mode begins, because something else runs it

@@ -7,7 +7,7 @@ where a meaning function (`isa.privileged`) answers. The negative ones are these
     -1 to -3     what a system instruction has done; WAIT is also IDLE
     -10 to -13   why `execute` leaves its inner loop; LIMIT is also an answer of `run`
     -20          an exception that the host has asked for
-    -100 to -104 what the host, or the loop around `execute`, must do before the guest goes on
+    -100 to -105 what the host, or the loop around `execute`, must do before the guest goes on
     -200 to -231 faults, one for each cause of an exception (`fault`)
 """
 
@@ -40,6 +40,9 @@ HYPERCALL = -103
 """A CONSOLE_WRITE of a guest, which the host serves."""
 EVENTS_WAIT = -104
 """The host must look at the log of events; the guest then goes on as if nothing had been."""
+
+PAUSE = -105
+"""Within `execute`: an access has not been done, because the run has done enough work (`vm.core.work`)."""
 
 FAULT = -200
 """The exception with cause 0; those with other causes follow below. `m.fault_address` is its tval, but for a fetch."""

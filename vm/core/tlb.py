@@ -17,7 +17,7 @@ SUM_MXR_SHIFT = 16
 """What brings SUM and MXR from mstatus into a context."""
 GENERATION_SHIFT = 36
 GENERATIONS = 1 << 26
-"""Times that all translations can be dropped before tags come again."""
+"""Times that all translations can be dropped before tags come again. A power of two; `h.generation` itself goes on."""
 
 PLACE_MODE_SHIFT = 22
 """The mode is part of the place in the fetch TLB, as its two highest bits: context >> PLACE_MODE_SHIFT.
@@ -28,6 +28,11 @@ So a page that two modes execute in turn, such as that of a short trap handler, 
 assert MODE_BITS << CONTEXT_SHIFT >> PLACE_MODE_SHIFT == TLB_ENTRIES - TLB_ENTRIES // 4
 
 
+def tag_generation(h):
+    """What a tag holds of the number of times that all translations were dropped."""
+    return h.generation & (GENERATIONS - 1)
+
+
 def fetch_context(h):
     """The upper half of the tags of what a hart fetches now."""
-    return (h.generation << GENERATION_SHIFT) | (h.mode << CONTEXT_SHIFT)
+    return (tag_generation(h) << GENERATION_SHIFT) | (h.mode << CONTEXT_SHIFT)

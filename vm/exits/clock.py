@@ -88,7 +88,7 @@ class Clock:
     def _ticks_left(self) -> int:
         """Ticks until the next timer interrupt that would wake a hart; FOREVER if none."""
         engine = self._machine.engine
-        waking = [h for h in engine.h if not h.stopped and h.mie & engine.m.timer_line]
+        waking = [h for h in engine.h if not h.stopped and h.mie & h.timer_line]
         return min((update_time(h, engine.m) for h in waking), default=FOREVER)
 
     def _advance(self, ticks: int) -> None:

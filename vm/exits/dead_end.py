@@ -78,7 +78,7 @@ class DeadEnd:
         """Whether time or input may wake a waiting hart; others, which loop, will not."""
         m, board = self._machine.engine.m, self._machine.board
         left = update_time(h, m)
-        if (h.mip | h.lines) & h.mie or (h.mie & m.timer_line and left < FOREVER):
+        if (h.mip | h.lines) & h.mie or (h.mie & h.timer_line and left < FOREVER):
             return True
         return board is not None and bool(h.mie & (MEIP | SEIP)) and board.input_interrupts()
 

@@ -12,6 +12,7 @@ from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.status import EVENTS_WAIT, FOR_THE_HOST, LIMIT
+from trapline.vm.core.work import EXIT, INTERPRETED, charge, spent
 from trapline.vm.hypervisor.emulate import emulate, notice_stores
 from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
 from trapline.vm.hypervisor.faults import HIDDEN, count_fault
@@ -26,9 +27,11 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     enter_guest(v, h, m, r)
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
+    r.work = m.work
     h.cycle = 0
     status = execute(h, r, ram8, ram16, ram32, code, page, limit)
     m.code_epoch = r.code_epoch
+    m.work = r.work
     r.direct_steps = r.direct_steps + h.cycle
     leave_guest(v, h, m)
     return status
@@ -41,6 +44,7 @@ def take_interrupt(v, m, r, ram32):
         return LIMIT
     if begin_event(v, m, r, ram32, cause, 0) == EVENTS_WAIT:
         return EVENTS_WAIT
+    charge(m, INTERPRETED)
     count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
     take_trap(v, cause, 0)
     end_event(v, m, r, ram32, INJECT, LIMIT)
@@ -68,6 +72,7 @@ def run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         return status
     if begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval) == EVENTS_WAIT:
         return EVENTS_WAIT
+    charge(m, EXIT)
     r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] + 1
     status = serve_exit(v, h, m, r, ram8, ram32, code, page)
     if status != FOR_THE_HOST:
@@ -76,11 +81,14 @@ def run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, limit):
 
 
 def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
-    """Let the guest do `limit` steps on the virtual hart `v`; the answers are those of `execute` on a bare hart."""
+    """Let the guest do `limit` steps on the virtual hart `v`, fewer once the run has done enough work.
+
+    The answers are those of `execute` on a bare hart.
+    """
     if interprets_all(m):
         return execute(v, m, ram8, ram16, ram32, code, page, limit)
     end = v.cycle + limit
-    while v.cycle < end:
+    while v.cycle < end and not spent(m):
         if events_wait(m):
             return EVENTS_WAIT
         if r.trace_epoch != m.trace_epoch:

@@ -8,6 +8,7 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 
 from trapline.isa.cause import FETCH_PAGE
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST
+from trapline.vm.core.work import INTERPRETED, charge
 from trapline.vm.hypervisor.events import NO_EXIT, STEP, begin_event, end_event
 from trapline.vm.hypervisor.faults import classify_fault
 from trapline.vm.hypervisor.hooks import after_stores, interpret
@@ -16,7 +17,7 @@ from trapline.vm.hypervisor.tracing import follow_stores
 
 def notice_stores(v, h, m, r, ram32, code, page):
     """Follow stores to watched pages that the hypervisor has done for the guest: to code, to page tables, or both."""
-    if m.stored_high >= 0:
+    if m.stored_count:
         after_stores(v, m, ram32, code, page)
         follow_stores(v, h, m, r, ram32)
 
@@ -25,6 +26,7 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
     """Let an interpreter routine go on for the guest, after an exit that it serves or where nothing runs directly."""
     if not exited and begin_event(v, m, r, ram32, NO_EXIT, 0) == EVENTS_WAIT:
         return EVENTS_WAIT
+    charge(m, INTERPRETED)
     faulted = exited and r.exit_cause >= FETCH_PAGE
     unretired = v.unretired
     before = v.cycle

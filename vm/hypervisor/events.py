@@ -17,6 +17,7 @@ from trapline.isa.table import CSRS
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.peek import word_at_pc
 from trapline.vm.core.status import EVENTS_WAIT, LIMIT
+from trapline.vm.core.work import EVENT, charge
 from trapline.vm.hypervisor.faults import NO_FAULT
 from trapline.vm.hypervisor.generated import save_csrs
 
@@ -112,6 +113,7 @@ def begin_event(v, m, r, ram32, cause, tval):
         return 0
     if must_stop(v, m):
         return EVENTS_WAIT
+    charge(m, EVENT)
     r.last_fault = NO_FAULT
     r.unretired_before = v.unretired
     at = event_record(m)

@@ -1,24 +1,27 @@
 """Hypercalls: what a guest that knows of the hypervisor asks for instead of being trapped (`docs/hypercalls.md`).
 
 An `ecall` from virtual S mode with EXTENSION in a7; a6 says which call, a0 to a2 are its arguments. The answer is an
-error of the SBI in a0, and a value in a1. Compiled and plain Python run the same text (`vm.codegen.engine_text`).
+error of the SBI in a0, and a value in a1; arguments are checked before anything is done, so an error changes nothing.
+Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from trapline.isa.cause import ECALL_U, MTIP, STIP
 from trapline.isa.hart import A0, A1, A2, A6, A7
 from trapline.isa.mode import S
-from trapline.isa.mstatus import SIE, TVM
+from trapline.isa.mstatus import SIE, TSR, TVM, TW
 from trapline.isa.privileged import sret
 from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
-from trapline.isa.trap import JUMPED, WAIT
-from trapline.isa.word import ALIGNED
-from trapline.vm.core.access import atomic_offset, store_slow
+from trapline.isa.trap import WAIT
+from trapline.isa.word import ALIGNED, MASK, WORD
+from trapline.vm.core.access import load_aligned, store_aligned
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.status import FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE
+from trapline.vm.core.page_walk import permitted_address
+from trapline.vm.core.status import FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE, TOHOST
+from trapline.vm.core.work import FILL, charge
 from trapline.vm.hypervisor.events import ANSWER
 from trapline.vm.hypervisor.tracing import forget_page
 
@@ -50,6 +53,8 @@ INVALID_ADDRESS = 0xFFFFFFFB
 
 EVERYTHING = 0xFFFFFFFF
 """Instead of a page, for SET_ENTRY."""
+REGISTERS = 32
+"""Words of a frame for RETURN_TO_USER: pc in the place of x0."""
 
 
 def is_hypercall(v, cause):
@@ -86,7 +91,10 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
     elif call == SET_PAGE_TABLE:
         error = set_page_table(v, v.x[A0])
     elif call == SET_ENTRY:
-        error = set_entry(v, h, m, r, ram8, ram32, code, page)
+        if is_word_of_ram(v, m, ram32, v.x[A0], STORE):
+            status = set_entry(v, h, m, r, ram8, ram32, code, page)
+        else:
+            error = INVALID_ADDRESS
     elif call == SET_INTERRUPTS:
         value = 1 if v.mstatus & SIE else 0
         v.mstatus = (v.mstatus & ~SIE) | (SIE if v.x[A0] & 1 else 0)
@@ -100,7 +108,10 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
         set_timer(v, m, v.x[A0], v.x[A1])
         status = RESLICE
     elif call == YIELD:
-        status = WAIT
+        if v.mstatus & TW:
+            error = DENIED
+        else:
+            status = WAIT
     else:
         error = NOT_SUPPORTED
     answer(v, error, value)
@@ -115,64 +126,69 @@ def set_page_table(v, satp):
     return SUCCESS
 
 
+def is_word_of_ram(v, m, ram32, vaddr, access):
+    """Whether this is the address of an aligned word in RAM that S mode may load or store. Changes nothing."""
+    if vaddr & (WORD - 1):
+        return False
+    offset = permitted_address(v, m, ram32, vaddr, WORD, access, v.mode) - m.ram_base
+    return 0 <= offset and offset < m.ram_size
+
+
 def set_entry(v, h, m, r, ram8, ram32, code, page):
-    """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING."""
+    """Store a page-table entry (address in a0, value in a1) and flush one page (a2), or EVERYTHING.
+
+    The address is one that may be stored to. The answer is LIMIT, or TOHOST where that is stored to.
+    """
     refresh(v)
-    if atomic_offset(v, m, ram32, code, page, v.x[A0], STORE) < 0:
-        # A device is no place for an entry.
-        return INVALID_ADDRESS
-    if store_slow(v, m, ram8, ram32, code, page, v.x[A0], 4, v.x[A1]) < 0:
-        return INVALID_ADDRESS
+    done = store_aligned(v, m, ram8, ram32, code, page, v.x[A0], WORD, v.x[A1])
     vaddr = v.x[A2]
     if vaddr == EVERYTHING:
         v.stale = 1
-        return SUCCESS
-    forget_page(v, h, m, r, ram32, vaddr)
-    return SUCCESS
+    else:
+        forget_page(v, h, m, r, ram32, vaddr)
+    return TOHOST if done == TOHOST else LIMIT
 
 
 def load_word(v, m, ram8, ram32, code, page, vaddr):
-    """An aligned word as a load of the virtual hart gets it; of one page, only the first takes a walk."""
+    """An aligned word that S mode may load; of one page, only the first takes a walk."""
     entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
     if v.load_tlb[entry] == (vaddr & PAGE_BASE) | v.data_context:
         return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
-    offset = atomic_offset(v, m, ram32, code, page, vaddr, LOAD)
-    return offset if offset < 0 else I64(ram32[U64(offset >> 2)])
+    return load_aligned(v, m, ram8, ram32, code, page, vaddr, WORD)
+
+
+def is_frame(v, m, ram32, frame):
+    """Whether all words of a frame for RETURN_TO_USER may be loaded. Changes nothing."""
+    for i in range(REGISTERS):
+        vaddr = (frame + WORD * i) & MASK
+        entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
+        known = v.load_tlb[entry] == (vaddr & (PAGE_BASE | (WORD - 1))) | v.data_context
+        if not known and not is_word_of_ram(v, m, ram32, vaddr, LOAD):
+            return False
+    return True
 
 
 def return_to_user(v, h, m, ram8, ram32, code, page):
-    """Take pc and x1 to x31 from the 32 words at a0, let sscratch be their address, and do what sret does.
-
-    The registers of the real hart hold them until all are known to be readable.
-    """
+    """Take pc and x1 to x31 from the 32 words at a0, let sscratch be their address, and do what sret does."""
+    charge(m, FILL)
     refresh(v)
     frame = v.x[A0]
-    if frame & 3:
+    if not is_frame(v, m, ram32, frame):
         return INVALID_ADDRESS
-    pc = 0
-    for i in range(32):
-        word = load_word(v, m, ram8, ram32, code, page, (frame + 4 * i) & 0xFFFFFFFF)
-        if word < 0:
-            return INVALID_ADDRESS
-        if i == 0:
-            pc = word
-        else:
-            h.x[i] = word
-    sepc = v.sepc
-    v.sepc = pc & ALIGNED
-    if sret(v) != JUMPED:
-        v.sepc = sepc
+    if v.mstatus & TSR:
         return DENIED
-    for i in range(1, 32):
-        v.x[i] = h.x[i]
+    v.sepc = load_word(v, m, ram8, ram32, code, page, frame) & ALIGNED
+    for i in range(1, REGISTERS):
+        v.x[i] = load_word(v, m, ram8, ram32, code, page, (frame + WORD * i) & MASK)
     v.sscratch = frame
+    sret(v)
     v.cycle = v.cycle + 1
     return SUCCESS
 
 
 def set_timer(v, m, low, high):
-    """Let the timer interrupt come at this mtime, as the supervisor's: the machine's is not heard of again."""
-    m.timer_line = STIP
+    """Let the timer interrupt of this hart come at this mtime, as the supervisor's: no longer as the machine's."""
+    v.timer_line = STIP
     v.lines = v.lines & ~(MTIP | STIP)
     m.mtimecmp_low[v.mhartid & HART_BITS] = low
     m.mtimecmp_high[v.mhartid & HART_BITS] = high

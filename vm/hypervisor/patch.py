@@ -13,6 +13,7 @@ from trapline.vm.core.execute import execute
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.overlays import MARK, original, overlay_at, place_overlay, remove_overlay
+from trapline.vm.core.work import SCAN, charge
 from trapline.vm.hypervisor.generated import is_sensitive
 
 CODE = 1
@@ -83,6 +84,7 @@ def begin_code(m, ram32, page, number):
 
 def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
+    charge(m, SCAN)
     for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
         if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_overlay(m, ram32, code, page, index) == 0:
             make_data(m, ram32, code, page, number)
@@ -93,6 +95,7 @@ def make_code(v, m, ram32, code, page, number):
 
 def make_data(m, ram32, code, page, number):
     """Put the originals of a page back."""
+    charge(m, SCAN)
     for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
         remove_overlay(m, ram32, code, page, index)
     state_of_data(m, ram32, number, 0)
@@ -135,11 +138,9 @@ def after_store(v, m, ram32, code, page, index):
 
 
 def after_stores(v, m, ram32, code, page):
-    """An interpreter routine has stored to watched pages, to two words at most."""
-    first, last = m.stored_low >> 2, m.stored_high >> 2
-    after_store(v, m, ram32, code, page, first)
-    if last != first:
-        after_store(v, m, ram32, code, page, last)
+    """An interpreter routine, or a walk for it, has stored to words of watched pages."""
+    for i in range(m.stored_count):
+        after_store(v, m, ram32, code, page, m.stored[i] >> 2)
 
 
 def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):

@@ -28,6 +28,7 @@ from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.page_walk import translate
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.tlb import GENERATIONS
+from trapline.vm.core.work import FILL, FRAME, charge
 from trapline.vm.hypervisor.frames import (
     FIRST_TABLE,
     FRAMES,
@@ -46,8 +47,8 @@ from trapline.vm.hypervisor.tracing import is_table, trace_tables
 ROOT_BITS = 3
 """Low bits of the generation of a real hart: the root that its translations come from."""
 
-EPOCHS = GENERATIONS >> (ROOT_BITS + 1)
-"""Times that shadow tables can be dropped before the tags of real TLBs come again."""
+EPOCHS = GENERATIONS >> ROOT_BITS
+"""Times that shadow tables can be dropped before the tags of real TLBs come again; `r.shadow_epoch` itself goes on."""
 
 
 def choose_root(v, m):
@@ -74,12 +75,12 @@ def shadowed_mxr(v, m):
 
 def drop_shadows(v, h, m, r, ram32, page):
     """Forget all shadow tables and what the real hart has cached of them."""
+    charge(m, ROOTS * FRAME)
     for i in range(ROOTS):
         clear_frame(ram32, r.first_frame + i)
     r.next_frame = FIRST_TABLE
     r.shadow_epoch = r.shadow_epoch + 1
-    if r.shadow_epoch >= EPOCHS:
-        r.shadow_epoch = 1
+    if r.shadow_epoch & (EPOCHS - 1) == 0:
         for i in range(len(h.load_tlb)):
             h.fetch_tlb[i] = -1
             h.load_tlb[i] = -1
@@ -116,6 +117,7 @@ def lower_table(v, h, m, r, ram32, page, vaddr):
         follow_virtual(v, h, m, r, ram32, page)
     frame = r.first_frame + r.next_frame
     r.next_frame = r.next_frame + 1
+    charge(m, FRAME)
     clear_frame(ram32, frame)
     ram32[U64(slot)] = U32((((m.ram_base >> PAGE_SHIFT) + frame) << PTE_PPN_SHIFT) | PTE_V)
     return frame
@@ -127,6 +129,7 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     0 when the fault is true (the guest's own tables or PMP refuse), when a device is behind the address,
     when PMP decides within the page, or when it stores to a traced table: then the instruction has to be emulated.
     """
+    charge(m, FILL)
     paddr = translate(v, m, ram32, code, page, vaddr, access, v.mode)
     r.fault_paddr = paddr
     offset = paddr - m.ram_base

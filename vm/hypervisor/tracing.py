@@ -25,9 +25,9 @@ from trapline.isa.sv32 import (
     VPN_BITS,
 )
 from trapline.vm.core.code_pages import DECODED, WATCHED
-from trapline.vm.core.hart import NOWHERE
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.tlb import CONTEXT_SHIFT, PLACE_MODE_SHIFT
+from trapline.vm.core.work import FORGOTTEN, TRACED, charge
 from trapline.vm.hypervisor.frames import FIRST_TRANSLATING, ROOTS, TRACE_FRAME
 from trapline.vm.hypervisor.patch import is_code
 
@@ -56,6 +56,7 @@ def is_table(v, m, ram32, number):
         return False
     if number == root:
         return True
+    charge(m, PAGE_WORDS)
     for i in range(PAGE_WORDS):
         if table_page(m, I64(ram32[U64(root * PAGE_WORDS + i)])) == number:
             return True
@@ -66,6 +67,7 @@ def watch_table(m, r, ram32, page, number):
     """Let stores of interpreter routines to this page be noticed."""
     if page[U64(number)] & WATCHED:
         return
+    charge(m, TRACED)
     page[U64(number)] = page[U64(number)] | WATCHED
     # As when a page becomes one of code: the store TLBs must not know it any more.
     m.code_epoch = m.code_epoch + 1
@@ -81,6 +83,7 @@ def watch_table(m, r, ram32, page, number):
 def trace_tables(v, m, r, ram32, page):
     """Watch the tables in force instead of those that were; several harts may share some, so theirs stay watched."""
     if m.harts == 1:
+        charge(m, TRACED * r.traced_tables)
         for i in range(r.traced_tables):
             number = I64(ram32[U64((r.first_frame + TRACE_FRAME) * PAGE_WORDS + i)])
             if not is_code(m, ram32, number):
@@ -89,6 +92,7 @@ def trace_tables(v, m, r, ram32, page):
     root = root_page(v, m)
     if root < 0:
         return
+    charge(m, PAGE_WORDS)
     watch_table(m, r, ram32, page, root)
     for i in range(PAGE_WORDS):
         number = table_page(m, I64(ram32[U64(root * PAGE_WORDS + i)]))
@@ -110,6 +114,7 @@ def forget_cached(hart, number):
 
 def forget_page(v, h, m, r, ram32, vaddr):
     """Forget the translation of one page wherever it is cached."""
+    charge(m, FORGOTTEN)
     for root in range(FIRST_TRANSLATING, ROOTS):
         entry = I64(ram32[U64((r.first_frame + root) * PAGE_WORDS + (vaddr >> MEGAPAGE_SHIFT))])
         if entry & PTE_V:
@@ -127,6 +132,7 @@ def forget_entry(v, h, m, r, ram32, offset):
     if offset >> PAGE_SHIFT == root:
         v.stale = 1  # 4 MiB, and perhaps a new table: everything
         return
+    charge(m, PAGE_WORDS)
     for i in range(PAGE_WORDS):
         if table_page(m, I64(ram32[U64(root * PAGE_WORDS + i)])) == offset >> PAGE_SHIFT:
             forget_page(v, h, m, r, ram32, (i << MEGAPAGE_SHIFT) | (((offset & PAGE_OFFSET) >> 2) << PAGE_SHIFT))
@@ -139,14 +145,12 @@ def follow_stores(v, h, m, r, ram32):
     """
     if m.traced:
         follow_traced(v, h, m, r, ram32)
-    m.stored_low = NOWHERE
-    m.stored_high = -1
+    m.stored_count = 0
 
 
 def follow_traced(v, h, m, r, ram32):
     """`follow_stores` where tables are traced."""
-    forget_entry(v, h, m, r, ram32, m.stored_low)
-    if m.stored_high >> 2 != m.stored_low >> 2:
-        forget_entry(v, h, m, r, ram32, m.stored_high)
+    for i in range(m.stored_count):
+        forget_entry(v, h, m, r, ram32, m.stored[i])
     m.trace_epoch = m.trace_epoch + 1
     r.trace_epoch = r.trace_epoch + 1

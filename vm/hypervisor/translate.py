@@ -29,6 +29,7 @@ from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.status import FOR_THE_HOST, LIMIT
+from trapline.vm.core.work import COPY, TRANSLATION, WALK, charge
 from trapline.vm.hypervisor import trap
 from trapline.vm.hypervisor.events import TRANSLATED
 from trapline.vm.hypervisor.generated import ends_block, translate_word
@@ -85,7 +86,9 @@ def make_copy(m, ram32, code, page, number, mode):
         for other in range(m.ram_size >> PAGE_SHIFT):
             if I64(ram32[U64(state_index(m, other))]) & CODE:
                 forget_copies(m, ram32, page, other)
+        charge(m, m.ram_size >> PAGE_SHIFT)
         drop_everywhere(m)
+    charge(m, COPY)
     copy = m.first_copy + m.copies
     m.copies = m.copies + 1
     for i in range(PAGE_WORDS):
@@ -146,6 +149,7 @@ def translate_block(v, m, r, ram32, code, page):
             break
     if r.block_words == 0:
         return 0
+    charge(m, WALK + TRANSLATION * r.block_words)
     r.translated = r.translated + r.block_words
     r.blocks = r.blocks + 1
     return 1
@@ -177,8 +181,6 @@ def forget_word(m, ram32, code, page, offset):
 
 
 def after_stores(v, m, ram32, code, page):
-    """An interpreter routine has stored to watched pages, to two words at most: they are to be translated again."""
-    first, last = m.stored_low & ~3, m.stored_high & ~3
-    forget_word(m, ram32, code, page, first)
-    if last != first:
-        forget_word(m, ram32, code, page, last)
+    """An interpreter routine, or a walk for it, has stored to words of watched pages: translate them again."""
+    for i in range(m.stored_count):
+        forget_word(m, ram32, code, page, m.stored[i])

@@ -33,7 +33,9 @@ MUTANTS: dict[str, Change] = {
     "roots share tags": in_function("follow_virtual", " << ROOT_BITS) + root", " << ROOT_BITS)"),
     "frames are used as they are": in_function("lower_table", "clear_frame(ram32, frame)", "pass"),
     "one frame for all": in_function("lower_table", "r.next_frame = r.next_frame + 1", "pass"),
-    "cached translations live on": in_function("drop_shadows", "r.shadow_epoch = r.shadow_epoch + 1", "pass"),
+    "cached translations live on": in_function(
+        "drop_shadows", "r.shadow_epoch = r.shadow_epoch + 1", "r.shadow_epoch = 1"
+    ),
     "roots live on": in_function("drop_shadows", "clear_frame(ram32, r.first_frame + i)", "pass"),
 }
 

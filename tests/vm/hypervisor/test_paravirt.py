@@ -110,9 +110,68 @@ def test_set_entry_flushes_the_page(page: int) -> None:
     assert get(machine, LEAVES + 16) == (RAM + 0x5000 >> 2) | 0xCF
 
 
-@pytest.mark.parametrize("address", [0x10, RAM + 0x10000, 0x10000000])
-def test_set_entry_where_no_memory_is(address: int) -> None:
-    assert answered(call(calls.SET_ENTRY, address, 1, 0)) == (calls.INVALID_ADDRESS, 0)
+def test_yield_is_refused_where_wfi_is() -> None:
+    machine = call(calls.YIELD, mstatus=1 << 21)
+    assert answered(machine) == (calls.DENIED, 0) and machine.engine.h[0].waiting == 0
+
+
+def test_set_entry_at_tohost_is_heard() -> None:
+    """A store to `tohost` ends the run, as one of S mode would."""
+    text = "_start: ecall\n j .\n .balign 64\n .globl tohost\ntohost: .dword 0"
+    machine = Machine.from_source(text, technique="paravirt", memory=0x10000)
+    open_memory(machine)
+    for name, value in {"a7": calls.EXTENSION, "a6": calls.SET_ENTRY, "a0": machine.symbols["tohost"], "a1": 7}.items():
+        machine.x[name] = value
+    enter(machine, S)
+    exit = machine.run(max_instructions=1000)
+    assert (exit.reason, exit.code, machine.x["a0"]) == (ExitReason.HALT, 3, 0)
+
+
+SECOND = """
+_start: csrr    t0, mhartid
+        bnez    t0, second
+        la      t0, supervisor
+        csrw    mepc, t0
+        li      t0, 0x800
+        csrw    mstatus, t0
+        li      t0, -1
+        csrw    pmpaddr0, t0
+        li      t0, 0x1f
+        csrw    pmpcfg0, t0
+        mret
+supervisor:
+        li      t0, 2000                # until the second hart's timer is due
+1:      addi    t0, t0, -1
+        bnez    t0, 1b
+        li      a7, 0x09545250
+        li      a6, 6
+        li      a0, -1
+        li      a1, -1
+        ecall
+        csrr    s0, sip
+        j       .
+second: li      t0, 5000
+1:      addi    t0, t0, -1
+        bnez    t0, 1b
+        csrr    s1, mip                 # due since reset
+        li      t0, 0x2004008
+        li      t1, -1
+        sw      t1, 4(t0)
+        csrr    s2, mip                 # never due
+        sw      zero, 4(t0)
+        sw      zero, (t0)
+        csrr    s3, mip                 # due again
+        j       .
+"""
+
+
+def test_a_timer_is_that_of_its_hart() -> None:
+    """What one hart asks for its own timer changes nothing for another one, whose interrupt comes and goes."""
+    machine = Machine.from_source(SECOND, technique="paravirt", harts=2, memory=0x10000)
+    machine.run(max_instructions=40_000)
+    first, second = machine.harts
+    assert (first.x["a0"], first.x["s0"]) == (0, 0)
+    assert [second.x[name] for name in ("s1", "s2", "s3")] == [0x80, 0, 0x80]
 
 
 def test_return_to_user() -> None:
