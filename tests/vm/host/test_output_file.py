@@ -65,6 +65,15 @@ def test_a_new_file_has_the_usual_permissions(tmp_path):
     assert (mode(tmp_path / "text"), mode(tmp_path / "program")) == (0o640, 0o750)
 
 
+def test_without_users(tmp_path, monkeypatch):
+    """As on Windows, where files have no numbers of owners."""
+    (tmp_path / "file").write_bytes(b"old")
+    for name in ("geteuid", "getegid"):
+        monkeypatch.delattr(os, name)
+    write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 def test_a_link_to_nothing_is_followed(tmp_path):
     (tmp_path / "link").symlink_to("target")
     write(tmp_path / "link", b"new")
