@@ -7,11 +7,13 @@ import click
 
 from trapline.vm.cli.options import Limits
 from trapline.vm.cli.run_statistics import RunStatistics
+from trapline.vm.cli.trap_story import sentences, story_of
 from trapline.vm.cli.user_errors import LIMIT_REACHED
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host import signals
 
 if TYPE_CHECKING:
+    from trapline.vm.cli.blueprint import Blueprint
     from trapline.vm.machine import Machine
 
 
@@ -65,7 +67,7 @@ def statistics_of(machine: "Machine", exit: Exit, seconds: float, technique: str
     )  # fmt: skip
 
 
-def explain_stop(machine: "Machine", exit: Exit, program: Places, name: str | None = None) -> None:
+def explain_stop(machine: "Machine", exit: Exit, program: "Blueprint", name: str | None = None) -> None:
     """Print on stderr why a machine that did not halt was stopped.
 
     program: names its addresses; name: of the guest, where there are several.
@@ -75,6 +77,9 @@ def explain_stop(machine: "Machine", exit: Exit, program: Places, name: str | No
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
         click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)
+        story = story_of(machine, program)
+        for line in sentences(story, machine, program) if story is not None else ():
+            click.echo(f"  {line}", err=True)
 
 
 def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
