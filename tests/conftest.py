@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A shell lets jobs in the background ignore Ctrl-C, and processes inherit that. The tests need it.
+# A shell lets jobs in the background ignore Ctrl-C and Ctrl-\, and processes inherit that. The tests need both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
