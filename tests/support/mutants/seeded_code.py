@@ -169,6 +169,21 @@ guest:  word    root + 0x800, other >> 2 | 1    # S mode has page two at the add
         jalr    ra, (s3)
         j       done
 """
+ENTRY_THAT_IS_EXECUTED = """
+        .equ    ADDI, 0x20008313                # addi t1, ra, 0x200: for U mode, to be read, and A clear
+guest:  word    table + 0x20, ADDI
+        word    table + 0x24, RETURN
+        li      s3, table + 0x20
+        li      s4, window + 0x8000
+        li      t0, 1 << 18
+        csrs    mstatus, t0
+        enter   1
+        jalr    ra, (s3)
+        mv      s5, t1
+        lw      s6, (s4)                        # its walk makes that word an illegal one
+        jalr    ra, (s3)
+        j       done
+"""
 DATA_THAT_WAS_CODE = """
 guest:  word    one, 0x00100513         # li a0, 1
         word    one + 4, RETURN
@@ -258,5 +273,13 @@ CODE: dict[str, Seeded] = {
     "the translator looks with the mode before an interrupt": Seeded(
         in_function("translate_block", "refresh(v)", "pass"),
         Guest(HANDLER_AT_THE_ADDRESS_OF_ANOTHER_PAGE, "translate"),
+    ),
+    "what the walk changes is not translated again": Seeded(
+        in_function("translate", "if m.notes_walks and", "if False and"),
+        Guest(ENTRY_THAT_IS_EXECUTED, "translate"),
+    ),
+    "what the walk changes stays decoded": Seeded(
+        in_function("translate", "forget_code(code, page, offset)", "pass"),
+        Guest(ENTRY_THAT_IS_EXECUTED),
     ),
 }
