@@ -32,7 +32,7 @@ class Size(Bytes):
         """The number of bytes."""
         if isinstance(value, int):
             return value
-        text = str(value).strip().upper().removeprefix("SIZE=")
+        text = str(value).strip().removeprefix("size=")
         if text.isascii() and text.isdigit() and len(text) < 4:
             text += "M"  # As on QEMU, a number alone means MiB; as bytes it would be too small.
         size = super().convert(text, param, ctx)
