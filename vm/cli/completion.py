@@ -18,7 +18,7 @@ BASH_COMPLETION = (
 """Files of the package that loads the scripts in its folders when they are first needed."""
 
 
-@click.command("completion", cls=Documented)
+@click.command("completion", cls=Documented, topics=("tutorials/first-program",))
 @click.argument("shell", type=click.Choice(list(shells.SHELLS)), required=False)
 @click.option("--install", is_flag=True, help="Write the script to where the shell finds it, and say what was written.")
 def completion_command(shell: str | None, install: bool) -> None:

@@ -230,7 +230,7 @@ def test_what_needs_a_kernel(tmp_path):
 
 
 def test_unusable_kernels(tmp_path, kernel):
-    refused(invoke("boot", write(tmp_path, "Image.gz", gzip.compress(bytes(100)))), "is compressed; unpack it first")
+    refused(invoke("boot", write(tmp_path, "Image.gz", gzip.compress(bytes(100)))), "is compressed: unpack it first")
     refused(invoke("boot", write(tmp_path, "Image", boot_image(bytes(9), flags=1))), "big-endian")
     for changes in ({"offset": 2**63}, {"size": 2**40}, {"offset": 2**31}):
         refused(invoke("boot", write(tmp_path, "Image", boot_image(bytes(9), **changes))), "Image: ")
