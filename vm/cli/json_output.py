@@ -1,6 +1,6 @@
 """What `--json` writes: one object, with a schema version and the diagnostics, after an error as after a run.
 
-The keys are documented in docs/reference/output.md.
+`trapline docs reference/output` documents the keys.
 """
 
 import json
