@@ -17,7 +17,6 @@ _HEADER = struct.Struct("<IIQQQIIQQII")
 """The header of a RISC-V Linux boot image (Documentation/riscv/boot-image-header.rst)."""
 _MAGIC = 0x05435352
 """The letters "RSC" and 5, at byte 56."""
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,6 @@ def read_kernel(path: Path, kind: str, ram_base: int, address: int | None, raw_b
             raise LoadError(f"{path}: is an ELF file, which has its own addresses; --load-address is for raw images")
         return from_elf(load_elf(path, base=raw_base))
     data = read_program(path)
-    if data.startswith(_GZIP):
-        raise LoadError(f"{path}: is compressed; unpack it first with gunzip")
     if len(data) >= _HEADER.size and _HEADER.unpack_from(data)[9] == _MAGIC:
         return _linux(data, os.fspath(path), ram_base, address)
     base = address if address is not None else raw_base
