@@ -315,9 +315,13 @@ class Machine:
         if self.sbi is not None:
             self._m.host_traps |= 1 << ECALL_S
         attended = self.clock.start()
+        moved = False
         try:
             while True:
-                if end is not None and self.cycle >= end:
+                busy = self.board is not None and self.board.advance()
+                if moved and not busy and reached(self.breakpoints, self.current.pc):
+                    return self._exit(ExitReason.BREAKPOINT)
+                if not busy and end is not None and self.cycle >= end:
                     return self._exit(ExitReason.LIMIT)
                 if deadline is not None and time.monotonic() >= deadline:
                     return self._exit(ExitReason.TIMEOUT)
@@ -332,13 +336,12 @@ class Machine:
                     self.console.look()
                     if self.console.quit:
                         return self._exit(ExitReason.QUIT)
-                exit = self._slice(budget)
+                exit = None if busy else self._slice(budget)
+                moved = moved or not busy
                 if self.htif is not None:
                     self.htif.serve(at_once=exit is not None)
                 if exit is not None:
                     return exit
-                if reached(self.breakpoints, self.current.pc):
-                    return self._exit(ExitReason.BREAKPOINT)
         except KeyboardInterrupt:
             return self._exit(ExitReason.INTERRUPTED)
         except OutputLimit:

@@ -85,6 +85,17 @@ class Board:
             slot.poll()
             self.plic.set_line(source, slot.interrupt(), slot.asserts())
 
+    @property
+    def busy(self) -> bool:
+        """Whether a device has more to do before the harts may go on."""
+        return any(slot.busy for _, slot in self.plugged)
+
+    def advance(self) -> bool:
+        """Let busy devices do a portion of their work, some 20 ms; whether there is more."""
+        for _, slot in self.plugged:
+            slot.advance()
+        return self.busy
+
     def woken(self) -> bool:
         """Whether a pending interrupt would end a wfi."""
         return any((h.lines | h.mip) & h.mie for h in self.harts)
@@ -94,13 +105,13 @@ class Board:
         return bool(self.uart.registers[1] & 1) or any(slot.awaits_input for _, slot in self.plugged)
 
     def fills_buffers(self) -> bool:
-        """Whether input may be written to memory that a driver has provided."""
-        return any(slot.awaits_input for _, slot in self.plugged)
+        """Whether a device writes, or input may be written, to memory that a driver has provided."""
+        return any(slot.awaits_input or slot.busy for _, slot in self.plugged)
 
     def wait(self) -> bool:
         """All harts idle: wait briefly for console input. False when no input can ever come."""
         self.update()
-        if self.woken():
+        if self.woken() or self.busy:
             return True
         if not self.input_interrupts():
             return False

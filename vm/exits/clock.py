@@ -66,7 +66,7 @@ class Clock:
             return False
         board.update()
         left = self._ticks_left()
-        if board.woken():  # perhaps by a deadline that has passed meanwhile
+        if board.woken() or board.busy:  # woken perhaps by a deadline that has passed meanwhile
             return True
         if left == FOREVER:
             return board.wait()

@@ -51,6 +51,10 @@ class WaitingBoard(Protocol):
     @property
     def uart(self) -> PolledUart: ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether a device has more to do before the harts may go on."""
+
     def update(self) -> None:
         """Update the interrupt lines."""
 

@@ -51,7 +51,10 @@ class Ram:
 
 @dataclass
 class Driver:
-    """Drives one device by the registers of one of the layouts; queues share the places above unless moved."""
+    """Drives one device by the registers of one of the layouts; queues share the places above unless moved.
+
+    `portions`: how often RAM was accessed in each piece of the device's work.
+    """
 
     device: VirtioDevice
     legacy: bool
@@ -62,6 +65,7 @@ class Driver:
         self.slot = Slot(self.ram, self.legacy)
         self.slot.plug(self.device)
         self.seen = 0
+        self.portions: list[int] = []
 
     def get(self, offset: int) -> int:
         value = self.slot.load(offset, 4)
@@ -69,7 +73,17 @@ class Driver:
         return value
 
     def set(self, offset: int, value: int) -> None:
+        before = self.ram.accesses
         assert self.slot.store(offset, 4, value)
+        self.portions.append(self.ram.accesses - before)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let a busy device come to an end, as a machine does before its harts go on."""
+        while self.slot.busy:
+            before = self.ram.accesses
+            self.slot.advance()
+            self.portions.append(self.ram.accesses - before)
 
     @property
     def status(self) -> int:

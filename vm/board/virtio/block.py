@@ -1,6 +1,7 @@
 """The block device (VIRTIO 1.2, 5.2): read, write, flush and get-id."""
 
 import struct
+from collections.abc import Generator, Iterator
 
 from trapline.vm.board.virtio.backing_file import SECTOR, Drive
 from trapline.vm.board.virtio.device import VirtioDevice
@@ -37,12 +38,14 @@ class Block(VirtioDevice):
         """Capacity in sectors, no size_max, seg_max, no geometry, blk_size."""
         return _CONFIG.pack(self.drive.capacity, 0, SEGMENTS, 0, 0, 0, SECTOR)
 
-    def serve(self, index: int, queue: Virtqueue) -> None:
+    def serve(self, index: int, queue: Virtqueue) -> Iterator[None]:
         """Serve requests in the order in which they were made available."""
         while (chain := queue.pop()) is not None:
-            queue.push(chain, self._request(queue, chain))
+            written = yield from self._request(queue, chain)
+            queue.push(chain, written)
+            yield
 
-    def _request(self, queue: Virtqueue, chain: Chain) -> int:
+    def _request(self, queue: Virtqueue, chain: Chain) -> Generator[None, None, int]:
         """Serve one request and write its status; the number of bytes written from the start of its buffers."""
         room = total(chain.writable) - 1
         if total(chain.readable) < _HEADER.size or room < 0:
@@ -52,9 +55,9 @@ class Block(VirtioDevice):
         written = 0
         try:
             if kind == T_IN:
-                written = self._read(queue, chain, sector, room)
+                written = yield from self._read(queue, chain, sector, room)
             elif kind == T_OUT:
-                self._write(queue, chain, sector)
+                yield from self._write(queue, chain, sector)
             elif kind == T_FLUSH:
                 self.drive.flush()
             elif kind == T_GET_ID:
@@ -73,14 +76,15 @@ class Block(VirtioDevice):
             raise OSError(f"{length} bytes at sector {sector} are not whole sectors of the disk")
         return sector * SECTOR
 
-    def _read(self, queue: Virtqueue, chain: Chain, sector: int, room: int) -> int:
+    def _read(self, queue: Virtqueue, chain: Chain, sector: int, room: int) -> Generator[None, None, int]:
         position = start = self._range(sector, room)
         for address, length in pieces(chain.writable, 0, room):
             queue.write(address, self.drive.read(position, length))
             position += length
+            yield
         return position - start
 
-    def _write(self, queue: Virtqueue, chain: Chain, sector: int) -> None:
+    def _write(self, queue: Virtqueue, chain: Chain, sector: int) -> Iterator[None]:
         end = total(chain.readable)
         position = self._range(sector, end - _HEADER.size)
         if self.drive.readonly:
@@ -90,6 +94,7 @@ class Block(VirtioDevice):
         for address, length in pieces(chain.readable, _HEADER.size, end):
             self.drive.write(position, queue.read(address, length))
             position += length
+            yield
 
     def _name(self, queue: Virtqueue, chain: Chain, room: int) -> int:
         # "The device ID string is a NUL-padded ASCII string up to 20 bytes long."

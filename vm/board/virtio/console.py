@@ -1,6 +1,7 @@
 """The console device (VIRTIO 1.2, 5.3) with a single port, on the machine's console."""
 
 import struct
+from collections.abc import Iterator
 
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
@@ -35,16 +36,19 @@ class VirtioConsole(VirtioDevice):
         if offset == EMERGENCY_OFFSET:
             self.console.write(data[:1])
 
-    def serve(self, index: int, queue: Virtqueue) -> None:
+    def serve(self, index: int, queue: Virtqueue) -> Iterator[None]:
         """Print the transmit queue; fill receive buffers while there is input."""
         if index == TRANSMIT:
             while (chain := queue.pop()) is not None:
                 for piece in pieces(chain.readable, 0, total(chain.readable)):
                     self.console.write(queue.read(*piece))
+                    yield
                 queue.push(chain, 0)
+                yield
             return
         while queue.waiting and self.console.ready():
             self._fill(queue)
+            yield
         self.awaits_input = queue.waiting > 0
 
     def _fill(self, queue: Virtqueue) -> None:

@@ -1,5 +1,7 @@
 """The interface of a virtio device to the transport."""
 
+from collections.abc import Iterator
+
 from trapline.vm.board.virtio.queue import Virtqueue
 
 
@@ -23,8 +25,11 @@ class VirtioDevice:
     def store_config(self, offset: int, data: bytes) -> None:
         """Write the configuration space; read-only fields ignore it."""
 
-    def serve(self, index: int, queue: Virtqueue) -> None:
-        """Serve the buffers of queue `index`. Raises QueueError when the driver breaks the rules."""
+    def serve(self, index: int, queue: Virtqueue) -> Iterator[None]:
+        """Serve the buffers of queue `index`, and yield wherever the device may pause (`vm.board.virtio.transport`).
+
+        Raises QueueError when the driver breaks the rules.
+        """
         raise NotImplementedError
 
     def due(self) -> int | None:

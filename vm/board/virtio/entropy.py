@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
@@ -44,7 +44,7 @@ class Entropy(VirtioDevice):
         """With the host's randomness, which makes every run different."""
         return cls(os.urandom)
 
-    def serve(self, index: int, queue: Virtqueue) -> None:
+    def serve(self, index: int, queue: Virtqueue) -> Iterator[None]:
         """Fill every buffer that was made available."""
         while (chain := queue.pop()) is not None:
             count = min(total(chain.writable), REQUEST_LIMIT)
@@ -53,3 +53,4 @@ class Entropy(VirtioDevice):
             for address, length in pieces(chain.writable, 0, count):
                 queue.write(address, self.source(length))
             queue.push(chain, count)
+            yield

@@ -20,6 +20,8 @@ BYTE_LIMIT = 1 << 30
 """Bytes that one notification may make the device move."""
 PIECE = 1 << 20
 """Bytes moved at a time, which bounds the host memory that a large buffer takes."""
+BYTES_LIKE_A_DESCRIPTOR = 1 << 12
+"""Bytes that take about as long to move as a descriptor takes to follow."""
 
 NEXT, WRITE, INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1
@@ -116,6 +118,12 @@ class Virtqueue:
     def waiting(self) -> int:
         """Chains that `begin` found and `pop` has not returned yet."""
         return self._waiting
+
+    @property
+    def work(self) -> int:
+        """What the notification has cost so far, in descriptors followed or as much in bytes moved."""
+        moved = BYTE_LIMIT - self._bytes_left
+        return DESCRIPTOR_LIMIT - self._descriptors_left + moved // BYTES_LIKE_A_DESCRIPTOR
 
     # Guest memory
 

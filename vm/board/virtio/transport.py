@@ -4,7 +4,8 @@ Where a driver breaks the specification's rules, the slot behaves as QEMU's: an 
 not an aligned word reads as zero and writes nothing; configuration space reads as ones past its end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import LEGACY_ALIGN, QUEUE_MAX, Memory, QueueError, Virtqueue
@@ -23,6 +24,8 @@ ANY_LAYOUT = 1 << 27
 INDIRECT_DESC = 1 << 28
 EVENT_IDX = 1 << 29
 VERSION_1 = 1 << 32
+PORTION = 1 << 12
+"""The work (`vm.board.virtio.queue.Virtqueue.work`) of some 20 ms, after which a device pauses."""
 FEATURE_WORDS = 2
 """Words of the features above, which FeaturesSel chooses between."""
 
@@ -87,6 +90,7 @@ class Slot:
         self.queues: list[Virtqueue] = []
         self.features = 0
         self.page_shift = 0
+        self._serving: tuple[Virtqueue, Iterator[None]] | None = None
         self.reset()
 
     def plug(self, device: VirtioDevice) -> None:
@@ -101,6 +105,7 @@ class Slot:
         self.status = 0
         self.interrupt_status = 0
         self.driver_features = 0
+        self._serving = None
         self.device_features_sel = self.driver_features_sel = self.queue_sel = 0
         for queue in self.queues:
             queue.reset()
@@ -134,7 +139,7 @@ class Slot:
 
     def poll(self) -> None:
         """Serve a queue for which the host has data."""
-        index = self.device.due() if self.device is not None else None
+        index = self.device.due() if self.device is not None and not self.busy else None
         if index is not None:
             self.notify(index)
 
@@ -266,23 +271,59 @@ class Slot:
             if queue.notified:
                 self.notify(index)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a notification has not been served whole."""
+        return self._serving is not None
+
+    def advance(self) -> None:
+        """Serve the next portion of a notification. The harts stand still meanwhile, so they see it served at once."""
+        if self._serving is None:
+            return
+        queue, pauses = self._serving
+        until = None
+        try:
+            for _ in pauses:
+                if until is None:
+                    until = queue.work + PORTION
+                if queue.work >= until:
+                    return
+        except BaseException:
+            # Ctrl-C, or a limit on output: the driver hears of what was served.
+            self._serving = None
+            with suppress(QueueError):
+                self._finish(queue)
+            raise
+        self._serving = None
+        for index, other in enumerate(self.queues):
+            if other.notified:
+                self.notify(index)
+
     def notify(self, index: int) -> None:
-        """Serve a queue. A driver that breaks the rules gets DEVICE_NEEDS_RESET and a configuration interrupt."""
+        """Serve a queue, or begin to; `advance` does the rest."""
         if index >= len(self.queues) or self.status & NEEDS_RESET:
             return
         queue = self.queues[index]
         # "Legacy driver implementations often used the device before setting the DRIVER_OK bit"; others must not.
-        if not queue.ready or not (self.legacy or self.status & DRIVER_OK):
+        if self.busy or not queue.ready or not (self.legacy or self.status & DRIVER_OK):
             queue.notified = True
             return
+        self._serving = queue, self._serve(index, queue)
+        self.advance()
+
+    def _serve(self, index: int, queue: Virtqueue) -> Iterator[None]:
+        """A driver that breaks the rules gets DEVICE_NEEDS_RESET and a configuration interrupt."""
         assert self.device is not None
+        broken = None
         try:
             queue.begin(bool(self.driver_features & self.features & EVENT_IDX))
             try:
-                self.device.serve(index, queue)
-            finally:
-                if queue.finish():
-                    self._raise(USED_BUFFER)
+                yield from self.device.serve(index, queue)
+            except QueueError as error:
+                broken = error
+            self._finish(queue)
+            if broken is not None:
+                raise broken
         except QueueError as error:
             self.status |= NEEDS_RESET
             self._trouble("stopped", f"stopped until the driver resets it, which broke a rule: {error}")
@@ -290,6 +331,10 @@ class Slot:
             # change notification to the driver."
             if self.status & DRIVER_OK:
                 self._raise(CONFIG_CHANGE)
+
+    def _finish(self, queue: Virtqueue) -> None:
+        if queue.finish():
+            self._raise(USED_BUFFER)
 
     def _raise(self, reason: int) -> None:
         self.interrupt_status |= reason

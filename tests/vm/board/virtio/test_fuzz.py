@@ -50,6 +50,7 @@ def access(driver: Driver, store: bool, offset: int, width: int, value: int) -> 
         loaded = driver.slot.load(offset, width)
         assert loaded is not None and 0 <= loaded < 1 << (8 * width if offset >= 0x100 else 32)
     driver.slot.poll()
+    driver.settle()
     assert driver.ram.accesses - before < ACCESSES_OF_A_NOTIFICATION
     assert driver.slot.status < 256 and driver.slot.interrupt_status < 4
 

@@ -21,6 +21,7 @@ from support.board.virtio_driver import (
 from trapline.vm.board.virtio import queue as queues
 from trapline.vm.board.virtio.entropy import Entropy
 from trapline.vm.board.virtio.queue import DESCRIPTOR_LIMIT, QUEUE_MAX, pieces
+from trapline.vm.board.virtio.transport import PORTION
 
 COUNTING = bytes(range(1, 256))
 
@@ -249,6 +250,7 @@ def test_work_for_one_notification_is_limited() -> None:
     assert driver.broken()
     assert 0 < len(driver.returned()) <= DESCRIPTOR_LIMIT // 1024
     assert driver.ram.accesses < 6 * DESCRIPTOR_LIMIT
+    assert max(driver.portions) < 6 * (PORTION + 2 * 1024) < 6 * DESCRIPTOR_LIMIT // 10, "a look at the clock between"
 
 
 def test_bytes_for_one_notification_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
