@@ -34,7 +34,7 @@ from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, S
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
-from trapline.vm.process.streams import Input, Output, OutputLimit, Quota, TimedOut
+from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut
 from trapline.vm.process.system_calls import TABLE, name_of
 
 _SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
@@ -317,7 +317,8 @@ class Process:
         if nanoseconds > 0 and self.machine.clock.wall:
             end = time.monotonic() + nanoseconds / _SECOND
             # Until the limit, which ends the process then.
-            time.sleep(max(0.0, min(end, self.deadline or end) - time.monotonic()))
+            while (left := min(end, self.deadline or end) - time.monotonic()) > 0:
+                time.sleep(min(left, ATTENTION))
             self.machine.clock.follow()
         elif nanoseconds > 0:
             self.machine.advance_time(min(-(-nanoseconds // _TICK), max(0, _LAST_TICK - self._ticks)))

@@ -12,6 +12,9 @@ MAX_READ = 16 << 20
 """Maximum bytes of one read from the host; a read may always return fewer than requested."""
 
 
+ATTENTION = 0.1
+"""Seconds of a wait: Python handles a signal that came just before one only at its end."""
+
 PIPE_BUF = 4096
 """Bytes that a ready pipe accepts without blocking."""
 
@@ -33,13 +36,16 @@ def _descriptor(stream: Any) -> int | None:
 
 def _wait(fd: int, write: bool, deadline: float | None) -> None:
     """Return when the descriptor is ready. Raises TimedOut when time.monotonic() reaches the deadline first."""
-    left = None if deadline is None else max(0.0, deadline - time.monotonic())
-    try:
-        ready = select.select([] if write else [fd], [fd] if write else [], [], left)
-    except (OSError, ValueError):
-        return  # select cannot wait for it: the call itself blocks or returns
-    if not any(ready):
-        raise TimedOut
+    while True:
+        left = ATTENTION if deadline is None else min(ATTENTION, max(0.0, deadline - time.monotonic()))
+        try:
+            ready = select.select([] if write else [fd], [fd] if write else [], [], left)
+        except (OSError, ValueError):
+            return  # select cannot wait for it: the call itself blocks or returns
+        if any(ready):
+            return
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOut
 
 
 class Input:

@@ -37,7 +37,7 @@ sb a1, (a0)
 """
 LOOP = "1: addi t0, t0, 1\n j 1b\n"
 READ = "1: li a0, 0\n mv a1, sp\n li a2, 1\n li a7, 63\n ecall\n j 1b\n"
-CALLS = "li a7, 5555\n1: ecall\n j 1b\n"
+CALLS = "li a7, 172\n1: ecall\n j 1b\n"
 POLL = "1: lbu a1, 5(a0)\n andi a1, a1, 1\n beqz a1, 1b\n j 1b\n"
 WAIT = """li t0, 0x800
 csrw mie, t0

@@ -5,8 +5,10 @@ import os
 import resource
 import threading
 
+import pytest
+
 from support.process.processes import DATA, ECALL, run, tiny_image
-from trapline.vm.process import Process, Reason
+from trapline.vm.process import Process, Reason, streams
 from trapline.vm.process.streams import Output, Quota
 
 
@@ -175,3 +177,20 @@ def test_quota():
     assert [quota.take(3), quota.take(3), quota.take(3)] == [3, 2, 0]
     assert Quota(None).take(1 << 40) == 1 << 40
     assert Output(None, Quota(None)).write(memoryview(b"abc"), None) == 3
+
+
+def test_a_wait_looks_for_signals_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python handles a signal that came just before a call only when the call returns."""
+    asked: list[float] = []
+
+    def never_ready(readers: list, writers: list, errors: list, seconds: float) -> tuple[list, list, list]:
+        asked.append(seconds)
+        return (readers, [], []) if len(asked) == 5 else ([], [], [])
+
+    monkeypatch.setattr(streams.select, "select", never_ready)
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    with open(reader, "rb", buffering=0) as stream:
+        assert streams.Input(stream).read(1, None) == b"x"
+    os.close(writer)
+    assert len(asked) == 5 and max(asked) <= streams.ATTENTION
