@@ -69,7 +69,12 @@ CASES = [
     Case("byte printed on the UART", "sb s2, (s1)", UART + "li s2, 'x'\n", rounds=5_000, ratio=2),
     *(
         Case(
-            f"mmap and munmap of {size >> 10} KiB", PAIR.replace("SIZE", str(size)), rounds=1000, times=1, ratio=3, process=True
+            f"mmap and munmap of {size >> 10} KiB",
+            PAIR.replace("SIZE", str(size)),
+            rounds=1000,
+            times=1,
+            ratio=3,
+            process=True,
         )
         for size in (4 << 10, 64 << 10, 1 << 20, 16 << 20)
     ),

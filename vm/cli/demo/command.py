@@ -105,4 +105,4 @@ def _refuse_options_of_programs(context: click.Context) -> None:
         name = parameter.name
         if name is not None and name not in OF_TOUR and isinstance(parameter, click.Option):
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-                fail(f"{parameter.opts[0]} needs WHAT, such as shell")
+                fail(f"{parameter.opts[-1]} needs WHAT, such as shell")
