@@ -13,7 +13,7 @@ import pytest
 from support.cli.command import Outcome, invoke, refused, write
 from trapline.vm.cli.asm import list_program
 
-LOOP = "_start: j _start\n"
+LOOP = "_start: addi t0, t0, 1\n j _start\n"
 EXIT = "_start: li a0, 7\n li a7, 93\n ecall\n"
 TRAPS = """_start: la t0, handler
 csrw mtvec, t0

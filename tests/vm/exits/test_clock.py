@@ -192,7 +192,7 @@ def test_a_key_wakes_a_guest_with_a_timer_at_once() -> None:
 def test_quitting_leaves_a_machine_that_can_go_on() -> None:
     person = Person(b"quit")
     machine = from_text(echo(5), console=Console(None, person))
-    person.after = time.monotonic() + 0.05
+    person.after = time.monotonic() + 0.3
     assert machine.run(timeout=20).reason is ExitReason.QUIT
     assert machine.run(timeout=20).reason is ExitReason.QUIT
     assert machine.console.output == b">quit"[:1]
