@@ -2,22 +2,20 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypedDict, Unpack
 
 from trapline import isa
-from trapline.isa.cause import ALL_EXCEPTIONS, ECALL_S, INTERRUPT
+from trapline.isa.cause import ALL_EXCEPTIONS, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
 from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
 from trapline.isa.xleak import ALL_HOLES
 from trapline.vm.board.board import Board
-from trapline.vm.board.devices import Bus, Device, Halt
+from trapline.vm.board.devices import Bus, Device
 from trapline.vm.board.htif import Htif
-from trapline.vm.breakpoints import reached, steps_at_once
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.clint import CLINT, CLINT_SIZE
 from trapline.vm.core.code_pages import WATCHED
@@ -25,15 +23,16 @@ from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.records import HartRecord
-from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Announce, Engine
 from trapline.vm.engine_kinds import DEFAULT_KIND
-from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exit import Exit
+from trapline.vm.exit import ExitReason as ExitReason  # re-exported for callers of `run`
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.exit_handler import ExitHandler
-from trapline.vm.host.console import Console, OutputLimit
+from trapline.vm.host.console import Console
 from trapline.vm.loader.image import Image
 from trapline.vm.registers import Hart
+from trapline.vm.run_loop import RunLoop
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.trace import Trace
 
@@ -142,7 +141,7 @@ class Machine:
         self.host_traps = 0
         self.ends_trap_loops = False
         self._exit_handler = ExitHandler(self)
-        self._trace: Trace | None = None
+        self._loop = RunLoop(self, self._exit_handler)
         self.pc = ram_base
 
     # Building
@@ -295,7 +294,7 @@ class Machine:
 
     def trace_to(self, stream: TextIO | None) -> None:
         """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
-        self._trace = None if stream is None else Trace(self, stream)
+        self._loop.trace = None if stream is None else Trace(self, stream)
 
     def step(self, count: int = 1) -> Exit:
         """Do `count` instructions, retired or trapped, or fewer if the guest stops; as `run` with that limit."""
@@ -307,72 +306,7 @@ class Machine:
         max_instructions: retired or trapped, of all harts together; timeout: seconds of wall clock, kept within some
         50 ms; None for no limit. Ctrl-C ends the run too, as an exit.
         """
-        end = None if max_instructions is None else self.cycle + max_instructions
-        deadline = None if timeout is None else time.monotonic() + timeout
-        self._m.host_traps = self.host_traps
-        for causes, _ in self._exit_handler.trap_hooks:
-            self._m.host_traps |= causes
-        if self.sbi is not None:
-            self._m.host_traps |= 1 << ECALL_S
-        attended = self.clock.start()
-        moved = False
-        try:
-            while True:
-                busy = self.board is not None and self.board.advance()
-                if moved and not busy and reached(self.breakpoints, self.current.pc):
-                    return self._exit(ExitReason.BREAKPOINT)
-                if not busy and end is not None and self.cycle >= end:
-                    return self._exit(ExitReason.LIMIT)
-                if deadline is not None and time.monotonic() >= deadline:
-                    return self._exit(ExitReason.TIMEOUT)
-                budget = self.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
-                budget = steps_at_once(budget, self.breakpoints, self._trace is not None)
-                if end is not None:
-                    budget = min(budget, end - self.cycle)
-                if self.htif is not None:
-                    budget = self.htif.limit(budget)
-                if attended:
-                    self.clock.follow()
-                    self.console.look()
-                    if self.console.quit:
-                        return self._exit(ExitReason.QUIT)
-                exit = None if busy else self._slice(budget)
-                moved = moved or not busy
-                if self.htif is not None:
-                    self.htif.serve(at_once=exit is not None)
-                if exit is not None:
-                    return exit
-        except KeyboardInterrupt:
-            return self._exit(ExitReason.INTERRUPTED)
-        except OutputLimit:
-            return self._exit(ExitReason.OUTPUT)
-        except Halt as halt:
-            return Exit(ExitReason.HALT, self.current.pc, code=halt.code, reset=halt.reset)
-        finally:
-            self._exit_handler.finish()
-
-    def _exit(self, reason: ExitReason) -> Exit:
-        return Exit(reason, self.current.pc)
-
-    def _slice(self, budget: int) -> Exit | None:
-        self._exit_handler.prepare()
-        if self._trace is not None or self.breakpoints:
-            if (idle := self.engine.run(0)) != LIMIT:
-                return self._exit_handler.served(idle)
-            # The step would take the interrupt and execute the handler's first instruction in one go.
-            if self._exit_handler.take_interrupt() and reached(self.breakpoints, self.current.pc):
-                return self._exit(ExitReason.BREAKPOINT)
-        if self._trace is not None:
-            self._trace.before()
-        try:
-            status = self.engine.run(budget)
-            if self.engine.ring is not None:
-                with self.engine.ring.completed(status):
-                    return self._exit_handler.served(status)
-            return self._exit_handler.served(status)
-        finally:
-            if self._trace is not None:
-                self._trace.after()
+        return self._loop.run(max_instructions, timeout)
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the hart that ran last take this exception at its pc, as the hardware would."""

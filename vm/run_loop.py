@@ -1,0 +1,122 @@
+"""The loop of `Machine.run`: looks at limits, clock and terminal, lets the harts run, and serves the exits."""
+
+import time
+from typing import Protocol
+
+from trapline.isa.cause import ECALL_S
+from trapline.vm.board.board import Board
+from trapline.vm.board.devices import Halt
+from trapline.vm.board.htif import Htif
+from trapline.vm.breakpoints import reached, steps_at_once
+from trapline.vm.core.status import LIMIT
+from trapline.vm.engine import Engine
+from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.clock import Clock
+from trapline.vm.exits.exit_handler import ExitHandler
+from trapline.vm.exits.served_machine import ServedMachine
+from trapline.vm.host.console import OutputLimit
+from trapline.vm.registers import Hart
+from trapline.vm.trace import Trace
+
+
+class RunMachine(ServedMachine, Protocol):
+    """The machine that runs (`vm.machine.Machine`)."""
+
+    breakpoints: set[int]
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def board(self) -> Board | None: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def htif(self) -> Htif | None: ...
+    @property
+    def current(self) -> Hart: ...
+    @property
+    def cycle(self) -> int: ...
+
+
+class RunLoop:
+    """Runs one machine. trace: where each instruction is logged, which takes single steps."""
+
+    def __init__(self, machine: RunMachine, exit_handler: ExitHandler) -> None:
+        self._machine = machine
+        self._exit_handler = exit_handler
+        self.trace: Trace | None = None
+
+    def run(self, max_instructions: int | None, timeout: float | None) -> Exit:
+        """See `Machine.run`."""
+        machine = self._machine
+        end = None if max_instructions is None else machine.cycle + max_instructions
+        deadline = None if timeout is None else time.monotonic() + timeout
+        machine.engine.m.host_traps = self._host_traps()
+        attended = machine.clock.start()
+        moved = False
+        try:
+            while True:
+                busy = machine.board is not None and machine.board.advance()
+                if moved and not busy and reached(machine.breakpoints, machine.current.pc):
+                    return self._exit(ExitReason.BREAKPOINT)
+                if not busy and end is not None and machine.cycle >= end:
+                    return self._exit(ExitReason.LIMIT)
+                if deadline is not None and time.monotonic() >= deadline:
+                    return self._exit(ExitReason.TIMEOUT)
+                budget = machine.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
+                budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
+                if end is not None:
+                    budget = min(budget, end - machine.cycle)
+                if machine.htif is not None:
+                    budget = machine.htif.limit(budget)
+                if attended:
+                    machine.clock.follow()
+                    machine.console.look()
+                    if machine.console.quit:
+                        return self._exit(ExitReason.QUIT)
+                exit = None if busy else self._slice(budget)
+                moved = moved or not busy
+                if machine.htif is not None:
+                    machine.htif.serve(at_once=exit is not None)
+                if exit is not None:
+                    return exit
+        except KeyboardInterrupt:
+            return self._exit(ExitReason.INTERRUPTED)
+        except OutputLimit:
+            return self._exit(ExitReason.OUTPUT)
+        except Halt as halt:
+            return Exit(ExitReason.HALT, machine.current.pc, code=halt.code, reset=halt.reset)
+        finally:
+            self._exit_handler.finish()
+
+    def _host_traps(self) -> int:
+        """The exceptions at which the engine comes back, as bits."""
+        machine = self._machine
+        traps = machine.host_traps
+        for causes, _ in self._exit_handler.trap_hooks:
+            traps |= causes
+        return traps if machine.sbi is None else traps | 1 << ECALL_S
+
+    def _exit(self, reason: ExitReason) -> Exit:
+        return Exit(reason, self._machine.current.pc)
+
+    def _slice(self, budget: int) -> Exit | None:
+        machine, handler = self._machine, self._exit_handler
+        handler.prepare()
+        if self.trace is not None or machine.breakpoints:
+            if (idle := machine.engine.run(0)) != LIMIT:
+                return handler.served(idle)
+            # The step would take the interrupt and execute the handler's first instruction in one go.
+            if handler.take_interrupt() and reached(machine.breakpoints, machine.current.pc):
+                return self._exit(ExitReason.BREAKPOINT)
+        if self.trace is not None:
+            self.trace.before()
+        try:
+            status = machine.engine.run(budget)
+            if machine.engine.ring is not None:
+                with machine.engine.ring.completed(status):
+                    return handler.served(status)
+            return handler.served(status)
+        finally:
+            if self.trace is not None:
+                self.trace.after()
