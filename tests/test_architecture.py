@@ -37,7 +37,7 @@ ROOMS = {
     "vm/board/virtio": "vm/host",
     "vm/board": "isa vm/host vm/board/virtio",
     "vm/sbi": "isa vm/core",
-    "vm/loader": "asm",
+    "vm/loader": "isa asm",
     "vm/exit.py": "isa",
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
     "vm/engine_kinds.py": "",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 LNS_COPY, LNS_ADVANCE_PC, LNS_ADVANCE_LINE, LNS_SET_FILE = 1, 2, 3, 4
+LNS_NEGATE_STMT = 6
 LNS_CONST_ADD_PC, LNS_FIXED_ADVANCE_PC = 8, 9
 LNE_END_SEQUENCE, LNE_SET_ADDRESS = 1, 2
 LNCT_PATH, LNCT_DIRECTORY = 1, 2
@@ -24,13 +25,19 @@ FIRST_WITH_OPERATIONS, FIRST_WITH_FORMS = 4, 5
 
 
 class Row(NamedTuple):
-    """Instructions in [start, end) come from this line of this file. expansion: of which macro, and where from."""
+    """Instructions in [start, end) come from this line of this file; there may be none, at a line without code.
+
+    expansion: of which macro, and where from. statement: a debugger may stop here for this line (DWARF's is_stmt).
+    folder: where a relative name of the file begins, empty where that is not known.
+    """
 
     start: int
     end: int
     file: str
     line: int
     expansion: str = ""
+    statement: bool = True
+    folder: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" + (f", {self.expansion}" if self.expansion else "")
@@ -86,14 +93,16 @@ class _Reader:
 
 @dataclass
 class _Unit:
-    """The header of one unit's program. files: names by number."""
+    """The header of one unit's program. files: names by number; folder: where the compiler ran."""
 
     end: int
     step: int
     line_base: int
     line_range: int
     operands: list[int]
+    default_stmt: bool
     files: dict[int, str] = field(default_factory=dict)
+    folder: str = ""
 
 
 def rows(section: bytes, strings: Strings) -> Iterator[Row]:
@@ -114,11 +123,15 @@ def rows(section: bytes, strings: Strings) -> Iterator[Row]:
 
 
 def _run(reader: _Reader, strings: Strings) -> Iterator[Row]:
-    """The rows of one unit, whose program is executed."""
+    """The rows of one unit, whose program is executed.
+
+    Of rows without code those are left out that gdb leaves out: another file follows at the same address.
+    """
     unit = _header(reader, strings)
     first_special = len(unit.operands) + 1
-    address, file, line = 0, 1, 1
-    before: tuple[int, int, int] | None = None
+    address, file, line, statement = 0, 1, 1, unit.default_stmt
+    before: tuple[int, int, int, bool] | None = None
+    waiting: list[Row] = []  # rows without code, at one address
     while reader.position < unit.end:
         opcode = reader.number(1)
         emitted = ended = False
@@ -143,6 +156,8 @@ def _run(reader: _Reader, strings: Strings) -> Iterator[Row]:
             line += reader.leb128(signed=True)
         elif opcode == LNS_SET_FILE:
             file = reader.leb128()
+        elif opcode == LNS_NEGATE_STMT:
+            statement = not statement
         elif opcode == LNS_CONST_ADD_PC:
             address += unit.step * ((255 - first_special) // unit.line_range)
         elif opcode == LNS_FIXED_ADVANCE_PC:
@@ -152,11 +167,21 @@ def _run(reader: _Reader, strings: Strings) -> Iterator[Row]:
                 reader.leb128()
         address &= ADDRESSES
         if emitted:
-            if before is not None and before[0] < address:
-                yield Row(before[0], address, unit.files.get(before[1], "?"), before[2])
-            before = None if ended else (address, file, line)
+            if before is not None:
+                start, number, at, stop = before
+                row = Row(start, address, unit.files.get(number, "?"), at, "", stop, unit.folder)
+                if start < address:
+                    yield from (*waiting, row)
+                    waiting.clear()
+                elif start == address:
+                    waiting.append(row)
+                    if ended or (number != file and (statement or not any(row.statement for row in waiting))):
+                        waiting.clear()
+                else:
+                    waiting.clear()
+            before = None if ended else (address, file, line, statement)
         if ended:
-            address, file, line = 0, 1, 1
+            address, file, line, statement = 0, 1, 1, unit.default_stmt
 
 
 def _header(reader: _Reader, strings: Strings) -> _Unit:
@@ -171,14 +196,17 @@ def _header(reader: _Reader, strings: Strings) -> _Unit:
     step = reader.number(1)
     if version >= FIRST_WITH_OPERATIONS:
         reader.number(1)
-    reader.number(1)  # whether rows are statements by default
+    default_stmt = bool(reader.number(1))
     line_base = (reader.number(1) ^ 0x80) - 0x80
     line_range = reader.number(1)
     operands = [reader.number(1) for _ in range(reader.number(1) - 1)]
     if line_range == 0:
         raise _Damaged
-    unit = _Unit(end, step, line_base, line_range, operands)
-    unit.files = _described_files(reader, strings) if version >= FIRST_WITH_FORMS else _listed_files(reader)
+    unit = _Unit(end, step, line_base, line_range, operands, default_stmt)
+    if version >= FIRST_WITH_FORMS:
+        unit.folder, unit.files = _described_files(reader, strings)
+    else:
+        unit.files = _listed_files(reader)
     reader.position = program
     return unit
 
@@ -197,13 +225,14 @@ def _listed_files(reader: _Reader) -> dict[int, str]:
     return files
 
 
-def _described_files(reader: _Reader, strings: Strings) -> dict[int, str]:
-    """Version 5: two tables that say themselves what they hold, numbered from 0."""
+def _described_files(reader: _Reader, strings: Strings) -> tuple[str, dict[int, str]]:
+    """Version 5: two tables that say themselves what they hold, numbered from 0; and directory 0."""
     directories = [path for path, _ in _described(reader, strings)]
-    return {
+    files = {
         number: _joined(directories, directory, path)
         for number, (path, directory) in enumerate(_described(reader, strings))
     }
+    return next(iter(directories), ""), files
 
 
 def _described(reader: _Reader, strings: Strings) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from trapline.asm.elf.format import SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, STT_TLS
 from trapline.asm.elf.line_table import Row
 from trapline.asm.elf.reader import SymbolEntry, symbol_entries
+from trapline.vm.loader.functions import Function, Functions
 from trapline.vm.loader.places import CodeSection, Lines, passed_section
 
 READ, WRITE, EXECUTE = 4, 2, 1
@@ -46,6 +47,7 @@ class Image:
     symbol_table, strings: the ELF file's, as bytes; they are decoded when a symbol is first asked for.
     warnings: messages for the user about the file, with its name in front.
     code: the sections of instructions, where the file says which; find_lines: makes the rows of the line table.
+    texts: sources that are in no file, by name.
     """
 
     entry: int
@@ -58,6 +60,7 @@ class Image:
     warnings: list[str] = field(default_factory=list)
     code: list[CodeSection] = field(default_factory=list, repr=False)
     find_lines: Callable[[], Iterable[Row]] = field(default=tuple, repr=False)
+    texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def physical_entry(self) -> int:
@@ -94,6 +97,32 @@ class Image:
                 best[value] = rank
         return [(value, rank[2]) for value, rank in sorted(best.items())]
 
+    def addresses_of(self, name: str) -> list[int]:
+        """The addresses of all symbols of a name, ascending: every file may have a local one."""
+        return self._addresses.get(name, [])
+
+    @cached_property
+    def _addresses(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for value, name in sorted({(symbol.value, symbol.name) for symbol in self._symbols}):
+            found.setdefault(name, []).append(value)
+        return found
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The functions whose extent the symbol table gives."""
+        return Functions(self._symbols)
+
+    def function_at(self, vaddr: int) -> Function | None:
+        """The function that holds an address; where no extent is given, from the symbol before to the next one."""
+        found, segment, symbol = self.functions.find(vaddr), self.segment_at(vaddr), self.symbol_before(vaddr)
+        if found is not None or segment is None or symbol is None:
+            return found
+        following = bisect.bisect_right(self._places, (vaddr, "\U0010ffff"))
+        ends = [section.end for section in self.code if section.start <= vaddr < section.end]
+        ends += [address for address, _ in self._places[following : following + 1]]
+        return Function(symbol[0], vaddr - symbol[1], min([segment.end, *ends]))
+
     @cached_property
     def _starts(self) -> list[int]:
         return [segment.vaddr for segment in self.segments]
@@ -103,14 +132,19 @@ class Image:
         index = bisect.bisect_right(self._starts, vaddr) - 1
         return self.segments[index] if index >= 0 and vaddr < self.segments[index].end else None
 
-    def symbol_at(self, vaddr: int) -> str | None:
-        """`name` or `name+offset` of the symbol at or next below `vaddr` in the same segment."""
+    def symbol_before(self, vaddr: int) -> tuple[str, int] | None:
+        """The symbol at or next below `vaddr` in the same segment, and how many bytes it is away."""
         segment = self.segment_at(vaddr)
         index = bisect.bisect_right(self._places, (vaddr, "\U0010ffff")) - 1
         if segment is None or index < 0 or self._places[index][0] < segment.vaddr:
             return None
         start, name = self._places[index]
-        return name if start == vaddr else f"{name}+{vaddr - start}"
+        return name, vaddr - start
+
+    def symbol_at(self, vaddr: int) -> str | None:
+        """`name` or `name+offset` of the symbol at or next below `vaddr` in the same segment."""
+        found = self.symbol_before(vaddr)
+        return None if found is None else found[0] + (f"+{found[1]}" if found[1] else "")
 
     @cached_property
     def lines(self) -> Lines:

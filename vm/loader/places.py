@@ -20,23 +20,26 @@ class CodeSection(NamedTuple):
 
 
 class Lines:
-    """Source lines by address. rows: in any order; the first that begins at an address counts."""
+    """Source lines by address. rows: sorted by address; of several that begin at one, the longest counts."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = sorted(rows, key=lambda row: (row.start, row.end))
-        self._starts = [row.start for row in self._rows]
+        self.rows = sorted(rows, key=lambda row: (row.start, row.end))
+        self._starts = [row.start for row in self.rows]
+
+    def index(self, address: int) -> int | None:
+        """Which of `rows` holds an address."""
+        index = bisect.bisect_right(self._starts, address) - 1
+        return index if index >= 0 and address < self.rows[index].end else None
 
     def find(self, address: int) -> str | None:
         """`file:line` of the instruction at an address."""
-        index = bisect.bisect_right(self._starts, address) - 1
-        if index < 0 or address >= self._rows[index].end:
-            return None
-        return str(self._rows[index])
+        index = self.index(address)
+        return None if index is None else str(self.rows[index])
 
     def last_before(self, address: int) -> str | None:
         """`file:line` of the last instruction that begins below an address."""
         index = bisect.bisect_left(self._starts, address) - 1
-        return str(self._rows[index]) if index >= 0 else None
+        return str(self.rows[index]) if index >= 0 else None
 
 
 class DebugLines:

@@ -38,7 +38,9 @@ def load_source(text: str, *, name: str = "<string>", entry: str | None = None, 
     """
     from trapline.asm import assemble_text
 
-    return program_image(assemble_text(text, name=name, entry=entry, text_base=text_base), name)
+    image = program_image(assemble_text(text, name=name, entry=entry, text_base=text_base), name)
+    image.texts = {name: text}
+    return image
 
 
 def load_file(path: str | os.PathLike[str], *, raw_base: int | None = None) -> Image:
