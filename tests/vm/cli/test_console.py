@@ -154,11 +154,11 @@ def test_a_closed_pipe(tmp_path):
 
 _BROKEN = """
 import sys
-from trapline.vm import machine
 from trapline.vm.cli.main import main
+from trapline.vm.engine import Engine
 def broken(self, budget):
     raise RuntimeError("something unforeseen")
-machine.Machine._slice = broken
+Engine.run = broken
 main()
 """
 

@@ -70,7 +70,7 @@ def test_a_turn_of_slow_accesses_ends_after_one_of_them(monkeypatch: pytest.Monk
     def now() -> float:
         return passed[0]
 
-    monkeypatch.setattr("trapline.vm.machine.time", SimpleNamespace(monotonic=now))
+    monkeypatch.setattr("trapline.vm.run_loop.time", SimpleNamespace(monotonic=now))
     one = guest("slow", "_start: li t0, 0x20000000\n1: lw t1, (t0)\n j 1b")
     one.machine.on_mmio(0x20000000, 4096, Slow())
     for turn in range(1, 5):

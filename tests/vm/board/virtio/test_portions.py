@@ -8,7 +8,7 @@ import pytest
 from support.paths import BOOT_KERNELS
 from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
-from trapline.vm import machine as machines
+from trapline.vm import run_loop
 from trapline.vm.board.virtio import transport
 from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
@@ -81,7 +81,7 @@ def test_a_time_limit_in_between(
     whole: tuple[object, ...], image: Path, tiny: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends while the device is busy, and the next one goes on with it."""
-    monkeypatch.setattr(machines, "time", SimpleNamespace(monotonic=lambda: len(tiny)))
+    monkeypatch.setattr(run_loop, "time", SimpleNamespace(monotonic=lambda: len(tiny)))
     cut = machine(image)
     assert cut.board is not None
     busy = 0
