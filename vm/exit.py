@@ -25,7 +25,8 @@ class ExitReason(Enum):
 
 @dataclass(frozen=True)
 class Exit:
-    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP; reset: of a HALT."""
+    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP; reset: of a HALT, which
+    the guest asked for; the machine has not begun again."""
 
     reason: ExitReason
     pc: int

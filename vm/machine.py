@@ -76,7 +76,9 @@ class Machine:
     ABI name, CSRs by name; `ram` (uint8[memory]; change code with `write`, which forgets what was decoded); `symbols`
     addresses by name; `breakpoints` addresses before whose instruction `run` stops; `host_traps` a bit for each
     exception cause that ends `run` instead of reaching the guest; `ends_trap_loops` whether `run` ends when the guest
-    can only trap or loop for ever; `console.output` what the guest printed, unless it went to `stdout`.
+    can only trap or loop for ever; `console.output` what the guest printed, unless it went to `stdout`; `restart` what
+    is called with the machine to load and start everything again when the guest resets it, without which a reset ends
+    `run`; `resets` how often it did.
 
     isa: ISA string, such as `rv32ima_xleak`. harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
@@ -140,6 +142,8 @@ class Machine:
         self.breakpoints: set[int] = set()
         self.host_traps = 0
         self.ends_trap_loops = False
+        self.restart: Callable[[Machine], None] | None = None
+        self.resets = 0
         self._exit_handler = ExitHandler(self)
         self._loop = RunLoop(self, self._exit_handler)
         self.pc = ram_base
@@ -190,8 +194,9 @@ class Machine:
         for segment in image.segments:
             skipped = headers_below(image, segment, self.ram_base)
             self.write(segment.paddr + skipped, segment.data[skipped:])
-            offset = segment.paddr + len(segment.data) - self.ram_base
-            self.ram[offset : offset + segment.memsz - len(segment.data)] = 0
+            offset, length = segment.paddr + len(segment.data) - self.ram_base, segment.memsz - len(segment.data)
+            self.ram[offset : offset + length] = 0
+            self.engine.drop_code(offset, length)
         self.pc = image.physical_entry
         self.symbols = dict(image.symbols)
         self._watch_tohost()

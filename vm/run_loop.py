@@ -1,7 +1,8 @@
 """The loop of `Machine.run`: looks at limits, clock and terminal, lets the harts run, and serves the exits."""
 
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from trapline.isa.cause import ECALL_S
 from trapline.vm.board.board import Board
@@ -15,6 +16,7 @@ from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.exit_handler import ExitHandler
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.host.console import OutputLimit
+from trapline.vm.host.signals import held
 from trapline.vm.registers import Hart
 from trapline.vm.trace import Trace
 
@@ -24,6 +26,8 @@ class RunMachine(ServedMachine, Protocol):
 
     breakpoints: set[int]
 
+    @property
+    def restart(self) -> Callable[[Any], None] | None: ...
     @property
     def engine(self) -> Engine: ...
     @property
@@ -51,9 +55,18 @@ class RunLoop:
         machine = self._machine
         end = None if max_instructions is None else machine.cycle + max_instructions
         deadline = None if timeout is None else time.monotonic() + timeout
+        exit = self._run_to_reset(end, deadline, False)
+        while exit.reset and machine.restart is not None:
+            with held():
+                self._exit_handler.restart(machine.restart)
+            exit = self._run_to_reset(end, deadline, True)
+        return exit
+
+    def _run_to_reset(self, end: int | None, deadline: float | None, moved: bool) -> Exit:
+        """Run until the guest stops or resets the machine. moved: whether a breakpoint at pc is one that is reached."""
+        machine = self._machine
         machine.engine.m.host_traps = self._host_traps()
         attended = machine.clock.start()
-        moved = False
         try:
             while True:
                 busy = machine.board is not None and machine.board.advance()

@@ -41,8 +41,8 @@ def test_readme_python() -> None:
 
 def test_board_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks("docs/board.md", "python")
-    exec(compile(code, "docs/board.md", "exec"), {})
+    for code in blocks("docs/board.md", "python"):
+        exec(compile(code, "docs/board.md", "exec"), {})
 
 
 def tour() -> list[str]:

@@ -67,6 +67,13 @@ class Board:
         self.plugged.append((VIRTIO_SOURCE + number, self.slots[number]))
         return number
 
+    def reset(self) -> None:
+        """Bring all devices into their state at power-on. Drives keep their contents, and typed input stays."""
+        self.uart.reset()
+        self.plic.reset()
+        for slot in self.slots:
+            slot.power_on()
+
     def close(self) -> None:
         """Power off: flush and close drives. Raises OSError when that fails."""
         for _, slot in self.plugged:

@@ -32,6 +32,10 @@ class Plic:
     def __init__(self, harts: int, drive: Callable[[int, bool], None]) -> None:
         self.contexts = 2 * harts
         self.drive = drive
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the power-on state, with no line asked for; the harts' lines fall with their own reset."""
         self.priority = [0] * SOURCES
         self.enable = [0] * self.contexts
         self.threshold = [0] * self.contexts

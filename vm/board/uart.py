@@ -53,6 +53,11 @@ class Uart:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.changes = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the power-on state. Input that the host holds stays."""
         self.registers = bytearray(REGISTERS)
         self.registers[MCR] = MCR_OUT2
         self.divisor = bytearray(RESET_DIVISOR.to_bytes(2, "little"))
@@ -62,7 +67,7 @@ class Uart:
         self.overrun = False
         self._seen = 0
         self._driven = False
-        self.changes = 0
+        self.changes += 1
 
     def asserts(self) -> bool:
         """Whether the line has been driven since the last call, perhaps to the level that it had.

@@ -94,8 +94,16 @@ class MachinePlatform:
         raise Halt(0, reset=True)
 
 
+def attach(machine: Machine, plan: Plan) -> None:
+    """Put what firmware finds into a machine that was made: the built-in SBI, or the ROM for firmware of one's own."""
+    if plan.firmware == "sbi":
+        machine.sbi = Sbi(MachinePlatform(machine))
+    elif not isinstance(plan.firmware, str):
+        machine.bus.add(ROM_BASE, ROM_SIZE, Rom(plan.kernel.image.physical_entry if plan.kernel is not None else 0))
+
+
 def start(machine: Machine, plan: Plan) -> None:
-    """Load everything into RAM and start the harts.
+    """Load everything into RAM and start the harts, at power-on and after each reset.
 
     Every hart gets its number in a0 and the device tree's address in a1. Under the built-in SBI hart 0 starts and the
     others wait to be started; otherwise all start, in M mode.
@@ -112,8 +120,6 @@ def start(machine: Machine, plan: Plan) -> None:
     if plan.firmware == "sbi":
         _start_supervisor(machine, entry, plan.tree[0])
         return
-    if not isinstance(plan.firmware, str):
-        machine.bus.add(ROM_BASE, ROM_SIZE, Rom(machine.pc if plan.kernel is not None else 0))
     machine.pc = entry
     for number, hart in enumerate(machine.harts):
         hart.x["a0"], hart.x["a1"] = number, plan.tree[0]
@@ -122,10 +128,9 @@ def start(machine: Machine, plan: Plan) -> None:
 
 
 def _start_supervisor(machine: Machine, entry: int, tree: int) -> None:
-    platform = MachinePlatform(machine)
-    machine.sbi = Sbi(platform)
+    assert machine.sbi is not None
     for h in machine.engine.h:
         h.timer_line = STIP
-        platform.set_timer(h.mhartid, ALL_ONES)
+        machine.sbi.platform.set_timer(h.mhartid, ALL_ONES)
         hsm.hand_over(h)
     hsm.enter(machine.engine.h[0], entry, tree)

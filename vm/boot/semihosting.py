@@ -142,12 +142,16 @@ class SemihostedKernel:
         self.machine = machine
         self.space = KernelMemory(machine)
         self.argv = list(argv)
-        screen = Output(cast(BinaryIO, _Screen(machine.console)), Quota(None))
-        keys = Input(cast(BinaryIO, _Keys(machine.console)))
-        self.files: dict[int, Input | Output] = {0: keys, 1: screen, 2: screen}
         self.deadline: float | None = None
-        self.semihosting_errno = 0
+        self.begin()
         machine.on_trap(self._trapped, 1 << BREAKPOINT)
+
+    def begin(self) -> None:
+        """Forget what a kernel has opened, at power-on and after each reset."""
+        screen = Output(cast(BinaryIO, _Screen(self.machine.console)), Quota(None))
+        keys = Input(cast(BinaryIO, _Keys(self.machine.console)))
+        self.files: dict[int, Input | Output] = {0: keys, 1: screen, 2: screen}
+        self.semihosting_errno = 0
 
     def _trapped(self, _machine: Machine, cause: int, tval: int) -> bool:
         if not semihosting.is_call(self):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -11,6 +12,7 @@ from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
 
 if TYPE_CHECKING:
+    from trapline.vm.boot.semihosting import SemihostedKernel
     from trapline.vm.host.console import Console
     from trapline.vm.loader.image import Image
     from trapline.vm.machine import Machine, Options
@@ -30,6 +32,7 @@ class Blueprint:
         self._reported: set[str] = set()
         self.machine = machine
         self._semihosting = boot.semihosting
+        self._reboots = not boot.no_reboot
         self._arguments = [*names[:1], *([boot.append] if boot.append else [])]
         self.name = " + ".join(names) or boot.kernel_file or "firmware"
         self.plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
@@ -74,15 +77,28 @@ class Blueprint:
                 machine.board.report = self._report
                 plugged = [device for device in own.devices if not loader_device.is_loader(device)]
                 drives.plug(machine.board, own.drives, plugged)
-            firmware.start(machine, self.plan)
-            for device, load in self._loads:
-                loader_device.apply(machine, device, load)
+            firmware.attach(machine, self.plan)
+            kernel = None
             if semihosting.wanted(self.plan, self._semihosting):
-                semihosting.SemihostedKernel(machine, self._arguments)
+                kernel = semihosting.SemihostedKernel(machine, self._arguments)
+            start = partial(self._start, kernel)
+            start(machine)
+            if self._reboots:
+                machine.restart = start
         except BaseException:
             close(machine)
             raise
         return machine
+
+    def _start(self, kernel: "SemihostedKernel | None", machine: "Machine") -> None:
+        """Load everything and start the harts: at power-on, and after each reset."""
+        from trapline.vm.boot import firmware, loader_device
+
+        firmware.start(machine, self.plan)
+        for device, load in self._loads:
+            loader_device.apply(machine, device, load)
+        if kernel is not None:
+            kernel.begin()
 
     def _report(self, text: str) -> None:
         """Print the trouble of a device, once for all machines that are built."""

@@ -63,7 +63,7 @@ def statistics_of(machine: "Machine", exit: Exit, seconds: float, technique: str
 
     return RunStatistics(
         exit.reason.value, exit_status(exit), machine.instret, seconds, exit.pc, None, machine.trap_counts,
-        technique=technique, counts=Counts.of(machine) if technique else None,
+        technique=technique, counts=Counts.of(machine) if technique else None, resets=machine.resets,
     )  # fmt: skip
 
 
@@ -88,7 +88,8 @@ def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
     from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
 
     hart = f" of hart {machine.harts.index(machine.current)}" if len(machine.harts) > 1 else ""
-    text = f"stopped: {exit.reason.value} at pc {program.place(exit.pc)}{hart}"
+    resets = f" after {machine.resets:,} reset{'s' if machine.resets > 1 else ''}" if machine.resets else ""
+    text = f"stopped: {exit.reason.value} at pc {program.place(exit.pc)}{hart}{resets}"
     if exit.reason in (ExitReason.LIMIT, ExitReason.TIMEOUT):
         if machine.instruction_word() == JUMP_TO_ITSELF and is_deaf(machine.current.h):
             text += ENDLESS

@@ -107,6 +107,10 @@ class BootOptions:
         "--semihosting/--no-semihosting", default=None,
         help="Serve semihosting requests on the console.  [default: for kernels that start in M mode]",
     )  # fmt: skip
+    no_reboot: bool = option(
+        "--no-reboot", default=False, is_flag=True,
+        help="End the run when the guest resets the machine, with status 0, instead of booting again.",
+    )  # fmt: skip
     dtb: str | None = option(
         "--dtb",
         type=InputFile(),

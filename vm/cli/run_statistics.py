@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class RunStatistics:
     """A finished run. seconds: wall clock; traps: by mcause value; calls: system calls by name.
 
+    resets: how often the guest reset its machine, which then booted again.
     technique, counts: how a hypervisor ran it, and what that took; None without one.
     """
 
@@ -34,6 +35,7 @@ class RunStatistics:
     calls: dict[str, int] = field(default_factory=dict)
     technique: str | None = None
     counts: "Counts | None" = None
+    resets: int = 0
 
     @property
     def mips(self) -> float:
@@ -52,6 +54,7 @@ class RunStatistics:
             "pc": f"{self.pc:#010x}",
             "traps": {describe(cause): count for cause, count in self.traps.items()},
             "system_calls": self.calls,
+            "resets": self.resets,
             "sha256": self.digest,
             **virtual,
         }
@@ -61,6 +64,8 @@ class RunStatistics:
         rate = f"{self.mips:.0f} million a second" if self.seconds > 0.001 else "too short to measure"
         click.echo(f"{self.reason}, status {self.exit_code}, pc {self.pc:#010x}", err=True)
         click.echo(f"{self.instructions:,} instructions in {self.seconds:.3f} s: {rate}", err=True)
+        if self.resets:
+            click.echo(f"  {self.resets:>12,}  resets", err=True)
         for cause, count in sorted(self.traps.items()):
             click.echo(f"  {count:>12,}  {describe(cause)}", err=True)
         for name, count in sorted(self.calls.items(), key=lambda item: (-item[1], item[0])):

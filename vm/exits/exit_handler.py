@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 from trapline.isa.cause import CAUSE_CODE, ECALL_S
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
@@ -16,6 +17,7 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.dead_end import DeadEnd
 from trapline.vm.exits.engine_devices import EngineDevices
 from trapline.vm.exits.mmio import serve_access
+from trapline.vm.exits.reset import reset
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.hypervisor.host.console_write import console_write
 from trapline.vm.sbi.call import Sbi
@@ -55,6 +57,15 @@ class ExitHandler:
         if self._m.printed or self._m.uart_looks:
             uart = self.machine.board.uart if self.machine.board is not None else None
             self._devices.collect(uart, self.machine.console)
+
+    def restart(self, start: Callable[[Any], None]) -> None:
+        """The guest has reset the machine: begin again. start: loads what is booted and starts the machine's harts."""
+        machine, ring = self.machine, self.machine.engine.ring
+        with nullcontext() if ring is None else ring.reset(self.h):
+            reset(machine)
+            start(machine)
+        self._dead_end = DeadEnd(machine)
+        machine.resets += 1
 
     def finish(self) -> None:
         """At the end of a run: bring everything up to date that one may look at, and print the rest."""

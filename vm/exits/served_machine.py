@@ -58,6 +58,9 @@ class WaitingBoard(Protocol):
     def update(self) -> None:
         """Update the interrupt lines."""
 
+    def reset(self) -> None:
+        """Bring the devices into their state at power-on."""
+
     def woken(self) -> bool:
         """Whether a pending interrupt would end a wfi."""
 
@@ -83,6 +86,7 @@ class ServedMachine(Protocol):
 
     host_traps: int
     ends_trap_loops: bool
+    resets: int
 
     @property
     def engine(self) -> ServedEngine: ...

@@ -77,7 +77,9 @@ INJECT = 2
 FILL = 3
 ANSWER = 4
 TRANSLATED = 5
-"""Routines: the machine's step on the virtual hart, an injected interrupt, a shadow entry, a hypercall, a block."""
+RESET = 6
+"""Routines: the machine's step on the virtual hart, an injected interrupt, a shadow entry, a hypercall, a block, a
+reset that the guest has asked for."""
 
 
 def put_wide(ram32, at, value):

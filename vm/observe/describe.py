@@ -73,6 +73,8 @@ class Describer:
             return f"hypercall {call_name(event.call)}"
         if event.routine == layout.TRANSLATED:
             return f"translate_block ({event.call} word{'' if event.call == 1 else 's'})"
+        if event.routine == layout.RESET:
+            return "reset"
         if event.status == FOR_THE_HOST:
             return "host: firmware call" if event.cause in (ECALL_U, ECALL_S) else "host: exception"
         if event.trapped:

@@ -102,7 +102,9 @@ def find(build: Build, number: int, max_instructions: int | None = None, timeout
 
 
 def look(build: Build, event: Event, technique: str) -> Scene:
-    """Run again, and stop before and after the event."""
+    """Run again, and stop before and after the event. A reset, which the host does, is all in its record."""
+    if event.routine == layout.RESET:
+        return Scene(event, [], None, None, "", 0)
     machine = build()
     engine = machine.engine
     m = engine.m
@@ -192,14 +194,16 @@ class Explanation:
 
     def _headline(self) -> list[str]:
         e = self.event
-        what = "a step without an exit" if e.cause is None else self._describer.cause(e)
+        what = self._describer.cause(e)
+        if e.cause is None:
+            what = "a reset" if e.routine == layout.RESET else "a step without an exit"
         return [f"Exit {e.number} under {self._describer.technique}: {what}"]
 
     def _guest(self) -> list[str]:
         e = self.event
         return [
             f"After {e.instructions:,} instructions of virtual hart {e.hart}, in virtual {MODE_NAMES[e.mode]} mode, "
-            "the guest is about to execute",
+            f"the guest {'would execute next' if e.routine == layout.RESET else 'is about to execute'}",
             f"  {self._place(e.pc)}  {'' if e.word is None else f'{e.word:08x}  '}{self._describer.instruction(e)}",
         ]
 
@@ -214,6 +218,8 @@ class Explanation:
                     f"{MODE_NAMES[e.mode]} mode, and of the highest priority. (Priv 3.1.9)"
                 ]),
             ]  # fmt: skip
+        if e.routine == layout.RESET:
+            return ["The real hart has not trapped: with its last exit the guest has asked for a reset of its machine."]
         if e.cause is None:
             return [
                 f"The real hart has not trapped: `{self._describer.technique}` never lets it execute this.",
@@ -229,6 +235,11 @@ class Explanation:
         if e.interrupt:
             return [
                 "It lets the virtual hart take the interrupt: `take_trap`, as the hardware would (Priv 3.1.6, 3.1.9)."
+            ]
+        if e.routine == layout.RESET:
+            return [
+                "The host brings all virtual harts and devices into their state at power-on, loads again what was "
+                "booted, and starts it. The rest of RAM stays."
             ]
         if e.routine == layout.ANSWER:
             return [

@@ -3,7 +3,7 @@
 from typing import Any
 
 from trapline.asm import assemble_text
-from trapline.vm.boot.firmware import start
+from trapline.vm.boot.firmware import attach, start
 from trapline.vm.boot.kernel_image import from_elf
 from trapline.vm.boot.memory_map import Request, make_plan
 from trapline.vm.loader.files import load_elf
@@ -37,7 +37,9 @@ def supervisor(text: str, *, harts: int = 1, memory: int = 8 << 20, **options: A
     image = load_elf(assemble_text(CALLS + text, text_base=BASE).elf)
     machine = Machine(harts=harts, memory=memory, **options)
     request = Request(machine.isa, harts, (machine.ram_base, memory), from_elf(image), "sbi")
-    start(machine, make_plan(request))
+    plan = make_plan(request)
+    attach(machine, plan)
+    start(machine, plan)
     return machine
 
 

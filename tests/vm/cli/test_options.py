@@ -33,7 +33,7 @@ mret
 """
 KEYS = {
     "schema", "exit_reason", "exit_code", "retired_instructions", "wall_seconds", "mips", "pc", "traps", "system_calls",
-    "sha256", "diagnostics",
+    "resets", "sha256", "diagnostics",
 }  # fmt: skip
 
 

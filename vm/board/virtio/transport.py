@@ -100,6 +100,12 @@ class Slot:
         self.queues = [Virtqueue(self.memory, self._outside) for _ in range(device.queues)]
         self.features = device.features | INDIRECT_DESC | EVENT_IDX | (ANY_LAYOUT if self.legacy else VERSION_1)
 
+    def power_on(self) -> None:
+        """Reset with the whole machine."""
+        self.page_shift = 0
+        self._driven = False
+        self.reset()
+
     def reset(self) -> None:
         """Reset by the driver. GuestPageSize stays: Linux writes it once, before it resets the device."""
         self.status = 0

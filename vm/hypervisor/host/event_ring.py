@@ -17,7 +17,7 @@ from trapline.isa.pmp import PMP_ENTRIES
 from trapline.isa.word import s32
 from trapline.vm.codegen.csr_file import emit_save_csrs
 from trapline.vm.core.records import HartRecord
-from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT
+from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE
 from trapline.vm.host.signals import held
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.events import CSR_WORDS, EVENTS, HEADER, LOGGED_CSRS, WORDS
@@ -150,14 +150,15 @@ def _counter_changes(header: np.ndarray, before: np.ndarray, after: np.ndarray) 
     """(row, column of CHANGED, old, new) of the counters; new is what the next instruction reads.
 
     What a hart stores for one is its distance from `cycle` or `instret`. That a counter goes on is no change, nor that
-    `mcountinhibit` stops it where it is.
+    `mcountinhibit` stops it where it is. A reset is no step.
     """
     found = []
     for row in np.flatnonzero((before[:, _COUNTERS:] != after[:, _COUNTERS:]).any(axis=1)).tolist():
         words, one, other = header[row].tolist(), before[row].tolist(), after[row].tolist()
         cycle, retired = _signed(words, layout.AT_CYCLE), _signed(words, layout.AT_RETIRED)
         old, next = (_readable(cycle + i, retired + i, one) for i in (0, 1))
-        for i, new in enumerate(_readable(cycle + 1, retired + 1, other)):
+        step = words[layout.AT_ROUTINE] != layout.RESET
+        for i, new in enumerate(_readable(cycle + step, retired + step, other)):
             if new not in (old[i], next[i]):
                 found.append((row, _COUNTERS + i, old[i], new))
     return found
@@ -261,3 +262,19 @@ class EventRing:
         _functions()["begin_event"](h, self._m, real, self._ram32, cause, 0)
         yield
         _functions()["end_event"](h, self._m, real, self._ram32, layout.INJECT, LIMIT)
+
+    @contextmanager
+    def reset(self, h: HartRecord) -> Iterator[None]:
+        """While the machine begins again, which virtual hart h has asked for: an event without an exit."""
+        if not self._m.event_log:
+            yield
+            return
+        if self._m.event_count + 2 > EVENTS:
+            self.drain()
+        real = self._engine.real[self._m.current]
+        _functions()["begin_event"](h, self._m, real, self._ram32, layout.NO_EXIT, 0)
+        yield
+        _functions()["end_event"](h, self._m, real, self._ram32, layout.RESET, RESLICE)
+        if self._m.event_open == layout.MAYBE_EVENT:
+            self._m.event_count += 1
+            self._m.event_number += 1
