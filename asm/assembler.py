@@ -11,6 +11,7 @@ from trapline.asm.directives import (
     data,
     floats,
     insn,
+    lines,
     messages,
     options,
     relocations,
@@ -31,7 +32,7 @@ from trapline.isa.did_you_mean import did_you_mean
 
 HANDLERS: dict[str, Handler] = {
     name: handler
-    for module in (sections, symbols, relocations, alignment, data, floats, insn, cfi, options, messages)
+    for module in (sections, symbols, relocations, alignment, data, floats, insn, cfi, lines, options, messages)
     for name, handler in module.HANDLERS.items()
 }
 
@@ -130,6 +131,8 @@ def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> N
             if section.type == NOBITS:
                 raise SourceError(location, f"'{section.name}' has no contents, so it cannot hold an instruction")
             section.lines.append((*section.position(), location))
+            if unit.line_rows.active:
+                unit.line_rows.instruction(section, location)
             encode(encoder, mnemonic, operands, location, text)
         case Assignment(name, value, once):
             unit.assign(name, unit.bind(value, location), location, once)
@@ -145,6 +148,8 @@ def _directive(unit: Unit, name: str, operands: str, location: Location, at: Loc
     section = unit.section
     if name in _IN_CODE and not unit.in_absolute and section.flags & EXEC and section.type != NOBITS:
         section.data_lines.append((*section.position(), at))
+        if handler is insn.insn and unit.line_rows.active:
+            unit.line_rows.instruction(section, at)
     try:
         handler(unit, name.lower(), operands, location)
     except SyntaxProblem as problem:

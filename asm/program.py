@@ -11,6 +11,7 @@ from trapline.asm.assembler import read
 from trapline.asm.diagnostics import Diagnostic, Diagnostics, Location
 from trapline.asm.elf.line_table import Row
 from trapline.asm.fragments import LIMIT
+from trapline.asm.line_rows import LineRows
 from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
 from trapline.asm.linker.linker import Linker
 from trapline.asm.preprocess.expander import PREPROCESSED
@@ -106,6 +107,8 @@ def assemble(
     defines: Sequence[str] = (),
     preprocess: str | None = None,
     cpp: str = "pcpp",
+    debug: bool = False,
+    debug_prefix_map: Sequence[tuple[str, str]] = (),
 ) -> Program:
     """Assemble sources and link them into one program.
 
@@ -122,6 +125,8 @@ def assemble(
     defines: `NAME` or `NAME=value`, for the C preprocessor.
     cpp: what files named `.S` pass through, "pcpp" or "system", the first C preprocessor on PATH.
     preprocess: the same for every source, or "none"; by default only `.S` files are preprocessed.
+    debug: whether the ELF file says which line each instruction comes from, for debuggers, as GNU as's `-g` does.
+    debug_prefix_map: (old, new) beginnings of the folders and files that it names so.
     Raises AsmError, whose text shows every mistake with its file, line and column.
     """
     if isinstance(sources, str):
@@ -134,7 +139,7 @@ def assemble(
     for source in sources:
         path = source if isinstance(source, Text) else Path(source)
         name = path.name if isinstance(path, Text) else str(path)
-        unit = Unit(name, diagnostics, folders)
+        unit = Unit(name, diagnostics, folders, LineRows(debug, debug_prefix_map))
         read(unit, path, preprocess or (cpp if name.endswith(PREPROCESSED) else None), defines)
         units.append(unit)
     diagnostics.raise_if_errors()

@@ -11,6 +11,7 @@ from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.dollar_labels import DollarLabels
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import LIMIT, Org
+from trapline.asm.line_rows import LineRows
 from trapline.asm.nodes import (
     Binary,
     Bound,
@@ -46,8 +47,11 @@ class Unit:
     It is the `asm.preprocess.conditionals.Scope` of its own conditionals.
     """
 
-    def __init__(self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path]) -> None:
+    def __init__(
+        self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path], line_rows: LineRows | None = None
+    ) -> None:
         self.name = name
+        self.line_rows = line_rows or LineRows()
         self.diagnostics = diagnostics
         self.include_dirs = include_dirs
         self.sections: dict[tuple[str, str | None], Section] = {}

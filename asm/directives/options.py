@@ -55,7 +55,7 @@ def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 IGNORED = (
-    ".attribute", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn", ".stabd", ".version",
+    ".attribute", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn", ".stabd", ".version",
     ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func", ".endfunc", ".symver",
     ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels", ".ent", ".desc",
     ".lto_discard", ".attach_to_group",

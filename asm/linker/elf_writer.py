@@ -215,6 +215,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
         for section in output.inputs:
             numbers[id(section)] = len(rows)
         flags = output.flags & _OWN_FLAGS & ~ALLOC
+        image += bytes(-len(image) % output.alignment)
         rows.append((names.add(output.name), output.type, flags, 0, len(image), output.size, 0, 0,
                      output.alignment, output.entry_size))  # fmt: skip
         image += contents(output)

@@ -3,6 +3,7 @@
 from trapline.asm.diagnostics import Diagnostics, SourceError
 from trapline.asm.elf.format import HEADER, PROGRAM_HEADER
 from trapline.asm.fragments import Data
+from trapline.asm.linker import debug_sections
 from trapline.asm.linker.eh_frame import tables
 from trapline.asm.linker.got import KINDS, RELOCATION_SIZE, contents, offsets, relocations
 from trapline.asm.linker.layout import MAX_PASSES, lay_out
@@ -29,6 +30,8 @@ class Linker(Relocator):
     def link(self) -> None:
         """Resolve, lay out, apply. Raises AsmError when there were mistakes."""
         resolve(self.units, self.globals, self.diagnostics)
+        for unit in self.units:
+            debug_sections.reserve(unit)
         sections = self._sections()
         lay_out(sections, self.diagnostics)
         try:
@@ -55,6 +58,7 @@ class Linker(Relocator):
             if symbol is not None and not symbol.defined and symbol.common is None:
                 symbol.absolute = value
         self._define_bounds()
+        debug_sections.fill(self, self.units, self.layout)
         self.apply(sections)
         for name, location in self.undefined.items():
             close = [n for n in self.globals if self.globals[n].defined]

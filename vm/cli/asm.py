@@ -11,6 +11,7 @@ from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import OutputPath, ProgramFile
 from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command, with_groups
 from trapline.vm.cli.options import AssemblyOptions
+from trapline.vm.cli.parameters import PrefixMap
 from trapline.vm.cli.user_errors import reported
 
 
@@ -24,6 +25,14 @@ from trapline.vm.cli.user_errors import reported
     "--listing", type=OutputPath(), metavar="FILE",
     help="Write addresses, words and instructions to FILE (- for stdout).",
 )  # fmt: skip
+@click.option(
+    "-g", "--debug", is_flag=True,
+    help="Write the line of each instruction into the ELF file, for gdb and other debuggers.",
+)  # fmt: skip
+@click.option(
+    "--debug-prefix-map", type=PrefixMap(), multiple=True, metavar="OLD=NEW",
+    help="With -g, write NEW where the name of a folder or file begins with OLD.",
+)  # fmt: skip
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
 @click.option(
     "--json",
@@ -33,8 +42,8 @@ from trapline.vm.cli.user_errors import reported
 )
 @with_groups()
 def asm_command(
-    sources: tuple[str, ...], output: str, listing: str | None, symbols: bool, json_file: str | None,
-    assembly: AssemblyOptions,
+    sources: tuple[str, ...], output: str, listing: str | None, debug: bool,
+    debug_prefix_map: tuple[tuple[str, str], ...], symbols: bool, json_file: str | None, assembly: AssemblyOptions,
 ) -> None:  # fmt: skip
     """Assemble and link sources into a static ELF file.
 
@@ -45,12 +54,13 @@ def asm_command(
     trapline asm hello.s -o hello
     trapline asm start.s main.s -o kernel --text-base 0x80000000 --listing -
     trapline asm main.s -o /dev/null --json       # for an editor
+    trapline asm -g main.s -o main                # for gdb
     """
     with reported():
         for path in (output, listing, json_file):
             output_files.check_writable(path)
         paths = [find_program(name) for name in sources]
-        program = assemble(paths, assembly, None)
+        program = assemble(paths, assembly, None, debug=debug, debug_prefix_map=debug_prefix_map)
         output_files.write_bytes(output, program.elf, executable=True)
         if symbols:
             for name, value in sorted(program.symbols.items(), key=lambda item: item[1]):

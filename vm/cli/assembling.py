@@ -43,8 +43,8 @@ def with_warnings(image: "Image") -> "Image":
     return image
 
 
-def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None) -> Any:
-    """Assemble and link, warnings to stderr."""
+def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None, **others: Any) -> Any:
+    """Assemble and link, warnings to stderr. others: of `asm.assemble`."""
     from trapline import asm
     from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
@@ -55,7 +55,7 @@ def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None)
     base = options.text_base if options.text_base is not None else text_base
     program = asm.assemble(
         paths, entry=options.entry, text_base=base, include_dirs=options.include_dirs, defines=options.defines,
-        cpp=options.cpp,
+        cpp=options.cpp, **others,
     )  # fmt: skip
     json_output.note(program.diagnostics)
     if program.warnings:

@@ -191,3 +191,18 @@ class CycleSweep(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(sorted({Cycles().convert(part.strip(), param, ctx) for part in str(value).split(",")}))
+
+
+class PrefixMap(click.ParamType):
+    """`OLD=NEW`: the two parts."""
+
+    name = "map"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The pair."""
+        if isinstance(value, tuple):
+            return value
+        old, equals, new = str(value).partition("=")
+        if not equals or not old:
+            self.fail(f"'{value}' is not OLD=NEW", param, ctx)
+        return old, new

@@ -248,6 +248,21 @@ def test_listing_and_symbols(tmp_path):
     assert os.access(tmp_path / "out", os.X_OK)
 
 
+def test_lines_for_debuggers(tmp_path):
+    path = write(tmp_path, "lines.s", "_start: nop\n ebreak\n")
+    sizes = []
+    for options in ([], ["-g"], ["--debug", "--debug-prefix-map", f"{tmp_path}=/src"]):
+        assert invoke("asm", *options, path, "-o", tmp_path / "out").status == 0
+        elf = (tmp_path / "out").read_bytes()
+        assert (b".debug_line" in elf) == bool(options)
+        assert (b"/src" in elf) == (bytes(tmp_path) not in elf and bool(options))
+        sizes.append(len(elf))
+    assert sizes[0] < sizes[2]
+    refused = invoke("asm", "-g", path, "--debug-prefix-map", "nothing", "-o", tmp_path / "out")
+    assert refused.status == 2 and "'nothing' is not OLD=NEW" in refused.message
+    assert invoke("run", path, "--max-instructions", "9").message.count("lines.s:2") == 1
+
+
 def test_a_long_listing_takes_time_by_its_length(tmp_path):
     """Twenty thousand instructions with a label each: quadratic work would take minutes."""
     from trapline.asm import assemble
