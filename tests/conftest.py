@@ -8,15 +8,26 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.budget import PART, REDUCED
+
 # A shell lets jobs in the background ignore Ctrl-C and Ctrl-\, and processes inherit that. The tests need both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
+EXAMPLES = 100
+"""What hypothesis tries where a test does not say how much."""
+
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "ci",
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("reduced", parent=settings.get_profile("ci"), max_examples=EXAMPLES // PART)
 settings.register_profile("nightly", parent=settings.get_profile("ci"), derandomize=False, max_examples=2000)
-settings.load_profile(os.environ.get("TRAPLINE_HYPOTHESIS", "ci"))
+settings.load_profile(os.environ.get("TRAPLINE_HYPOTHESIS", "reduced" if REDUCED else "ci"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 from support.gnu import PREFIX, build, loaded, qemu_user, run_tool
 from support.process.run_ours import assemble, run_process
 
+pytestmark = pytest.mark.once
+
 DIALECT = Path(__file__).parent / "dialect"
 
 

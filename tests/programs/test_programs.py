@@ -23,6 +23,7 @@ def trapline(command: str, case: Case) -> Outcome:
     return Outcome(result.stdout_bytes, result.exit_code)
 
 
+@pytest.mark.once
 def test_every_program_has_a_case_and_a_header():
     for cases, folder in (USER, PROGRAMS), (BOOT, PROGRAMS / "boot"):
         sources = sorted(folder.glob("*.s"))
@@ -46,6 +47,7 @@ def test_boot(case):
     assert trapline("boot", case) == case.expected
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", USER, ids=str)
 def test_qemu_user_agrees(case, tool, tmp_path):
     elf = build(tool, [case.source], tmp_path / case.source.stem)
@@ -53,6 +55,7 @@ def test_qemu_user_agrees(case, tool, tmp_path):
     assert qemu_user(tool, elf, case.arguments, case.input, environ) == case.expected
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", BOOT, ids=str)
 def test_qemu_system_agrees(case, tool, tmp_path):
     elf = build(tool, [case.source], tmp_path / case.source.stem, text_base=RAM)

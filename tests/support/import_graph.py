@@ -6,6 +6,7 @@ Every import counts: inside a function, under TYPE_CHECKING, or of a name that a
 import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("isa", "asm", "vm", "trapline")
@@ -32,28 +33,38 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
+@cache
+def _statements(text: str) -> tuple[tuple[ast.Import | ast.ImportFrom, bool], ...]:
+    """The import statements of a source, and whether each is inside a function; a source has many readers."""
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+
+    def visit(node: ast.AST, in_function: bool) -> None:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, in_function))
+        inside = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside)
+
+    visit(ast.parse(text), False)
+    return tuple(found)
+
+
 def imports(path: Path, known: Collection[str] = ()) -> list[Import]:
     """The imports of a file. known: names of modules, to tell these from names within a module.
 
     Raises ValueError for a relative import.
     """
     found: list[Import] = []
-
-    def visit(node: ast.AST, in_function: bool) -> None:
+    for node, in_function in _statements(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             found.extend(Import(alias.name, node.lineno, in_function) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise ValueError(f"{path}:{node.lineno}: imports are absolute")
-            module = node.module or ""
-            for name in dict.fromkeys(alias.name for alias in node.names):
-                whole = f"{module}.{name}"
-                found.append(Import(whole if whole in known else module, node.lineno, in_function))
-        inside = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
-            visit(child, inside)
-
-    visit(ast.parse(path.read_text(encoding="utf-8")), False)
+            continue
+        if node.level:
+            raise ValueError(f"{path}:{node.lineno}: imports are absolute")
+        module = node.module or ""
+        for name in dict.fromkeys(alias.name for alias in node.names):
+            whole = f"{module}.{name}"
+            found.append(Import(whole if whole in known else module, node.lineno, in_function))
     return found
 
 

@@ -1,6 +1,5 @@
 """Burrow, the guest operating system: its shell, processes and threads, and that they leave nothing behind."""
 
-import os
 import re
 import struct
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.budget import examples, seeds
+from support.budget import REDUCED, examples, seeds
 from support.burrow.build import build_script, kernel, machine, run
 from support.gnu import Find, qemu_system
 from support.paths import BURROW
@@ -19,7 +18,6 @@ from trapline import ExitReason, Machine
 
 HERE = Path(__file__).parent
 SESSION, CONSOLE = (HERE / "session.in").read_bytes(), (HERE / "session.out").read_bytes()
-REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
 NOTHING_LEFT = "left behind: 0 pages, 0 threads, 0 processes"
 ENDS = {
     "wild": ("burrow: process 2 (wild) ended: store page fault at address 0x00000000, pc 0x40000014", 0x100 + 15),

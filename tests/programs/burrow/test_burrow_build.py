@@ -11,6 +11,8 @@ from support.burrow.build import build_script
 from support.paths import BURROW
 from trapline import ExitReason, Machine
 
+pytestmark = pytest.mark.once
+
 SOURCES = sorted(p for p in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), *BURROW.glob("user/*"), *BURROW.glob("*.py")])
 README = (BURROW / "README.md").read_text()
 

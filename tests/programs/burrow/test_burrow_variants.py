@@ -1,13 +1,11 @@
 """Burrow under the hypervisor: the same console and state under every technique, and what Xleak breaks."""
 
-import os
-
 import pytest
 
+from support.budget import REDUCED
 from support.burrow.build import machine, run
 from trapline import ExitReason
 
-REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
 TECHNIQUES = ("trap", "hybrid", "patch", "translate", "assist")
 PROGRAMS = {
     "wild": 1, "threads 2": 1, "pingpong 10": 1, "reap crowd exit": 1, "reap priv": 2, "threads 4": 4,

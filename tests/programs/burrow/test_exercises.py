@@ -14,6 +14,8 @@ from support.paths import BURROW, DOCS
 from trapline import ExitReason, Machine
 from trapline.asm import AsmError
 
+pytestmark = pytest.mark.once
+
 PAGE = DOCS / "tutorials/exercises.md"
 TEXTS = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
 ISOLATED, FAMILY, RACE, COUNTED, POST, MAILED = TEXTS

@@ -1,7 +1,6 @@
 """10,000 random schedules of Burrow: no message, wake-up or process is lost, no mutex is torn, nothing leaks."""
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from support.budget import examples
+from support.budget import PLAIN, examples
 from support.burrow.build import build_script
 from support.burrow.schedules import MEMORY, STRESS, Rerun, Schedule, burrow, drive, load, place, schedules, verdict
 from support.gnu import Find, qemu_system
@@ -20,7 +19,6 @@ from trapline import Machine
 from trapline.vm.loader.files import load_elf
 
 FILES = sorted(SCHEDULES.glob("*.json"))
-PYTHON = os.environ.get("TRAPLINE_ENGINE") == "python"
 SLOW_STEPS = 400_000
 """Schedules of the corpus that have more steps are left out where each is a slow one."""
 
@@ -59,7 +57,7 @@ def test_a_few_random_schedules(harts: int) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_schedules_of_the_corpus(file: Any) -> None:
-    if PYTHON and json.loads(file.read_text())["steps"] > SLOW_STEPS:
+    if PLAIN and json.loads(file.read_text())["steps"] > SLOW_STEPS:
         pytest.skip("too long for plain Python")
     schedule, _ = load(file)
     assert rerun(schedule.harts).failure(schedule) == ""

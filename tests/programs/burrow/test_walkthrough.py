@@ -7,6 +7,8 @@ import pytest
 from support.burrow.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
 from support.paths import BURROW
 
+pytestmark = pytest.mark.once
+
 UPDATE = "PYTHONPATH=tests python -m support.burrow.walkthrough"
 """Brings the page up to date, except for excerpts."""
 

@@ -4,7 +4,6 @@
 """
 
 import ctypes
-import os
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from support.budget import REDUCED
 from support.hypervisor.random_states import (
     AT,
     BOARD_WORDS,
@@ -240,7 +240,7 @@ def plainly() -> Callable[..., int]:
 def ready() -> Callable[..., int]:
     """`try_states`, compiled where the engine is."""
     names = globals()
-    if os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python":
+    if REDUCED:
         names["step"] = lambda machine: machine.engine.run(1)
         return try_states
     from numba import njit

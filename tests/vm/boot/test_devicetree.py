@@ -12,6 +12,8 @@ from trapline.vm.boot.devicetree import Chosen, device_tree, isa_string
 from trapline.vm.boot.flat_tree import Node, encode, flatten
 from trapline.vm.machine import Machine
 
+pytestmark = pytest.mark.once
+
 ISA = parse_isa("rv32ima")
 
 

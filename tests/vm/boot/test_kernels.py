@@ -1,11 +1,11 @@
 """The same kernel prints the same here and on QEMU: kernels in C of the kinds written for `virt`."""
 
-import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from support.budget import PLAIN
 from support.gnu import Find, Outcome, qemu_system
 from support.kernels.boot_kernels import DISK, Kernel, build, run_here, run_on_qemu
 from support.paths import BOOT_KERNELS
@@ -28,7 +28,7 @@ KERNELS = (
 BOOTS = pytest.mark.skipif(not any("--append" in o.opts for o in boot_command.params), reason="no firmware yet")
 TREE = Kernel("tree", "walks the device tree", harts=2)
 # The plain Python engine has no time for those that wait for many ticks.
-LONG = ("locks", "tasks", "xv6", "devices") if os.environ.get("TRAPLINE_ENGINE") == "python" else ()
+LONG = ("locks", "tasks", "xv6", "devices") if PLAIN else ()
 
 
 @pytest.mark.parametrize("kernel", [k for k in KERNELS if k.name not in LONG], ids=str)

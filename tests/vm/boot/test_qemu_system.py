@@ -5,20 +5,19 @@ what a record is; `privileged.py` and `protection.py` make the snippets; `differ
 otherwise than we do, which docs/decisions/0001-differences-from-qemu-7.2.md explains.
 """
 
-import os
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from support.budget import seeds
+from support.budget import PLAIN, seeds
 from support.gnu import Find, run_tool
 from support.paths import DOCS
 from support.qemu import in_use, privileged, protection
 from support.qemu.differences import DIFFERENCES, Difference, mask
 from support.qemu.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
-SNIPPETS = 4 if os.environ.get("TRAPLINE_ENGINE") == "python" else 50
+SNIPPETS = 4 if PLAIN else 50
 GENERATORS = (
     privileged.machine_csrs, privileged.walk, privileged.interrupts, privileged.refusals,
     protection.pmp_words, protection.pmp_pages, protection.pmp_locks, protection.paging, in_use.in_use,

@@ -46,14 +46,17 @@ def test_classes_are_those_of_the_specification(isa: str, holes: tuple[str, ...]
     assert_classes(classified(isa), classes.expected(holes))
 
 
+@pytest.mark.once
 def test_with_mleak_set_every_hole_is_privileged() -> None:
     assert_classes(classified("rv32ima_xleak", *FIXED.items()), classes.expected(XLEAK, fixed=True))
 
 
+@pytest.mark.once
 def test_with_counters_enabled_u_mode_reads_them() -> None:
     assert_classes(classified("rv32ima", *COUNTERS.items()), classes.expected(counters="USM"))
 
 
+@pytest.mark.once
 def test_quoted_sentences_are_in_the_document_of_xleak() -> None:
     path = DOCS / "xleak.md"
     text = path.read_text(encoding="utf-8").replace("`", "").replace("**", "")
@@ -62,6 +65,7 @@ def test_quoted_sentences_are_in_the_document_of_xleak() -> None:
     assert classes.MLEAK in text
 
 
+@pytest.mark.once
 def test_the_theorems_hold_for_rv32ima() -> None:
     found = classified("rv32ima")
     assert holds(found) == {"1": True, "2": True, "3": True}
@@ -70,6 +74,7 @@ def test_the_theorems_hold_for_rv32ima() -> None:
     assert all(theorem.evidence is Evidence.SAMPLED for theorem in found.theorems.values())
 
 
+@pytest.mark.once
 def test_readable_counters_break_theorem_2_alone() -> None:
     found = classified("rv32ima", *COUNTERS.items())
     assert holds(found) == {"1": True, "2": False, "3": True}
@@ -77,6 +82,7 @@ def test_readable_counters_break_theorem_2_alone() -> None:
     assert "mcounteren = 0x7 and scounteren = 0x7, U mode can execute rdcycle" in found.theorems["1"].because[1]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("hole", XLEAK)
 def test_each_hole_breaks_theorem_1(hole: str) -> None:
     isa = f"rv32ima_{hole}"
@@ -91,6 +97,7 @@ def test_each_hole_breaks_theorem_1(hole: str) -> None:
     assert not found.theorems["2"].holds
 
 
+@pytest.mark.once
 def test_mleak_mends_theorem_1() -> None:
     assert holds(classified("rv32ima_xleak", *FIXED.items())) == {"1": True, "2": True, "3": True}
     broken = classified("rv32ima_xleak").theorems
@@ -98,6 +105,7 @@ def test_mleak_mends_theorem_1() -> None:
     assert broken["3"].broken_by == ("pushf", "sidt", "sgdt", "probe", "lra")
 
 
+@pytest.mark.once
 def test_one_bit_of_mleak_mends_one_hole() -> None:
     for bit, hole in enumerate(XLEAK):
         search = Search(parse_isa("rv32ima_xleak"), {"mleak": 0xFF ^ (1 << bit)}, engine=ENGINE)
@@ -109,6 +117,7 @@ def test_one_bit_of_mleak_mends_one_hole() -> None:
         assert not found.complete
 
 
+@pytest.mark.once
 def test_theorem_3_argues_shadow_paging_for_probe() -> None:
     because = classified("rv32ima_xleak").theorems["3"].because
     about = [reason for reason in because if reason.startswith("probe: ")]

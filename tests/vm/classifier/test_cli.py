@@ -13,6 +13,8 @@ import pytest
 
 from support.cli.command import Outcome, command, environment, invoke, refused, watchdog
 
+pytestmark = pytest.mark.once
+
 FEW = ("--pairs", "60")
 FLAGS = (
     "always_traps", "privileged", "sensitive", "control_sensitive", "behavior_sensitive", "mode_sensitive",

@@ -17,6 +17,8 @@ from trapline.vm.classifier.theorems import Classified, theorems
 from trapline.vm.classifier.witness.sentences import describe
 from trapline.vm.cli import classify as classify_command
 
+pytestmark = pytest.mark.once
+
 ENGINE = os.environ.get("TRAPLINE_ENGINE", "numba")
 EXTENSIONS = parse_isa("rv32ima_xpopf")
 

@@ -128,17 +128,22 @@ QUICK = ["run: loop", "run: waiting for input", "boot: loop"]
         *((name, signal.SIGHUP, 129) for name in QUICK[1:]),
     ],
 )
-def test_an_endless_guest_stops_at_once(tmp_path, name, number, status):
+def test_an_endless_guest_stops_at_once(tmp_path, name, number, status, *options):
     """The report comes all the same, so the time includes the digest of 4 MiB of memory.
 
     That the `!` is seen before the end shows too that output does not wait for a newline.
     """
     report = tmp_path / "report"
-    outcome = interrupted([*guest(tmp_path, name), "--memory", "4M", f"--json={report}"], number)
+    outcome = interrupted([*guest(tmp_path, name), "--memory", "4M", f"--json={report}", *options], number)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (status, b"", b"")
     written = json.loads(report.read_text())
     assert (written["exit_reason"], written["exit_code"]) == ("interrupted", status)
     in_time(outcome)
+
+
+@pytest.mark.parametrize("name", ["run: loop", "boot: slowest instructions", "boot: traps"])
+def test_on_the_plain_engine(tmp_path, name):
+    test_an_endless_guest_stops_at_once(tmp_path, name, signal.SIGINT, 130, "--engine", "python")
 
 
 @pytest.mark.parametrize("name", ["run: loop", "boot: loop"])

@@ -13,6 +13,8 @@ from trapline.vm.codegen import cache, cache_folders
 from trapline.vm.codegen.cache import find, store
 from trapline.vm.codegen.cache_folders import folder_of_sources, folder_to_write, read_trusted, search_path
 
+pytestmark = pytest.mark.once
+
 KIND, KEY = "engine", "0123456789abcdef0123"
 OBJECT = (b"object", ["symbol"])
 OTHER, ANOTHER = 12345, 23456

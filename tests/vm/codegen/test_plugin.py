@@ -25,6 +25,8 @@ from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.machine import ExitReason
 
+pytestmark = pytest.mark.once
+
 KINDS = TESTS / "vm/codegen/every_kind.py"
 TUTORIAL = DOCS / "tutorials/my_isa.py"
 ISA = "rv32ima_xkinds_xmore"

@@ -14,6 +14,8 @@ from trapline.vm.codegen.cache import source_files
 from trapline.vm.codegen.collect import Definition, collect
 from trapline.vm.core import execute, loop
 
+pytestmark = pytest.mark.once
+
 
 def reached(module: str) -> set[Path]:
     """The files that a module needs, its own included; of packages only those that are imported by name."""

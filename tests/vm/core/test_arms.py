@@ -11,6 +11,8 @@ from trapline.vm.core.execute import execute
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.engine import Engine
 
+pytestmark = pytest.mark.once
+
 ALL = 0xFFFF
 
 

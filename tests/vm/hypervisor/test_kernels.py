@@ -3,14 +3,13 @@ The kernels are those of `support.random_kernels.kernels`; those of the corpus d
 from ours.
 """
 
-import os
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given, seed
 
-from support.budget import FIRST_SEED, examples
+from support.budget import CHECKED, FIRST_SEED, PLAIN, examples
 from support.hypervisor.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
 from support.mutants.hypervisor import MUTANTS, mutated
 from support.paths import CORPUS
@@ -18,10 +17,8 @@ from support.random_kernels.image import Kernel, load
 from support.random_kernels.kernels import kernels
 
 KEPT = sorted(CORPUS.glob("*.json"))
-PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
-CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 PARTS = 4
-ONE_HART, MORE_HARTS = (20, 5) if PLAIN else (40, 10) if CHECKED else (500, 60)
+ONE_HART, MORE_HARTS = (8, 4) if PLAIN else (20, 8) if CHECKED else (500, 60)
 """Kernels in each part."""
 
 
@@ -53,7 +50,7 @@ def check(kernel: Kernel, folder: Path) -> None:
 @pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS), (3, MORE_HARTS // 2), (4, MORE_HARTS // 4)])
 def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> None:
     @seed(PARTS * FIRST_SEED + part)
-    @examples(count)
+    @examples(count, few=count)
     @given(kernels(harts))
     def run(kernel: Kernel) -> None:
         check(kernel, tmp_path)
@@ -66,7 +63,7 @@ def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique()
     unlike = 0
 
     @seed(FIRST_SEED)
-    @examples(ONE_HART // 2)
+    @examples(ONE_HART // 2, few=ONE_HART // 2)
     @given(kernels(1).filter(lambda kernel: kernel.holes in (1, 2)))
     def run(kernel: Kernel) -> None:
         nonlocal unlike

@@ -4,13 +4,13 @@ Kernels are guests as they are; a user program is one with the kernel of `suppor
 Those that end within LIMIT instructions run to their end.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.budget import CHECKED, PLAIN
 from support.burrow.build import MEMORY
 from support.burrow.build import machine as burrow
 from support.burrow.demos import elf as demo_elf
@@ -26,8 +26,7 @@ from trapline.asm import assemble
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.sensitive import read_case
 
-PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
-LIMIT = 1_500 if PLAIN else 50_000 if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else 400_000
+LIMIT = 1_500 if PLAIN else 50_000 if CHECKED else 400_000
 BUILT = {PROGRAMS / "kernels", PROGRAMS / "demos"}
 """Kernels of several files, and programs on them, which have tests of their own below."""
 FILES = sorted(p for p in PROGRAMS.rglob("*.s") if not BUILT & {*p.parents})

@@ -1,12 +1,11 @@
 """Each interpreter routine against bare hardware: one instruction in many random states, everything compared."""
 
-import os
 from functools import cache
 from zlib import crc32
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY
+from support.budget import CHECKED, FIRST_SEED, NIGHTLY, PLAIN
 from support.hypervisor.bare_and_virtual import UNDER
 from support.hypervisor.routines import Pair
 from support.random_kernels.image import HOLES
@@ -20,8 +19,6 @@ SOME = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswa
 """Of these, one for each way to access memory."""
 SAME_IN_U_MODE = ("popf", "rdmode", "jrst")
 ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
-PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
-CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 100_000
 FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 4_000
 

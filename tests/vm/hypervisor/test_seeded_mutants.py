@@ -11,6 +11,8 @@ from support.mutants.seeded_code import CODE
 from support.mutants.seeded_tables import TABLES
 from trapline.vm.codegen.engine_text import engine_text
 
+pytestmark = pytest.mark.once
+
 SEEDED = TABLES | CODE
 
 

@@ -1,7 +1,6 @@
 """Traced shadow tables against random kernels: equal to the bare machine with fences, and without any to one that has
 no TLB, which is what "no stale translation is ever used" means."""
 
-import os
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, seed
 
-from support.budget import FIRST_SEED, examples
+from support.budget import FIRST_SEED, REDUCED, examples
 from support.hypervisor.bare_and_virtual import Reused, divergence, states, whole_state
 from support.random_kernels.image import Kernel
 from support.random_kernels.kernels import kernels
@@ -18,7 +17,6 @@ from trapline import isa
 from trapline.vm.exit import ExitReason
 
 FENCE, NOP = isa.BY_NAME["sfence.vma"], 0x13
-REDUCED = os.environ.get("NUMBA_BOUNDSCHECK") == "1" or os.environ.get("TRAPLINE_ENGINE") == "python"
 TECHNIQUES = ("hybrid", "trap", "assist", "patch", "translate")
 
 
@@ -32,7 +30,7 @@ def test_kernels_that_fence_end_as_bare(harts: int, count: int) -> None:
     stores = dict.fromkeys(TECHNIQUES, 0)
 
     @seed(FIRST_SEED)
-    @examples(count)
+    @examples(count, few=count)
     @given(kernels(harts))
     def run(kernel: Kernel) -> None:
         bare = machine("bare", harts, "lazy")
@@ -74,7 +72,7 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
 
     @seed(FIRST_SEED)
-    @examples(20 if REDUCED else 300)
+    @examples(300, few=20)
     @given(kernels(1).map(unfenced))
     def run(kernel: Kernel) -> None:
         expected = walking(kernel)
@@ -94,7 +92,7 @@ def test_kernels_that_change_what_they_translate_by_end_as_without_a_tlb(harts: 
     """They take code, data and tables away from under themselves and one another, and seldom fence."""
 
     @seed(FIRST_SEED)
-    @examples(count)
+    @examples(count, few=count)
     @given(kernels(harts, free=True))
     def run(kernel: Kernel) -> None:
         expected = walking(kernel)

@@ -102,6 +102,7 @@ def looks(storm: str, technique: str, budget: int, number: int) -> list[tuple[in
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("technique", ["bare", "patch", "translate", TRACED])
 @pytest.mark.parametrize("storm", STORMS)
 def test_work_between_two_looks_is_bounded(storm: str, technique: str) -> None:
@@ -109,6 +110,7 @@ def test_work_between_two_looks_is_bounded(storm: str, technique: str) -> None:
         assert touched <= TOUCHES * (WORK + INDIVISIBLE + ROOM) + TOUCHES_OF_A_STEP * steps
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("storm", ["fences", "page-table bases", "PMP registers"])
 def test_a_storm_comes_back_long_before_its_steps_are_done(storm: str) -> None:
     """As long as it costs so much: with the tables traced a step of it looks at 1,024 entries."""

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from support.cli.command import environment
 from trapline.vm.observe import tables
 
+pytestmark = pytest.mark.once
+
 CELLS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12).map(str.strip)
 
 

@@ -23,6 +23,8 @@ from trapline.vm.classifier.search.search import Search, new_engine
 from trapline.vm.classifier.theorems import Classified
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
 
+pytestmark = pytest.mark.once
+
 EXTENSIONS = parse_isa("rv32ima_xleak")
 PAIRS = 400
 FIXED = {"mleak": 0xFF}
