@@ -8,7 +8,6 @@ linux/Image in the folder that TRAPLINE_GUESTS names, unless --image names anoth
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -17,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from command_line import json_file, positive
 
 from trapline.asm import assemble
 from trapline.vm.bench.nano import Nano
@@ -153,8 +154,8 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="compute, csr, linux; all without one")
     guests = os.environ.get("TRAPLINE_GUESTS", "")
     parser.add_argument("--image", type=Path, default=Path(guests, "linux/Image"))
-    parser.add_argument("--repeats", type=int, default=7, help="rounds (default 7)")
-    parser.add_argument("--json", type=Path, help="write all ratios here")
+    parser.add_argument("--repeats", type=positive, default=7, help="rounds (default 7)")
+    parser.add_argument("--json", metavar="FILE", help="write all ratios here")
     options = parser.parse_args()
     known: dict[str, Callable[[], Iterator[Ratio]]] = {
         "compute": lambda: compute(options.repeats),
@@ -164,20 +165,17 @@ def main() -> None:
     for part in options.parts:
         if part not in known:
             parser.error(f"no part named '{part}'; known: {', '.join(known)}")
-    if options.repeats < 1:
-        parser.error("--repeats is at least 1")
-    found: list[Ratio] = []
-    for part in options.parts or known:
-        if part == "linux" and not options.image.is_file():
-            print(f"Linux boot is skipped: no file '{options.image}'", flush=True)
-            continue
-        for measured in known[part]():
-            found.append(measured)
-            print(measured.line(), flush=True)
-    if options.json:
-        rows = [asdict(measured) | {"kept": measured.kept} for measured in found]
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
-    sys.exit(0 if all(measured.kept for measured in found) else 1)
+    kept = True
+    with json_file(parser, options.json) as rows:
+        for part in options.parts or known:
+            if part == "linux" and not options.image.is_file():
+                print(f"Linux boot is skipped: no file '{options.image}'", flush=True)
+                continue
+            for measured in known[part]():
+                rows.append(asdict(measured) | {"kept": measured.kept})
+                kept = kept and measured.kept
+                print(measured.line(), flush=True)
+    sys.exit(0 if kept else 1)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from command_line import positive
+
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "tests" / "vm" / "boot" / "kernels" / "firmware.s"
 MARK = b"init: LINUX-USERLAND-OK"
@@ -49,7 +51,7 @@ def main() -> None:
     guests = os.environ.get("TRAPLINE_GUESTS")
     default = Path(guests, "linux/Image") if guests else None
     parser.add_argument("--image", type=Path, default=default, required=default is None)
-    parser.add_argument("--repeats", type=int, default=5, help="best of this many (default 5)")
+    parser.add_argument("--repeats", type=positive, default=5, help="best of this many (default 5)")
     options = parser.parse_args()
     image, qemu = str(options.image.resolve()), shutil.which("qemu-system-riscv32")
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:

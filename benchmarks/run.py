@@ -1,6 +1,8 @@
 """Every figure of the documentation, measured again, against peers where there are any.
 
-    python benchmarks/run.py [--repeats 3] [--json FILE]
+    python benchmarks/run.py [PART...] [--repeats 3] [--json FILE]
+
+PART is start, programs, assembler or classifier; all without one.
 
 Peers: qemu-riscv32 and qemu-system-riscv32 on the same ELF, GNU as on the same source.
 """
@@ -15,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from command_line import json_file, positive
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "programs" / "bench"
@@ -60,7 +65,7 @@ def assembler(repeats: int) -> list[dict]:
         units: list[Path] = []
         lines = 0
         # A module of a program of several modules would have undefined symbols.
-        sources = [p for p in sorted((ROOT / "tests" / "c").glob("*.c")) if not p.name.startswith("modules")]
+        sources = [p for p in sorted((ROOT / "tests" / "asm" / "c").glob("*.c")) if not p.name.startswith("modules")]
         while lines < 10_000:
             source = sources[len(units) % len(sources)]
             target = Path(scratch) / f"unit{len(units)}.s"
@@ -133,19 +138,29 @@ def show(row: dict) -> str:
     return f"{row['name']:45} " + "   ".join(parts)
 
 
+PARTS: dict[str, Callable[[int], list[dict]]] = {
+    "start": start_up,
+    "programs": programs,
+    "assembler": assembler,
+    "classifier": classifier,
+}
+
+
 def main() -> None:
     """Measure, print, and keep as JSON when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3, help="best of this many (default 3)")
-    parser.add_argument("--json", type=Path, help="write all rows here")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all without one")
+    parser.add_argument("--repeats", type=positive, default=3, help="best of this many (default 3)")
+    parser.add_argument("--json", metavar="FILE", help="write all rows here")
     options = parser.parse_args()
-    rows = []
-    for part in (start_up, programs, assembler, classifier):
-        for row in part(options.repeats):
-            rows.append(row)
-            print(show(row), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f"no part named '{part}'; known: {', '.join(PARTS)}")
+    with json_file(parser, options.json) as rows:
+        for part in options.parts or PARTS:
+            for row in PARTS[part](options.repeats):
+                rows.append(row)
+                print(show(row), flush=True)
 
 
 if __name__ == "__main__":

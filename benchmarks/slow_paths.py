@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from command_line import positive
+
 TIMES = 16
 """Operations in the body of a loop."""
 LONGER = 8
@@ -131,7 +133,7 @@ def theirs(case: Case, folder: Path) -> float:
 def main() -> int:
     """Measure, print, and answer 1 if a promise is not kept."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=positive, default=3)
     repeats = parser.parse_args().repeats
     late = False
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:

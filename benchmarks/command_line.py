@@ -1,0 +1,37 @@
+"""What the benchmarks' command lines share: a number of rounds, and the file of `--json`."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trapline.vm.host.output_file import OutputFile
+
+
+def positive(text: str) -> int:
+    """The type of an option that counts from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number
+
+
+@contextmanager
+def json_file(parser: argparse.ArgumentParser, path: str | None) -> Iterator[list[dict]]:
+    """A list for rows, which becomes FILE when all are measured; until then, and if that fails, FILE is as it was.
+
+    path: of FILE, None for no file. One that cannot be written ends the program with status 2 before it measures.
+    """
+    rows: list[dict] = []
+    try:
+        output = None if path is None else OutputFile(path)
+    except OSError as error:
+        parser.error(f"--json: {error.strerror}: '{path}'")
+    try:
+        yield rows
+        if output is not None:
+            output.stream.write((json.dumps(rows, indent=1) + "\n").encode())
+            output.commit()
+    finally:
+        if output is not None:
+            output.discard()
