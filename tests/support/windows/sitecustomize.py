@@ -75,3 +75,36 @@ def _select_sockets(*arguments: Any) -> Any:
 
 
 select.select = _select_sockets
+
+
+def _is_open(path: Any) -> bool:
+    """Whether this process has a file open."""
+    try:
+        wanted = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return False
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found = os.fstat(int(number))
+        except OSError:
+            continue  # the one that listed them
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
+
+
+def _refused_when_open(name: str) -> None:
+    """ "On Windows, attempting to remove a file that is in use causes an exception to be raised"; so does renaming."""
+    original = getattr(os, name)
+
+    def changed(path: Any, *others: Any, **options: Any) -> None:
+        for one in (path, *others):
+            if options.get("dir_fd") is None and _is_open(one):
+                raise PermissionError(13, "The process cannot access the file because it is being used", one)
+        original(path, *others, **options)
+
+    setattr(os, name, changed)
+
+
+for name in ("remove", "rename", "replace", "unlink"):
+    _refused_when_open(name)

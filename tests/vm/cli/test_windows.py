@@ -10,6 +10,8 @@ import pytest
 
 from support.cli.command import command, environment, execute, write
 from support.paths import ROOT
+from trapline.vm.classifier.search import batch
+from trapline.vm.codegen import native
 
 SIMULATION = ROOT / "tests" / "support" / "windows"
 PROGRAM = "_start: li a0, 7\n li a7, 93\n ecall\n"
@@ -32,14 +34,18 @@ def windows(**changes: str) -> dict[str, str]:
     return environment(PYTHONPATH=str(SIMULATION), **changes)
 
 
-def test_the_simulation_takes_things_away():
-    code = "import os, signal, sys, select\n" + "\n".join((
+def test_the_simulation_takes_things_away(tmp_path):
+    code = "import os, select, signal, sys\n" + "\n".join((
         "assert not hasattr(signal, 'SIGHUP') and not hasattr(signal, 'pthread_sigmask')",
         "assert not hasattr(os, 'pread') and not hasattr(os, 'O_NONBLOCK') and not hasattr(os, 'getuid')",
         "try: import termios\nexcept ImportError: pass\nelse: raise AssertionError",
         "try: select.select([0], [], [], 0)\nexcept OSError: pass\nelse: raise AssertionError",
+        "file = open(sys.argv[1], 'wb')",
+        "try: os.replace(sys.argv[1], 'other')\nexcept PermissionError: file.close()\nelse: raise AssertionError",
+        "os.unlink(sys.argv[1])",
     ))  # fmt: skip
-    subprocess.run([sys.executable, "-c", code], env=windows(), check=True, stdin=subprocess.DEVNULL)
+    words = [sys.executable, "-c", code, tmp_path / "file"]
+    subprocess.run(words, env=windows(), check=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("words, status, printed", [
@@ -58,6 +64,27 @@ def test_commands(tmp_path, words, status, printed):
     outcome = execute(*words, env=windows(), folder=tmp_path)
     assert outcome.status == status, outcome
     assert printed in outcome.stdout
+
+
+@pytest.fixture(scope="module")
+def warm() -> None:
+    """The folder that all tests share has everything that is compiled."""
+    native.warm(native.ENGINE, native.engine_key())
+    batch.warm()
+
+
+@pytest.mark.parametrize("words, printed", [
+    (["run", "programs/fib.s", "--", "32"], b"2178309\n"),
+    (["virt", "programs/boot/sv32.s", "--technique", "trap"], b"page fault, scause 15"),
+    (["bench", "nano", "csr", "--repeats", "1"], b"translate"),
+    (["classify", "--isa", "rv32ima_xpopf", "--insn", "popf", "--pairs", "100000"], b"popf  refuted (witness)"),
+    (["warm"], b"search: already compiled"),
+], ids=lambda value: value[0] if isinstance(value, list) else "")  # fmt: skip
+def test_the_compiled_engine(warm, tmp_path, words, printed):
+    """It is found in the cache, and loaded: plain Python would take minutes for these, and compiling is announced."""
+    here = environment(TRAPLINE_ENGINE="numba", NUMBA_BOUNDSCHECK=None, NUMBA_DISABLE_JIT=None)
+    outcome = execute(*words, env=here | {"PYTHONPATH": str(SIMULATION)}, folder=tmp_path)
+    assert (outcome.status, outcome.stderr) == (0, b"") and printed in outcome.stdout, outcome
 
 
 @pytest.mark.slow
