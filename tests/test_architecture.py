@@ -32,10 +32,11 @@ ROOMS = {
     "vm/core": "isa",
     "vm/hypervisor": "isa vm/core",
     "vm/codegen": "isa vm/core vm/hypervisor",
-    "vm/host": "",
+    "vm/state.py": "",
+    "vm/host": "vm/state.py",
     "vm/hypervisor/host": "isa vm/core vm/hypervisor vm/codegen vm/host",
-    "vm/board/virtio": "vm/host",
-    "vm/board": "isa vm/host vm/board/virtio",
+    "vm/board/virtio": "vm/state.py vm/host",
+    "vm/board": "isa vm/state.py vm/host vm/board/virtio",
     "vm/sbi": "isa vm/core",
     "vm/loader": "isa asm",
     "vm/exit.py": "isa",
@@ -47,8 +48,9 @@ ROOMS = {
     "vm/breakpoints.py": "",
     "vm/run_loop.py": "isa vm/core vm/host vm/board vm/exit.py vm/exits vm/engine.py vm/registers.py vm/trace.py "
     "vm/breakpoints.py",
+    "vm/snapshot": "isa vm/core vm/state.py vm/host vm/board vm/engine.py vm/exits",
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
-    "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py",
+    "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py vm/snapshot",
     "vm/process": "isa vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
@@ -73,7 +75,8 @@ LIBRARIES = {
     "pcpp": "asm",
     "numba": "vm/codegen",
     "llvmlite": "vm/codegen",
-    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/process vm/observe vm/experiments "
+    "msgspec": "vm/state.py vm/board vm/board/virtio",
+    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/snapshot vm/process vm/observe vm/experiments "
     "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
@@ -86,7 +89,7 @@ ELF_READER = {"elf.format", "elf.line_table", "elf.reader"}
 """Files of `asm` that load nothing else of it but each other."""
 
 FOR_USERS = {"machine.py", "breakpoints.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}
-"""Files of `vm/` itself: what a user of the library meets. The only other one is the loop behind `Machine.run`."""
+"""Files of `vm/` itself: what a user of the library meets. The others are behind `Machine.run` and saved states."""
 
 BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")
 """Files that import what a string names: a command or name of the library when it is first used, and the module that
@@ -144,7 +147,7 @@ def test_the_table_keeps_these_promises() -> None:
 
 
 def test_files_of_vm_lie_in_rooms_but_for_what_users_meet() -> None:
-    assert {path.name for path in (ROOT / "vm").glob("*.py")} == FOR_USERS | {"run_loop.py", "__init__.py"}
+    assert {path.name for path in (ROOT / "vm").glob("*.py")} == FOR_USERS | {"run_loop.py", "state.py", "__init__.py"}
 
 
 def test_libraries_are_imported_where_they_belong() -> None:

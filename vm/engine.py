@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,18 @@ from trapline.vm.engine_kinds import KINDS, PYTHON
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
 from trapline.vm.hypervisor.host.records import pages_behind_ram, replaced_code, under_hypervisor
+
+
+class Arrays(NamedTuple):
+    """All that a machine's state is made of, but for its devices: see `Engine`, behind whose attributes these are.
+
+    harts, machines: the virtual and then the real ones; ram: with what lies behind the guest's.
+    """
+
+    harts: np.ndarray
+    machines: np.ndarray
+    ram: np.ndarray
+    page: np.ndarray
 
 
 class Engine:
@@ -32,11 +44,14 @@ class Engine:
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     shadow: one of `vm.hypervisor.technique.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
     announce: entered while the engine is compiled, in the first run of this version on this machine.
+    memory: all of RAM, what lies behind the guest's included, where there is a state already; by default zeros.
+    unannounced: (first page, pages) of RAM to which the host writes without `drop_code`.
     """
 
     def __init__(
         self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
         technique: str = "bare", shadow: str = "lazy", events: bool = False, announce: Announce | None = None,
+        memory: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not {' or '.join(map(repr, KINDS))}")
@@ -47,7 +62,8 @@ class Engine:
         pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
         ring = pages * PAGE
         pages += EVENT_PAGES if events else 0
-        self._all_ram = np.zeros(pages * PAGE, np.uint8)
+        self._all_ram = np.zeros(pages * PAGE, np.uint8) if memory is None else memory[: pages * PAGE]
+        self.unannounced: list[tuple[int, int]] = []
         self.ram = self._all_ram[:ram_size]
         self.code = np.zeros(pages * CODE_ENTRIES, np.int64)
         self.page = np.zeros(pages, np.uint8)
@@ -144,6 +160,11 @@ class Engine:
         """All of real RAM as words, what lies behind the guest's included."""
         return self._all_ram.data.cast("B").cast("I")
 
+    @property
+    def arrays(self) -> Arrays:
+        """The arrays that hold the state."""
+        return Arrays(self._all_harts, self._machines, self._all_ram, self.page)
+
     def entry(self) -> tuple[int, ...] | None:
         """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
         if not self._compiled:
@@ -156,7 +177,7 @@ class Engine:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""
         if length > 0:
             first, last = offset // PAGE, (offset + length - 1) // PAGE
-            self._drop(*self._code_memory, first, last - first + 1)
+            self.forget(first, last - first + 1)
             if self.m.traced and (self.page[first : last + 1] & WATCHED).any():
                 self.m.trace_epoch += 1
             count = last - first + 1
@@ -164,3 +185,7 @@ class Engine:
                 self.originals.changed(first, count)
             if self.translation is not None:
                 self.translation.changed(first, count)
+
+    def forget(self, first: int, count: int) -> None:
+        """Forget the decoded instructions of `count` pages from page `first` on, and nothing else about them."""
+        self._drop(*self._code_memory, first, count)

@@ -34,6 +34,8 @@ from trapline.vm.loader.image import Image
 from trapline.vm.registers import Hart
 from trapline.vm.run_loop import RunLoop
 from trapline.vm.sbi.call import Sbi
+from trapline.vm.snapshot.pages import SavedMemory
+from trapline.vm.snapshot.snapshot import Part, Saver, Snapshot
 from trapline.vm.trace import Trace
 
 TrapHook = Callable[["Machine", int, int], bool | None]
@@ -63,6 +65,7 @@ class Options(TypedDict, total=False):
     clock: str
     events: bool
     announce: Announce | None
+    contents: SavedMemory | None
 
 
 class Machine:
@@ -78,7 +81,7 @@ class Machine:
     exception cause that ends `run` instead of reaching the guest; `ends_trap_loops` whether `run` ends when the guest
     can only trap or loop for ever; `console.output` what the guest printed, unless it went to `stdout`; `restart` what
     is called with the machine to load and start everything again when the guest resets it, without which a reset ends
-    `run`; `resets` how often it did.
+    `run`; `resets` how often it did; `parts` what is attached to it that has a state of its own, by name.
 
     isa: ISA string, such as `rv32ima_xleak`. harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
@@ -92,6 +95,7 @@ class Machine:
     events: whether the dispatcher notes exits for `exit_log` (`vm.hypervisor.host.event_ring`).
     clock: `instructions`, which is deterministic, or `wall` (`vm.exits.clock`).
     announce: `announce(kind)` is entered while the engine is compiled, in the first run of this version.
+    contents: of all memory, from a snapshot; what is equal is shared. Such a machine is then to go to that snapshot.
     Raises ValueError for sizes, ISA strings, engines or techniques that do not exist.
     """
 
@@ -114,15 +118,21 @@ class Machine:
         clock: str = "instructions",
         events: bool = False,
         announce: Announce | None = None,
+        contents: SavedMemory | None = None,
     ) -> None:
         if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
         kind = engine or os.environ.get("TRAPLINE_ENGINE") or DEFAULT_KIND
+        self._options = Options(
+            isa=isa, harts=harts, memory=memory, ram_base=ram_base, engine=kind, technique=technique, shadow=shadow,
+            real_mleak=real_mleak, board=board, legacy_virtio=legacy_virtio, clock=clock, events=events,
+        )  # fmt: skip
         self.isa = parse_isa(isa)
         self.engine = Engine(
             kind=kind, harts=harts, misa=misa_value(self.isa), extensions=extension_mask(self.isa), ram_base=ram_base,
             ram_size=memory, board=board, technique=technique, shadow=shadow,
             events=events and technique != "bare", announce=announce,
+            memory=None if contents is None else contents.private_copy(),
         )  # fmt: skip
         self.ram = self.engine.ram
         self.ram_base = ram_base
@@ -146,6 +156,8 @@ class Machine:
         self.resets = 0
         self._exit_handler = ExitHandler(self)
         self._loop = RunLoop(self, self._exit_handler)
+        self.parts: dict[str, Part] = {}
+        self._saver = Saver(self, self._exit_handler, contents)
         self.pc = ram_base
 
     # Building
@@ -278,6 +290,50 @@ class Machine:
             total.update(self.engine.harts[name].tobytes())
         total.update(self.ram.data)
         return total.hexdigest()
+
+    # Snapshots
+
+    def snapshot(self) -> Snapshot:
+        """The whole state as a value, which costs as much as the memory written since the last one.
+
+        What changes outside of the machine is not part of it: the file of a drive that is written through, input that
+        has not come yet. RAM has to be written by `write`, not through `ram`.
+        """
+        return self._saver.take()
+
+    def restore(self, snapshot: Snapshot, again: bool = True) -> None:
+        """Go to a state that this machine, or a fork of it, was in.
+
+        again: whether what is printed from there on goes to the console's streams even if it went there before.
+        Raises SnapshotError, and changes nothing, for a state of another kind of machine.
+        """
+        self._saver.bring_back(snapshot, again)
+
+    def fork(self, snapshot: Snapshot | None = None, **options: Unpack[Options]) -> "Machine":
+        """Another machine in the same state, or in one that this machine was in, which goes its own way.
+
+        The two share memory until one of them writes to it. Devices and drives are copied, but for those of `on_mmio`,
+        which both use; its console captures its output and has no input but what has come already.
+        options: of `Machine`, where it differs: `stdout`, `stdin`, `console`, `engine`, `clock` can.
+        Raises ValueError when there is a drive that is written through, or an option does not fit the state.
+        """
+        state = snapshot or self.snapshot()
+        other = Machine(**(self._options | {"contents": state.memory} | options))
+        if self.board is not None and other.board is not None:
+            self.board.copy_devices(other.board)
+        for base, size, device in self.bus.ranges[len(other.bus.ranges) :]:
+            other.bus.add(base, size, device)
+        other.symbols, other.host_traps = dict(self.symbols), self.host_traps
+        other.ends_trap_loops, other.breakpoints = self.ends_trap_loops, set(self.breakpoints)
+        other.restart = self.restart
+        if self.htif is not None:
+            other.htif = Htif(other, self.htif.tohost, self.htif.fromhost)
+        if self.sbi is not None:
+            other.sbi = self.sbi.on(other)
+        for part in self.parts.values():
+            part.copy_to(other)
+        other.restore(state)
+        return other
 
     # Running
 

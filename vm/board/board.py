@@ -5,12 +5,14 @@ from typing import Protocol
 
 from trapline.isa.cause import MEIP, SEIP
 from trapline.vm.board.devices import FINISHER_BASE, Bus, Finisher
-from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic
-from trapline.vm.board.uart import IIR_NONE, REGISTERS, UART_BASE, UART_SOURCE, Uart
+from trapline.vm.board.plic import PLIC_BASE, PLIC_SIZE, Plic, PlicState
+from trapline.vm.board.uart import IIR_NONE, REGISTERS, UART_BASE, UART_SOURCE, Uart, UartState
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import Memory
+from trapline.vm.board.virtio.states import SlotState
 from trapline.vm.board.virtio.transport import SLOT_SIZE, Slot
 from trapline.vm.host.console import PATIENCE, Console
+from trapline.vm.state import State
 
 VIRTIO_BASE, VIRTIO_STRIDE, VIRTIO_SLOTS = 0x10001000, 0x1000, 8
 VIRTIO_SOURCE = 1
@@ -23,6 +25,14 @@ class InterruptLines(Protocol):
     lines: int
     mip: int
     mie: int
+
+
+class BoardState(State, frozen=True):
+    """Of a `Board`."""
+
+    uart: UartState
+    plic: PlicState
+    slots: tuple[SlotState, ...]
 
 
 class Board:
@@ -73,6 +83,27 @@ class Board:
         self.plic.reset()
         for slot in self.slots:
             slot.power_on()
+
+    def save(self) -> BoardState:
+        """See `vm.state.Stateful`. A device that is busy finishes first."""
+        while self.advance():
+            pass
+        return BoardState(self.uart.save(), self.plic.save(), tuple(slot.save() for slot in self.slots))
+
+    def restore(self, state: BoardState) -> None:
+        """See `vm.state.Stateful`."""
+        if len(state.slots) != len(self.slots):
+            raise ValueError(f"a board with {len(state.slots)} virtio slots, not {len(self.slots)}")
+        self.uart.restore(state.uart)
+        self.plic.restore(state.plic)
+        for slot, saved in zip(self.slots, state.slots, strict=True):
+            slot.restore(saved)
+
+    def copy_devices(self, other: "Board") -> None:
+        """Plug the same devices, with the same contents, into another board. Raises ValueError where that fails."""
+        for number, slot in enumerate(self.slots):
+            if slot.device is not None:
+                other.plug(slot.device.copy(other.console), number)
 
     def close(self) -> None:
         """Power off: flush and close drives. Raises OSError when that fails."""

@@ -5,6 +5,7 @@ from typing import Protocol
 from trapline.vm.board.devices import Halt
 from trapline.vm.board.virtio.queue import Memory
 from trapline.vm.host.console import Console
+from trapline.vm.state import Count, State
 
 DEVICE_SHIFT, COMMAND_SHIFT = 56, 48
 PAYLOAD = (1 << COMMAND_SHIFT) - 1
@@ -21,6 +22,12 @@ ENOSYS = 38
 
 WAIT_STEPS = 64
 """Steps in which a 32-bit program can write the other half of `tohost` before the command is read."""
+
+
+class HtifState(State, frozen=True):
+    """Of an `Htif`. due: the cycle at which a command is read, None while there is none."""
+
+    due: Count | None
 
 
 class Target(Memory, Protocol):
@@ -47,6 +54,14 @@ class Htif:
         self.tohost = tohost
         self.fromhost = fromhost
         self._due: int | None = None
+
+    def save(self) -> HtifState:
+        """See `vm.state.Stateful`."""
+        return HtifState(self._due)
+
+    def restore(self, state: HtifState) -> None:
+        """See `vm.state.Stateful`."""
+        self._due = state.due
 
     def written(self) -> None:
         """Note a store to `tohost`; the command is read once both halves have had time to be written."""

@@ -6,6 +6,11 @@ Contexts 2 h and 2 h + 1 are M mode and S mode of hart h; they drive mip.MEIP an
 """
 
 from collections.abc import Callable
+from typing import Annotated
+
+from msgspec import Meta
+
+from trapline.vm.state import State
 
 PLIC_BASE = 0xC000000
 PLIC_SIZE = 0x600000
@@ -21,6 +26,30 @@ _CONTEXT, _CONTEXT_STRIDE = 0x200000, 0x1000
 """Where the registers of context 0 begin, and how far apart those of two contexts are."""
 _THRESHOLD, _CLAIM = 0, 4
 """Registers of a context: its threshold; claim when read, complete when written."""
+
+
+_Priority = Annotated[int, Meta(ge=0, le=PRIORITIES)]
+_Sources = Annotated[bytes, Meta(min_length=SOURCES // 8, max_length=SOURCES // 8)]
+"""A set of sources: bits, little-endian."""
+
+
+class PlicState(State, frozen=True):
+    """Of a `Plic`; `enable` and `threshold` by context."""
+
+    priority: Annotated[tuple[_Priority, ...], Meta(min_length=SOURCES, max_length=SOURCES)]
+    enable: tuple[_Sources, ...]
+    threshold: tuple[_Priority, ...]
+    level: _Sources
+    pending: _Sources
+    claimed: _Sources
+
+
+def _bits(sources: int) -> bytes:
+    return sources.to_bytes(SOURCES // 8, "little")
+
+
+def _sources(bits: bytes) -> int:
+    return int.from_bytes(bits, "little")
 
 
 class Plic:
@@ -42,6 +71,21 @@ class Plic:
         self.level = 0
         self.pending = 0
         self.claimed = 0
+
+    def save(self) -> PlicState:
+        """See `vm.state.Stateful`."""
+        return PlicState(
+            tuple(self.priority), tuple(map(_bits, self.enable)), tuple(self.threshold), _bits(self.level),
+            _bits(self.pending), _bits(self.claimed),
+        )  # fmt: skip
+
+    def restore(self, state: PlicState) -> None:
+        """See `vm.state.Stateful`. The harts' lines are part of their own state."""
+        if len(state.enable) != self.contexts or len(state.threshold) != self.contexts:
+            raise ValueError(f"an interrupt controller of {len(state.enable)} contexts, not {self.contexts}")
+        self.priority, self.threshold = list(state.priority), list(state.threshold)
+        self.enable = [_sources(bits) for bits in state.enable]
+        self.level, self.pending, self.claimed = map(_sources, (state.level, state.pending, state.claimed))
 
     def set_line(self, source: int, level: bool, asserted: bool = False) -> None:
         """Raise or lower the line of a source. asserted: the device has asserted it, perhaps again while it was high.

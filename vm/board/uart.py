@@ -4,7 +4,12 @@ A character takes no time here, neither on its way out nor in: the transmitter i
 character times, after which a receiver below its trigger level asks for attention, has passed at once.
 """
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from trapline.vm.host.console import Console
+from trapline.vm.state import Byte, Count, State, put_back, saved
 
 UART_BASE = 0x10000000
 UART_SOURCE = 10
@@ -43,6 +48,19 @@ FIFO_BYTES = 16
 RESET_DIVISOR = 12
 
 
+class UartState(State, frozen=True):
+    """Of a `Uart`. seen: bytes of input that it has noticed; driven: see `Uart.asserts`."""
+
+    registers: Annotated[bytes, Meta(min_length=REGISTERS, max_length=REGISTERS)]
+    divisor: Annotated[bytes, Meta(min_length=2, max_length=2)]
+    emptied: bool
+    looped: Annotated[bytes, Meta(max_length=FIFO_BYTES)]
+    holding: Byte
+    overrun: bool
+    seen: Count
+    driven: bool
+
+
 class Uart:
     """A 16550A that prints what is written at once, so that its transmitter is always empty.
 
@@ -67,6 +85,15 @@ class Uart:
         self.overrun = False
         self._seen = 0
         self._driven = False
+        self.changes += 1
+
+    def save(self) -> UartState:
+        """See `vm.state.Stateful`."""
+        return saved(UartState, self)
+
+    def restore(self, state: UartState) -> None:
+        """See `vm.state.Stateful`."""
+        put_back(self, state)
         self.changes += 1
 
     def asserts(self) -> bool:

@@ -48,6 +48,10 @@ class MachinePlatform:
         self.harts: Sequence[HartRecord] = machine.engine.h
         self._m = machine.engine.m
 
+    def on(self, machine: Machine) -> "MachinePlatform":
+        """The same of another machine."""
+        return MachinePlatform(machine)
+
     def set_timer(self, hart: int, deadline: int) -> None:
         """Set the deadline; the line follows when the hart runs next."""
         self._m.mtimecmp_low[hart] = deadline & 0xFFFFFFFF

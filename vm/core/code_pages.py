@@ -1,8 +1,9 @@
 """Pages of RAM that have decoded instructions, and which decoded entries a store invalidates.
 
 `page` holds one byte per page of RAM: 0 for plain data. Else stores to it take the slow path, because it has decoded
-instructions (DECODED) or is WATCHED. `code` has CODE_ENTRIES words per page: one for each instruction, and one that
-stands for the page's end. These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
+instructions (DECODED), is WATCHED, or still holds what a snapshot has saved (SAVED). `code` has CODE_ENTRIES words per
+page: one for each instruction, and one that stands for the page's end.
+These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 """
 
 from trapline.isa.sv32 import PAGE_SHIFT, PAGE_WORDS
@@ -10,8 +11,10 @@ from trapline.vm.core.hart import STORED, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.work import DROP_CODE, charge
 
-DECODED = 127
+DECODED = 63
 """The bits of `page` that count: 1 once a page has decoded instructions, and one more for each store to them."""
+SAVED = 64
+"""The bit of `page` that the host sets once it has saved the page, and that the first store to it clears."""
 WATCHED = 128
 """The bit of `page` that lets the slow path notice stores to a page: a table or code of a guest, or `tohost`."""
 
@@ -20,17 +23,18 @@ NEWLY_DECODED = 1
 
 CODE_ENTRIES = PAGE_WORDS + 1
 
-CODE_STORES = 64
+CODE_STORES = DECODED
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
 
 def forget_code(code, page, offset):
-    """Drop the decoded instruction that a store at this RAM offset changes.
+    """Drop the decoded instruction that a store at this RAM offset changes; the page is not as it was saved any more.
 
     A page that takes many such stores is data that shares a page with code, or code that is being replaced: drop it
     whole.
     """
     number = offset >> PAGE_SHIFT
+    page[U64(number)] = page[U64(number)] & (DECODED | WATCHED)
     count = I64(page[U64(number)]) & DECODED
     if count == 0:
         return

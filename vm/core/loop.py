@@ -154,6 +154,7 @@ def run(harts, machine, ram8, ram16, ram32, code, page, count, budget):
 def drop_code(code, page, first, count):
     """Forget the decoded instructions of `count` pages of RAM from page `first` on (the host wrote there)."""
     for number in range(first, first + count):
+        page[U64(number)] = page[U64(number)] & (DECODED | WATCHED)
         if page[U64(number)] & DECODED:
             page[U64(number)] = page[U64(number)] & WATCHED
             for i in range(CODE_ENTRIES):

@@ -43,6 +43,11 @@ class ExitHandler:
         """The hart that ran last."""
         return self.machine.engine.h[self._m.current]
 
+    def forget(self) -> None:
+        """The machine is in another state: nothing that was seen of it holds any more."""
+        self._dead_end = DeadEnd(self.machine)
+        self._devices = EngineDevices(self._m)
+
     def prepare(self) -> None:
         """Before the harts run: let devices and their copy in the engine follow what happened outside."""
         machine = self.machine

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import BinaryIO, Protocol, runtime_checkable
 
-CAPTURE_LIMIT = 16 << 20
-"""Bytes of console output that are kept; older ones are dropped."""
+from trapline.vm.host.captured import Captured
+from trapline.vm.state import Count, State
+
 INPUT_LIMIT = 1 << 20
 """Bytes of terminal input that are buffered for the guest."""
 PATIENCE = 0.05
@@ -20,6 +21,16 @@ NO_LIMIT = 1 << 62
 """Bytes that no guest prints."""
 SECOND_LOOK = 2
 """The look for input without output before it, at which the guest waits for an answer to what it printed."""
+
+
+class ConsoleState(State, frozen=True):
+    """Of a `Console`: what it has printed, in pieces and in all; input that has come and was not read."""
+
+    output: tuple[bytes, ...]
+    printed: Count
+    room: Count
+    pending: bytes
+    looks: Count
 
 
 class OutputLimit(Exception):
@@ -98,7 +109,8 @@ class Console:
         self.room = NO_LIMIT
         self._unflushed_since: float | None = None
         self._found_empty = False
-        self._captured = bytearray()
+        self._captured = Captured()
+        self._shown = 0
         self._looks = 0
         self._looked_at = 0.0
         self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
@@ -109,12 +121,12 @@ class Console:
     @property
     def output(self) -> bytes:
         """The output so far, at most the last CAPTURE_LIMIT bytes."""
-        return bytes(self._captured[-CAPTURE_LIMIT:])
+        return self._captured.data()
 
     @property
     def mid_line(self) -> bool:
         """Whether the output ends in the middle of a line."""
-        return bool(self._captured) and self._captured[-1] != ord("\n")
+        return self._captured.last_byte() not in (None, ord("\n"))
 
     @property
     def pending(self) -> bool:
@@ -153,16 +165,28 @@ class Console:
         cut = len(data) > self.room
         data = data[: self.room]
         self.room -= len(data)
-        self._captured += data
-        if len(self._captured) > 2 * CAPTURE_LIMIT:
-            del self._captured[:CAPTURE_LIMIT]
+        known = max(0, self._shown - self._captured.total)
+        self._captured.add(data)
         for stream in (self.log, self.stdout):
             if stream is not None:
-                stream.write(data)
+                stream.write(data[known:])
         if self._unflushed_since is None:
             self._unflushed_since = time.monotonic()
         if cut:
             raise OutputLimit
+
+    def save(self) -> ConsoleState:
+        """See `vm.state.Stateful`. Input that a source has not delivered yet is not part of it."""
+        pieces, printed = self._captured.pieces(), self._captured.total
+        return ConsoleState(pieces, printed, self.room, bytes(self._pending), self._looks)
+
+    def restore(self, state: ConsoleState, again: bool = True) -> None:
+        """See `vm.state.Stateful`. again: whether the streams get once more what follows and what they had before."""
+        self._shown = 0 if again else max(self._shown, self._captured.total)
+        self._captured.put_back(state.output, state.printed)
+        self.room, self._looks = state.room, state.looks
+        self._pending[:] = state.pending
+        self._found_empty = False
 
     def flush(self) -> None:
         """Flush the output streams."""

@@ -69,6 +69,7 @@ class PageTable:
         place = base + size
         leaves = place + PAGE
         words = machine.ram.view(np.uint32)
+        machine.engine.unannounced.append(((place - machine.ram_base) // PAGE, 1 + -(-size // MEGAPAGE)))
         at = (leaves - machine.ram_base) // PTE_SIZE
         self.entries = words[at : at + size // PAGE]
         self.entry = self.entries.data

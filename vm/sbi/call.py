@@ -89,6 +89,10 @@ class Sbi:
             LEGACY_SHUTDOWN: lambda h, a: self._reset(SHUTDOWN, NO_REASON)[0],
         }
 
+    def on(self, machine: Any) -> "Sbi":
+        """The same for another machine."""
+        return Sbi(self.platform.on(machine))
+
     def call(self, h: HartRecord) -> None:
         """Serve the `ecall` at h.pc and resume after it. Raises `Refused`, with h unchanged, for a bad mask pointer."""
         extension, arguments = h.x[A7], [h.x[i] for i in range(A0, A6)]

@@ -1,7 +1,7 @@
 """The platform below the SBI: the harts that it serves, and the real or virtual machine around them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from trapline.vm.core.records import HartRecord
 
@@ -41,6 +41,9 @@ class Platform(Protocol):
 
     def load_word(self, h: HartRecord, vaddr: int) -> int:
         """Load a word as hart h would. Raises `Refused` with the exception of that load."""
+
+    def on(self, machine: Any) -> "Platform":
+        """The same below another machine."""
 
     def shut_down(self, failed: bool) -> None:
         """Power off; does not return."""

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from trapline.vm.host.console import CAPTURE_LIMIT, FLUSH_INTERVAL, Console, OutputLimit, Stream
+from trapline.vm.host.captured import CAPTURE_LIMIT
+from trapline.vm.host.console import FLUSH_INTERVAL, Console, OutputLimit, Stream
 
 
 class Counted(io.BytesIO):

@@ -3,15 +3,26 @@
 By default the disk is copy-on-write: the guest's writes stay in memory and are lost at the end.
 """
 
+import copy
 import os
 import stat
 from pathlib import Path
+from typing import Self
+
+from trapline.vm.state import Count, State
 
 SECTOR = 512
 BLOCK = 8 * SECTOR
 """Granularity of copy-on-write in bytes."""
 KEPT_LIMIT = 1 << 30
 """Limit of copy-on-write in bytes: the file may be far larger than the host's memory."""
+
+
+class DriveState(State, frozen=True):
+    """Of a `Drive`: the blocks that the guest has written, by number; for a file that is written through, how often."""
+
+    kept: dict[Count, bytes]
+    writes: Count
 
 
 class DriveError(ValueError):
@@ -45,7 +56,8 @@ class Drive:
             raise DriveError(f"{path}: {error.strerror}") from None
         self._size = os.lseek(self._file, 0, os.SEEK_END)
         self._open = True
-        self._kept: dict[int, bytearray] = {}
+        self._kept: dict[int, bytes] = {}
+        self._writes = 0
 
     @property
     def capacity(self) -> int:
@@ -78,6 +90,7 @@ class Drive:
         if self.readonly:
             raise PermissionError("the drive is read-only")
         if self.write_through:
+            self._writes += 1
             while data:
                 done = _write_at(self._file, data, position)
                 position, data = position + done, data[done:]
@@ -86,16 +99,38 @@ class Drive:
         while data:
             number, offset = divmod(position, BLOCK)
             part = data[: BLOCK - offset]
-            self._page(number)[offset : offset + len(part)] = part
+            page = self._page(number)
+            self._kept[number] = page[:offset] + part + page[offset + len(part) :]
             position, data = position + len(part), data[len(part) :]
 
-    def _page(self, number: int) -> bytearray:
+    def _page(self, number: int) -> bytes:
         page = self._kept.get(number)
         if page is None:
             if len(self._kept) >= KEPT_LIMIT // BLOCK:
                 raise OSError("the guest has written more than copy-on-write keeps")
-            page = self._kept[number] = self._read_file(number * BLOCK, BLOCK)
+            page = bytes(self._read_file(number * BLOCK, BLOCK))
         return page
+
+    def save(self) -> DriveState:
+        """See `vm.state.Stateful`."""
+        return DriveState(dict(self._kept), self._writes)
+
+    def restore(self, state: DriveState) -> None:
+        """See `vm.state.Stateful`. Raises ValueError when the file itself was written to since."""
+        if state.writes != self._writes:
+            raise ValueError("the guest has written to the file of a drive since, which cannot be taken back")
+        blocks = -(-self._size // BLOCK)
+        if any(number >= blocks or len(data) != BLOCK for number, data in state.kept.items()):
+            raise ValueError("this is the state of another drive")
+        self._kept = dict(state.kept)
+
+    def copy(self) -> Self:
+        """Another drive on the same file. Raises ValueError for one that is written through."""
+        if self.write_through:
+            raise ValueError("a drive that is written through cannot be shared by two machines")
+        other = copy.copy(self)
+        other._file, other._kept = os.dup(self._file), dict(self._kept)
+        return other
 
     def flush(self) -> None:
         """Flush write-through data to the disk. Raises OSError."""

@@ -2,10 +2,12 @@
 
 import struct
 from collections.abc import Generator, Iterator
+from typing import Self
 
-from trapline.vm.board.virtio.backing_file import SECTOR, Drive
-from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.backing_file import SECTOR, Drive, DriveState
+from trapline.vm.board.virtio.device import DeviceState, VirtioDevice
 from trapline.vm.board.virtio.queue import Chain, QueueError, Virtqueue, pieces, total
+from trapline.vm.host.console import Console
 
 SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH = 1 << 2, 1 << 5, 1 << 6, 1 << 9
 
@@ -20,6 +22,12 @@ _HEADER = struct.Struct("<IIQ")
 _CONFIG = struct.Struct("<QIIHBBI")
 
 
+class BlockState(DeviceState, frozen=True, tag=True):
+    """Of a `Block`."""
+
+    drive: DriveState
+
+
 class Block(VirtioDevice):
     """A disk on a `Drive`.
 
@@ -28,11 +36,26 @@ class Block(VirtioDevice):
 
     name = "disk"
     device_id = 2
+    state_kind = BlockState
 
     def __init__(self, drive: Drive, serial: str = "") -> None:
         self.drive = drive
         self.serial = serial.encode("ascii", "replace")[:ID_LENGTH]
         self.features = SEG_MAX | BLK_SIZE | FLUSH | (READ_ONLY if drive.readonly else 0)
+
+    def save(self) -> BlockState:
+        """See VirtioDevice."""
+        return BlockState(self.awaits_input, self.drive.save())
+
+    def restore(self, state: DeviceState) -> None:
+        """See VirtioDevice."""
+        if not isinstance(state, BlockState):
+            raise ValueError(f"this is not the state of a {self.name}")
+        self.drive.restore(state.drive)
+
+    def copy(self, console: Console) -> Self:
+        """See VirtioDevice."""
+        return type(self)(self.drive.copy(), self.serial.decode())
 
     def config(self) -> bytes:
         """Capacity in sectors, no size_max, seg_max, no geometry, blk_size."""

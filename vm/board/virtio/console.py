@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Self
 
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
@@ -24,6 +25,10 @@ class VirtioConsole(VirtioDevice):
 
     def __init__(self, console: Console) -> None:
         self.console = console
+
+    def copy(self, console: Console) -> Self:
+        """See VirtioDevice."""
+        return type(self)(console)
 
     def config(self) -> bytes:
         """Size and number of ports, features that are not offered, and emerg_wr, which reads as zero."""

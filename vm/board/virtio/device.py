@@ -1,8 +1,17 @@
 """The interface of a virtio device to the transport."""
 
 from collections.abc import Iterator
+from typing import Self
 
 from trapline.vm.board.virtio.queue import Virtqueue
+from trapline.vm.host.console import Console
+from trapline.vm.state import State, put_back, saved
+
+
+class DeviceState(State, frozen=True, tag=True):
+    """Of a device that has nothing but whether its driver waits for input."""
+
+    awaits_input: bool
 
 
 class VirtioDevice:
@@ -17,6 +26,21 @@ class VirtioDevice:
     queues = 1
     features = 0
     awaits_input = False
+    state_kind: type[DeviceState] = DeviceState
+
+    def save(self) -> DeviceState:
+        """See `vm.state.Stateful`."""
+        return saved(self.state_kind, self)
+
+    def restore(self, state: DeviceState) -> None:
+        """See `vm.state.Stateful`."""
+        if type(state) is not self.state_kind:
+            raise ValueError(f"this is not the state of a {self.name}")
+        put_back(self, state)
+
+    def copy(self, console: Console) -> Self:
+        """Another device of the same contents, for a machine with this console. Raises ValueError where that fails."""
+        raise ValueError(f"a {self.name} cannot be shared by two machines")
 
     def config(self) -> bytes:
         """The configuration space; it never changes, so ConfigGeneration is always 0."""

@@ -3,41 +3,65 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from typing import Self
 
-from trapline.vm.board.virtio.device import VirtioDevice
+from trapline.vm.board.virtio.device import DeviceState, VirtioDevice
 from trapline.vm.board.virtio.queue import QueueError, Virtqueue, pieces, total
+from trapline.vm.host.console import Console
+from trapline.vm.state import Count
 
 REQUEST_LIMIT = 1 << 16
 """Bytes served at a time: the device "MAY use less than the entire buffer length"."""
 
 
-def seeded(seed: int = 0) -> Callable[[int], bytes]:
-    """A reproducible source of pseudo-random bytes: SHA-256 of the seed and a counter."""
-    blocks = 0
+class EntropyState(DeviceState, frozen=True, tag=True):
+    """Of an `Entropy`. blocks: how many were taken from a reproducible source."""
 
-    def take(count: int) -> bytes:
-        nonlocal blocks
+    blocks: Count
+
+
+class Seeded:
+    """A reproducible source of pseudo-random bytes: SHA-256 of the seed and a counter."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.blocks = 0
+
+    def __call__(self, count: int) -> bytes:
         data = bytearray()
         while len(data) < count:
-            data += hashlib.sha256(f"{seed}:{blocks}".encode()).digest()
-            blocks += 1
+            data += hashlib.sha256(f"{self.seed}:{self.blocks}".encode()).digest()
+            self.blocks += 1
         return bytes(data[:count])
-
-    return take
 
 
 class Entropy(VirtioDevice):
     """Fills buffers with random bytes.
 
-    source: returns as many bytes as requested, such as `os.urandom`. The default, `seeded()`, makes runs
+    source: returns as many bytes as requested, such as `os.urandom`. The default, `Seeded()`, makes runs
     reproducible.
     """
 
     name = "entropy"
     device_id = 4
+    state_kind = EntropyState
 
     def __init__(self, source: Callable[[int], bytes] | None = None) -> None:
-        self.source = source or seeded()
+        self.source = source or Seeded()
+
+    @property
+    def blocks(self) -> int:
+        """Blocks taken from a reproducible source; 0 for another."""
+        return self.source.blocks if isinstance(self.source, Seeded) else 0
+
+    @blocks.setter
+    def blocks(self, value: int) -> None:
+        if isinstance(self.source, Seeded):
+            self.source.blocks = value
+
+    def copy(self, console: Console) -> Self:
+        """See VirtioDevice."""
+        return type(self)(Seeded(self.source.seed) if isinstance(self.source, Seeded) else self.source)
 
     @classmethod
     def real(cls) -> "Entropy":

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from trapline.vm.state import State, Wide, put_back, saved
+
 QUEUE_MAX = 1024
 """Maximum queue size, as on QEMU, and maximum number of buffers in a chain."""
 LEGACY_ALIGN = 4096
@@ -77,6 +79,24 @@ def pieces(buffers: list[tuple[int, int]], start: int, end: int) -> Iterator[tup
         start, end = start - length, end - length
 
 
+class QueueState(State, frozen=True):
+    """Of a `Virtqueue`."""
+
+    size: Wide
+    descriptors: Wide
+    available: Wide
+    used: Wide
+    page_number: Wide
+    align: Wide
+    ready: bool
+    notified: bool
+    event_idx: bool
+    next: Wide
+    done: Wide
+    signalled: Wide
+    waiting: Wide
+
+
 class Virtqueue:
     """One queue: the location of its parts, and the progress of both sides.
 
@@ -105,6 +125,17 @@ class Virtqueue:
         """The driver enables the queue: both rings begin at entry 0, and their location must be checked."""
         self._next = self._done = self._signalled = 0
         self._waiting = 0
+        self._checked = False
+
+    def save(self) -> QueueState:
+        """See `vm.state.Stateful`."""
+        return saved(QueueState, self)
+
+    def restore(self, state: QueueState) -> None:
+        """See `vm.state.Stateful`. Nothing of it is trusted more than what a driver says."""
+        put_back(self, state)
+        self._next, self._done, self._signalled = (n & 0xFFFF for n in (state.next, state.done, state.signalled))
+        self._waiting = min(state.waiting, QUEUE_MAX)
         self._checked = False
 
     def place_legacy(self, base: int) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from trapline.vm.board.virtio.device import VirtioDevice
 from trapline.vm.board.virtio.queue import LEGACY_ALIGN, QUEUE_MAX, Memory, QueueError, Virtqueue
+from trapline.vm.board.virtio.states import SlotState
 
 SLOT_SIZE = 0x200
 REGISTER_SIZE = 4
@@ -128,6 +129,28 @@ class Slot:
         self._trouble("outside", f"{what} are not all RAM: the rest reads as zeros and ignores writes, as on QEMU")
 
     # For the board
+
+    def save(self) -> SlotState:
+        """See `vm.state.Stateful`. Only while nothing is being served."""
+        assert self._serving is None
+        return SlotState(
+            self.status, self.interrupt_status, self.driver_features, self.device_features_sel,
+            self.driver_features_sel, self.queue_sel, self.page_shift, self._driven,
+            tuple(queue.save() for queue in self.queues), None if self.device is None else self.device.save(),
+        )  # fmt: skip
+
+    def restore(self, state: SlotState) -> None:
+        """See `vm.state.Stateful`."""
+        if len(state.queues) != len(self.queues) or (state.device is None) != (self.device is None):
+            raise ValueError("a virtio slot with another device")
+        self._serving = None
+        self.status, self.interrupt_status, self.driver_features = state.status, state.interrupt_status, state.features
+        self.device_features_sel, self.driver_features_sel = state.device_features_sel, state.driver_features_sel
+        self.queue_sel, self.page_shift, self._driven = state.queue_sel, state.page_shift, state.driven
+        for queue, saved in zip(self.queues, state.queues, strict=True):
+            queue.restore(saved)
+        if self.device is not None and state.device is not None:
+            self.device.restore(state.device)
 
     def asserts(self) -> bool:
         """Whether the line has been driven since the last call, perhaps to the level that it had."""

@@ -6,7 +6,7 @@ import pytest
 
 from support.board.virtio_driver import AVAILABLE, DATA, TABLE, USED, WRITE, Driver
 from trapline.vm.board.virtio.console import VirtioConsole
-from trapline.vm.board.virtio.entropy import REQUEST_LIMIT, Entropy, seeded
+from trapline.vm.board.virtio.entropy import REQUEST_LIMIT, Entropy, Seeded
 from trapline.vm.host.console import Console
 
 RECEIVE, TRANSMIT = 0, 1
@@ -147,7 +147,7 @@ def test_entropy_is_the_same_in_every_run() -> None:
     first = filled(Driver(Entropy(), legacy=False), 100)
     assert first == filled(Driver(Entropy(), legacy=True), 100)
     assert first[:32] == hashlib.sha256(b"0:0").digest()
-    assert first != filled(Driver(Entropy(seeded(1)), legacy=False), 100)
+    assert first != filled(Driver(Entropy(Seeded(1)), legacy=False), 100)
 
 
 def test_entropy_goes_on() -> None:

@@ -1,0 +1,226 @@
+"""Snapshots of the library: what is in them, what they share, what refuses them."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from trapline import Machine
+from trapline.vm.board.virtio.backing_file import Drive
+from trapline.vm.board.virtio.block import Block
+from trapline.vm.board.virtio.entropy import Entropy
+from trapline.vm.process import Process
+from trapline.vm.snapshot.snapshot import SnapshotError
+
+COUNTER = """
+_start: la a0, word
+again:  lw a1, 0(a0)
+        addi a1, a1, 1
+        sw a1, 0(a0)
+        j again
+        .bss
+        .balign 4096
+word:   .word 0
+"""
+
+# S mode loads and stores through a page's old entry, which it has replaced without a fence, while a page becomes code.
+STALE = """
+        .equ TABLE, 0x80100000
+        .equ WINDOW, 0x40000000
+_start: li t0, -1
+        csrw pmpaddr0, t0
+        li t0, 0x1f
+        csrw pmpcfg0, t0
+        li s0, TABLE + 0x800
+        li t0, 0x200000cf       # RAM as it is
+        sw t0, 0(s0)
+        li t0, (TABLE + 0x1000) >> 2 | 1
+        sw t0, -0x400(s0)
+        li s1, TABLE + 0x1000
+        li t0, 0x80200000 >> 2 | 0xc7
+        sw t0, 0(s1)
+        li t0, 1 << 31 | TABLE >> 12
+        csrw satp, t0
+        sfence.vma
+        li t0, 3 << 11
+        csrc mstatus, t0
+        li t0, 1 << 11
+        csrs mstatus, t0
+        la t0, supervisor
+        csrw mepc, t0
+        mret
+supervisor:
+        li s2, WINDOW
+        li s3, 1
+        sw s3, 0(s2)            # fills the TLB
+        lw s4, 0(s2)
+        li t0, 0x80201000 >> 2 | 0xc7
+        sw t0, 0(s1)            # another page is there, after a fence
+        nop
+cut:    addi s3, s3, 1
+        sw s3, 4(s2)
+        call elsewhere          # a page that was no code until now
+        sw s3, 8(s2)
+        lw s5, 0(s2)
+        sfence.vma
+        sw s3, 12(s2)
+        lw s6, 0(s2)
+end:    j end
+        .balign 4096
+elsewhere:
+        ret
+"""
+
+
+def run_to(machine: Machine, symbol: str) -> None:
+    while machine.pc != machine.symbols[symbol]:
+        machine.step()
+
+
+def test_a_store_to_a_page_that_was_written_before_is_noticed() -> None:
+    machine = Machine.from_source(COUNTER, memory=1 << 20)
+    for steps in (0, 101, 1, 4000, 0, 7):
+        machine.run(max_instructions=steps)
+        before, digest = machine.snapshot(), machine.digest()
+        machine.run(max_instructions=90)
+        assert machine.digest() != digest
+        machine.restore(before)
+        assert (machine.digest(), machine.cycle) == (digest, before.cycle)
+
+
+def test_what_a_tlb_still_knows_is_part_of_the_state() -> None:
+    machine = Machine.from_source(STALE, memory=4 << 20)
+    run_to(machine, "cut")
+    before = machine.snapshot()
+    fork = machine.fork()
+    ends = []
+    for _ in range(3):
+        machine.run(max_instructions=40)
+        ends.append((machine.digest(), machine.trap_counts))
+        machine.restore(before)
+    fork.run(max_instructions=40)
+    assert fork.pc == fork.symbols["end"] and fork.csr["scause"] == 0 and fork.x["s5"] == 1 and fork.x["s6"] == 0
+    assert {(fork.digest(), str(fork.trap_counts)), *((digest, str(traps)) for digest, traps in ends)} == {
+        (fork.digest(), str(fork.trap_counts))
+    }
+
+
+def test_unchanged_pages_are_shared() -> None:
+    machine = Machine.from_source(COUNTER, memory=1 << 20)
+    machine.write(0x80080000, bytes(range(256)) * 64)
+    machine.run(max_instructions=50)
+    first = machine.snapshot()
+    machine.run(max_instructions=50)
+    second = machine.snapshot()
+    assert [n for n in range(256) if first.memory[n] is not second.memory[n]] == [1]
+    assert list(first.memory.differing(second.memory)) == [1]
+
+
+def test_forks_go_their_own_ways() -> None:
+    machine = Machine.from_source(COUNTER, memory=1 << 20)
+    machine.run(max_instructions=101)
+    forks = [machine.fork() for _ in range(3)]
+    grandchild = forks[0].fork()
+    for number, fork in enumerate((*forks, grandchild)):
+        fork.run(max_instructions=40 * (number + 1))
+    word = machine.symbols["word"]
+    assert [int.from_bytes(m.read(word, 4), "little") for m in (machine, *forks, grandchild)] == [25, 35, 45, 55, 65]
+
+
+def test_only_a_machine_that_is_made_alike_takes_a_state() -> None:
+    machine = Machine.from_source(COUNTER, memory=1 << 20)
+    machine.run(max_instructions=50)
+    digest = machine.digest()
+    others = (
+        Machine(memory=2 << 20), Machine(memory=1 << 20, harts=2), Machine(memory=1 << 20, technique="trap"),
+        Machine(memory=1 << 20, board=False), Machine(memory=1 << 20, ram_base=0x90000000),
+    )  # fmt: skip
+    for other in others:
+        with pytest.raises(SnapshotError):
+            machine.restore(other.snapshot())
+    assert machine.digest() == digest
+
+
+def test_devices_go_back_too(tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(8192))
+    machine = Machine(memory=1 << 20, stdin=b"typed")
+    board = machine.board
+    assert board is not None
+    drive = Drive(image)
+    board.plug(Block(drive))
+    random = Entropy()
+    board.plug(random)
+    drive.write(100, b"one")
+    taken = random.source(40)
+    board.uart.store(1, 1, 1)
+    board.plic.store(4 * 10, 4, 5)
+    machine.console.write(b"printed ")
+    before = machine.snapshot()
+    following, read = random.source(40), [machine.console.read() for _ in range(3)]
+    drive.write(101, b"two")
+    board.uart.store(1, 1, 0)
+    board.plic.store(4 * 10, 4, 6)
+    machine.console.write(b"more")
+    fork = machine.fork(before)
+    assert fork.board is not None and isinstance(fork.board.slots[0].device, Block)
+    assert fork.board.slots[0].device.drive.read(100, 5) == b"one\0\0"
+    machine.restore(before)
+    assert taken != following == random.source(40)
+    assert drive.read(100, 5) == b"one\0\0" and drive.read(4096, 3) == bytes(3)
+    assert board.uart.load(1, 1) == 1 and board.plic.load(4 * 10, 4) == 5
+    assert machine.console.output == fork.console.output == b"printed "
+    assert [machine.console.read() for _ in range(3)] == read == [fork.console.read() for _ in range(3)]
+    board.close()
+    fork.board.close()
+
+
+def test_a_file_that_was_written_through_cannot_go_back(tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(8192))
+    machine = Machine(memory=1 << 20)
+    assert machine.board is not None
+    machine.board.plug(Block(drive := Drive(image, write=True)))
+    before = machine.snapshot()
+    machine.restore(before)
+    drive.write(0, b"x")
+    with pytest.raises(SnapshotError, match="written"):
+        machine.restore(before)
+    with pytest.raises(ValueError, match="written through"):
+        machine.fork()
+    machine.board.close()
+
+
+@pytest.mark.parametrize("again, shown", [(True, b"ABB"), (False, b"AB")])
+def test_output_is_repeated_or_not(again: bool, shown: bytes) -> None:
+    stream = io.BytesIO()
+    machine = Machine(memory=1 << 20, stdout=stream)
+    machine.console.write(b"A")
+    before = machine.snapshot()
+    machine.console.write(b"B")
+    machine.restore(before, again)
+    machine.console.write(b"B")
+    assert stream.getvalue() == shown and machine.console.output == b"AB"
+
+
+def test_pages_that_a_process_maps_go_back() -> None:
+    """The host writes a process's page table past the engine."""
+    source = """
+    _start: li a0, 0
+            li a1, 8192
+            li a2, 3
+            li a3, 0x22
+            li a4, -1
+            li a5, 0
+            li a7, 222
+            ecall
+            ebreak
+    """
+    process = Process.from_source(source)
+    machine = process.machine
+    table = process.space.table.entries
+    before, entries = machine.snapshot(), table.copy()
+    assert process.run().signal
+    assert (table != entries).any()
+    machine.restore(before)
+    assert (table == entries).all()
