@@ -7,12 +7,12 @@ Both are measured in processor time, here and now, so that neither a slow host n
 
 import time
 from functools import cache
-from typing import Any
 
 import pytest
 
 from support.hypervisor.attacks import END, PRELUDE
 from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
+from support.hypervisor.touched_words import touched_words
 from trapline import Machine
 
 STEPS = 10_000
@@ -108,27 +108,10 @@ attack: li      s1, 0x80020000
 """
 
 
-class Counted:
-    """Words of RAM that count their reads."""
-
-    def __init__(self, words: Any) -> None:
-        self.words, self.count = words, 0
-
-    def __getitem__(self, index: int) -> int:
-        self.count += 1
-        return self.words[index]
-
-    def __setitem__(self, index: int, value: int) -> None:
-        self.count += 1
-        self.words[index] = value
-
-
 def accesses(technique: str, memory: int) -> int:
     """Words that host and hart touch while some pages of data become code."""
     machine = Machine.from_source(PRELUDE + EVERY_PAGE + END, memory=memory, engine="python", **setting(technique))
-    engine = machine.engine
-    words = Counted(engine._memory[4])
-    engine._memory = (*engine._memory[:4], words, *engine._memory[5:])
+    words = touched_words(machine)
     machine.run(max_instructions=130)
     assert machine.x["s1"] > 0x80020000 + 16 * 0x1000
     return words.count

@@ -3,12 +3,11 @@
 Nothing is timed: in the plain-Python engine the words of RAM that are touched are counted from one look to the next.
 """
 
-from typing import Any
-
 import pytest
 
 from support.hypervisor.attacks import END, PRELUDE
 from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
+from support.hypervisor.touched_words import touched_words
 from support.machines import difference, state
 from trapline import Machine
 from trapline.vm.core.work import ROOM
@@ -71,28 +70,12 @@ BEGUN = 5_300
 COUNTS = ("hidden_faults", "true_faults", "emulated", "direct_steps", "shadow_drops")
 
 
-class Touched:
-    """Words of RAM that count how often they are touched."""
-
-    def __init__(self, words: Any) -> None:
-        self.words, self.count = words, 0
-
-    def __getitem__(self, index: int) -> int:
-        self.count += 1
-        return self.words[index]
-
-    def __setitem__(self, index: int, value: int) -> None:
-        self.count += 1
-        self.words[index] = value
-
-
 def looks(storm: str, technique: str, budget: int, number: int) -> list[tuple[int, int]]:
     """Steps, and words touched, in each of the first calls of the engine."""
     machine = Machine.from_source(PRELUDE + STORMS[storm] + END, memory=8 << 20, engine="python", **setting(technique))
     engine = machine.engine
     engine.m.work_budget = WORK
-    words = Touched(engine._memory[4])
-    engine._memory = (*engine._memory[:4], words, *engine._memory[5:])
+    words = touched_words(machine)
     found = []
     for _ in range(number):
         words.count = 0
