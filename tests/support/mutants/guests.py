@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.machines import difference, from_text, state
-from support.mutants.engine import Change
+from support.mutants.engine import Change, in_function
 from trapline import Machine
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE
 from trapline.vm.exit import ExitReason
@@ -145,3 +145,10 @@ class Seeded:
 
     change: Change
     guest: Guest
+
+
+def seeded(
+    function: str, old: str, new: str, text: str, technique: str = "trap", shadow: str = "lazy", **options: Any
+) -> Seeded:
+    """A mistake in a function of the engine's text, `new` where `old` was, and the `Guest` that it is for."""
+    return Seeded(in_function(function, old, new), Guest(text, technique, shadow, **options))

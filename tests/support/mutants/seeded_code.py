@@ -1,7 +1,6 @@
 """Mistakes in what watches, patches and translates the guest's code, and guests that notice them."""
 
-from support.mutants.engine import in_function
-from support.mutants.guests import Guest, Seeded
+from support.mutants.guests import Seeded, seeded
 from trapline import Machine
 from trapline.vm.core.overlays import OVERLAYS
 
@@ -210,76 +209,84 @@ def one_place_for_holes(machine: Machine) -> None:
 
 
 CODE: dict[str, Seeded] = {
-    "a table that goes takes the code on it along": Seeded(
-        in_function("trace_tables", "if not is_code(m, ram32, number):", "if True:"),
-        Guest(TABLE_WITH_CODE, "patch", "traced"),
+    "a table that goes takes the code on it along": seeded(
+        "trace_tables", "if not is_code(m, ram32, number):", "if True:", TABLE_WITH_CODE, "patch", "traced"
     ),
-    "what cannot become code is a table no more": Seeded(
-        in_function("unwatch", "m.traced == 0 and ", ""),
-        Guest(TABLE_WITH_HOLES, "patch", "traced", prepare=one_place_for_holes),
+    "what cannot become code is a table no more": seeded(
+        "unwatch", "m.traced == 0 and ", "", TABLE_WITH_HOLES, "patch", "traced", prepare=one_place_for_holes
     ),
-    "code may be stored to through another entry": Seeded(
-        in_function("begin_code", "if is_writable(m, state):", "if False:"),
-        Guest(STORED_THROUGH_ANOTHER_ADDRESS, "patch"),
+    "code may be stored to through another entry": seeded(
+        "begin_code", "if is_writable(m, state):", "if False:", STORED_THROUGH_ANOTHER_ADDRESS, "patch"
     ),
-    "copies do not follow stores through another entry": Seeded(
-        in_function("begin_code", "if is_writable(m, state):", "if False:"),
-        Guest(STORED_THROUGH_ANOTHER_ADDRESS, "translate"),
+    "copies do not follow stores through another entry": seeded(
+        "begin_code", "if is_writable(m, state):", "if False:", STORED_THROUGH_ANOTHER_ADDRESS, "translate"
     ),
-    "the patcher does not know what is writable": Seeded(
-        in_function("patch_restrict", "state_of_data(m, ram32, number, 1)", "pass"),
-        Guest(STORED_THROUGH_ANOTHER_ADDRESS, "patch"),
+    "the patcher does not know what is writable": seeded(
+        "patch_restrict", "state_of_data(m, ram32, number, 1)", "pass", STORED_THROUGH_ANOTHER_ADDRESS, "patch"
     ),
-    "the translator does not know what is writable": Seeded(
-        in_function("translate_restrict", "state_of_data(m, ram32, number, 1)", "pass"),
-        Guest(STORED_THROUGH_ANOTHER_ADDRESS, "translate"),
+    "the translator does not know what is writable": seeded(
+        "translate_restrict", "state_of_data(m, ram32, number, 1)", "pass", STORED_THROUGH_ANOTHER_ADDRESS, "translate"
     ),
-    "a patched word stays decoded": Seeded(
-        in_function("place_overlay", "forget_code(code, page, 4 * index)", "pass"),
-        Guest(INTERPRETED_BEFORE_IT_IS_CODE, "patch"),
+    "a patched word stays decoded": seeded(
+        "place_overlay", "forget_code(code, page, 4 * index)", "pass", INTERPRETED_BEFORE_IT_IS_CODE, "patch"
     ),
-    "some patches stay where there is no room for all": Seeded(
-        in_function("make_code", "make_data(m, ram32, code, page, number)", "pass"),
-        Guest(HOLES_WITHOUT_ROOM, "patch", prepare=one_place_for_holes),
+    "some patches stay where there is no room for all": seeded(
+        "make_code",
+        "make_data(m, ram32, code, page, number)",
+        "pass",
+        HOLES_WITHOUT_ROOM,
+        "patch",
+        prepare=one_place_for_holes,
     ),
-    "what is writable is forgotten where there is no room": Seeded(
-        in_function("state_of_data", "if writable or is_writable(m, I64(ram32[U64(index)])):", "if writable:"),
-        Guest(WRITABLE_WITHOUT_ROOM, "patch", prepare=one_place_for_holes),
+    "what is writable is forgotten where there is no room": seeded(
+        "state_of_data",
+        "if writable or is_writable(m, I64(ram32[U64(index)])):",
+        "if writable:",
+        WRITABLE_WITHOUT_ROOM,
+        "patch",
+        prepare=one_place_for_holes,
     ),
-    "a hole without room is not patched": Seeded(
-        in_function("after_store", "full = 1 - place_overlay", "place_overlay"),
-        Guest(ONE_HOLE_TOO_MANY, "patch", prepare=one_place_for_holes),
+    "a hole without room is not patched": seeded(
+        "after_store",
+        "full = 1 - place_overlay",
+        "place_overlay",
+        ONE_HOLE_TOO_MANY,
+        "patch",
+        prepare=one_place_for_holes,
     ),
-    "copies are known when all have gone": Seeded(
-        in_function("make_copy", "forget_copies(m, ram32, page, other)", "pass"),
-        Guest(CODE_OF_TWO_PAGES_IN_TURN, "translate", constants={"COPIES": 2}),
+    "copies are known when all have gone": seeded(
+        "make_copy",
+        "forget_copies(m, ram32, page, other)",
+        "pass",
+        CODE_OF_TWO_PAGES_IN_TURN,
+        "translate",
+        constants={"COPIES": 2},
     ),
-    "copies are executed when all have gone": Seeded(
-        in_function("make_copy", "drop_everywhere(m)", "pass"),
-        Guest(CODE_OF_TWO_PAGES_IN_TURN, "translate", constants={"COPIES": 2}),
+    "copies are executed when all have gone": seeded(
+        "make_copy", "drop_everywhere(m)", "pass", CODE_OF_TWO_PAGES_IN_TURN, "translate", constants={"COPIES": 2}
     ),
-    "copies of what is data come back with it": Seeded(
-        in_function("forget_copies", "ram32[U64(state_index(m, number) + i)] = U32(0)", "pass"),
-        Guest(DATA_THAT_WAS_CODE, "translate"),
+    "copies of what is data come back with it": seeded(
+        "forget_copies", "ram32[U64(state_index(m, number) + i)] = U32(0)", "pass", DATA_THAT_WAS_CODE, "translate"
     ),
-    "copies of what is data are executed": Seeded(
-        in_function("forget_word", "drop_everywhere(m)", "pass"),
-        Guest(DATA_THAT_WAS_CODE, "translate"),
+    "copies of what is data are executed": seeded(
+        "forget_word", "drop_everywhere(m)", "pass", DATA_THAT_WAS_CODE, "translate"
     ),
-    "tohost is not noticed beside what cannot become code": Seeded(
-        in_function("unwatch", "m.tohost < 0 or m.tohost - m.ram_base >> PAGE_SHIFT != number", "True"),
-        Guest(TOHOST_BESIDE_HOLES, "patch", steps=600, prepare=one_place_for_holes),
+    "tohost is not noticed beside what cannot become code": seeded(
+        "unwatch",
+        "m.tohost < 0 or m.tohost - m.ram_base >> PAGE_SHIFT != number",
+        "True",
+        TOHOST_BESIDE_HOLES,
+        "patch",
+        steps=600,
+        prepare=one_place_for_holes,
     ),
-    "the translator looks with the mode before an interrupt": Seeded(
-        in_function("translate_block", "refresh(v)", "pass"),
-        Guest(HANDLER_AT_THE_ADDRESS_OF_ANOTHER_PAGE, "translate"),
+    "the translator looks with the mode before an interrupt": seeded(
+        "translate_block", "refresh(v)", "pass", HANDLER_AT_THE_ADDRESS_OF_ANOTHER_PAGE, "translate"
     ),
-    "what the walk changes is not translated again": Seeded(
-        in_function("translate", "if m.notes_walks and", "if False and"),
-        Guest(ENTRY_THAT_IS_EXECUTED, "translate"),
+    "what the walk changes is not translated again": seeded(
+        "translate", "if m.notes_walks and", "if False and", ENTRY_THAT_IS_EXECUTED, "translate"
     ),
-    "what the walk changes stays decoded": Seeded(
-        in_function("translate", "forget_code(code, page, offset)", "pass"),
-        Guest(ENTRY_THAT_IS_EXECUTED),
+    "what the walk changes stays decoded": seeded(
+        "translate", "forget_code(code, page, offset)", "pass", ENTRY_THAT_IS_EXECUTED
     ),
 }

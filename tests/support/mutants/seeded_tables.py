@@ -1,8 +1,7 @@
 """Mistakes in traps, in the tracing of page tables and in the allocator, and guests that notice them."""
 
 from support.machines import put
-from support.mutants.engine import in_function
-from support.mutants.guests import Guest, Seeded
+from support.mutants.guests import Seeded, seeded
 from trapline import Machine
 from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_W
 from trapline.isa.sv32 import PAGE_WORDS
@@ -171,74 +170,87 @@ def whole_address_space(machine: Machine) -> None:
 
 
 TABLES: dict[str, Seeded] = {
-    "a vector is not cut to 32 bits": Seeded(
-        in_function("trap_vector", "4 * (cause & CAUSE_CODE) & TVEC_BASE", "4 * (cause & CAUSE_CODE)"),
-        Guest(VECTOR_WRAPS, "bare", expected={"s8": 3, "mepc": 0, "scause": 0x80000001}),
+    "a vector is not cut to 32 bits": seeded(
+        "trap_vector",
+        "4 * (cause & CAUSE_CODE) & TVEC_BASE",
+        "4 * (cause & CAUSE_CODE)",
+        VECTOR_WRAPS,
+        "bare",
+        expected={"s8": 3, "mepc": 0, "scause": 0x80000001},
     ),
-    "tracing leaves S mode its fetches": Seeded(
-        in_function(
-            "forget_cached", "hart.fetch_tlb[place ^ 2 * (S << CONTEXT_SHIFT >> PLACE_MODE_SHIFT)] = -1", "pass"
-        ),
-        Guest(REMAPPED_CODE, "hybrid", "traced"),
+    "tracing leaves S mode its fetches": seeded(
+        "forget_cached",
+        "hart.fetch_tlb[place ^ 2 * (S << CONTEXT_SHIFT >> PLACE_MODE_SHIFT)] = -1",
+        "pass",
+        REMAPPED_CODE,
+        "hybrid",
+        "traced",
     ),
-    "tracing follows one entry of a store": Seeded(
-        in_function("follow_traced", "range(m.stored_count)", "range(1)"),
-        Guest(STORE_OVER_TWO_ENTRIES, shadow="traced"),
+    "tracing follows one entry of a store": seeded(
+        "follow_traced", "range(m.stored_count)", "range(1)", STORE_OVER_TWO_ENTRIES, shadow="traced"
     ),
-    "global tables are not traced": Seeded(
-        in_function("table_page", "PTE_A | PTE_D | PTE_V", "PTE_A | PTE_D | 0x20 | PTE_V"),
-        Guest(GLOBAL_TABLE, shadow="traced"),
+    "global tables are not traced": seeded(
+        "table_page", "PTE_A | PTE_D | PTE_V", "PTE_A | PTE_D | 0x20 | PTE_V", GLOBAL_TABLE, shadow="traced"
     ),
-    "shadow entries may be writable only": Seeded(
-        in_function("fill_shadow", " or allowed & (PTE_R | PTE_W) == PTE_W", ""),
-        Guest(WRITE_ONLY, prepare=write_only),
+    "shadow entries may be writable only": seeded(
+        "fill_shadow", " or allowed & (PTE_R | PTE_W) == PTE_W", "", WRITE_ONLY, prepare=write_only
     ),
-    "tracing follows a table through one slot of the root": Seeded(
-        in_function(
-            "forget_entry",
-            "(offset & PAGE_OFFSET) >> 2 << PAGE_SHIFT)",
-            "(offset & PAGE_OFFSET) >> 2 << PAGE_SHIFT)\n            return",
-        ),
-        Guest(TABLE_OF_TWO_SLOTS, shadow="traced"),
+    "tracing follows a table through one slot of the root": seeded(
+        "forget_entry",
+        "(offset & PAGE_OFFSET) >> 2 << PAGE_SHIFT)",
+        "(offset & PAGE_OFFSET) >> 2 << PAGE_SHIFT)\n            return",
+        TABLE_OF_TWO_SLOTS,
+        shadow="traced",
     ),
-    "tracing leaves the root of U mode": Seeded(
-        in_function("forget_page", "range(FIRST_TRANSLATING, ROOTS)", "range(FIRST_TRANSLATING + 1, ROOTS)"),
-        Guest(IN_USER_MODE, shadow="traced"),
+    "tracing leaves the root of U mode": seeded(
+        "forget_page",
+        "range(FIRST_TRANSLATING, ROOTS)",
+        "range(FIRST_TRANSLATING + 1, ROOTS)",
+        IN_USER_MODE,
+        shadow="traced",
     ),
-    "tracing leaves the root of SUM": Seeded(
-        in_function("forget_page", "range(FIRST_TRANSLATING, ROOTS)", "range(FIRST_TRANSLATING, ROOTS - 1)"),
-        Guest(UNDER_SUM, shadow="traced"),
+    "tracing leaves the root of SUM": seeded(
+        "forget_page",
+        "range(FIRST_TRANSLATING, ROOTS)",
+        "range(FIRST_TRANSLATING, ROOTS - 1)",
+        UNDER_SUM,
+        shadow="traced",
     ),
-    "tracing leaves the interpreter its stores": Seeded(
-        in_function("forget_cached", "hart.store_tlb[place] = -1", "pass"),
-        Guest(REMAPPED_DATA, "hybrid", "traced"),
+    "tracing leaves the interpreter its stores": seeded(
+        "forget_cached", "hart.store_tlb[place] = -1", "pass", REMAPPED_DATA, "hybrid", "traced"
     ),
-    "tracing leaves the real hart its stores": Seeded(
-        in_function("forget_cached", "hart.store_tlb[place] = -1", "pass"),
-        Guest(REMAPPED_DATA, shadow="traced"),
+    "tracing leaves the real hart its stores": seeded(
+        "forget_cached", "hart.store_tlb[place] = -1", "pass", REMAPPED_DATA, shadow="traced"
     ),
-    "tracing leaves U mode its fetches": Seeded(
-        in_function("forget_cached", "hart.fetch_tlb[place] = -1", "pass"),
-        Guest(REMAPPED_CODE, shadow="traced"),
+    "tracing leaves U mode its fetches": seeded(
+        "forget_cached", "hart.fetch_tlb[place] = -1", "pass", REMAPPED_CODE, shadow="traced"
     ),
-    "others may store to what becomes a table": Seeded(
-        in_function(
-            "watch_table",
-            "m.trace_epoch = m.trace_epoch + 1\n        r.trace_epoch = r.trace_epoch + 1",
-            "pass",
-        ),
-        Guest(TABLE_OF_ANOTHER_HART, shadow="traced", harts=2, steps=8000),
+    "others may store to what becomes a table": seeded(
+        "watch_table",
+        "m.trace_epoch = m.trace_epoch + 1\n        r.trace_epoch = r.trace_epoch + 1",
+        "pass",
+        TABLE_OF_ANOTHER_HART,
+        shadow="traced",
+        harts=2,
+        steps=8000,
     ),
-    "a table that is loaded can be stored to": Seeded(
-        in_function("fill_shadow", "allowed = allowed & ~PTE_W", "pass"),
-        Guest(LOADED_TABLE, shadow="traced"),
+    "a table that is loaded can be stored to": seeded(
+        "fill_shadow", "allowed = allowed & ~PTE_W", "pass", LOADED_TABLE, shadow="traced"
     ),
-    "one frame too many": Seeded(
-        in_function("lower_table", "r.next_frame >= FRAMES", "r.next_frame > FRAMES"),
-        Guest(WHOLE_ADDRESS_SPACE, steps=3500, prepare=whole_address_space),
+    "one frame too many": seeded(
+        "lower_table",
+        "r.next_frame >= FRAMES",
+        "r.next_frame > FRAMES",
+        WHOLE_ADDRESS_SPACE,
+        steps=3500,
+        prepare=whole_address_space,
     ),
-    "frames are not handed out again": Seeded(
-        in_function("drop_shadows", "r.next_frame = FIRST_TABLE", "pass"),
-        Guest(WHOLE_ADDRESS_SPACE, steps=3500, prepare=whole_address_space),
+    "frames are not handed out again": seeded(
+        "drop_shadows",
+        "r.next_frame = FIRST_TABLE",
+        "pass",
+        WHOLE_ADDRESS_SPACE,
+        steps=3500,
+        prepare=whole_address_space,
     ),
 }

@@ -9,11 +9,12 @@ from support.mutants.equivalent import EQUIVALENT
 from support.mutants.guests import Endless
 from support.mutants.seeded_code import CODE
 from support.mutants.seeded_tables import TABLES
+from support.mutants.seeded_walks import WALKS
 from trapline.vm.codegen.engine_text import engine_text
 
 pytestmark = pytest.mark.once
 
-SEEDED = TABLES | CODE
+SEEDED = TABLES | CODE | WALKS
 
 
 @cache
