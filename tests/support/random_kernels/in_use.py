@@ -37,6 +37,7 @@ from support.random_kernels.script import HOT, Script, data_vaddr, enter, probe,
 
 MPRV, SUM_SHIFT, MPP_SHIFT = 1 << 17, 18, 11
 RETURN = word("jalr", 0, 1, 0)
+OPCODE = 0x7F
 MISTAKES = (0, V, V | W, V | R | W | X | A | D | USER, R | W | X | A | D, V | R | A, V | X | A, V | R | W | X)
 """Flags that an entry of the code's own table may get for a while."""
 
@@ -210,21 +211,29 @@ def other_root(c: Choices, s: Script) -> None:
         probe(c, s, PROBED[0] + 0x1000 * c.below(HOT))
 
 
+def may_have_holes(s: Script) -> bool:
+    """Whether code that is made now may have holes."""
+    return s.holes != 0 and (s.holes != REFUSED or s.mode == U)
+
+
+def hole_word(c: Choices, s: Script) -> int:
+    """A hole for a routine."""
+    return word(c.of(("popf", "rdmode") if s.holes == 1 else ("popf", "rdmode", "pushf", "sidt", "sgdt")), register(c))
+
+
 def patched(c: Choices, s: Script) -> None:
     """A hole as a routine, called now and later, from whatever mode, over its start, its middle and its end."""
-    if s.holes == 0 or (s.holes == REFUSED and s.mode != U):
+    if not may_have_holes(s):
         alias(c, s)
         return
-    names = ("popf", "rdmode") if s.holes == 1 else ("popf", "rdmode", "pushf", "sidt", "sgdt")
     if not s.patched or c.below(2):
-        hole = word(c.of(names), register(c))
-        s.put(word("jal", 0, 12), hole, RETURN)
+        s.put(word("jal", 0, 12), hole_word(c, s), RETURN)
         s.patched.append(s.code.pc - 8)
     place = c.of(s.patched)
     seen = place - (RAM - ALIAS if s.mode == U and s.paged else 0)
     if c.below(3) == 0:
         # Over it, or over it and its neighbour.
-        value = c.of((word(c.of(names), register(c)), word("addi", 12, 12, 1)))
+        value = c.of((hole_word(c, s), word("addi", 12, 12, 1)))
         if c.below(2):
             store_word(s, seen, value)
         else:
@@ -233,7 +242,62 @@ def patched(c: Choices, s: Script) -> None:
     call_at(s, seen + c.of((0, 0, 0, 4, 2)))
 
 
+def code_that_maps(c: Choices, s: Script, table: int) -> int:
+    """A word that can be executed and is a leaf entry for the present mode: of data, or of the table that it lies in.
+
+    A walk that sets A or D in it makes another instruction of it: mostly an illegal one; a jump of `amoxor.w`; `jalr`
+    that links of `ret`.
+    """
+    name = c.of(("lui", "auipc", "slti") if s.mode == U else ("sw", "amoxor.w", "lui"))
+    frame, rd = s.base + c.of((DATA, DATA + 0x1000, table)), c.of((0, 2, 4, 6)) << 7
+    return c.of((pte(frame, word(name) & OPCODE | rd), RETURN, csr("csrrs", "mscratch", register(c), 0)))
+
+
+def code_word(c: Choices, s: Script, table: int) -> int:
+    """A word for code on the page of a table: one that maps something, one that code changes to, or a hole."""
+    if may_have_holes(s) and c.below(3) == 0:
+        return hole_word(c, s)
+    # Not 0, which ends the block.
+    return code_that_maps(c, s, table) if c.below(3) else c.of([w for w in NEW_CODE if w])
+
+
+def walk_on_code(c: Choices, s: Script) -> None:
+    """Walks set A and D in a table whose page is also code, while stores change two words of that code at once.
+
+    In kernels with holes nothing loads that code: patching shows what it has replaced to code that reads itself.
+    Nothing leads to the table any more when the code is called, which may end the block.
+    """
+    below_m(c, s)
+    number, own, user = c.below(2), c.below(HOT), USER if s.mode == U else 0
+    table, window = (LEAF_0, LEAF_1)[number], PROBED[number]
+    place = c.of((0x200, 0x7F8, 0xF00, 0xF80))
+    for i in range(2):
+        store_word(s, s.ram(table + place + 4 * i), code_word(c, s, table))
+    store_word(s, s.ram(table + place + 8), RETURN)
+    fence(c, s)
+    call_at(s, s.ram(table + place))
+    for _ in range(1 + c.below(3)):
+        kind = c.below(3)
+        if kind < 2:
+            store_word(s, s.ram(table + 4 * own), pte(s.base + table, V | R | W | user | c.of((A, 0, A | D))))
+            fence(c, s)
+            s.constant(5, window + 0x1000 * own + place + c.of((2, 2, 1, 3, 0, 4, 6)))
+            s.constant(6, code_word(c, s, table) >> 16 | code_word(c, s, table) << 16)
+            if s.holes == 0 and c.below(3) == 0:
+                s.put(c.of((word("lw", 11, 5, 0), word("amoswap.w", 11, 5, 6), word("lr.w", 11, 5))))
+            s.put(word(c.of(("sw", "sw", "sh")), 5, 6, 0))
+            store_word(s, s.ram(table + 4 * own), leaf(c, s))
+            fence(c, s)
+        if kind > 0:
+            loads = c.below(2)
+            offset = 0x100 if loads and s.holes else c.of((0x100, 0x102, place - 2, place + 2, place + 6))
+            s.constant(5, window + 0x1000 * ((place >> 2) + c.below(2)) + offset)
+            s.put(word("lw", 11, 5, 0) if loads else word("sw", 5, 6, 0))
+            fence(c, s)
+        call_at(s, s.ram(table + place))
+
+
 IN_USE: tuple[Callable[[Choices, Script], None], ...] = (
     toggle, toggle, toggle, alias, alias, across, across, superpage, lost_code, in_use, in_use, in_use, other_root,
-    patched, patched,
+    patched, patched, walk_on_code, walk_on_code,
 )  # fmt: skip

@@ -13,7 +13,8 @@ from support.budget import CHECKED, FIRST_SEED, PLAIN, examples
 from support.hypervisor.bare_and_virtual import TRACED, UNDER, Reused, divergence, states
 from support.mutants.hypervisor import MUTANTS, mutated
 from support.paths import CORPUS
-from support.random_kernels.image import Kernel, load
+from support.random_kernels.code import word
+from support.random_kernels.image import RAM, Kernel, load
 from support.random_kernels.kernels import kernels
 
 KEPT = sorted(CORPUS.glob("*.json"))
@@ -75,6 +76,19 @@ def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique()
 
     run()
     assert unlike > ONE_HART // 50
+
+
+@pytest.mark.parametrize("name, imm", [("lw", 0), ("lbu", 0), ("lw", -2), ("lhu", 2), ("lr.w", 0), ("amoor.w", 0)])
+def test_only_a_step_that_reads_a_replaced_word_may_differ(name: str, imm: int) -> None:
+    """Under `patch`; where the runs part earlier is told, and a load of other words is no excuse."""
+    code = [word("auipc", 13), word("addi", 13, 13, 12), word("lw", 12, 13, -4), word("rdmode", 10)]
+    reading = [word(name, 11, 13, imm), word("jal", 0, 0)]
+    kernel = Kernel({RAM: code + reading}, [RAM], holes=2, slices=[4, 6])
+    bare = machine("bare", 1)
+    expected = states(bare, kernel)
+    assert states(machine("patch", 1), kernel) != expected
+    assert divergence(bare, machine("patch", 1), kernel, expected) == ""
+    assert divergence(bare, machine("trap", 1), kernel, expected).startswith("step 3")
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda p: p.stem)

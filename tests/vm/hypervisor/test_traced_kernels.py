@@ -11,6 +11,7 @@ from hypothesis import given, seed
 
 from support.budget import FIRST_SEED, REDUCED, examples
 from support.hypervisor.bare_and_virtual import Reused, divergence, states, whole_state
+from support.hypervisor.own_code import reads_its_code
 from support.random_kernels.image import Kernel
 from support.random_kernels.kernels import kernels
 from trapline import isa
@@ -68,6 +69,13 @@ def walking(kernel: Kernel) -> list[dict[str, Any]]:
     return found
 
 
+def differs(virtual: Reused, kernel: Kernel, expected: list[dict[str, Any]]) -> bool:
+    """Whether a kernel ends otherwise than expected, and not because it reads words that patching has replaced."""
+    if states(virtual, kernel) == expected:
+        return False
+    return not reads_its_code(virtual.start(kernel), sum(kernel.slices))
+
+
 def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
 
@@ -78,7 +86,7 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
         expected = walking(kernel)
         for technique, shadow in stale:
             if kernel.under(technique):
-                stale[technique, shadow] += states(machine(technique, 1, shadow), kernel) != expected
+                stale[technique, shadow] += differs(machine(technique, 1, shadow), kernel, expected)
 
     run()
     assert {how: n for how, n in stale.items() if how[1] == "traced" and n} == {}
@@ -98,6 +106,6 @@ def test_kernels_that_change_what_they_translate_by_end_as_without_a_tlb(harts: 
         expected = walking(kernel)
         for technique in TECHNIQUES:
             if kernel.under(technique):
-                assert states(machine(technique, harts), kernel) == expected, technique
+                assert not differs(machine(technique, harts), kernel, expected), technique
 
     run()
