@@ -4,32 +4,52 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trapline.vm.cli import output_files, run_statistics
+from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.console import open_console
 from trapline.vm.cli.exit_records import ExitRecords
 from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
-from trapline.vm.cli.option_groups import Command, with_groups, without
+from trapline.vm.cli.option_groups import Command, names_of, values_behind, with_groups, without
 from trapline.vm.cli.options import (
     AssemblyOptions,
     BootOptions,
     ConsoleOptions,
+    DebugOptions,
     Limits,
     MachineOptions,
     Outputs,
     RunOptions,
 )
+from trapline.vm.cli.qemu_words import QemuWordError, translate
 from trapline.vm.cli.user_errors import reported
 
 if TYPE_CHECKING:
     from trapline.vm.machine import Machine
 
 
+class BootCommand(Command):
+    """A command that takes the command lines of QEMU, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Translate the command line and parse it; what is ignored is said once it is known to be right."""
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        try:
+            translated = translate(args, {name: values_behind(p) for p in options for name in names_of(p)})
+        except QemuWordError as error:
+            if ctx.resilient_parsing:  # while a shell completes it
+                return super().parse_args(ctx, args)
+            raise click.UsageError(str(error), ctx) from None
+        rest = super().parse_args(ctx, translated.words)
+        if translated.remark and not ctx.resilient_parsing:
+            click.echo(f"trapline: {translated.remark}", err=True)
+        return rest
+
+
 @click.command(
     "boot",
-    cls=Command,
-    topics=("board", "tutorials/first-kernel"),
+    cls=BootCommand,
+    topics=("board", "qemu", "tutorials/first-kernel"),
     epilog="Exit status: the value that the kernel writes to the test finisher or HTIF; 0 after Ctrl-A X; 2 for bad "
     "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
     "only trap or loop for ever.",
@@ -39,7 +59,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def boot_command(
     context: click.Context, kernel: tuple[str, ...], boot: BootOptions, machine: MachineOptions,
-    console: ConsoleOptions, limits: Limits, outputs: Outputs, assembly: AssemblyOptions,
+    console: ConsoleOptions, limits: Limits, outputs: Outputs, assembly: AssemblyOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Boot a kernel.
 
@@ -48,13 +68,16 @@ def boot_command(
     device tree in a1. The board has the addresses of QEMU's `virt`: UART at 0x10000000, CLINT at 0x2000000, PLIC at
     0xc000000, test finisher at 0x100000, virtio from 0x10001000 on, RAM at 0x80000000.
     At a terminal every key goes to the kernel; Ctrl-A X quits, Ctrl-A H helps.
+    A command line for QEMU's `virt` can be pasted; what it asks for in vain is named.
 
     \b
     trapline boot programs/boot/uart-hello.s
     trapline boot programs/boot/sv32.s --stats
     trapline boot Image --append "console=hvc0 earlycon=sbi"
+    trapline boot qemu-system-riscv32 -M virt -nographic -m 64M -smp 2 -kernel kernel.elf
     """
     with reported():
+        debugging.check(debug)
         blueprint = Blueprint(list(kernel), machine, boot, assembly)
         if boot.dump_dtb is not None:
             dump_tree(blueprint, boot.dump_dtb)

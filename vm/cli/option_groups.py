@@ -180,6 +180,16 @@ def _write_error(context: click.Context, error: click.ClickException) -> None:
             json_output.write_error(path, error)
 
 
+def names_of(option: click.Option) -> tuple[str, ...]:
+    """The spellings of an option."""
+    return (*option.opts, *option.secondary_opts)
+
+
+def values_behind(option: click.Option) -> int:
+    """How many words behind an option are its values; of FILE, which may be left out, this is not known."""
+    return 0 if option.is_flag or option.count or isinstance(option.type, JsonPath) else option.nargs
+
+
 _NO_FILE = "trapline.no_file"
 """In a context: words that could have been meant as the FILE of an option, and that option."""
 
@@ -189,7 +199,7 @@ def _with_values(command: click.Command, context: click.Context, words: Iterable
 
     click would take any word that follows such an option, a program too.
     """
-    options = {name: p for p in command.params if isinstance(p, click.Option) for name in (*p.opts, *p.secondary_opts)}
+    options = {name: p for p in command.params if isinstance(p, click.Option) for name in names_of(p)}
     has_arguments = any(isinstance(parameter, click.Argument) for parameter in command.params)
     rest = deque(words)
     while rest:
@@ -198,9 +208,7 @@ def _with_values(command: click.Command, context: click.Context, words: Iterable
         if word == "--":
             yield from (word, *rest)
             return
-        if option is None or option.is_flag or option.count:
-            yield word
-        elif isinstance(option.type, JsonPath):
+        if option is not None and isinstance(option.type, JsonPath):
             following = rest[0] if rest else "--"
             is_word = following == STDIO or following[:1] != "-"
             if is_word and (option.type.is_certain(following) or not has_arguments):
@@ -211,7 +219,8 @@ def _with_values(command: click.Command, context: click.Context, words: Iterable
                 context.meta.setdefault(_NO_FILE, {})[following] = word
         else:
             yield word
-            yield from (rest.popleft() for _ in range(min(option.nargs, len(rest))))
+            if option is not None:
+                yield from (rest.popleft() for _ in range(min(values_behind(option), len(rest))))
 
 
 def _advice(context: click.Context, message: str) -> str:

@@ -156,6 +156,22 @@ class Limits:
     )
 
 
+@option_group("Debugging")
+@dataclass(frozen=True)
+class DebugOptions:
+    """What QEMU's -gdb, -s, -S, -d and -D ask for; `vm.cli.debugging` says what is there.
+
+    gdb: `PORT` or `HOST:PORT`; freeze: wait for gdb before the first instruction; log: items with commas between.
+    """
+
+    gdb: str | None = option("--gdb", metavar="[HOST:]PORT", hidden=True, help="Let gdb connect.")
+    freeze: bool = option("--freeze", default=False, is_flag=True, hidden=True, help="Begin when gdb says so.")
+    log: str | None = option("--log", metavar="ITEM,...", hidden=True, help="Log these events.")
+    log_file: str | None = option(
+        "--log-file", type=OutputPath(), metavar="FILE", hidden=True, help="Write the log to FILE."
+    )
+
+
 @option_group("Output")
 @dataclass(frozen=True)
 class Outputs:
