@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypedDict, Unpack
@@ -299,6 +299,7 @@ class Machine:
         What changes outside of the machine is not part of it: the file of a drive that is written through, input that
         has not come yet. RAM has to be written by `write`, not through `ram`.
         """
+        self._loop.work.finish()
         return self._saver.take()
 
     def restore(self, snapshot: Snapshot, again: bool = True) -> None:
@@ -307,6 +308,7 @@ class Machine:
         again: whether what is printed from there on goes to the console's streams even if it went there before.
         Raises SnapshotError, and changes nothing, for a state of another kind of machine.
         """
+        self._loop.work.finish()
         self._saver.bring_back(snapshot, again)
 
     def fork(self, snapshot: Snapshot | None = None, **options: Unpack[Options]) -> "Machine":
@@ -368,6 +370,10 @@ class Machine:
         50 ms; None for no limit. Ctrl-C ends the run too, as an exit.
         """
         return self._loop.run(max_instructions, timeout)
+
+    def begin(self, service: Iterator[None]) -> None:
+        """Begin a service of the host, which yields where it may pause, and finish it before the harts go on."""
+        self._loop.work.begin(service)
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the hart that ran last take this exception at its pc, as the hardware would."""

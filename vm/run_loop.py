@@ -14,6 +14,7 @@ from trapline.vm.engine import Engine
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.exit_handler import ExitHandler
+from trapline.vm.exits.host_work import HostWork
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.host.console import OutputLimit
 from trapline.vm.host.signals import held
@@ -43,12 +44,16 @@ class RunMachine(ServedMachine, Protocol):
 
 
 class RunLoop:
-    """Runs one machine. trace: where each instruction is logged, which takes single steps."""
+    """Runs one machine.
+
+    trace: where each instruction is logged, which takes single steps. work: what the harts wait for.
+    """
 
     def __init__(self, machine: RunMachine, exit_handler: ExitHandler) -> None:
         self._machine = machine
         self._exit_handler = exit_handler
         self.trace: Trace | None = None
+        self.work = HostWork(machine)
 
     def run(self, max_instructions: int | None, timeout: float | None) -> Exit:
         """See `Machine.run`."""
@@ -66,41 +71,50 @@ class RunLoop:
         """Run until the guest stops or resets the machine. moved: whether a breakpoint at pc is one that is reached."""
         machine = self._machine
         machine.engine.m.host_traps = self._host_traps()
-        attended = machine.clock.start()
         try:
-            while True:
-                busy = machine.board is not None and machine.board.advance()
-                if moved and not busy and reached(machine.breakpoints, machine.current.pc):
-                    return self._exit(ExitReason.BREAKPOINT)
-                if not busy and end is not None and machine.cycle >= end:
-                    return self._exit(ExitReason.LIMIT)
-                if deadline is not None and time.monotonic() >= deadline:
-                    return self._exit(ExitReason.TIMEOUT)
-                budget = machine.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
-                budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
-                if end is not None:
-                    budget = min(budget, end - machine.cycle)
-                if machine.htif is not None:
-                    budget = machine.htif.limit(budget)
-                if attended:
-                    machine.clock.follow()
-                    machine.console.look()
-                    if machine.console.quit:
-                        return self._exit(ExitReason.QUIT)
-                exit = None if busy else self._slice(budget)
-                moved = moved or not busy
-                if machine.htif is not None:
-                    machine.htif.serve(at_once=exit is not None)
-                if exit is not None:
-                    return exit
+            exit = self._run(end, deadline, moved)
         except KeyboardInterrupt:
-            return self._exit(ExitReason.INTERRUPTED)
+            exit = self._exit(ExitReason.INTERRUPTED)
         except OutputLimit:
-            return self._exit(ExitReason.OUTPUT)
+            exit = self._exit(ExitReason.OUTPUT)
         except Halt as halt:
-            return Exit(ExitReason.HALT, machine.current.pc, code=halt.code, reset=halt.reset)
+            exit = Exit(ExitReason.HALT, machine.current.pc, code=halt.code, reset=halt.reset)
         finally:
             self._exit_handler.finish()
+        return self.work.deliver(exit, deadline)
+
+    def _run(self, end: int | None, deadline: float | None, moved: bool) -> Exit:
+        """Let harts and host go on until an exit. end: of all steps; deadline: of `time.monotonic`."""
+        machine = self._machine
+        attended = machine.clock.start()
+        exit: Exit | None = None
+        while True:
+            busy = self.work.advance()
+            if not busy:
+                if exit is not None:
+                    return exit
+                if moved and reached(machine.breakpoints, machine.current.pc):
+                    return self._exit(ExitReason.BREAKPOINT)
+                if end is not None and machine.cycle >= end:
+                    return self._exit(ExitReason.LIMIT)
+            if deadline is not None and time.monotonic() >= deadline:
+                return self._exit(ExitReason.TIMEOUT)
+            budget = machine.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
+            budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
+            if end is not None:
+                budget = min(budget, end - machine.cycle)
+            if machine.htif is not None:
+                budget = machine.htif.limit(budget)
+            if attended:
+                machine.clock.follow()
+                machine.console.look()
+                if machine.console.quit:
+                    return self._exit(ExitReason.QUIT)
+            if not busy:
+                exit = self._slice(budget)
+                moved = True
+                if machine.htif is not None:
+                    machine.htif.serve(at_once=exit is not None)
 
     def _host_traps(self) -> int:
         """The exceptions at which the engine comes back, as bits."""
@@ -126,10 +140,13 @@ class RunLoop:
             self.trace.before()
         try:
             status = machine.engine.run(budget)
-            if machine.engine.ring is not None:
-                with machine.engine.ring.completed(status):
-                    return handler.served(status)
-            return handler.served(status)
+            if machine.engine.ring is None:
+                return handler.served(status)
+            with machine.engine.ring.completed(status):
+                exit = handler.served(status)
+            self.work.completing(status)
+            return exit
         finally:
             if self.trace is not None:
+                machine.console.flush()
                 self.trace.after()

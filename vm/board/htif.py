@@ -1,5 +1,6 @@
 """HTIF, Spike's host-target interface: programs without device drivers print and exit through it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from trapline.vm.board.devices import Halt
@@ -19,6 +20,8 @@ WRITE = 64
 OUTPUTS = (1, 2)
 """File descriptors of the console."""
 ENOSYS = 38
+PIECE = 1 << 16
+"""Bytes that `write` prints between two looks at the limits of the run."""
 
 WAIT_STEPS = 64
 """Steps in which a 32-bit program can write the other half of `tohost` before the command is read."""
@@ -40,6 +43,9 @@ class Target(Memory, Protocol):
     @property
     def console(self) -> Console:
         """Where the guest prints."""
+
+    def begin(self, service: Iterator[None]) -> None:
+        """Finish a service, which yields where it may pause, before the harts go on."""
 
 
 class Htif:
@@ -86,22 +92,40 @@ class Htif:
             raise Halt(payload >> 1)
         machine.write(self.tohost, bytes(8))
         if device == SYSTEM_CALL:
-            self._system_call(payload)
+            machine.begin(self._system_call(payload))
         elif device == CONSOLE and (command >> COMMAND_SHIFT) & 0xFF == PUT:
             machine.console.write(bytes((payload & 0xFF,)))
 
-    def _system_call(self, pointer: int) -> None:
+    def _system_call(self, pointer: int) -> Iterator[None]:
         machine = self.machine
         try:
             which, descriptor, buffer, length = (
                 int.from_bytes(machine.read(pointer + 8 * i, 8), "little") for i in range(4)
             )
-            done = -ENOSYS
             if which == WRITE and descriptor in OUTPUTS:
-                machine.console.write(machine.read(buffer, length))
-                done = length
-            machine.write(pointer, (done & (2**64 - 1)).to_bytes(8, "little"))
+                yield from self._write(pointer, buffer, length)
+            else:
+                self._answer(pointer, -ENOSYS)
         except ValueError:
             return
+
+    def _write(self, pointer: int, buffer: int, length: int) -> Iterator[None]:
+        machine = self.machine
+        for bound in (buffer, buffer + length):
+            machine.read(bound, 0)  # not RAM: ValueError
+        done = 0
+        try:
+            while done < length:
+                if done:
+                    yield
+                piece = machine.read(buffer + done, min(PIECE, length - done))
+                machine.console.write(piece)
+                done += len(piece)
+        finally:
+            # Also after Ctrl-C or a limit on output: the program hears how much was printed.
+            self._answer(pointer, done)
+
+    def _answer(self, pointer: int, result: int) -> None:
+        self.machine.write(pointer, (result & (2**64 - 1)).to_bytes(8, "little"))
         if self.fromhost is not None:
-            machine.write(self.fromhost, (1).to_bytes(8, "little"))
+            self.machine.write(self.fromhost, (1).to_bytes(8, "little"))

@@ -56,8 +56,7 @@ class _Keys:
     def read(self, size: int) -> bytes:
         if not self.console.ready() and self.console.wait(PATIENCE) and not self.console.ready():
             raise _NotYet
-        taken = (self.console.read() for _ in range(self.console.available(size)))
-        return bytes(byte for byte in taken if byte is not None)
+        return self.console.take(size)
 
 
 class _Heap(NamedTuple):

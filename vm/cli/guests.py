@@ -78,7 +78,7 @@ class Guests:
     def _ended(self, guest: "Guest") -> None:
         number = self.guests.index(guest)
         self.streams[number].close()
-        guest.machine.console.stdout = None
+        guest.machine.console.close_output()
         close(guest.machine)
         assert guest.end is not None
         explain_stop(guest.machine, guest.end, self.programs[number], guest.name)

@@ -77,14 +77,15 @@ def explain_stop(machine: "Machine", exit: Exit, program: "Blueprint", name: str
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
         click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)
-        story = story_of(machine, program)
+        story = story_of(machine, program, soon=exit.reason is ExitReason.TIMEOUT)
         for line in sentences(story, machine, program) if story is not None else ():
             click.echo(f"  {line}", err=True)
 
 
 def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
     """Why a machine that did not halt was stopped and where, and what to look at next."""
-    from trapline.isa.cause import FETCH_ACCESS, describe
+    from trapline.isa.cause import FETCH_ACCESS, INTERRUPT, describe
+    from trapline.isa.mode import S
     from trapline.vm.exits.trap_loop import JUMP_TO_ITSELF, is_deaf
 
     hart = f" of hart {machine.harts.index(machine.current)}" if len(machine.harts) > 1 else ""
@@ -96,16 +97,14 @@ def describe_stop(machine: "Machine", exit: Exit, program: Places) -> str:
         text += _clock_hint(machine)
     if exit.reason is ExitReason.ENDLESS_LOOP:
         text += ENDLESS if machine.instruction_word() == JUMP_TO_ITSELF else UNCHANGING
-    traps, endless = machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
-    if endless:
-        text += ", where the trap handler should be but cannot be executed"
-    if endless or (machine.sbi is None and machine.csr["mtvec"] == 0 and any(cause < 32 for cause in traps)):
-        level = "s" if endless and machine.mode == 1 else "m"
-        cause, epc = machine.csr[f"{level}cause"], machine.csr[f"{level}epc"]
+    current, traps, endless = machine.current, machine.trap_counts, exit.reason is ExitReason.TRAP_LOOP
+    if endless or (machine.sbi is None and current.csr["mtvec"] == 0 and any(cause < INTERRUPT for cause in traps)):
+        level = "s" if endless and current.mode == S else "m"
+        cause, epc = current.csr[f"{level}cause"], current.csr[f"{level}epc"]
         text += f"\n  the last trap was: {describe(cause)} at {program.place(epc)}"
         earlier = ", ".join(describe(number) for number in traps if number not in (FETCH_ACCESS, cause))
         text += f"; before that: {earlier}" if earlier else ""
-        if machine.csr[f"{level}tvec"] == 0:
+        if current.csr[f"{level}tvec"] == 0:
             text += f"\n  {level}tvec is 0: no handler is set"
     return text
 

@@ -4,6 +4,7 @@ The machine that was stopped knows its last trap alone. Runs repeat, so a second
 its exceptions is looked at. What it finds counts only if it ends where the first one did.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ ENOUGH = 8
 MOST_STEPS = 5_000_000
 MOST_SECONDS = 1.0
 """How far the second machine goes."""
+MOST_TRAPS = 2_000
+"""How many exceptions it takes at most after a time limit: some 0.05 s."""
 _TO_SKIP = (ECALL_U, ECALL_S, ECALL_M, BREAKPOINT, ILLEGAL)
 """Causes after which a handler goes on behind the instruction."""
 
@@ -46,13 +49,14 @@ class Story:
 
 
 class _Closed(Exception):
-    """The loop has been found."""
+    """The loop has been found, or is not to be looked for any longer."""
 
 
 class _Witness:
-    """Looks at each exception before it is taken."""
+    """Looks at each exception before it is taken, and at `left` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: float) -> None:
+        self.left = left
         self.last: Place | None = None
         self.first: Place | None = None
         self.returns = False
@@ -72,19 +76,23 @@ class _Witness:
         else:
             self.count = self.count + 1 if returned == self.returns or self.count == 0 else 0
         self.last, self.returns = now, returned
-        if self.count >= ENOUGH:
+        self.left -= 1
+        if self.count >= ENOUGH or self.left <= 0:
             raise _Closed
 
 
-def story_of(machine: "Machine", blueprint: "Blueprint") -> Story | None:
-    """How a stopped machine came into its loop of traps; None if there is none, or it cannot be repeated."""
+def story_of(machine: "Machine", blueprint: "Blueprint", soon: bool = False) -> Story | None:
+    """How a stopped machine came into its loop of traps; None if there is none, or it cannot be repeated.
+
+    soon: a time limit has passed, which is not to be late: so it looks less far.
+    """
     described = blueprint.machine
     exceptions = sum(count for cause, count in machine.trap_counts.items() if not cause & INTERRUPT)
     if exceptions * LONGEST_HANDLER < machine.cycle or len(machine.harts) > 1:
         return None
     if machine.clock.wall or described.drives or described.devices:
         return None
-    witness = _Witness()
+    witness = _Witness(MOST_TRAPS if soon else math.inf)
     second = blueprint.build(stdin=b"")
     second.on_trap(witness, ALL_EXCEPTIONS)
     try:

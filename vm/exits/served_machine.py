@@ -55,6 +55,9 @@ class WaitingBoard(Protocol):
     def busy(self) -> bool:
         """Whether a device has more to do before the harts may go on."""
 
+    def advance(self) -> bool:
+        """Let busy devices do a portion of their work; whether there is more."""
+
     def update(self) -> None:
         """Update the interrupt lines."""
 

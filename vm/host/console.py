@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from trapline.vm.host.captured import Captured
+from trapline.vm.host.output_buffer import OutputBuffer
 from trapline.vm.state import Count, State
 
 INPUT_LIMIT = 1 << 20
@@ -93,7 +94,8 @@ class Console:
     """The console of a machine.
 
     stdout: stream that receives output, or None to capture only; log: a second such stream. Both get output in pieces:
-    it is flushed when the guest idles, looks for input twice or stops, and after FLUSH_INTERVAL at most.
+    it is flushed when the guest idles, looks for input twice or stops, and after FLUSH_INTERVAL at most. A slow reader
+    is not waited for, except in `drain`.
     stdin: bytes, a stream to poll, a Source, or None for empty input.
     room: bytes that the guest may still print; more raise OutputLimit.
     """
@@ -104,8 +106,8 @@ class Console:
         stdin: BinaryIO | bytes | Source | None = None,
         log: BinaryIO | None = None,
     ) -> None:
-        self.stdout = stdout
-        self.log = log
+        self._stdout = None if stdout is None else OutputBuffer(stdout)
+        self._log = None if log is None else OutputBuffer(log)
         self.room = NO_LIMIT
         self._unflushed_since: float | None = None
         self._found_empty = False
@@ -117,6 +119,10 @@ class Console:
         self._source: Source | None = None
         if stdin is not None and not isinstance(stdin, bytes):
             self._source = stdin if isinstance(stdin, Source) else Stream(stdin)
+
+    def close_output(self) -> None:
+        """Print to no stream from now on."""
+        self._stdout = None
 
     @property
     def output(self) -> bytes:
@@ -155,9 +161,9 @@ class Console:
             with nullcontext() if self._source is None else self._source.attached(lambda: bytes(self._pending)):
                 yield
         finally:
-            log, self.log = self.log, None
+            log, self._log = self._log, None
             if log is not None:
-                log.close()
+                log.stream.close()
 
     def write(self, data: bytes) -> None:
         """Print. Raises OSError when an output stream fails, OutputLimit where `data` is too much."""
@@ -167,7 +173,7 @@ class Console:
         self.room -= len(data)
         known = max(0, self._shown - self._captured.total)
         self._captured.add(data)
-        for stream in (self.log, self.stdout):
+        for stream in (self._log, self._stdout):
             if stream is not None:
                 stream.write(data[known:])
         if self._unflushed_since is None:
@@ -188,12 +194,24 @@ class Console:
         self._pending[:] = state.pending
         self._found_empty = False
 
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits for a reader that the guest must wait, too."""
+        return any(stream is not None and stream.full for stream in (self._log, self._stdout))
+
+    def drain(self, seconds: float) -> bool:
+        """Print what is held back, waiting at most so long for each reader; whether that was all. Raises OSError."""
+        try:
+            shown = self._stdout is None or self._stdout.drain(seconds)
+        finally:
+            logged = self._log is None or self._log.drain(seconds)
+        gone = shown and logged
+        self._unflushed_since = None if gone else time.monotonic()
+        return gone
+
     def flush(self) -> None:
-        """Flush the output streams."""
-        self._unflushed_since = None
-        for stream in (self.log, self.stdout):
-            if stream is not None:
-                stream.flush()
+        """Print what is held back, as far as the readers take it at once."""
+        self.drain(0)
 
     def flush_in_time(self) -> None:
         """Flush what has been held back for long enough."""
@@ -236,6 +254,12 @@ class Console:
         if len(self._pending) < most:
             self._poll()
         return min(len(self._pending), most)
+
+    def take(self, most: int) -> bytes:
+        """Up to `most` bytes of what can be read now."""
+        taken = bytes(self._pending[: self.available(most)])
+        del self._pending[:most]
+        return taken
 
     def read(self) -> int | None:
         """The next input byte, or None."""

@@ -34,7 +34,7 @@ from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, S
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
-from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut
+from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut, look
 from trapline.vm.process.system_calls import TABLE, name_of
 
 _SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
@@ -165,7 +165,8 @@ class Process:
                 f"{image.name}: this host cannot allocate {layout.size >> 20} MiB; use less --memory"
             ) from None
         self.machine.symbols = dict(image.symbols)
-        self.space = AddressSpace(self.machine, image, layout)
+        self.deadline: float | None = None
+        self.space = AddressSpace(self.machine, image, layout, lambda: look(self.deadline))
         self.space.write(sp, stack)
         self._enter(sp)
         quota = Quota(max_output)
@@ -177,7 +178,6 @@ class Process:
         self.signal_mask = 0
         self._foreign = ForeignCalls()
         self.semihosting_errno = 0
-        self.deadline: float | None = None
         self._max_instructions, self._timeout = max_instructions, timeout
         self._counts: Counter[int | str] = Counter()
         self._running = False

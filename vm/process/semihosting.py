@@ -5,7 +5,7 @@ picolibc programs linked with `--oslib=semihost` print, read and exit this way.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 
 from trapline.isa.hart import A0, A1
 from trapline.isa.word import WORD
@@ -13,7 +13,7 @@ from trapline.vm.loader.image import READ, WRITE
 from trapline.vm.process.caller import Requester
 from trapline.vm.process.errno import ENOENT, ENOSYS, ESPIPE, SystemCallError
 from trapline.vm.process.files import MAX_COUNT, put, stream_of
-from trapline.vm.process.streams import Input
+from trapline.vm.process.streams import MAX_READ, Input
 
 _BEFORE = (0x01F01013).to_bytes(4, "little")  # slli x0, x0, 0x1f
 _AFTER = (0x40705013).to_bytes(4, "little")  # srai x0, x0, 7
@@ -22,6 +22,8 @@ _FAILED = 0xFFFFFFFF
 _FEATURES = b"SHFB\x03"  # exit_extended exists, and `:tt` opened for append is stderr
 _FEATURES_FD = 100
 _STREAMS = 3
+PIECE = 1 << 16
+"""Bytes that are written between two looks at the limits of the run."""
 _OPEN_MODES = 4
 """Modes of opening `:tt` that stand for the same stream."""
 
@@ -37,12 +39,18 @@ def is_call(process: Requester) -> bool:
 
 def serve(process: Requester) -> None:
     """Serve the operation in a0 with its argument in a1; a0 gets the result, -1 on failure."""
-    machine, hart = process.machine, process.machine.current
-    operation, argument = hart.x[A0], hart.x[A1]
+    operation = process.machine.current.x[A0]
     name, function = _OPERATIONS.get(operation, (f"operation {operation:#x}", _unknown))
     process.count(f"semihosting {name}")
+    process.machine.begin(_serving(process, function))
+
+
+def _serving(process: Requester, function: "Operation") -> Iterator[None]:
+    """Yields where it may pause; at its end the request has been served."""
+    machine, hart = process.machine, process.machine.current
     try:
-        result = function(process, argument)
+        served = function(process, hart.x[A1])
+        result = served if isinstance(served, int) else (yield from served)
     except SystemCallError as error:
         process.semihosting_errno = error.number
         result = _FAILED
@@ -84,26 +92,42 @@ def _write_character(process: Requester, address: int) -> int:
     return 0
 
 
-def _write_string(process: Requester, address: int) -> int:
-    while data := process.space.string(address, 1 << 16):
+def _write_string(process: Requester, address: int) -> Generator[None, None, int]:
+    while data := process.space.string(address, PIECE):
         put(process, stream_of(process, 1), memoryview(data))
         address += len(data)
         if process.space.read(address, 1) == b"\0":
             break
+        yield
     return 0
 
 
-def _write(process: Requester, block: int) -> int:
+def _write(process: Requester, block: int) -> Generator[None, None, int]:
+    """The number of bytes that were not written. All of them must be readable before the first is written."""
     handle, buffer, count = _fields(process, block, 3)
     stream = stream_of(process, handle - 1)
-    return count - put(process, stream, process.space.view(buffer, min(count, MAX_COUNT)))
+    size = min(count, MAX_COUNT)
+    pieces = [(buffer + at, min(PIECE, size - at)) for at in range(0, max(size, 1), PIECE)]
+    for piece in pieces[1:]:
+        process.space.check(*piece, READ)
+        yield
+    done = 0
+    for piece in pieces:
+        if done:
+            yield
+        written = put(process, stream, process.space.view(*piece))
+        done += written
+        if written < piece[1]:
+            break
+    return count - done
 
 
 def _read(process: Requester, block: int) -> int:
     handle, buffer, count = _fields(process, block, 3)
     stream = stream_of(process, handle - 1)
-    process.space.check(buffer, min(count, MAX_COUNT), WRITE)
-    data = stream.read(min(count, MAX_COUNT), process.deadline) if count else b""
+    size = min(count, MAX_READ)
+    process.space.check(buffer, size, WRITE)
+    data = stream.read(size, process.deadline) if count else b""
     process.space.write(buffer, data)
     return count - len(data)
 
@@ -188,7 +212,10 @@ def _exit_extended(process: Requester, block: int) -> int:
     return 0
 
 
-_OPERATIONS: dict[int, tuple[str, Callable[[Requester, int], int]]] = {
+Operation = Callable[[Requester, int], int | Generator[None, None, int]]
+"""Serves an operation with its argument: the result, or a generator of it that yields where it may pause."""
+
+_OPERATIONS: dict[int, tuple[str, Operation]] = {
     0x01: ("open", _open),
     0x02: ("close", _close),
     0x03: ("writec", _write_character),

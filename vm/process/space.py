@@ -3,6 +3,8 @@
 A page table (`vm.process.page_table`) is the record of what is mapped, and the hart obeys it as under any kernel.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from trapline.isa.sv32 import ADDRESSES, MEGAPAGE, PAGE, PAGE_SHIFT
@@ -118,15 +120,16 @@ def _mebibytes(size: int) -> int:
 class AddressSpace:
     """What a process has mapped, and access to it for system calls.
 
-    machine: a `vm.machine.Machine` with the layout's RAM. Addresses are guest addresses, sizes are in bytes.
+    machine: a `vm.machine.Machine` with the layout's RAM. look: called again and again in what takes long, and may
+    raise. Addresses are guest addresses, sizes are in bytes.
     """
 
-    def __init__(self, machine: Machine, image: Image, layout: Layout) -> None:
+    def __init__(self, machine: Machine, image: Image, layout: Layout, look: Callable[[], None] = lambda: None) -> None:
         self.machine = machine
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size
         self._ram = machine.ram.data
-        self.table = PageTable(machine, layout.base, layout.size)
+        self.table = PageTable(machine, layout.base, layout.size, look)
         self._entry = self.table.entry
         self._granted = 0
         self.brk_start = self.brk = layout.brk

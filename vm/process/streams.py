@@ -18,9 +18,12 @@ ATTENTION = 0.1
 PIPE_BUF = 4096
 """Bytes that a ready pipe accepts without blocking."""
 
+PIECE = 1 << 20
+"""Bytes that are written in one go: the time limit and Ctrl-C wait for its end."""
+
 
 class TimedOut(Exception):
-    """The time limit passed while the guest waited for input or for a reader of its output."""
+    """The time limit passed in the middle of a system call."""
 
 
 class OutputLimit(Exception):
@@ -34,6 +37,12 @@ def _descriptor(stream: Any) -> int | None:
         return None
 
 
+def look(deadline: float | None) -> None:
+    """Raise TimedOut when time.monotonic() has reached the deadline."""
+    if deadline is not None and time.monotonic() >= deadline:
+        raise TimedOut
+
+
 def _wait(fd: int, write: bool, deadline: float | None) -> None:
     """Return when the descriptor is ready. Raises TimedOut when time.monotonic() reaches the deadline first."""
     while True:
@@ -44,8 +53,7 @@ def _wait(fd: int, write: bool, deadline: float | None) -> None:
             return  # select cannot wait for it: the call itself blocks or returns
         if any(ready):
             return
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut
+        look(deadline)
 
 
 class Input:
@@ -61,6 +69,7 @@ class Input:
     def read(self, size: int, deadline: float | None) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises TimedOut when time.monotonic() reaches the deadline."""
         size = min(size, MAX_READ)
+        look(deadline)
         try:
             if self._fd is None:
                 return (getattr(self._stream, "read1", None) or self._stream.read)(size) or b""
@@ -117,7 +126,8 @@ class Output:
         done = 0
         try:
             while done < len(data):
-                done += self._put(data[done:], deadline)
+                look(deadline)
+                done += self._put(data[done : done + PIECE], deadline)
                 self.mid_line = data[done - 1] != ord("\n")
         except BlockingIOError:
             if done == 0:

@@ -4,7 +4,9 @@ from trapline.vm.sbi.errors import INVALID_PARAM, SbiRet, error, ok
 from trapline.vm.sbi.platform import Platform
 
 PIECE = 1 << 20
-"""Most bytes that one call moves: "it may do partial/no writes"."""
+"""Most bytes that one call prints: "it may do partial/no writes"."""
+INPUT_PIECE = 1 << 14
+"""Most bytes that one call reads, byte by byte."""
 
 
 def _is_memory(platform: Platform, count: int, low: int, high: int) -> bool:
@@ -25,7 +27,7 @@ def read(platform: Platform, count: int, low: int, high: int) -> SbiRet:
     if not _is_memory(platform, count, low, high):
         return error(INVALID_PARAM)
     data = bytearray()
-    while len(data) < min(count, PIECE) and (byte := platform.get()) is not None:
+    while len(data) < min(count, INPUT_PIECE) and (byte := platform.get()) is not None:
         data.append(byte)
     platform.write(low, bytes(data))
     return ok(len(data))

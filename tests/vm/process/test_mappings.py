@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,7 +22,8 @@ from support.process.mapping_model import (
 )
 from support.process.processes import build, call, run, run_qemu
 from trapline.isa.sv32 import MEGAPAGE, PAGE
-from trapline.vm.loader.image import Image, Segment
+from trapline.vm.loader.image import READ, Image, Segment
+from trapline.vm.process.page_table import _CLEARED
 from trapline.vm.process.space import Layout
 
 MIB = 1 << 20
@@ -169,3 +171,15 @@ def test_many_mappings_with_holes_between(tool: Callable[[str], str], tmp_path: 
     guests = Path(__file__).parent / "guests"
     path = build(tool, tmp_path, source, *options, f"-I{guests}", libraries=["-lgcc"])
     assert run(path).status == run_qemu(tool, path).status == 139
+
+
+def test_much_memory_is_cleared_in_pieces_that_look_at_the_limit() -> None:
+    process, looks = new_process(memory=48 * MIB), []
+    table, ram = process.space.table, process.machine.ram
+    first, last = 8 * MIB // PAGE, 40 * MIB // PAGE
+    ram[first * PAGE : last * PAGE] = 1
+    table.written(first, last)
+    table._look = lambda: looks.append(int(np.count_nonzero(ram[first * PAGE : last * PAGE : PAGE])))
+    table.grant(first, last, READ)
+    assert looks == [last - first, last - first - _CLEARED], "pages that are not clear yet"
+    assert not ram[first * PAGE : last * PAGE].any()

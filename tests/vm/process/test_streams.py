@@ -4,12 +4,13 @@ import io
 import os
 import resource
 import threading
+from contextlib import nullcontext
 
 import pytest
 
 from support.process.processes import DATA, ECALL, run, tiny_image
 from trapline.vm.process import Process, Reason, streams
-from trapline.vm.process.streams import Output, Quota
+from trapline.vm.process.streams import PIECE, Input, Output, Quota, TimedOut
 
 
 class Slow(io.RawIOBase):
@@ -194,3 +195,32 @@ def test_a_wait_looks_for_signals_again_and_again(monkeypatch: pytest.MonkeyPatc
         assert streams.Input(stream).read(1, None) == b"x"
     os.close(writer)
     assert len(asked) == 5 and max(asked) <= streams.ATTENTION
+
+
+@pytest.mark.parametrize("deadline, pieces", [(3, 3), (None, 8)])
+def test_a_large_write_looks_at_the_limit_between_pieces(
+    monkeypatch: pytest.MonkeyPatch, deadline: float | None, pieces: int
+) -> None:
+    written: list[int] = []
+
+    class Sink(io.RawIOBase):
+        def write(self, data) -> int:
+            written.append(len(data))
+            return len(data)
+
+    monkeypatch.setattr(streams.time, "monotonic", lambda: len(written))
+    output = Output(Sink(), Quota(None))
+    with pytest.raises(TimedOut) if deadline else nullcontext():
+        output.write(memoryview(bytes(8 * PIECE)), deadline)
+    assert written == [PIECE] * pieces
+
+
+def test_a_reader_that_keeps_up_does_not_put_off_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Input that is always there, output that is always taken: `readv` and `writev` ask a thousand times in one go."""
+    monkeypatch.setattr(streams.time, "monotonic", lambda: 5.0)
+    with open("/dev/zero", "rb", 0) as zeros, open("/dev/null", "wb", 0) as sink:
+        assert len(Input(zeros).read(10, 5.1)) == 10
+        with pytest.raises(TimedOut):
+            Input(zeros).read(10, 5.0)
+        with pytest.raises(TimedOut):
+            Output(sink, Quota(None)).write(memoryview(b"x"), 5.0)

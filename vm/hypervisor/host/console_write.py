@@ -3,8 +3,12 @@
 from typing import Any
 
 from trapline.isa.hart import A0, A1
+from trapline.isa.pmp import PMP_GRAIN
+from trapline.isa.sv32 import PAGE
+from trapline.isa.word import MASK
 from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.mmu import data_address, refresh
+from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
 from trapline.vm.core.records import HartRecord
 from trapline.vm.hypervisor.paravirt import INVALID_ADDRESS, SUCCESS, answer
 
@@ -20,11 +24,13 @@ def console_write(machine: Any, h: HartRecord) -> None:
     refresh(h)
     printed = bytearray()
     while len(printed) < count:
-        vaddr = (start + len(printed)) & 0xFFFFFFFF
+        vaddr = (start + len(printed)) & MASK
         paddr = data_address(h, engine.m, words, engine.code, engine.page, vaddr, 1, LOAD)
-        offset = paddr - machine.ram_base
-        if paddr < 0 or not 0 <= offset < len(engine.ram):
+        if not machine.ram_base <= paddr < machine.ram_base + len(engine.ram):
             break
-        printed.append(engine.ram[offset])
+        start_of_page = paddr & -PAGE
+        uniform = pmp_lookup(h, start_of_page, start_of_page + PAGE) != PARTIAL
+        unit = PAGE if uniform else PMP_GRAIN
+        printed += machine.read(paddr, min(count - len(printed), unit - paddr % unit))
     machine.console.write(bytes(printed))
     answer(h, SUCCESS if len(printed) == count else INVALID_ADDRESS, len(printed))

@@ -250,6 +250,11 @@ class EventRing:
                 self._m.event_count += 1
                 self._m.event_number += 1
 
+    def completing(self, service: Iterator[None], status: int) -> Iterator[None]:
+        """A service that the host has begun for an exit, and with whose end the exit is `completed`."""
+        with self.completed(status):
+            yield from service
+
     @contextmanager
     def injection(self, h: HartRecord, cause: int) -> Iterator[None]:
         """While the host lets a virtual hart take an interrupt: the same event as of the dispatcher."""
