@@ -17,6 +17,7 @@ FOLDER = ROOT / "benchmarks"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 ONCE = {
     "hypervisor.py": ("csr",),
+    "limits.py": ("HTIF write, read null",),
     "linux.py": (),
     "run.py": ("programs", "assembler"),
     "slow_paths.py": (),
