@@ -165,3 +165,17 @@ def test_a_reader_that_sleeps_does_not_hold_up_a_limit(name: str) -> None:
 def test_a_machine_without_streams_has_nothing_to_wait_for() -> None:
     machine = Machine.from_source(f"_start: {HALT}", memory=1 << 16, stdout=io.BytesIO())
     assert machine.run(LIMIT).reason is ExitReason.HALT
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_a_snapshot_in_between_finds_it_done(name: str, prints: list[int]) -> None:
+    cut = machine_of(name)
+    while not cut.console.output:
+        cut.run(LIMIT, timeout=3)
+    assert len(cut.console.output) < SIZE
+    snapshot = cut.snapshot()
+    assert len(cut.console.output) == SIZE
+    assert cut.run(LIMIT).reason is ExitReason.HALT
+    ended = state(cut)
+    cut.restore(snapshot)
+    assert cut.run(LIMIT).reason is ExitReason.HALT and state(cut) == ended
