@@ -65,15 +65,46 @@ class Fragment:
         raise NotImplementedError
 
 
-class Data(Fragment):
-    """Bytes, with fixups."""
+TEXT = 0
+"""The width of what is written character by character."""
 
-    __slots__ = ("data", "fixups")
+
+class Run(NamedTuple):
+    """Bytes that a directive wrote.
+
+    GNU as asks for memory for `width` of them at a time; or once, and begins a new piece behind them, if `ends`.
+    """
+
+    start: int
+    end: int
+    width: int
+    ends: bool = False
+
+
+class Data(Fragment):
+    """Bytes, with fixups.
+
+    runs: which of them directives wrote; the others are instructions. pieces: see `linker.pieces`.
+    """
+
+    __slots__ = ("data", "fixups", "pieces", "runs")
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.data = bytearray()
         self.fixups: list[Fixup] = []
+        self.runs: list[Run] = []
+        self.pieces: list[int] = []
+
+    def append(self, content: bytes, width: int, ends: bool = False) -> None:
+        """Append what a directive writes; width, ends: see `Run`."""
+        start = len(self.data)
+        self.data += content
+        if self.runs and not ends:
+            before = self.runs[-1]
+            if before.end == start and before.width == width and not before.ends:
+                start = self.runs.pop().start
+        self.runs.append(Run(start, len(self.data), width, ends))
 
     def fixed_size(self) -> int | None:
         return len(self.data)

@@ -6,7 +6,7 @@ from pathlib import Path
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
-from trapline.asm.fragments import LIMIT, NOP, Fill, Fixup, Leb128
+from trapline.asm.fragments import LIMIT, NOP, TEXT, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
 from trapline.asm.operand_places import operand_starts
 from trapline.asm.preprocess.files_read import file_read
@@ -27,8 +27,11 @@ BLOCKS = {
 } | {".ds.s": 4, ".ds.d": 8, ".ds.p": 12, ".ds.x": 12}  # fmt: skip
 
 
-def append(unit: Unit, data: bytes, location: Location) -> None:
-    """Append bytes to the current section. Raises SourceError for other than zeros in a section without contents."""
+def append(unit: Unit, data: bytes, location: Location, width: int | None = None, ends: bool = False) -> None:
+    """Append bytes to the current section, by default at once; width, ends: see `fragments.Run`.
+
+    Raises SourceError for other than zeros in a section without contents.
+    """
     section = unit.section
     if unit.in_absolute and not any(data):
         unit.offset += len(data)
@@ -37,7 +40,8 @@ def append(unit: Unit, data: bytes, location: Location) -> None:
         what = "a structure ('.struct', '.offset')" if unit.in_absolute else f"'{section.name}'"
         raise SourceError(location, f"{what} has no contents, so it can hold only zeros")
     unit.reserve(len(data), location)
-    section.data().data += data
+    if data:
+        section.data().append(data, len(data) if width is None else width, ends)
 
 
 def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -56,7 +60,7 @@ def numbers(unit: Unit, name: str, operands: str, location: Location) -> None:
                     raise SourceError(location, "a structure ('.struct', '.offset') can hold only zeros") from None
                 data = unit.section.data()
                 data.fixups.append(Fixup(len(data.data), f"word{8 * width}", bound, location))
-                data.data += bytes(width)
+                data.append(bytes(width), width)
                 continue
         if not -(mask // 2 + 1) <= value <= mask and width < 8:
             if type(operand) is not int and type(bound) is not int:
@@ -71,7 +75,7 @@ def thread_offset(unit: Unit, name: str, operands: str, location: Location) -> N
     for operand in unit.operands(operands):
         data = unit.section.data()
         data.fixups.append(Fixup(len(data.data), "word32:dtprel", unit.bind(operand, location), location))
-        data.data += bytes(4)
+        data.append(bytes(4), 4)
 
 
 def octa(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -92,7 +96,7 @@ def strings(unit: Unit, name: str, operands: str, location: Location) -> None:
         if not isinstance(operand, String):
             raise SourceError(location, f"'{name}' takes strings in quotes")
         text = operand.content + end
-        append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location)
+        append(unit, text if width == 1 else b"".join(bytes((c,)) + bytes(width - 1) for c in text), location, TEXT)
 
 
 def space(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -113,7 +117,7 @@ def space(unit: Unit, name: str, operands: str, location: Location) -> None:
         return unit.diagnostics.warning(location, f"'{name}': negative size {count} counts as 0")
     if count > LIMIT:
         raise SourceError(location, f"'{name}' {count}: more than {LIMIT} bytes")
-    return append(unit, bytes((fill & 0xFF,)) * count, location)
+    return append(unit, bytes((fill & 0xFF,)) * count, location, 1, ends=True)
 
 
 def _later(unit: Unit, written: Expression, bound: Bound, item: bytes, location: Location) -> None:
@@ -146,9 +150,9 @@ def fill(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"'.fill' would produce {count * size} bytes; the limit is {LIMIT}")
     # "the contents of each repeat bytes is taken from an 8-byte number, the highest order 4 bytes are zero"
     item = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size]
-    return (
-        append(unit, item * count, location) if first is not None else _later(unit, written[0], bound, item, location)
-    )
+    if first is None:
+        return _later(unit, written[0], bound, item, location)
+    return append(unit, item * count, location, size, ends=True)
 
 
 def block(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -161,7 +165,7 @@ def block(unit: Unit, name: str, operands: str, location: Location) -> None:
     size = BLOCKS[name]
     if count < 0 or count * size > LIMIT:
         raise SourceError(location, f"'{name}': count {count} is not in [0, {LIMIT // size}]")
-    append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location)
+    append(unit, (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little") * count, location, size)
 
 
 def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:

@@ -9,7 +9,7 @@ from trapline.asm.instructions.encoder import Encoder, Fixups
 from trapline.asm.nodes import Expression, Function, Memory, Name, Operand, Operands, Parenthesized
 from trapline.asm.parser import parse_operands
 from trapline.asm.unit import Handler, Unit
-from trapline.isa import BY_NAME
+from trapline.isa import BY_NAME, decode
 from trapline.isa.instruction import Pattern
 
 OPCODES = {
@@ -127,13 +127,15 @@ class _Insn:
         shape = Pattern(pattern.text, 0, word, pattern.slices)
         encoder = self.encoder
         if like in ("beq", "jal") and type(immediate) is not int:
-            kind = "branch" if like == "beq" else "jal"
+            target = self.unit.bind(immediate, self.location)
+            branch = decode(word)
+            if branch is not None and branch.syntax == BY_NAME["beq"].syntax:
+                return encoder.append_with_fixup(word, "branch", target, branch)
             data = self.unit.section.data()
-            data.fixups.append(
-                Fixup(len(data.data), kind, self.unit.bind(immediate, self.location), self.location, BY_NAME[like])
-            )
+            kind = "branch" if like == "beq" else "jal"
+            data.fixups.append(Fixup(len(data.data), kind, target, self.location, BY_NAME[like]))
             data.data += word.to_bytes(4, "little")
-            return
+            return None
         if isinstance(immediate, Function):
             values = dict.fromkeys(pattern.operands, 0)
             fixups: Fixups = []
@@ -155,7 +157,7 @@ class _Insn:
             filled = Pattern(shape.text, 0, 0, tuple(s for s in shape.slices if s.operand in mine)).insert(values)
         except ValueError as error:
             raise SourceError(self.location, f"'.insn': {error}") from None
-        append(self.unit, (word | filled).to_bytes(4, "little"), self.location)
+        append(self.unit, (word | filled).to_bytes(4, "little"), self.location, ends=self.format == "u")
 
 
 HANDLERS: dict[str, Handler] = {".insn": insn}

@@ -5,7 +5,7 @@ from functools import cache
 from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
-from trapline.asm.fragments import Branch, Fixup
+from trapline.asm.fragments import INSTRUCTION_BYTES, Branch, Fixup, Run
 from trapline.asm.lookalikes import foreign_letter
 from trapline.asm.nodes import (
     Bound,
@@ -302,6 +302,13 @@ class Encoder:
         data = section.data()
         data.fixups.append(Fixup(len(data.data), kind, expression, at or self.location, insn))
         data.data += word.to_bytes(4, "little")
+
+    def mark_for_relaxation(self) -> None:
+        """Note that ld might delete the instruction just appended, whose operands do not show that."""
+        self.unit.symbolic = True
+        data = self.unit.section.data()
+        end = len(data.data)
+        data.runs.append(Run(end - INSTRUCTION_BYTES, end, INSTRUCTION_BYTES, ends=True))
 
 
 def _csr_address(name: str) -> int | None:

@@ -66,7 +66,8 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     if insn.name == "jalr":
         operands = _jalr(encoder, operands)
     elif name == "add" and len(operands) == 4 and _is_mark(operands[3]):
-        operands = operands[:3]  # the fourth only marks it for relaxation
+        encoder.instruction(insn, operands[:3])
+        return encoder.mark_for_relaxation()
     elif len(operands) == 3 and name in IMMEDIATE_FORMS and encoder.register_number(operands[2]) is None:
         return encoder.instruction(BY_NAME[IMMEDIATE_FORMS[name]], operands)
     elif insn.syntax in ("rd, offset(rs1)", "rs2, offset(rs1)") and far_access(encoder, insn, operands):

@@ -7,13 +7,11 @@ from typing import Any
 from trapline.asm.arithmetic import OPERATORS, UNARY_OPERATORS, wrap
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.expressions import NotConstant, symbols
-from trapline.asm.fragments import INSTRUCTION_BYTES, UNPLACED, Branch, Data, Evaluate, Fill, Fragment, Leb128, Org
+from trapline.asm.fragments import UNPLACED, Branch, Data, Evaluate, Fill, Fragment, Leb128, Org
+from trapline.asm.linker.pieces import mark_pieces, offset_in_piece
 from trapline.asm.nodes import Binary, Bound, Unary
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
-
-SHORTENED = ("hi20", "pcrel_hi20", "tprel_hi20")
-"""Fixups of instructions that ld may delete when it relaxes a program."""
 
 ELSEWHERE = 1 << 32
 """The distance of a branch to another section: out of reach of a conditional branch."""
@@ -51,6 +49,7 @@ def _come_to_rest(sections: list[Section], diagnostics: Diagnostics) -> bool:
             continue
         for fragment in section.fragments:
             fragment.offset = UNPLACED
+        mark_pieces(section.fragments)
     before: list[list[int]] = []
     for _ in range(MAX_PASSES):
         # All sections in each pass: `.space` in one section may depend on distances in another.
@@ -147,13 +146,12 @@ def _offset_in(section: Section, expression: Bound) -> int | None:
 def _place(fragment: Fragment, offset: int) -> int:
     """An offset from the section's start; before the first estimate, where GNU as takes it to be.
 
-    Its pieces of a section all begin at 0 then, and one also ends behind an instruction that ld might shorten.
+    Its pieces of a section all begin at 0 then.
     """
     if fragment.offset != UNPLACED:
         return fragment.offset + offset
     assert isinstance(fragment, Data)  # labels are nowhere else
-    ends = (f.offset + INSTRUCTION_BYTES for f in fragment.fixups if f.kind in SHORTENED)
-    return offset - max((end for end in ends if end <= offset), default=0)
+    return offset_in_piece(fragment, offset)
 
 
 def _distance(expression: Bound) -> int:
