@@ -2,6 +2,7 @@
 
 import re
 
+from trapline.asm.diagnostics import Location
 from trapline.asm.nodes import Binary, Function, Memory, Node, Operand, Operands, Parenthesized, Unary, where_written
 from trapline.asm.preprocess.source_text import CHARACTER, STRING
 
@@ -27,6 +28,13 @@ def column_of(text: str, operands: Operands, about: Operand) -> int | None:
     needle = where_written(about)
     found = piece.find(needle) if needle else -1
     return start + max(found, 0)
+
+
+def at_name(location: Location, name: str) -> Location:
+    """Where a symbol is written in the statement at `location`, or the statement itself."""
+    start = location.column - 1
+    found = re.compile(rf"(?<![\w.$]){re.escape(name)}(?![\w.$])").search(location.text, start)
+    return location.at(found.start() - start) if found else location
 
 
 def operand_starts(text: str, begin: int = 0) -> list[int]:

@@ -27,6 +27,7 @@ class Symbol(Node):
     explicit: bool = False
     type: str = "notype"
     size: Bound | None = None
+    sized_at: Location | None = None
     visibility: str = "default"
     common: tuple[int, int] | None = None
     defined_at: Location | None = None

@@ -74,7 +74,8 @@ def size(unit: Unit, name: str, operands: str, location: Location) -> None:
     if len(fields) != 2:
         raise SourceError(location, "'.size' needs a symbol and an expression", "write '.size main, . - main'")
     expression = parse_expression(fields[1])
-    unit.symbol(fields[0].strip('"')).size = unit.bind(expression, location)
+    symbol = unit.symbol(fields[0].strip('"'))
+    symbol.size, symbol.sized_at = unit.bind(expression, location), location
 
 
 def assign(unit: Unit, name: str, operands: str, location: Location) -> None:

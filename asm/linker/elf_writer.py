@@ -42,7 +42,7 @@ from trapline.asm.elf.format import (
 from trapline.asm.fragments import Data, code_padding
 from trapline.asm.linker.got import TABLE_OFFSET
 from trapline.asm.linker.linker import Linker
-from trapline.asm.linker.operand_checks import check_address
+from trapline.asm.linker.operand_checks import check_address, symbol_size
 from trapline.asm.linker.placement import PAGE, Layout, Output, load_segments, note_segments
 from trapline.asm.sections import ALLOC, ATTRIBUTES, EXEC, NOBITS, TLS, WRITE
 from trapline.asm.symbols import Symbol
@@ -105,10 +105,13 @@ def segments(layout: Layout) -> list[Segment]:
     for outputs in load_segments(layout):
         start = outputs[0].address
         image = bytearray()
+        end = start
         for output in outputs:
+            if output.is_thread_zeros:
+                continue
+            end = output.address + output.size
             if output.type != NOBITS:
                 image += bytes(output.address - start - len(image)) + contents(output)
-        end = outputs[-1].address + outputs[-1].size
         executable = any(o.flags & EXEC for o in outputs)
         writable = any(o.flags & WRITE for o in outputs)
         found.append(Segment(start, bytes(image), end - start, PF_READ | PF_EXEC * executable | PF_WRITE * writable))
@@ -123,7 +126,7 @@ def _copied(symbol: Symbol) -> Symbol:
         if symbol.type == "notype":
             symbol.type = label.type
         if symbol.size is None:
-            symbol.size = label.size
+            symbol.size, symbol.sized_at = label.size, label.sized_at
     return label
 
 
@@ -141,7 +144,7 @@ def symbol_rows(linker: Linker, numbers: dict[int, int]) -> list[tuple[str, int,
             index = numbers.get(id(linker.home(place)[0]), SHN_ABS)
         where = symbol.defined_at or Location("<symbols>", 1)
         try:
-            size = linker.value(symbol.size, where) if symbol.size is not None else 0
+            size = symbol_size(linker, symbol, where)
             value = linker.address(symbol, where)
             if symbol.value is not None:
                 check_address(linker, symbol.value, where)

@@ -11,6 +11,7 @@ from trapline.asm.linker.placement import Layout, collect, load_segments, note_s
 from trapline.asm.linker.relocation import Relocator
 from trapline.asm.linker.resolution import resolve
 from trapline.asm.linker.string_merging import merge
+from trapline.asm.operand_places import at_name
 from trapline.asm.sections import ALLOC, RELA, TLS, Section
 from trapline.asm.symbols import Symbol, definition
 from trapline.asm.unit import Unit
@@ -62,7 +63,7 @@ class Linker(Relocator):
         self.apply(sections)
         for name, location in self.undefined.items():
             close = [n for n in self.globals if self.globals[n].defined]
-            self.diagnostics.error(location, f"undefined symbol '{name}'", did_you_mean(name, close))
+            self.diagnostics.error(at_name(location, name), f"undefined symbol '{name}'", did_you_mean(name, close))
         self.diagnostics.raise_if_errors()
 
     def _define_bounds(self) -> None:

@@ -59,6 +59,17 @@ def stored(values: Values, fixup: Fixup, bits: int) -> int:
     return value
 
 
+def symbol_size(values: Values, symbol: Symbol, location: Location) -> int:
+    """The value of a `.size`, 0 without one. Raises SourceError unless it is a number or a distance."""
+    if symbol.size is None:
+        return 0
+    where = symbol.sized_at or location
+    if _terms(values, symbol.size) != {} and not _is_undefined(symbol.size):
+        label = _label(values, symbol.size)
+        raise SourceError(where, f"the size of '{symbol.name}' is an address, that of '{label}'", "write '. - label'")
+    return values.value(symbol.size, where)
+
+
 def check_address(values: Values, expression: Bound, location: Location) -> None:
     """Raise SourceError unless this is a number, an address, an address and a number, or a distance."""
     if type(expression) is int or isinstance(expression, Symbol):

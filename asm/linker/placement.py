@@ -53,6 +53,8 @@ KEPT = (
     ".init", ".text", ".fini", ".eh_frame", ".preinit_array", ".init_array", ".fini_array", ".data", ".sdata", ".bss",
 )  # fmt: skip
 """Output sections that ld keeps when they are empty, because its script says so or defines symbols in them."""
+ARRAYS = (".preinit_array", ".init_array", ".fini_array")
+"""Of these, those that ld loads even when they are empty: in a segment of their own, if nothing else is writable."""
 
 
 @dataclass(eq=False)
@@ -91,6 +93,11 @@ class Output:
     def filled(self) -> bool:
         """Whether it takes memory; known before it is placed."""
         return any(section.size for section in self.inputs)
+
+    @property
+    def is_thread_zeros(self) -> bool:
+        """Whether it is a part of each thread's storage that begins as zeros, so that it takes no memory itself."""
+        return bool(self.flags & TLS and self.type == NOBITS)
 
     def drop(self, sections: set[Section]) -> None:
         """Forget some of the inputs."""
@@ -210,22 +217,27 @@ def place(layout: Layout, header_size: int, text_base: int | None) -> None:
 
 
 def load_segments(layout: Layout) -> list[list[Output]]:
-    """The loaded sections by segment, as ld groups them: writable ones begin a segment unless they share a page."""
+    """The loaded sections by segment, as ld groups them: writable ones begin a segment unless they share a page.
+
+    Thread-local zeros count as a section of no size; they are not loaded, and make no last segment alone.
+    """
     groups: list[list[Output]] = []
     for output in (*layout.read_only, *layout.writable, *layout.zeroed):
-        if not output.size or (output.flags & TLS and output.type == NOBITS):
+        if not (output.size or output.name in ARRAYS):
             continue
         if groups:
             group = groups[-1]
             last = group[-1]
-            end = last.address + last.size
+            end = last.address + (0 if last.is_thread_zeros else last.size)
             apart = -(-end // PAGE) < output.address // PAGE or output.address < end
-            loaded_again = last.type == NOBITS and output.type != NOBITS
+            loaded_again = not last.flags & TLS and last.type == NOBITS and output.type != NOBITS
             turns_writable = output.flags & WRITE and not any(o.flags & WRITE for o in group)
             if not (apart or loaded_again or (turns_writable and (end - 1) // PAGE != output.address // PAGE)):
                 group.append(output)
                 continue
         groups.append([output])
+    if groups and len(groups[-1]) == 1 and groups[-1][0].is_thread_zeros:
+        del groups[-1]
     return groups
 
 
@@ -247,7 +259,7 @@ def _place_data(layout: Layout, address: int) -> int:
     """Place the writable sections from `address` on; returns the end."""
     symbols = layout.symbols
     layout.data_start = address
-    arrays = [".preinit_array", ".init_array", ".fini_array"]
+    arrays = list(ARRAYS)
     for name in arrays:
         symbols[f"__{name[1:]}_start"] = symbols[f"__{name[1:]}_end"] = address
     begins = {".data": "__DATA_BEGIN__", ".sdata": "__SDATA_BEGIN__"}
@@ -255,7 +267,7 @@ def _place_data(layout: Layout, address: int) -> int:
     for output in layout.writable:
         for number in [number for number in pending if output.rank > (number, 0)]:
             symbols[pending.pop(number)] = address  # that section has no contents
-        if output.flags & TLS and output.type == NOBITS:
+        if output.is_thread_zeros:
             output.place(address)
             address = output.address  # it takes no space, but its alignment counts
         else:

@@ -64,7 +64,7 @@ def test_pairs(high, low, tool, tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (".reloc ., R_RISCV_32, y\n.word 0", "1:8: error: undefined symbol 'y'"),
+        (".reloc ., R_RISCV_32, y\n.word 0", "1:23: error: undefined symbol 'y'"),
         (".reloc .", "1:8: error: '.reloc' needs an offset and a type"),
         (".reloc ., R_RISCV_32P, y", "1:8: error: cannot apply a relocation 'R_RISCV_32P'"),
         (".reloc later, R_RISCV_32, 1", "1:8: error: '.reloc' needs an offset: a number, or a label of this source"),

@@ -121,7 +121,11 @@ def test_constants_of_other_sources_count(tmp_path):
         ("a: .space 300\nb: .byte b - a", "2:10: error: '.byte': value 300 is not in [-128, 255]"),
         ("x: .half y - x\n.rept 20000\nbeqz a0, y\n.endr\ny:", "1:10: error: value "),
         ("addi a0, a0, x - y\nx: .data\ny:", "1:14: error: addi: 'x' is an address"),
-        ("addi a0, a0, missing", "1:1: error: undefined symbol 'missing'"),
+        ("addi a0, a0, missing", "1:14: error: undefined symbol 'missing'"),
+        ("nop; l: beqz a0, miss.ing+4", "1:18: error: undefined symbol 'miss.ing'"),
+        (".macro m x\nla a0, \\x\n.endm\nm missing", "2:8: error: undefined symbol 'missing'"),
+        ('call "not here"', "1:7: error: undefined symbol 'not here'"),
+        (".word present, missing\npresent:", "1:16: error: undefined symbol 'missing'"),
         (".byte missing", "1:7: error: undefined symbol 'missing'"),
         ("addi a0, a0, _end", "1:14: error: addi: '_end' is an address"),
     ],
@@ -130,3 +134,12 @@ def test_what_does_not_fit_is_never_cut(source, message):
     with pytest.raises(AsmError) as caught:
         assemble_text(source)
     assert str(caught.value).startswith(f"<string>:{message}")
+
+
+@pytest.mark.parametrize(
+    ("value", "right"), [("label", False), ("4 + label", False), (". - x", True), ("end - x", True)]
+)
+def test_a_size_is_a_number_or_a_distance(value, right, tool, tmp_path):
+    """`.size x, label` put the address of the label into the symbol table."""
+    text = f"{START}x: nop\n.size x, {value}\nlabel: beqz a0, x\nend: nop\n"
+    assert (theirs(tool, tmp_path, text) is not None) == (ours(text) is not None) == right

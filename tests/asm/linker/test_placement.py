@@ -86,3 +86,27 @@ def test_thread_local_storage_is_aligned_as_a_whole(text, alignment, tool, tmp_p
 def test_ends_and_empty_sections(text, tool, tmp_path):
     """Code is not padded at its end; empty sections move others only if ld names their start."""
     assert ours(START + text) == theirs(tool, tmp_path, START + text)
+
+
+@pytest.mark.parametrize("more", ["", ".data\n.word 1\n", ".section .rodata\n.word 1\n", ".section .tbss\n.word 0\n"])
+@pytest.mark.parametrize("array", [".preinit_array", ".init_array", ".fini_array"])
+def test_an_empty_array_has_a_segment(array, more, tool, tmp_path):
+    """ld writes a program header for it, which moves `.text`."""
+    text = f'{START}.section {array}, "aw"\n.balign 64\n{more}'
+    assert ours(text) == theirs(tool, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '.section .srodata, "a"\n.word 1\n',
+        '.section .sdata, "a"\n.balign 0x4000\n.word 1\n',
+        '.section .srodata, "a"\n.word 1\n.bss\n.word 0\n',
+        ".bss\n.word 0\n",
+        "",
+    ],
+)
+def test_thread_local_zeros_in_segments(more, tool, tmp_path):
+    """`.tbss` begins a writable segment, even if nothing else in it is writable, but never is the last alone."""
+    text = f"{START}lui a0, %tprel_hi(x)\n.section .tbss\n.space 8\nx: .word 0\n{more}"
+    assert ours(text) == theirs(tool, tmp_path, text)

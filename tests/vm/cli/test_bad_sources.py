@@ -33,7 +33,7 @@ def quick(folder: Path, source: str, *options: str | Path, name: str = "bad.s") 
 
 # name: (source, the whole message or parts of it, does GNU refuse it too)
 MISTAKES = {
-    "undefined symbol": ("_start: call missing", ["bad.s:1:9: error: undefined symbol 'missing'"], True),
+    "undefined symbol": ("_start: call missing", ["bad.s:1:14: error: undefined symbol 'missing'"], True),
     "undefined symbol in data": ("_start: nop\n.word missing", ["bad.s:2:7: error: undefined symbol 'missing'"], True),
     "duplicate symbol": (
         "_start: nop\nend: nop\nend: nop",
