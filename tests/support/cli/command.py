@@ -1,6 +1,7 @@
 """Running the command in tests: in this process where that is enough, else in one of its own."""
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,13 +34,17 @@ finally:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a command. peak: most resident bytes, 0 if not measured; seconds: wall clock."""
+    """The result of a command. peak: most resident bytes, 0 if not measured; seconds: wall clock.
+
+    processor: seconds of processor time, which other processes on the computer hardly change.
+    """
 
     status: int
     stdout: bytes
     stderr: bytes
     seconds: float = 0.0
     peak: int = 0
+    processor: float = 0.0
 
     @property
     def message(self) -> str:
@@ -49,10 +54,11 @@ class Outcome:
 
 def invoke(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """Run the command in this process; it must not raise."""
-    begin = time.monotonic()
+    begin, busy = time.monotonic(), time.process_time()
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="trapline")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
-    outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, time.monotonic() - begin)
+    seconds, processor = time.monotonic() - begin, time.process_time() - busy
+    outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes, seconds, processor=processor)
     check_ending(outcome)
     return outcome
 
@@ -87,16 +93,22 @@ def execute(
     """Run the command in a process of its own and measure it. Fails after `timeout` seconds: nothing may hang."""
     with tempfile.NamedTemporaryFile("r") as peak:
         code = _MEASURED.format(target=peak.name)
-        begin = time.monotonic()
+        begin, busy = time.monotonic(), _of_children()
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
             env=dict(env) if env is not None else None, timeout=timeout, check=False, cwd=folder,
         )  # fmt: skip
-        seconds = time.monotonic() - begin
+        seconds, processor = time.monotonic() - begin, _of_children() - busy
         kib = int(peak.read() or 0)
-    outcome = Outcome(done.returncode, done.stdout or b"", done.stderr, seconds, kib << 10)
+    outcome = Outcome(done.returncode, done.stdout or b"", done.stderr, seconds, kib << 10, processor)
     check_ending(outcome)
     return outcome
+
+
+def _of_children() -> float:
+    """Seconds of processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def check_ending(outcome: Outcome) -> None:

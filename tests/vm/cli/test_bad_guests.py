@@ -93,7 +93,7 @@ def test_an_endless_loop_under_a_time_limit(tmp_path, command, text):
         text = text.replace("csrw mtvec, t0", "nop")
     outcome = invoke(command, write(tmp_path, "guest.s", text), "--timeout", "0.3")
     ended(outcome, 124, "time")
-    assert outcome.seconds < 5
+    assert outcome.processor < 5
 
 
 @pytest.mark.parametrize("options, reason", [
@@ -149,7 +149,7 @@ def test_a_trap_without_a_handler_ends_the_run(tmp_path, name):
     text, *parts = TRAP_LOOPS[name]
     outcome = boot(tmp_path, text)
     ended(outcome, 124, "trap loop", *parts)
-    assert outcome.seconds < 10
+    assert outcome.processor < 10
 
 
 def test_traps_that_only_look_like_a_loop(tmp_path):
@@ -363,7 +363,7 @@ def test_a_full_disk(tmp_path):
     with open("/dev/full", "wb") as full:
         outcome = execute("boot", path, "--timeout", "30", stdout=full.fileno())
     ended(outcome, 2, "No space left on device")
-    assert outcome.seconds < 20
+    assert outcome.processor < 20
 
 
 def test_the_guest_cannot_touch_files_of_the_host(tmp_path):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.budget import examples
 from support.machines import RAM, STATUS, M, S, U, encode, enter, get, put, set_status
 from support.paging import AT, FRAME, FULL, HANDLER, LOAD, OTHER, ROOT, SIZE, USER, WINDOW, A, R, Space, V, translate
 from trapline import Machine
@@ -208,7 +209,7 @@ NO_TABLE = Setting(FRAME >> 2 | FULL, 0, 0, {TABLE: 0}, True, 0, 0, S, M, False)
 HIGH = Setting((1 << 32 | FRAME) >> 12 << 10 | FULL, 0, 0, {}, True, 0, 0, S, S, False)
 
 
-@settings(max_examples=800)
+@examples(800)
 @given(setting=settings_of_memory, va=addresses)
 @example(setting=MISALIGNED, va=2 * WINDOW + 0x400000)
 @example(setting=NO_WRITE, va=WINDOW)
@@ -218,7 +219,7 @@ def test_probe_and_lra_say_what_loads_and_stores_do(setting: Setting, va: int) -
     check("python", setting, va)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(setting=settings_of_memory, va=addresses)
 def test_the_same_compiled(setting: Setting, va: int) -> None:
     check("numba", setting, va)
