@@ -43,8 +43,8 @@ class SavedMachine(Protocol):
 class Snapshot:
     """A machine's state. It never changes, and shares with others of the same machine what is equal in both.
 
-    cycle: instructions that all harts had done; resets: times that the guest had reset the machine; parts: the states of
-    `SavedMachine.parts`.
+    cycle: instructions that all harts had done; resets: times that the guest had reset the machine; parts: the states
+    of `SavedMachine.parts`.
     """
 
     cycle: int
