@@ -98,3 +98,11 @@ def test_under_the_hypervisor_with_every_exit_noted(console_of_the_sbi, tmp_path
     entries = sum(ended["exits"].values()) + ended["traps"]["supervisor timer interrupt"]
     assert records[-1]["exit"] == entries > 500_000
     assert f"<dd>{entries:,}</dd>" in page.read_text() and "first" not in page.read_text().partition("<img")[0]
+
+
+def test_it_boots_again_after_a_panic():
+    """Each boot prints the same, times included: nothing of the one before is left."""
+    outcome = boot("--append", "console=hvc0 earlycon=sbi rdinit=/none panic=-1", "--max-instructions", "160M")
+    assert outcome.status == 124 and " after 2 resets" in outcome.message
+    first, second, third = outcome.stdout.split(b"] Linux version")[1:]
+    assert b"Kernel panic" in first and first == second and second.startswith(third)

@@ -301,6 +301,24 @@ def test_the_log_changes_nothing(tmp_path: Path) -> None:
     assert plain["sha256"] == noted["sha256"] and plain["resets"] == 2
 
 
+@pytest.mark.parametrize("technique", ["bare", "trap", "patch", "translate"])
+def test_snapshots_lead_over_a_reset(technique: str) -> None:
+    """Forward from before it, and back from after it; a fork boots again, too."""
+    count = f"_start: la t0, count\n lw a0, (t0)\n addi a0, a0, 1\n sw a0, (t0)\n {RESET} j ."
+    machine = rebooting(f"{count}\n .section .bss\n count: .zero 4\n code: .zero 4096", technique=technique)
+    machine.run(max_instructions=6)
+    before = machine.snapshot()
+    machine.run(max_instructions=100)
+    after, resets = machine.digest(), machine.resets
+    assert resets > 5
+    fork = machine.fork(before)
+    machine.restore(before)
+    for each in (machine, fork):
+        assert each.resets == 0
+        each.run(max_instructions=100)
+        assert (each.digest(), each.resets) == (after, resets)
+
+
 def traced(run: Callable[[Machine], Any]) -> list[str]:
     machine = rebooting(f"_start: addi a0, a0, 1\n {RESET} j .", console=Console(None, b""))
     stream = io.StringIO()
