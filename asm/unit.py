@@ -12,6 +12,7 @@ from trapline.asm.dollar_labels import DollarLabels
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import LIMIT, Org
 from trapline.asm.line_rows import LineRows
+from trapline.asm.lookalikes import suspicious
 from trapline.asm.nodes import (
     Binary,
     Bound,
@@ -239,6 +240,9 @@ class Unit:
 
     def evaluate(self, expression: str, location: Location) -> int:
         """The absolute value of an expression in a conditional or a repetition. Raises SourceError."""
+        if strange := suspicious(expression):
+            column, name, meant = strange
+            raise SourceError(location.at(column), f"unexpected character {name}", meant)
         try:
             return self.number(parse_expression(expression), location, final=True)
         except SyntaxProblem as problem:

@@ -196,6 +196,8 @@ _start: grow    5000
         ("beq a0, a1, 0x10000001", "jal: target is", 13),
         ("addi a0, a0, 2 * (X + 1); X = 1200", "addi: immediate 2402 is not in [-2048, 2047]", 14),
         (".org later; nop; later:", "the layout of '.text' does not converge", 6),
+        (".if\u00a01; .endif", "unexpected character U+00A0 (no-break space)", 4),
+        (".rept \u22121; .endr", "unexpected character U+2212 (minus sign)", 7),
         ("addi\u00a0a0, a0, 1", "unexpected character U+00A0 (no-break space)", 5),
         ("addi a0,\u3000a0, 1", "unexpected character U+3000 (ideographic space)", 9),
         ("x\u200b: nop", "unexpected character U+200B (zero width space)", 2),
