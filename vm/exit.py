@@ -21,6 +21,7 @@ class ExitReason(Enum):
     INTERRUPTED = "interrupted"
     EVENT = "requested exit of the guest"
     QUIT = "quit at the console"
+    BEGIN = "beginning of the history"
 
 
 @dataclass(frozen=True)

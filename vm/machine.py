@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypedDict, Unpack
+from typing import BinaryIO, TextIO, Unpack
 
 from trapline import isa
 from trapline.isa.cause import ALL_EXCEPTIONS, INTERRUPT
@@ -29,8 +29,10 @@ from trapline.vm.exit import Exit
 from trapline.vm.exit import ExitReason as ExitReason  # re-exported for callers of `run`
 from trapline.vm.exits.clock import Clock
 from trapline.vm.exits.exit_handler import ExitHandler
+from trapline.vm.history.history import DEFAULT_MEMORY, History
 from trapline.vm.host.console import Console
 from trapline.vm.loader.image import Image
+from trapline.vm.machine_options import Options
 from trapline.vm.registers import Hart
 from trapline.vm.run_loop import RunLoop
 from trapline.vm.sbi.call import Sbi
@@ -44,28 +46,6 @@ TrapHook = Callable[["Machine", int, int], bool | None]
 
 class MemoryRangeError(ValueError):
     """An access of the host outside RAM."""
-
-
-class Options(TypedDict, total=False):
-    """Keyword arguments of `Machine`, which its other constructors take too."""
-
-    isa: str
-    harts: int
-    memory: int
-    ram_base: int
-    engine: str | None
-    technique: str
-    shadow: str
-    real_mleak: int
-    board: bool
-    stdout: BinaryIO | None
-    stdin: BinaryIO | bytes | None
-    legacy_virtio: bool
-    console: Console | None
-    clock: str
-    events: bool
-    announce: Announce | None
-    contents: SavedMemory | None
 
 
 class Machine:
@@ -157,6 +137,7 @@ class Machine:
         self._exit_handler = ExitHandler(self)
         self._loop = RunLoop(self, self._exit_handler)
         self.parts: dict[str, Part] = {}
+        self.history: History | None = None
         self._saver = Saver(self, self._exit_handler, contents)
         self.pc = ram_base
 
@@ -336,6 +317,25 @@ class Machine:
             part.copy_to(other)
         other.restore(state)
         return other
+
+    # History
+
+    def remember(self, memory: int = DEFAULT_MEMORY) -> History:
+        """Keep the history from now on, for `back` and `run_back`; it is in `history`. It takes some 3 per cent longer.
+
+        memory: bytes that its checkpoints may take. Input then comes to the guest between two pieces of a run.
+        """
+        self.history = self.history or History(self, self._loop, memory)
+        return self.history
+
+    def back(self, count: int = 1) -> None:
+        """Go back by so many instructions of all harts, at most to where the history begins."""
+        history = self.remember()
+        history.go_to(max(history.begin, self.cycle - count))
+
+    def run_back(self) -> Exit:
+        """Go back to the last place before this one where a run stops, as at a breakpoint, or to the beginning."""
+        return self.remember().run_back()
 
     # Running
 

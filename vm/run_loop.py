@@ -1,7 +1,8 @@
 """The loop of `Machine.run`: looks at limits, clock and terminal, lets the harts run, and serves the exits."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from trapline.isa.cause import ECALL_S
@@ -55,6 +56,25 @@ class RunLoop:
         self.trace: Trace | None = None
         self.work = HostWork(machine)
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """A context in which a run ends only at its limit or by the guest, and reports nothing: it repeats another."""
+        machine, ring = self._machine, self._machine.engine.ring
+        kept = machine.breakpoints, machine.ends_trap_loops, self.trace, None if ring is None else ring.sinks
+        machine.breakpoints, machine.ends_trap_loops, self.trace = set(), False, None
+        if ring is not None:
+            ring.sinks = []
+        try:
+            yield
+        finally:
+            machine.breakpoints, machine.ends_trap_loops, self.trace, sinks = kept
+            if ring is not None and sinks is not None:
+                ring.sinks = sinks
+
+    def stops_here(self) -> bool:
+        """Whether a run that comes to this place stops here."""
+        return reached(self._machine.breakpoints, self._machine.current.pc)
+
     def run(self, max_instructions: int | None, timeout: float | None) -> Exit:
         """See `Machine.run`."""
         machine = self._machine
@@ -105,11 +125,14 @@ class RunLoop:
                 budget = min(budget, end - machine.cycle)
             if machine.htif is not None:
                 budget = machine.htif.limit(budget)
-            if attended:
+            if machine.history is None and attended:
                 machine.clock.follow()
                 machine.console.look()
-                if machine.console.quit:
-                    return self._exit(ExitReason.QUIT)
+            elif machine.history is not None and not busy:
+                machine.history.look()
+                budget = machine.history.limit(budget)
+            if attended and machine.console.quit:
+                return self._exit(ExitReason.QUIT)
             if not busy:
                 exit = self._slice(budget)
                 moved = True

@@ -22,6 +22,8 @@ AHEAD = TICKS // 100
 class Clock:
     """The clock of one machine (`vm.machine.Machine`).
 
+    passed: ticks by which it has followed the host's.
+
     kind: `instructions` skips the time that all harts spend waiting; with `wall`, mtime follows the host's clock from
     the first step on. Raises ValueError for any other.
 
@@ -35,6 +37,7 @@ class Clock:
         self.wall = kind == "wall"
         self._machine = machine
         self._started: tuple[int, int] | None = None
+        self.passed = 0
 
     def start(self) -> bool:
         """Begin a run: whether clock and terminal need attention while harts run, which then return when they idle."""
@@ -91,5 +94,17 @@ class Clock:
         waking = [h for h in engine.h if not h.stopped and h.mie & h.timer_line]
         return min((update_time(h, engine.m) for h in waking), default=FOREVER)
 
+    def waits_outside(self) -> bool:
+        """Whether what `idle` would do depends on when it is called, or on input."""
+        machine, board = self._machine, self._machine.board
+        if board is None:
+            return False
+        board.update()
+        if board.woken() or board.busy:
+            return False
+        typed = machine.console.interactive and not machine.console.pending and self._awaited(board)
+        return self.wall or typed or self._ticks_left() == FOREVER
+
     def _advance(self, ticks: int) -> None:
+        self.passed += ticks
         self._machine.advance_time(ticks)

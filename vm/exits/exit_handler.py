@@ -100,7 +100,7 @@ class ExitHandler:
             machine.console.flush()
             if machine.ends_trap_loops:
                 return self._dead_end.reached()
-        elif status == IDLE and not machine.clock.idle():
+        elif status == IDLE and not (machine.history or machine.clock).idle():
             return Exit(ExitReason.IDLE, self.h.pc)
         return None
 

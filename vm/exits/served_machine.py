@@ -105,9 +105,25 @@ class ServedMachine(Protocol):
     def sbi(self) -> Sbi | None: ...
     @property
     def clock(self) -> "IdleClock": ...
+    @property
+    def history(self) -> "Watcher | None":
+        """What passes time instead, where the machine's history is kept."""
 
     def advance_time(self, ticks: int) -> None:
         """Let `ticks` of 100 ns pass without executing anything."""
+
+
+class Watcher(Protocol):
+    """The history of the machine (`vm.history.history.History`)."""
+
+    def idle(self) -> bool:
+        """As `IdleClock.idle`."""
+
+    def look(self) -> None:
+        """Between two pieces of a run."""
+
+    def limit(self, budget: int) -> int:
+        """The steps, at most `budget`, until the next look."""
 
 
 class IdleClock(Protocol):

@@ -25,13 +25,16 @@ SECOND_LOOK = 2
 
 
 class ConsoleState(State, frozen=True):
-    """Of a `Console`: what it has printed, in pieces and in all; input that has come and was not read."""
+    """Of a `Console`. output: in pieces, of which there were `printed` bytes in all; pending: input that was not read;
+    over: there will be no more.
+    """
 
     output: tuple[bytes, ...]
     printed: Count
     room: Count
     pending: bytes
     looks: Count
+    over: bool
 
 
 class OutputLimit(Exception):
@@ -113,6 +116,10 @@ class Console:
         self._found_empty = False
         self._captured = Captured()
         self._shown = 0
+        self._closed = False
+        self._again = b""
+        self._came = bytearray()
+        self._over = False
         self._looks = 0
         self._looked_at = 0.0
         self._pending = bytearray(stdin if isinstance(stdin, bytes) else b"")
@@ -142,12 +149,17 @@ class Console:
     @property
     def interactive(self) -> bool:
         """Whether a person types the input."""
-        return self._source is not None and self._source.interactive
+        return self._input is not None and self._input.interactive
 
     @property
     def quit(self) -> bool:
         """Whether that person asked to quit."""
-        return self._source is not None and self._source.quit
+        return self._input is not None and self._input.quit
+
+    @property
+    def ended(self) -> bool:
+        """Whether the source has ended."""
+        return self._over
 
     @property
     def awaited(self) -> bool:
@@ -184,13 +196,13 @@ class Console:
     def save(self) -> ConsoleState:
         """See `vm.state.Stateful`. Input that a source has not delivered yet is not part of it."""
         pieces, printed = self._captured.pieces(), self._captured.total
-        return ConsoleState(pieces, printed, self.room, bytes(self._pending), self._looks)
+        return ConsoleState(pieces, printed, self.room, bytes(self._pending), self._looks, self._over)
 
     def restore(self, state: ConsoleState, again: bool = True) -> None:
         """See `vm.state.Stateful`. again: whether the streams get once more what follows and what they had before."""
         self._shown = 0 if again else max(self._shown, self._captured.total)
         self._captured.put_back(state.output, state.printed)
-        self.room, self._looks = state.room, state.looks
+        self.room, self._looks, self._over = state.room, state.looks, state.over
         self._pending[:] = state.pending
         self._found_empty = False
 
@@ -225,7 +237,7 @@ class Console:
         """
         if self._pending:
             return True
-        if self._source is None:
+        if self._input is None:
             return False
         empty, self._found_empty = self._found_empty, False
         return False if empty else None
@@ -271,15 +283,51 @@ class Console:
             self.flush()
         else:
             self.pause(seconds)
-        return bool(self._pending) or self._source is not None
+        return bool(self._pending) or self._input is not None
 
     def pause(self, seconds: float) -> None:
         """Sleep for `seconds`, or until new input arrives."""
         self.flush()
-        if self._source is None or len(self._pending) >= (INPUT_LIMIT if self.interactive else 1):
+        if self._input is None or len(self._pending) >= (INPUT_LIMIT if self.interactive else 1):
             time.sleep(seconds)
         else:
             self._poll(seconds)
+
+    @property
+    def _input(self) -> Source | None:
+        """The source, until it has ended."""
+        return None if self._over else self._source
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """From the first of these contexts on, input comes only within one: its moment is to be known.
+
+        What has come then is for `taken`.
+        """
+        self._came.clear()
+        self._closed = False
+        try:
+            yield
+        finally:
+            self._closed = True
+
+    def taken(self) -> tuple[bytes, bool]:
+        """The input that came while the console was last `opened`, and whether there will be no more."""
+        return bytes(self._came), self._over
+
+    def receive(self, data: bytes, end: bool) -> None:
+        """Let input come that came before, as from the source. end: there will be no more."""
+        self._pending += data
+        self._over = end
+
+    def type_again(self, data: bytes) -> None:
+        """Let input come once more, as soon as the source is asked."""
+        self._again = data + self._again
+
+    def fetch(self) -> None:
+        """Poll a source that no person types on, before the guest asks for input."""
+        if not self.interactive and not self._pending:
+            self._poll()
 
     def look(self) -> None:
         """Poll an interactive source now and then, so that its user can quit while the guest reads nothing."""
@@ -291,10 +339,12 @@ class Console:
             self._poll()
 
     def _poll(self, seconds: float = 0) -> None:
-        if self._source is None:
+        if self._input is None or self._closed:
             return
-        data = self._source.poll(seconds)
+        data = self._again or self._input.poll(seconds)
+        self._again = b""
         if data is not None:
             self._pending += data
-        elif not self._source.quit:
-            self._source = None
+            self._came += data
+        elif not self._input.quit:
+            self._over = True

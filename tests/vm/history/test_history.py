@@ -1,0 +1,158 @@
+"""Going back: to any instruction, with input that was typed, changes that were made and breakpoints on the way."""
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from trapline import ExitReason, Machine
+from trapline.vm.host.console import Console, Source, Stream
+
+ECHO = """
+        .equ UART, 0x10000000
+_start: li s0, UART
+        li s2, 0
+again:  lbu t0, 5(s0)
+        andi t0, t0, 1
+        addi s2, s2, 1
+        beqz t0, again
+        lbu t1, 0(s0)
+store:  sb t1, 0(s0)
+        la t2, count
+        lw t3, 0(t2)
+        addi t3, t3, 1
+        sw t3, 0(t2)
+        j again
+        .data
+count:  .word 0
+"""
+
+
+class Typist(Source):
+    """A person who types a key now and then, by the number of times that the console looks."""
+
+    interactive = True
+    quit = False
+
+    def __init__(self, keys: bytes, apart: int = 3) -> None:
+        self.keys, self.apart, self.polls = list(keys), apart, 0
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def poll(self, seconds: float) -> bytes | None:
+        self.polls += 1
+        if self.polls % self.apart or not self.keys:
+            return b""
+        return bytes((self.keys.pop(0),))
+
+
+@pytest.fixture
+def shown() -> io.BytesIO:
+    """What the console has printed."""
+    return io.BytesIO()
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, shown: io.BytesIO) -> Machine:
+    """A machine that has echoed what was typed, with its history."""
+    monkeypatch.setattr("trapline.vm.host.console.LOOK_INTERVAL", 0)
+    machine = Machine.from_source(ECHO, memory=1 << 20, engine="python", console=Console(shown, Typist(b"hello")))
+    history = machine.remember()
+    history._apart = 700
+    machine.run(max_instructions=10_000)
+    assert machine.console.output == shown.getvalue() == b"hello"
+    return machine
+
+
+def test_every_moment_can_be_gone_back_to(typed: Machine, shown: io.BytesIO) -> None:
+    digests = {}
+    end = typed.cycle
+    for cycle in (0, 1, 699, 700, 701, 1999, 2000, 2001, 5000, 9998, 9999):
+        typed.back(typed.cycle - cycle) if cycle < typed.cycle else typed.run(max_instructions=cycle - typed.cycle)
+        digests[cycle] = typed.digest(), typed.console.output
+    for cycle, seen in reversed(digests.items()):
+        typed.history.go_to(cycle)  # type: ignore[union-attr]
+        assert (typed.digest(), typed.console.output) == seen
+    typed.run(max_instructions=end)
+    assert typed.console.output == shown.getvalue() == b"hello"
+
+
+def test_back_to_breakpoints_last_first(typed: Machine) -> None:
+    typed.breakpoints = {typed.symbols["store"]}
+    letters = []
+    while (exit := typed.run_back()).reason is ExitReason.BREAKPOINT:
+        assert typed.pc == typed.symbols["store"]
+        letters.append(chr(typed.x["t1"]))
+    assert (exit.reason, "".join(letters), typed.cycle) == (ExitReason.BEGIN, "olleh", 0)
+    forward = []
+    while typed.run(max_instructions=9_000).reason is ExitReason.BREAKPOINT:
+        forward.append(chr(typed.x["t1"]))
+        if len(forward) == 5:
+            break
+    assert "".join(forward) == "hello"
+
+
+def test_a_change_leads_another_way_and_is_remembered(typed: Machine) -> None:
+    typed.breakpoints = {typed.symbols["store"]}
+    typed.run_back()
+    typed.run_back()
+    place = typed.cycle
+    assert typed.console.output == b"hel"
+    typed.x["t1"] = ord("?")
+    typed.history.changed()  # type: ignore[union-attr]
+    typed.breakpoints = set()
+    typed.run(max_instructions=9_000)
+    end, digest = typed.cycle, typed.digest()
+    assert typed.console.output == b"hel?o"
+    typed.history.go_to(place - 5)  # type: ignore[union-attr]
+    assert typed.console.output == b"hel"
+    typed.run(max_instructions=end - typed.cycle)
+    assert (typed.console.output, typed.digest()) == (b"hel?o", digest)
+
+
+def test_a_file_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(b"one two")
+    with (tmp_path / "input").open("rb") as file:
+        machine = Machine.from_source(ECHO, memory=1 << 20, stdin=file, engine="python")
+        machine.remember()
+        machine.run(max_instructions=3_000)
+        assert machine.console.output == b"one two"
+        machine.back(2_950)
+        assert machine.console.output != b"one two"
+        machine.run(max_instructions=2_950)
+        assert machine.console.output == b"one two"
+
+
+def test_the_history_is_bounded() -> None:
+    source = """
+    _start: li s0, 0x80010000
+    pass:   li t0, 0x80010000
+            li t2, 0x80090000
+    next:   sw s1, 0(t0)
+            addi s1, s1, 1
+            addi t0, t0, 1024
+            bltu t0, t2, next
+            j pass
+    """
+    machine = Machine.from_source(source, memory=1 << 20, engine="python")
+    history = machine.remember(memory=4 << 20)
+    history._apart = 500
+    machine.run(max_instructions=60_000)
+    assert history._size() <= 4 << 20 and len(history._checkpoints) < 40
+    digest = machine.digest()
+    machine.back(1)
+    machine.step()
+    assert machine.digest() == digest
+    with pytest.raises(ValueError, match="not in the history"):
+        history.go_to(70_000)
+
+
+def test_typing_is_taken_as_a_stream_too() -> None:
+    machine = Machine.from_source(ECHO, memory=1 << 20, stdin=io.BytesIO(b"abc"), engine="python")
+    machine.remember()
+    machine.run(max_instructions=500)
+    assert machine.console.output == b"abc"
+    assert isinstance(machine.console._source, Stream)
