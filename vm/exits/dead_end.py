@@ -2,6 +2,7 @@
 
 Only what can be proved counts: interrupts are off, no device may write to memory, and a loop neither stores anything
 new nor looks at a device, a counter or a CSR. QEMU would go on for ever.
+Looking changes nothing: not a TLB, not a bit of a page table.
 """
 
 from typing import Any
@@ -13,13 +14,14 @@ from trapline.isa.instruction import Instruction, Kind
 from trapline.isa.mode import M, S
 from trapline.isa.mstatus import TW
 from trapline.isa.word import MASK, WORD
-from trapline.vm.core.access_type import LOAD, STORE
+from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.loop import update_time
-from trapline.vm.core.mmu import data_address, fetch_offset, refresh
+from trapline.vm.core.mmu import refresh
 from trapline.vm.core.overlays import own_word
 from trapline.vm.core.records import HartRecord
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.exits.lasting import Translations
 from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.exits.trap_loop import TrapLoop, is_deaf
 
@@ -38,6 +40,7 @@ class DeadEnd:
         self._trap_loops = [TrapLoop(h) for h in machine.engine.h]
         self._looks = 0
         self._suspected = False
+        self._translations = Translations(machine)
 
     def reached(self) -> Exit | None:
         """Why and where the machine can be ended; None while something may still change.
@@ -86,11 +89,12 @@ class DeadEnd:
         """Where the loop begins in which the hart comes back to the same state, nothing changed on the way, or None."""
         refresh(h)
         x, pc = list(h.x), h.pc
+        self._translations.begin()
         seen: list[tuple[int, ...]] = []
         while len(seen) < STEPS:
             state = (pc, *x)
             if state in seen:
-                return min(seen[seen.index(state) :])[0]
+                return min(seen[seen.index(state) :])[0] if self._translations.last() else None
             seen.append(state)
             following = self._step(h, x, pc)
             if following is None:
@@ -101,8 +105,8 @@ class DeadEnd:
     def _step(self, h: HartRecord, x: list[int], pc: int) -> int | None:
         """Do the instruction at pc on the registers x; the next pc, or None where more may change or matter."""
         engine = self._machine.engine
-        offset = fetch_offset(h, engine.m, engine.words, engine.code, engine.page, pc)
-        if pc % WORD or offset < 0:
+        offset = None if pc % WORD else self._translations.offset(h, pc, WORD, FETCH)
+        if offset is None:
             return None
         word = own_word(engine.m, engine.words, offset >> 2)
         instruction = isa.decode(word)
@@ -151,9 +155,8 @@ class DeadEnd:
         m = engine.m
         if vaddr % width:
             return None
-        paddr = data_address(h, m, engine.words, engine.code, engine.page, vaddr, width, access)
-        offset = paddr - m.ram_base
-        if not 0 <= offset < m.ram_size or (access == STORE and m.tohost >= 0 and paddr & ~7 == m.tohost):
+        offset = self._translations.offset(h, vaddr, width, access)
+        if offset is None or (access == STORE and m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost):
             return None
         return (own_word(m, engine.words, offset >> 2) >> (8 * (offset % WORD))) & ((1 << (8 * width)) - 1)
 

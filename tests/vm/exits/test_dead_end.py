@@ -134,3 +134,43 @@ def test_a_machine_that_does_not_ask_for_it_goes_on() -> None:
     machine = machine_of("1: j 1b")
     machine.ends_trap_loops = False
     assert machine.run(max_instructions=budget(machine)).reason is ExitReason.LIMIT
+
+
+PAGED = """
+        li t0, -1; csrw pmpaddr0, t0; li t0, 0x1f; csrw pmpcfg0, t0
+        li t0, 0x80080003; csrw satp, t0
+        li t0, 0x1800; csrc mstatus, t0; li t0, 0x800; csrs mstatus, t0
+        la t0, super; csrw mepc, t0; li s1, 0x80004004; mret
+        .balign 4096
+super:  {body}
+        .balign 4096
+        .rept 1024
+        j .
+        .endr
+root:   .space 4 * 0x200
+        .word 0x20001001
+        .balign 4096
+leaf:   .word 0x200000cf, 0x200004cf, 0x200008cf, 0x20000ccf, 0x200010cf
+        .balign 4096
+"""
+STALE = {
+    "its entry becomes invalid": ("sw zero, (s1)\n1: j 1b", ExitReason.ENDLESS_LOOP),
+    "its entry leads to a page that loops": (
+        "li t1, 0x200008cf\n sw t1, (s1)\n1: addi t0, t0, 1\n j 1b", ExitReason.LIMIT,
+    ),
+    "its entry leads to a page that loops, and it loops": (
+        "li t1, 0x200008cf\n sw t1, (s1)\n1: nop\n j 1b", ExitReason.ENDLESS_LOOP,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_translation_that_the_tables_no_longer_hold(name: str) -> None:
+    """What the hart goes on to execute counts; and looking changes nothing that it has cached."""
+    body, reason = STALE[name]
+    watched, plain = machine_of(PAGED.format(body=body)), machine_of(PAGED.format(body=body))
+    plain.ends_trap_loops = False
+    assert watched.run(max_instructions=budget(watched)).reason is reason
+    plain.run(max_instructions=watched.cycle)
+    assert watched.digest() == plain.digest() and watched.pc == plain.pc
+    assert watched.engine.harts["fetch_tlb"].tobytes() == plain.engine.harts["fetch_tlb"].tobytes()
