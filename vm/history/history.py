@@ -17,8 +17,8 @@ from trapline.vm.history.outside import LoggedMachine, Outside, OutsideState
 from trapline.vm.registers import Hart
 from trapline.vm.snapshot.snapshot import Snapshot
 
-LOOKS_APART = 4
-"""Checkpoints are so many looks at the clock apart (`vm.engine_kinds`), some 30 ms."""
+LOOKS_APART = 12
+"""Checkpoints are so many looks at the clock apart (`vm.engine_kinds`), some 40 ms: one takes 1 or 2."""
 DENSITY = 32
 """Two checkpoints are kept if they are further apart than this part of their age."""
 PARTS = 16
