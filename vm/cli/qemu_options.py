@@ -1,4 +1,4 @@
-"""The options of QEMU that `trapline boot` knows, by name without the dash, and what each is here.
+"""The options of QEMU that `trapline boot` and `virt` know, by name without the dash, and what each is here.
 
 `vm.cli.qemu_words` translates a command line by these tables; `trapline docs qemu` has them for people.
 """

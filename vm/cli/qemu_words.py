@@ -1,4 +1,4 @@
-"""Translates a command line for QEMU into one for `trapline boot`, before click reads it.
+"""Translates a command line for QEMU into one for `trapline boot` or `virt`, before click reads it.
 
 click has no options of several letters behind one dash. Words that are options of ours stay as they are, and so does
 everything behind `--`; there is one exception: with `-d`, or behind `qemu-system-riscv32`, `-D FILE` is QEMU's.
@@ -26,7 +26,7 @@ class QemuWordError(ValueError):
 
 @dataclass
 class Translation:
-    """words: for `trapline boot`; ignored: options that have no meaning here, each with the reason in parentheses."""
+    """words: for our command; ignored: options that have no meaning here, each with the reason in parentheses."""
 
     words: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Translation:
 
 
 def translate(words: Iterable[str], own: Mapping[str, int]) -> Translation:
-    """Translate a command line. own: options of `trapline boot` by their spelling, and how many values follow each.
+    """Translate a command line. own: options of our command by their spelling, and how many values follow each.
 
     Raises QemuWordError.
     """

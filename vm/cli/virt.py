@@ -5,17 +5,19 @@ from typing import Any
 
 import click
 
+from trapline.vm.cli import debugging
 from trapline.vm.cli.blueprint import Blueprint
-from trapline.vm.cli.boot import dump_tree, run_machine
+from trapline.vm.cli.boot import BootCommand, dump_tree, run_machine
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.guests import Guests
-from trapline.vm.cli.option_groups import Command, given, with_groups, without
+from trapline.vm.cli.option_groups import given, with_groups, without
 from trapline.vm.cli.options import (
     DEFAULT_TECHNIQUE,
     AssemblyOptions,
     BootOptions,
     ConsoleOptions,
+    DebugOptions,
     ExitOptions,
     HypervisorOptions,
     Limits,
@@ -29,8 +31,8 @@ from trapline.vm.cli.user_errors import fail, reported
 
 @click.command(
     "virt",
-    cls=Command,
-    topics=("hypervisor", "hypervisor-techniques", "observing"),
+    cls=BootCommand,
+    topics=("hypervisor", "hypervisor-techniques", "observing", "qemu"),
     epilog="Exit status: the value that the guest writes to the test finisher or HTIF; of several guests, the first "
     "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
     "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",
@@ -41,7 +43,7 @@ from trapline.vm.cli.user_errors import fail, reported
 def virt_command(
     context: click.Context, kernel: tuple[str, ...], hypervisor: HypervisorOptions, exits: ExitOptions,
     boot: BootOptions, machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
-    assembly: AssemblyOptions,
+    assembly: AssemblyOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Boot kernels in virtual machines.
 
@@ -50,6 +52,7 @@ def virt_command(
     and U mode all run in the real U mode (under `assist`, S mode runs in the real S mode). Several guests take turns.
     Each line of their output starts with the guest's name, or goes to a file of that name in the folder --console-log;
     input goes to the first guest. --timeout is for all guests together, every other option for each.
+    QEMU's options mean what they mean to `trapline boot`.
 
     \b
     trapline virt programs/boot/sv32.s --stats
@@ -58,6 +61,7 @@ def virt_command(
     """
     options = RunOptions(limits, outputs, console, exits)
     with reported():
+        debugging.check(debug)
         guests = max(1, len(kernel))
         memory = _each("--memory", hypervisor.memory, guests)
         if hypervisor.share and guests == 1:

@@ -191,6 +191,15 @@ def test_a_pasted_command_line(tool: Find, tmp_path: Path) -> None:
     )
 
 
+def test_in_a_virtual_machine(tmp_path: Path) -> None:
+    kernel = write(tmp_path, "k.s", HELLO)
+    line = "qemu-system-riscv32 -M virt -nographic -m 1M -no-reboot -name x --technique interpret -kernel"
+    outcome = invoke("virt", *shlex.split(line), kernel, "--engine", "python")
+    assert (outcome.status, outcome.stdout) == (0, b"h"), outcome
+    assert outcome.message == "trapline: ignored: -name x (nothing shows it)\n"
+    refused(invoke("virt", kernel, "-s"), "a stub for gdb", "is not there yet")
+
+
 def test_help_and_completion_work(tmp_path: Path) -> None:
     shown = invoke("boot", "--help")
     assert shown.status == 0 and "-kernel kernel.elf" in shown.stdout.decode() and "--gdb" not in shown.stdout.decode()
