@@ -12,6 +12,7 @@ from trapline.asm.elf.line_table import (
     LNCT_PATH,
     LNE_END_SEQUENCE,
     LNE_SET_ADDRESS,
+    LNE_SET_DISCRIMINATOR,
     LNS_ADVANCE_LINE,
     LNS_ADVANCE_PC,
     LNS_COPY,
@@ -20,7 +21,6 @@ from trapline.asm.elf.line_table import (
 )
 
 LNS_SET_COLUMN, LNS_SET_BASIC_BLOCK, LNS_SET_PROLOGUE_END, LNS_SET_EPILOGUE_BEGIN, LNS_SET_ISA = 5, 7, 10, 11, 12
-LNE_SET_DISCRIMINATOR = 4
 OPERANDS = bytes((0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1))
 """Of each standard opcode from 1 on, how many operands it has."""
 FIRST_SPECIAL = len(OPERANDS) + 1

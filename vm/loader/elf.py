@@ -45,16 +45,19 @@ def elf_image(data: bytes, name: str, base: int = PROGRAM_BASE) -> Image:
     base: where a position-independent one goes, if it is linked further down.
     """
     try:
-        file = ElfFile(data)
+        file, bias = ElfFile(data), 0
         if file.header.type == ET_DYN and not any(p.type == PT_INTERP for p in file.program_headers()):
+            linked = file.header.entry
             file = ElfFile(rebased(file, base))
-        return _image(file, name)
+            bias = file.header.entry - linked
+        return _image(file, name, bias)
     except ElfError as error:
         hint = _COMPILE_HINTS.get(error.machine)
         raise LoadError(f"{name}: {error}" + (f": {hint}" if hint else "")) from None
 
 
-def _image(file: ElfFile, name: str) -> Image:
+def _image(file: ElfFile, name: str, bias: int) -> Image:
+    """bias: how far a position-independent program was moved."""
     header = file.header
     if header.type != ET_EXEC:
         raise ElfError(_NO_EXECUTABLE.get(header.type, f"is not an executable (ELF type {header.type})"))
@@ -84,7 +87,8 @@ def _image(file: ElfFile, name: str) -> Image:
             image.phdr, image.phnum = program.vaddr + header.phoff - program.offset, header.phnum
     sections = file.section_headers()
     _find_symbols(file, image, sections)
-    image.code, image.find_lines = code_sections(file, sections), DebugLines(file, sections)
+    debug = DebugLines(file, sections, bias)
+    image.code, image.find_lines, image.find_blocks = code_sections(file, sections), debug, debug.blocks
     if header.flags & EF_RVC:
         _check_compressed(image)
     return image

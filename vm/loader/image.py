@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from trapline.asm.elf.debug_info import Blocks
 from trapline.asm.elf.format import SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, STT_TLS
 from trapline.asm.elf.line_table import Row
 from trapline.asm.elf.reader import SymbolEntry, symbol_entries
@@ -46,7 +47,8 @@ class Image:
     phdr: virtual address of the program headers in memory, 0 when no segment holds them.
     symbol_table, strings: the ELF file's, as bytes; they are decoded when a symbol is first asked for.
     warnings: messages for the user about the file, with its name in front.
-    code: the sections of instructions, where the file says which; find_lines: makes the rows of the line table.
+    code: the sections of instructions, where the file says which; find_lines, find_blocks: make the rows of the line
+    table, and the blocks that .debug_info describes.
     texts: sources that are in no file, by name.
     """
 
@@ -60,6 +62,7 @@ class Image:
     warnings: list[str] = field(default_factory=list)
     code: list[CodeSection] = field(default_factory=list, repr=False)
     find_lines: Callable[[], Iterable[Row]] = field(default=tuple, repr=False)
+    find_blocks: Callable[[], Blocks] = field(default=lambda: Blocks(()), repr=False)
     texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -112,6 +115,11 @@ class Image:
     def functions(self) -> Functions:
         """The functions whose extent the symbol table gives."""
         return Functions(self._symbols)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The blocks of the code, where the file describes them."""
+        return self.find_blocks()
 
     def function_at(self, vaddr: int) -> Function | None:
         """The function that holds an address; where no extent is given, from the symbol before to the next one."""

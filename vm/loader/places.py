@@ -2,10 +2,13 @@
 
 import bisect
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
+from trapline.asm.elf.debug_info import Blocks, Sections, blocks, folders
+from trapline.asm.elf.dwarf_reader import Strings
 from trapline.asm.elf.format import SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SectionHeader
-from trapline.asm.elf.line_table import Row, Strings, rows
+from trapline.asm.elf.line_table import Row, rows
 from trapline.asm.elf.reader import ElfError, ElfFile, string
 
 SHF_COMPRESSED = 0x800
@@ -43,19 +46,32 @@ class Lines:
 
 
 class DebugLines:
-    """The line table of an ELF file, read when it is first asked for."""
+    """What an ELF file has for debuggers, read when it is first asked for.
 
-    def __init__(self, file: ElfFile, sections: list[SectionHeader]) -> None:
-        self._file, self._sections = file, sections
+    bias: what to add to its addresses, in a position-independent program.
+    """
+
+    def __init__(self, file: ElfFile, sections: list[SectionHeader], bias: int = 0) -> None:
+        self._file, self._headers, self._bias = file, sections, bias
 
     def __call__(self) -> Iterable[Row]:
-        found = {
-            name: self._contents(section)
-            for name, section in zip(section_names(self._file, self._sections), self._sections, strict=True)
-            if name in (".debug_line", ".debug_str", ".debug_line_str")
-        }
-        table = found.get(".debug_line", b"")
-        return rows(table, Strings(found.get(".debug_str", b""), found.get(".debug_line_str", b"")))
+        """The rows of the line table."""
+        sections = self._sections
+        strings = Strings(sections[".debug_str"], sections[".debug_line_str"])
+        found = rows(sections[".debug_line"], strings, folders(sections))
+        return (r._replace(start=r.start + self._bias, end=r.end + self._bias) for r in found) if self._bias else found
+
+    def blocks(self) -> Blocks:
+        """The functions, inlined calls and blocks of its code."""
+        return Blocks(
+            block._replace(ranges=[(start + self._bias, end + self._bias) for start, end in block.ranges])
+            for block in blocks(self._sections)
+        )
+
+    @cached_property
+    def _sections(self) -> Sections:
+        named = zip(section_names(self._file, self._headers), self._headers, strict=True)
+        return Sections({name: self._contents(section) for name, section in named if name.startswith(".debug_")})
 
     def _contents(self, section: SectionHeader) -> bytes:
         if section.flags & SHF_COMPRESSED or section.type == SHT_NOBITS:

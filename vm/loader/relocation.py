@@ -41,7 +41,7 @@ def rebased(file: ElfFile, base: int) -> bytes:
     """The bytes of a position-independent program, made an executable whose lowest address is `base` or above it.
 
     Its relocations are applied. Programs that relocate themselves, such as OpenSBI, write the same values once more.
-    Lines in its debugging information are not moved. Raises ElfError for what refers to other files.
+    The addresses in its debugging information stay. Raises ElfError for what refers to other files.
     """
     programs = file.program_headers()
     if _offset(programs, file.header.entry) == 0:

@@ -82,11 +82,12 @@ class SourceLines:
         symbol, offset = program.image.symbol_before(linked) or ("", 0)
         place = Place(address, symbol, offset, program=program.image.name)
         row = program.row(linked)
-        if row is None:
-            return place
+        return place if row is None else self._in_source(place, row)
+
+    def _in_source(self, place: Place, row: Row) -> Place:
         text = self.sources.line(row.file, row.line, row.folder)
         return place._replace(
-            file=row.file, line=row.line, expansion=row.expansion, text=text, folder=row.folder,
+            file=row.file, line=row.line, expansion=row.expansion, text=text, folder=row.folder
         )  # fmt: skip
 
     def line_range(self, address: int) -> range:
@@ -128,8 +129,8 @@ class SourceLines:
         file: as the line table has it, or the end of that name from a slash on. These are the first statements of the
         line, one in each function or block that has it, as gdb has them.
         """
-        return sorted({a for program in self._programs for name in program.named(file)
-                       for a in program.statements(name, line)})  # fmt: skip
+        return sorted({row.start for program in self._programs for name in program.named(file)
+                       for row in program.statements(name, line)})  # fmt: skip
 
     def line_with_code(self, file: str, line: int) -> int | None:
         """The first line from this one on that has code, None behind the last."""
@@ -152,9 +153,9 @@ class SourceLines:
                 found = [address + offset & ADDRESSES for address in self._symbol(name, file)]
             case RelativeLine(distance):
                 place = self._current(at)
-                found = self._line(place.file, place.line + distance)
+                return self._line(place.file, place.line + distance)
             case FileLine(file, line):
-                found = self._line(file or self._current(at).file, line)
+                return self._line(file or self._current(at).file, line)
         return [self.place(address) for address in sorted(set(found))]
 
     def address(self, text: str, at: int | None = None) -> int:
@@ -203,13 +204,18 @@ class SourceLines:
         where = "the current place" if at is None else str(self.place(at))
         raise LocationError(f"{where} has no source line: name the file too, as FILE:LINE")
 
-    def _line(self, file: str, line: int) -> list[int]:
+    def _line(self, file: str, line: int) -> list[Place]:
+        """The places of a line, which may share their addresses with others, or of the next one that has code."""
         self._check_file(file)
         number = self.line_with_code(file, line) if line > 0 else None
         if number is None:
             last = max(n for p in self._programs for name in p.named(file) for n in p.files[name])
             raise LocationError(f"{file} has no code in line {line} or behind it: the last line with code is {last}")
-        return self.addresses(file, number)
+        found = []
+        for program in self._programs:
+            for row in (row for name in program.named(file) for row in program.statements(name, number)):
+                found.append(self._in_source(self.place(row.start), row))
+        return sorted(found, key=lambda place: place.address)
 
     def _check_file(self, file: str) -> None:
         if not self.files:
@@ -244,11 +250,12 @@ class _Program:
             return [file]
         return [name for name in self.files if name.endswith(f"/{file}")] if file else []
 
-    def statements(self, file: str, line: int) -> list[int]:
-        """The first address of a line in each function that has it."""
-        first: dict[object, int] = {}
+    def statements(self, file: str, line: int) -> list[Row]:
+        """The first row of a line in each block that has it."""
+        first: dict[object, Row] = {}
         for row in self.files[file].get(line, ()):
-            first.setdefault(self.image.functions.find(row.start), row.start)
+            block = self.image.blocks.find(row.start)
+            first.setdefault(self.image.functions.find(row.start) if block is None else block, row)
         return list(first.values())
 
     def row(self, address: int) -> Row | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trapline.asm.elf.line_table import Row, Strings, rows
+from trapline.asm.elf.dwarf_reader import Strings
+from trapline.asm.elf.line_table import Row, rows
 from trapline.asm.elf.reader import ElfFile
 from trapline.vm.loader.places import DebugLines, Lines
 

@@ -2,15 +2,18 @@
 
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.loader.elf import PT_LOAD, Header, elf
-from support.process.processes import build
+from support.process.processes import FREESTANDING, build
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import LoadError
+from trapline.vm.loader.locations import LocationError
+from trapline.vm.loader.source_lines import SourceLines
 
 SOURCE = "int data = 5; int bss[9]; int f(void) { return data; } void _start(void) { bss[0] = f(); for (;;); }"
 EDGES = (0, 1, 2, 4, 0x7F, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
@@ -18,7 +21,7 @@ EDGES = (0, 1, 2, 4, 0x7F, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFF
 
 @pytest.fixture(scope="module")
 def program(tool, tmp_path_factory):
-    return build(tool, tmp_path_factory.mktemp("fuzz"), SOURCE).read_bytes()
+    return build(tool, tmp_path_factory.mktemp("fuzz"), SOURCE, *FREESTANDING, "-g").read_bytes()
 
 
 def attempt(data: bytes) -> None:
@@ -33,6 +36,10 @@ def attempt(data: bytes) -> None:
         for vaddr in (image.entry, 0, 0xFFFFFFFF):
             image.symbol_at(vaddr)
         assert all(isinstance(name, str) for name in image.symbols)
+        lines = SourceLines(image)
+        for file in lines.files:
+            with suppress(LocationError):  # the name may have been changed to anything
+                assert lines.find(f"{file}:1")
     assert time.monotonic() - begin < 2
 
 
