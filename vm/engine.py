@@ -96,8 +96,9 @@ class Engine:
             a.ctypes.data for a in (self._all_harts, self._machines, self._all_ram, self.code, self.page)
         )
         counts = (len(self._all_harts), len(self._machines), len(self.harts), pages)
-        self._memory: tuple[Any, ...] = (harts, machine, ram, code, page, *counts)
-        self._code_memory: tuple[Any, ...] = (code, page, pages)
+        self._addresses = np.array((harts, machine, ram, code, page, *counts), np.int64)
+        self._memory: tuple[Any, ...] = (ctypes.c_void_p(self._addresses.ctypes.data),)
+        self._code_memory: tuple[Any, ...] = self._memory
 
     def _use_checked(self) -> None:
         from trapline.vm.codegen import native
@@ -140,7 +141,11 @@ class Engine:
         """
         if self.additions:
             self._check_additions()
-        return self._run_once(budget) if self.ring is None else self.ring.run(self._run_once, budget)
+        if self.ring is not None:
+            return self.ring.run(self._run_once, budget)
+        if self.originals is not None:
+            return self._run_once(budget)
+        return self._run(*self._memory, budget)
 
     def _run_once(self, budget: int) -> int:
         if self.originals is None:
@@ -165,13 +170,13 @@ class Engine:
         """The arrays that hold the state."""
         return Arrays(self._all_harts, self._machines, self._all_ram, self.page)
 
-    def entry(self) -> tuple[int, ...] | None:
-        """For compiled callers: the address of the compiled `run`, then its arguments but for the budget; else None."""
+    def entry(self) -> tuple[int, int] | None:
+        """For compiled callers: the addresses of the compiled `run` and of the memory that it takes; else None."""
         if not self._compiled:
             return None
         address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address is not None
-        return (address, *self._memory)
+        return address, self._addresses.ctypes.data
 
     def drop_code(self, offset: int, length: int) -> None:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""

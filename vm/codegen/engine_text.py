@@ -27,26 +27,43 @@ from trapline.vm.hypervisor import generated as hypervisor
 NUMBA_PRELUDE = f'''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
 import numpy as np
 from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
 {NUMBA_CONVERSIONS}
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART, MACHINE
 '''
 PYTHON_PRELUDE = f"{PYTHON_CONVERSIONS}\n"
-NUMBA_ENTRIES = """
-@cfunc(types.int64(*[types.voidptr] * 5, *[types.int64] * 5))
-def run_entry(harts, machine, ram, code, page, harts_there, machines, count, pages, budget):
+MEMORY = ("harts", "machine", "ram", "code", "page", "harts_there", "machines", "count", "pages")
+"""What the entries find at the address of their first argument, each in 64 bits: five addresses, then numbers."""
+NUMBA_ENTRIES = f"""
+@intrinsic
+def pointer(typing, address):
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+    return types.voidptr(types.int64), generate
+
+
+@cfunc(types.int64(types.voidptr, types.int64))
+def run_entry(memory, budget):
+    {", ".join(MEMORY)} = carray(memory, ({len(MEMORY)},), np.int64)
     return run(
-        carray(harts, (harts_there,), HART), carray(machine, (machines,), MACHINE),
-        carray(ram, (pages * PAGE,), np.uint8),
-        carray(ram, (pages * PAGE_WORDS * 2,), np.uint16), carray(ram, (pages * PAGE_WORDS,), np.uint32),
-        carray(code, (pages * CODE_ENTRIES,), np.int64), carray(page, (pages,), np.uint8), count, budget,
+        carray(pointer(harts), (harts_there,), HART), carray(pointer(machine), (machines,), MACHINE),
+        carray(pointer(ram), (pages * PAGE,), np.uint8),
+        carray(pointer(ram), (pages * PAGE_WORDS * 2,), np.uint16),
+        carray(pointer(ram), (pages * PAGE_WORDS,), np.uint32),
+        carray(pointer(code), (pages * CODE_ENTRIES,), np.int64),
+        carray(pointer(page), (pages,), np.uint8), count, budget,
     )
 
 
-@cfunc(types.int64(types.voidptr, types.voidptr, *[types.int64] * 3))
-def drop_code_entry(code, page, pages, first, count):
-    drop_code(carray(code, (pages * CODE_ENTRIES,), np.int64), carray(page, (pages,), np.uint8), first, count)
+@cfunc(types.int64(types.voidptr, types.int64, types.int64))
+def drop_code_entry(memory, first, number):
+    {", ".join(MEMORY)} = carray(memory, ({len(MEMORY)},), np.int64)
+    drop_code(
+        carray(pointer(code), (pages * CODE_ENTRIES,), np.int64),
+        carray(pointer(page), (pages,), np.uint8), first, number,
+    )
     return 0
 """
 ENTRY_POINTS = ("run", "drop_code")

@@ -67,18 +67,15 @@ def warm(
     return store(source.kind, key, *made, portable=portable), True
 
 
-RUN_POINTERS, RUN_NUMBERS = 5, 5
-DROP_POINTERS, DROP_NUMBERS = 2, 3
-"""What the entries take: addresses, then numbers (`vm.codegen.engine_text`)."""
-
 Entries = tuple[Callable[..., int], Callable[..., int]]
 _LINKED: dict[str, Entries] = {}
 """The engines of this process, by key."""
 
 
 def functions(announce: Announce | None = None) -> Entries:
-    """`run_entry` and `drop_code_entry` of `vm.codegen.engine_text` as foreign functions over addresses.
+    """`run_entry` and `drop_code_entry` of `vm.codegen.engine_text` as foreign functions.
 
+    They take one address for all of the memory: ctypes needs longer for ten arguments than the engine for a short run.
     announce: entered while the engine is compiled, which takes some 20 s.
     """
     key = engine_key()
@@ -86,8 +83,8 @@ def functions(announce: Announce | None = None) -> Entries:
         run, drop = load(ENGINE, key, announce)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         _LINKED[key] = (
-            ctypes.CFUNCTYPE(integer, *[pointer] * RUN_POINTERS, *[integer] * RUN_NUMBERS)(run),
-            ctypes.CFUNCTYPE(integer, *[pointer] * DROP_POINTERS, *[integer] * DROP_NUMBERS)(drop),
+            ctypes.CFUNCTYPE(integer, pointer, integer)(run),
+            ctypes.CFUNCTYPE(integer, pointer, integer, integer)(drop),
         )
     return _LINKED[key]
 

@@ -3,6 +3,7 @@
 Every field is int64 (or an array of int64), so one record serves compiled code and Python.
 """
 
+import ctypes
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -107,23 +108,21 @@ def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np
     return machine
 
 
-def _view_class(name: str, fields: tuple[tuple[str, int], ...]) -> type:
-    """A class whose attributes read and write one record through a memoryview of int64.
+def _view_of(name: str, fields: tuple[tuple[str, int], ...]) -> Callable[[np.ndarray], Any]:
+    """What makes objects whose attributes read and write one record.
 
-    A memoryview yields plain integers, and refuses what does not fit 64 bits: numpy scalars would do neither.
+    They yield plain integers, and refuse what does not fit 64 bits: numpy scalars would do neither. The host reads
+    attributes at every exit, so that takes no function of Python; ctypes would cut what is written, which does.
     """
+    arrays: list[tuple[str, int, int]] = []
     body: dict[str, Any] = {"__slots__": ("_words", *(f"_{n}" for n, c in fields if c > 1))}
     offset = 0
-    arrays: list[tuple[str, int, int]] = []
 
     def scalar(position: int) -> property:
-        def get(self: Any) -> int:
-            return self._words[position]
-
         def put(self: Any, value: int) -> None:
             self._words[position] = value
 
-        return property(get, put)
+        return property(operator.itemgetter(position), put)
 
     for field, count in fields:
         if count == 1:
@@ -132,17 +131,19 @@ def _view_class(name: str, fields: tuple[tuple[str, int], ...]) -> type:
             arrays.append((f"_{field}", offset, count))
             body[field] = property(operator.attrgetter(f"_{field}"))
         offset += count
+    body["__doc__"] = f"One {name} record as an object with integer attributes."
+    kind: Any = type(name, (ctypes.c_int64 * offset,), body)
 
-    def init(self: Any, record: np.ndarray) -> None:
-        words = record.view(np.int64).data.cast("B").cast("q")
-        self._words = words
+    def view(record: np.ndarray) -> Any:
+        made = kind.from_buffer(record)
+        made._words = words = record.view(np.int64).data.cast("B").cast("q")
         for slot, start, count in arrays:
-            setattr(self, slot, words[start : start + count])
+            setattr(made, slot, words[start : start + count])
+        return made
 
-    body["__init__"] = init
-    body["__doc__"] = f"One {name} record as an object with integer attributes; `record` is an ndarray of shape (1,)."
-    return type(name, (), body)
+    return view
 
 
-HartView: Callable[[np.ndarray], HartRecord] = _view_class("HartView", HART_FIELDS)
-MachineView: Callable[[np.ndarray], MachineRecord] = _view_class("MachineView", MACHINE_FIELDS)
+HartView: Callable[[np.ndarray], HartRecord] = _view_of("HartView", HART_FIELDS)
+MachineView: Callable[[np.ndarray], MachineRecord] = _view_of("MachineView", MACHINE_FIELDS)
+"""A view of an ndarray of shape (1,)."""

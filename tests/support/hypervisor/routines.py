@@ -247,11 +247,10 @@ def ready() -> Callable[..., int]:
 
     entry = Machine(memory=4096).engine.entry()
     assert entry is not None
-    run = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(entry))(entry[0])
-    assert len(entry) == 10
+    run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(entry[0])
 
     def one_step(call):  # type: ignore[no-untyped-def]
-        return run(call[1], call[2], call[3], call[4], call[5], call[6], call[7], call[8], call[9], 1)
+        return run(call[1], 1)
 
     names["step"] = njit(one_step)
     names["prepare"], names["same"], names["changed"] = njit(prepare), njit(same), njit(changed)

@@ -34,13 +34,13 @@ TRAPS = "_start: la t0, skip\n csrw mtvec, t0\n"
 def runs(machine: Machine) -> list[int]:
     """The statuses with which the engine has come back, as it runs."""
     seen: list[int] = []
-    once = machine.engine._run_once
+    once = machine.engine.run
 
     def run(budget: int) -> int:
         seen.append(once(budget))
         return seen[-1]
 
-    machine.engine._run_once = run  # type: ignore[method-assign]
+    machine.engine.run = run  # type: ignore[method-assign]
     return seen
 
 
@@ -149,13 +149,13 @@ def test_each_device_of_a_user_answers_however_many_there_are(count: int) -> Non
 
 def test_ctrl_c_loses_nothing_that_was_printed() -> None:
     machine = from_text(f"_start: li s1, {UART}\n li t0, 'a'\n sb t0, (s1)\n1: j 1b")
-    once = machine.engine._run_once
+    once = machine.engine.run
 
     def interrupted(budget: int) -> int:
         once(budget)
         raise KeyboardInterrupt
 
-    machine.engine._run_once = interrupted  # type: ignore[method-assign]
+    machine.engine.run = interrupted  # type: ignore[method-assign]
     assert machine.run(1000).reason is ExitReason.INTERRUPTED
     assert machine.console.output == b"a"
 

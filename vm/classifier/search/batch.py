@@ -36,7 +36,7 @@ WORK: dict[str, tuple[int, ...]] = {
 """The shapes of the arrays in `trial.Work`."""
 SHAPES = {
     "hart": "(hart_words,)", "machine": "(machine_words,)", "ram32": "(ram32_words,)", "code": "(code_words,)",
-    "call": "(10,)",
+    "call": "(2,)",
     "row": "(row_words,)", "reset": f"({S},)", "draws": "(draws_words // 4, 4)",
     "relocations": "(relocations_words // 5, 5)",
     **{part: f"({part}_words,)" for part in Parts._fields},
@@ -61,18 +61,16 @@ from trapline.vm.classifier.search.trial import Parts, Tables, Target, Work
 from trapline.vm.core.hart import HART
 
 @intrinsic
-def _call(typing, address, a, b, c, d, e, f, g, h, i, j):
+def _call(typing, address, memory, budget):
     def generate(context, builder, signature, arguments):
         word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word] * 10)
+        kind = ir.FunctionType(word, [word] * 2)
         return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-    return types.int64(*[types.int64] * 11), generate
+    return types.int64(*[types.int64] * 3), generate
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')
 def step(call):
-    return _call(
-        call[0], call[1], call[2], call[3], call[4], call[5], call[6], call[7], call[8], call[9], I64(1)
-    )
+    return _call(call[0], call[1], I64(1))
 
 '''
 _DECORATOR = "njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model='numpy')"
@@ -131,7 +129,7 @@ class Batch:
         self._relocations = relocation_table()
         address = engine.entry()
         self.compiled = address is not None
-        self._call = np.array(address if address is not None else [0] * 10, np.int64)
+        self._call = np.array(address if address is not None else (0, 0), np.int64)
         self._entry = _compiled(announce) if self.compiled else None
         self._plain = plain_functions(lambda call: engine.run(1))
 

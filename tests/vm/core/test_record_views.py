@@ -1,0 +1,58 @@
+"""Records as objects: each attribute is its field, and nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trapline.vm.core.hart import (
+    HART_FIELDS,
+    MACHINE_FIELDS,
+    HartView,
+    MachineView,
+    new_harts,
+    new_machine,
+)
+
+KINDS = [
+    pytest.param(HartView, lambda: new_harts(3, 0)[1:2], HART_FIELDS, id="hart"),
+    pytest.param(MachineView, lambda: new_machine(0, 0, True), MACHINE_FIELDS, id="machine"),
+]
+Fields = tuple[tuple[str, int], ...]
+
+
+@pytest.mark.parametrize("view, new, fields", KINDS)
+def test_attributes_are_the_fields(
+    view: Callable[[np.ndarray], Any], new: Callable[[], np.ndarray], fields: Fields
+) -> None:
+    record = new()
+    seen = view(record)
+    for number, (name, count) in enumerate(fields):
+        record[name] = -number
+        if count == 1:
+            assert getattr(seen, name) == -number and type(getattr(seen, name)) is int
+            setattr(seen, name, number - (1 << 63))
+            assert record[name][0] == number - (1 << 63)
+        else:
+            assert list(getattr(seen, name)) == [-number] * count
+            getattr(seen, name)[count - 1] = number
+            assert record[name][0, count - 1] == number and record[name][0, 0] == -number
+
+
+@pytest.mark.parametrize("view, new, fields", KINDS)
+def test_a_value_that_does_not_fit_is_refused(
+    view: Callable[[np.ndarray], Any], new: Callable[[], np.ndarray], fields: Fields
+) -> None:
+    seen = view(new())
+    for name, count in fields:
+        before = getattr(seen, name)
+        for value in (1 << 63, -(1 << 63) - 1):
+            with pytest.raises(ValueError):
+                if count == 1:
+                    setattr(seen, name, value)
+                else:
+                    before[0] = value
+        if count > 1:
+            with pytest.raises(AttributeError):
+                setattr(seen, name, before)
