@@ -2,7 +2,7 @@
 
 import struct
 
-from trapline.vm.loader.image import READ, WRITE
+from trapline.vm.loader.image import WRITE
 from trapline.vm.process.caller import Caller, Requester
 from trapline.vm.process.errno import (
     EBADF,
@@ -41,9 +41,10 @@ _ROOT = b"/\0"
 
 def stream_of(process: Requester, fd: int) -> Input | Output:
     """The stream behind a descriptor. Raises EBADF."""
-    if fd not in process.files:
+    stream = process.files.get(fd)
+    if stream is None:
         raise SystemCallError(EBADF)
-    return process.files[fd]
+    return stream
 
 
 def put(process: Requester, stream: Input | Output, data: memoryview) -> int:
@@ -72,10 +73,10 @@ def read(process: Caller, fd: int, buffer: int, count: int) -> int:
 @system_call("write", 64)
 def write(process: Caller, fd: int, buffer: int, count: int) -> int:
     stream = stream_of(process, fd)
-    size = process.space.prefix(buffer, min(count, MAX_COUNT), READ) if count else 0
-    if size == 0 and count and not isinstance(stream, Input):
+    data = process.space.readable(buffer, min(count, MAX_COUNT))
+    if count and not data and not isinstance(stream, Input):
         raise SystemCallError(EFAULT)
-    return put(process, stream, process.space.view(buffer, size))
+    return put(process, stream, data)
 
 
 def _vectors(process: Caller, address: int, count: int) -> list[tuple[int, int]]:
@@ -111,12 +112,12 @@ def writev(process: Caller, fd: int, vector: int, count: int) -> int:
     stream = stream_of(process, fd)
     total = 0
     for base, size in _vectors(process, vector, count):
-        there = process.space.prefix(base, min(size, MAX_COUNT - total), READ)
-        if there == 0:
+        data = process.space.readable(base, min(size, MAX_COUNT - total))
+        if not data:
             if total:
                 break
             raise SystemCallError(EFAULT)
-        done = put(process, stream, process.space.view(base, there))
+        done = put(process, stream, data)
         total += done
         if done < size:
             break

@@ -5,14 +5,12 @@ A page table (`vm.process.page_table`) is the record of what is mapped, and the 
 
 from collections.abc import Callable
 
-import numpy as np
-
 from trapline.isa.sv32 import ADDRESSES, MEGAPAGE, PAGE, PAGE_SHIFT
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError
 from trapline.vm.loader.memory import memory_advice
 from trapline.vm.machine import Machine
 from trapline.vm.process.errno import EEXIST, EFAULT, EINVAL, ENOMEM, SystemCallError
-from trapline.vm.process.page_table import BIT, PTE_MAPPED, PageTable, table_size
+from trapline.vm.process.page_table import BIT, PageTable, table_size
 
 MAX_SPAN = 1 << 30
 """Maximum bytes from the first to the last address of a program whose segments lie far apart."""
@@ -144,7 +142,8 @@ class AddressSpace:
 
     def _pages(self, address: int, size: int) -> tuple[int, int]:
         """The pages of a range, as the table numbers them: the first, and the one after the last."""
-        return (address - self.base) >> PAGE_SHIFT, page_up(address + size - self.base) >> PAGE_SHIFT
+        offset = address - self.base
+        return offset >> PAGE_SHIFT, (offset + size + PAGE - 1) >> PAGE_SHIFT
 
     def _place(self, address: int, data: bytes, size: int, permissions: int) -> None:
         first, last = self._pages(address, size)
@@ -167,9 +166,10 @@ class AddressSpace:
 
     def release(self, address: int, size: int) -> None:
         """Take pages back from the process."""
-        first, last = self._pages(address, size)
-        self._granted -= PAGE * self.table.mapped(first, last)
-        self.table.release(first, last)
+        self._release(*self._pages(address, size))
+
+    def _release(self, first: int, last: int) -> None:
+        self._granted -= PAGE * self.table.release(first, last)
         if last > self._full:
             self._full = min(last, self._arena_top)
 
@@ -182,7 +182,9 @@ class AddressSpace:
         bit = BIT[permission]
         size = min(size, self.end - address)
         offset = address - self.base
-        first, last = offset // PAGE, (offset + max(size, 1) - 1) // PAGE
+        first, last = offset >> PAGE_SHIFT, (offset + (size or 1) - 1) >> PAGE_SHIFT
+        if first == last:
+            return size if self._entry[first] & bit else 0
         if last - first < _FEW:
             for page in range(first, last + 1):
                 if not self._entry[page] & bit:
@@ -195,6 +197,12 @@ class AddressSpace:
         """Raise EFAULT unless the process itself may access all these bytes with this permission."""
         if size and self.prefix(address, size, permission) < size:
             raise SystemCallError(EFAULT)
+
+    def readable(self, address: int, size: int) -> memoryview:
+        """A view of those of `size` bytes that come before the first which the process may not read."""
+        size = self.prefix(address, size, READ) if size else 0
+        offset = address - self.base if size else 0
+        return self._ram[offset : offset + size]
 
     def view(self, address: int, size: int) -> memoryview:
         """A view of bytes that the process may read. Raises EFAULT."""
@@ -247,7 +255,8 @@ class AddressSpace:
         """Map `size` zero bytes and return their address; `address` is a hint, or the place if `fixed`."""
         if size == 0 or (fixed and address % PAGE):
             raise SystemCallError(EINVAL)
-        size = page_up(size)
+        count = (size + PAGE - 1) >> PAGE_SHIFT
+        size = count << PAGE_SHIFT
         if size > self.layout.size:
             raise SystemCallError(ENOMEM)
         if fixed:
@@ -257,33 +266,31 @@ class AddressSpace:
                 raise SystemCallError(EEXIST)
             self.grant(address, size, permissions)
             return address
-        count = size >> PAGE_SHIFT
-        first = self._find((page_down(address) - self.base) >> PAGE_SHIFT, count)
+        first = self._find((address - self.base) >> PAGE_SHIFT, count)
         self._grant(first, first + count, count, permissions)
         return self.base + PAGE * first
 
     def _find(self, wanted: int, count: int) -> int:
         """The first of `count` free pages between heap and stack: at the hint, else the highest."""
-        low, high, full = (page_up(self.brk) - self.base) >> PAGE_SHIFT, self._arena_top, self._full
+        low, high, full = self._pages(self.brk, 0)[1], self._arena_top, self._full
         if low <= wanted <= high - count and not self.table.mapped(wanted, wanted + count):
             return wanted
         # All pages above `full` are taken. Most often the gap below them is large enough.
         if full - count >= low and not self.table.mapped(full - count, full):
             return full - count
-        taken = np.flatnonzero(self.table.entries[low:high] & PTE_MAPPED) + low
-        bounds = np.concatenate(([low - 1], taken, [high]))
-        fitting = np.flatnonzero(np.diff(bounds) - 1 >= count)
-        if len(fitting) == 0:
+        found = self.table.last_gap(low, high, count)
+        if found is None:
             raise SystemCallError(ENOMEM)
-        return int(bounds[fitting[-1] + 1]) - count
+        return found
 
     def unmap(self, address: int, size: int) -> None:
         """Unmap every page of the range."""
         if address % PAGE or size == 0 or address + size > 1 << 32:
             raise SystemCallError(EINVAL)
-        start, end = max(address, self.base), min(page_up(address + size), self.end)
-        if start < end:
-            self.release(start, end - start)
+        first, last = self._pages(address, size)
+        first, last = max(first, 0), min(last, len(self._entry))
+        if first < last:
+            self._release(first, last)
 
     def change(self, address: int, size: int, permissions: int) -> None:
         """Change the permissions of mapped pages, up to the first that is not: it raises ENOMEM, as on Linux."""

@@ -115,6 +115,8 @@ class Output:
 
         Raises SystemCallError where write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
         """
+        if self._quota.left is None:
+            return self.put_all(data, deadline)
         allowed = self._quota.take(len(data))
         done = self.put_all(data[:allowed], deadline)
         if allowed < len(data):
@@ -123,9 +125,9 @@ class Output:
 
     def put_all(self, data: memoryview | bytes, deadline: float | None = None) -> int:
         """Write without the quota; the number of bytes accepted, fewer than all only if more would block."""
-        done = 0
+        done, size = 0, len(data)
         try:
-            while done < len(data):
+            while done < size:
                 look(deadline)
                 done += self._put(data[done : done + PIECE], deadline)
                 self.mid_line = data[done - 1] != ord("\n")
