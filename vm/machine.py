@@ -381,7 +381,7 @@ class Machine:
 
     def retire_trap(self, next_pc: int) -> None:
         """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
-        h = self.current.h
+        h = self.engine.h[self._m.current]
         h.cycle += 1
         h.unretired += 1
         h.pc = next_pc & 0xFFFFFFFF

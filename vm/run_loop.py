@@ -105,22 +105,25 @@ class RunLoop:
 
     def _run(self, end: int | None, deadline: float | None, moved: bool) -> Exit:
         """Let harts and host go on until an exit. end: of all steps; deadline: of `time.monotonic`."""
+        # A guest may come here a million times a second: with a system call, say. So what is rare costs no call.
         machine = self._machine
         attended = machine.clock.start()
         exit: Exit | None = None
         while True:
             busy = self.work.advance()
+            stepping = self.trace is not None or bool(machine.breakpoints)
             if not busy:
                 if exit is not None:
                     return exit
-                if moved and reached(machine.breakpoints, machine.current.pc):
+                if stepping and moved and reached(machine.breakpoints, machine.current.pc):
                     return self._exit(ExitReason.BREAKPOINT)
                 if end is not None and machine.cycle >= end:
                     return self._exit(ExitReason.LIMIT)
             if deadline is not None and time.monotonic() >= deadline:
                 return self._exit(ExitReason.TIMEOUT)
             budget = machine.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
-            budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
+            if stepping:
+                budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
             if end is not None:
                 budget = min(budget, end - machine.cycle)
             if machine.htif is not None:
@@ -152,7 +155,8 @@ class RunLoop:
 
     def _slice(self, budget: int) -> Exit | None:
         machine, handler = self._machine, self._exit_handler
-        handler.prepare()
+        if machine.board is not None or machine.bus.ranges or machine.console.held_since is not None:
+            handler.prepare()
         if self.trace is not None or machine.breakpoints:
             if (idle := machine.engine.run(0)) != LIMIT:
                 return handler.served(idle)

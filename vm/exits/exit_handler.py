@@ -84,7 +84,8 @@ class ExitHandler:
     def served(self, status: int) -> Exit | None:
         """Serve an exit of the run loop; the reason to stop, or None to continue."""
         machine = self.machine
-        self.collect()
+        if machine.board is not None:
+            self.collect()
         if status == FOR_THE_HOST:
             return self.exception(self._m.exit_cause, self._m.exit_tval)
         if status == DEVICE:

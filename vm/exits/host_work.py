@@ -31,6 +31,8 @@ class HostWork:
     def advance(self) -> bool:
         """Do a portion; whether there is more."""
         console, board = self._machine.console, self._machine.board
+        if board is None and self._service is None and not console.congested:
+            return False  # as for a process, at each of its system calls
         if console.congested:
             console.drain(PATIENCE)
         if not console.congested:

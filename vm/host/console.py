@@ -101,6 +101,7 @@ class Console:
     is not waited for, except in `drain`.
     stdin: bytes, a stream to poll, a Source, or None for empty input.
     room: bytes that the guest may still print; more raise OutputLimit.
+    held_since: time of the first byte that is not flushed yet, None without any.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Console:
         self._stdout = None if stdout is None else OutputBuffer(stdout)
         self._log = None if log is None else OutputBuffer(log)
         self.room = NO_LIMIT
-        self._unflushed_since: float | None = None
+        self.held_since: float | None = None
         self._found_empty = False
         self._captured = Captured()
         self._shown = 0
@@ -188,8 +189,8 @@ class Console:
         for stream in (self._log, self._stdout):
             if stream is not None:
                 stream.write(data[known:])
-        if self._unflushed_since is None:
-            self._unflushed_since = time.monotonic()
+        if self.held_since is None:
+            self.held_since = time.monotonic()
         if cut:
             raise OutputLimit
 
@@ -209,7 +210,8 @@ class Console:
     @property
     def congested(self) -> bool:
         """Whether so much waits for a reader that the guest must wait, too."""
-        return any(stream is not None and stream.full for stream in (self._log, self._stdout))
+        log, stdout = self._log, self._stdout
+        return (log is not None and log.full) or (stdout is not None and stdout.full)
 
     def drain(self, seconds: float) -> bool:
         """Print what is held back, waiting at most so long for each reader; whether that was all. Raises OSError."""
@@ -218,7 +220,7 @@ class Console:
         finally:
             logged = self._log is None or self._log.drain(seconds)
         gone = shown and logged
-        self._unflushed_since = None if gone else time.monotonic()
+        self.held_since = None if gone else time.monotonic()
         return gone
 
     def flush(self) -> None:
@@ -227,7 +229,7 @@ class Console:
 
     def flush_in_time(self) -> None:
         """Flush what has been held back for long enough."""
-        if self._unflushed_since is not None and time.monotonic() - self._unflushed_since >= FLUSH_INTERVAL:
+        if self.held_since is not None and time.monotonic() - self.held_since >= FLUSH_INTERVAL:
             self.flush()
 
     def received(self) -> bool | None:

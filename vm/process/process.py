@@ -164,6 +164,7 @@ class Process:
             raise LoadError(
                 f"{image.name}: this host cannot allocate {layout.size >> 20} MiB; use less --memory"
             ) from None
+        self._h = self.machine.harts[0].h  # the only one
         self.machine.symbols = dict(image.symbols)
         self.deadline: float | None = None
         self.space = AddressSpace(self.machine, image, layout, lambda: look(self.deadline))
@@ -270,17 +271,17 @@ class Process:
 
     def serve(self) -> None:
         """Serve the system call in the registers and resume after the `ecall`."""
-        h = self.machine.current.h
+        h = self._h
         x = h.x
         number = x[A7]
-        self._counts[number if number in TABLE else name_of(number)] += 1
         call = TABLE.get(number)
+        self._counts[name_of(number) if call is None else number] += 1
         if (call is None or number in ON_FOLDERS) and (
             remark := self._foreign.remark(number, x[A0], TABLE, self._place(h.pc))
         ):
             self._report(f"trapline: {remark}")
         try:
-            result = -ENOSYS if call is None else call.serve(self, *[x[A0 + i] for i in range(call.arity)])
+            result = -ENOSYS if call is None else call.serve(self, *call.arguments(x))
         except SystemCallError as error:
             result = -error.number
         x[A0] = result & 0xFFFFFFFF

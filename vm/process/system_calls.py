@@ -3,18 +3,20 @@
 Numbers are those of Linux for RV32 (asm-generic), and those above 1000 that newlib's libgloss uses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 
+from trapline.isa.hart import A0, Words
 from trapline.vm.process.caller import Caller
 
 
 @dataclass(frozen=True)
 class SystemCall:
-    """A system call. serve(process, *arguments) returns the result or raises SystemCallError."""
+    """A system call. serve(process, *arguments(x)) returns the result or raises SystemCallError; x: the registers."""
 
     name: str
-    arity: int
+    arguments: Callable[[Words], Iterable[int]]
     serve: Callable[..., int]
 
 
@@ -27,15 +29,20 @@ NAMES_WITHOUT_SERVICE = {
 """Names, for statistics, of calls that fail with ENOSYS."""
 
 
+def _arguments(count: int) -> Callable[[Words], Iterable[int]]:
+    """What takes so many arguments from the registers, without a loop in Python: each call needs them."""
+    return itemgetter(*range(A0, A0 + count)) if count > 1 else itemgetter(slice(A0, A0 + count))
+
+
 def system_call(name: str, *numbers: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Declare the function that serves a system call under these numbers."""
 
     def declare(serve: Callable[..., int]) -> Callable[..., int]:
-        arity = serve.__code__.co_argcount - 1
+        arguments = _arguments(serve.__code__.co_argcount - 1)
         for number in numbers:
             if number in TABLE:
                 raise ValueError(f"system call {number} is declared twice: {TABLE[number].name} and {name}")
-            TABLE[number] = SystemCall(name, arity, serve)
+            TABLE[number] = SystemCall(name, arguments, serve)
         return serve
 
     return declare

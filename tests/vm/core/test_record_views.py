@@ -15,6 +15,8 @@ from trapline.vm.core.hart import (
     new_machine,
 )
 
+pytestmark = pytest.mark.once
+
 KINDS = [
     pytest.param(HartView, lambda: new_harts(3, 0)[1:2], HART_FIELDS, id="hart"),
     pytest.param(MachineView, lambda: new_machine(0, 0, True), MACHINE_FIELDS, id="machine"),
