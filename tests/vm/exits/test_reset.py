@@ -331,11 +331,23 @@ def test_the_log_changes_nothing(tmp_path: Path) -> None:
     assert plain["sha256"] == noted["sha256"] and plain["resets"] == 2
 
 
+COUNTING = f"""
+_start: la      t0, count
+        lw      a0, (t0)
+        addi    a0, a0, 1
+        sw      a0, (t0)
+        {RESET}
+        j       .
+        .section .bss
+count:  .zero   4
+code:   .zero   4096
+"""
+
+
 @pytest.mark.parametrize("technique", ["bare", "trap", "patch", "translate"])
 def test_snapshots_lead_over_a_reset(technique: str) -> None:
     """Forward from before it, and back from after it; a fork boots again, too."""
-    count = f"_start: la t0, count\n lw a0, (t0)\n addi a0, a0, 1\n sw a0, (t0)\n {RESET} j ."
-    machine = rebooting(f"{count}\n .section .bss\n count: .zero 4\n code: .zero 4096", technique=technique)
+    machine = rebooting(COUNTING, technique=technique)
     machine.run(max_instructions=6)
     before = machine.snapshot()
     machine.run(max_instructions=100)
@@ -347,6 +359,24 @@ def test_snapshots_lead_over_a_reset(technique: str) -> None:
         assert each.resets == 0
         each.run(max_instructions=100)
         assert (each.digest(), each.resets) == (after, resets)
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap"])
+def test_back_over_resets(technique: str) -> None:
+    """Step by step, and to the entry that was reached last."""
+    machine = rebooting(COUNTING, technique=technique)
+    machine.remember()
+    forward = []
+    for _ in range(40):
+        forward.append((machine.digest(), machine.resets, machine.pc))
+        machine.step()
+    for state in reversed(forward):
+        machine.back()
+        assert (machine.digest(), machine.resets, machine.pc) == state
+    machine.run(max_instructions=40)
+    machine.breakpoints = {RAM}
+    assert machine.run_back().reason is ExitReason.BREAKPOINT
+    assert (machine.pc, machine.resets) == (RAM, forward[-1][1])
 
 
 def traced(run: Callable[[Machine], Any]) -> list[str]:
