@@ -51,6 +51,11 @@ class Location(NamedTuple):
     text: str = ""
     trail: tuple[Expansion, ...] = ()
 
+    @property
+    def invocation(self) -> "Location | None":
+        """Where the outermost macro is invoked that this is an expansion of; None outside of macros."""
+        return next((step.location for step in reversed(self.trail) if step.what.startswith("macro ")), None)
+
     def at(self, offset: int) -> "Location":
         """The location `offset` characters further right."""
         return self._replace(column=self.column + offset)

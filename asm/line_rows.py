@@ -42,7 +42,7 @@ class LineRows:
                 self._emit(section, self._pending)
             return
         # An instruction of a macro is on the line that invoked the outermost one; files included there are too.
-        at = next((step.location for step in reversed(location.trail) if step.what.startswith("macro ")), location)
+        at = location.invocation or location
         if (at.file, at.line) == self._before:  # one row for all of a line, whatever the section: so does GNU as
             return
         self._before = at.file, at.line

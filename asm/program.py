@@ -83,13 +83,17 @@ class Program:
         """The lines of all that lies in sections of code, data included, in the form of an ELF file's line table."""
         starts: dict[int, tuple[Location, int]] = {}
         for section in self._placed():
+            last = section.address + section.size - section.padding
             for statements, most in ((section.data_lines, section.size), (section.lines, LONGEST_STATEMENT)):
                 for fragment, offset, location in statements:
-                    starts[section.address + fragment.offset + offset] = (location, most)
+                    start = section.address + fragment.offset + offset
+                    starts[start] = location, min(start + most, last)
         for start, end in itertools.pairwise([*sorted(starts), ADDRESSES]):
-            location, most = starts[start]
+            location, stop = starts[start]
             macro = next((step.render() for step in location.trail if step.what.startswith("macro ")), "")
-            yield Row(start, min(end, start + most), location.file, location.line, macro)
+            at = location.invocation
+            invoked = None if at is None else (at.file, at.line)
+            yield Row(start, min(end, stop), location.file, location.line, macro, invoked=invoked)
 
     def _placed(self) -> Iterator[Section]:
         """The input sections that are in memory, without groups of which another source has the same."""

@@ -30,6 +30,7 @@ class Row(NamedTuple):
     expansion: of which macro, and where from. statement: a debugger may stop here for this line: DWARF's is_stmt, but
     for rows that only go on with it.
     folder: where a relative name of the file begins, empty where that is not known.
+    invoked: file and line on which the outermost macro is invoked; tables in files have its instructions there.
     """
 
     start: int
@@ -39,6 +40,12 @@ class Row(NamedTuple):
     expansion: str = ""
     statement: bool = True
     folder: str = ""
+    invoked: tuple[str, int] | None = None
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The file and line that a debugger shows: of a macro, where it is used."""
+        return self.invoked or (self.file, self.line)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" + (f", {self.expansion}" if self.expansion else "")

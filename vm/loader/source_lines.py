@@ -28,8 +28,9 @@ ADDRESSES = 0xFFFFFFFF
 class Place(NamedTuple):
     """An address as the sources have it; what is not known is empty, 0 or None.
 
-    symbol, offset: the symbol before it and the bytes from there on. file, line: the source line, counted from 1.
-    expansion: of which macro, and where from. text: the line itself, None where the file is not found.
+    symbol, offset: the symbol before it and the bytes from there on. file, line: the source line, counted from 1; in a
+    macro, where the outermost one is used. expansion: where in a macro it is. text: the line itself, None where the
+    file is not found.
     folder: where a relative `file` begins. program: the image's name, empty outside of every program.
     """
 
@@ -52,7 +53,7 @@ class Place(NamedTuple):
 
     @property
     def source(self) -> str:
-        """`main.c:3`, with the macro that the line is an expansion of; empty where it is not known."""
+        """`main.c:3`, with the line of the macro that is expanded there; empty where it is not known."""
         if not self.file:
             return ""
         return f"{self.file}:{self.line}" + (f", {self.expansion}" if self.expansion else "")
@@ -85,10 +86,10 @@ class SourceLines:
         return place if row is None else self._in_source(place, row)
 
     def _in_source(self, place: Place, row: Row) -> Place:
-        text = self.sources.line(row.file, row.line, row.folder)
-        return place._replace(
-            file=row.file, line=row.line, expansion=row.expansion, text=text, folder=row.folder
-        )  # fmt: skip
+        file, line = row.source
+        text = self.sources.line(file, line, row.folder)
+        expansion = f"in a macro at {row.file}:{row.line}" if row.invoked else ""
+        return place._replace(file=file, line=line, expansion=expansion, text=text, folder=row.folder)
 
     def line_range(self, address: int) -> range:
         """The addresses around one that belong to the same source line without interruption; empty if none do.
@@ -142,6 +143,7 @@ class SourceLines:
         """The places that a location names, by ascending address; at least one. Raises LocationError.
 
         `LINE`, `FILE:LINE`: a line, or the next one that has code. `+N`, `-N`: lines from the current one.
+        A line in a macro, of a source that is run directly, is every use of it.
         `SYMBOL`, `SYMBOL+4`, `FILE:SYMBOL`. `*ADDRESS`, where an address is a number, or a symbol with a number added
         or subtracted; `0x80000000` is an address without the star.
         at: the current pc, whose file is that of `LINE`; without it, that of `main`, else that of the entry.
@@ -241,7 +243,8 @@ class _Program:
         for row in self.image.lines.rows:
             segment = self.image.segment_at(row.start)
             if row.statement and row.line and segment is not None and segment.flags & EXECUTE:
-                found[row.file][row.line].append(row)
+                for file, line in {(row.file, row.line), row.source}:  # of a macro, both lines may be meant
+                    found[file][line].append(row)
         return {file: dict(lines) for file, lines in found.items()}
 
     def named(self, file: str) -> list[str]:
@@ -251,11 +254,12 @@ class _Program:
         return [name for name in self.files if name.endswith(f"/{file}")] if file else []
 
     def statements(self, file: str, line: int) -> list[Row]:
-        """The first row of a line in each block that has it."""
+        """The first row of a line in each block that has it; of a line of a macro, in each place that uses it."""
         first: dict[object, Row] = {}
         for row in self.files[file].get(line, ()):
-            block = self.image.blocks.find(row.start)
-            first.setdefault(self.image.functions.find(row.start) if block is None else block, row)
+            number = self.image.blocks.find(row.start)
+            block = self.image.functions.find(row.start) if number is None else number
+            first.setdefault((block, None if row.source == (file, line) else row.source), row)
         return list(first.values())
 
     def row(self, address: int) -> Row | None:
@@ -267,13 +271,13 @@ class _Program:
         rows, index = self.image.lines.rows, self.image.lines.index(address)
         if index is None:
             return range(0)
-        source = rows[index][2:4]
+        source = rows[index].source
         first = last = index
         start, end = rows[index].start, rows[index].end
-        while first > 0 and rows[first - 1].end == start and rows[first - 1][2:4] == source:
+        while first > 0 and rows[first - 1].end == start and rows[first - 1].source == source:
             first -= 1
             start = rows[first].start
-        while last + 1 < len(rows) and rows[last + 1].start <= end and rows[last + 1][2:4] == source:
+        while last + 1 < len(rows) and rows[last + 1].start <= end and rows[last + 1].source == source:
             last += 1
             end = max(end, rows[last].end)
         return range(start, end)
@@ -288,7 +292,7 @@ class _Program:
         row = self.row(address)
         index = bisect.bisect_right(rows, address, key=lambda row: row.start)
         while index < len(rows) and rows[index].start < end:
-            if rows[index].statement and (row is None or rows[index][2:4] != row[2:4]):
+            if rows[index].statement and (row is None or rows[index].source != row.source):
                 return rows[index].start
             index += 1
         return None

@@ -162,7 +162,8 @@ def test_a_source_that_is_run_directly(kernel):
         0x80000004, "_start", 4, "kernel.s", 4, "", "    la sp, stack", "", "kernel.s"
     )  # fmt: skip
     assert str(place) == "0x80000004 <_start+4> (kernel.s:4)"
-    assert kernel.place(0x8000001C).expansion.startswith("in expansion of macro 'twice', kernel.s:16")
+    assert str(kernel.place(0x80000020)) == "0x80000020 <work+12> (kernel.s:16, in a macro at kernel.s:14)"
+    assert kernel.place(0x80000020).text == "    twice a1"
     assert str(kernel.place(0x90000000)) == "0x90000000"
     assert kernel.files == ["kernel.s"]
 
@@ -173,8 +174,34 @@ def test_steps_by_line(kernel):
     assert kernel.next_line_address(0x80000008) == 0x80000010
     assert kernel.next_line_address(0x80000010) is None  # the function ends
     assert kernel.line_range(0x80000014) == range(0x80000014, 0x8000001C)  # both turns of the repetition
-    assert kernel.next_line_address(0x80000024) is None
+    assert kernel.line_range(0x80000020) == range(0x8000001C, 0x80000024)  # the whole macro
+    assert kernel.next_line_address(0x8000001C) == 0x80000024 and kernel.next_line_address(0x80000024) is None
     assert kernel.line_range(0x90000000) == range(0) and kernel.next_line_address(0x90000000) is None
+
+
+def test_a_line_of_a_macro_is_every_use_of_it():
+    text = "    .macro inner\n    nop\n    .endm\n    .macro m\n    inner\n    addi a0, a0, 1\n    .endm\n"
+    lines = SourceLines(load_source(text + "_start: m\n    m\n    ebreak\n", name="m.s", text_base=0x1000))
+    assert [(p.address, p.line) for p in lines.find("m.s:6")] == [(0x1004, 8), (0x100C, 9)]
+    assert [(p.address, p.line) for p in lines.find("m.s:2")] == [(0x1000, 8), (0x1008, 9)]
+    assert [(p.address, p.line) for p in lines.find("m.s:9")] == [(0x1008, 9)]
+
+
+def test_a_source_that_is_run_and_its_file_with_lines_agree(tmp_path, tool, monkeypatch):
+    """What gdb says of the file, we say of both."""
+    monkeypatch.chdir(tmp_path)
+    Path("kernel.s").write_text(KERNEL)
+    program = assemble(Path("kernel.s"), debug=True, text_base=0x80000000)
+    Path("kernel").write_bytes(program.elf)
+    direct, linked = SourceLines(program_image(program, "kernel.s")), SourceLines(load_file("kernel"))
+    asked = [f"kernel.s:{line}" for line in (1, 4, 5, 6, 9, 10, 16, 17)]
+    wanted = addresses(tool, tmp_path / "kernel", asked)
+    for location in asked:
+        assert found(direct, location) == found(linked, location) == wanted[location], location
+    for address in range(0x80000000, 0x80000028, 4):
+        assert direct.place(address)[:5] == linked.place(address)[:5]
+        assert direct.line_range(address) == linked.line_range(address)
+        assert direct.next_line_address(address) == linked.next_line_address(address)
 
 
 def test_functions(kernel):
