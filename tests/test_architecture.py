@@ -68,7 +68,7 @@ ROOMS = {
     "vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",
-    "trapline/__main__.py": "vm/cli",
+    "trapline/__main__.py": "vm/host vm/cli",
 }
 """What each room may import, lowest room first: a line names rooms above it only, so rooms form no circle."""
 

@@ -66,6 +66,7 @@ def _endings() -> Iterator[None]:
         discard_output()
         sys.exit(141)
     except KeyboardInterrupt:
+        signals.ignored()
         sys.exit(signals.status())
     except OSError as error:
         discard_output()

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +50,30 @@ def test_of_several_held_signals_the_first_counts() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGTERM)
     assert signals.status() == 129
+
+
+def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the second would interrupt what handles the first."""
+    now = [100.0]
+    monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    handled = []
+    with signals.caught():
+        for moment in (100.0, 100.5, 100.9, 102.0):
+            now[0] = moment
+            try:
+                os.kill(os.getpid(), signal.SIGTERM if handled else signal.SIGINT)
+            except KeyboardInterrupt:
+                handled.append((moment, signals.status()))
+    assert handled == [(100.0, 130), (102.0, 143)]
+
+
+def test_at_the_end_of_the_process_nothing_is_interrupted_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "_for_good", False)
+    signals.for_good()
+    with pytest.raises(KeyboardInterrupt), signals.caught():
+        os.kill(os.getpid(), signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), number)
 
 
 def test_another_thread_sets_no_handlers() -> None:
