@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trapline import Machine, isa
+from trapline.vm.loader.source import load_source
 from trapline.vm.machine import ExitReason
 
 RAM = 0x80000000
@@ -74,6 +75,15 @@ def put_off_timers(machine: Machine) -> Machine:
 def from_text(text: str, **options: Any) -> Machine:
     """A machine of 64 KiB (or `memory`) with this assembly text at the start of RAM, its timers put off."""
     return put_off_timers(Machine.from_source(text, **({"memory": 0x10000} | options)))
+
+
+def rebooting(text: str, **options: Any) -> Machine:
+    """A machine that loads this program again whenever it resets the machine."""
+    image = load_source(text, text_base=RAM)
+    machine = Machine(**({"memory": 0x10000} | options))
+    machine.load(image)
+    machine.restart = lambda machine: machine.load(image)
+    return machine
 
 
 def from_words(words: Iterable[int], **options: Any) -> Machine:
