@@ -6,6 +6,7 @@ A source's way through it:
     parser.py       a statement's text to nodes (nodes.py), by grammar.lark
     assembler.py    each statement to its directive or instruction, which add to the source's unit (unit.py)
     directives/     `.word`, `.section`, `.align` ...
+    line_rows.py    which source line each instruction comes from, if debuggers are to know
     instructions/   mnemonics to machine words; pseudo-instructions
     linker/         all units to one program: symbols, layout, addresses, relocation, the ELF file
     program.py      all of this in one call
