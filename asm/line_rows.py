@@ -15,6 +15,14 @@ FIRST_NUMBERED_FROM_0 = 5
 PLAIN_VERSION = 3
 
 
+def working_folder() -> str:
+    """Where the assembler runs; empty where that folder is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 class LineRows:
     """Rows as they are asked for, in the order of the source.
 
@@ -70,7 +78,7 @@ class LineRows:
     @property
     def folder(self) -> str:
         """Where the assembler runs."""
-        return self.mapped(os.getcwd())
+        return self.mapped(working_folder())
 
     # `.file` and `.loc`
 

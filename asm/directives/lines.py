@@ -1,11 +1,11 @@
 """`.file` and `.loc`, by which compilers name the source lines of instructions (GNU as manual, 7.38 and 7.58)."""
 
-import os
 import re
 from typing import Any
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.elf.line_program import FileName, Line
+from trapline.asm.line_rows import working_folder
 from trapline.asm.parser import unescape
 from trapline.asm.preprocess.source_text import STRING
 from trapline.asm.unit import Handler, Unit
@@ -29,7 +29,7 @@ def file(unit: Unit, name: str, operands: str, location: Location) -> None:
     if not match:
         raise SourceError(location, "'.file' needs a name", "write '.file \"name\"' or '.file 1 \"name\"'")
     folder, base = _text(match[2] or '""'), _text(match[3])
-    if folder in ("", os.getcwd()):
+    if folder in ("", working_folder()):
         named = FileName.of(base)
     else:
         named = FileName(folder, base)

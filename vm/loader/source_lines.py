@@ -32,6 +32,7 @@ class Place(NamedTuple):
     macro, where the outermost one is used. expansion: where in a macro it is. text: the line itself, None where the
     file is not found.
     folder: where a relative `file` begins. program: the image's name, empty outside of every program.
+    All text is the program's, which may put anything into it.
     """
 
     address: int

@@ -184,6 +184,29 @@ def test_a_source_behind_the_c_preprocessor(folder, tool, cpp):
     assert mine == decoded(tool, linked(tool, folder, ["k.o"])) and len(mine) > 8
 
 
+def test_lldb_finds_the_lines(folder, tool):
+    elf = ours(folder, SOURCES[2])
+    command = [
+        tool("lldb"),
+        "-b",
+        "--no-lldbinit",
+        "-o",
+        "breakpoint set -f main.s -l 5",
+        "-o",
+        "image lookup -v -n second",
+    ]
+    said = subprocess.run([*command, elf], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "where = ours.elf`_start" in said and "inc.h:102" in said
+
+
+def test_a_folder_that_is_gone(folder, monkeypatch):
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert b".debug_line" in assemble(folder / "main.s", include_dirs=[folder], debug=True).elf
+
+
 def test_nothing_is_added_without_debug_or_without_code(folder):
     assert b".debug_" not in assemble(Path("main.s")).elf
     assert b".debug_" not in assemble(Path("data.s"), debug=True).elf
