@@ -31,7 +31,6 @@ class LineRows:
     """
 
     def __init__(self, generated: bool = False, prefix_map: Sequence[tuple[str, str]] = ()) -> None:
-        self.generated = generated
         self.explicit = False
         self.active = generated
         self.version = PLAIN_VERSION
