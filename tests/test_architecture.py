@@ -53,7 +53,7 @@ ROOMS = {
     "vm/machine_options.py": "vm/host vm/engine.py vm/snapshot",
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
     "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
-    "vm/process": "isa vm/loader vm/machine.py",
+    "vm/process": "isa vm/state.py vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",

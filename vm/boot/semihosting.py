@@ -14,6 +14,7 @@ from trapline.vm.loader.image import WRITE
 from trapline.vm.machine import Machine
 from trapline.vm.process import semihosting
 from trapline.vm.process.errno import EFAULT, SystemCallError
+from trapline.vm.process.saved_state import RequesterPart
 from trapline.vm.process.streams import Input, Output, Quota
 
 NANOSECONDS = 100
@@ -143,12 +144,14 @@ class SemihostedKernel:
         self.argv = list(argv)
         self.deadline: float | None = None
         self.begin()
+        machine.parts["semihosting"] = RequesterPart(self, lambda other: SemihostedKernel(other, argv))
         machine.on_trap(self._trapped, 1 << BREAKPOINT)
 
     def begin(self) -> None:
         """Forget what a kernel has opened, at power-on and after each reset."""
         screen = Output(cast(BinaryIO, _Screen(self.machine.console)), Quota(None))
         keys = Input(cast(BinaryIO, _Keys(self.machine.console)))
+        self.standard: list[Input | Output] = [keys, screen]
         self.files: dict[int, Input | Output] = {0: keys, 1: screen, 2: screen}
         self.semihosting_errno = 0
 

@@ -41,11 +41,13 @@ class ReachableMemory(Protocol):
 class Requester(Protocol):
     """Who makes a semihosting request: a process, or a kernel (`vm.boot.semihosting.SemihostedKernel`).
 
-    files: streams by descriptor. deadline: of `time.monotonic`. semihosting_errno: of the last request that failed.
+    files: streams by descriptor; standard: those of the host, which it has from the start. deadline: of
+    `time.monotonic`. semihosting_errno: of the last request that failed.
     """
 
     argv: list[str | bytes]
     files: dict[int, Input | Output]
+    standard: list[Input | Output]
     deadline: float | None
     semihosting_errno: int
 

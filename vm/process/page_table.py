@@ -93,6 +93,16 @@ class PageTable:
         csr["pmpaddr0"] = MASK
         csr["pmpcfg0"] = NAPOT << A_SHIFT | PMP_R | PMP_W | PMP_X
 
+    def save(self) -> bytes:
+        """Which pages are mapped, a byte each. The entries are part of the machine's memory."""
+        return bytes(self._pages)
+
+    def restore(self, mapped: bytes) -> None:
+        """Go back to what `save` returned. Raises ValueError for another number of pages."""
+        if len(mapped) != len(self._pages) or mapped.strip(_MAPPED + _FREE):
+            raise ValueError("the state of a process of another size")
+        self._page[:] = mapped
+
     def grant(self, first: int, last: int, permissions: int) -> None:
         """Map the pages [first, last), zeroed, with these permissions."""
         self._clear(first, last)

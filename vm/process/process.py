@@ -32,6 +32,7 @@ from trapline.vm.machine import Announce, Exit, ExitReason, Machine
 from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
+from trapline.vm.process.saved_state import ProcessPart
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut, look
@@ -173,15 +174,17 @@ class Process:
         quota = Quota(max_output)
         self._stderr = Output(stderr, quota)
         self.stdout = Output(stdout, quota)
-        self.files: dict[int, Input | Output] = {0: Input(stdin), 1: self.stdout, 2: self._stderr}
+        self.standard: list[Input | Output] = [Input(stdin), self.stdout, self._stderr]
+        self.files: dict[int, Input | Output] = dict(enumerate(self.standard))
         self.argv: list[str | bytes] = list(argv)
         self.actions: dict[int, bytes] = {}
         self.signal_mask = 0
         self._foreign = ForeignCalls()
         self.semihosting_errno = 0
         self._max_instructions, self._timeout = max_instructions, timeout
-        self._counts: Counter[int | str] = Counter()
+        self.counts: Counter[int | str] = Counter()
         self._running = False
+        self.machine.parts["process"] = ProcessPart(self)
         self.machine.on_trap(self._trapped)
 
     @classmethod
@@ -275,7 +278,7 @@ class Process:
         x = h.x
         number = x[A7]
         call = TABLE.get(number)
-        self._counts[name_of(number) if call is None else number] += 1
+        self.counts[name_of(number) if call is None else number] += 1
         if (call is None or number in ON_FOLDERS) and (
             remark := self._foreign.remark(number, x[A0], TABLE, self._place(h.pc))
         ):
@@ -326,13 +329,13 @@ class Process:
 
     def count(self, name: str) -> None:
         """Count a call to a service without a system call number."""
-        self._counts[name] += 1
+        self.counts[name] += 1
 
     @property
     def system_calls(self) -> dict[str, int]:
         """System calls so far: number of calls by name, the most frequent first."""
         named: Counter[str] = Counter()
-        for key, count in self._counts.items():
+        for key, count in self.counts.items():
             named[name_of(key) if isinstance(key, int) else key] += count
         return dict(named.most_common())
 

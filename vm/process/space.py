@@ -173,6 +173,14 @@ class AddressSpace:
         if last > self._full:
             self._full = min(last, self._arena_top)
 
+    def save(self) -> tuple[int, int]:
+        """The bytes that are granted, and the page above which none is free."""
+        return self._granted, self._full
+
+    def restore(self, brk: int, granted: int, full: int) -> None:
+        """Go back to what they were."""
+        self.brk, self._granted, self._full = brk, granted, full
+
     # --- access for system calls -------------------------------------------------------------------
 
     def prefix(self, address: int, size: int, permission: int) -> int:

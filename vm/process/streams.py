@@ -7,6 +7,7 @@ import time
 from typing import Any, BinaryIO
 
 from trapline.vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
+from trapline.vm.state import Count, State
 
 MAX_READ = 16 << 20
 """Maximum bytes of one read from the host; a read may always return fewer than requested."""
@@ -56,6 +57,20 @@ def _wait(fd: int, write: bool, deadline: float | None) -> None:
         look(deadline)
 
 
+class InputState(State, frozen=True):
+    """Of an `Input`: bytes read."""
+
+    position: Count
+
+
+class OutputState(State, frozen=True):
+    """Of an `Output`: bytes printed; quota: bytes that are left, None for no limit."""
+
+    printed: Count
+    mid_line: bool
+    quota: Count | None
+
+
 class Input:
     """A stream that the guest reads; None for empty input.
 
@@ -65,10 +80,50 @@ class Input:
     def __init__(self, stream: BinaryIO | None) -> None:
         self._stream = stream if stream is not None else io.BytesIO()
         self._fd = _descriptor(stream)
+        self._position = 0
+        self._kept: list[tuple[int, bytes]] | None = None
+
+    @classmethod
+    def of(cls, data: bytes) -> "Input":
+        """One of bytes."""
+        return cls(io.BytesIO(data))
+
+    def rest(self) -> bytes:
+        """Of one of bytes, what was not read."""
+        assert isinstance(self._stream, io.BytesIO)
+        return self._stream.getvalue()[self._stream.tell() :]
+
+    def save(self) -> InputState:
+        """See `vm.state.Stateful`. From now on what is read is kept."""
+        if self._kept is None:
+            self._kept = []
+        return InputState(self._position)
+
+    def restore(self, state: InputState) -> None:
+        """See `vm.state.Stateful`. Raises ValueError where what came before is not known."""
+        first = self._kept[0][0] if self._kept else self._position
+        if not first <= state.position <= (self._kept[-1][0] + len(self._kept[-1][1]) if self._kept else first):
+            raise ValueError("input that was read then is not known any more")
+        self._position = state.position
 
     def read(self, size: int, deadline: float | None) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises TimedOut when time.monotonic() reaches the deadline."""
-        size = min(size, MAX_READ)
+        data = self._known(size)
+        if not data:
+            data = self._read(min(size, MAX_READ), deadline)
+            if self._kept is not None and data:
+                self._kept.append((self._position, data))
+        self._position += len(data)
+        return data
+
+    def _known(self, size: int) -> bytes:
+        """What was read here before, in the same pieces."""
+        for start, data in self._kept or ():
+            if start <= self._position < start + len(data):
+                return data[self._position - start :][:size]
+        return b""
+
+    def _read(self, size: int, deadline: float | None) -> bytes:
         look(deadline)
         try:
             if self._fd is None:
@@ -99,6 +154,7 @@ class Output:
         self._fd = _descriptor(stream)
         self._quota = quota
         self.mid_line = False
+        self._printed = self._shown = 0
         if stream is not None:
             self._flush()
 
@@ -109,6 +165,15 @@ class Output:
                 flush()
         except (OSError, ValueError):
             pass  # the write that follows reports it
+
+    def save(self) -> OutputState:
+        """See `vm.state.Stateful`."""
+        return OutputState(self._printed, self.mid_line, self._quota.left)
+
+    def restore(self, state: OutputState, again: bool = True) -> None:
+        """See `vm.state.Stateful`. again: whether what was printed since is printed again."""
+        self._shown = 0 if again else max(self._shown, self._printed)
+        self._printed, self.mid_line, self._quota.left = state.printed, state.mid_line, state.quota
 
     def write(self, data: memoryview, deadline: float | None) -> int:
         """Write; the number of bytes accepted.
@@ -129,7 +194,11 @@ class Output:
         try:
             while done < size:
                 look(deadline)
-                done += self._put(data[done : done + PIECE], deadline)
+                piece = data[done : done + PIECE]
+                known = min(len(piece), max(0, self._shown - self._printed))
+                taken = known or self._put(piece, deadline)
+                self._printed += taken
+                done += taken
                 self.mid_line = data[done - 1] != ord("\n")
         except BlockingIOError:
             if done == 0:

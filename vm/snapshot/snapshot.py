@@ -11,15 +11,24 @@ from trapline.vm.exits.exit_handler import ExitHandler
 from trapline.vm.host.console import Console, ConsoleState
 from trapline.vm.snapshot.pages import PageHistory, SavedMemory
 from trapline.vm.snapshot.records import SavedRecords
-from trapline.vm.state import State, Stateful
+from trapline.vm.state import State
 
 
 class SnapshotError(ValueError):
     """A state that a machine cannot go back to."""
 
 
-class Part(Stateful, Protocol):
-    """Something that is attached to a machine and has a state."""
+class Part(Protocol):
+    """Something that is attached to a machine and has a state.
+
+    again: see `vm.host.console.Console.restore`.
+    """
+
+    def save(self) -> State:
+        """See `vm.state.Stateful`."""
+
+    def restore(self, state: Any, again: bool = True) -> None:
+        """See `vm.state.Stateful`."""
 
     def copy_to(self, machine: Any) -> None:
         """Attach the same to another machine. Raises ValueError where that is not possible."""
@@ -99,7 +108,7 @@ class Saver:
             if thing is not None:
                 thing.restore(state)  # type: ignore[arg-type]
         for name, part in machine.parts.items():
-            part.restore(snapshot.parts[name])
+            part.restore(snapshot.parts[name], again)
         machine.console.restore(snapshot.console, again)
         machine.resets = snapshot.resets
         self._history.restore(snapshot.memory)

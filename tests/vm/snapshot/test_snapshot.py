@@ -203,6 +203,62 @@ def test_output_is_repeated_or_not(again: bool, shown: bytes) -> None:
     assert stream.getvalue() == shown and machine.console.output == b"AB"
 
 
+READS = """
+_start: addi sp, sp, -16
+next:   li a0, 0
+        mv a1, sp
+        li a2, 4
+        li a7, 63
+        ecall
+        mv s0, a0
+        beqz a0, done
+read:   li a0, 1
+        mv a1, sp
+        mv a2, s0
+        li a7, 64
+        ecall
+        li a0, 0
+        li a7, 214
+        ecall
+        addi a0, a0, 64
+        ecall
+        mv a0, sp
+        li a1, 4
+        li a2, 0
+        li a7, 278
+        ecall
+        lw t0, (sp)
+        add s1, s1, t0
+        j next
+done:   li a0, 7
+        li a7, 93
+        ecall
+"""
+
+
+@pytest.mark.parametrize("again, shown", [(True, "one two threetwo three"), (False, "one two three")])
+def test_a_process_reads_again_what_it_has_read(again: bool, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("one two three")
+    output = io.BytesIO()
+    with (tmp_path / "input").open("rb") as file:
+        process = Process.from_source(READS, stdin=file, stdout=output)
+        machine = process.machine
+        process._running = True
+        machine.breakpoints = {machine.symbols["read"]}
+        machine.run()
+        machine.run()
+        before, ends = machine.snapshot(), []
+        machine.breakpoints = set()
+        for _ in range(2):
+            result = process.run()
+            ends.append((result.exit_code, result.system_calls, machine.x["s1"], process.space.brk, machine.digest()))
+            machine.restore(before, again)
+    assert ends[0] == ends[1] and ends[0][0] == 7
+    assert output.getvalue().decode() == shown
+    with pytest.raises(ValueError, match="cannot be forked"):
+        machine.fork()
+
+
 def test_pages_that_a_process_maps_go_back() -> None:
     """The host writes a process's page table past the engine."""
     source = """
