@@ -33,7 +33,7 @@ from trapline.vm.core.tlb import (
     fetch_context,
     tag_generation,
 )
-from trapline.vm.core.work import WALK, charge
+from trapline.vm.core.work import NEW_STORE_PAGE, WALK, charge
 
 
 def refresh(h):
@@ -105,6 +105,7 @@ def data_address(h, m, ram32, code, page, vaddr, width, access):
             h.load_tlb[entry] = (vaddr & PAGE_BASE) | h.data_context
             h.load_tlb[entry + 1] = offset - vaddr
         elif page[U64(offset >> PAGE_SHIFT)] == 0:
+            charge(m, NEW_STORE_PAGE)
             h.store_tlb[entry] = (vaddr & PAGE_BASE) | h.data_context
             h.store_tlb[entry + 1] = offset - vaddr
     return paddr

@@ -8,6 +8,8 @@ These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 
 WALK = 64
 """A translation that misses its TLB: a walk, and PMP asked for the entries and for the page."""
+NEW_STORE_PAGE = 1024
+"""An entry of the store TLB: the host may have to find memory for the page, which takes microseconds, and clear it."""
 DROP_CODE = 1024
 """A page of decoded instructions, or the store TLB, that is dropped."""
 TURN = 64

@@ -10,7 +10,8 @@ from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
 from support.hypervisor.touched_words import touched_words
 from support.machines import difference, state
 from trapline import Machine
-from trapline.vm.core.work import ROOM
+from trapline.isa.sv32 import PAGE
+from trapline.vm.core.work import NEW_STORE_PAGE, ROOM
 
 STEPS, WORK = 1_000, 15_000
 """The budgets of the plain-Python engine, about."""
@@ -99,6 +100,26 @@ def test_a_storm_comes_back_long_before_its_steps_are_done(storm: str) -> None:
     """As long as it costs so much: with the tables traced a step of it looks at 1,024 entries."""
     *_, (steps, _) = looks(storm, TRACED, 1_000_000, 12)
     assert 1 <= steps <= WORK // 1024
+
+
+NEW_PAGES = f"""
+attack: li      t0, 0x80020000
+        li      t1, {PAGE}
+1:      add     t0, t0, t1
+        sw      t1, (t0)
+        j       1b
+"""
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap", "translate"])
+def test_pages_that_the_host_has_to_find_memory_for_come_in_portions(technique: str) -> None:
+    machine = Machine.from_source(PRELUDE + NEW_PAGES + END, memory=8 << 20, engine="python", **setting(technique))
+    machine.run(max_instructions=BEGUN - 5_000)
+    machine.engine.m.work_budget = WORK
+    for _ in range(5):
+        before = machine.x["t0"]
+        machine.engine.run(1_000_000)
+        assert PAGE <= machine.x["t0"] - before <= PAGE * -(-(WORK + ROOM) // NEW_STORE_PAGE)
 
 
 @pytest.mark.parametrize("technique", ["bare", *UNDER, TRACED])
