@@ -4,10 +4,8 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import BinaryIO, TypedDict, Unpack
+from typing import BinaryIO, TypedDict, Unpack, overload
 
 from trapline.isa import decode
 from trapline.isa.cause import (
@@ -32,6 +30,7 @@ from trapline.vm.machine import Announce, Exit, ExitReason, Machine
 from trapline.vm.process import files, mappings, process_calls, semihosting
 from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
+from trapline.vm.process.result import Reason, Result
 from trapline.vm.process.saved_state import ProcessPart
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
@@ -50,39 +49,8 @@ _SECOND = 1_000_000_000
 _LAST_TICK = 1 << 56
 _PATIENCE = 0.5  # seconds to wait for a reader of the last message
 LIMIT_STATUS = 124
-
-
-class Reason(Enum):
-    """Why a process ended."""
-
-    EXIT = "exit"
-    SIGNAL = "signal"
-    INSTRUCTIONS = "instruction limit"
-    TIMEOUT = "timeout"
-    OUTPUT = "output limit"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a process ended.
-
-    exit_code: the guest's own, 128 + signal, 124 for a limit, 130 for Ctrl-C.
-    message: the line printed on stderr, if any; instructions: retired; seconds: of wall clock;
-    system_calls: number of calls by name.
-    """
-
-    exit_code: int
-    reason: Reason
-    signal: int = 0
-    message: str | None = None
-    pc: int = 0
-    instructions: int = 0
-    seconds: float = 0.0
-    system_calls: dict[str, int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.reason.value}, status {self.exit_code}"
+STOPS = (ExitReason.LIMIT, ExitReason.BREAKPOINT, ExitReason.INTERRUPTED)
+"""Ends of a run that are none of the process."""
 
 
 class _Ended(Exception):
@@ -224,17 +192,40 @@ class Process:
         self.deadline = None if self._timeout is None else begin + self._timeout
         self._running = True
         try:
-            ended = self._stopped(self.machine.run(self._max_instructions, self._timeout))
-        except _Ended as end:
-            ended = end
-        except TimedOut:
-            ended = self._timed_out()
-        except OutputLimit:
-            ended = _Ended(Reason.OUTPUT, LIMIT_STATUS, message="output limit reached")
-        except KeyboardInterrupt:
-            ended = _Ended(Reason.INTERRUPTED, 128 + SIGINT, SIGINT)
+            return self._ended(self._advance(self._max_instructions, self._timeout), begin)
         finally:
             self._running = False
+
+    def resume(self, max_instructions: int | None = None) -> Exit | Result:
+        """Go on, and come back where the machine stops: after so many instructions, or as at a breakpoint.
+
+        So a debugger runs a process; in between it may use `machine` as that of a kernel, and go back in its history.
+        """
+        begin = time.monotonic()
+        self._running = True
+        done = self._advance(max_instructions, None, stops=True)
+        return done if isinstance(done, Exit) else self._ended(done, begin)
+
+    @overload
+    def _advance(self, limit: int | None, timeout: float | None) -> _Ended: ...
+    @overload
+    def _advance(self, limit: int | None, timeout: float | None, stops: bool) -> _Ended | Exit: ...
+
+    def _advance(self, limit: int | None, timeout: float | None, stops: bool = False) -> _Ended | Exit:
+        """Let the machine run: how the process ended. stops: or how the machine has stopped while it has not."""
+        try:
+            exit = self.machine.run(limit, timeout)
+            return exit if stops and exit.reason in STOPS else self._stopped(exit)
+        except _Ended as end:
+            return end
+        except TimedOut:
+            return self._timed_out()
+        except OutputLimit:
+            return _Ended(Reason.OUTPUT, LIMIT_STATUS, message="output limit reached")
+        except KeyboardInterrupt:
+            return _Ended(Reason.INTERRUPTED, 128 + SIGINT, SIGINT)
+
+    def _ended(self, ended: _Ended, begin: float) -> Result:
         message = ended.message and f"trapline: {ended.message}"
         if message:
             self._report(message)

@@ -3,12 +3,15 @@
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
-from trapline import ExitReason, Machine
+from trapline import Exit, ExitReason, Machine, Process
 from trapline.vm.host.console import Console, Source, Stream
+from trapline.vm.process import Result
 
 ECHO = """
         .equ UART, 0x10000000
@@ -156,3 +159,46 @@ def test_typing_is_taken_as_a_stream_too() -> None:
     machine.run(max_instructions=500)
     assert machine.console.output == b"abc"
     assert isinstance(machine.console._source, Stream)
+
+
+PROCESS = """
+_start: li s0, 0
+next:   addi sp, sp, -16
+        li a0, 0
+        mv a1, sp
+        li a2, 1
+        li a7, 63
+        ecall
+        beqz a0, done
+        lbu t0, (sp)
+        add s0, s0, t0
+print:  li a0, 1
+        mv a1, sp
+        li a2, 1
+        li a7, 64
+        ecall
+        j next
+done:   mv a0, s0
+        li a7, 93
+        ecall
+"""
+
+
+def test_back_in_a_process() -> None:
+    output = io.BytesIO()
+    process = Process.from_source(PROCESS, stdin=io.BytesIO(b"abc"), stdout=output)
+    machine = process.machine
+    machine.remember()
+    machine.breakpoints = {machine.symbols["print"]}
+    seen = []
+    for _ in range(3):
+        assert isinstance(stop := process.resume(), Exit) and stop.reason is ExitReason.BREAKPOINT
+        seen.append((machine.cycle, machine.digest(), output.getvalue()))
+    result = process.resume()
+    assert isinstance(result, Result) and result.exit_code == sum(b"abc") & 0xFF
+    for cycle, digest, _ in reversed(seen):
+        assert machine.run_back().reason is ExitReason.BREAKPOINT
+        assert (machine.cycle, machine.digest()) == (cycle, digest)
+    machine.breakpoints = set()
+    assert process.resume() == replace(result, seconds=ANY)
+    assert output.getvalue() == b"abc"
