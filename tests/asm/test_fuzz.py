@@ -144,9 +144,9 @@ def test_random_pieces(text):
     ids=range(19),
 )
 def test_what_never_ends_ends_with_a_message(source, message):
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert message in outcome(source)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.parametrize(

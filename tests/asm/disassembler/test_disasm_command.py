@@ -177,7 +177,7 @@ def test_source_links_and_runs_the_same(tool: Find, tmp_path: Path) -> None:
         run_tool(tool(PREFIX + "as"), "-march=rv32ima_zicsr", "-mabi=ilp32", str(source), "-o", str(object_file))
         run_tool(tool(PREFIX + "ld"), "-m", "elf32lriscv", "--no-relax", str(object_file), "-o", str(output))
     outputs = [
-        subprocess.run([tool("qemu-riscv32"), str(file)], capture_output=True, timeout=20) for file in (elf, again)
+        subprocess.run([tool("qemu-riscv32"), str(file)], capture_output=True, timeout=120) for file in (elf, again)
     ]
     assert outputs[0].stdout == outputs[1].stdout != b""
     assert outputs[0].returncode == outputs[1].returncode == 0

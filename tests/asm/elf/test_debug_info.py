@@ -89,10 +89,10 @@ def test_damage_ends_quietly(originals, which, changes, cut):
     if cut:
         del data[names[cut[0] % len(names)]][cut[1] :]
     sections = Sections({name: bytes(contents) for name, contents in data.items()})
-    begin = time.monotonic()
+    begin = time.process_time()
     assert len(blocks(sections)) <= sum(map(len, data.values()))
     assert all(isinstance(folder, str) for folder in folders(sections).values())
-    assert time.monotonic() - begin < 60
+    assert time.process_time() - begin < 60
 
 
 def unit(entries: bytes) -> bytes:
@@ -122,9 +122,9 @@ ROOT = b"\x01\x11\x01\0\0"
     {".debug_abbrev": ROOT, ".debug_info": unit(b"\1" * 200000)},
 ])  # fmt: skip
 def test_small_files_that_ask_for_much_work(contents):
-    begin = time.monotonic()
+    begin = time.process_time()
     assert len(blocks(Sections(contents))) <= 200000 and folders(Sections(contents)) == {}
-    assert time.monotonic() - begin < 60  # by the square of their length, hours
+    assert time.process_time() - begin < 60  # by the square of their length, hours
 
 
 def test_files_whose_names_are_long_together():

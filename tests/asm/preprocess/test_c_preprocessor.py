@@ -166,17 +166,17 @@ def test_pcpp_is_imported_only_for_its_files():
 def test_what_grows_or_recurses_ends_soon(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "self.h").write_text('#include "self.h"\n')
-    begin = time.perf_counter()
+    begin = time.process_time()
     complaints(source, "t.S")
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_a_thousand_lines_in_reasonable_time():
     source = "#define R(n) (n+1)\n" + "\taddi a0, a0, R(4) # add\n1:\tbnez a0, 1b\n" * 500
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(preprocessed(source)) == 1000
     # Measured: 0.1 s.
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 # Programs from PATH

@@ -265,19 +265,19 @@ def test_mistakes(source, wanted):
 
 
 def stopped(source: str) -> str:
-    begin = time.perf_counter()
+    begin = time.process_time()
     message = complaints(source)
-    assert time.perf_counter() - begin < 20
+    assert time.process_time() - begin < 20
     return message
 
 
 def test_a_billion_repetitions_are_refused_at_once():
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert complaints(".rept 1000000000\nnop\n.endr") == (
         f"t.s:1:7: error: '.rept' would produce 1000000000 statements; the limit is {MAX_EXPANDED}\n"
         "  .rept 1000000000\n        ^\n  for a block of equal data use '.fill count, size, value'"
     )
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 1
 
 
 def test_repetitions_in_repetitions_are_limited(monkeypatch):

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from trapline.vm.cli.main import main
 
 MIB = 1 << 20
+PATIENCE = 240
+"""Seconds after which what still runs hangs. It is no measure: other processes may hold up a process for long."""
 
 # VmHWM belongs to the address space, which exec makes anew; ru_maxrss would start at what the tests themselves use.
 _MEASURED = """
@@ -87,28 +89,40 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 
 def execute(
-    *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = 60,
+    *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = PATIENCE,
     stdout: int = subprocess.PIPE, folder: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """Run the command in a process of its own and measure it. Fails after `timeout` seconds: nothing may hang."""
     with tempfile.NamedTemporaryFile("r") as peak:
         code = _MEASURED.format(target=peak.name)
-        begin, busy = time.monotonic(), _of_children()
+        begin, busy = time.monotonic(), of_children()
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
             env=dict(env) if env is not None else None, timeout=timeout, check=False, cwd=folder,
         )  # fmt: skip
-        seconds, processor = time.monotonic() - begin, _of_children() - busy
+        seconds, processor = time.monotonic() - begin, of_children() - busy
         kib = int(peak.read() or 0)
     outcome = Outcome(done.returncode, done.stdout or b"", done.stderr, seconds, kib << 10, processor)
     check_ending(outcome)
     return outcome
 
 
-def _of_children() -> float:
+def of_children() -> float:
     """Seconds of processor time of the processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process which has not been waited for has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def at_work(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a process has used this much processor time, however long others hold it up."""
+    while process.poll() is None and processor_seconds(process.pid) < seconds:
+        time.sleep(0.02)
 
 
 def check_ending(outcome: Outcome) -> None:
@@ -126,7 +140,7 @@ def refused(outcome: Outcome, *parts: str, lines: int | None = 1) -> None:
     assert lines is None or outcome.message.count("\n") == lines, outcome.message
 
 
-def watchdog(process: subprocess.Popen[bytes], seconds: float) -> threading.Timer:
+def watchdog(process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> threading.Timer:
     """Kill a process that still runs after `seconds`; cancel it when the process has ended."""
     timer = threading.Timer(seconds, process.kill)
     timer.daemon = True

@@ -10,9 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from support.cli.command import Outcome, check_ending, command, watchdog
-
-PATIENCE = 60
+from support.cli.command import PATIENCE, Outcome, check_ending, command, processor_seconds, watchdog
 
 
 class Session:
@@ -34,7 +32,7 @@ class Session:
             program or command(*words), **at, start_new_session=True,
             preexec_fn=lambda: os.close(os.open(name, os.O_RDWR)),
         )  # fmt: skip
-        self._watchdog = watchdog(self.process, PATIENCE)
+        self._watchdog = watchdog(self.process)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -87,8 +85,7 @@ class Session:
 
     def processor_seconds(self, pid: int | None = None) -> float:
         """Processor time that the process has used."""
-        fields = Path(f"/proc/{pid or self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(pid or self.process.pid)
 
     def __enter__(self) -> "Session":
         return self

@@ -214,7 +214,7 @@ def run_on_qemu(tool: Find, elf: bytes) -> list[str]:
         file.write_bytes(elf)
         with output.open("wb") as stream:
             command = [tool("qemu-system-riscv32"), *QEMU, "-m", f"{MEMORY >> 20}M", "-kernel", str(file)]
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, timeout=20, check=True)
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, timeout=120, check=True)
         return output.read_text().splitlines()
 
 

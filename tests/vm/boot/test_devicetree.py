@@ -24,7 +24,7 @@ def tree(**changes) -> bytes:
 def source(tool, data: bytes) -> str:
     """The source that dtc makes of it, without a warning."""
     command = [tool("dtc"), "-I", "dtb", "-O", "dts", "-"]
-    result = subprocess.run(command, input=data, capture_output=True, timeout=30, check=False)
+    result = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
     assert (result.returncode, result.stderr) == (0, b""), result.stderr.decode()
     return result.stdout.decode()
 

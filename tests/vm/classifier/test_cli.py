@@ -5,13 +5,12 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.cli.command import Outcome, command, environment, invoke, refused, watchdog
+from support.cli.command import Outcome, at_work, command, environment, invoke, refused, watchdog
 
 pytestmark = pytest.mark.once
 
@@ -165,12 +164,10 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
         command("classify", "--pairs", "1e9", "--insn", "add", f"--json={target}"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    guard = watchdog(process, 60)
+    guard = watchdog(process)
     try:
         # Starting takes about a second of processor time; then it searches.
-        stat = Path(f"/proc/{process.pid}/stat")
-        while int(stat.read_text().rpartition(")")[2].split()[11]) < 4 * os.sysconf("SC_CLK_TCK"):
-            time.sleep(0.05)
+        at_work(process, 4)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     finally:
@@ -185,7 +182,7 @@ def test_progress_is_for_terminals_and_stays_out_of_the_report() -> None:
         command("classify", "--insn", "add", "--insn", "sub", "--pairs", "60"), stdout=subprocess.PIPE, stderr=follower,
         env=environment(NO_COLOR=None, TERM="xterm"),
     )  # fmt: skip
-    guard = watchdog(process, 60)
+    guard = watchdog(process)
     try:
         os.close(follower)
         assert process.stdout is not None

@@ -231,7 +231,7 @@ def test_a_process_that_waits_for_ever(tmp_path):
     process = subprocess.Popen(
         command("run", path, "--timeout", "0.5"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     assert process.stderr is not None
     message = process.stderr.read()
     place = f"pc 0x00010084 <_start+16> ({path}:5)"
@@ -346,7 +346,7 @@ def test_output_cut_by_a_closed_pipe(tmp_path, name, text):
     """As in `trapline run guest.s | head -c 1000`: it ends by itself, silently, as a process killed by SIGPIPE."""
     path = write(tmp_path, "guest.s", text)
     process = subprocess.Popen(command(name, path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     assert process.stdout is not None and process.stderr is not None
     first = process.stdout.read(1000)
     process.stdout.close()

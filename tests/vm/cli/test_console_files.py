@@ -27,7 +27,7 @@ def test_a_pipe_that_brings_something_now_and_then(tmp_path):
     process = subprocess.Popen(
         command("boot", kernel(tmp_path), *SMALL), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
     )
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     assert process.stdin is not None and process.stdout is not None
     assert process.stdout.read(1) == b">"
     for key in (b"a", b"b", b"c"):
@@ -97,7 +97,7 @@ def test_a_log_can_be_read_while_the_kernel_waits(tmp_path):
     log = tmp_path / "log"
     words = command("boot", kernel(tmp_path), *SMALL, "--console-log", log)
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     assert process.stdin is not None and process.stdout is not None
     assert process.stdout.read(1) == b">"
     end = time.monotonic() + 10

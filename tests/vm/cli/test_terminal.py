@@ -89,7 +89,7 @@ def at_a_terminal(*arguments: str | Path, env: dict[str, str]) -> str:
     process = subprocess.Popen(
         command(*arguments), stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal, env=env, close_fds=True
     )
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     os.close(terminal)
     shown = b""
     try:

@@ -89,7 +89,7 @@ def test_the_compiled_engine(warm, tmp_path, words, printed):
 
 @pytest.mark.slow
 def test_the_demo(tmp_path):
-    outcome = execute("demo", env=windows(), folder=tmp_path, timeout=300)
+    outcome = execute("demo", env=windows(), folder=tmp_path)
     assert outcome.status == 0 and b"Assemble" in outcome.stdout
     outcome = execute("demo", "shell", env=windows(), folder=tmp_path, stdin=b"echo spoken\n")
     assert outcome.status == 0 and b"spoken" in outcome.stdout

@@ -184,8 +184,8 @@ def test_a_key_between_any_two_looks_wakes_a_guest(looks: int) -> None:
 def test_a_key_wakes_a_guest_with_a_timer_at_once() -> None:
     machine = from_text(echo(1, tick=2_000_000_000), console=Console(None, Person(b"k", 0.02)))
     begin = time.monotonic()
-    assert machine.run(timeout=20).code == 7
-    assert time.monotonic() - begin < 10
+    assert machine.run(timeout=100).code == 7
+    assert time.monotonic() - begin < 60
     assert machine.console.output == b">k" and machine.harts[0].h.mtime < clock.TICKS * 10
 
 

@@ -126,7 +126,7 @@ def test_time_limit(words):
     begin = time.monotonic()
     outcome = run(tiny_image(words), timeout=0.3)
     assert (outcome.status, outcome.result.reason) == (124, Reason.TIMEOUT)
-    assert 0.25 < time.monotonic() - begin < 3
+    assert 0.25 < time.monotonic() - begin < 60
     assert outcome.stderr.startswith(b"trapline: time limit of 0.3 s reached at pc 0x000100")
 
 
@@ -137,7 +137,7 @@ def test_time_limit_while_waiting_for_input():
         process = Process(tiny_image(calls((63, 0, DATA, 10))), ["p"], stdin=stdin, stderr=err, timeout=0.3)
         result = process.run()
     assert (result.exit_code, result.reason) == (124, Reason.TIMEOUT)
-    assert result.seconds < 3
+    assert result.seconds < 60
 
 
 @contextmanager

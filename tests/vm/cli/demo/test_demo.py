@@ -99,7 +99,7 @@ def at_terminal(columns: int, **variables: str) -> str:
     env = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": None} | variables)
     process = subprocess.Popen(command("demo"), stdin=slave, stdout=slave, stderr=slave, env=env)
     os.close(slave)
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     printed = b""
     while True:
         try:
@@ -134,7 +134,7 @@ def test_a_narrow_one_without_colours() -> None:
 @pytest.mark.parametrize("delay", [0.8, 1.6])
 def test_a_signal_ends_it(delay: float) -> None:
     process = subprocess.Popen(command("demo"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     assert process.stdout is not None and process.stdout.readline().startswith(b"One operating system")
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
@@ -152,7 +152,7 @@ def test_a_signal_restores_the_cursor() -> None:
         command("demo"), stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm"), start_new_session=True
     )
     os.close(slave)
-    timer = watchdog(process, 60)
+    timer = watchdog(process)
     printed = b""
     while b"assembling" not in printed:
         printed += os.read(master, 4096)
