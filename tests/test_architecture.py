@@ -54,7 +54,9 @@ ROOMS = {
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
     "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
     "vm/process": "isa vm/state.py vm/loader vm/machine.py",
-    "vm/boot": "isa vm/core vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
+    "vm/boot": "isa vm/core vm/state.py vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
+    "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/engine.py "
+    "vm/snapshot vm/machine.py vm/process vm/boot",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",
@@ -64,8 +66,8 @@ ROOMS = {
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
     "vm/cli": "isa asm vm/core vm/hypervisor vm/codegen vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
-    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/observe vm/experiments vm/classifier/definitions "
-    "vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
+    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/experiments "
+    "vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",
     "trapline/__main__.py": "vm/host vm/cli",
@@ -77,8 +79,10 @@ LIBRARIES = {
     "pcpp": "asm",
     "numba": "vm/codegen",
     "llvmlite": "vm/codegen",
-    "msgspec": "vm/state.py vm/history vm/board vm/board/virtio",
-    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/snapshot vm/process vm/observe vm/experiments "
+    "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
+    "zstandard": "vm/snapshot_file",
+    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/snapshot vm/snapshot_file vm/process vm/observe "
+    "vm/experiments "
     "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",

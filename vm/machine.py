@@ -37,7 +37,7 @@ from trapline.vm.registers import Hart
 from trapline.vm.run_loop import RunLoop
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.snapshot.pages import SavedMemory
-from trapline.vm.snapshot.snapshot import Part, Saver, Snapshot
+from trapline.vm.snapshot.snapshot import Part, Present, Saver, Snapshot
 from trapline.vm.trace import Trace
 
 TrapHook = Callable[["Machine", int, int], bool | None]
@@ -114,9 +114,7 @@ class Machine:
             events=events and technique != "bare", announce=announce,
             memory=None if contents is None else contents.private_copy(),
         )  # fmt: skip
-        self.ram = self.engine.ram
-        self.ram_base = ram_base
-        self._m = self.engine.m
+        self.ram, self.ram_base, self._m = self.engine.ram, ram_base, self.engine.m
         if not 0 <= real_mleak <= ALL_HOLES:
             raise ValueError(f"real_mleak must be in 0..{ALL_HOLES:#x}, not {real_mleak:#x}")
         self._m.real_mleak = real_mleak
@@ -130,10 +128,8 @@ class Machine:
         self.sbi: Sbi | None = None
         self.symbols: dict[str, int] = {}
         self.breakpoints: set[int] = set()
-        self.host_traps = 0
-        self.ends_trap_loops = False
+        self.host_traps, self.resets, self.ends_trap_loops = 0, 0, False
         self.restart: Callable[[Machine], None] | None = None
-        self.resets = 0
         self._exit_handler = ExitHandler(self)
         self._loop = RunLoop(self, self._exit_handler)
         self.parts: dict[str, Part] = {}
@@ -283,6 +279,11 @@ class Machine:
         self._loop.work.finish()
         return self._saver.take()
 
+    def present(self) -> Present:
+        """The whole state with the memory itself, good until the machine goes on."""
+        self._loop.work.finish()
+        return self._saver.present()
+
     def restore(self, snapshot: Snapshot, again: bool = True) -> None:
         """Go to a state that this machine, or a fork of it, was in.
 
@@ -306,9 +307,8 @@ class Machine:
             self.board.copy_devices(other.board)
         for base, size, device in self.bus.ranges[len(other.bus.ranges) :]:
             other.bus.add(base, size, device)
-        other.symbols, other.host_traps = dict(self.symbols), self.host_traps
+        other.symbols, other.host_traps, other.restart = dict(self.symbols), self.host_traps, self.restart
         other.ends_trap_loops, other.breakpoints = self.ends_trap_loops, set(self.breakpoints)
-        other.restart = self.restart
         if self.htif is not None:
             other.htif = Htif(other, self.htif.tohost, self.htif.fromhost)
         if self.sbi is not None:

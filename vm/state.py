@@ -10,7 +10,8 @@ import msgspec
 
 Byte = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 Word = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
-Wide = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFFFFFFFFFF)]
+Wide = Annotated[int, msgspec.Meta(ge=0)]
+"""A number of 64 bits: MessagePack has no larger ones."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=0x7FFFFFFFFFFFFFFF)]
 
 

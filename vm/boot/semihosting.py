@@ -19,6 +19,8 @@ from trapline.vm.process.streams import Input, Output, Quota
 
 NANOSECONDS = 100
 """Of a tick of mtime."""
+PART = "semihosting"
+"""Its name among the parts of a machine."""
 PROBES = "sbi_init"
 """A symbol of OpenSBI, which looks whether semihosting is there and then reads its console by it, waiting for keys."""
 
@@ -144,7 +146,7 @@ class SemihostedKernel:
         self.argv = list(argv)
         self.deadline: float | None = None
         self.begin()
-        machine.parts["semihosting"] = RequesterPart(self, lambda other: SemihostedKernel(other, argv))
+        machine.parts[PART] = RequesterPart(self, lambda other: SemihostedKernel(other, argv))
         machine.on_trap(self._trapped, 1 << BREAKPOINT)
 
     def begin(self) -> None:

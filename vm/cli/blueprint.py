@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -12,7 +11,7 @@ from trapline.vm.cli.options import AssemblyOptions, BootOptions, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
 
 if TYPE_CHECKING:
-    from trapline.vm.boot.semihosting import SemihostedKernel
+    from trapline.vm.boot.recipe import Boot
     from trapline.vm.host.console import Console
     from trapline.vm.loader.image import Image
     from trapline.vm.machine import Machine, Options
@@ -29,14 +28,26 @@ class Blueprint:
         self, names: list[str], machine: MachineOptions, boot: BootOptions = BootOptions(),
         assembly: AssemblyOptions = AssemblyOptions(),
     ) -> None:  # fmt: skip
+        from trapline.vm.boot import loader_device, semihosting
+        from trapline.vm.boot.recipe import Boot, MachineRecipe
+
+        plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
+        arguments = (*names[:1], *([boot.append] if boot.append else []))
+        self._begin(machine, Boot(
+            name=" + ".join(names) or boot.kernel_file or "firmware",
+            machine=MachineRecipe(
+                isa=machine.isa, harts=machine.harts, memory=machine.memory, real_mleak=machine.real_mleak,
+                legacy_virtio=machine.virtio == "legacy", clock=machine.clock,
+            ),
+            plan=plan, loads=boot_files.loads(machine.devices, plan), drives=machine.drives,
+            devices=tuple(device for device in machine.devices if not loader_device.is_loader(device)),
+            arguments=arguments if semihosting.wanted(plan, boot.semihosting) else None, reboots=not boot.no_reboot,
+        ))  # fmt: skip
+
+    def _begin(self, machine: MachineOptions, boot: "Boot") -> None:
+        """Set the attributes. boot: what is read from files."""
         self._reported: set[str] = set()
-        self.machine = machine
-        self._semihosting = boot.semihosting
-        self._reboots = not boot.no_reboot
-        self._arguments = [*names[:1], *([boot.append] if boot.append else [])]
-        self.name = " + ".join(names) or boot.kernel_file or "firmware"
-        self.plan = boot_files.plan(names, machine, boot, assembly)  # before a first run compiles the engine in vain
-        self._loads = boot_files.loads(machine.devices, self.plan)
+        self.machine, self.boot, self.plan, self.name = machine, boot, boot.plan, boot.name
         if self.plan.kernel is not None:
             self.image = self.plan.kernel.image
         elif not isinstance(self.plan.firmware, str):
@@ -62,45 +73,12 @@ class Blueprint:
 
         options: of `Machine`, where it differs from what the command line describes. Raises ValueError and LoadError.
         """
-        from trapline.vm.boot import drives, firmware, loader_device, semihosting
-        from trapline.vm.machine import Machine, Options
+        from trapline.vm.machine import Options
 
-        own = self.machine
-        described = Options(
-            isa=own.isa, harts=own.harts, memory=own.memory, engine=own.engine, real_mleak=own.real_mleak,
-            clock=own.clock, legacy_virtio=own.virtio == "legacy", announce=announce_compilation,
-        )  # fmt: skip
-        machine = Machine(**(described | options))
-        machine.ends_trap_loops = True
-        try:
-            if machine.board is not None:
-                machine.board.report = self._report
-                plugged = [device for device in own.devices if not loader_device.is_loader(device)]
-                drives.plug(machine.board, own.drives, plugged)
-            firmware.attach(machine, self.plan)
-            kernel = None
-            if semihosting.wanted(self.plan, self._semihosting):
-                kernel = semihosting.SemihostedKernel(machine, self._arguments)
-            start = partial(self._start, kernel)
-            start(machine)
-            if self._reboots:
-                machine.restart = start
-        except BaseException:
-            close(machine)
-            raise
-        return machine
+        described = Options(engine=self.machine.engine, announce=announce_compilation, technique="bare")
+        return self.boot.build(self.report, **(described | options))
 
-    def _start(self, kernel: "SemihostedKernel | None", machine: "Machine") -> None:
-        """Load everything and start the harts: at power-on, and after each reset."""
-        from trapline.vm.boot import firmware, loader_device
-
-        firmware.start(machine, self.plan)
-        for device, load in self._loads:
-            loader_device.apply(machine, device, load)
-        if kernel is not None:
-            kernel.begin()
-
-    def _report(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Print the trouble of a device, once for all machines that are built."""
         if text not in self._reported:
             self._reported.add(text)

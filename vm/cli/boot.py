@@ -9,7 +9,7 @@ from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.console import open_console
 from trapline.vm.cli.exit_records import ExitRecords
-from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
+from trapline.vm.cli.machine_run import exit_status, explain_stop, run_and_save, run_once, statistics_of
 from trapline.vm.cli.option_groups import Command, names_of, values_behind, with_groups, without
 from trapline.vm.cli.options import (
     AssemblyOptions,
@@ -20,7 +20,9 @@ from trapline.vm.cli.options import (
     MachineOptions,
     Outputs,
     RunOptions,
+    StateOptions,
 )
+from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.qemu_words import QemuWordError, translate
 from trapline.vm.cli.user_errors import reported
 
@@ -49,7 +51,7 @@ class BootCommand(Command):
 @click.command(
     "boot",
     cls=BootCommand,
-    topics=("board", "qemu", "tutorials/first-kernel"),
+    topics=("board", "qemu", "snapshots", "tutorials/first-kernel"),
     epilog="Exit status: the value that the kernel writes to the test finisher or HTIF; 0 after Ctrl-A X; 2 for bad "
     "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
     "only trap or loop for ever.",
@@ -59,7 +61,8 @@ class BootCommand(Command):
 @click.pass_context
 def boot_command(
     context: click.Context, kernel: tuple[str, ...], boot: BootOptions, machine: MachineOptions,
-    console: ConsoleOptions, limits: Limits, outputs: Outputs, assembly: AssemblyOptions, debug: DebugOptions,
+    console: ConsoleOptions, limits: Limits, outputs: Outputs, state: StateOptions, assembly: AssemblyOptions,
+    debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Boot a kernel.
 
@@ -82,7 +85,7 @@ def boot_command(
         if boot.dump_dtb is not None:
             dump_tree(blueprint, boot.dump_dtb)
         else:
-            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console)))
+            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console, state=state)))
 
 
 def dump_tree(blueprint: Blueprint, path: str) -> None:
@@ -103,14 +106,20 @@ def run_machine(
         records = ExitRecords(options.exits, blueprint.image, technique or "bare", blueprint.name)
     trace = output_files.open_text(options.outputs.trace) if options.outputs.trace else None
     run_statistics.check(options.outputs)
+    place = options.state.save
+    output_files.check_writable(place)
     console = open_console(options.console)
-    with blueprint.switched_on(technique or "bare", shadow, console, events=records is not None) as machine:
+    under = technique or "bare", shadow
+    with blueprint.switched_on(*under, console, events=records is not None) as machine:
         if records is not None:
             records.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
         with console.attached():
-            exit, seconds = run_once(machine, options.limits)
+            if isinstance(place, SavePlace):
+                exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under))
+            else:
+                exit, seconds = run_once(machine, options.limits)
     if trace is not None:
         output_files.close(trace)
     if records is not None:

@@ -1,11 +1,14 @@
 """One run of a machine: within limits, how it ended, and why it was stopped."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.options import Limits
+from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.run_statistics import RunStatistics
 from trapline.vm.cli.trap_story import sentences, story_of
 from trapline.vm.cli.user_errors import LIMIT_REACHED
@@ -13,6 +16,7 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host import signals
 
 if TYPE_CHECKING:
+    from trapline.vm.boot.recipe import Boot
     from trapline.vm.cli.blueprint import Blueprint
     from trapline.vm.machine import Machine
 
@@ -37,6 +41,42 @@ def run_once(machine: "Machine", limits: Limits) -> tuple[Exit, float]:
     started = time.perf_counter()
     exit = machine.run(limits.max_instructions, limits.timeout)
     return exit, time.perf_counter() - started
+
+
+def run_and_save(
+    machine: "Machine", limits: Limits, place: SavePlace, boot: "Boot"
+) -> tuple[Exit, float]:  # fmt: skip
+    """`run_once`, and save the machine where the options say. boot: what it was made from. Raises OSError."""
+    most, seconds, exit = limits.max_instructions, 0.0, None
+    if place.after is not None:
+        first = place.after if most is None else min(most, place.after)
+        exit, seconds = run_once(machine, replace(limits, max_instructions=first))
+        if exit.reason is not ExitReason.LIMIT or first < place.after:
+            click.echo(f"trapline: --save {place}@{place.after}: the run ended before; nothing is saved", err=True)
+            return exit, seconds
+        most = None if most is None else most - first
+        save(machine, boot, place)
+    if exit is None or most != 0:
+        timeout = None if limits.timeout is None else max(0.0, limits.timeout - seconds)
+        left = Limits(most, timeout, None if exit is not None else limits.max_output)
+        exit, more = run_once(machine, left)
+        seconds += more
+    if place.after is None:
+        save(machine, boot, place)
+    return exit, seconds
+
+
+def save(machine: "Machine", boot: "Boot", path: str) -> None:
+    """Save a machine to a file, which is as it was until all is written. Raises OSError."""
+    from trapline.vm.snapshot_file import writing
+
+    files = current()
+    output = files.open(path)
+    try:
+        writing.save(machine, boot, output.stream)
+        files.commit(output)
+    finally:
+        output.discard()
 
 
 def limit_output(machine: "Machine", limits: Limits) -> "Machine":

@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("trapline.vm.cli.run", "run_command", "Run a user program: assembly sources or an ELF file."),
     "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a kernel, Linux included, on a whole machine."),
     "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines; compare techniques."),
+    "resume": ("trapline.vm.cli.resume", "resume_command", "Go on with a machine that was saved."),
     "sensitive": (
         "trapline.vm.cli.sensitive",
         "sensitive_command",

@@ -6,7 +6,18 @@ import click
 
 from trapline.vm.cli.command_files import DeviceFile, DriveFile, InputFile, OutputPath, WordOrFile
 from trapline.vm.cli.option_groups import JSON, option, option_group
-from trapline.vm.cli.parameters import Address, Bytes, Count, FirstOrLast, HartCount, LeakMask, PerGuest, Seconds, Size
+from trapline.vm.cli.parameters import (
+    Address,
+    Bytes,
+    Count,
+    FirstOrLast,
+    HartCount,
+    LeakMask,
+    PerGuest,
+    SavePath,
+    Seconds,
+    Size,
+)
 from trapline.vm.core.records import MAX_HARTS
 from trapline.vm.engine_kinds import KINDS
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
@@ -272,6 +283,18 @@ class SuiteOptions:
     markdown: bool = option("--markdown", default=False, is_flag=True, help="Print the matrix as Markdown.")
 
 
+@option_group("Snapshots")
+@dataclass(frozen=True)
+class StateOptions:
+    """What is kept of a machine. save: a file, and after how many instructions (`SavePath`)."""
+
+    save: str | None = option(
+        "--save", type=SavePath(), metavar="FILE[@N]",
+        help="Save the whole machine to FILE when the run ends, however it does; with @N after N instructions, and the "
+        "run goes on. `trapline resume FILE` goes on from there.",
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What a command asks of one run of a machine."""
@@ -280,3 +303,4 @@ class RunOptions:
     outputs: Outputs = Outputs()
     console: ConsoleOptions = ConsoleOptions()
     exits: ExitOptions = ExitOptions()
+    state: StateOptions = StateOptions()

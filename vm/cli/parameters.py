@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from trapline.vm.cli.command_files import STDIO, OutputPath
 from trapline.vm.loader.memory import MAX_MEMORY
 
 
@@ -70,6 +71,30 @@ class Count(click.ParamType):
         if count != number or not 0 < count < 1 << 62:
             self.fail(f"'{value}' is not a positive whole number such as 1000000, 10M or 1e6", param, ctx)
         return count
+
+
+class SavePlace(str):
+    """The name of a file to save a machine to. after: instructions of its run, None for its end."""
+
+    after: int | None = None
+
+
+class SavePath(OutputPath):
+    """`FILE[@N]`. What follows the last @ belongs to the name unless it is a number."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SavePlace:
+        """The file's name."""
+        path, at, count = str(value).rpartition("@")
+        if not at or not path or not count[:1].isdigit():
+            place = SavePlace(value)
+        else:
+            place = SavePlace(path)
+            place.after = Count().convert(count, param, ctx)
+        if place == STDIO:
+            self.fail("a snapshot needs a file's name, not -", param, ctx)
+        return place
 
 
 class Seconds(click.ParamType):

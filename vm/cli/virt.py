@@ -24,6 +24,7 @@ from trapline.vm.cli.options import (
     MachineOptions,
     Outputs,
     RunOptions,
+    StateOptions,
 )
 from trapline.vm.cli.repeated_runs import refuse_writing
 from trapline.vm.cli.user_errors import fail, reported
@@ -32,7 +33,7 @@ from trapline.vm.cli.user_errors import fail, reported
 @click.command(
     "virt",
     cls=BootCommand,
-    topics=("hypervisor", "hypervisor-techniques", "observing", "qemu"),
+    topics=("hypervisor", "hypervisor-techniques", "observing", "snapshots", "qemu"),
     epilog="Exit status: the value that the guest writes to the test finisher or HTIF; of several guests, the first "
     "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
     "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",
@@ -43,7 +44,7 @@ from trapline.vm.cli.user_errors import fail, reported
 def virt_command(
     context: click.Context, kernel: tuple[str, ...], hypervisor: HypervisorOptions, exits: ExitOptions,
     boot: BootOptions, machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
-    assembly: AssemblyOptions, debug: DebugOptions,
+    state: StateOptions, assembly: AssemblyOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Boot kernels in virtual machines.
 
@@ -59,7 +60,7 @@ def virt_command(
     trapline virt programs/boot/sv32.s --compare
     trapline virt programs/boot/timer.s programs/boot/threads.s --share 2:1
     """
-    options = RunOptions(limits, outputs, console, exits)
+    options = RunOptions(limits, outputs, console, exits, state)
     with reported():
         debugging.check(debug)
         guests = max(1, len(kernel))
@@ -112,8 +113,8 @@ def _refuse_shared(
     machine: MachineOptions, boot: BootOptions, hypervisor: HypervisorOptions, options: RunOptions, guests: int
 ) -> None:
     """Refuse what several guests cannot share."""
-    one = ("--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report")
-    for spelling in given(boot, hypervisor, options.outputs, options.exits):
+    one = ("--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save")
+    for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state):
         if spelling in one:
             fail(f"{spelling} is for one guest, not {guests}")
     if hypervisor.show_translation:

@@ -7,7 +7,7 @@ changed. Pages are `bytes`, in groups; a saved memory is a tuple of groups. What
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -60,6 +60,15 @@ class SavedMemory:
                     if data is not ZEROS:
                         yield index * GROUP + number, data
 
+    @classmethod
+    def of(cls, pages: Iterable[tuple[int, bytes]], flags: np.ndarray) -> "SavedMemory":
+        """Of pages by number; those that are left out hold zeros."""
+        groups: dict[int, list[bytes]] = {}
+        for number, data in pages:
+            groups.setdefault(number // GROUP, list(_EMPTY))[number % GROUP] = data
+        count = -(-len(flags) // GROUP)
+        return cls(tuple(tuple(groups[i]) if i in groups else _EMPTY for i in range(count)), flags)
+
     def private_copy(self) -> np.ndarray:
         """uint8[size] with these contents, of which the host keeps a page only once it is written to."""
         if self._file is None:
@@ -72,6 +81,24 @@ class SavedMemory:
     def __del__(self) -> None:
         if (file := getattr(self, "_file", None)) is not None:
             os.close(file)
+
+
+class PresentMemory:
+    """An engine's memory as it is, which changes as soon as the engine goes on.
+
+    flags: as of `SavedMemory`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._ram = engine.arrays.ram
+        self.flags = engine.arrays.page & (DECODED | WATCHED)
+
+    def written_pages(self) -> Iterator[tuple[int, bytes]]:
+        """The pages that do not hold zeros only, by number."""
+        words = self._ram.view(np.uint64).reshape(len(self.flags), -1)
+        for first in range(0, len(words), GROUP):
+            for number in (first + np.flatnonzero(words[first : first + GROUP].any(axis=1))).tolist():
+                yield number, self._ram[number * PAGE : (number + 1) * PAGE].tobytes()
 
 
 def _anonymous_file(size: int) -> int:

@@ -6,24 +6,38 @@ from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.vm.core.hart import HART_FIELDS, TLB_ENTRIES
 from trapline.vm.engine import Engine
 
-_TLBS = ("fetch_tlb", "load_tlb", "store_tlb")
+TLBS = ("fetch_tlb", "load_tlb", "store_tlb")
+
+
+OTHERS = [name for name, _ in HART_FIELDS if name not in TLBS]
+"""The fields of a hart that are no TLB."""
+
+SavedTlb = tuple[str, int, np.ndarray, np.ndarray]
+"""Field and hart that it is of, the places that were filled, and their pairs of tag and entry."""
 
 
 class SavedRecords:
-    """Copies of an engine's records. Of the TLBs only the entries that were filled: most never are."""
+    """Copies of an engine's records. Of the TLBs only the entries that were filled: most never are.
+
+    harts: structured array with the fields OTHERS; machines: all fields.
+    """
 
     __slots__ = ("harts", "machines", "tlbs")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, harts: np.ndarray, machines: np.ndarray, tlbs: list[SavedTlb]) -> None:
+        self.harts, self.machines, self.tlbs = harts, machines, tlbs
+
+    @classmethod
+    def of(cls, engine: Engine) -> "SavedRecords":
+        """Those of an engine now."""
         harts = engine.arrays.harts
-        self.harts = harts[_OTHERS].copy()
-        self.machines = engine.arrays.machines.copy()
-        self.tlbs: list[tuple[str, int, np.ndarray, np.ndarray]] = []
-        for name in _TLBS:
+        tlbs: list[SavedTlb] = []
+        for name in TLBS:
             for number, words in enumerate(harts[name]):
                 pairs = words.reshape(TLB_ENTRIES, 2)
                 filled = np.flatnonzero(pairs[:, 0] != -1)
-                self.tlbs.append((name, number, filled, pairs[filled]))
+                tlbs.append((name, number, filled, pairs[filled]))
+        return cls(harts[OTHERS].copy(), engine.arrays.machines.copy(), tlbs)
 
     def writable_pages(self) -> np.ndarray:
         """Numbers of the pages of RAM that a store TLB leads to."""
@@ -34,13 +48,10 @@ class SavedRecords:
     def restore(self, engine: Engine) -> None:
         """Put them back into an engine of the same shape."""
         harts = engine.arrays.harts
-        for name in _OTHERS:
+        for name in OTHERS:
             harts[name] = self.harts[name]
         engine.arrays.machines[...] = self.machines
         for name, number, filled, entries in self.tlbs:
             pairs = harts[name][number].reshape(TLB_ENTRIES, 2)
             pairs[:, 0] = -1
             pairs[filled] = entries
-
-
-_OTHERS = [name for name, _ in HART_FIELDS if name not in _TLBS]

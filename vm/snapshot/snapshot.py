@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from trapline.vm.board.board import Board, BoardState
 from trapline.vm.board.htif import Htif, HtifState
 from trapline.vm.engine import Engine
 from trapline.vm.exits.exit_handler import ExitHandler
 from trapline.vm.host.console import Console, ConsoleState
-from trapline.vm.snapshot.pages import PageHistory, SavedMemory
+from trapline.vm.snapshot.pages import PageHistory, PresentMemory, SavedMemory
 from trapline.vm.snapshot.records import SavedRecords
 from trapline.vm.state import State
 
@@ -48,9 +48,12 @@ class SavedMachine(Protocol):
     def cycle(self) -> int: ...
 
 
+M_co = TypeVar("M_co", covariant=True)
+
+
 @dataclass(frozen=True)
-class Snapshot:
-    """A machine's state. It never changes, and shares with others of the same machine what is equal in both.
+class MachineState(Generic[M_co]):
+    """A machine's state.
 
     cycle: instructions that all harts had done; resets: times that the guest had reset the machine; parts: the states
     of `SavedMachine.parts`.
@@ -58,12 +61,18 @@ class Snapshot:
 
     cycle: int
     resets: int
-    memory: SavedMemory
+    memory: M_co
     records: SavedRecords
     console: ConsoleState
     board: BoardState | None
     htif: HtifState | None
     parts: Mapping[str, State]
+
+
+Snapshot = MachineState[SavedMemory]
+"""It never changes, and shares with others of the same machine what is equal in both."""
+Present = MachineState[PresentMemory]
+"""Good until the machine goes on; its memory is the machine's own."""
 
 
 class Saver:
@@ -78,15 +87,20 @@ class Saver:
 
     def take(self) -> Snapshot:
         """The state now. It costs as much as the memory that was written since the last one."""
+        p = self.present()
+        memory = self._history.save()
+        self._history.mark(p.records.writable_pages())
+        return Snapshot(p.cycle, p.resets, memory, p.records, p.console, p.board, p.htif, p.parts)
+
+    def present(self) -> Present:
+        """The state now, with the memory itself instead of a copy."""
         machine = self._machine
         board = None if machine.board is None else machine.board.save()  # a busy device finishes its work first
         htif = None if machine.htif is None else machine.htif.save()
         parts = {name: part.save() for name, part in machine.parts.items()}
-        records = SavedRecords(machine.engine)
-        memory = self._history.save()
-        self._history.mark(records.writable_pages())
+        records, memory = SavedRecords.of(machine.engine), PresentMemory(machine.engine)
         console = machine.console.save()
-        return Snapshot(machine.cycle, machine.resets, memory, records, console, board, htif, parts)
+        return Present(machine.cycle, machine.resets, memory, records, console, board, htif, parts)
 
     def bring_back(self, snapshot: Snapshot, again: bool) -> None:
         """Go to a state of this machine or of one that is made alike. again: see `Console.restore`.

@@ -36,7 +36,7 @@ class Drive:
     to that sector extends the file.
     The file stays open: removing it does not affect the guest; reading past the end of a truncated file fails.
 
-    readonly: the guest cannot write. write: the guest's writes go to the file.
+    path: as it was named. readonly: the guest cannot write. write: the guest's writes go to the file.
     Raises DriveError for a file that cannot be opened or is neither a regular file nor a block device, and for both
     flags at once.
     """
@@ -44,6 +44,7 @@ class Drive:
     def __init__(self, path: str | Path, *, readonly: bool = False, write: bool = False) -> None:
         if readonly and write:
             raise DriveError(f"{path}: a drive is either read-only or written through")
+        self.path = os.fspath(path)
         self.readonly = readonly
         self.write_through = write
         try:
@@ -63,6 +64,15 @@ class Drive:
     def capacity(self) -> int:
         """Sectors of 512 bytes."""
         return -(-self._size // SECTOR)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the file."""
+        return self._size
+
+    def file_part(self, position: int, length: int) -> bytes:
+        """Bytes of the file, without what the guest has written to memory only. Raises OSError."""
+        return bytes(self._read_file(position, length))
 
     def read(self, position: int, length: int) -> bytes:
         """Bytes of the disk, within its capacity. Raises OSError."""

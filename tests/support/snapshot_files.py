@@ -1,0 +1,162 @@
+"""Machines that run bundled programs, saved in the middle, and files of them that somebody has changed."""
+
+import io
+import random
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+from msgspec.structs import replace
+
+from support.paths import BOOT_KERNELS, PROGRAMS
+from trapline import Machine
+from trapline.vm.board.board import BoardState
+from trapline.vm.boot.kernel_image import from_elf
+from trapline.vm.boot.memory_map import Plan, Request, make_plan
+from trapline.vm.boot.recipe import Boot, MachineRecipe
+from trapline.vm.host.console import Console
+from trapline.vm.loader.source import load_file
+from trapline.vm.snapshot_file import container, writing
+from trapline.vm.snapshot_file.reading import opened_machine
+
+MEMORY = 4 << 20
+TYPED = b"hello\nworld\n"
+MOST = 1_000_000
+"""Steps after which a run is as good as ended."""
+_INTERESTING = (0, 1, -1, 2, 3, 255, 4095, 4096, 1 << 20, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 62, (1 << 63) - 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program of programs/boot, or of the tests' kernels, and how it runs. disk: it gets a drive."""
+
+    program: str
+    technique: str = "bare"
+    harts: int = 1
+    shadow: str = "lazy"
+    disk: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.program}-{self.technique}-{self.shadow}-{self.harts}"
+
+    def boot(self, disk: Path) -> Boot:
+        """What it boots. disk: the file of its drive, written if there is none."""
+        drives = ()
+        if self.disk:
+            if not disk.exists():
+                disk.write_bytes(b"".join((7 * n + 1).to_bytes(4, "little") for n in range(1024)))
+            drives = (f"file={disk}",)
+        own = MachineRecipe("rv32ima", self.harts, MEMORY, self.technique, self.shadow)
+        return Boot(str(self), own, _plan(self.program, self.harts), drives=drives)
+
+
+@cache
+def _plan(program: str, harts: int) -> Plan:
+    path = PROGRAMS / "boot" / program
+    kernel = from_elf(load_file(path if path.exists() else BOOT_KERNELS / program, raw_base=0x80000000))
+    return make_plan(Request(("i", "m", "a"), harts, (0x80000000, MEMORY), kernel))
+
+
+def end(machine: Machine, most: int) -> dict[str, Any]:
+    """Run on, and everything that one may then see of the machine."""
+    exit = machine.run(max_instructions=most)
+    assert machine.board is not None
+    records = machine.engine.arrays.machines
+    seen = {
+        "exit": str(exit), "digest": machine.digest(), "console": machine.console.output, "cycle": machine.cycle,
+        "traps": machine.trap_counts, "resets": machine.resets, "board": _shown(machine.board.save()),
+        "exits": records["exits"].tolist(), "faults": records["hidden_faults"].tolist(),
+        "emulated": records["emulated"].tolist(),
+    }  # fmt: skip
+    machine.board.close()
+    return seen
+
+
+def _shown(board: BoardState) -> BoardState:
+    """Without what depends on when the host last looked at a device."""
+    slots = tuple(replace(slot, driven=False) for slot in board.slots)
+    return replace(board, uart=replace(board.uart, driven=False, seen=0), slots=slots)
+
+
+def saved(machine: Machine, boot: Boot) -> bytes:
+    """The bytes of its file."""
+    stream = io.BytesIO()
+    writing.save(machine, boot, stream)
+    return stream.getvalue()
+
+
+def resumed(data: bytes, path: Path, **options: Any) -> Machine:
+    """The machine in a file with these bytes."""
+    path.write_bytes(data)
+    with opened_machine(str(path)) as there:
+        return there.build(**({"console": Console()} | options))
+
+
+def contents(data: bytes) -> list[Any]:
+    """The messages of a file, as plain values."""
+    body = zstandard.ZstdDecompressor().decompressobj().decompress(data[10:-32])
+    found = []
+    while body:
+        length = int.from_bytes(body[:4], "little")
+        found.append(msgspec.msgpack.decode(body[4 : 4 + length]))
+        body = body[4 + length :]
+    return found
+
+
+def packed(messages: list[Any]) -> bytes:
+    """A file with these messages, and a checksum that is right."""
+    stream = io.BytesIO()
+    writer = container.MessageWriter(stream)
+    for message in messages:
+        writer.put(message)
+    writer.finish()
+    return stream.getvalue()
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """The file with a change or a few somewhere in its contents."""
+    messages = contents(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        index = rng.choice((0, 1, 1, 1, 1, *range(len(messages))))
+        messages[index] = _changed(messages[index], rng)
+    if rng.random() < 0.02:
+        messages.insert(rng.randrange(len(messages)), rng.choice(messages))
+    if rng.random() < 0.02:
+        del messages[rng.randrange(len(messages))]
+    return packed(messages)
+
+
+def _changed(value: Any, rng: random.Random) -> Any:
+    """A value of which one part somewhere is another."""
+    if isinstance(value, dict) and value and rng.random() < 0.99:
+        key = rng.choice(list(value))
+        return value | {key: _changed(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.97:
+        index = rng.randrange(len(value))
+        return [*value[:index], _changed(value[index], rng), *value[index + 1 :]]
+    if isinstance(value, bytes) and value and rng.random() < 0.97:
+        return _changed_bytes(value, rng)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int) and rng.random() < 0.95:
+        return rng.choice((*_INTERESTING, value + 1, value - 1, value ^ 1 << rng.randrange(64), rng.getrandbits(32)))
+    return rng.choice((None, 0, -5, "", "x", b"", b"\0" * 8, [], {}, 1.5, True, value))
+
+
+def _changed_bytes(value: bytes, rng: random.Random) -> bytes:
+    data = bytearray(value)
+    kind, size = rng.random(), rng.choice((1, 4, 8, 8))
+    at = rng.randrange(max(1, len(data) // size)) * size
+    if kind < 0.4:
+        data[at] ^= 1 << rng.randrange(8) if at < len(data) else 0
+    elif kind < 0.9 and len(data) >= size:
+        number = rng.choice(_INTERESTING) + rng.choice((0, 0, 1, -1))
+        data[at : at + size] = (number & (1 << 8 * size) - 1).to_bytes(size, "little")
+    elif kind < 0.95:
+        del data[rng.randrange(len(data)) :]
+    else:
+        data += rng.randbytes(rng.choice((1, 8, 4096)))
+    return bytes(data)

@@ -1,0 +1,128 @@
+"""`trapline resume`: a machine that was saved goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from trapline.vm.cli.blueprint import Blueprint, close
+from trapline.vm.cli.boot import run_machine
+from trapline.vm.cli.command_files import InputFile
+from trapline.vm.cli.exit_records import ExitRecords
+from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups, without
+from trapline.vm.cli.options import (
+    BootOptions,
+    ConsoleOptions,
+    ExitOptions,
+    HypervisorOptions,
+    Limits,
+    MachineOptions,
+    Outputs,
+    RunOptions,
+    StateOptions,
+)
+from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.user_errors import fail, reported
+
+if TYPE_CHECKING:
+    from trapline.vm.host.console import Console
+    from trapline.vm.machine import Machine
+    from trapline.vm.snapshot_file.reading import SavedMachine
+
+
+@option_group("Files")
+@dataclass(frozen=True)
+class FileOptions:
+    """Where files are now. drives: in the order in which the machine got them."""
+
+    drives: tuple[str, ...] = option(
+        "--drive", type=InputFile(), default=(), multiple=True, metavar="PATH",
+        help="Where the file of a drive is now; for several drives repeat it, in their order. It must have the "
+        "contents that it had.",
+    )  # fmt: skip
+
+
+class ResumeCommand(Command):
+    """A command that knows what belongs to the machine that was saved."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in _fixed():
+                text = f"{error.option_name}: the machine is as it was saved, which this cannot change"
+                raise click.UsageError(text, ctx) from None
+            raise
+
+
+def _fixed() -> set[str]:
+    """The options that say what a machine is."""
+    from dataclasses import fields
+
+    groups = (MachineOptions, BootOptions, HypervisorOptions)
+    return {name for group in groups for f in fields(group) if f.metadata for name in f.metadata["click"][0]}
+
+
+class SavedBlueprint(Blueprint):
+    """The machine in a file: `switched_on` has it as it was saved, `build` as it was when it was switched on."""
+
+    def __init__(self, saved: "SavedMachine", engine: str | None) -> None:
+        self._saved = saved
+        own = saved.boot.machine
+        described = MachineOptions(
+            isa=own.isa, harts=own.harts, memory=own.memory, clock=own.clock, drives=saved.boot.drives,
+            devices=saved.boot.devices, engine=engine,
+        )  # fmt: skip
+        self._begin(described, saved.boot)
+
+    @contextmanager
+    def switched_on(self, technique: str, shadow: str, console: "Console", events: bool = False) -> Iterator["Machine"]:
+        """The machine as it was saved; at the end drives are flushed and closed. Raises OSError when that fails."""
+        machine = self._saved.build(
+            self.report, console=console, events=events, engine=self.machine.engine, announce=announce_compilation
+        )
+        try:
+            yield machine
+        finally:
+            close(machine)
+
+
+@click.command(
+    "resume",
+    cls=ResumeCommand,
+    topics=("snapshots",),
+    epilog="Exit status: as of `trapline boot`: the value that the kernel writes to the test finisher or HTIF; 124 "
+    "when the machine is stopped; 2 for bad usage, and for a file that is damaged or of another version.",
+)
+@click.argument("file", type=InputFile(), metavar="FILE")
+@with_groups(exits=without("explain"), machine=only("engine"))
+@click.pass_context
+def resume_command(
+    context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
+    state: StateOptions, exits: ExitOptions, machine: MachineOptions,
+) -> None:  # fmt: skip
+    """Go on with a machine that was saved.
+
+    FILE is what --save of `trapline boot` or `virt` has written, here or on another computer. It holds the whole
+    machine, with what it boots again after a reset; only the files behind drives have to be there, unchanged. The
+    machine goes on with the next instruction, as if it had never stopped. Limits count from here; input that was typed
+    and not read is still there, more comes from --input or the terminal.
+
+    \b
+    trapline boot programs/boot/threads.s --save half.snap@400k
+    trapline resume half.snap
+    trapline resume half.snap --max-instructions 1000 --trace -
+    """
+    with reported():
+        from trapline.vm.snapshot_file.reading import opened_machine
+
+        with opened_machine(file, files.drives) as saved:
+            technique = None if saved.boot.machine.technique == "bare" else saved.boot.machine.technique
+            if technique is None and ExitRecords.wanted(exits):
+                fail(f"{file}: is a bare machine, which has no exits to record")
+            blueprint = SavedBlueprint(saved, machine.engine)
+            options = RunOptions(limits, outputs, console, exits, state)
+            context.exit(run_machine(blueprint, options, technique, saved.boot.machine.shadow))

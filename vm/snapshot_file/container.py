@@ -1,0 +1,155 @@
+"""The bytes of a file: a magic number, the version of the format, messages, and a checksum of all of it.
+
+    8 bytes   MAGIC
+    2 bytes   version of the format, little-endian
+    ...       one zstandard frame: messages, each with its length in 4 bytes before it
+    32 bytes  SHA-256 of everything before
+
+A message is MessagePack of a `vm.state.State`. Readers know which kind comes next. The checksum is looked at before
+anything else, and no length is believed before its bytes are there: memory is taken as they come.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, TypeVar
+
+import msgspec
+import zstandard
+
+from trapline.vm.state import State
+
+MAGIC = b"\x89TRAPSN\n"
+VERSION = 1
+"""Versions that differ cannot read each other's files."""
+MESSAGE_MAX = 1 << 28
+"""Bytes of a message."""
+
+_VERSION_SIZE, _LENGTH_SIZE = 2, 4
+_DIGEST_SIZE = hashlib.sha256().digest_size
+_WINDOW_MAX = 1 << 23
+"""Bytes that decompression looks back."""
+_LEVEL = 3
+_PIECE = 1 << 20
+
+S = TypeVar("S", bound=State)
+
+
+class SnapshotFileError(ValueError):
+    """A file that no machine can be made from; the text is the whole message, with the file's name in front."""
+
+
+class MessageWriter:
+    """Writes messages to a stream."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._digest = stream, hashlib.sha256()
+        self._encoder = msgspec.msgpack.Encoder()
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+        self._write(MAGIC + VERSION.to_bytes(_VERSION_SIZE, "little"))
+
+    def _write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._stream.write(data)
+
+    def put(self, message: State) -> None:
+        """Write a message. Raises OSError, and ValueError for one that is too large."""
+        data = self._encoder.encode(message)
+        if len(data) > MESSAGE_MAX:
+            raise ValueError(f"{len(data):,} bytes at once are more than a snapshot's file takes")
+        for part in (len(data).to_bytes(_LENGTH_SIZE, "little"), data):
+            self._write(self._compressor.compress(part))
+
+    def finish(self) -> None:
+        """Write what is left, and the checksum."""
+        self._write(self._compressor.flush())
+        self._stream.write(self._digest.digest())
+
+
+class MessageReader:
+    """Reads the messages of a file whose checksum is right."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._body = _Limited(stream, size)
+        self._messages = zstandard.ZstdDecompressor(max_window_size=_WINDOW_MAX).stream_reader(
+            self._body  # type: ignore[arg-type]  # all that it calls is there
+        )
+
+    def get(self, kind: type[S]) -> S:
+        """The next message, which is to be of this kind. Raises SnapshotFileError."""
+        length = int.from_bytes(self._read(_LENGTH_SIZE), "little")
+        if length > MESSAGE_MAX:
+            raise SnapshotFileError(f"a part of {length:,} bytes is longer than any")
+        try:
+            return msgspec.msgpack.decode(self._read(length), type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise SnapshotFileError(f"{kind.__name__}: {error}") from None
+
+    def _read(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self._part(min(size - len(data), _PIECE))
+            if not part:
+                raise SnapshotFileError("it ends in the middle")
+            data += part
+        return bytes(data)
+
+    def _part(self, size: int) -> bytes:
+        try:
+            return self._messages.read(size)
+        except zstandard.ZstdError as error:
+            raise SnapshotFileError(str(error)) from None
+
+    def finish(self) -> None:
+        """Refuse a file that goes on. Raises SnapshotFileError."""
+        if self._part(1) or self._body.left:
+            raise SnapshotFileError("something follows its end")
+
+
+class _Limited:
+    """So many bytes of a stream."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self.left = stream, size
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(self.left if size < 0 else min(size, self.left))
+        self.left -= len(data)
+        return data
+
+
+@contextmanager
+def opened(path: str) -> Iterator[MessageReader]:
+    """The messages of a file. Raises OSError, and SnapshotFileError, which names the file, from the context too."""
+    try:
+        with open(path, "rb") as stream:
+            size = _checked_size(stream)
+            stream.seek(len(MAGIC) + _VERSION_SIZE)
+            yield MessageReader(stream, size - len(MAGIC) - _VERSION_SIZE)
+    except SnapshotFileError as error:
+        raise SnapshotFileError(f"{path}: cannot be resumed: {error}") from None
+
+
+def _checked_size(stream: BinaryIO) -> int:
+    """Bytes before the checksum, which is right. Raises SnapshotFileError."""
+    start = stream.read(len(MAGIC) + _VERSION_SIZE)
+    if start[: len(MAGIC)] != MAGIC:
+        raise SnapshotFileError("it is no snapshot of a machine")
+    version = int.from_bytes(start[len(MAGIC) :], "little")
+    if version != VERSION:
+        other = "a newer" if version > VERSION else "an older"
+        raise SnapshotFileError(f"{other} trapline wrote it: version {version} of the format, and this reads {VERSION}")
+    size = os.fstat(stream.fileno()).st_size - _DIGEST_SIZE
+    if size < len(start):
+        raise SnapshotFileError("it is cut short")
+    digest, left = hashlib.sha256(start), size - len(start)
+    while left:
+        part = stream.read(min(left, _PIECE))
+        if not part:
+            raise SnapshotFileError("it is cut short")
+        digest.update(part)
+        left -= len(part)
+    if stream.read(_DIGEST_SIZE) != digest.digest():
+        raise SnapshotFileError("it is damaged: its checksum is wrong")
+    return size
