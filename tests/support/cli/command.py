@@ -119,6 +119,12 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def processor_seconds_at_end(pid: int) -> float:
+    """Wait for the end of a process, which stays to be waited for; the processor time it has used, without children."""
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return processor_seconds(pid)
+
+
 def at_work(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Wait until a process has used this much processor time, however long others hold it up."""
     while process.poll() is None and processor_seconds(process.pid) < seconds:
