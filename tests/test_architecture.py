@@ -59,6 +59,7 @@ ROOMS = {
     "vm/snapshot vm/machine.py vm/process vm/boot",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
+    "vm/gdb": "isa vm/core vm/board vm/exit.py vm/registers.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",
     "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine_kinds.py vm/engine.py vm/classifier/definitions",
@@ -66,7 +67,7 @@ ROOMS = {
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
     "vm/cli": "isa asm vm/core vm/hypervisor vm/codegen vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
-    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/experiments "
+    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/experiments vm/gdb "
     "vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",

@@ -22,6 +22,7 @@ class ExitReason(Enum):
     EVENT = "requested exit of the guest"
     QUIT = "quit at the console"
     BEGIN = "beginning of the history"
+    KILLED = "killed by the debugger"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from trapline.vm.cli.options import (
 )
 from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.qemu_words import QemuWordError, translate
-from trapline.vm.cli.user_errors import reported
+from trapline.vm.cli.user_errors import fail, reported
 
 if TYPE_CHECKING:
     from trapline.vm.machine import Machine
@@ -85,7 +85,7 @@ def boot_command(
         if boot.dump_dtb is not None:
             dump_tree(blueprint, boot.dump_dtb)
         else:
-            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console, state=state)))
+            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console, state=state, debug=debug)))
 
 
 def dump_tree(blueprint: Blueprint, path: str) -> None:
@@ -108,6 +108,10 @@ def run_machine(
     run_statistics.check(options.outputs)
     place = options.state.save
     output_files.check_writable(place)
+    if options.debug.place is not None and isinstance(place, SavePlace) and place.after is not None:
+        fail(
+            f"--save {place}@{place.after}: with --gdb a machine is saved where its run ends; leave out @{place.after}"
+        )
     console = open_console(options.console)
     under = technique or "bare", shadow
     with blueprint.switched_on(*under, console, events=records is not None) as machine:
@@ -115,11 +119,11 @@ def run_machine(
             records.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
-        with console.attached():
+        with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):
-                exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under))
+                exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under), debugger)
             else:
-                exit, seconds = run_once(machine, options.limits)
+                exit, seconds = run_once(machine, options.limits, debugger)
     if trace is not None:
         output_files.close(trace)
     if records is not None:

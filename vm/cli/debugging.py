@@ -1,12 +1,56 @@
-"""Where gdb's stub and the log of events plug into the commands that boot."""
+"""Where gdb's stub and the log of events plug into the commands that run something."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
 
 from trapline.vm.cli.options import DebugOptions
 from trapline.vm.cli.user_errors import fail
 
+if TYPE_CHECKING:
+    from trapline.vm.gdb.session import Session
+    from trapline.vm.machine import Machine
+
+LOOPBACK = "127.0.0.1"
+LAST_PORT = 0xFFFF
+
 
 def check(options: DebugOptions) -> None:
-    """Refuse what is asked for and is not there yet: none of it may be ignored in silence."""
-    if options.gdb is not None or options.freeze:
-        fail("a stub for gdb (-s, -S, -gdb) is not there yet")
+    """Refuse what makes no sense or is not there yet: none of it may be ignored in silence."""
     if options.log is not None or options.log_file is not None:
         fail("a log of events (-d, -D) is not there yet; --trace FILE logs instructions, `trapline virt` exits")
+    if options.place is not None:
+        split_place(options.place)
+    elif options.freeze:
+        fail("--freeze (-S) waits for gdb: add --gdb PORT (-s)")
+
+
+def split_place(text: str) -> tuple[str, int]:
+    """Host and port of `--gdb`, the host without the brackets of an IPv6 address."""
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
+        fail(f"--gdb {text}: write PORT or HOST:PORT, with a port up to {LAST_PORT}, or 0 for any that is free")
+    return host.removeprefix("[").removesuffix("]") or LOOPBACK, int(port)
+
+
+@contextmanager
+def session(machine: "Machine", options: DebugOptions, reversible: bool = True) -> Iterator["Session | None"]:
+    """The session in which gdb may debug the machine; None without --gdb. Raises OSError for a port that is taken."""
+    if options.place is None:
+        yield None
+        return
+    from trapline.vm.gdb.connection import Listener
+    from trapline.vm.gdb.session import Session
+
+    try:
+        listener = Listener(*split_place(options.place))
+    except OSError as error:
+        fail(f"--gdb {options.place}: {error.strerror or error}")
+    with Session(machine, listener, _report, options.freeze, reversible) as found:
+        yield found
+
+
+def _report(text: str) -> None:
+    click.echo(f"trapline: {text}", err=True)

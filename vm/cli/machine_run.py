@@ -18,6 +18,7 @@ from trapline.vm.host import signals
 if TYPE_CHECKING:
     from trapline.vm.boot.recipe import Boot
     from trapline.vm.cli.blueprint import Blueprint
+    from trapline.vm.gdb.session import Session
     from trapline.vm.machine import Machine
 
 
@@ -35,16 +36,18 @@ class Places(Protocol):
         """What ends before an address behind the last instruction."""
 
 
-def run_once(machine: "Machine", limits: Limits) -> tuple[Exit, float]:
+def run_once(machine: "Machine", limits: Limits, debugger: "Session | None" = None) -> tuple[Exit, float]:
     """Run within the limits that were set: how it ended, and seconds."""
     limit_output(machine, limits)
     started = time.perf_counter()
-    exit = machine.run(limits.max_instructions, limits.timeout)
+    exit = (debugger or machine).run(limits.max_instructions, limits.timeout)
+    if debugger is not None:
+        debugger.end(exit_status(exit))
     return exit, time.perf_counter() - started
 
 
 def run_and_save(
-    machine: "Machine", limits: Limits, place: SavePlace, boot: "Boot"
+    machine: "Machine", limits: Limits, place: SavePlace, boot: "Boot", debugger: "Session | None" = None
 ) -> tuple[Exit, float]:  # fmt: skip
     """`run_once`, and save the machine where the options say. boot: what it was made from. Raises OSError."""
     most, seconds, exit = limits.max_instructions, 0.0, None
@@ -59,7 +62,7 @@ def run_and_save(
     if exit is None or most != 0:
         timeout = None if limits.timeout is None else max(0.0, limits.timeout - seconds)
         left = Limits(most, timeout, None if exit is not None else limits.max_output)
-        exit, more = run_once(machine, left)
+        exit, more = run_once(machine, left, debugger)
         seconds += more
     if place.after is None:
         save(machine, boot, place)
@@ -90,7 +93,7 @@ def exit_status(exit: Exit) -> int:
     """The status that a machine's end gives the command."""
     if exit.reason is ExitReason.INTERRUPTED:
         return signals.status()
-    if exit.reason is ExitReason.QUIT:
+    if exit.reason in (ExitReason.QUIT, ExitReason.KILLED):
         return 0
     if exit.reason is not ExitReason.HALT:
         return LIMIT_REACHED
@@ -114,6 +117,8 @@ def explain_stop(machine: "Machine", exit: Exit, program: "Blueprint", name: str
     """
     if exit.reason is ExitReason.QUIT:
         click.echo("\ntrapline: ended by Ctrl-A X" + _clock_hint(machine), err=True)
+    elif exit.reason is ExitReason.KILLED:
+        click.echo("trapline: ended by gdb", err=True)
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
         click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)

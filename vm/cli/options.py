@@ -18,6 +18,7 @@ from trapline.vm.cli.parameters import (
     Seconds,
     Size,
 )
+from trapline.vm.cli.qemu_options import GDB_PORT
 from trapline.vm.core.records import MAX_HARTS
 from trapline.vm.engine_kinds import KINDS
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
@@ -172,15 +173,26 @@ class Limits:
 class DebugOptions:
     """What QEMU's -gdb, -s, -S, -d and -D ask for; `vm.cli.debugging` says what is there.
 
-    gdb: `PORT` or `HOST:PORT`; freeze: wait for gdb before the first instruction; log: items with commas between.
+    gdb: `PORT` or `HOST:PORT`; gdb_here: the port that QEMU has for `-s`; freeze: wait for gdb before the first
+    instruction; log: items with commas between.
     """
 
-    gdb: str | None = option("--gdb", metavar="[HOST:]PORT", hidden=True, help="Let gdb connect.")
-    freeze: bool = option("--freeze", default=False, is_flag=True, hidden=True, help="Begin when gdb says so.")
+    gdb: str | None = option(
+        "--gdb",
+        metavar="[HOST:]PORT",
+        help="Let gdb connect, by `target remote :PORT`; only from this computer unless there is a HOST.",
+    )
+    gdb_here: bool = option("-s", default=False, is_flag=True, help="The same as --gdb 1234, as QEMU has it.")
+    freeze: bool = option("-S", "--freeze", default=False, is_flag=True, help="Begin when gdb says so.")
     log: str | None = option("--log", metavar="ITEM,...", hidden=True, help="Log these events.")
     log_file: str | None = option(
         "--log-file", type=OutputPath(), metavar="FILE", hidden=True, help="Write the log to FILE."
     )
+
+    @property
+    def place(self) -> str | None:
+        """Where gdb may connect, as it was written."""
+        return GDB_PORT if self.gdb is None and self.gdb_here else self.gdb
 
 
 @option_group("Output")
@@ -304,3 +316,4 @@ class RunOptions:
     console: ConsoleOptions = ConsoleOptions()
     exits: ExitOptions = ExitOptions()
     state: StateOptions = StateOptions()
+    debug: DebugOptions = DebugOptions()

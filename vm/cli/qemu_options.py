@@ -8,6 +8,9 @@ RENAMED = {
 }  # fmt: skip
 """Options that mean here what they mean on QEMU, and whether a value follows."""
 
+SAME = {"s": 0, "S": 0}
+"""Options that are ours letter for letter, and whether a value follows."""
+
 AS_HERE = {"nographic": 0, "snapshot": 0, "nodefaults": 0, "no-user-config": 0}
 """Options that ask for what is so anyway: nothing is said of them."""
 
@@ -86,15 +89,18 @@ REFUSED = {
 
 TRANSLATED = {
     "machine": 1, "M": 1, "cpu": 1, "m": 1, "accel": 1, "device": 1, "object": 1, "global": 1, "net": 1, "nic": 1,
-    "serial": 1, "monitor": 1, "display": 1, "action": 1, "semihosting-config": 1, "s": 0, "S": 0, "gdb": 1, "d": 1,
+    "serial": 1, "monitor": 1, "display": 1, "action": 1, "semihosting-config": 1, "gdb": 1, "d": 1,
     "D": 1, "help": 0,
 }  # fmt: skip
 """Options whose meaning depends on their value or that have another name here, and whether a value follows."""
 
 VALUES = {
-    **RENAMED, **AS_HERE, **{name: values for name, (values, _) in (IGNORED | REFUSED).items()}, **TRANSLATED
+    **RENAMED, **SAME, **AS_HERE, **{name: values for name, (values, _) in (IGNORED | REFUSED).items()}, **TRANSLATED
 }  # fmt: skip
 """All of them, and the number of values that follow."""
+
+GDB_PORT = "1234"
+"""Where `-s` lets gdb connect."""
 
 MACHINE = "virt"
 OTHER_MACHINES = ("none", "opentitan", "sifive_e", "sifive_u", "spike")

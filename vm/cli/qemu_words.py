@@ -14,8 +14,6 @@ from trapline.vm.cli import qemu_options as known
 
 PROGRAM = "qemu-system-"
 ARCHITECTURE = "riscv32"
-GDB_PORT = "1234"
-"""Where `-s` lets gdb connect."""
 ON, OFF = ("on", "true", "yes", "y"), ("off", "false", "no", "n")
 LOG_FILE = "-D"
 
@@ -149,6 +147,8 @@ class _Translator:
         shown = f"{word} {value}".strip()
         if name in known.RENAMED:
             self._put(f"--{name}", *([value] if known.RENAMED[name] else []))
+        elif name in known.SAME:
+            self._put(f"-{name}")
         elif name in known.IGNORED:
             self._ignore(shown, known.IGNORED[name][1])
         elif name in known.REFUSED:
@@ -262,19 +262,13 @@ class _Translator:
             if (name, text) not in (("target", "native"), ("target", "auto"), ("userspace", "off")):
                 self._ignore(f"-semihosting-config {name}={text}", "its streams are the console")
 
-    def _s(self, shown: str, value: str) -> None:
-        self._put("--gdb", GDB_PORT)
-
-    def _S(self, shown: str, value: str) -> None:
-        self._put("--freeze")
-
     def _gdb(self, shown: str, value: str) -> None:
         kind, _, place = value.partition(":")
         host, _, port = place.split(",")[0].rpartition(":")
         if value == "none":
             return
         if kind != "tcp" or not port.isascii() or not port.isdigit():
-            raise QemuWordError(f"{shown}: write -gdb tcp::{GDB_PORT}")
+            raise QemuWordError(f"{shown}: write -gdb tcp::{known.GDB_PORT}")
         self._put("--gdb", f"{host}:{port}" if host else port)
 
     def _d(self, shown: str, value: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trapline.vm.cli import debugging
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.boot import run_machine
 from trapline.vm.cli.command_files import InputFile
@@ -15,6 +16,7 @@ from trapline.vm.cli.option_groups import Command, only, option, option_group, w
 from trapline.vm.cli.options import (
     BootOptions,
     ConsoleOptions,
+    DebugOptions,
     ExitOptions,
     HypervisorOptions,
     Limits,
@@ -102,7 +104,7 @@ class SavedBlueprint(Blueprint):
 @click.pass_context
 def resume_command(
     context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
-    state: StateOptions, exits: ExitOptions, machine: MachineOptions,
+    state: StateOptions, exits: ExitOptions, machine: MachineOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Go on with a machine that was saved.
 
@@ -117,6 +119,7 @@ def resume_command(
     trapline resume half.snap --max-instructions 1000 --trace -
     """
     with reported():
+        debugging.check(debug)
         from trapline.vm.snapshot_file.reading import opened_machine
 
         with opened_machine(file, files.drives) as saved:
@@ -124,5 +127,5 @@ def resume_command(
             if technique is None and ExitRecords.wanted(exits):
                 fail(f"{file}: is a bare machine, which has no exits to record")
             blueprint = SavedBlueprint(saved, machine.engine)
-            options = RunOptions(limits, outputs, console, exits, state)
+            options = RunOptions(limits, outputs, console, exits, state, debug)
             context.exit(run_machine(blueprint, options, technique, saved.boot.machine.shadow))

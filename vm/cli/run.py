@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from trapline.vm.cli import output_files, run_statistics
+from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.assembling import load_image
 from trapline.vm.cli.bundled import list_programs
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.option_groups import Command, only, with_groups
-from trapline.vm.cli.options import AssemblyOptions, Limits, MachineOptions, Outputs
+from trapline.vm.cli.options import AssemblyOptions, DebugOptions, Limits, MachineOptions, Outputs
 from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
 from trapline.vm.host import signals
@@ -42,11 +42,11 @@ ARGUMENTS = "trapline.arguments"
 @click.argument("programs", nargs=-1, type=ProgramFile(), metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
-@with_groups(machine=only("isa", "memory", "clock", "engine"))
+@with_groups(machine=only("isa", "memory", "clock", "engine"), debug=only("gdb", "gdb_here", "freeze"))
 @click.pass_context
 def run_command(
     context: click.Context, programs: tuple[str, ...], list_only: bool, env: tuple[str, ...], machine: MachineOptions,
-    limits: Limits, outputs: Outputs, assembly: AssemblyOptions,
+    limits: Limits, outputs: Outputs, assembly: AssemblyOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Run a user program.
 
@@ -68,17 +68,18 @@ def run_command(
     if not programs:
         raise click.UsageError("Missing argument 'PROGRAM...'.", context)
     arguments = [programs[0], *context.meta.get(ARGUMENTS, ())]
-    context.exit(_run(list(programs), arguments, env, machine, limits, outputs, assembly))
+    context.exit(_run(list(programs), arguments, env, machine, limits, outputs, assembly, debug))
 
 
 def _run(
     programs: list[str], arguments: list[str], env: tuple[str, ...], machine: MachineOptions, limits: Limits,
-    outputs: Outputs, assembly: AssemblyOptions,
+    outputs: Outputs, assembly: AssemblyOptions, debug: DebugOptions,
 ) -> int:  # fmt: skip
     from trapline.isa.isa_string import parse_isa
     from trapline.vm.process import Process, Reason
 
     with reported():
+        debugging.check(debug)
         parse_isa(machine.isa)  # before the program is looked at
         for item in env:
             if "=" not in item or item.startswith("="):
@@ -95,7 +96,10 @@ def _run(
         if trace is not None:
             process.machine.trace_to(trace)
         started = time.perf_counter()
-        result = process.run()
+        with debugging.session(process.machine, debug) as debugger:
+            result = process.run(None if debugger is None else debugger.run)
+            if debugger is not None:
+                debugger.end(result.exit_code, result.signal)
         seconds = time.perf_counter() - started
         if trace is not None:
             output_files.close(trace)

@@ -60,7 +60,7 @@ def virt_command(
     trapline virt programs/boot/sv32.s --compare
     trapline virt programs/boot/timer.s programs/boot/threads.s --share 2:1
     """
-    options = RunOptions(limits, outputs, console, exits, state)
+    options = RunOptions(limits, outputs, console, exits, state, debug)
     with reported():
         debugging.check(debug)
         guests = max(1, len(kernel))
@@ -68,6 +68,8 @@ def virt_command(
         if hypervisor.share and guests == 1:
             fail("--share needs several guests")
         shares = _each("--share", hypervisor.share or (1,), guests)
+        if debug.place is not None and (hypervisor.compare or exits.explain):
+            fail(f"--gdb is for one run, not those of {'--compare' if hypervisor.compare else '--explain'}")
         if guests > 1:
             _refuse_shared(machine, boot, hypervisor, options, guests)
         files = [_files(name) for name in kernel] or [[]]
@@ -113,8 +115,8 @@ def _refuse_shared(
     machine: MachineOptions, boot: BootOptions, hypervisor: HypervisorOptions, options: RunOptions, guests: int
 ) -> None:
     """Refuse what several guests cannot share."""
-    one = ("--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save")
-    for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state):
+    one = ("--gdb", "-s", "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save")
+    for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state, options.debug):
         if spelling in one:
             fail(f"{spelling} is for one guest, not {guests}")
     if hypervisor.show_translation:

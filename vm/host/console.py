@@ -340,6 +340,12 @@ class Console:
             self._looked_at = now
             self._poll()
 
+    def attend(self) -> bool:
+        """Look for a user who quits while the guest stands still; what is typed comes when it goes on."""
+        if self._input is not None and self.interactive and len(self._again) < INPUT_LIMIT:
+            self._again += self._input.poll(0) or b""
+        return self.quit
+
     def _poll(self, seconds: float = 0) -> None:
         if self._input is None or self._closed:
             return

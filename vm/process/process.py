@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypedDict, Unpack, overload
 
@@ -49,6 +49,8 @@ _SECOND = 1_000_000_000
 _LAST_TICK = 1 << 56
 _PATIENCE = 0.5  # seconds to wait for a reader of the last message
 LIMIT_STATUS = 124
+MachineRun = Callable[[int | None, float | None], Exit]
+"""As `Machine.run`, with its limits."""
 STOPS = (ExitReason.LIMIT, ExitReason.BREAKPOINT, ExitReason.INTERRUPTED)
 """Ends of a run that are none of the process."""
 
@@ -183,16 +185,17 @@ class Process:
 
     # --- running -------------------------------------------------------------------------------------
 
-    def run(self) -> Result:
+    def run(self, machine_run: MachineRun | None = None) -> Result:
         """Run until the guest exits or reaches a limit; how it ended.
 
         A fault or a limit is reported in one line on the guest's stderr.
+        machine_run: what a debugger has in the place of the machine's `run`.
         """
         begin = time.monotonic()
         self.deadline = None if self._timeout is None else begin + self._timeout
         self._running = True
         try:
-            return self._ended(self._advance(self._max_instructions, self._timeout), begin)
+            return self._ended(self._advance(self._max_instructions, self._timeout, run=machine_run), begin)
         finally:
             self._running = False
 
@@ -207,14 +210,16 @@ class Process:
         return done if isinstance(done, Exit) else self._ended(done, begin)
 
     @overload
-    def _advance(self, limit: int | None, timeout: float | None) -> _Ended: ...
+    def _advance(self, limit: int | None, timeout: float | None, *, run: MachineRun | None) -> _Ended: ...
     @overload
-    def _advance(self, limit: int | None, timeout: float | None, stops: bool) -> _Ended | Exit: ...
+    def _advance(self, limit: int | None, timeout: float | None, *, stops: bool) -> _Ended | Exit: ...
 
-    def _advance(self, limit: int | None, timeout: float | None, stops: bool = False) -> _Ended | Exit:
+    def _advance(
+        self, limit: int | None, timeout: float | None, *, stops: bool = False, run: MachineRun | None = None
+    ) -> _Ended | Exit:
         """Let the machine run: how the process ended. stops: or how the machine has stopped while it has not."""
         try:
-            exit = self.machine.run(limit, timeout)
+            exit = (run or self.machine.run)(limit, timeout)
             return exit if stops and exit.reason in STOPS else self._stopped(exit)
         except _Ended as end:
             return end
@@ -261,6 +266,8 @@ class Process:
             return self._timed_out()
         if exit.reason is ExitReason.INTERRUPTED:
             raise KeyboardInterrupt
+        if exit.reason is ExitReason.KILLED:
+            return _Ended(Reason.KILLED, 0)
         return _Ended(Reason.SIGNAL, 128 + SIGILL, SIGILL, f"{exit.reason.value} at {self._place(exit.pc)}")
 
     def serve(self) -> None:

@@ -13,6 +13,7 @@ class Reason(Enum):
     TIMEOUT = "timeout"
     OUTPUT = "output limit"
     INTERRUPTED = "interrupted"
+    KILLED = "killed by the debugger"
 
 
 @dataclass(frozen=True)

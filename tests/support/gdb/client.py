@@ -1,0 +1,110 @@
+"""A client that speaks gdb's protocol as a person would type it, and a machine that it debugs."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trapline import Exit, Machine
+from trapline.vm.gdb.connection import Listener
+from trapline.vm.gdb.packets import Kind, Reader, escaped, framed
+from trapline.vm.gdb.session import Session
+
+PATIENCE = 60
+FEATURES = b"qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+"
+
+
+class Client:
+    """A connection to a stub. place: `host:port`."""
+
+    def __init__(self, place: str) -> None:
+        host, _, port = place.rpartition(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        self.reader = Reader()
+        self.arrived: list[bytes] = []
+
+    def put(self, packet: str | bytes) -> None:
+        """Send a packet."""
+        self.socket.sendall(framed(packet.encode() if isinstance(packet, str) else packet))
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.socket.sendall(b"\x03")
+
+    def next(self) -> str:
+        """The next packet; empty at the end of the connection too."""
+        while not self.arrived:
+            data = self.socket.recv(0x10000)
+            if not data:
+                return ""
+            self.arrived += [a.data for a in self.reader.feed(data) if a.kind is Kind.PACKET]
+        self.socket.sendall(b"+")
+        return self.arrived.pop(0).decode()
+
+    def ask(self, packet: str | bytes) -> str:
+        """The answer to a packet."""
+        self.put(packet)
+        return self.next()
+
+    def monitor(self, command: str) -> str:
+        """What a command of the monitor prints."""
+        self.put("qRcmd," + command.encode().hex())
+        text = b""
+        while (packet := self.next()) != "OK":
+            assert packet.startswith("O"), packet
+            text += bytes.fromhex(packet[1:])
+        return text.decode()
+
+    def write(self, address: int, data: bytes) -> str:
+        """Write memory as binary data."""
+        return self.ask(b"X%x,%x:" % (address, len(data)) + escaped(data))
+
+    def close(self) -> None:
+        """Go without a word."""
+        self.socket.close()
+
+
+class Debugged:
+    """A machine that runs in a thread, with a client. exit: how the run ended; reports: lines for the terminal."""
+
+    def __init__(self, machine: Machine, waits: bool, reversible: bool) -> None:
+        self.reports: list[str] = []
+        self.exit: Exit | None = None
+        self.error: BaseException | None = None
+        listener = Listener("127.0.0.1", 0)
+        self.session = Session(machine, listener, self.reports.append, waits, reversible)
+        listener.listen()
+        self.place = listener.place
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            with self.session as session:
+                self.exit = session.run()
+                session.end(self.exit.code)
+        except BaseException as error:
+            self.error = error
+
+    def join(self) -> Exit:
+        """How the run has ended."""
+        self.thread.join(PATIENCE)
+        if self.error is not None:
+            raise self.error
+        assert self.exit is not None, "it still runs"
+        return self.exit
+
+
+@contextmanager
+def debugged(machine: Machine, waits: bool = True, reversible: bool = True) -> Iterator[tuple[Client, Debugged]]:
+    """A client that has said what it can, and the machine."""
+    run = Debugged(machine, waits, reversible)
+    run.thread.start()
+    client = Client(run.place)
+    try:
+        assert "PacketSize=" in client.ask(FEATURES)
+        yield client, run
+        if run.thread.is_alive():
+            client.put("k")
+            run.join()
+    finally:
+        client.close()

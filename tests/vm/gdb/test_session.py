@@ -1,0 +1,186 @@
+"""A debugger that comes, interrupts, goes on and back, and leaves; over a socket, with packets."""
+
+import pytest
+
+from support.gdb.client import Client, debugged
+from trapline import ExitReason, Machine
+from trapline.isa.hart import REGISTERS
+from trapline.vm.gdb.target_description import PC
+
+RAM = 0x80000000
+COUNT = """
+_start: li t0, 0
+        li t1, 5000
+loop:   addi t0, t0, 1
+        bne t0, t1, loop
+        li t2, 0x100000
+        li t3, 0x33333
+        sw t3, (t2)
+park:   j park
+"""
+LOOP = RAM + 12
+FOREVER = "_start: addi t0, t0, 1; j _start"
+HARTS = """
+_start: csrr t0, mhartid
+        bnez t0, other
+        li t1, 0x100000
+        li t2, 0x5555
+wait:   lw t3, flag
+        beqz t3, wait
+        sw t2, (t1)
+park:   j park
+other:  li t4, 3000
+again:  addi t4, t4, -1
+        bnez t4, again
+        la t5, flag
+        sw t0, (t5)
+        j park
+        .data
+flag:   .word 0
+"""
+
+
+def machine_of(source: str, harts: int = 1) -> Machine:
+    return Machine.from_source(source, memory=1 << 16, engine="python", harts=harts)
+
+
+def register(client: Client, name: str) -> int:
+    number = PC if name == "pc" else REGISTERS[name]
+    return int.from_bytes(bytes.fromhex(client.ask(f"p{number:x}")), "little")
+
+
+def test_a_run_with_a_debugger_ends_as_one_without() -> None:
+    alone = machine_of(COUNT)
+    end = alone.run()
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, run):
+        assert machine.cycle == 0
+        assert client.ask("?") == "T05thread:p1.1;"
+        assert client.ask("Z0,8000000c,4") == "OK"
+        for count in (0, 1, 2):
+            assert client.ask("c") == "T05swbreak:;thread:p1.1;"
+            assert register(client, "pc") == LOOP and register(client, "t0") == count
+        assert client.ask("bs").startswith("T05") and register(client, "pc") == LOOP + 4
+        assert client.ask("bc") == "T05swbreak:;thread:p1.1;" and register(client, "t0") == 1
+        assert client.ask("bc").startswith("T05swbreak") and register(client, "t0") == 0
+        assert client.ask("bc") == "T05replaylog:begin;thread:p1.1;" and register(client, "pc") == RAM
+        assert client.ask("bs") == "T05replaylog:begin;thread:p1.1;"
+        assert client.ask("vCont;s:p1.1").startswith("T05") and machine.cycle == 1
+        assert client.ask("vCont;r80000000,8000000c:p1.1").startswith("T05") and machine.pc == LOOP
+        assert client.ask("z0,8000000c,4") == "OK"
+        assert client.ask("vCont;c:p1.-1") == "W03"
+        assert run.join() == end
+    assert machine.digest() == alone.digest() and machine.cycle == alone.cycle
+
+
+def test_ctrl_c_stops_a_guest_that_computes() -> None:
+    machine = machine_of(FOREVER)
+    machine.ends_trap_loops = False
+    with debugged(machine) as (client, run):
+        client.put("c")
+        client.interrupt()
+        assert client.next() == "T02thread:p1.1;"
+        assert client.ask("k") == "W00"
+        assert run.join().reason is ExitReason.KILLED
+
+
+def test_a_debugger_that_comes_stops_the_guest() -> None:
+    machine = machine_of(FOREVER)
+    with debugged(machine, waits=False) as (client, run):
+        assert client.ask("?").startswith("T02") and machine.cycle > 0
+        assert run.reports[1:] == ["gdb has come"]
+        before = machine.cycle
+        assert client.ask("vCont;s:p1.1").startswith("T05") and machine.cycle == before + 1
+
+
+def test_a_second_debugger_is_turned_away() -> None:
+    with debugged(machine_of(FOREVER)) as (client, run):
+        second = Client(run.place)
+        assert second.next() == ""
+        second.close()
+        assert client.ask("?").startswith("T05")
+
+
+@pytest.mark.parametrize("last", ["D;1", ""])
+def test_the_guest_goes_on_without_its_debugger(last: str) -> None:
+    """Whether it has said so or not; its breakpoints go with it."""
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, run):
+        assert client.ask("Z0,8000000c,4") == "OK"
+        if last:
+            assert client.ask(last) == "OK"
+        client.close()
+        assert run.join().code == 3
+        assert "the guest goes on" in run.reports[-1] and not machine.breakpoints
+
+
+def test_a_change_makes_another_future_and_the_past_stays() -> None:
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, run):
+        client.ask("Z0,8000000c,4")
+        client.ask("c")
+        assert client.ask("P5=86130000") == "OK"  # t0 = 4998
+        assert client.ask("c").startswith("T05swbreak") and register(client, "t0") == 4999
+        assert client.ask("bc").startswith("T05swbreak") and register(client, "t0") == 4998
+        assert client.ask("bs").startswith("T05") and register(client, "t0") == 0
+        client.ask("z0,8000000c,4")
+        assert client.ask("c") == "W03"
+        assert run.join().code == 3
+
+
+def test_a_hart_steps_forth_and_back_while_others_run() -> None:
+    machine = machine_of(HARTS, harts=2)
+    with debugged(machine) as (client, run):
+        for count in (1, 2, 3):
+            assert client.ask("vCont;s:p1.2") == "T05thread:p1.2;"
+            assert machine.harts[1].h.cycle == count
+        assert machine.harts[0].h.cycle == 1000  # its turn comes first
+        client.ask("Hgp1.2")
+        for count in (2, 1, 0):
+            assert client.ask("bs") == "T05thread:p1.2;"
+            assert machine.harts[1].h.cycle == count
+        assert client.ask("bs") == "T05replaylog:begin;thread:p1.2;"
+        assert client.ask("c") == "W00"
+        assert run.join().reason is ExitReason.HALT
+
+
+def test_a_guest_that_is_stuck_can_be_looked_at() -> None:
+    machine = machine_of("_start: csrw mtvec, zero; ebreak")
+    machine.ends_trap_loops = True
+    with debugged(machine) as (client, run):
+        text = client.ask("c")
+        assert text.startswith("O") and b"trap loop" in bytes.fromhex(text[1:])
+        assert client.next() == "T05thread:p1.1;"
+        assert client.ask("D") == "OK"
+        assert run.join().reason is ExitReason.TRAP_LOOP
+
+
+def test_without_acknowledgements() -> None:
+    with debugged(machine_of(COUNT)) as (client, _):
+        assert client.ask("QStartNoAckMode") == "OK"
+        client.socket.sendall(b"$qC#00$qC#b4")  # a damaged packet is not asked for again
+        assert client.next() == "QCp1.1"
+
+
+def test_reset_by_the_monitor() -> None:
+    machine = machine_of(COUNT)
+
+    def start(machine: Machine) -> None:
+        machine.pc = RAM
+
+    machine.restart = start
+    with debugged(machine) as (client, run):
+        for _ in range(3):
+            client.ask("s")
+        assert machine.pc == LOOP
+        assert "0x80000000" in client.monitor("reset") and register(client, "pc") == RAM and machine.resets == 1
+        assert client.ask("c") == "W03"
+        assert run.join().code == 3
+
+
+def test_the_monitor_helps() -> None:
+    with debugged(machine_of(COUNT)) as (client, _):
+        assert "system_reset" in client.monitor("help")
+        assert "did you mean 'reset'" in client.monitor("rest")
+        assert "--no-reboot" in client.monitor("reset")
+        client.put("qRcmd," + b"quit".hex())

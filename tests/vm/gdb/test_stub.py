@@ -1,0 +1,196 @@
+"""Packets about a machine that stands still: what is answered, and that nothing else can come of them."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trapline import Machine
+from trapline.isa import CSR_BY_NAME
+from trapline.vm.gdb.actions import Back, BackToStop, Detach, Go, Kill, Step
+from trapline.vm.gdb.packets import PACKET_SIZE, unescaped
+from trapline.vm.gdb.stub import Stub
+from trapline.vm.gdb.target_description import FIRST_CSR, PC, PRIV, registers_of
+
+SOURCE = """
+_start: li a0, 0x1234
+        csrw mscratch, a0
+loop:   addi a0, a0, 1
+        j loop
+"""
+RAM = 0x80000000
+SIZE = 1 << 16
+
+
+def machine_of(source: str = SOURCE, harts: int = 1) -> Machine:
+    return Machine.from_source(source, memory=SIZE, engine="python", harts=harts)
+
+
+def stub_of(machine: Machine, reversible: bool = True) -> Stub:
+    stub = Stub(machine, registers_of(machine.harts[0]), reversible)
+    stub.answer(b"qSupported:multiprocess+;swbreak+;hwbreak+")
+    return stub
+
+
+def ask(stub: Stub, packet: str | bytes) -> str:
+    """The answer to a packet that wants one."""
+    answer = stub.answer(packet.encode() if isinstance(packet, str) else packet)
+    assert answer.action is None
+    (text,) = answer.packets
+    return text.decode("latin-1")
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return machine_of()
+
+
+@pytest.fixture
+def stub(machine: Machine) -> Stub:
+    return stub_of(machine)
+
+
+def test_what_is_supported(machine: Machine) -> None:
+    answer = ask(stub_of(machine), "qSupported:xmlRegisters=i386")
+    assert {f"PacketSize={PACKET_SIZE:x}", "multiprocess+", "ReverseStep+", "QStartNoAckMode+"} < set(answer.split(";"))
+    assert "Reverse" not in ask(stub_of(machine, reversible=False), "qSupported")
+
+
+@pytest.mark.parametrize(
+    "packet", ["vMustReplyEmpty", "qTStatus", "nonsense", "", "vRun;a", "Z5,0,0", "qXfer:auxv:read::0,10"]
+)
+def test_an_unknown_packet_has_an_empty_answer(stub: Stub, packet: str) -> None:
+    assert ask(stub, packet) == ""
+
+
+@pytest.mark.parametrize("packet, answer", [
+    ("m", "E22"), ("m80000000", "E22"), ("m-1,4", "E22"), ("m80000000,4,4", "E22"), ("m0x80,4", "E22"),
+    ("m0,4", "E14"), ("mfffffffe,4", "E14"), ("m100000000,4", "E14"), ("M80000000,2:00", "E22"), ("M0,1:00", "E14"),
+    ("M80000000,1:0g", "E22"), ("X80000000,2:a", "E22"), ("X8000ffff,2:aa", "E14"), ("pffffff", "E14"), ("pg", "E22"),
+    ("P0=0", "E22"), ("P21=00000000", "E14"), ("P1041=02000000", "E22"), ("G00", "E22"), ("Hgp2.1", "E22"),
+    ("Hgp1.9", "E22"), ("Hx1", "E22"), ("T9", "E22"), ("vCont;t", "E22"), ("vCont;x:p1.1", "E22"), ("Zg,0,4", "E22"),
+    ("Z0,100000000,4", "E22"), ("QNonStop:1", "E22"), ("qXfer:features:read:other.xml:0,10", "E00"),
+    ("qXfer:features:read:target.xml:0", "E22"), ("Qqemu.PhyMemMode:2", "E22"), ("qRcmd,0g", "E22"),
+])  # fmt: skip
+def test_errors_are_those_of_qemu(stub: Stub, packet: str, answer: str) -> None:
+    assert ask(stub, packet) == answer
+
+
+def test_registers(machine: Machine, stub: Stub) -> None:
+    machine.step(3)
+    assert ask(stub, "pa") == "34120000" and ask(stub, f"p{PC:x}") == machine.pc.to_bytes(4, "little").hex()
+    assert ask(stub, "p%x" % (FIRST_CSR + CSR_BY_NAME["mscratch"].address)) == "34120000"
+    assert ask(stub, f"p{PRIV:x}") == "03000000"
+    everything = ask(stub, "g")
+    assert len(everything) == 33 * 8 and everything[80:88] == "34120000"
+    assert ask(stub, "Pa=78563412") == "OK" and machine.x["a0"] == 0x12345678
+    assert ask(stub, "P0=78563412") == "OK" and machine.x["zero"] == 0
+    assert ask(stub, f"P{PRIV:x}=01000000") == "OK" and machine.mode == 1
+    assert ask(stub, "G" + everything) == "OK" and machine.x["a0"] == 0x1234
+
+
+def test_memory(machine: Machine, stub: Stub) -> None:
+    assert ask(stub, "M80000100,4:01020304") == "OK" and machine.read(RAM + 0x100, 4) == bytes((1, 2, 3, 4))
+    assert ask(stub, b"X80000100,3:}\x03a}\x5d") == "OK" and machine.read(RAM + 0x100, 4) == b"#a}\x04"
+    assert ask(stub, "X80000100,0:") == "OK"
+    assert ask(stub, "m8000fffe,10") == "0000"  # as far as there is RAM
+    assert len(ask(stub, "m80000000,ffffffff")) == PACKET_SIZE
+
+
+def test_the_description_comes_in_pieces(stub: Stub) -> None:
+    text, offset = "", 0
+    while True:
+        piece = ask(stub, f"qXfer:features:read:target.xml:{offset:x},100")
+        text += unescaped(piece[1:].encode()).decode()
+        offset = len(text)
+        if piece[0] == "l":
+            break
+    assert '<reg name="mstatus" bitsize="32" regnum="833"' in text and "org.gnu.gdb.riscv.cpu" in text
+    assert 'name="popf' not in text and '"uflags"' not in text  # what this machine has not
+    assert ask(stub, "qXfer:features:read:target.xml:ffffff,100") == "l"
+
+
+def test_harts_are_threads() -> None:
+    machine = machine_of(harts=3)
+    machine.harts[2].waiting = True
+    stub = stub_of(machine)
+    assert ask(stub, "qfThreadInfo") == "mp1.1,p1.2,p1.3" and ask(stub, "qsThreadInfo") == "l"
+    assert ask(stub, "qC") == "QCp1.1"
+    assert bytes.fromhex(ask(stub, "qThreadExtraInfo,p1.3")) == b"hart 2, M mode, waiting"
+    assert 'id="p1.3" core="2"' in ask(stub, "qXfer:threads:read::0,1000")
+    machine.harts[1].x["a0"] = 5
+    assert ask(stub, "Hgp1.2") == "OK" and ask(stub, "pa") == "05000000"
+    assert ask(stub, "Tp1.3") == "OK" and ask(stub, "Tp1.4") == "E22"
+
+
+def test_an_old_gdb_has_no_processes(machine: Machine) -> None:
+    stub = Stub(machine, registers_of(machine.harts[0]), True)
+    assert ask(stub, "qC") == "QC1" and ask(stub, "?") == "T05thread:1;"
+
+
+@pytest.mark.parametrize("packet, action", [
+    ("c", Go()), ("s", Step(0)), ("C05", Go()), ("S05", Step(0)), ("vCont;c", Go()), ("vCont;s:p1.1;c", Step(0)),
+    ("vCont;c:p1.-1", Go()), ("vCont;r80000000,80000008:p1.1", Step(0, RAM, RAM + 8)), ("vCont;s", Step(None)),
+    ("bs", Back(0)), ("bc", BackToStop()), ("D", Detach()), ("D;1", Detach()), ("k", Kill()), ("vKill;1", Kill()),
+])  # fmt: skip
+def test_packets_that_resume(stub: Stub, packet: str, action: object) -> None:
+    assert stub.answer(packet.encode()).action == action
+
+
+def test_a_machine_without_history_does_not_go_back(machine: Machine) -> None:
+    assert ask(stub_of(machine, reversible=False), "bs") == ""
+
+
+def test_c_and_s_take_an_address(machine: Machine, stub: Stub) -> None:
+    assert stub.answer(b"c80000008").action == Go() and machine.pc == RAM + 8
+    assert stub.answer(b"S05;80000004").action == Step(0) and machine.pc == RAM + 4
+
+
+def test_breakpoints(machine: Machine, stub: Stub) -> None:
+    for packet in ("Z0,80000004,4", "Z0,80000004,4", "Z1,80000004,4"):
+        assert ask(stub, packet) == "OK"
+    assert set(machine.breakpoints) == {RAM + 4}
+    assert ask(stub, "z0,80000004,4") == "OK" and set(machine.breakpoints) == {RAM + 4}
+    assert stub.stopped(machine.run()) == b"T05hwbreak:;thread:p1.1;"
+    assert ask(stub, "z1,80000004,4") == "OK" and not machine.breakpoints
+    assert ask(stub, "z1,80000004,4") == "OK"
+
+
+# Mutated packets
+
+PACKETS = [
+    b"qSupported:multiprocess+;swbreak+", b"g", b"p340", b"P5=12345678", b"m80000000,40", b"M80000100,2:abcd",
+    b"X80000100,2:a}\x03", b"Z0,80000004,4", b"z1,80000004,4", b"vCont;s:p1.1;c", b"vCont;r80000000,80000008:p1.1",
+    b"Hgp1.1", b"T1", b"qThreadExtraInfo,p1.1", b"qXfer:features:read:target.xml:0,ffb", b"qRcmd,68656c70", b"bs",
+    b"bc", b"qXfer:memory-map:read::0,40", b"qXfer:threads:read::0,40", b"C05;80000000", b"?", b"D;1",
+    b"Qqemu.PhyMemMode:1",    b"QStartNoAckMode", b"vKill;1", b"qC", b"G" + b"00" * 132,
+]  # fmt: skip
+ERRORS = {"E14", "E22", "E00"}
+FUZZED = machine_of()
+
+
+def mutated(packet: bytes, seed: int) -> bytes:
+    """A packet with some of its bytes changed, doubled or gone."""
+    rng = random.Random(seed)
+    data = bytearray(packet)
+    for _ in range(rng.randint(0, 3)):
+        place = rng.randrange(len(data) + 1)
+        piece = rng.choice([b"", b",", b";", b":", b"-", b"ffffffff", bytes([rng.randrange(256)]), rng.choice(PACKETS)])
+        data[place : place + rng.randint(0, 3)] = piece
+    return bytes(data)
+
+
+@given(st.lists(st.tuples(st.sampled_from(PACKETS), st.integers(0, 1 << 32)), min_size=1, max_size=8))
+def test_mutated_packets_have_answers_and_no_other_effect(drawn: list[tuple[bytes, int]]) -> None:
+    """Each is answered or resumes the machine; answers are no longer than was said, and nothing grows."""
+    stub = stub_of(FUZZED)
+    for packet, seed in drawn:
+        answer = stub.answer(mutated(packet, seed))
+        assert answer.packets or answer.action is not None
+        for text in answer.packets:
+            assert len(text) <= PACKET_SIZE
+            assert not text.startswith(b"E") or text.decode() in ERRORS
+    assert len(FUZZED.breakpoints) <= 8
+    stub.leave()
+    assert not FUZZED.breakpoints
