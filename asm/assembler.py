@@ -21,10 +21,10 @@ from trapline.asm.directives import (
 from trapline.asm.fragments import Data, Fill, Leb128
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.instructions.mnemonics import encode
-from trapline.asm.lookalikes import foreign_letter, suspicious
 from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
+from trapline.asm.preprocess.lookalikes import foreign_letter, strange
 from trapline.asm.preprocess.source_text import Text
 from trapline.asm.sections import EXEC, NOBITS, Section
 from trapline.asm.unit import Handler, Unit
@@ -100,9 +100,8 @@ def _check_zeros(unit: Unit, section: Section) -> None:
 def _statement(unit: Unit, encoder: Encoder, text: str, location: Location) -> None:
     """Assemble one statement. Raises SourceError."""
     unit.location = location
-    if strange := suspicious(text):
-        column, name, meant = strange
-        raise SourceError(location.at(column), f"unexpected character {name}", meant)
+    if error := strange(text, location):
+        raise error
     match = _head(text) if "." in text else None
     if match is not None and not text[match.end() :].lstrip().startswith(("=", ":")):
         end = match.start(2)

@@ -12,7 +12,6 @@ from trapline.asm.dollar_labels import DollarLabels
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import LIMIT, Org
 from trapline.asm.line_rows import LineRows
-from trapline.asm.lookalikes import suspicious
 from trapline.asm.nodes import (
     Binary,
     Bound,
@@ -27,6 +26,7 @@ from trapline.asm.nodes import (
     Unary,
 )
 from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, parse_operands
+from trapline.asm.preprocess.lookalikes import strange
 from trapline.asm.sections import ALLOC, EXEC, NOBITS, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol
 from trapline.isa.hart import REGISTERS
@@ -240,9 +240,8 @@ class Unit:
 
     def evaluate(self, expression: str, location: Location) -> int:
         """The absolute value of an expression in a conditional or a repetition. Raises SourceError."""
-        if strange := suspicious(expression):
-            column, name, meant = strange
-            raise SourceError(location.at(column), f"unexpected character {name}", meant)
+        if error := strange(expression, location):
+            raise error
         try:
             return self.number(parse_expression(expression), location, final=True)
         except SyntaxProblem as problem:

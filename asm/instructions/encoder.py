@@ -6,7 +6,6 @@ from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
 from trapline.asm.fragments import INSTRUCTION_BYTES, Branch, Fixup, Run
-from trapline.asm.lookalikes import foreign_letter
 from trapline.asm.nodes import (
     Bound,
     Expression,
@@ -22,6 +21,7 @@ from trapline.asm.nodes import (
     where_written,
 )
 from trapline.asm.operand_places import column_of
+from trapline.asm.preprocess.lookalikes import foreign_letter
 from trapline.asm.unit import Unit
 from trapline.isa import CSR_BY_NAME, Instruction
 from trapline.isa.did_you_mean import did_you_mean

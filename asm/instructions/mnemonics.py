@@ -11,8 +11,8 @@ from trapline.asm.instructions.pseudo_instructions import (
     Place,
     Template,
 )
-from trapline.asm.lookalikes import foreign_letter
 from trapline.asm.nodes import Function, Memory, Name, Operand, Operands, Parenthesized, where_written
+from trapline.asm.preprocess.lookalikes import foreign_letter
 from trapline.isa import BY_NAME
 from trapline.isa.did_you_mean import did_you_mean
 from trapline.isa.foreign import FOREIGN_WORDS, RS1_SHIFT

@@ -13,6 +13,7 @@ from typing import NoReturn
 from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
 from trapline.asm.preprocess import conditionals
 from trapline.asm.preprocess.conditionals import Conditionals, Scope
+from trapline.asm.preprocess.lookalikes import strange
 from trapline.asm.preprocess.macros import Arguments, Macro, Template, name_at, normalize, parse_definition
 from trapline.asm.preprocess.source_text import (
     STRING,
@@ -164,7 +165,7 @@ class _Expander:
         try:
             self._special[word](word, operands, location.at(begin) if begin else location, at)
         except SourceError as error:
-            self._diagnostics.add(error)
+            self._diagnostics.add(strange(text, location) or error)
 
     # Sources
 

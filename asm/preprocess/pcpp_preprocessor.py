@@ -14,8 +14,9 @@ from typing import Any
 from pcpp import Action, OutputDirective, Preprocessor
 
 from trapline.asm.diagnostics import AsmError, Diagnostics, Expansion, Location, SourceError
+from trapline.asm.preprocess.lookalikes import strange
 from trapline.asm.preprocess.macro_expansion import COUNTER, LINE, MOST_TOKENS, MacroExpander, TooLong, WrongArguments
-from trapline.asm.preprocess.source_text import CHARACTER, Text, read_source, whole_file
+from trapline.asm.preprocess.source_text import CHARACTER, WHITE, Text, read_source, whole_file
 
 MAX_INCLUDE_DEPTH = 60
 LONGEST_CALL = 2000
@@ -54,6 +55,11 @@ _defined_has_include = re.compile(r"\bdefined\s*(\(\s*)?__has_include(?:_next)?\
 
 def _here() -> str:
     return os.path.abspath("") + os.sep
+
+
+def _lookalike(place: Location) -> SourceError | None:
+    """The error that names a character of a directive's line which only looks right."""
+    return strange(place.text.strip(WHITE), place)
 
 
 def run(
@@ -185,7 +191,8 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
         if match := _bad_expression(msg):
             msg = f"cannot evaluate '{match[1]}'"
         msg = " ".join(msg.translate(_reveal).split())
-        self._diagnostics.error(self._location(file, line), msg[:1].lower() + msg[1:])
+        place = self._location(file, line)
+        self._diagnostics.add(_lookalike(place) or SourceError(place, msg[:1].lower() + msg[1:]))
 
     def on_file_open(self, is_system_include: bool, includepath: str) -> io.StringIO:
         path = Path(includepath)
@@ -201,7 +208,8 @@ class _Inside(Preprocessor):  # type: ignore[misc]  # pcpp has no types
 
     def on_include_not_found(self, is_malformed: bool, is_system_include: bool, curdir: str, includepath: str) -> None:
         if is_malformed:
-            raise SourceError(self.here(), "malformed #include", 'write #include "file" or #include <file>')
+            malformed = SourceError(self.here(), "malformed #include", 'write #include "file" or #include <file>')
+            raise _lookalike(self.here()) or malformed
         folders = ([curdir or "."] if not is_system_include else []) + self.path
         hint = f"looked in {', '.join(dict.fromkeys(folders))}" if folders else "no include folders given"
         raise SourceError(self.here(), f"no such file: '{includepath}'", hint)

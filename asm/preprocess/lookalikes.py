@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.preprocess.source_text import CHARACTER, STRING
 
 _MEANT = {
@@ -34,6 +35,14 @@ def suspicious(text: str) -> tuple[int, str, str] | None:
         if meant is not None:
             name = unicodedata.name(character, "a control character").lower()
             return token.start(), f"U+{ord(character):04X} ({name})", meant
+    return None
+
+
+def strange(text: str, location: Location) -> SourceError | None:
+    """The error that names the first such character of a statement at `location`, if it has one."""
+    if found := suspicious(text):
+        column, name, meant = found
+        return SourceError(location.at(column), f"unexpected character {name}", meant)
     return None
 
 
