@@ -116,7 +116,7 @@ def test_the_wheel_says_what_it_needs(unpacked: Path) -> None:
     assert metadata["Name"] == "trapline" and metadata["Requires-Python"] == ">=3.11"
     required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
     names = {line.replace(">", " ").replace("=", " ").replace("<", " ").split()[0] for line in required}
-    assert {"numba", "numpy", "lark", "click", "rich", "pcpp"} == names
+    assert {"numba", "numpy", "lark", "click", "rich", "pcpp", "msgspec", "zstandard"} == names
     assert set(metadata.get_all("Provides-Extra") or []) >= {"test"}
     assert (metadata.get_payload() or "").startswith("# Trapline"), "the README is the description"
     assert metadata["License-Expression"] == "MIT" and metadata.get_all("License-File") == ["LICENSE"]
