@@ -58,6 +58,7 @@ ROOMS = {
     "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/engine.py "
     "vm/snapshot vm/machine.py vm/process vm/boot",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
+    "vm/debug": "isa vm/core vm/loader vm/exit.py vm/registers.py vm/snapshot vm/machine.py vm/process vm/observe",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/gdb": "isa vm/core vm/board vm/exit.py vm/registers.py vm/machine.py",
     "vm/classifier/definitions": "isa vm/core",
@@ -67,7 +68,7 @@ ROOMS = {
     "vm/classifier": "isa vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier/proof",
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
     "vm/cli": "isa asm vm/core vm/hypervisor vm/codegen vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
-    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/experiments vm/gdb "
+    "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/debug vm/experiments vm/gdb "
     "vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",

@@ -197,11 +197,11 @@ def test_the_contract_of_engines_is_that_of_execute() -> None:
     assert said == set(re.findall(r"^\| `([A-Z_]+)` ", contract, re.M)) and len(said) == 6
 
 
-def test_observing(tmp_path: Path) -> None:
-    """The commands of docs/observing.md print what the page shows."""
+@pytest.mark.parametrize("document", ["docs/observing.md", "docs/tutorials/debugger.md"])
+def test_commands_print_what_the_page_shows(document: str, tmp_path: Path) -> None:
     (tmp_path / "programs").symlink_to(ROOT / "programs")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    text = (ROOT / "docs/observing.md").read_text(encoding="utf-8")
+    text = (ROOT / document).read_text(encoding="utf-8")
     examples = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", text, re.S)
     assert examples
     for script, expected in examples:

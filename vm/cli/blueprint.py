@@ -54,19 +54,19 @@ class Blueprint:
             self.image = self.plan.firmware.image
 
     @property
-    def _images(self) -> list["Image"]:
+    def images(self) -> list["Image"]:
         """The programs in memory, the kernel first."""
         kernels = (self.plan.kernel, self.plan.firmware)
         return [kernel.image for kernel in kernels if kernel is not None and not isinstance(kernel, str)]
 
     def place(self, address: int) -> str:
         """An address, virtual or physical, with symbol and line of the program that it is in."""
-        known = (image for image in self._images if image.linked_address(address) is not None)
+        known = (image for image in self.images if image.linked_address(address) is not None)
         return next(known, self.image).place(address)
 
     def passed_end(self, address: int) -> str | None:
         """What ends before an address behind the last instruction of a program, see `Image.passed_end`."""
-        return next((end for image in self._images if (end := image.passed_end(address))), None)
+        return next((end for image in self.images if (end := image.passed_end(address))), None)
 
     def build(self, **options: Unpack["Options"]) -> "Machine":
         """A machine, whose board is to be closed when it is not needed any more.

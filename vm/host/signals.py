@@ -15,6 +15,8 @@ ENDING: tuple[signal.Signals, ...] = tuple(
 )
 TOGETHER = 1.0
 """Seconds after a signal in which more of them change nothing. Later ones end what takes long about ending."""
+INTERRUPTED = 128 + signal.SIGINT
+"""`status` after Ctrl-C."""
 _received: int = signal.SIGINT
 _received_at = float("-inf")
 _for_good = False

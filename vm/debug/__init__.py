@@ -1,0 +1,1 @@
+"""The debugger of `trapline debug` without its terminal: commands, expressions, stops, views."""
