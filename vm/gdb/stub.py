@@ -68,7 +68,7 @@ class Stub:
         self._reason = "", SIGTRAP
         self._addresses = Addresses(machine)
         self._breakpoints = Breakpoints(machine)
-        self._monitor = Monitor(machine, self._addresses)
+        self._monitor = Monitor(machine)
         self._registers = registers
         self._description = description(registers)
         self._poked = False
