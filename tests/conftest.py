@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from support.budget import PART, REDUCED
 
-# A shell lets jobs in the background ignore Ctrl-C and Ctrl-\, and processes inherit that. The tests need both.
+# A shell lets jobs in the background ignore Ctrl-C and Ctrl-\, nohup SIGHUP, and processes inherit that. The tests need
+# all three.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 EXAMPLES = 100

@@ -2,10 +2,14 @@
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from trapline import Machine, isa
-from trapline.vm.loader.source import load_source
+from trapline.isa.table import added
+from trapline.vm.loader.image import Image
+from trapline.vm.loader.source import load_file, load_source
 from trapline.vm.machine import ExitReason
 
 RAM = 0x80000000
@@ -72,9 +76,34 @@ def put_off_timers(machine: Machine) -> Machine:
     return machine
 
 
+KEPT = 64
+"""Programs that stay assembled. Most tests want one under each technique or engine; assembling takes the longest."""
+
+
 def from_text(text: str, **options: Any) -> Machine:
     """A machine of 64 KiB (or `memory`) with this assembly text at the start of RAM, its timers put off."""
-    return put_off_timers(Machine.from_source(text, **({"memory": 0x10000} | options)))
+    name, entry = options.pop("name", "<string>"), options.pop("entry", None)
+    machine = Machine(**({"memory": 0x10000} | options))
+    machine.load(_text_image(text, name, entry, machine.ram_base, added()))
+    return put_off_timers(machine)
+
+
+@lru_cache(KEPT)
+def _text_image(text: str, name: str, entry: str | None, base: int, plugins: tuple[Any, ...]) -> Image:
+    """plugins: those loaded, which the same text means something else with."""
+    return load_source(text, name=name, entry=entry, text_base=base)
+
+
+def from_program(path: Path, **options: Any) -> Machine:
+    """`Machine.from_file` of a source that no test changes."""
+    machine = Machine(**options)
+    machine.load(_file_image(path, machine.ram_base, added()))
+    return machine
+
+
+@lru_cache(KEPT)
+def _file_image(path: Path, base: int, plugins: tuple[Any, ...]) -> Image:
+    return load_file(path, raw_base=base)
 
 
 def rebooting(text: str, **options: Any) -> Machine:

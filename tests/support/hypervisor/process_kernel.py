@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support.machines import get, put
+from support.machines import from_program, get, put
 from trapline import Machine
 from trapline.asm import assemble
 from trapline.vm.loader.files import load_elf
@@ -77,7 +77,7 @@ def guest(
     **options: Any,
 ) -> Machine:  # fmt: skip
     """A machine that is about to boot the kernel, which runs this program; it ends with the program's status."""
-    machine = Machine.from_file(KERNEL, memory=MEMORY, **options)
+    machine = from_program(KERNEL, memory=MEMORY, **options)
     image = image_of(path)
     loader = Loader(machine)
     for segment in image.segments:

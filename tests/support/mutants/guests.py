@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from support.machines import difference, from_text, state
@@ -116,13 +118,19 @@ class Guest:
             text, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
             assert count == 1, name
         names: dict[str, Any] = {}
-        exec(compile(PYTHON_PRELUDE + text, "<engine>", "exec"), names)
+        exec(_compiled(text), names)
         names["execute"] = counted(names["execute"])
         machine.engine._run = names["run"]
         machine.run(max_instructions=self.steps)
         values = {name: machine.csr[name] if name in machine.csr else machine.x[name] for name in self.expected or {}}
         found = difference(self.expected or {}, values)
         return found | difference(right, state(machine))
+
+
+@lru_cache(2)
+def _compiled(text: str) -> CodeType:
+    """An engine of this text. Every guest runs on the right one, too."""
+    return compile(PYTHON_PRELUDE + text, "<engine>", "exec")
 
 
 def counted(execute: Callable[..., int]) -> Callable[..., int]:

@@ -18,7 +18,7 @@ from support.gnu import Find
 from support.hypervisor.bare_and_virtual import TRACED, UNDER, setting
 from support.hypervisor.process_kernel import guest
 from support.kernels.c_kernel import build, compiler
-from support.machines import RAM, difference, state
+from support.machines import RAM, difference, from_program, state
 from support.paths import PROGRAMS
 from support.programs import BOOT, EXPECTED, USER, Case
 from trapline import Machine
@@ -64,7 +64,7 @@ def machines(program: str) -> list[Callable[..., Machine]]:
     isa, memory = "rv32ima", 34 << 20 if program == "bench/walk" else 4 << 20
     if source.parent.name == "sensitive":
         isa, memory = read_case(source).isa, read_case(source).memory
-    return [lambda **how: Machine.from_file(source, memory=memory, isa=isa, stdin=INPUT.get(program), **how)]
+    return [lambda **how: from_program(source, memory=memory, isa=isa, stdin=INPUT.get(program), **how)]
 
 
 def case_maker(case: Case) -> Callable[..., Machine]:

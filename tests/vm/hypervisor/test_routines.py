@@ -19,8 +19,8 @@ SOME = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswa
 """Of these, one for each way to access memory."""
 SAME_IN_U_MODE = ("popf", "rdmode", "jrst")
 ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
-MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 100_000
-FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 4_000
+MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 40_000
+FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 2_000
 
 
 @cache
