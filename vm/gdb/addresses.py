@@ -7,6 +7,7 @@ physical; MPRV is left aside, for pc would be elsewhere than what lies at its ad
 from trapline.isa.mode import M
 from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_OFFSET, SATP_SV32
 from trapline.vm.core.access_type import LOAD
+from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import entry_at, find_leaf, leaf_address
 from trapline.vm.machine import Machine, MemoryRangeError
 from trapline.vm.registers import Hart
@@ -24,6 +25,7 @@ class Addresses:
         h, engine = hart.h, self._machine.engine
         if self.physical or h.mode == M or h.satp & SATP_SV32 == 0:
             return vaddr
+        refresh(h)
         leaf = find_leaf(h, engine.m, engine.words, vaddr, LOAD)
         return None if leaf < 0 else leaf_address(entry_at(engine.m, engine.words, leaf), leaf & 1, vaddr)
 

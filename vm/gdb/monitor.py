@@ -12,6 +12,7 @@ from trapline.isa.mode import M
 from trapline.isa.sv32 import ADDRESSES
 from trapline.isa.word import MASK
 from trapline.vm.board.devices import Halt
+from trapline.vm.core.mmu import refresh
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.machine import Machine
 from trapline.vm.observe import walk_listing
@@ -95,6 +96,7 @@ class Monitor:
         if not 0 <= address < ADDRESSES:
             raise MonitorError(f"{address:#x} is not an address of 32 bits")
         h, engine = hart.h, self._machine.engine
+        refresh(h)
         satp = 0 if h.mode == M else h.satp
         entries = walk_listing.walk(engine.words, self._machine.ram_base, len(self._machine.ram), satp, address)
         lines = [f"level {entry.level} at {entry.address:#010x}: {entry}" for entry in entries]

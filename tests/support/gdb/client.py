@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from trapline import Exit, Machine
@@ -65,7 +65,10 @@ class Client:
 
 
 class Debugged:
-    """A machine that runs in a thread, with a client. exit: how the run ended; reports: lines for the terminal."""
+    """A machine that runs in a thread.
+
+    run: what is done there; exit: how the run ended; reports: lines for the terminal.
+    """
 
     def __init__(self, machine: Machine, waits: bool, reversible: bool) -> None:
         self.reports: list[str] = []
@@ -75,13 +78,17 @@ class Debugged:
         self.session = Session(machine, listener, self.reports.append, waits, reversible)
         listener.listen()
         self.place = listener.place
+        self.run: Callable[[], object] = self._run_machine
         self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run_machine(self) -> None:
+        self.exit = self.session.run()
+        self.session.end(self.exit.code)
 
     def _run(self) -> None:
         try:
-            with self.session as session:
-                self.exit = session.run()
-                session.end(self.exit.code)
+            with self.session:
+                self.run()
         except BaseException as error:
             self.error = error
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from support.gdb.client import Client, debugged
-from trapline import ExitReason, Machine
+from support.gdb.client import FEATURES, Client, Debugged, debugged
+from trapline import ExitReason, Machine, Process
 from trapline.isa.hart import REGISTERS
 from trapline.vm.gdb.target_description import PC
+from trapline.vm.process import Result
 
 RAM = 0x80000000
 COUNT = """
@@ -184,3 +185,19 @@ def test_the_monitor_helps() -> None:
         assert "did you mean 'reset'" in client.monitor("rest")
         assert "--no-reboot" in client.monitor("reset")
         client.put("qRcmd," + b"quit".hex())
+
+
+def test_a_process_that_is_killed_by_a_signal_says_so() -> None:
+    process = Process.from_source("_start: li t0, 1; sw t0, (zero)", engine="python", memory=1 << 20)
+    run = Debugged(process.machine, waits=True, reversible=True)
+    run.run = lambda: run.session.end(*ending(process.run(run.session.run)))
+    run.thread.start()
+    client = Client(run.place)
+    client.ask(FEATURES)
+    assert client.ask("c") == "X0b"
+    client.close()
+    run.thread.join()
+
+
+def ending(result: Result) -> tuple[int, int]:
+    return result.exit_code, result.signal

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trapline import Machine
+from trapline import Machine, Process
 from trapline.isa import CSR_BY_NAME
 from trapline.vm.gdb.actions import Back, BackToStop, Detach, Go, Kill, Step
 from trapline.vm.gdb.packets import PACKET_SIZE, unescaped
@@ -155,6 +155,15 @@ def test_breakpoints(machine: Machine, stub: Stub) -> None:
     assert stub.stopped(machine.run()) == b"T05hwbreak:;thread:p1.1;"
     assert ask(stub, "z1,80000004,4") == "OK" and not machine.breakpoints
     assert ask(stub, "z1,80000004,4") == "OK"
+
+
+def test_a_process_has_its_own_addresses() -> None:
+    """Before its first instruction too."""
+    process = Process.from_source("_start: li a0, 3; li a7, 93; ecall", engine="python", memory=1 << 20)
+    stub = stub_of(process.machine)
+    assert ask(stub, f"m{process.machine.pc:x},4") == "13053000" and ask(stub, "m0,4") == "E14"
+    assert ask(stub, f"M{process.machine.pc:x},4:13057000") == "OK"
+    assert process.run().exit_code == 7
 
 
 # Mutated packets
