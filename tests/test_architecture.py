@@ -55,8 +55,8 @@ ROOMS = {
     "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
     "vm/process": "isa vm/state.py vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/state.py vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
-    "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/engine.py "
-    "vm/snapshot vm/machine.py vm/process vm/boot",
+    "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/exit.py "
+    "vm/engine.py vm/snapshot vm/history vm/machine.py vm/process vm/boot",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/debug": "isa vm/core vm/loader vm/exit.py vm/registers.py vm/snapshot vm/machine.py vm/process vm/observe",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",

@@ -1,5 +1,6 @@
 """Machines that run bundled programs, saved in the middle, and files of them that somebody has changed."""
 
+import dataclasses
 import io
 import random
 from dataclasses import dataclass
@@ -160,3 +161,8 @@ def _changed_bytes(value: bytes, rng: random.Random) -> bytes:
     else:
         data += rng.randbytes(rng.choice((1, 8, 4096)))
     return bytes(data)
+
+
+def under(boot: Boot, **changes: Any) -> Boot:
+    """The same machine with other options."""
+    return dataclasses.replace(boot, machine=replace(boot.machine, **changes))

@@ -6,7 +6,7 @@ import click
 
 from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
-from trapline.vm.cli.command_files import ProgramFile
+from trapline.vm.cli.command_files import STDIO, ProgramFile, current
 from trapline.vm.cli.console import open_console
 from trapline.vm.cli.exit_records import ExitRecords
 from trapline.vm.cli.machine_run import exit_status, explain_stop, run_and_save, run_once, statistics_of
@@ -27,7 +27,9 @@ from trapline.vm.cli.qemu_words import QemuWordError, translate
 from trapline.vm.cli.user_errors import fail, reported
 
 if TYPE_CHECKING:
+    from trapline.vm.boot.recipe import Boot
     from trapline.vm.machine import Machine
+    from trapline.vm.snapshot_file.recording import Recorder
 
 
 class BootCommand(Command):
@@ -112,6 +114,8 @@ def run_machine(
         fail(
             f"--save {place}@{place.after}: with --gdb a machine is saved where its run ends; leave out @{place.after}"
         )
+    if options.debug.place is not None and options.state.record is not None:
+        fail("--record cannot be used with --gdb: what a debugger changes is in no recording")
     console = open_console(options.console)
     under = technique or "bare", shadow
     with blueprint.switched_on(*under, console, events=records is not None) as machine:
@@ -119,11 +123,14 @@ def run_machine(
             records.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
+        recorder = open_recorder(machine, blueprint.boot.under(*under), options.state.record)
         with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):
                 exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under), debugger)
             else:
                 exit, seconds = run_once(machine, options.limits, debugger)
+        if recorder is not None:
+            recorder.finish(machine, exit)
     if trace is not None:
         output_files.close(trace)
     if records is not None:
@@ -134,6 +141,17 @@ def run_machine(
     statistics = statistics_of(machine, exit, seconds, technique)
     run_statistics.write(statistics, options.outputs, machine, machine.console.mid_line)
     return exit_status(exit)
+
+
+def open_recorder(machine: "Machine", boot: "Boot", path: str | None) -> "Recorder | None":
+    """Begin to record a machine that has not run yet. boot: what it was made from. Raises OSError."""
+    if path is None:
+        return None
+    if path == STDIO:
+        fail("--record needs a file's name, not -")
+    from trapline.vm.snapshot_file.recording import Recorder
+
+    return Recorder(machine, boot, current().open_log(path, "--record"))
 
 
 def show_translation(machine: "Machine", path: str) -> None:

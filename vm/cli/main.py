@@ -25,6 +25,7 @@ COMMANDS = {
     "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a kernel, Linux included, on a whole machine."),
     "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines; compare techniques."),
     "resume": ("trapline.vm.cli.resume", "resume_command", "Go on with a machine that was saved."),
+    "replay": ("trapline.vm.cli.replay", "replay_command", "Repeat a run that was recorded."),
     "debug": ("trapline.vm.cli.debug", "debug_command", "Debug a program or a kernel at a prompt, backward too."),
     "sensitive": (
         "trapline.vm.cli.sensitive",

@@ -305,6 +305,10 @@ class StateOptions:
         help="Save the whole machine to FILE when the run ends, however it does; with @N after N instructions, and the "
         "run goes on. `trapline resume FILE` goes on from there.",
     )  # fmt: skip
+    record: str | None = option(
+        "--record", type=OutputPath(), metavar="FILE",
+        help="Record all that comes from outside, as it comes, so that `trapline replay FILE` does the same again.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ def refuse_options(
     for spelling in given(boot, options.console, options.outputs, options.exits):
         if spelling in refused:
             fail(f"{spelling} cannot be used with {what}")
-    if options.state.save is not None:
-        fail(f"--save cannot be used with {what}")
+    for spelling in given(options.state):
+        fail(f"{spelling} cannot be used with {what}")
     if machine.clock == "wall":
         fail(f"--clock wall cannot be used with {what}: no two runs would be the same")
 

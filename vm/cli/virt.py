@@ -115,7 +115,10 @@ def _refuse_shared(
     machine: MachineOptions, boot: BootOptions, hypervisor: HypervisorOptions, options: RunOptions, guests: int
 ) -> None:
     """Refuse what several guests cannot share."""
-    one = ("--gdb", "-s", "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save")
+    one = (
+        "--gdb", "-s", "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save",
+        "--record",
+    )  # fmt: skip
     for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state, options.debug):
         if spelling in one:
             fail(f"{spelling} is for one guest, not {guests}")

@@ -153,6 +153,11 @@ class Console:
         return self._input is not None and self._input.interactive
 
     @property
+    def has_source(self) -> bool:
+        """Whether it has had a source of input, ended or not."""
+        return self._source is not None
+
+    @property
     def quit(self) -> bool:
         """Whether that person asked to quit."""
         return self._input is not None and self._input.quit

@@ -1,4 +1,4 @@
-"""`--save` and `trapline resume`."""
+"""`--save` and `trapline resume`, `--record` and `trapline replay`."""
 
 from pathlib import Path
 
@@ -81,6 +81,33 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     ):
         outcome = invoke(*arguments)
         assert outcome.status == 2 and message in outcome.message, outcome
+
+
+def test_recorded_and_repeated(tmp_path: Path) -> None:
+    file, trace = tmp_path / "file", tmp_path / "trace"
+    kernel = PROGRAMS / "boot/uart-interrupt.s"
+    straight = invoke("boot", kernel, "--record", file, stdin=b"ab\ncd\n")
+    assert straight.status == 0 and straight.stdout.startswith(b"AB\nCD")
+    again = execute("replay", file)
+    assert (again.status, again.stdout) == (0, straight.stdout)
+    part = invoke("replay", file, "--until", 50, "--trace", trace)
+    assert part.status == 0 and 0 < len(trace.read_text().splitlines()) <= 50
+    for arguments, message in (
+        (("replay", kernel), "no recording of a machine"),
+        (("boot", kernel, "--record", "-"), "not -"),
+        (("boot", kernel, "--record", tmp_path / "new", "--gdb", "0"), "--record cannot be used with --gdb"),
+        (("virt", kernel, kernel, "--record", file), "--record is for one guest, not 2"),
+        (("boot", kernel, "--record", kernel), "choose another name"),
+    ):
+        outcome = invoke(*arguments)
+        assert outcome.status == 2 and message in outcome.message, outcome
+
+
+def test_a_limit_ends_a_recording(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    assert invoke("boot", THREADS, "--record", file, "--max-instructions", "100k").status == 124
+    again = invoke("replay", file)
+    assert again.status == 0 and "the recording ends after 100,000 instructions" in again.message
 
 
 @pytest.mark.slow

@@ -1,0 +1,137 @@
+"""A run that is recorded is the same when it is repeated, also from a recording that was cut off."""
+
+import io
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.budget import FIRST_SEED, seeds
+from support.kernels.foreign import guest
+from support.snapshot_files import MOST, Case, end, under
+from trapline.vm.boot.kernel_image import read_kernel
+from trapline.vm.boot.memory_map import Request, make_plan
+from trapline.vm.boot.recipe import Boot, MachineRecipe
+from trapline.vm.host.console import Console
+from trapline.vm.machine import Machine
+from trapline.vm.snapshot_file.container import SnapshotFileError
+from trapline.vm.snapshot_file.recording import Recorder, read_recording
+
+TRACED = 2000
+CASES = [
+    Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
+    Case("virtio-blk.s", disk=True), Case("spinlock.s", harts=2),
+]  # fmt: skip
+
+
+class Typist:
+    """Somebody who types a key now and then. interactive: a person."""
+
+    quit = False
+
+    def __init__(self, rng: random.Random, interactive: bool) -> None:
+        self._rng, self.interactive, self._keys = rng, interactive, list(b"hello, world\nq\n")
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def poll(self, seconds: float) -> bytes | None:
+        if self._rng.random() < 0.5:
+            return b""
+        return bytes((self._keys.pop(0),)) if self._keys else None
+
+
+def recorded(boot: Boot, path: Path, rng: random.Random, interactive: bool) -> dict[str, Any]:
+    """Record a run: all that one may see at its end."""
+    machine = boot.build(console=Console(None, Typist(rng, interactive)))
+    with path.open("wb", buffering=0) as stream:
+        recorder = Recorder(machine, boot, stream)
+        exit = machine.run(max_instructions=MOST)
+        recorder.finish(machine, exit)
+    return end(machine, 0)
+
+
+def traced(machine: Machine, run: Callable[[], object]) -> str:
+    """The trace of a run."""
+    trace = io.StringIO()
+    machine.trace_to(trace)
+    run()
+    return trace.getvalue()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_again(case: Case, tmp_path: Path) -> None:
+    for seed in seeds(2):
+        rng = random.Random(f"{seed} {case}")
+        clock = rng.choice(("instructions", "wall"))
+        path = tmp_path / f"{seed}"
+        expected = recorded(under(case.boot(tmp_path / "disk"), clock=clock), path, rng, rng.random() < 0.5)
+        recording = read_recording(str(path))
+        traces = []
+        for _ in range(2):
+            machine = recording.build()
+            recording.run(machine, max(1, recording.cycle - TRACED))
+            traces.append(traced(machine, partial(recording.run, machine)))
+            assert machine.digest() == recording.digest
+            assert end(machine, 0) == expected
+        assert traces[0] == traces[1] != ""
+
+
+def test_cut_off_anywhere(tmp_path: Path) -> None:
+    path, cut = tmp_path / "file", tmp_path / "cut"
+    case = Case("uart-interrupt.s")
+    expected = recorded(case.boot(tmp_path / "disk"), path, random.Random(FIRST_SEED), True)
+    data = path.read_bytes()
+    reached = set()
+    for length in {*range(0, len(data), 97), *range(len(data) - 400, len(data), 20)}:
+        cut.write_bytes(data[:length])
+        try:
+            recording = read_recording(str(cut))
+        except SnapshotFileError as error:
+            assert str(cut) in str(error) and length < 5000
+            continue
+        reached.add(recording.cycle)
+        machine = recording.build()
+        recording.run(machine)
+        assert machine.cycle == recording.cycle
+        assert expected["console"].startswith(machine.console.output)
+    assert len(reached) > 1
+
+
+def test_damaged_or_with_another_drive(tmp_path: Path) -> None:
+    path, disk = tmp_path / "file", tmp_path / "disk"
+    recorded(Case("virtio-blk.s", disk=True).boot(disk), path, random.Random(FIRST_SEED), False)
+    data = bytearray(path.read_bytes())
+    moved = disk.rename(tmp_path / "moved")
+    assert read_recording(str(path), (str(moved),)).build().board is not None
+    moved.write_bytes(bytes(4096))
+    with pytest.raises(SnapshotFileError, match="has changed since"):
+        read_recording(str(path), (str(moved),)).build()
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SnapshotFileError, match="checksum"):
+        read_recording(str(path))
+
+
+@pytest.mark.slow
+def test_linux(tmp_path: Path) -> None:
+    """Some of its start, in which it waits for its clock and prints: the same trace as while it was recorded."""
+    image = guest("linux/Image")
+    kernel = read_kernel(image, "raw", 0x80000000, None, 0x80400000)
+    request = Request(("i", "m", "a"), 1, (0x80000000, 64 << 20), kernel, "sbi", append="console=hvc0 earlycon=sbi")
+    boot = Boot("linux", MachineRecipe("rv32ima", 1, 64 << 20, clock="wall"), make_plan(request))
+    machine = boot.build(console=Console(None, Typist(random.Random(FIRST_SEED), True)))
+    path = tmp_path / "file"
+    with path.open("wb", buffering=0) as stream:
+        recorder = Recorder(machine, boot, stream)
+        machine.run(max_instructions=8_000_000)
+        expected = traced(machine, lambda: recorder.finish(machine, machine.run(max_instructions=TRACED)))
+    recording = read_recording(str(path))
+    again = recording.build()
+    recording.run(again, 8_000_000)
+    assert traced(again, lambda: recording.run(again)) == expected != ""
+    assert again.digest() == recording.digest and again.console.output == machine.console.output != b""
