@@ -3,12 +3,14 @@
 import sys
 from contextlib import suppress
 
-from trapline.vm.cli.main import discard_output, main
-from trapline.vm.host import signals
-
 
 def run() -> None:
-    """Run the command; a Ctrl-C while the interpreter shuts down no longer changes its exit status."""
+    """Run the command; a Ctrl-C before it, or while the interpreter shuts down, prints no traceback."""
+    try:
+        from trapline.vm.cli.main import discard_output, main
+        from trapline.vm.host import signals
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     signals.for_good()
     try:
         main()
@@ -19,6 +21,9 @@ def run() -> None:
         except OSError:  # the reader is gone
             discard_output()
 
+
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C has ended, as in a shell."""
 
 if __name__ == "__main__":
     run()

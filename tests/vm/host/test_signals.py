@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -74,6 +75,22 @@ def test_at_the_end_of_the_process_nothing_is_interrupted_any_more(monkeypatch: 
         os.kill(os.getpid(), signal.SIGINT)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(os.getpid(), number)
+
+
+def test_ctrl_c_while_the_command_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the first tenth of a second, before there is a handler: a status, and no traceback."""
+    from trapline import __main__ as command
+
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "trapline.vm.cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "trapline.vm.cli.main", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        command.run()
+    assert ended.value.code == 130
 
 
 def test_another_thread_sets_no_handlers() -> None:
