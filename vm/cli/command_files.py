@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ class Files:
         """Note a file that will be written, or is read and written."""
         if path != STDIO:
             self._written.append(Claim(path, option))
+
+    @contextmanager
+    def claimed(self, path: str, option: str) -> Iterator[None]:
+        """A context in which a file is written that the command line does not name."""
+        before = list(self._written)
+        self.writes(path, option)
+        try:
+            yield
+        finally:
+            self._written = before
 
     def check(self) -> None:
         """Refuse what would write a file that is read, or one file twice, under any of its names. Raises Fatal."""

@@ -1,7 +1,7 @@
 """`trapline debug`: a prompt over a machine or a process."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from trapline.vm.debug.screen import Screen
     from trapline.vm.debug.target import Target
 
+Save = Callable[[str], None]
+"""Writes a machine to a file of this name."""
+KINDS = click.Choice(["boot", "run"])
 PROMPT = "(trapline) "
 FAILED = 1
 """Exit status where a command of a script has failed."""
@@ -34,8 +37,8 @@ FAILED = 1
     "script; 2 for bad usage or input.",
 )
 @click.argument("programs", nargs=-1, type=ProgramFile(), metavar="PROGRAM... [-- ARGUMENT...]")
-@click.option("--boot", "kind", flag_value="boot", help="PROGRAM is a kernel, as for `trapline boot`.")
-@click.option("--run", "kind", flag_value="run", help="PROGRAM is a user program, as for `trapline run`.")
+@click.option("--boot", "kind", flag_value="boot", type=KINDS, help="PROGRAM is a kernel, as for `trapline boot`.")
+@click.option("--run", "kind", flag_value="run", type=KINDS, help="PROGRAM is a user program, as for `trapline run`.")
 @click.option("-e", "commands", multiple=True, metavar="COMMAND", help="Do this command; may be repeated.")
 @click.option("-x", "scripts", multiple=True, type=InputFile(), metavar="FILE", help="Do the commands in FILE first.")
 @click.option("--batch", is_flag=True, help="Leave after the commands of -x and -e.")
@@ -76,9 +79,10 @@ def debug_command(
             asked["--technique"] = technique
         if kind == "run" and asked:
             fail(f"{next(iter(asked))} is for kernels, not for --run")
-        screen, target = _target(stack, context, list(programs), kind, bool(asked), technique, machine, boot, console,
-                                 assembly)  # fmt: skip
-        context.exit(_converse(target, screen, lines, batch))
+        screen, target, save = _target(
+            stack, context, list(programs), kind, bool(asked), technique, machine, boot, console, assembly
+        )
+        context.exit(_converse(target, screen, lines, batch, save))
 
 
 def _script(files: tuple[str, ...], commands: tuple[str, ...]) -> Iterator[str]:
@@ -91,8 +95,8 @@ def _script(files: tuple[str, ...], commands: tuple[str, ...]) -> Iterator[str]:
 def _target(
     stack: ExitStack, context: click.Context, names: list[str], kind: str | None, asked: bool, technique: str | None,
     machine: MachineOptions, boot: BootOptions, console: ConsoleOptions, assembly: AssemblyOptions,
-) -> "tuple[Screen, Target]":  # fmt: skip
-    """What is debugged, and where it prints. asked: whether options of kernels were given."""
+) -> "tuple[Screen, Target, Save | None]":  # fmt: skip
+    """What is debugged, where it prints, and how it is saved. asked: whether options of kernels were given."""
     from trapline.vm.cli import debug_guests
     from trapline.vm.debug.screen import Screen
 
@@ -102,19 +106,21 @@ def _target(
         if arguments:
             fail("arguments behind -- are for user programs; a kernel has --append")
         blueprint = Blueprint(names, machine, boot, assembly)
-        return screen, debug_guests.kernel(stack, blueprint, technique, screen, console)
+        target = debug_guests.kernel(stack, blueprint, technique, screen, console)
+        return screen, target, lambda path: debug_guests.save(target, blueprint, path)
     if console.input_file is not None:
         fail("--input is for kernels; a program reads what `input` gives")
-    return screen, debug_guests.process(names, [names[0], *arguments], machine, assembly, screen)
+    return screen, debug_guests.process(names, [names[0], *arguments], machine, assembly, screen), None
 
 
-def _converse(target: "Target", screen: "Screen", lines: list[str], batch: bool) -> int:
+def _converse(target: "Target", screen: "Screen", lines: list[str], batch: bool, save: "Save | None") -> int:
     """Do the commands of scripts, and then those of standard input; the exit status."""
     from trapline.asm.disassembler.instruction import disassemble
     from trapline.vm.debug.debugger import Debugger
 
     names = {address: name for image in target.lines.images for name, address in image.symbols.items()}
     debugger = Debugger(target, screen, lambda word, pc: disassemble(word, pc, symbols=names))
+    debugger.session.save = save
     terminal = not batch and sys.stdin is not None and sys.stdin.isatty()
     if terminal:
         debugger.session.say("`help` lists the commands, `quit` leaves")

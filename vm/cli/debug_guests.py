@@ -3,8 +3,12 @@
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import click
+
+from trapline.vm.cli import machine_run
 from trapline.vm.cli.assembling import load_image
 from trapline.vm.cli.bundled import find_program
+from trapline.vm.cli.command_files import current
 from trapline.vm.cli.options import AssemblyOptions, ConsoleOptions, MachineOptions
 from trapline.vm.cli.progress import announce_compilation
 
@@ -71,6 +75,19 @@ def kernel(
     console = Console(screen, source)  # type: ignore[arg-type]
     machine = stack.enter_context(blueprint.switched_on(technique or "bare", "lazy", console))
     return Target(machine, blueprint.images)
+
+
+def save(target: "Target", blueprint: "Blueprint", path: str) -> None:
+    """Write the machine to a file. Raises Mistake."""
+    from trapline.vm.debug.mistake import Mistake
+
+    try:
+        with current().claimed(path, "save"):
+            machine_run.save(target.machine, blueprint.boot, path)
+    except OSError as error:
+        raise Mistake(f"{path}: {error.strerror or error}") from None
+    except (ValueError, click.ClickException) as error:
+        raise Mistake(str(error)) from None
 
 
 def process(

@@ -116,6 +116,16 @@ def restore(session: Session, argument: str) -> None:
     session.ended = ended
 
 
+@command("save", "FILE", CHANGING, repeats=False)
+def save(session: Session, argument: str) -> None:
+    """Write the whole machine to a file, with which `trapline resume FILE` goes on."""
+    if not argument.strip():
+        raise Mistake("`save` needs the name of a file")
+    if session.save is None:
+        raise Mistake("only a machine can be saved, not a program: `snapshot` keeps its state here")
+    session.save(argument.strip())
+
+
 # The session
 
 

@@ -32,6 +32,7 @@ class Session:
 
     number: of the hart that commands are about; real: whether they show the real hart below it, under a hypervisor.
     ended: how the guest has come to its end, None while it has not; over: whether to leave; disassemble: see `views`.
+    save: writes the machine to a file of this name, None where that is not possible.
     seen: registers at the last look, by hart.
     """
 
@@ -44,6 +45,7 @@ class Session:
         self.real = False
         self.ended: Ended | None = None
         self.over = False
+        self.save: Callable[[str], None] | None = None
         self.seen: dict[tuple[int, bool], list[int]] = {}
         self.marks: dict[str, tuple[Snapshot, Ended | None]] = {}
         self.listed: tuple[str, str, int] | None = None

@@ -41,6 +41,30 @@ def test_bad_usage(tmp_path: Path) -> None:
     refused(invoke("debug"), "PROGRAM", lines=None)
 
 
+def test_a_machine_is_saved_and_goes_on(tmp_path: Path) -> None:
+    path, saved = write(tmp_path, "k.s", KERNEL.replace("0x5555", "0x53333")), tmp_path / "k.snap"
+    outcome = invoke(
+        "debug",
+        path,
+        *ENGINE,
+        "--memory",
+        "1M",
+        "--batch",
+        "-e",
+        "stepi 2",
+        "-e",
+        f"save {saved}",
+        "-e",
+        f"save {saved}",
+    )
+    assert outcome.status == 0, outcome.stdout
+    assert invoke("resume", saved, *ENGINE).status == 5
+    for name in (str(path), str(tmp_path / "no" / "file")):
+        failed = invoke("debug", path, *ENGINE, "--memory", "1M", "--batch", "-e", f"save {name}")
+        assert failed.status == 1 and name.encode() in failed.stdout
+    assert "0x53333" in path.read_text()
+
+
 def test_at_a_terminal(tmp_path: Path) -> None:
     """A mistake does not end the session, an empty line repeats, and Ctrl-D leaves."""
     import subprocess
