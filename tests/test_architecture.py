@@ -39,20 +39,21 @@ ROOMS = {
     "vm/board": "isa vm/state.py vm/host vm/board/virtio",
     "vm/sbi": "isa vm/core",
     "vm/loader": "isa asm",
-    "vm/exit.py": "isa",
+    "vm/breakpoints.py": "",
+    "vm/exit.py": "isa vm/breakpoints.py",
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
     "vm/engine_kinds.py": "",
     "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/engine_kinds.py",
     "vm/registers.py": "isa vm/core vm/codegen",
     "vm/trace.py": "isa vm/core vm/codegen",
-    "vm/breakpoints.py": "",
+    "vm/stops": "isa vm/core vm/breakpoints.py vm/exit.py",
     "vm/run_loop.py": "isa vm/core vm/host vm/board vm/exit.py vm/exits vm/engine.py vm/registers.py vm/trace.py "
-    "vm/breakpoints.py",
+    "vm/stops",
     "vm/snapshot": "isa vm/core vm/state.py vm/host vm/board vm/engine.py vm/exits",
     "vm/history": "isa vm/state.py vm/host vm/exit.py vm/exits vm/engine.py vm/registers.py vm/snapshot",
     "vm/machine_options.py": "vm/host vm/engine.py vm/snapshot",
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
-    "vm/engine.py vm/registers.py vm/trace.py vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
+    "vm/engine.py vm/registers.py vm/trace.py vm/stops vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
     "vm/process": "isa vm/state.py vm/loader vm/machine.py",
     "vm/boot": "isa vm/core vm/state.py vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
     "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/exit.py "
@@ -83,7 +84,7 @@ LIBRARIES = {
     "llvmlite": "vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
-    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/snapshot vm/snapshot_file vm/process vm/observe "
+    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process vm/observe "
     "vm/experiments "
     "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from trapline.isa.table import added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.hart import HartView, MachineView, new_harts, new_machine
-from trapline.vm.core.records import MAX_HARTS, HartRecord
+from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
+from trapline.vm.core.stops import TABLE_WORDS
 from trapline.vm.engine_kinds import KINDS, PYTHON
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.host.event_ring import EventRing
@@ -65,7 +67,7 @@ class Engine:
         self._all_ram = np.zeros(pages * PAGE, np.uint8) if memory is None else memory[: pages * PAGE]
         self.unannounced: list[tuple[int, int]] = []
         self.ram = self._all_ram[:ram_size]
-        self.code = np.zeros(pages * CODE_ENTRIES, np.int64)
+        self.code = np.zeros(pages * CODE_ENTRIES + TABLE_WORDS, np.int64)
         self.page = np.zeros(pages, np.uint8)
         self._all_harts = new_harts(harts, misa, extensions)
         self._machines = new_machine(ram_base, ram_size, board, harts)
@@ -79,6 +81,7 @@ class Engine:
         self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code)
         self.ring = EventRing(self, self._all_ram, ring) if events else None
         self._compiled = False  # unless it can be entered by its address
+        self._announce = announce
         if self.kind is PYTHON:
             self._use_python()
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
@@ -99,6 +102,13 @@ class Engine:
         self._addresses = np.array((harts, machine, ram, code, page, *counts), np.int64)
         self._memory: tuple[Any, ...] = (ctypes.c_void_p(self._addresses.ctypes.data),)
         self._code_memory: tuple[Any, ...] = self._memory
+
+    def look_at_stops(self) -> None:
+        """From now on obey the table of stops, for which another engine is compiled: see `unstopped_text`."""
+        if self._compiled:
+            from trapline.vm.codegen import native
+
+            self._run, self._drop = native.functions(self._announce, native.STOPPING_ENGINE)
 
     def _use_checked(self) -> None:
         from trapline.vm.codegen import native
@@ -159,6 +169,21 @@ class Engine:
     def real_hart(self, number: int) -> HartRecord:
         """The real hart that a hypervisor has for the virtual hart of this number."""
         return self._views[len(self.harts) + number]
+
+    @property
+    def all_harts(self) -> Sequence[HartRecord]:
+        """The virtual harts, and then the real ones."""
+        return self._views
+
+    @property
+    def hart_array(self) -> np.ndarray:
+        """The same: ndarray of HART."""
+        return self._all_harts
+
+    @property
+    def all_machines(self) -> Sequence[MachineRecord]:
+        """The machine's record, and then those of the real machines."""
+        return self._machine_views
 
     @property
     def words(self) -> memoryview:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from trapline.isa.cause import describe
+from trapline.vm.breakpoints import Hit
 
 
 class ExitReason(Enum):
@@ -18,6 +19,8 @@ class ExitReason(Enum):
     ENDLESS_LOOP = "endless loop"
     IDLE = "idle with nothing that could wake it"
     BREAKPOINT = "breakpoint"
+    WATCHPOINT = "watchpoint"
+    CATCH = "catch"
     INTERRUPTED = "interrupted"
     EVENT = "requested exit of the guest"
     QUIT = "quit at the console"
@@ -27,8 +30,11 @@ class ExitReason(Enum):
 
 @dataclass(frozen=True)
 class Exit:
-    """Why and where a run stopped. code: the guest's exit code (HALT); cause, tval: of a TRAP; reset: of a HALT, which
-    the guest asked for; the machine has not begun again."""
+    """Why and where a run stopped.
+
+    code: the guest's exit code (HALT); cause, tval: of a TRAP; reset: of a HALT, which the guest asked for; the machine
+    has not begun again; hit: of a BREAKPOINT, WATCHPOINT or CATCH, what it was about.
+    """
 
     reason: ExitReason
     pc: int
@@ -36,6 +42,7 @@ class Exit:
     cause: int = 0
     tval: int = 0
     reset: bool = False
+    hit: Hit | None = None
 
     def __str__(self) -> str:
         text = f"{self.reason.value} at pc {self.pc:#010x}"

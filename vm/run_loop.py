@@ -9,7 +9,6 @@ from trapline.isa.cause import ECALL_S
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Halt
 from trapline.vm.board.htif import Htif
-from trapline.vm.breakpoints import reached, steps_at_once
 from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Engine
 from trapline.vm.exit import Exit, ExitReason
@@ -20,14 +19,15 @@ from trapline.vm.exits.served_machine import ServedMachine
 from trapline.vm.host.console import OutputLimit
 from trapline.vm.host.signals import held
 from trapline.vm.registers import Hart
+from trapline.vm.stops.stops import Stops
 from trapline.vm.trace import Trace
 
 
 class RunMachine(ServedMachine, Protocol):
     """The machine that runs (`vm.machine.Machine`)."""
 
-    breakpoints: set[int]
-
+    @property
+    def stops(self) -> Stops: ...
     @property
     def restart(self) -> Callable[[Any], None] | None: ...
     @property
@@ -60,20 +60,22 @@ class RunLoop:
     def undisturbed(self) -> Iterator[None]:
         """A context in which a run ends only at its limit or by the guest, and reports nothing: it repeats another."""
         machine, ring = self._machine, self._machine.engine.ring
-        kept = machine.breakpoints, machine.ends_trap_loops, self.trace, None if ring is None else ring.sinks
-        machine.breakpoints, machine.ends_trap_loops, self.trace = set(), False, None
+        kept = machine.ends_trap_loops, self.trace, None if ring is None else ring.sinks
+        machine.ends_trap_loops, self.trace = False, None
+        stops = machine.stops.exchange([])
         if ring is not None:
             ring.sinks = []
         try:
             yield
         finally:
-            machine.breakpoints, machine.ends_trap_loops, self.trace, sinks = kept
+            machine.ends_trap_loops, self.trace, sinks = kept
+            machine.stops.exchange(stops)
             if ring is not None and sinks is not None:
                 ring.sinks = sinks
 
     def stops_here(self) -> bool:
         """Whether a run that comes to this place stops here."""
-        return reached(self._machine.breakpoints, self._machine.current.pc)
+        return bool(self._machine.stops.here())
 
     def run(self, max_instructions: int | None, timeout: float | None) -> Exit:
         """See `Machine.run`."""
@@ -91,8 +93,9 @@ class RunLoop:
         """Run until the guest stops or resets the machine. moved: whether a breakpoint at pc is one that is reached."""
         machine = self._machine
         machine.engine.m.host_traps = self._host_traps()
+        machine.stops.begin(moved)
         try:
-            exit = self._run(end, deadline, moved)
+            exit = self._run(end, deadline)
         except KeyboardInterrupt:
             exit = self._exit(ExitReason.INTERRUPTED)
         except OutputLimit:
@@ -100,10 +103,11 @@ class RunLoop:
         except Halt as halt:
             exit = Exit(ExitReason.HALT, machine.current.pc, code=halt.code, reset=halt.reset)
         finally:
+            machine.stops.end()
             self._exit_handler.finish()
         return self.work.deliver(exit, deadline)
 
-    def _run(self, end: int | None, deadline: float | None, moved: bool) -> Exit:
+    def _run(self, end: int | None, deadline: float | None) -> Exit:
         """Let harts and host go on until an exit. end: of all steps; deadline: of `time.monotonic`."""
         # A guest may come here a million times a second: with a system call, say. So what is rare costs no call.
         machine = self._machine
@@ -111,19 +115,17 @@ class RunLoop:
         exit: Exit | None = None
         while True:
             busy = self.work.advance()
-            stepping = self.trace is not None or bool(machine.breakpoints)
             if not busy:
                 if exit is not None:
                     return exit
-                if stepping and moved and reached(machine.breakpoints, machine.current.pc):
-                    return self._exit(ExitReason.BREAKPOINT)
                 if end is not None and machine.cycle >= end:
-                    return self._exit(ExitReason.LIMIT)
+                    limit = self._exit(ExitReason.LIMIT)
+                    return machine.stops.at_limit() or limit
             if deadline is not None and time.monotonic() >= deadline:
                 return self._exit(ExitReason.TIMEOUT)
             budget = machine.engine.kind.steps_per_look >> (2 * attended)  # a quarter where a person types
-            if stepping:
-                budget = steps_at_once(budget, machine.breakpoints, self.trace is not None)
+            if self.trace is not None:
+                budget = 1
             if end is not None:
                 budget = min(budget, end - machine.cycle)
             if machine.htif is not None:
@@ -138,7 +140,6 @@ class RunLoop:
                 return self._exit(ExitReason.QUIT)
             if not busy:
                 exit = self._slice(budget)
-                moved = True
                 if machine.htif is not None:
                     machine.htif.serve(at_once=exit is not None)
 
@@ -157,22 +158,27 @@ class RunLoop:
         machine, handler = self._machine, self._exit_handler
         if machine.board is not None or machine.bus.ranges or machine.console.held_since is not None:
             handler.prepare()
-        if self.trace is not None or machine.breakpoints:
+        stops = machine.stops
+        if self.trace is not None or stops.passing:
             if (idle := machine.engine.run(0)) != LIMIT:
                 return handler.served(idle)
             # The step would take the interrupt and execute the handler's first instruction in one go.
-            if handler.take_interrupt() and reached(machine.breakpoints, machine.current.pc):
-                return self._exit(ExitReason.BREAKPOINT)
+            mode = machine.current.mode
+            cause = handler.take_interrupt()
+            if cause is not None and (stop := stops.interrupted(cause, mode)) is not None:
+                return stop
         if self.trace is not None:
             self.trace.before()
         try:
-            status = machine.engine.run(budget)
+            stopping = len(stops) > 0 or machine.engine.m.stops != 0
+            status = stops.run(budget) if stopping else machine.engine.run(budget)
             if machine.engine.ring is None:
-                return handler.served(status)
+                exit = handler.served(status)
+                return stops.served(status) if stopping and exit is None else exit
             with machine.engine.ring.completed(status):
                 exit = handler.served(status)
             self.work.completing(status)
-            return exit
+            return stops.served(status) if stopping and exit is None else exit
         finally:
             if self.trace is not None:
                 machine.console.flush()

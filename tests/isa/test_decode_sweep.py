@@ -11,8 +11,9 @@ import pytest
 from trapline.isa import INSTRUCTIONS, Kind, decode
 from trapline.isa.word import s32
 from trapline.vm.codegen.decoder import emit_decode_word
-from trapline.vm.core.execute import NOP, UNKNOWN
+from trapline.vm.core.execute import NOP
 from trapline.vm.core.op_numbers import op_numbers
+from trapline.vm.core.packed import UNKNOWN
 
 OPCODE = 0x7F
 

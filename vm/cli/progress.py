@@ -8,11 +8,14 @@ import click
 
 from trapline.vm.cli.user_errors import colored
 
+NAMES = {"stopping": "engine for breakpoints"}
+"""What a person calls some kinds of compiled code."""
+
 
 @contextmanager
 def announce_compilation(what: str) -> Iterator[None]:
     """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
-    message = f"trapline: compiling the {what} (once for this version, about 20 seconds)..."
+    message = f"trapline: compiling the {NAMES.get(what, what)} (once for this version, about 20 seconds)..."
     if not colored():
         click.echo(message, err=True)
         yield

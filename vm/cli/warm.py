@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,9 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
         into = str(cache_folders.of_installation())
     with reported(), _written(into, cache_folders.VARIABLE):
         _refuse_unwritable(into, cache_folders)
-        engine = lambda: native.warm(native.ENGINE, native.engine_key(), portable, announce_compilation)  # noqa: E731
-        search = lambda: batch.warm(portable, announce_compilation)  # noqa: E731
-        for what, made in (("engine", engine), ("search", search)):
-            _show(what, made)
+        for what, source in (("engine", native.ENGINE), ("engine for breakpoints", native.STOPPING_ENGINE)):
+            _show(what, partial(native.warm, source, native.engine_key(), portable, announce_compilation))
+        _show("search", partial(batch.warm, portable, announce_compilation))
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.extension import extension_bit
 from trapline.isa.instruction import OPCODE, RD_SHIFT, WIDTHS, Pattern
 from trapline.isa.word import MASK
-from trapline.vm.core.execute import NOP, UNKNOWN
+from trapline.vm.core.execute import NOP
 from trapline.vm.core.op_numbers import op_numbers
-from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
+from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER, UNKNOWN
 
 PLACES = {
     "rd": PACKED_RD,

@@ -32,6 +32,7 @@ from numba.extending import intrinsic
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART, MACHINE
+from trapline.vm.core.stops import TABLE_WORDS
 '''
 PYTHON_PRELUDE = f"{PYTHON_CONVERSIONS}\n"
 MEMORY = ("harts", "machine", "ram", "code", "page", "harts_there", "machines", "count", "pages")
@@ -52,7 +53,7 @@ def run_entry(memory, budget):
         carray(pointer(ram), (pages * PAGE,), np.uint8),
         carray(pointer(ram), (pages * PAGE_WORDS * 2,), np.uint16),
         carray(pointer(ram), (pages * PAGE_WORDS,), np.uint32),
-        carray(pointer(code), (pages * CODE_ENTRIES,), np.int64),
+        carray(pointer(code), (pages * CODE_ENTRIES + TABLE_WORDS,), np.int64),
         carray(pointer(page), (pages,), np.uint8), count, budget,
     )
 
@@ -117,10 +118,20 @@ def _decorators(text: str) -> Callable[[str], str]:
     return decorator
 
 
-def numba_text(entries: bool = True) -> str:
+def unstopped_text() -> str:
+    """`numba_text` without all that is done about stops (`vm.core.stops`), for machines that have none.
+
+    Even a test that is never true costs some per cent, by how registers are allocated around it.
+    """
+    return numba_text(stops=False)
+
+
+def numba_text(entries: bool = True, stops: bool = True) -> str:
     """The module that numba compiles; with `entries`, also the functions that take addresses."""
     # Entries are kept as an object file (`vm.codegen.native`), the checked engine in numba's own cache.
     engine = engine_text()
+    if not stops:
+        engine = re.sub(r"\bm\.stops\b", "0", engine)
     text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine, _decorators(engine))
     return text + (NUMBA_ENTRIES if entries else "")
 

@@ -19,7 +19,9 @@ from trapline.vm.codegen.cache_folders import folder_of_sources
 from trapline.vm.codegen.compiler import Source, compiled, import_text
 from trapline.vm.codegen.link import link
 
-ENGINE = Source("engine", "trapline.vm.codegen.engine_text", "numba_text", ("run_entry", "drop_code_entry"))
+ENGINE = Source("engine", "trapline.vm.codegen.engine_text", "unstopped_text", ("run_entry", "drop_code_entry"))
+STOPPING_ENGINE = Source("stopping", "trapline.vm.codegen.engine_text", "numba_text", ENGINE.entries)
+"""The one that breakpoints, watchpoints and catches need."""
 
 
 @derived
@@ -69,24 +71,25 @@ def warm(
 
 Entries = tuple[Callable[..., int], Callable[..., int]]
 _LINKED: dict[str, Entries] = {}
-"""The engines of this process, by key."""
+"""The engines of this process, by kind and key."""
 
 
-def functions(announce: Announce | None = None) -> Entries:
+def functions(announce: Announce | None = None, source: Source = ENGINE) -> Entries:
     """`run_entry` and `drop_code_entry` of `vm.codegen.engine_text` as foreign functions.
 
     They take one address for all of the memory: ctypes needs longer for ten arguments than the engine for a short run.
-    announce: entered while the engine is compiled, which takes some 20 s.
+    announce: entered while the engine is compiled, which takes some 20 s. source: ENGINE or STOPPING_ENGINE.
     """
     key = engine_key()
-    if key not in _LINKED:
-        run, drop = load(ENGINE, key, announce)
+    name = f"{source.kind} {key}"
+    if name not in _LINKED:
+        run, drop = load(source, key, announce)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
-        _LINKED[key] = (
+        _LINKED[name] = (
             ctypes.CFUNCTYPE(integer, pointer, integer)(run),
             ctypes.CFUNCTYPE(integer, pointer, integer, integer)(drop),
         )
-    return _LINKED[key]
+    return _LINKED[name]
 
 
 @derived

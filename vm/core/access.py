@@ -3,7 +3,7 @@
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 Negative answers: a fault (`vm.core.status`), `DEVICE` when the host must serve the access, `RESLICE` when the
 store was done but the run loop must look at time and interrupts again, `TOHOST` when it hit `tohost`, `PAUSE` when
-nothing was done because the run has done enough.
+nothing was done because the run has done enough, `AT_WATCHPOINT` when nothing was done because the host wants to look.
 """
 
 from trapline.isa.cause import LOAD_MISALIGNED, STORE_MISALIGNED
@@ -16,7 +16,8 @@ from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlay
 from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
-from trapline.vm.core.status import PAUSE, TOHOST, fault
+from trapline.vm.core.status import AT_WATCHPOINT, PAUSE, TOHOST, fault
+from trapline.vm.core.stops import MARKED, READ, WRITE, is_watched
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.core.work import must_pause
 
@@ -57,8 +58,11 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
 def load_aligned(h, m, ram8, ram32, code, page, vaddr, width):
     """The value loaded, or a negative answer."""
     paddr = data_address(h, m, ram32, code, page, vaddr, width, LOAD)
-    if paddr < 0:
-        return paddr
+    return paddr if paddr < 0 else load_at(h, m, ram8, vaddr, paddr, width)
+
+
+def load_at(h, m, ram8, vaddr, paddr, width):
+    """The value loaded from a physical address, or a negative answer."""
     offset = paddr - m.ram_base
     if 0 <= offset and offset < m.ram_size:
         return ram_load(m, ram8, offset, width)
@@ -71,14 +75,14 @@ def is_within_page(vaddr, width):
     return vaddr & PAGE_OFFSET <= PAGE - width
 
 
-def byte_offset(h, m, ram32, code, page, vaddr, access):
-    """The RAM offset of a byte of a misaligned access, or a fault; it cannot reach a device."""
+def ram_offset(h, m, ram32, code, page, vaddr, width, access):
+    """The RAM offset of an atomic access, or of a byte of a misaligned one, or a fault; they cannot reach a device."""
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if access == LOAD and h.load_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context:
+    if access == LOAD and h.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context:
         return vaddr + h.load_tlb[entry + 1]
-    if access == STORE and h.store_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context:
+    if access == STORE and h.store_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context:
         return vaddr + h.store_tlb[entry + 1]
-    paddr = data_address(h, m, ram32, code, page, vaddr, BYTE, access)
+    paddr = data_address(h, m, ram32, code, page, vaddr, width, access)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
@@ -88,6 +92,17 @@ def byte_offset(h, m, ram32, code, page, vaddr, access):
     return offset
 
 
+def is_byte_watched(h, m, code, vaddr, i, offset, width, access):
+    """Whether byte `i`, at this RAM offset, of a misaligned access of `width` bytes is watched."""
+    if m.stops and is_watched(h, m, code, (vaddr + i) & MASK, offset + m.ram_base, BYTE, access):
+        m.watch_vaddr = vaddr
+        m.watch_width = width
+        if is_within_page(vaddr, width):
+            m.watch_paddr = m.watch_paddr - i
+        return True
+    return False
+
+
 def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     """A load that missed its TLB.
 
@@ -95,25 +110,38 @@ def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     """
     if must_pause(m):
         return PAUSE
-    if vaddr & (width - 1) == 0:
-        return load_aligned(h, m, ram8, ram32, code, page, vaddr, width)
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if h.load_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
-        return ram_load(m, ram8, vaddr + h.load_tlb[entry + 1], width)
+    if h.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+        offset = vaddr + h.load_tlb[entry + 1]
+        if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, READ):
+            return AT_WATCHPOINT
+        return ram_load(m, ram8, offset, width)
+    if vaddr & (width - 1) == 0:
+        paddr = data_address(h, m, ram32, code, page, vaddr, width, LOAD)
+        if paddr < 0:
+            return paddr
+        if m.stops and is_watched(h, m, code, vaddr, paddr, width, READ):
+            return AT_WATCHPOINT
+        return load_at(h, m, ram8, vaddr, paddr, width)
+    watched = False
     value = 0
     for i in range(width):
-        offset = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, LOAD)
+        offset = ram_offset(h, m, ram32, code, page, (vaddr + i) & MASK, BYTE, LOAD)
         if offset < 0:
             return offset
+        watched = watched or is_byte_watched(h, m, code, vaddr, i, offset, width, READ)
         value = value | (ram_load(m, ram8, offset, BYTE) << (8 * i))
-    return value
+    return AT_WATCHPOINT if watched else value
 
 
 def store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value):
     """0 or a negative answer."""
     paddr = data_address(h, m, ram32, code, page, vaddr, width, STORE)
-    if paddr < 0:
-        return paddr
+    return paddr if paddr < 0 else store_at(h, m, ram8, ram32, code, page, vaddr, paddr, width, value)
+
+
+def store_at(h, m, ram8, ram32, code, page, vaddr, paddr, width, value):
+    """Store to a physical address; 0 or a negative answer."""
     offset = paddr - m.ram_base
     if 0 <= offset and offset < m.ram_size:
         return ram_store(m, ram8, ram32, code, page, offset, width, value)
@@ -135,25 +163,39 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
     """A store that missed its TLB. A misaligned one is checked whole, then done."""
     if must_pause(m):
         return PAUSE
-    if vaddr & (width - 1) == 0:
-        return store_aligned(h, m, ram8, ram32, code, page, vaddr, width, value)
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if h.store_tlb[entry] == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
-        # A page with such an entry has no code, and nobody watches it.
-        return ram_store(m, ram8, ram32, code, page, vaddr + h.store_tlb[entry + 1], width, value)
-    offset = byte_offset(h, m, ram32, code, page, vaddr, STORE)
+    if h.store_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+        offset = vaddr + h.store_tlb[entry + 1]
+        if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, WRITE):
+            return AT_WATCHPOINT
+        # A page with such an entry has no code, and the hypervisor does not watch it.
+        return ram_store(m, ram8, ram32, code, page, offset, width, value)
+    if vaddr & (width - 1) == 0:
+        paddr = data_address(h, m, ram32, code, page, vaddr, width, STORE)
+        if paddr < 0:
+            return paddr
+        if m.stops and is_watched(h, m, code, vaddr, paddr, width, WRITE):
+            return AT_WATCHPOINT
+        return store_at(h, m, ram8, ram32, code, page, vaddr, paddr, width, value)
+    offset = ram_offset(h, m, ram32, code, page, vaddr, BYTE, STORE)
     if offset < 0:
         return offset
     start = (offset + m.ram_base) & ~PAGE_OFFSET
     if is_within_page(vaddr, width) and pmp_lookup(h, start, start + PAGE) != PARTIAL:
+        if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, WRITE):
+            return AT_WATCHPOINT
         return store_bytes(m, ram8, ram32, code, page, offset, width, value)
+    watched = is_byte_watched(h, m, code, vaddr, 0, offset, width, WRITE)
     for i in range(1, width):
-        other = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, STORE)
+        other = ram_offset(h, m, ram32, code, page, (vaddr + i) & MASK, BYTE, STORE)
         if other < 0:
             return other
+        watched = watched or is_byte_watched(h, m, code, vaddr, i, other, width, WRITE)
+    if watched:
+        return AT_WATCHPOINT
     answer = 0
     for i in range(width):
-        offset = byte_offset(h, m, ram32, code, page, (vaddr + i) & MASK, STORE)
+        offset = ram_offset(h, m, ram32, code, page, (vaddr + i) & MASK, BYTE, STORE)
         done = store_bytes(m, ram8, ram32, code, page, offset, BYTE, (value >> (8 * i)) & 0xFF)
         if done < 0:
             answer = done
@@ -167,11 +209,8 @@ def atomic_offset(h, m, ram32, code, page, vaddr, access):
         return fault(LOAD_MISALIGNED) if access == LOAD else fault(STORE_MISALIGNED)
     if must_pause(m):
         return PAUSE
-    paddr = data_address(h, m, ram32, code, page, vaddr, WORD, access)
-    if paddr < 0:
-        return paddr
-    offset = paddr - m.ram_base
-    if offset < 0 or offset >= m.ram_size:
-        m.fault_address = vaddr
-        return access_fault(access)
+    offset = ram_offset(h, m, ram32, code, page, vaddr, WORD, access)
+    does = READ if access == LOAD else READ | WRITE
+    if offset >= 0 and m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, WORD, does):
+        return AT_WATCHPOINT
     return offset

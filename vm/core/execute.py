@@ -12,30 +12,32 @@ from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrup
 from trapline.isa.word import MASK
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
-from trapline.vm.core.generated import decode_word
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.packed import OP
 from trapline.vm.core.status import (
+    CAUGHT,
     DEVICE,
     FAR_JUMP,
     FOR_THE_HOST,
     LIMIT,
     NEW_CONTEXT,
     PAUSE,
+    RESLICE,
     SAME_CONTEXT,
+    TOHOST,
     cause_of,
     is_fault,
 )
+from trapline.vm.core.stops import context_mode, decode_at, is_caught, look_ahead, look_at_word
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.core.work import make_room, must_pause
 
 UNDECODED = 0
 NOP = 1
-UNKNOWN = 2
 FIRST_OP = 3
-"""Op numbers of a word that is not decoded yet, of one without effect, of an illegal one, of the first instruction."""
+"""Op numbers of a word that is not decoded yet, of one without effect, of the first instruction."""
 
 
 def arms(*variables):
@@ -60,6 +62,10 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     effect and does not count as a step.
     RESLICE         a store to the CLINT has retired: deadlines and interrupts may have changed.
     TOHOST          a store to `m.tohost` has retired.
+    AT_BREAKPOINT   the host wants to look before the instruction at `h.pc` (`vm.core.stops`), which has no effect and
+                    does not count as a step; its walk may have set A.
+    AT_WATCHPOINT   likewise, because of an access that it makes; the walk may have set D.
+    CAUGHT          a trap has been taken, or has been returned from, that the host wants to look at.
 
     All other exceptions are taken here (`isa.trap.take_trap`); the handler's first instruction is the next step.
     Interrupts are checked at the start, and after each instruction that may have enabled one: one that answers NEXT or
@@ -83,7 +89,16 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     make_room(m)
     refresh(h)
     follow_code(h, m)
+    fetch_context = h.fetch_context
     while True:
+        stop = limit
+        if m.stops:
+            answer = look_ahead(h, m, code, status, fetch_context)
+            if answer == CAUGHT:
+                h.cycle = start + n
+                return CAUGHT
+            if answer == SAME_CONTEXT:
+                stop = n + 1
         if n >= limit:
             h.cycle = start + n
             return LIMIT
@@ -93,13 +108,16 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             if (h.mip | h.lines) & h.mie != 0:
                 cause = pending_interrupt(h)
                 if cause != NO_INTERRUPT:
+                    mode = h.mode
                     count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
                     take_trap(h, cause, 0)
                     refresh(h)
+                    if m.stops and is_caught(h, m, cause, mode):
+                        h.cycle = start + n
+                        return CAUGHT
             fetch_context = h.fetch_context
             data_context = h.data_context
         pc = h.pc
-        stop = limit
         entry = 2 * (((pc >> PAGE_SHIFT) ^ (fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         if fetch_tlb[entry] == (pc & PAGE_BASE) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
@@ -141,7 +159,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                         h.pc = (vbase + 4 * ip) & MASK
                         status = SAME_CONTEXT
                         break
-                    code[U64(ip)] = decode_word(I64(ram32[U64(ip - number)]), h.extensions)
+                    code[U64(ip)] = decode_at(h, m, ram32, code, ip - number)
                     if page[U64(number)] & DECODED == 0:
                         page[U64(number)] = page[U64(number)] | U8(NEWLY_DECODED)
                         m.code_epoch = m.code_epoch + 1
@@ -163,6 +181,9 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 status = SAME_CONTEXT
                 continue
         h.cycle = start + n
+        if status == ILLEGAL and m.stops:
+            h.pc = (vbase + 4 * ip) & MASK
+            status = look_at_word(h, m, ram32, code, ip - number)
         if is_fault(status):
             status = cause_of(status)
             tval = m.fault_address
@@ -173,7 +194,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             refresh(h)
             if h.mode == U and m.stop_at_user:
                 h.cycle = start + n
-                return LIMIT
+                return CAUGHT if m.stops and is_caught(h, m, status, context_mode(fetch_context)) else LIMIT
         elif status >= 0:
             h.pc = (vbase + 4 * ip) & MASK
             if (m.host_traps >> status) & 1:
@@ -193,7 +214,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             h.pc = (vbase + 4 * ip) & MASK
             if status == PAUSE:
                 return LIMIT
-            if status != DEVICE:
+            if status == RESLICE or status == TOHOST:
                 h.pc = (h.pc + 4) & MASK
                 h.cycle = start + n + 1
             return status

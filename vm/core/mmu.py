@@ -24,6 +24,7 @@ from trapline.vm.core.ints import U64
 from trapline.vm.core.page_walk import translate
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.status import fault
+from trapline.vm.core.stops import BREAKPOINTS, note_fetch, page_mark
 from trapline.vm.core.tlb import (
     CONTEXT_SHIFT,
     GENERATION_SHIFT,
@@ -76,6 +77,8 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
         cfg = pmp_lookup(h, paddr, paddr + 4)
     if not pmp_allows(cfg, FETCH, h.mode):
         return fault(FETCH_ACCESS)
+    if m.stops & BREAKPOINTS:
+        note_fetch(code, vaddr, offset)
     if uniform:
         entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context
@@ -101,11 +104,12 @@ def data_address(h, m, ram32, code, page, vaddr, width, access):
     offset = paddr - m.ram_base
     if uniform and 0 <= offset and offset < m.ram_size:
         entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
+        tag = (vaddr & PAGE_BASE) | h.data_context | page_mark(m, code, vaddr, paddr)
         if access == LOAD:
-            h.load_tlb[entry] = (vaddr & PAGE_BASE) | h.data_context
+            h.load_tlb[entry] = tag
             h.load_tlb[entry + 1] = offset - vaddr
         elif page[U64(offset >> PAGE_SHIFT)] == 0:
             charge(m, NEW_STORE_PAGE)
-            h.store_tlb[entry] = (vaddr & PAGE_BASE) | h.data_context
+            h.store_tlb[entry] = tag
             h.store_tlb[entry + 1] = offset - vaddr
     return paddr

@@ -14,3 +14,6 @@ PACKED_IMM = 32
 
 REGISTER = 31
 """The bits of a register number, once shifted down."""
+
+UNKNOWN = 2
+"""Op number of an illegal word."""

@@ -126,4 +126,18 @@ class MachineRecord(Protocol):
     work_budget: int  # work that `run` may do beside steps (`vm.core.work`), what is left, and where accesses pause
     work: int
     work_floor: int
+    stop_token: int  # which table of stops it is, for the host
+    stops: int  # what the host wants to look at (`vm.core.stops`): a bit for each kind of which there is any
+    pass_stops: int  # which kinds of them are passed: what is caught, the next exit alone
+    virtual_satp: int  # of a real machine: satp of its virtual hart, 0 in virtual M mode
+    watch_vaddr: int  # of the access that AT_WATCHPOINT is about: where, bytes, and whether it reads and writes
+    watch_paddr: int
+    watch_width: int
+    watch_access: int
+    catch_exceptions: int  # traps by cause at which the host looks, as bits, and 1: all changes of mode
+    catch_interrupts: int
+    catch_modes: int
+    catch_exits: int  # traps out of a guest by cause, likewise
+    caught_cause: int  # mcause of what CAUGHT is about, NO_INTERRUPT for a return, and the mode before
+    caught_mode: int
     stop_at_user: int  # 1: `execute` comes back where U mode begins, because something else runs it

@@ -7,7 +7,7 @@ where a meaning function (`isa.privileged`) answers. The negative ones are these
     -1 to -3     what a system instruction has done; WAIT is also IDLE
     -10 to -13   why `execute` leaves its inner loop; LIMIT is also an answer of `run`
     -20          an exception that the host has asked for
-    -100 to -105 what the host, or the loop around `execute`, must do before the guest goes on
+    -100 to -109 what the host, or the loop around `execute`, must do before the guest goes on
     -200 to -231 faults, one for each cause of an exception (`fault`)
 """
 
@@ -43,6 +43,16 @@ EVENTS_WAIT = -104
 
 PAUSE = -105
 """Within `execute`: an access has not been done, because the run has done enough work (`vm.core.work`)."""
+
+AT_BREAKPOINT = -106
+"""The next instruction has a breakpoint (`vm.core.stops`)."""
+AT_WATCHPOINT = -107
+"""The next instruction makes an access that is watched: `m.watch_vaddr` and its neighbours. It has not been done."""
+CAUGHT = -108
+"""A trap or a return that the host wants to look at is done: `m.caught_cause` and `m.caught_mode`."""
+
+AT_EXIT = -109
+"""The guest has trapped out, for the cause in `m.caught_cause`; the host wants to look before that is served."""
 
 FAULT = -200
 """The exception with cause 0; those with other causes follow below. `m.fault_address` is its tval, but for a fetch."""

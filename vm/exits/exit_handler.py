@@ -131,18 +131,18 @@ class ExitHandler:
             count_trap(h, fault.cause)
             take_trap(h, fault.cause, fault.tval)
 
-    def take_interrupt(self) -> bool:
-        """Take a pending interrupt, as the next step would; whether there was one."""
+    def take_interrupt(self) -> int | None:
+        """Take a pending interrupt, as the next step would; its mcause, or None without one."""
         h = self.h
         update_time(h, self._m)
         cause = pending_interrupt(h)
         if cause == NO_INTERRUPT:
-            return False
+            return None
         ring = self.machine.engine.ring
         with nullcontext() if ring is None else ring.injection(h, cause):
             count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
             take_trap(h, cause, 0)
-        return True
+        return cause
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the guest take an exception at its pc, as hardware would."""

@@ -25,7 +25,7 @@ PARTS = 16
 """Pieces of a stretch of history that is searched, last to first."""
 DEFAULT_MEMORY = 256 << 20
 """Bytes of RAM that checkpoints hold beside the present one's, at most."""
-STOPS = (ExitReason.BREAKPOINT,)
+STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH)
 """How a run ends where a debugger wants to look."""
 
 

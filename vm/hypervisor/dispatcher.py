@@ -11,7 +11,8 @@ from trapline.vm.core.counters import count_trap
 from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.status import EVENTS_WAIT, FOR_THE_HOST, LIMIT
+from trapline.vm.core.status import AT_EXIT, CAUGHT, EVENTS_WAIT, FOR_THE_HOST, LIMIT
+from trapline.vm.core.stops import follow_virtual_satp, is_caught, is_exit_caught, report_stop
 from trapline.vm.core.work import EXIT, INTERPRETED, charge, spent
 from trapline.vm.hypervisor.emulate import emulate, notice_stores
 from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
@@ -28,26 +29,35 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     r.tohost = m.tohost
     r.code_epoch = m.code_epoch
     r.work = m.work
+    follow_virtual_satp(v, r)
     h.cycle = 0
     status = execute(h, r, ram8, ram16, ram32, code, page, limit)
     m.code_epoch = r.code_epoch
     m.work = r.work
     r.direct_steps = r.direct_steps + h.cycle
     leave_guest(v, h, m)
+    if m.stops:
+        report_stop(m, r)
     return status
 
 
 def take_interrupt(v, m, r, ram32):
-    """Let the virtual hart take a pending interrupt; EVENTS_WAIT if the host wants to look before or after it."""
+    """Let the virtual hart take a pending interrupt; EVENTS_WAIT if the host wants to look before or after it.
+
+    CAUGHT if it wants to look because of the interrupt itself.
+    """
     cause = pending_interrupt(v)
     if cause == NO_INTERRUPT:
         return LIMIT
     if begin_event(v, m, r, ram32, cause, 0) == EVENTS_WAIT:
         return EVENTS_WAIT
     charge(m, INTERPRETED)
+    before = v.mode
     count_trap(v, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
     take_trap(v, cause, 0)
     end_event(v, m, r, ram32, INJECT, LIMIT)
+    if m.stops and is_caught(v, m, cause, before):
+        return CAUGHT
     return EVENTS_WAIT if events_wait(m) else LIMIT
 
 
@@ -70,13 +80,18 @@ def run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     status = run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit)
     if status != FOR_THE_HOST:
         return status
+    if m.stops and is_exit_caught(v, m, r):
+        return AT_EXIT
     if begin_event(v, m, r, ram32, r.exit_cause, r.exit_tval) == EVENTS_WAIT:
         return EVENTS_WAIT
     charge(m, EXIT)
     r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] + 1
+    before = v.mode
     status = serve_exit(v, h, m, r, ram8, ram32, code, page)
     if status != FOR_THE_HOST:
         end_event(v, m, r, ram32, r.routine, status)
+        if m.stops and is_caught(v, m, NO_INTERRUPT, before):
+            return CAUGHT
     return status
 
 
@@ -96,8 +111,10 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
             v.stale = 1
         if v.stale:
             refresh(v)
-        if (v.mip | v.lines) & v.mie != 0 and take_interrupt(v, m, r, ram32) == EVENTS_WAIT:
-            return EVENTS_WAIT
+        if (v.mip | v.lines) & v.mie != 0:
+            status = take_interrupt(v, m, r, ram32)
+            if status != LIMIT:
+                return status
         if m.traced:
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)

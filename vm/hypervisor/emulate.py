@@ -6,8 +6,8 @@ tables and reaches the virtual devices. So nothing about the instruction set is 
 Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
-from trapline.isa.cause import FETCH_PAGE
-from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST
+from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE
+from trapline.vm.core.status import AT_BREAKPOINT, AT_WATCHPOINT, CAUGHT, DEVICE, EVENTS_WAIT, FOR_THE_HOST, LIMIT
 from trapline.vm.core.work import INTERPRETED, charge
 from trapline.vm.hypervisor.events import NO_EXIT, STEP, begin_event, end_event
 from trapline.vm.hypervisor.faults import classify_fault
@@ -31,6 +31,12 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
     unretired = v.unretired
     before = v.cycle
     status = interpret(v, m, ram8, ram16, ram32, code, page, faulted, left)
+    if v.cycle == before and (status == AT_BREAKPOINT or status == AT_WATCHPOINT):
+        if exited:
+            # It comes again, and is counted and noted then.
+            r.exits[r.exit_cause & CAUSE_CODE] = r.exits[r.exit_cause & CAUSE_CODE] - 1
+        notice_stores(v, h, m, r, ram32, code, page)
+        return status
     # The last step counts also where the host has to serve it before it is done.
     undone = 1 if status == DEVICE or status == FOR_THE_HOST else 0
     r.emulated = r.emulated + v.cycle - before + undone
@@ -39,5 +45,5 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
     else:
         r.fault_paddr = -1
     notice_stores(v, h, m, r, ram32, code, page)
-    end_event(v, m, r, ram32, STEP, status)
+    end_event(v, m, r, ram32, STEP, LIMIT if status == CAUGHT else status)
     return status

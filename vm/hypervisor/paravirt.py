@@ -21,6 +21,7 @@ from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import permitted_address
 from trapline.vm.core.status import FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE, TOHOST
+from trapline.vm.core.stops import MARKED
 from trapline.vm.core.work import FILL, charge
 from trapline.vm.hypervisor.events import ANSWER
 from trapline.vm.hypervisor.tracing import forget_page
@@ -152,7 +153,7 @@ def set_entry(v, h, m, r, ram8, ram32, code, page):
 def load_word(v, m, ram8, ram32, code, page, vaddr):
     """An aligned word that S mode may load; of one page, only the first takes a walk."""
     entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
-    if v.load_tlb[entry] == (vaddr & PAGE_BASE) | v.data_context:
+    if v.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | v.data_context:
         return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
     return load_aligned(v, m, ram8, ram32, code, page, vaddr, WORD)
 
@@ -162,7 +163,7 @@ def is_frame(v, m, ram32, frame):
     for i in range(REGISTERS):
         vaddr = (frame + WORD * i) & MASK
         entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
-        known = v.load_tlb[entry] == (vaddr & (PAGE_BASE | (WORD - 1))) | v.data_context
+        known = v.load_tlb[entry] & ~MARKED == (vaddr & (PAGE_BASE | (WORD - 1))) | v.data_context
         if not known and not is_word_of_ram(v, m, ram32, vaddr, LOAD):
             return False
     return True

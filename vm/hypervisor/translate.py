@@ -29,6 +29,7 @@ from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.status import FOR_THE_HOST, LIMIT
+from trapline.vm.core.stops import COPIES, note_copy
 from trapline.vm.core.work import COPY, TRANSLATION, WALK, charge
 from trapline.vm.hypervisor import trap
 from trapline.vm.hypervisor.events import TRANSLATED
@@ -44,9 +45,6 @@ from trapline.vm.hypervisor.patch import (
     stored_often,
     unwatch,
 )
-
-COPIES = 1024
-"""Pages of translated code."""
 
 UNTRANSLATED = 2
 """A word of a copy that nothing has reached yet. Like CALL it is no instruction: it does not end in the bits 11."""
@@ -91,6 +89,7 @@ def make_copy(m, ram32, code, page, number, mode):
     charge(m, COPY)
     copy = m.first_copy + m.copies
     m.copies = m.copies + 1
+    note_copy(m, code, copy, number)
     for i in range(PAGE_WORDS):
         set_copy(m, ram32, code, copy, i, UNTRANSLATED)
     index = state_index(m, number)

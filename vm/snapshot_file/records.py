@@ -41,7 +41,9 @@ from trapline.vm.snapshot_file.saved_state import TlbState
 FRESH = {
     "host_traps", "idle_exits", "uart", "uart_looks", "output", "printed", "printable", "devices", "device_start",
     "device_end", "event_log", "event_count", "event_stop", "event_cycle", "event_halt", "event_open", "work_budget",
-    "work", "work_floor",
+    "work", "work_floor", "stop_token", "stops", "pass_stops", "virtual_satp", "watch_vaddr", "watch_paddr",
+    "watch_width", "watch_access", "catch_exceptions", "catch_interrupts", "catch_modes", "catch_exits",
+    "caught_cause", "caught_mode",
 }  # fmt: skip
 """Fields of a machine's record that are the host's, or set when a run begins."""
 FIXED = (

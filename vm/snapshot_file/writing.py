@@ -14,6 +14,7 @@ from trapline.vm.board.virtio.backing_file import DriveState
 from trapline.vm.board.virtio.block import BlockState
 from trapline.vm.boot.recipe import Boot, Recipe, drive_files
 from trapline.vm.boot.semihosting import PART as SEMIHOSTING
+from trapline.vm.core.stops import MARKED
 from trapline.vm.machine import Machine
 from trapline.vm.process.saved_state import RequesterState
 from trapline.vm.snapshot.pages import GROUP
@@ -56,11 +57,18 @@ def as_fields(records: SavedRecords) -> tuple[dict[str, bytes], dict[str, bytes]
     harts = {name: _little(records.harts[name]) for name in OTHERS}
     machines = {name: _little(records.machines[name]) for name in KEPT_MACHINE}
     tlbs = tuple(
-        TlbState(name, number, np.ascontiguousarray(places, "<i4").tobytes(), _little(entries))
+        TlbState(name, number, np.ascontiguousarray(places, "<i4").tobytes(), _little(_unmarked(entries)))
         for name, number, places, entries in records.tlbs
         if len(places)
     )
     return harts, machines, tlbs
+
+
+def _unmarked(entries: np.ndarray) -> np.ndarray:
+    """Entries of a TLB without what is about watchpoints, which are the host's."""
+    entries = entries.copy()
+    entries[:, 0] &= ~MARKED
+    return entries
 
 
 def _little(values: Any) -> bytes:

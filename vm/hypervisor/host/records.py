@@ -9,13 +9,13 @@ from trapline.isa.word import MASK
 from trapline.vm.core.hart import NO_DEVICES
 from trapline.vm.core.overlays import OVERLAYS
 from trapline.vm.core.records import MachineRecord
+from trapline.vm.core.stops import COPIES
 from trapline.vm.hypervisor.assist import ALL_EXCEPTIONS
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES
 from trapline.vm.hypervisor.host.original_words import Originals
 from trapline.vm.hypervisor.host.translated_blocks import Translation
 from trapline.vm.hypervisor.patch import STATE_WORDS
 from trapline.vm.hypervisor.technique import HYBRID, SHADOWS, TECHNIQUES
-from trapline.vm.hypervisor.translate import COPIES
 
 _TABLE_PAGES = OVERLAYS * 8 // PAGE
 

@@ -41,6 +41,11 @@ class Translation:
             states[:] = 0
             self._m.shadow_demand += 1
 
+    def copies(self) -> Iterator[tuple[int, int]]:
+        """Page numbers of the copies there are, each with that of the guest's page."""
+        pages, modes = np.nonzero(self._states[:, 1:])
+        yield from zip(self._states[pages, 1 + modes].tolist(), pages.tolist(), strict=True)
+
     def listing(self) -> Iterator[Translated]:
         """All that has been translated, by mode and address."""
         for position, mode in enumerate(MODE_NAMES):

@@ -1,0 +1,1 @@
+"""Stops of a machine: the records of a debugger, and their table in the engine."""
