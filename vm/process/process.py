@@ -51,7 +51,9 @@ _PATIENCE = 0.5  # seconds to wait for a reader of the last message
 LIMIT_STATUS = 124
 MachineRun = Callable[[int | None, float | None], Exit]
 """As `Machine.run`, with its limits."""
-STOPS = (ExitReason.LIMIT, ExitReason.BREAKPOINT, ExitReason.INTERRUPTED)
+STOPS = (
+    ExitReason.LIMIT, ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH, ExitReason.INTERRUPTED,
+)  # fmt: skip
 """Ends of a run that are none of the process."""
 
 
