@@ -16,6 +16,7 @@ pytestmark = pytest.mark.once
 FOLDER = ROOT / "benchmarks"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 ONCE = {
+    "debugging.py": ("snapshot",),
     "hypervisor.py": ("csr",),
     "limits.py": ("HTIF write, read null",),
     "linux.py": (),
