@@ -194,7 +194,7 @@ def test_the_contract_of_engines_is_that_of_execute() -> None:
     contract = (
         (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("| answer |")[2].partition("\n\n")[0]
     )
-    assert said == set(re.findall(r"^\| `([A-Z_]+)` ", contract, re.M)) and len(said) == 6
+    assert said == set(re.findall(r"^\| `([A-Z_]+)` ", contract, re.M)) and len(said) == 9
 
 
 @pytest.mark.parametrize("document", ["docs/observing.md", "docs/tutorials/debugger.md"])
