@@ -8,6 +8,7 @@ from trapline.isa.cause import ILLEGAL
 from trapline.vm.core import execute as run_loop
 from trapline.vm.core import instruction_arms as arms
 from trapline.vm.core.execute import execute
+from trapline.vm.core.packed import UNKNOWN
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.engine import Engine
 
@@ -48,7 +49,7 @@ def test_the_run_loop_without_instructions(monkeypatch: pytest.MonkeyPatch) -> N
     engine.ram[:4] = [0x13, 0, 0, 0]
     engine.h[0].pc = 0x80000000
     engine.m.host_traps = ALL
-    monkeypatch.setattr(run_loop, "decode_word", lambda word, extensions: run_loop.UNKNOWN)
+    monkeypatch.setattr(run_loop, "decode_at", lambda *_: UNKNOWN)
     memory = engine._memory[2:-1]
     assert execute(engine.h[0], engine.m, *memory, 10) == FOR_THE_HOST
     assert (engine.m.exit_cause, engine.m.exit_tval, engine.h[0].cycle) == (ILLEGAL, 0x13, 0)
