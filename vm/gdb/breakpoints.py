@@ -1,47 +1,63 @@
-"""The breakpoints of a debugger: which of gdb's kinds there are, and what the machine has for them."""
+"""The breakpoints and watchpoints of a debugger: gdb's kinds, and what the machine has for them."""
 
 from trapline.isa.sv32 import ADDRESSES
+from trapline.vm.breakpoints import Access, Breakpoint, Hit, Stop, Watchpoint
 from trapline.vm.machine import Machine
 
 SOFTWARE, HARDWARE = 0, 1
-"""Types of Z packets. Here both are the same: neither changes memory."""
-KINDS = {SOFTWARE: "swbreak", HARDWARE: "hwbreak"}
+"""Types of Z packets for breakpoints. Here both are the same: neither changes memory that the guest sees."""
+BREAKPOINTS = {SOFTWARE: "swbreak", HARDWARE: "hwbreak"}
 """How a stop reply calls them."""
-MOST = 256
-"""Breakpoints at most."""
+ACCESSES = {2: Access.WRITE, 3: Access.READ, 4: Access.ACCESS}
+"""Types of Z packets for watchpoints."""
+WATCHPOINTS = {Access.WRITE: "watch", Access.READ: "rwatch", Access.ACCESS: "awatch"}
+"""How a stop reply calls them."""
 
 
 class Breakpoints:
-    """The breakpoints that gdb has set on a machine."""
+    """The breakpoints and watchpoints that gdb has set on a machine, by type, address and, of a watchpoint, length."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._set: set[tuple[int, int]] = set()
+        self._set: dict[tuple[int, int, int], Stop] = {}
 
     def add(self, kind: int, address: int, length: int) -> bool:
-        """Set one, unless it is set; whether there is such a kind. Raises ValueError for an address that is none."""
-        if kind not in KINDS:
+        """Set one, unless it is set; whether there is such a kind. Raises ValueError for one that cannot be."""
+        stop: Stop
+        if kind in BREAKPOINTS:
+            stop, length = Breakpoint(address), 0
+        elif kind in ACCESSES:
+            if length > ADDRESSES - address:
+                raise ValueError(f"{length} bytes at {address:#x} reach beyond the address space")
+            stop = Watchpoint(address, length, ACCESSES[kind])
+        else:
             return False
-        if address >= ADDRESSES or len(self._set) >= MOST:
-            raise ValueError(f"no breakpoint at {address:#x}")
-        self._set.add((kind, address))
-        self._machine.breakpoints.add(address)
+        if (kind, address, length) not in self._set:
+            self._set[kind, address, length] = self._machine.stops.add(stop)
         return True
 
     def remove(self, kind: int, address: int, length: int) -> bool:
         """Take one away, if it is set; whether there is such a kind."""
-        if kind not in KINDS:
+        if kind not in BREAKPOINTS and kind not in ACCESSES:
             return False
-        self._set.discard((kind, address))
-        if not any((other, address) in self._set for other in KINDS):
-            self._machine.breakpoints.discard(address)
+        stop = self._set.pop((kind, address, 0 if kind in BREAKPOINTS else length), None)
+        if stop is not None:
+            self._machine.stops.remove(stop)
         return True
 
     def clear(self) -> None:
         """Take all away."""
-        for kind, address in list(self._set):
-            self.remove(kind, address, 0)
+        for stop in self._set.values():
+            self._machine.stops.remove(stop)
+        self._set.clear()
 
-    def kind_at(self, address: int) -> str:
-        """How a stop reply calls the breakpoint at an address."""
-        return next((name for kind, name in KINDS.items() if (kind, address) in self._set), KINDS[SOFTWARE])
+    def reason(self, hit: Hit | None, pc: int) -> tuple[str, str]:
+        """What a stop reply says: the reason, and the address of a watchpoint; empty if it is none of ours.
+
+        hit: None for a breakpoint at pc that is there already when a run begins.
+        """
+        for (kind, address, _), stop in self._set.items():
+            if stop not in hit.stops if hit is not None else kind not in BREAKPOINTS or address != pc:
+                continue
+            return (BREAKPOINTS[kind], "") if kind in BREAKPOINTS else (WATCHPOINTS[ACCESSES[kind]], f"{address:x}")
+        return "", ""

@@ -21,7 +21,7 @@ WAIT = 0.05
 """Seconds between two looks at the keyboard while the machine stands still."""
 STUCK = (ExitReason.TRAP_LOOP, ExitReason.ENDLESS_LOOP, ExitReason.IDLE)
 """Ends of a run after which a debugger wants to look around."""
-STOPS = (ExitReason.BREAKPOINT, ExitReason.BEGIN)
+STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH, ExitReason.BEGIN)
 
 
 class Session:

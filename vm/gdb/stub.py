@@ -120,15 +120,19 @@ class Stub:
 
     def stopped(self, exit: Exit | None, hart: int | None = None) -> bytes:
         """The packet that says why the machine has stopped. exit: None for Ctrl-C; hart: None for the current one."""
-        self._hart = self._machine.harts.index(self._machine.current) if hart is None else hart
+        if hart is None:
+            hit = None if exit is None else exit.hit
+            hart = self._machine.harts.index(self._machine.current) if hit is None else hit.hart
+        self._hart = hart
         self._reason = "", SIGTRAP
         if exit is None:
             self._reason = "", SIGINT
         elif exit.reason is ExitReason.BEGIN:
             self._reason = "replaylog:begin;", SIGTRAP
-        elif exit.reason is ExitReason.BREAKPOINT:
-            kind = self._breakpoints.kind_at(exit.pc)
-            self._reason = f"{kind}:;" if kind in self._gdb_features else "", SIGTRAP
+        elif exit.hit is not None or exit.reason is ExitReason.BREAKPOINT:
+            name, address = self._breakpoints.reason(exit.hit, exit.pc)
+            known = address or name in self._gdb_features  # those of watchpoints always were
+            self._reason = f"{name}:{address};" if known else "", SIGTRAP
         return self._stop_reply()
 
     @staticmethod

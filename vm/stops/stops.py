@@ -247,8 +247,8 @@ class Stops:
 
     def _accessed(self, access: "_Access") -> Exit | None:
         return self._exit(
-            ExitReason.WATCHPOINT, access.stops, pc=access.pc, address=access.vaddr, width=access.width,
-            access=access.does, old=access.old, new=access.value(),
+            ExitReason.WATCHPOINT, access.stops, hart=access.hart, pc=access.pc, address=access.vaddr,
+            width=access.width, access=access.does, old=access.old, new=access.value(),
         )  # fmt: skip
 
     def _caught(self, cause: int, before: int) -> Exit | None:
@@ -266,7 +266,7 @@ class _Access:
 
     def __init__(self, engine: StoppedEngine) -> None:
         m = engine.m
-        self._engine, self._number = engine, m.current
+        self._engine, self.hart = engine, m.current
         self._h = engine.h[m.current]
         self.pc = self._h.pc
         self.vaddr, self.width = m.watch_vaddr, m.watch_width

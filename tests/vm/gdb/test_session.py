@@ -74,6 +74,19 @@ def test_a_run_with_a_debugger_ends_as_one_without() -> None:
     assert machine.digest() == alone.digest() and machine.cycle == alone.cycle
 
 
+def test_watchpoints_forth_and_back() -> None:
+    machine = machine_of(HARTS, harts=2)
+    with debugged(machine) as (client, run):
+        flag = machine.symbols["flag"]
+        assert client.ask(f"Z2,{flag:x},4") == "OK"
+        assert client.ask("c") == f"T05watch:{flag:x};thread:p1.2;" and machine.read(flag, 1) == b"\x01"
+        assert client.ask(f"z2,{flag:x},4") == "OK" and client.ask(f"Z3,{flag:x},4") == "OK"
+        assert client.ask("bc") == f"T05rwatch:{flag:x};thread:p1.1;" and machine.read(flag, 1) == b"\0"
+        assert client.ask(f"z3,{flag:x},4") == "OK" and not len(machine.stops)
+        assert client.ask("c") == "W00"
+        assert run.join().reason is ExitReason.HALT
+
+
 def test_ctrl_c_stops_a_guest_that_computes() -> None:
     machine = machine_of(FOREVER)
     machine.ends_trap_loops = False
