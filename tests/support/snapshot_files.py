@@ -18,6 +18,7 @@ from trapline.vm.board.board import BoardState
 from trapline.vm.boot.kernel_image import from_elf
 from trapline.vm.boot.memory_map import Plan, Request, make_plan
 from trapline.vm.boot.recipe import Boot, MachineRecipe
+from trapline.vm.exit import ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.loader.source import load_file
 from trapline.vm.snapshot_file import container, writing
@@ -66,8 +67,11 @@ def end(machine: Machine, most: int) -> dict[str, Any]:
     exit = machine.run(max_instructions=most)
     assert machine.board is not None
     records = machine.engine.arrays.machines
+    # When a loop is found to be endless depends on where the host looks.
+    endless = exit.reason in (ExitReason.ENDLESS_LOOP, ExitReason.TRAP_LOOP)
     seen = {
-        "exit": str(exit), "digest": machine.digest(), "console": machine.console.output, "cycle": machine.cycle,
+        "exit": str(exit), "digest": machine.digest(), "console": machine.console.output,
+        "cycle": None if endless else machine.cycle,
         "traps": machine.trap_counts, "resets": machine.resets, "board": _shown(machine.board.save()),
         "exits": records["exits"].tolist(), "faults": records["hidden_faults"].tolist(),
         "emulated": records["emulated"].tolist(),
