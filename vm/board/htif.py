@@ -69,6 +69,11 @@ class Htif:
         """See `vm.state.Stateful`."""
         self._due = state.due
 
+    @property
+    def waits(self) -> bool:
+        """Whether a command has been noted and not been read yet."""
+        return self._due is not None
+
     def written(self) -> None:
         """Note a store to `tohost`; the command is read once both halves have had time to be written."""
         if self._due is None:

@@ -80,6 +80,10 @@ class WaitingBoard(Protocol):
 class CommandWord(Protocol):
     """HTIF (`vm.board.htif.Htif`)."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether a command has not been read yet."""
+
     def written(self) -> None:
         """Note a store to `tohost`."""
 

@@ -174,3 +174,35 @@ def test_a_translation_that_the_tables_no_longer_hold(name: str) -> None:
     plain.run(max_instructions=watched.cycle)
     assert watched.digest() == plain.digest() and watched.pc == plain.pc
     assert watched.engine.harts["fetch_tlb"].tobytes() == plain.engine.harts["fetch_tlb"].tobytes()
+
+
+def test_a_guest_that_waits_for_htif_goes_on() -> None:
+    """Each look finds it in the same loop, which only the host's answer ends."""
+    source = """
+    _start: la s0, tohost
+            li s1, 40
+    1:      li t0, 'x'
+            li t1, 0x01010000
+            sw t0, (s0)
+            sw t1, 4(s0)
+    2:      lw t0, (s0)
+            lw t1, 4(s0)
+            or t0, t0, t1
+            bnez t0, 2b
+            addi s1, s1, -1
+            bnez s1, 1b
+            li t0, 1
+            sw t0, (s0)
+            sw zero, 4(s0)
+    3:      j 3b
+            .data
+            .balign 64
+            .globl tohost, fromhost
+    tohost: .dword 0
+            .balign 64
+    fromhost: .dword 0
+    """
+    machine = Machine.from_source(source, memory=1 << 20)
+    machine.ends_trap_loops = True
+    exit = machine.run(max_instructions=1_000_000)
+    assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, b"x" * 40)
