@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from trapline.vm.host.output_file import OutputFile
@@ -14,6 +14,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
     return number
+
+
+def chosen(parser: argparse.ArgumentParser, parts: Sequence[str], known: Collection[str]) -> Collection[str]:
+    """The parts that are named, all without any; an unknown one ends the program with status 2."""
+    for part in parts:
+        if part not in known:
+            parser.error(f"no part named '{part}'; known: {', '.join(known)}")
+    return parts or known
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from command_line import json_file, positive
+from command_line import chosen, json_file, positive
 
 from trapline import Machine
 from trapline.vm.breakpoints import Breakpoint
@@ -164,12 +164,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=positive, default=3, help="rounds, of which the best counts")
     parser.add_argument("--json", metavar="FILE", help="write the rows as JSON, too")
     arguments = parser.parse_args()
-    for part in arguments.parts:
-        if part not in PARTS:
-            parser.error(f"no part named '{part}'; known: {', '.join(PARTS)}")
+    parts = chosen(parser, arguments.parts, PARTS)
     late = False
     with json_file(parser, arguments.json) as rows:
-        for part in arguments.parts or PARTS:
+        for part in parts:
             for row in PARTS[part](arguments.repeats):
                 kept = row.figure <= row.promise
                 late = late or not kept

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from command_line import json_file, positive
+from command_line import chosen, json_file, positive
 
 from trapline.asm import assemble
 from trapline.vm.bench.nano import Nano
@@ -162,12 +162,10 @@ def main() -> None:
         "csr": lambda: csr(options.repeats),
         "linux": lambda: linux(options.repeats, options.image),
     }
-    for part in options.parts:
-        if part not in known:
-            parser.error(f"no part named '{part}'; known: {', '.join(known)}")
+    parts = chosen(parser, options.parts, known)
     kept = True
     with json_file(parser, options.json) as rows:
-        for part in options.parts or known:
+        for part in parts:
             if part == "linux" and not options.image.is_file():
                 print(f"Linux boot is skipped: no file '{options.image}'", flush=True)
                 continue

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from command_line import json_file, positive
+from command_line import chosen, json_file, positive
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "programs" / "bench"
@@ -153,11 +153,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=positive, default=3, help="best of this many (default 3)")
     parser.add_argument("--json", metavar="FILE", help="write all rows here")
     options = parser.parse_args()
-    for part in options.parts:
-        if part not in PARTS:
-            parser.error(f"no part named '{part}'; known: {', '.join(PARTS)}")
+    parts = chosen(parser, options.parts, PARTS)
     with json_file(parser, options.json) as rows:
-        for part in options.parts or PARTS:
+        for part in parts:
             for row in PARTS[part](options.repeats):
                 rows.append(row)
                 print(show(row), flush=True)

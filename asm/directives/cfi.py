@@ -43,6 +43,10 @@ class _Reader:
     @property
     def frame(self) -> Frame:
         """The current function's frame. Raises SourceError outside a function."""
+        return self.check_open()
+
+    def check_open(self) -> Frame:
+        """The same, for who only wants to know that there is one."""
         frame = self.unit.frames.open
         if frame is None:
             raise SourceError(self.location, f"'{self.name}' without '.cfi_startproc'")
@@ -237,7 +241,7 @@ RULES: dict[str, Rules] = {
 def rule(unit: Unit, name: str, operands: str, location: Location) -> None:
     """A directive between `.cfi_startproc` and `.cfi_endproc`."""
     reader = _Reader(unit, name, operands, location)
-    reader.frame  # noqa: B018  # raises outside a function, before operands are looked at
+    reader.check_open()  # before operands are looked at
     RULES[name](reader)
 
 

@@ -72,10 +72,14 @@ class DeadEnd:
                 found.append((Exit(ExitReason.ENDLESS_LOOP, lowest), number))
             else:
                 return None
-        board = self._machine.board
-        if not found or (board is not None and board.fills_buffers()):
+        if not found or self._memory_may_change():
             return None
         return next((one for one in found if one[0].reason is ExitReason.TRAP_LOOP), found[0])
+
+    def _memory_may_change(self) -> bool:
+        """Whether a device, or the host in answer to a command, may write to what the harts look at."""
+        board, htif = self._machine.board, self._machine.htif
+        return (board is not None and board.fills_buffers()) or (htif is not None and htif.waits)
 
     def _can_wake(self, h: HartRecord) -> bool:
         """Whether time or input may wake a waiting hart; others, which loop, will not."""

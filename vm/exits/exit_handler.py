@@ -99,8 +99,7 @@ class ExitHandler:
             machine.htif.written()
         elif status == LIMIT:
             machine.console.flush()
-            # A guest that waits for the answer to a command goes on when it has been served.
-            if machine.ends_trap_loops and not (machine.htif is not None and machine.htif.waits):
+            if machine.ends_trap_loops:
                 return self._dead_end.reached()
         elif status == IDLE and not (machine.history or machine.clock).idle():
             return Exit(ExitReason.IDLE, self.h.pc)
