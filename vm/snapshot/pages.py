@@ -70,7 +70,12 @@ class SavedMemory:
         return cls(tuple(tuple(groups[i]) if i in groups else _EMPTY for i in range(count)), flags)
 
     def private_copy(self) -> np.ndarray:
-        """uint8[size] with these contents, of which the host keeps a page only once it is written to."""
+        """uint8[size] with these contents, of which the host keeps a page only once it is written to.
+
+        Where a file cannot be mapped privately, as on Windows, all of it is copied.
+        """
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return np.frombuffer(bytearray(b"".join(data for group in self.groups for data in group)), np.uint8)
         if self._file is None:
             self._file = _anonymous_file(self.size)
             for number, data in self.written_pages():
@@ -109,11 +114,6 @@ def _anonymous_file(size: int) -> int:
             file = os.dup(stream.fileno())
     os.truncate(file, size)
     return file
-
-
-def can_share() -> bool:
-    """Whether this system can map a file privately; else a fork copies."""
-    return hasattr(mmap, "MAP_PRIVATE")
 
 
 class PageHistory:

@@ -127,6 +127,17 @@ def test_forks_go_their_own_ways() -> None:
     assert [int.from_bytes(m.read(word, 4), "little") for m in (machine, *forks, grandchild)] == [25, 35, 45, 55, 65]
 
 
+def test_a_fork_where_no_file_can_be_mapped_privately(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    machine = Machine.from_source(COUNTER, memory=1 << 20)
+    machine.run(max_instructions=101)
+    monkeypatch.delattr("mmap.MAP_PRIVATE")
+    fork = machine.fork()
+    fork.run(max_instructions=40)
+    machine.run(max_instructions=40)
+    assert fork.digest() == machine.digest()
+
+
 def test_only_a_machine_that_is_made_alike_takes_a_state() -> None:
     machine = Machine.from_source(COUNTER, memory=1 << 20)
     machine.run(max_instructions=50)
