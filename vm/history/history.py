@@ -213,6 +213,10 @@ class History:
                 if machine.cycle == before:
                     break  # it halts here, and did then
 
+    def back(self, count: int) -> None:
+        """Go back by so many instructions of all harts, at most to the beginning."""
+        self.go_to(max(self.begin, self._machine.cycle - count))
+
     def run_back(self) -> Exit:
         """Go back to the last moment at which a run stops; to the beginning, where there is none."""
         machine = self._machine
