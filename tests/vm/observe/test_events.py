@@ -192,10 +192,11 @@ handler: j      handler
 
 
 def test_interrupts_are_events_when_single_stepped_too() -> None:
-    found, stepped = logged(boot("boot/timer", "trap", events=True), 4000), []
-    machine = boot("boot/timer", "trap", events=True)
-    machine.breakpoints.add(4)  # nothing is there, but now each step is a run of its own
-    stepped = logged(machine, 4000)
+    found = logged(boot("boot/timer", "trap", events=True), 4000)
+    machine, stepped = boot("boot/timer", "trap", events=True), []
+    machine.engine.ring.sinks.append(lambda batch: stepped.extend(batch.events()))
+    while machine.step().reason is ExitReason.LIMIT:
+        pass
     assert any(e.routine == INJECT for e in found)
     assert [(e.instructions, e.cause) for e in found] == [(e.instructions, e.cause) for e in stepped]
 
