@@ -38,7 +38,6 @@ class Target:
         self.machine = machine
         self.lines = SourceLines(images)
         self._history = machine.remember()
-        self._changed_at: set[int] = set()
 
     @property
     def begin(self) -> int:
@@ -49,15 +48,10 @@ class Target:
         """Go on, by at most so many instructions."""
         exit = self.machine.run(count)
         if exit.reason is not ExitReason.HALT:
-            self._renew_changes()
+            self._history.renew()
             return exit
         status = exit.code & 0xFF or (1 if exit.code else 0)
         return Ended(status, f"the guest {'reset the machine' if exit.reset else f'ended with status {status}'}")
-
-    def _renew_changes(self) -> None:
-        """Where a person has changed something at just this moment, and the guest has come here again: do it again."""
-        if self.machine.cycle in self._changed_at:
-            self._history.go_to(self.machine.cycle)
 
     def go_to(self, cycle: int) -> None:
         """Go to a moment of its past."""
@@ -66,10 +60,7 @@ class Target:
     def change(self, how: Callable[[Machine], None]) -> None:
         """Change registers, memory or input: from here on it goes another way."""
         how(self.machine)
-        self.machine.restore(self.machine.snapshot())  # so that what it prints from here on is printed, however often
         self._history.changed()
-        now = self.machine.cycle
-        self._changed_at = {cycle for cycle in self._changed_at if cycle < now} | {now}
 
     def mark(self) -> Snapshot:
         """A state to come back to."""
@@ -79,7 +70,6 @@ class Target:
         """Go to a state that was marked. The past begins there anew. Raises SnapshotError."""
         self.machine.restore(mark)
         self.machine.history = None
-        self._changed_at = set()
         self._history = self.machine.remember()
 
     def type(self, text: bytes) -> None:
@@ -129,7 +119,7 @@ class ProcessTarget(Target):
             return WantsInput()
         if isinstance(found, Result):
             return Ended(found.exit_code, f"the program ended: {found}")
-        self._renew_changes()
+        self._history.renew()
         return found
 
     def type(self, text: bytes) -> None:

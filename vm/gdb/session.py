@@ -24,6 +24,10 @@ STUCK = (ExitReason.TRAP_LOOP, ExitReason.ENDLESS_LOOP, ExitReason.IDLE)
 STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH, ExitReason.BEGIN)
 
 
+class Interrupted(Exception):
+    """Raised out of a way back that the debugger, or a limit, does not wait for."""
+
+
 class Session:
     """A machine and its debugger.
 
@@ -44,7 +48,7 @@ class Session:
         self._deadline: float | None = None
         self._registers = registers_of(machine.harts[0])  # now: it takes longer than gdb waits for its first answer
         if reversible:
-            machine.remember()
+            machine.remember().attend = self._attend
 
     def __enter__(self) -> "Session":
         return self
@@ -149,15 +153,20 @@ class Session:
             return Go()
         if self._stub is not None:
             self._stub.settle()
-        hart = None
-        if isinstance(action, BackToStop):
-            exit: Exit | None = self._machine.run_back()
-        elif isinstance(action, Back):
-            exit, hart = self._back(action)
-        elif isinstance(action, Step):
-            exit, hart = self._step(action)
-        else:
-            exit = self._go()
+        hart: int | None = None
+        try:
+            if isinstance(action, BackToStop):
+                exit: Exit | None = self._machine.run_back()
+            elif isinstance(action, Back):
+                exit, hart = self._back(action)
+            elif isinstance(action, Step):
+                exit, hart = self._step(action)
+            else:
+                exit = self._go()
+        except Interrupted:
+            exit = None
+        if self._machine.history is not None:
+            self._machine.history.renew()
         if exit is None or exit.reason in STOPS or self._is_at_limit_of(action, exit):
             self._say_stopped(exit, hart)
             return None
@@ -220,6 +229,11 @@ class Session:
             return True
         return False
 
+    def _attend(self) -> None:
+        """Now and then on a way back. Raises Interrupted, and ConnectionLost."""
+        if self._interrupted() or self._is_late() or self._machine.console.attend():
+            raise Interrupted
+
     def _step(self, action: Step) -> tuple[Exit | None, int]:
         """Let a hart do an instruction, or leave a range of them: why it stands still, and which hart that is about."""
         machine = self._machine
@@ -250,19 +264,20 @@ class Session:
         wanted = h.cycle - 1
         now, back = machine.cycle, 1
         late = early = now
-        # Of the moments before the one that is looked for, all have that or fewer: doubled steps back, then halves.
-        while h.cycle > wanted and early > history.begin:
-            late, early = early, max(history.begin, now - back)
+        with history.returning():
+            # Of the moments before the one that is looked for, all have that or fewer: doubled steps back, then halves.
+            while h.cycle > wanted and early > history.begin:
+                late, early = early, max(history.begin, now - back)
+                history.go_to(early)
+                back *= 2
+            if h.cycle > wanted:
+                return Exit(ExitReason.BEGIN, machine.current.pc), number
+            while late - early > 1:
+                middle = (early + late) // 2
+                history.go_to(middle)
+                if h.cycle <= wanted:
+                    early = middle
+                else:
+                    late = middle
             history.go_to(early)
-            back *= 2
-        if h.cycle > wanted:
-            return Exit(ExitReason.BEGIN, machine.current.pc), number
-        while late - early > 1:
-            middle = (early + late) // 2
-            history.go_to(middle)
-            if h.cycle <= wanted:
-                early = middle
-            else:
-                late = middle
-        history.go_to(early)
         return Exit(ExitReason.LIMIT, machine.harts[number].pc), number

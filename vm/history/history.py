@@ -5,7 +5,7 @@ again. Checkpoints are thinned out as they age, so that their number grows with 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,6 +14,7 @@ from trapline.isa.sv32 import PAGE
 from trapline.vm.engine import Engine
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.history.outside import LoggedMachine, Outside, OutsideState
+from trapline.vm.host.signals import held
 from trapline.vm.registers import Hart
 from trapline.vm.snapshot.snapshot import Snapshot
 
@@ -25,6 +26,8 @@ PARTS = 16
 """Pieces of a stretch of history that is searched, last to first."""
 DEFAULT_MEMORY = 256 << 20
 """Bytes of RAM that checkpoints hold beside the present one's, at most."""
+MOMENT = 0.05
+"""Seconds for which the past is repeated between two looks at who waits for it."""
 STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH)
 """How a run ends where a debugger wants to look."""
 
@@ -63,7 +66,7 @@ class RememberedMachine(LoggedMachine, Protocol):
     def restore(self, snapshot: Snapshot, again: bool = True) -> None:
         """Go to a state."""
 
-    def run(self, max_instructions: int | None = None) -> Exit:
+    def run(self, max_instructions: int | None = None, timeout: float | None = None) -> Exit:
         """Go on."""
 
 
@@ -81,12 +84,14 @@ class History:
     """The history of one machine, from when this is made.
 
     memory: bytes that checkpoints may take beside the machine's own. outside: what has come from outside.
+    attend: called now and then on a way back; what it raises ends the way, as Ctrl-C does: see `run_back`.
     """
 
     def __init__(self, machine: RememberedMachine, loop: Repeater, memory: int = DEFAULT_MEMORY) -> None:
         self._machine, self._loop = machine, loop
         self._memory = memory
         self.outside = Outside(machine)
+        self.attend: Callable[[], None] = lambda: None
         self._apart = LOOKS_APART * machine.engine.kind.steps_per_look
         self._changes = 0
         self._checkpoints: list[Checkpoint] = []
@@ -108,9 +113,7 @@ class History:
 
     def look(self) -> None:
         """Between two pieces of a run: let come what comes, and remember the state now and then."""
-        change = self._next_change()
-        if change is not None and change.cycle == self._machine.cycle:
-            self._bring_back(change)
+        self.renew()
         self.outside.look()
         if self._machine.cycle >= self._due():
             self._save()
@@ -126,6 +129,11 @@ class History:
         """All harts wait: as `Clock.idle`."""
         return self.outside.idle()
 
+    def renew(self) -> None:
+        """Where the machine has come to a moment at which the host changed something: change it again."""
+        while (change := self._next_change()) is not None and change.cycle == self._machine.cycle:
+            self._bring_back(change)
+
     def _next_change(self) -> Checkpoint | None:
         return next((c for c in self._checkpoints if c.changed and c.changes > self._changes), None)
 
@@ -135,9 +143,11 @@ class History:
     def changed(self) -> None:
         """The host has changed something of the machine, such as memory or a register: from here it goes another way.
 
-        What was known to come is forgotten, but for what was typed.
+        What was known to come is forgotten, but for what was typed; what is printed from here on is printed even if the
+        console has already been so far.
         """
         now = self._machine.cycle
+        self._machine.restore(self._machine.snapshot())
         self.outside.forget_future()
         self._checkpoints = [c for c in self._checkpoints if c.cycle <= now and c.changes <= self._changes]
         self._changes += 1
@@ -150,16 +160,18 @@ class History:
         return next((c for c in reversed(self._checkpoints) if c.cycle <= cycle), self._checkpoints[0])
 
     def _save(self, changed: bool = False) -> None:
-        snapshot = self._machine.snapshot()
-        place = bisect_right(self._checkpoints, (snapshot.cycle, self._changes), key=lambda c: (c.cycle, c.changes))
-        size = 0
+        checkpoint = self._here(changed)
+        place = bisect_right(self._checkpoints, (checkpoint.cycle, self._changes), key=lambda c: (c.cycle, c.changes))
         if place:
-            pages = snapshot.memory.differing(self._checkpoints[place - 1].snapshot.memory)
-            size = PAGE * sum(1 for _ in pages)
-        state = self.outside.save()
-        self._checkpoints.insert(place, Checkpoint(snapshot, state, self._changes, changed, size))
+            pages = checkpoint.snapshot.memory.differing(self._checkpoints[place - 1].snapshot.memory)
+            checkpoint = replace(checkpoint, size=PAGE * sum(1 for _ in pages))
+        self._checkpoints.insert(place, checkpoint)
         if place == len(self._checkpoints) - 1 or self._size() > self._memory:
             self._thin()
+
+    def _here(self, changed: bool = False) -> Checkpoint:
+        """The state now."""
+        return Checkpoint(self._machine.snapshot(), self.outside.save(), self._changes, changed, 0)
 
     def _thin(self) -> None:
         """Drop checkpoints that are close together for their age, more of them when memory is short."""
@@ -208,29 +220,58 @@ class History:
             self._bring_back(checkpoint)
         with self._loop.undisturbed(), self._closer(machine.cycle, cycle):
             while machine.cycle < cycle:
-                before = machine.cycle
-                machine.run(cycle - before)
-                if machine.cycle == before:
+                before = machine.cycle, self.outside.position
+                if self._stays(self._repeat(cycle - machine.cycle), before):
                     break  # it halts here, and did then
+
+    def _repeat(self, count: int) -> Exit:
+        """Do at most so many instructions again, for a moment. Raises KeyboardInterrupt, and what `attend` raises."""
+        exit = self._machine.run(count, MOMENT)
+        if exit.reason is ExitReason.INTERRUPTED:
+            raise KeyboardInterrupt
+        self.attend()
+        return exit
+
+    def _stays(self, exit: Exit, before: tuple[int, tuple[int, int]]) -> bool:
+        """Whether a run has done nothing: neither instructions, nor waited for what came then."""
+        return exit.reason is not ExitReason.TIMEOUT and (self._machine.cycle, self.outside.position) == before
+
+    @contextmanager
+    def returning(self) -> Iterator[None]:
+        """A context that leaves the machine where it has been before, if the way back is given up inside."""
+        home = self._here()
+        try:
+            yield
+        except BaseException:
+            with held():
+                self._bring_back(home)
+            raise
 
     def back(self, count: int) -> None:
         """Go back by so many instructions of all harts, at most to the beginning."""
-        self.go_to(max(self.begin, self._machine.cycle - count))
+        with self.returning():
+            self.go_to(max(self.begin, self._machine.cycle - count))
 
     def run_back(self) -> Exit:
-        """Go back to the last moment at which a run stops; to the beginning, where there is none."""
+        """Go back to the last moment at which a run stops; to the beginning, where there is none.
+
+        Where it is given up, the machine stands so far back that no later moment is one at which a run stops.
+        """
         machine = self._machine
         end = machine.cycle
         self.outside.known = self.end
         while end > self.begin:
-            if end - self._before(end - 1).cycle > self._machine.engine.kind.steps_per_look:
-                self.go_to(end - 1)  # leaves checkpoints: the last part is looked at first
-            found = self._last_stop(self._before(end - 1), end)
-            if found is not None:
-                cycle, exit = found
-                self.go_to(cycle)
-                return exit
-            end = self._before(end - 1).cycle
+            with self.returning():
+                if end - self._before(end - 1).cycle > self._machine.engine.kind.steps_per_look:
+                    self.go_to(end - 1)  # leaves checkpoints: the last part is looked at first
+                start = self._before(end - 1)
+                found = self._last_stop(start, end)
+                if found is not None:
+                    cycle, exit = found
+                    self.go_to(cycle)
+                    return exit
+            self._bring_back(start)
+            end = start.cycle
         self.go_to(self.begin)
         return Exit(ExitReason.BEGIN, machine.current.pc)
 
@@ -252,9 +293,10 @@ class History:
         if self._loop.stops_here():
             found = machine.cycle, Exit(ExitReason.BREAKPOINT, machine.current.pc)
         while machine.cycle < end:
-            before = machine.cycle
-            exit = machine.run(end - before)
-            if exit.reason not in STOPS or machine.cycle >= end:
+            before = machine.cycle, self.outside.position
+            exit = self._repeat(end - machine.cycle)
+            if exit.reason in STOPS and machine.cycle < end:
+                found = machine.cycle, exit
+            elif self._stays(exit, before):
                 break
-            found = machine.cycle, exit
         return found

@@ -68,6 +68,11 @@ class Outside:
         """Whether what happens next is known."""
         return self._next < len(self.arrivals) or self._machine.cycle < self.known
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """How many arrivals there were, and how often the last of them came again."""
+        return self._next, self._again
+
     def limit(self, budget: int) -> int:
         """The steps, at most `budget`, until something may come."""
         now = self._machine.cycle

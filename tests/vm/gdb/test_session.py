@@ -1,9 +1,11 @@
 """A debugger that comes, interrupts, goes on and back, and leaves; over a socket, with packets."""
 
+import threading
+
 import pytest
 
 from support.gdb.client import FEATURES, Client, Debugged, debugged
-from trapline import ExitReason, Machine, Process
+from trapline import Exit, ExitReason, Machine, Process
 from trapline.isa.hart import REGISTERS
 from trapline.vm.gdb.target_description import PC
 from trapline.vm.process import Result
@@ -214,3 +216,51 @@ def test_a_process_that_is_killed_by_a_signal_says_so() -> None:
 
 def ending(result: Result) -> tuple[int, int]:
     return result.exit_code, result.signal
+
+
+def test_ctrl_c_stops_a_way_back() -> None:
+    """The machine stands where nothing later is a stop; the next way back begins there."""
+    machine = machine_of(FOREVER)
+    machine.run(max_instructions=2000)
+    machine.ends_trap_loops = False
+    with debugged(machine) as (client, _):
+        client.put("c")
+        for _ in range(3):
+            client.interrupt()
+            assert client.next() == "T02thread:p1.1;"
+            client.put("c")
+        client.interrupt()
+        assert client.next() == "T02thread:p1.1;"
+        end = machine.cycle
+        history = machine.remember()
+        repeat, asked = history._repeat, threading.Event()
+
+        def repeat_slowly(count: int) -> Exit:
+            exit = repeat(min(count, 10))
+            if not asked.is_set():
+                client.interrupt()
+                asked.set()
+            return exit
+
+        history._repeat = repeat_slowly  # type: ignore[method-assign]
+        client.put("bc")
+        assert client.next() == "T02thread:p1.1;" and 2000 < machine.cycle <= end
+        client.put("bs")
+        assert client.next().startswith("T05") and machine.cycle < end
+        history._repeat = repeat  # type: ignore[method-assign]
+        assert client.ask("bc") == "T05replaylog:begin;thread:p1.1;" and machine.cycle == 2000
+
+
+def test_a_change_is_made_again_at_its_moment() -> None:
+    """Also where the way there ends just then: by a step, and at a breakpoint."""
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, _):
+        client.ask("Z0,8000000c,4")
+        assert client.ask("c").startswith("T05swbreak")
+        assert client.ask("P5=86130000") == "OK" and client.ask("P6=44332211") == "OK"
+        assert client.ask("c").startswith("T05swbreak") and register(client, "t0") == 4999
+        assert client.ask("bc").startswith("T05swbreak") and client.ask("bc").startswith("T05replaylog")
+        assert client.ask("c").startswith("T05swbreak")
+        assert register(client, "t0") == 4998 and register(client, "t1") == 0x11223344
+        assert client.ask("bs").startswith("T05") and register(client, "t0") == 0
+        assert client.ask("s").startswith("T05") and register(client, "t0") == 4998

@@ -10,6 +10,7 @@ from unittest.mock import ANY
 import pytest
 
 from trapline import Exit, ExitReason, Machine, Process
+from trapline.vm.experiments.guests import GuestConsole
 from trapline.vm.host.console import Console, Source, Stream
 from trapline.vm.process import Result
 
@@ -202,3 +203,140 @@ def test_back_in_a_process() -> None:
     machine.breakpoints = set()
     assert process.resume() == replace(result, seconds=ANY)
     assert output.getvalue() == b"abc"
+
+
+LONG = """
+_start: la t0, count
+again:  lw t1, 0(t0)
+        addi t1, t1, 1
+store:  sw t1, 0(t0)
+        li t2, 20
+        bne t1, t2, again
+        ecall
+park:   addi t3, t3, 1
+        j park
+        .data
+count:  .word 0
+"""
+"""What is looked for lies far back, behind a long loop."""
+
+
+class GivenUp(Exception):
+    """Raised by whoever waits for a way back."""
+
+
+@pytest.fixture
+def long() -> Machine:
+    machine = Machine.from_source(LONG, memory=1 << 16, engine="python")
+    machine.on_trap(lambda machine, cause, tval: machine.retire_trap(machine.pc + 4) or True)
+    machine.remember()
+    for _ in range(10):
+        machine.run(max_instructions=1000)
+    return machine
+
+
+@pytest.mark.parametrize("looks", range(1, 6))
+def test_a_way_back_that_is_given_up(long: Machine, looks: int) -> None:
+    """The machine stands where nothing later is a stop, and the way can be gone again."""
+    history = long.remember()
+    long.breakpoints = {long.symbols["store"]}
+    end, seen = long.cycle, []
+
+    def attend() -> None:
+        seen.append(long.cycle)
+        if len(seen) == looks:
+            raise GivenUp
+
+    history.attend = attend
+    with pytest.raises(GivenUp):
+        long.run_back()
+    here = long.cycle
+    assert 100 < here <= end
+    exit = long.run(max_instructions=end - here)
+    assert exit.reason is ExitReason.LIMIT and long.cycle == end
+    history.attend = lambda: None
+    assert long.run_back().reason is ExitReason.BREAKPOINT and long.x["t1"] == 20
+
+
+def test_a_step_back_that_is_given_up_is_not_done(long: Machine) -> None:
+    before = long.digest(), long.cycle
+
+    def attend() -> None:
+        raise GivenUp
+
+    long.remember().attend = attend
+    with pytest.raises(GivenUp):
+        long.back(1500)
+    assert (long.digest(), long.cycle) == before
+
+
+def test_ctrl_c_ends_a_way_back(long: Machine) -> None:
+    """Also where it comes while the past is repeated."""
+    before = long.digest(), long.cycle
+
+    def interrupt(machine: Machine, cause: int, tval: int) -> bool:
+        raise KeyboardInterrupt
+
+    long._exit_handler.trap_hooks.clear()
+    long.on_trap(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        long.back(long.cycle - 400)
+    assert (long.digest(), long.cycle) == before
+
+
+def test_what_was_changed_is_changed_again_just_where_a_run_ends() -> None:
+    machine = Machine.from_source(ECHO, memory=1 << 20, engine="python")
+    history = machine.remember()
+    machine.step(10)
+    for value in (7, 8):
+        machine.x["s5"] = value
+        history.changed()
+    machine.step(10)
+    history.go_to(5)
+    machine.step(5)
+    assert machine.x["s5"] == 0
+    history.renew()
+    assert machine.x["s5"] == 8 and machine.cycle == 10
+
+
+def test_another_future_is_printed(shown: io.BytesIO) -> None:
+    """What is printed after a change comes to the screen, however much was printed there before."""
+    source = "_start: li t0, 0x10000000\n li t1, 'a'\nstore: sb t1, (t0)\n sb t1, (t0)\npark: j park"
+    machine = Machine.from_source(source, memory=1 << 16, engine="python", console=Console(shown, b""))
+    history = machine.remember()
+    machine.step(6)
+    machine.back(4)
+    machine.x["t1"] = ord("b")
+    history.changed()
+    machine.step(4)
+    assert shown.getvalue() == b"aabb"
+
+
+def test_a_guest_that_waited_beside_others_can_be_gone_back_past_its_waiting(shown: io.BytesIO) -> None:
+    source = """
+        .equ UART, 0x10000000
+        .equ PLIC, 0x0c000000
+_start: li s0, UART
+        li s1, 1
+        sb s1, 1(s0)
+        li t0, PLIC
+        sw s1, 40(t0)
+        li t0, PLIC + 0x2000
+        li t1, 1 << 10
+        sw t1, (t0)
+        li t0, 1 << 11
+        csrw mie, t0
+        wfi
+        lbu t1, (s0)
+park:   addi t2, t2, 1
+        j park
+"""
+    console = GuestConsole(shown, Typist(b"x", apart=40))
+    machine = Machine.from_source(source, memory=1 << 16, engine="python", console=console)
+    machine.remember()
+    exits = [machine.run(max_instructions=1000).reason for _ in range(30)]
+    assert exits.count(ExitReason.IDLE) > 2 and machine.x["t1"] == ord("x")
+    digest, cycle = machine.digest(), machine.cycle
+    machine.remember().go_to(0)
+    machine.remember().go_to(cycle)
+    assert machine.digest() == digest
