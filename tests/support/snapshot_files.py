@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +24,9 @@ from trapline.vm.exit import ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.loader.source import load_file
 from trapline.vm.snapshot_file import container, writing
+from trapline.vm.snapshot_file.chunks import ChunkWriter
 from trapline.vm.snapshot_file.reading import opened_machine
+from trapline.vm.snapshot_file.recording import Recorder
 
 MEMORY = 4 << 20
 TYPED = b"hello\nworld\n"
@@ -86,6 +90,33 @@ def _shown(board: BoardState) -> BoardState:
     return replace(board, uart=replace(board.uart, driven=False, seen=0), slots=slots)
 
 
+class Typist:
+    """Somebody who types a key now and then. interactive: a person."""
+
+    quit = False
+
+    def __init__(self, rng: random.Random, interactive: bool) -> None:
+        self._rng, self.interactive, self._keys = rng, interactive, list(b"hello, world\nq\n")
+
+    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def poll(self, seconds: float) -> bytes | None:
+        if self._rng.random() < 0.5:
+            return b""
+        return bytes((self._keys.pop(0),)) if self._keys else None
+
+
+def recorded(boot: Boot, path: Path, rng: random.Random, interactive: bool) -> dict[str, Any]:
+    """Record a run: all that one may see at its end."""
+    machine = boot.build(console=Console(None, Typist(rng, interactive)))
+    with path.open("wb", buffering=0) as stream:
+        recorder = Recorder(machine, boot, stream)
+        exit = machine.run(max_instructions=MOST)
+        recorder.finish(machine, exit)
+    return end(machine, 0)
+
+
 def saved(machine: Machine, boot: Boot) -> bytes:
     """The bytes of its file."""
     stream = io.BytesIO()
@@ -121,9 +152,33 @@ def packed(messages: list[Any]) -> bytes:
     return stream.getvalue()
 
 
+def chunks_of(data: bytes) -> list[Any]:
+    """The messages of a recording, as plain values."""
+    found, at = [], 10
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        frame = data[at + 4 : at + 4 + length]
+        found.append(msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompressobj().decompress(frame)))
+        at += 4 + length + 32
+    return found
+
+
+def packed_chunks(messages: list[Any]) -> bytes:
+    """A recording with these messages, and checksums that are right."""
+    stream = io.BytesIO()
+    writer = ChunkWriter(stream)
+    for message in messages:
+        writer.put(message)
+    return stream.getvalue()
+
+
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """The file with a change or a few somewhere in its contents."""
-    messages = contents(data)
+    return packed(mutated_messages(contents(data), rng))
+
+
+def mutated_messages(messages: list[Any], rng: random.Random) -> list[Any]:
+    """Messages with a change or a few somewhere, of which one is seldom there twice or not at all."""
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         index = rng.choice((0, 1, 1, 1, 1, *range(len(messages))))
         messages[index] = _changed(messages[index], rng)
@@ -131,7 +186,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
         messages.insert(rng.randrange(len(messages)), rng.choice(messages))
     if rng.random() < 0.02:
         del messages[rng.randrange(len(messages))]
-    return packed(messages)
+    return messages
 
 
 def _changed(value: Any, rng: random.Random) -> Any:
@@ -147,7 +202,8 @@ def _changed(value: Any, rng: random.Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int) and rng.random() < 0.95:
-        return rng.choice((*_INTERESTING, value + 1, value - 1, value ^ 1 << rng.randrange(64), rng.getrandbits(32)))
+        near = rng.choice((value + 1, value - 1, value ^ 1 << rng.randrange(64), rng.getrandbits(32)))
+        return rng.choice((*_INTERESTING, near if -(1 << 63) <= near < 1 << 64 else value))
     return rng.choice((None, 0, -5, "", "x", b"", b"\0" * 8, [], {}, 1.5, True, value))
 
 

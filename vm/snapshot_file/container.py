@@ -28,7 +28,7 @@ MESSAGE_MAX = 1 << 28
 
 _VERSION_SIZE, _LENGTH_SIZE = 2, 4
 _DIGEST_SIZE = hashlib.sha256().digest_size
-_WINDOW_MAX = 1 << 23
+WINDOW_MAX = 1 << 23
 """Bytes that decompression looks back."""
 _LEVEL = 3
 _PIECE = 1 << 20
@@ -72,7 +72,7 @@ class MessageReader:
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._body = _Limited(stream, size)
-        self._messages = zstandard.ZstdDecompressor(max_window_size=_WINDOW_MAX).stream_reader(
+        self._messages = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).stream_reader(
             self._body  # type: ignore[arg-type]  # all that it calls is there
         )
 

@@ -3,16 +3,14 @@
 import io
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.budget import FIRST_SEED, seeds
 from support.kernels.foreign import guest
-from support.snapshot_files import MOST, Case, end, under
+from support.snapshot_files import Case, Typist, end, recorded, under
 from trapline.vm.boot.kernel_image import read_kernel
 from trapline.vm.boot.memory_map import Request, make_plan
 from trapline.vm.boot.recipe import Boot, MachineRecipe
@@ -26,33 +24,6 @@ CASES = [
     Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
     Case("virtio-blk.s", disk=True), Case("spinlock.s", harts=2),
 ]  # fmt: skip
-
-
-class Typist:
-    """Somebody who types a key now and then. interactive: a person."""
-
-    quit = False
-
-    def __init__(self, rng: random.Random, interactive: bool) -> None:
-        self._rng, self.interactive, self._keys = rng, interactive, list(b"hello, world\nq\n")
-
-    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def poll(self, seconds: float) -> bytes | None:
-        if self._rng.random() < 0.5:
-            return b""
-        return bytes((self._keys.pop(0),)) if self._keys else None
-
-
-def recorded(boot: Boot, path: Path, rng: random.Random, interactive: bool) -> dict[str, Any]:
-    """Record a run: all that one may see at its end."""
-    machine = boot.build(console=Console(None, Typist(rng, interactive)))
-    with path.open("wb", buffering=0) as stream:
-        recorder = Recorder(machine, boot, stream)
-        exit = machine.run(max_instructions=MOST)
-        recorder.finish(machine, exit)
-    return end(machine, 0)
 
 
 def traced(machine: Machine, run: Callable[[], object]) -> str:
