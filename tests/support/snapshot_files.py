@@ -95,8 +95,8 @@ class Typist:
 
     quit = False
 
-    def __init__(self, rng: random.Random, interactive: bool) -> None:
-        self._rng, self.interactive, self._keys = rng, interactive, list(b"hello, world\nq\n")
+    def __init__(self, rng: random.Random, interactive: bool, keys: bytes = b"hello, world\nq\n") -> None:
+        self._rng, self.interactive, self._keys = rng, interactive, list(keys)
 
     def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
         return nullcontext()

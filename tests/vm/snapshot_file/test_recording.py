@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from support.budget import FIRST_SEED, seeds
+from support.budget import FIRST_SEED, NIGHTLY, reduced, seeds
+from support.burrow import build
 from support.kernels.foreign import guest
 from support.snapshot_files import Case, Typist, end, recorded, under
-from trapline.vm.boot.kernel_image import read_kernel
+from trapline.vm.boot.kernel_image import from_elf, read_kernel
 from trapline.vm.boot.memory_map import Request, make_plan
 from trapline.vm.boot.recipe import Boot, MachineRecipe
 from trapline.vm.host.console import Console
+from trapline.vm.loader.files import load_elf
 from trapline.vm.machine import Machine
 from trapline.vm.snapshot_file.container import SnapshotFileError
 from trapline.vm.snapshot_file.recording import Recorder, read_recording
 
 TRACED = 2000
+TRACED_OF_SYSTEMS = 100_000 if NIGHTLY else reduced(4000)
+"""Instructions at the end of a run whose traces are compared."""
 CASES = [
     Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
     Case("virtio-blk.s", disk=True), Case("spinlock.s", harts=2),
@@ -88,21 +92,45 @@ def test_damaged_or_with_another_drive(tmp_path: Path) -> None:
         read_recording(str(path))
 
 
-@pytest.mark.slow
-def test_linux(tmp_path: Path) -> None:
-    """Some of its start, in which it waits for its clock and prints: the same trace as while it was recorded."""
+BURROW_TYPED = b"hello\npingpong 20\nthreads 3\nshare 10\nwild\npriv\nspin &\nps\n"
+
+
+def linux() -> Boot:
     image = guest("linux/Image")
     kernel = read_kernel(image, "raw", 0x80000000, None, 0x80400000)
     request = Request(("i", "m", "a"), 1, (0x80000000, 64 << 20), kernel, "sbi", append="console=hvc0 earlycon=sbi")
-    boot = Boot("linux", MachineRecipe("rv32ima", 1, 64 << 20, clock="wall"), make_plan(request))
-    machine = boot.build(console=Console(None, Typist(random.Random(FIRST_SEED), True)))
+    return Boot("linux", MachineRecipe("rv32ima", 1, 64 << 20, clock="wall"), make_plan(request))
+
+
+def burrow(harts: int, technique: str) -> Boot:
+    request = Request(("i", "m", "a"), harts, (0x80000000, build.MEMORY), from_elf(load_elf(build.kernel())))
+    own = MachineRecipe("rv32ima", harts, build.MEMORY, technique, clock="wall")
+    return Boot("burrow", own, make_plan(request))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "boot, untraced, typed",
+    [
+        pytest.param(linux, 8_000_000, b"", id="linux"),
+        *(
+            pytest.param(partial(burrow, *system), 2_000_000, BURROW_TYPED, id=f"burrow-{system[0]}-{system[1]}")
+            for system in ((1, "bare"), (3, "bare"), (2, "trap"))
+        ),
+    ],
+)
+def test_an_operating_system(boot: Callable[[], Boot], untraced: int, typed: bytes, tmp_path: Path) -> None:
+    """On the wall clock, while somebody types: the last instructions have the trace that they had while recorded."""
+    made = boot()
+    machine = made.build(console=Console(None, Typist(random.Random(FIRST_SEED), True, typed)))
     path = tmp_path / "file"
     with path.open("wb", buffering=0) as stream:
-        recorder = Recorder(machine, boot, stream)
-        machine.run(max_instructions=8_000_000)
-        expected = traced(machine, lambda: recorder.finish(machine, machine.run(max_instructions=TRACED)))
+        recorder = Recorder(machine, made, stream)
+        machine.run(max_instructions=untraced)
+        expected = traced(machine, lambda: recorder.finish(machine, machine.run(max_instructions=TRACED_OF_SYSTEMS)))
+    assert expected.count("\n") > TRACED_OF_SYSTEMS // 2
     recording = read_recording(str(path))
     again = recording.build()
-    recording.run(again, 8_000_000)
-    assert traced(again, lambda: recording.run(again)) == expected != ""
+    recording.run(again, untraced)
+    assert traced(again, lambda: recording.run(again)) == expected
     assert again.digest() == recording.digest and again.console.output == machine.console.output != b""

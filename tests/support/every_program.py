@@ -1,0 +1,69 @@
+"""Every program under programs/, as what it is run as: a kernel on the board, a program of Burrow, or a process.
+
+`machine_programs` and `PROCESSES` together have all of them (`tests/vm/snapshot_file/test_every_program.py` checks it).
+"""
+
+from functools import cache
+from pathlib import Path
+
+from support.burrow.build import MEMORY as BURROW_MEMORY
+from support.burrow.build import build_script
+from support.paths import PROGRAMS
+from trapline.isa.isa_string import parse_isa
+from trapline.vm.bench.programs import BOARD_PROGRAMS
+from trapline.vm.boot.kernel_image import Kernel, from_elf
+from trapline.vm.boot.memory_map import Request, make_plan
+from trapline.vm.boot.recipe import Boot, MachineRecipe
+from trapline.vm.experiments.sensitive import read_case
+from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.source import load_file
+
+BURROW, C_KERNEL = "kernels/burrow", "kernels"
+_RAM = 0x80000000
+_MEMORY = 4 << 20
+_WALKED = 32 << 20
+"""Bytes of RAM of bench/walk.s, whose pages lie far apart."""
+PARTS = tuple(f"{BURROW}/{path.name}" for path in sorted((PROGRAMS / BURROW).glob("*.s"))) + tuple(
+    f"{BURROW}/user/{path.name}" for path in sorted((PROGRAMS / BURROW / "user").glob("*.s"))
+)
+"""Sources that are no programs by themselves: those of Burrow, and what is in its file system."""
+
+
+def _names(*patterns: str) -> list[str]:
+    return [str(path.relative_to(PROGRAMS)) for pattern in patterns for path in sorted(PROGRAMS.glob(pattern))]
+
+
+BOARD = _names("boot/*.s", "sensitive/*.s", "guests/*.s", "bench/nano/*.s") + [f"bench/{n}.s" for n in BOARD_PROGRAMS]
+"""Kernels in assembly."""
+DEMOS = _names("demos/*.s")
+"""Programs that Burrow starts."""
+PROCESSES = [name for name in _names("*.s", "bench/*.s") if name not in BOARD]
+"""User programs."""
+
+
+def described(program: str) -> tuple[str, int]:
+    """ISA string, and bytes of RAM."""
+    if program.startswith("sensitive/"):
+        case = read_case(PROGRAMS / program)
+        return case.isa, case.memory
+    if program in DEMOS or program == BURROW:
+        return "rv32ima", BURROW_MEMORY
+    return "rv32ima", _WALKED if program == "bench/walk.s" else _MEMORY
+
+
+@cache
+def kernel(program: str) -> Kernel:
+    """What is booted."""
+    if program == BURROW:
+        return from_elf(load_elf(build_script().build("plain")))
+    if program in DEMOS:
+        elf = build_script().build(init=Path(program).stem, programs=[PROGRAMS / program])
+        return from_elf(load_elf(elf))
+    return from_elf(load_file(PROGRAMS / program, raw_base=_RAM))
+
+
+def boot(program: str, technique: str, harts: int, drives: tuple[str, ...] = (), own: Kernel | None = None) -> Boot:
+    """The machine that runs it. own: the kernel, where it is built elsewhere."""
+    isa, memory = described(program)
+    request = Request(parse_isa(isa), harts, (_RAM, memory), own or kernel(program))
+    return Boot(program, MachineRecipe(isa, harts, memory, technique), make_plan(request), drives=drives)

@@ -1,0 +1,80 @@
+"""Every program under programs/, saved at random instructions: what goes on from the file ends as if nothing was.
+
+CI runs each of them under one technique, with one number of harts; a nightly run all combinations, more than 10,000
+cuts: TRAPLINE_HYPOTHESIS=nightly python -m pytest tests/vm/snapshot_file/test_every_program.py
+"""
+
+import random
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from support.budget import FIRST_SEED, NIGHTLY
+from support.every_program import BOARD, BURROW, C_KERNEL, DEMOS, PARTS, PROCESSES, boot
+from support.gnu import Find
+from support.kernels import c_kernel
+from support.paths import PROGRAMS
+from support.snapshot_files import end, resumed, saved
+from trapline.vm.boot.kernel_image import from_elf
+from trapline.vm.boot.recipe import Boot
+from trapline.vm.hypervisor.technique import TECHNIQUES
+from trapline.vm.loader.files import load_elf
+
+pytestmark = pytest.mark.slow
+
+MOST = 300_000
+"""Steps after which a run is as good as ended."""
+CUTS = 5
+TYPED = b"ab\nhello\npingpong 5\nwild\nexit\n"
+HARTS = (1, 2, 3, 4)
+SYSTEMS = list(product(TECHNIQUES, HARTS))
+
+
+def runs(program: str, number: int) -> list[tuple[str, str, int]]:
+    """The combinations that are tried: in CI one, another for each program."""
+    chosen = SYSTEMS if NIGHTLY else [SYSTEMS[7 * number % len(SYSTEMS)]]
+    return [(program, technique, harts) for technique, harts in chosen]
+
+
+KERNELS = [run for number, program in enumerate([*BOARD, *DEMOS, BURROW]) for run in runs(program, number)]
+
+
+def check(made: Boot, folder: Path) -> None:
+    """Cut a run anywhere, its first and last instruction included."""
+    straight = made.build(stdin=TYPED)
+    expected = end(straight, MOST)
+    length = straight.cycle
+    rng = random.Random(f"{FIRST_SEED} {made.name} {made.machine}")
+    for cut in (length - 1, *(rng.randrange(length) for _ in range(CUTS - 1))):
+        machine = made.build(stdin=TYPED)
+        machine.run(max_instructions=cut)
+        data = saved(machine, made)
+        assert machine.board is not None
+        machine.board.close()
+        assert end(resumed(data, folder / "file"), MOST - cut) == expected, cut
+
+
+def test_none_is_left_out() -> None:
+    """A new program is among them, or among the parts of one."""
+    found = {str(path.relative_to(PROGRAMS)) for path in PROGRAMS.rglob("*.s")}
+    assert found == {*BOARD, *DEMOS, *PROCESSES, *PARTS}
+
+
+def drive(folder: Path) -> tuple[str, ...]:
+    """A drive that Burrow and others may find, new for each run."""
+    path = folder / "disk"
+    path.write_bytes(b"".join((7 * n + 1).to_bytes(4, "little") for n in range(1024)))
+    return (f"file={path}",)
+
+
+@pytest.mark.parametrize("program, technique, harts", KERNELS)
+def test_a_kernel(program: str, technique: str, harts: int, tmp_path: Path) -> None:
+    check(boot(program, technique, harts, drive(tmp_path)), tmp_path)
+
+
+@pytest.mark.parametrize("technique, harts", [(technique, harts) for _, technique, harts in runs(C_KERNEL, 3)])
+def test_the_kernel_in_c(technique: str, harts: int, tmp_path: Path, tool: Find) -> None:
+    elf = c_kernel.build(c_kernel.compiler("gcc", tool), tmp_path / "kernel.elf")
+    own = from_elf(load_elf(elf.read_bytes()))
+    check(boot(C_KERNEL, technique, harts, drive(tmp_path), own), tmp_path)
