@@ -286,14 +286,14 @@ class Machine:
         self._loop.work.finish()
         return self._saver.present()
 
-    def restore(self, snapshot: Snapshot, again: bool = True) -> None:
+    def restore(self, snapshot: Snapshot, again: bool = True, shared: bool = True) -> None:
         """Go to a state that this machine, or a fork of it, was in.
 
-        again: whether what is printed from there on goes to the console's streams even if it went there before.
+        again: whether what follows is printed even if it was printed before; shared: see `Saver.bring_back`.
         Raises SnapshotError, and changes nothing, for a state of another kind of machine.
         """
         self._loop.work.finish()
-        self._saver.bring_back(snapshot, again)
+        self._saver.bring_back(snapshot, again, shared)
 
     def fork(self, snapshot: Snapshot | None = None, **options: Unpack[Options]) -> "Machine":
         """Another machine in the same state, or in one that this machine was in, which goes its own way.

@@ -158,6 +158,11 @@ class PageHistory:
         self._page[:] = memory.flags
         self._last = memory
 
+    def forget(self) -> None:
+        """Keep nothing of what was saved last: the next time all of memory is copied, as the first time."""
+        self._last = SavedMemory((_EMPTY,) * len(self._last.groups), np.zeros(len(self._page), np.uint8))
+        self._page &= DECODED | WATCHED
+
     def _candidates(self) -> list[int]:
         """Numbers of the pages that may differ from what was saved last."""
         written = self._page & SAVED == 0

@@ -102,9 +102,10 @@ class Saver:
         console = machine.console.save()
         return Present(machine.cycle, machine.resets, memory, records, console, board, htif, parts)
 
-    def bring_back(self, snapshot: Snapshot, again: bool) -> None:
+    def bring_back(self, snapshot: Snapshot, again: bool, shared: bool) -> None:
         """Go to a state of this machine or of one that is made alike. again: see `Console.restore`.
 
+        shared: whether the next state shares memory with this one, whose pages are kept for that beside the machine's.
         Raises SnapshotError for a state of another kind of machine; this one is as it was then.
         """
         machine = self._machine
@@ -115,6 +116,8 @@ class Saver:
         except ValueError as error:
             self._put(before, again)
             raise SnapshotError(str(error)) from None
+        if not shared:
+            self._history.forget()
 
     def _put(self, snapshot: Snapshot, again: bool) -> None:
         machine = self._machine

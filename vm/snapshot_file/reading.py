@@ -45,7 +45,7 @@ class SavedMachine:
         try:
             with _refused():
                 check_drive_files(machine, self.description.drives)
-                machine.restore(read_state(machine, self._reader))
+                machine.restore(read_state(machine, self._reader), shared=False)
                 self._reader.finish()
         except BaseException:
             if machine.board is not None:

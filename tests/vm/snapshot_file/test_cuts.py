@@ -1,6 +1,9 @@
 """A machine that is saved at any instruction and goes on elsewhere ends as one that was never stopped."""
 
+import gc
 import random
+import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,29 @@ def test_saved_again_it_is_the_same_file(tmp_path: Path) -> None:
     data = saved(machine, boot)
     assert saved(resumed(data, tmp_path / "file"), boot) == data
     assert len(data) < 60_000
+
+
+def test_what_goes_on_holds_its_memory_once(tmp_path: Path) -> None:
+    """What was read is not kept beside the machine's own memory; what is saved next is whole nevertheless."""
+    boot = Case("timer.s").boot(tmp_path / "disk")
+    machine = boot.build()
+    size = len(machine.ram) // 2
+    machine.write(0x80000000 + size, random.Random(FIRST_SEED).randbytes(size))
+    data = saved(machine, boot)
+    resumed(data, tmp_path / "file")  # imports what it needs
+    held, machines = [], []
+    for make in (boot.build, partial(resumed, data, tmp_path / "file")):
+        tracemalloc.start()
+        try:
+            machines.append(make())
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert held[1] - held[0] < size // 2
+    there = machines[1]
+    before = there.snapshot()
+    there.run(max_instructions=100)
+    there.restore(before)
+    assert there.digest() == machine.digest()
+    assert saved(there, boot) == data
