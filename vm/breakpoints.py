@@ -97,7 +97,8 @@ class Hit:
     stops: the records that wanted it. hart: by number. pc: of the instruction with the breakpoint, the one that made
     the access, or, at a catch, of the next.
     address, width, access: virtual address, bytes and kind of the access, whose bytes may be more than those watched;
-    old, new: what lies there before and after, as a little-endian number, None where no RAM or more than a page is.
+    old, new: what lies there before and after, as a little-endian number, None where no RAM or more than a page is, and
+    `new` where a run stops before the access.
     cause: of a catch, mcause, or None at a return; mode: the privilege mode before.
     """
 

@@ -73,9 +73,9 @@ class RunLoop:
             if ring is not None and sinks is not None:
                 ring.sinks = sinks
 
-    def stops_here(self) -> bool:
-        """Whether a run that comes to this place stops here."""
-        return bool(self._machine.stops.here())
+    def stop_here(self) -> Exit | None:
+        """How a run that comes to this place stops here, as at a breakpoint; None if it does not."""
+        return self._machine.stops.stop_here()
 
     def run(self, max_instructions: int | None, timeout: float | None) -> Exit:
         """See `Machine.run`."""

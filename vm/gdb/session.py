@@ -156,7 +156,7 @@ class Session:
         hart: int | None = None
         try:
             if isinstance(action, BackToStop):
-                exit: Exit | None = self._machine.run_back()
+                exit: Exit | None = self._machine.remember().run_back(undoing=True)
             elif isinstance(action, Back):
                 exit, hart = self._back(action)
             elif isinstance(action, Step):
@@ -200,7 +200,13 @@ class Session:
         seconds = PIECE
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
-        return machine.run(steps, seconds)
+        # gdb and lldb take watchpoints of RISC-V for triggers before the access, and step over it themselves.
+        # They do so backward, too, where the access has to be done.
+        machine.stops.before_access = True
+        try:
+            return machine.run(steps, seconds)
+        finally:
+            machine.stops.before_access = False
 
     def _go(self) -> Exit | None:
         """Run until something ends it; None for the debugger."""

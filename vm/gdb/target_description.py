@@ -51,9 +51,13 @@ def registers_of(hart: Hart) -> dict[int, Register]:
 
 
 def description(registers: dict[int, Register]) -> str:
-    """`target.xml`."""
+    """`target.xml`.
+
+    The system is none: gdb takes a program for one of Linux otherwise, and then steps by a breakpoint at where it
+    expects the next instruction, which is wrong at a trap or a return from one. Here the machine steps.
+    """
     text = '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n<target version="1.0">\n'
-    text += "<architecture>riscv:rv32</architecture>\n"
+    text += "<architecture>riscv:rv32</architecture>\n<osabi>none</osabi>\n"
     for feature in dict.fromkeys(register.feature for register in registers.values()):
         lines = "\n".join(r.line() for r in registers.values() if r.feature == feature)
         text += f'<feature name="{FEATURE}.{feature}">\n{lines}\n</feature>\n'

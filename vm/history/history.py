@@ -76,8 +76,8 @@ class Repeater(Protocol):
     def undisturbed(self) -> AbstractContextManager[None]:
         """A context in which nothing ends a run but its limit and the guest, and nothing is reported."""
 
-    def stops_here(self) -> bool:
-        """Whether a run that comes to this place stops here."""
+    def stop_here(self) -> Exit | None:
+        """How a run that comes to this place stops here, as at a breakpoint; None if it does not."""
 
 
 class History:
@@ -252,9 +252,11 @@ class History:
         with self.returning():
             self.go_to(max(self.begin, self._machine.cycle - count))
 
-    def run_back(self) -> Exit:
+    def run_back(self, undoing: bool = False) -> Exit:
         """Go back to the last moment at which a run stops; to the beginning, where there is none.
 
+        undoing: whether that may be this one, if the last instruction made an access that is watched or has trapped: as
+        for a debugger that will go back behind it then.
         Where it is given up, the machine stands so far back that no later moment is one at which a run stops.
         """
         machine = self._machine
@@ -265,13 +267,13 @@ class History:
                 if end - self._before(end - 1).cycle > self._machine.engine.kind.steps_per_look:
                     self.go_to(end - 1)  # leaves checkpoints: the last part is looked at first
                 start = self._before(end - 1)
-                found = self._last_stop(start, end)
+                found = self._last_stop(start, end, undoing)
                 if found is not None:
                     cycle, exit = found
                     self.go_to(cycle)
                     return exit
             self._bring_back(start)
-            end = start.cycle
+            end, undoing = start.cycle, True
         self.go_to(self.begin)
         return Exit(ExitReason.BEGIN, machine.current.pc)
 
@@ -285,17 +287,17 @@ class History:
         finally:
             self._apart = apart
 
-    def _last_stop(self, start: Checkpoint, end: int) -> tuple[int, Exit] | None:
-        """The last moment in [start, end) at which a run stops, and how."""
+    def _last_stop(self, start: Checkpoint, end: int, undoing: bool) -> tuple[int, Exit] | None:
+        """The last moment in [start, end) at which a run stops, and how. undoing: or behind what was done last."""
         machine = self._machine
         self._bring_back(start)
-        found = None
-        if self._loop.stops_here():
-            found = machine.cycle, Exit(ExitReason.BREAKPOINT, machine.current.pc)
+        exit = self._loop.stop_here()
+        found = None if exit is None else (machine.cycle, exit)
         while machine.cycle < end:
             before = machine.cycle, self.outside.position
             exit = self._repeat(end - machine.cycle)
-            if exit.reason in STOPS and machine.cycle < end:
+            within = machine.cycle < end or (undoing and exit.reason is not ExitReason.BREAKPOINT)
+            if exit.reason in STOPS and within:
                 found = machine.cycle, exit
             elif self._stays(exit, before):
                 break

@@ -45,6 +45,8 @@ class Stops:
     trap. They change nothing else: no state, and no count of instructions.
 
     passing: the kinds (BREAKPOINTS, WATCHPOINTS, CATCHES for an exit) that the next instruction is to pass.
+    before_access: whether a watchpoint stops a run before its instruction instead, and again each time, like a trigger
+    of the Debug specification whose timing is 0: whoever goes on takes the watchpoint away for that instruction.
     """
 
     def __init__(self, machine: StoppedMachine) -> None:
@@ -54,6 +56,7 @@ class Stops:
         self._stops: list[Stop] = []
         self._token = 0
         self.passing = 0
+        self.before_access = False
         self._access: _Access | None = None
         self._checked: tuple[int, ...] | None = None
         self._exited: tuple[int, ...] | None = None
@@ -184,7 +187,7 @@ class Stops:
             mode = self._h.data_mode
             found.stops = [w for w in self._of(Watchpoint) if found.concerns(w) and self._applies(w, mode)]
             self.passing |= WATCHPOINTS
-            return None
+            return self._accessing(found) if self.before_access else None
         if status == CAUGHT:
             return self._caught(self._engine.m.caught_cause, self._engine.m.caught_mode)
         if status == AT_EXIT:
@@ -232,9 +235,13 @@ class Stops:
             paddr = offset + self._engine.m.ram_base if offset >= 0 else -1
         return [b for b in found if b.address == (paddr if b.physical else self._h.pc)]
 
+    def stop_here(self) -> Exit | None:
+        """How a run that comes to this place stops before the next instruction; None if it does not."""
+        return self._exit(ExitReason.BREAKPOINT, self.here())
+
     def _at_breakpoint(self) -> Exit | None:
         self.passing |= BREAKPOINTS
-        return self._exit(ExitReason.BREAKPOINT, self.here())
+        return self.stop_here()
 
     def at_limit(self) -> Exit | None:
         """At the end of a run: whether the next instruction, which is not executed any more, has a breakpoint."""
@@ -245,10 +252,16 @@ class Stops:
             return None
         return self._at_breakpoint()
 
-    def _accessed(self, access: "_Access") -> Exit | None:
+    def _accessing(self, access: "_Access") -> Exit | None:
+        exit = self._accessed(access, done=False)
+        access.stops = []  # what is passed now does not stop it behind the instruction
+        self.passing |= BREAKPOINTS
+        return exit
+
+    def _accessed(self, access: "_Access", done: bool = True) -> Exit | None:
         return self._exit(
             ExitReason.WATCHPOINT, access.stops, hart=access.hart, pc=access.pc, address=access.vaddr,
-            width=access.width, access=access.does, old=access.old, new=access.value(),
+            width=access.width, access=access.does, old=access.old, new=access.value() if done else None,
         )  # fmt: skip
 
     def _caught(self, cause: int, before: int) -> Exit | None:

@@ -10,6 +10,7 @@ from unittest.mock import ANY
 import pytest
 
 from trapline import Exit, ExitReason, Machine, Process
+from trapline.vm.breakpoints import Breakpoint, Watchpoint
 from trapline.vm.experiments.guests import GuestConsole
 from trapline.vm.host.console import Console, Source, Stream
 from trapline.vm.process import Result
@@ -97,6 +98,35 @@ def test_back_to_breakpoints_last_first(typed: Machine) -> None:
         if len(forward) == 5:
             break
     assert "".join(forward) == "hello"
+
+
+def test_a_watched_access_right_before_a_checkpoint_is_found() -> None:
+    """What stopped a run behind its last instruction belongs to the stretch before the checkpoint."""
+    source = "_start: li t0, 0x80001000; li t1, 5; sw t1, 0(t0); nop; nop; park: j park"
+    machine = Machine.from_source(source, memory=1 << 16, engine="python")
+    history = machine.remember()
+    machine.stops.add(Watchpoint(0x80001000))
+    assert machine.run().reason is ExitReason.WATCHPOINT
+    there = machine.cycle
+    history.changed()
+    machine.run(max_instructions=3)
+    for _ in range(2):
+        exit = history.run_back(undoing=True)
+        assert (exit.reason, machine.cycle) == (ExitReason.WATCHPOINT, there)
+    assert history.run_back().reason is ExitReason.BEGIN
+    machine.run(max_instructions=3)
+
+
+def test_going_back_asks_the_condition_of_a_breakpoint_at_a_checkpoint() -> None:
+    machine = Machine.from_source("_start: nop; nop; park: j park", memory=1 << 16, engine="python")
+    machine.remember()
+    machine.run(max_instructions=5)
+    machine.stops.add(Breakpoint(0x80000000, condition=lambda machine: False))
+    assert machine.run_back().reason is ExitReason.BEGIN
+    machine.run(max_instructions=5)
+    breakpoint = machine.stops.add(Breakpoint(0x80000000))
+    exit = machine.run_back()
+    assert exit.hit is not None and exit.hit.stops == (breakpoint,) and machine.cycle == 0
 
 
 def test_a_change_leads_another_way_and_is_remembered(typed: Machine) -> None:

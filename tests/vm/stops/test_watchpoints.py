@@ -70,6 +70,35 @@ def test_bytes_and_kinds(physical: bool, access: Access, first: int, length: int
     assert (machine.digest(), machine.instret) == (plain.digest(), plain.instret)
 
 
+def test_before_the_access() -> None:
+    """As often as a run begins there; the instruction is passed without the watchpoint."""
+    machine, plain = ready(), ready()
+    machine.stops.before_access = True
+    watchpoint = machine.stops.add(Watchpoint(DATA, 1))
+    places = []
+    while (exit := machine.run(max_instructions=50)).reason is ExitReason.WATCHPOINT:
+        again = machine.run(max_instructions=50)
+        assert exit.hit is not None and again.hit is not None
+        assert (
+            (exit.pc, exit.hit.old, exit.hit.new) == (again.pc, again.hit.old, None) == (machine.pc, exit.hit.old, None)
+        )
+        places.append((exit.pc - machine.symbols["_start"]) // 4)
+        machine.stops.remove(watchpoint)
+        assert machine.run(max_instructions=1).reason is ExitReason.LIMIT
+        machine.stops.add(watchpoint)
+    plain.run(max_instructions=machine.cycle)
+    assert places == [2, 6, 8] and machine.digest() == plain.digest()
+
+
+def test_a_breakpoint_on_the_access_comes_first_and_once() -> None:
+    machine = ready()
+    machine.stops.before_access = True
+    machine.stops.add(Watchpoint(DATA, 1))
+    machine.breakpoints = {machine.symbols["_start"] + 8}
+    reasons = [machine.run(max_instructions=50).reason for _ in range(4)]
+    assert reasons == [ExitReason.BREAKPOINT, *[ExitReason.WATCHPOINT] * 3]
+
+
 def test_an_access_across_pages() -> None:
     machine = ready("_start: sw a0, 0xffe-0x800(gp)\nlw a1, 0xffd-0x800(gp)\ndone: j done")
     machine.x["gp"], machine.x["a0"] = DATA + 0x800, 0x11223344
