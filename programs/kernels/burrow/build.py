@@ -2,7 +2,7 @@
 """build.py - builds Burrow: assembles its programs, packs them into a file system image, assembles the kernel.
 
     python programs/kernels/burrow/build.py --out burrow.elf
-    python programs/kernels/burrow/build.py --out hello.elf --init hello --define RANDOM_SEED=7
+    python programs/kernels/burrow/build.py --out hello.elf --init hello --define RANDOM_SEED=7 -g
 
 In Python, `build(...)` returns the bytes of the ELF.
 """
@@ -42,13 +42,14 @@ def build(
     defines: Mapping[str, object] | None = None,
     programs: Sequence[Path] = (),
     files: Mapping[str, bytes] | None = None,
+    debug: bool = False,
 ) -> bytes:
     """The kernel with its file system image, as an ELF.
 
     init: the first process, `shell` by default, as a name with arguments behind it, or as a list of both;
     defines: assembler symbols of the kernel, such as TIMER_PERIOD and RANDOM_SEED;
     programs: sources of more programs, each named by its file, linked with the user library;
-    files: more files, bytes by name.
+    files: more files, bytes by name; debug: with the line of each of the kernel's instructions, for a debugger.
     Raises ValueError for a variant that does not exist or a name that is too long, AsmError for a source.
     """
     if variant not in VARIANTS:
@@ -62,7 +63,7 @@ def build(
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
         Path(folder, "files.img").write_bytes(image(tuple(programs), files))
         sources = [HERE / f"{part}.s" for part in KERNEL]
-        return assemble(sources, text_base=RAM, include_dirs=[folder]).elf
+        return assemble(sources, text_base=RAM, include_dirs=[folder], debug=debug).elf
 
 
 def _text(macro: str, text: str, room: int) -> str:
@@ -107,11 +108,11 @@ def program(source: Path) -> bytes:
     return header + body
 
 
-def _write(out: Path, *what: Any) -> None:
+def _write(out: Path, debug: bool, *what: Any) -> None:
     """Build, and write the ELF when it is whole. Raises AsmError, OSError, and ValueError for a file that was read."""
     sources: list[str] = []
     with noted_by(sources.append):
-        elf = build(*what)
+        elf = build(*what, debug=debug)
     if identity(str(out)) in map(identity, sources):
         raise ValueError(f"--out {out}: is one of the sources; choose another name")
     output = OutputFile(str(out))
@@ -127,13 +128,14 @@ def main() -> int:
     parser.add_argument("--init", nargs="+", metavar=("NAME", "ARG"), help="the first process (default: shell)")
     parser.add_argument("--define", action="append", default=[], metavar="SYMBOL=VALUE", help="a symbol of the kernel")
     parser.add_argument("--program", type=Path, action="append", default=[], metavar="FILE", help="one more program")
+    parser.add_argument("-g", "--debug", action="store_true", help="write the line of each instruction, for gdb")
     given = parser.parse_args()
     defines = {}
     for define in given.define:
         symbol, equals, value = define.partition("=")
         defines[symbol] = value if equals else "1"
     try:
-        _write(given.out, given.variant, given.init, defines, given.program)
+        _write(given.out, given.debug, given.variant, given.init, defines, given.program)
     except (AsmError, ValueError, OSError) as mistake:
         print(f"build.py: {mistake}", file=sys.stderr)
         return 2

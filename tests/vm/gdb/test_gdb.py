@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 
 from support.cli.command import invoke
+from support.gdb.document import blocks
 from support.gnu import Find
-from support.paths import DOCS, ROOT
+from support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
 PROMPT_LINES = re.compile(r"^warning: .*\n", re.M)
 """What gdb says beside the session, by its version."""
-
-
-def block(language: str) -> str:
-    """The block of the document in one language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", (DOCS / "debugging.md").read_text(encoding="utf-8"), re.S)
-    return found
 
 
 def test_the_session_of_the_document(tool: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,11 +29,11 @@ def test_the_session_of_the_document(tool: Find, tmp_path: Path, monkeypatch: py
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None and run.stdout is not None
         place = next(found[1] for line in run.stderr if (found := re.search(r"waiting for gdb at (\S+)", line)))
-        script = block("gdb").replace(":1234", place).splitlines()
+        script = blocks("gdb")[0].replace(":1234", place).splitlines()
         options = [part for line in script for part in ("-ex", line)]
         done = subprocess.run(
             [gdb, "-q", "-nx", "-batch", str(kernel), *options], capture_output=True, text=True, timeout=120, check=True
         )
         printed = run.stdout.read()
     assert run.returncode == 0 and printed == invoke("boot", source).stdout.decode()
-    assert PROMPT_LINES.sub("", done.stdout) == block("text"), done.stderr
+    assert PROMPT_LINES.sub("", done.stdout) == blocks("text")[0], done.stderr
