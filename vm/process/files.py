@@ -19,7 +19,7 @@ from trapline.vm.process.errno import (
     SystemCallError,
 )
 from trapline.vm.process.stack import USER_ID
-from trapline.vm.process.streams import Input, Output
+from trapline.vm.process.streams import CUT_SHORT, Input, Output
 from trapline.vm.process.system_calls import constant, signed, system_call
 
 MAX_COUNT = 0x7FFFF000
@@ -99,7 +99,12 @@ def readv(process: Caller, fd: int, vector: int, count: int) -> int:
             if total:
                 break
             raise SystemCallError(EFAULT)
-        data = stream.read(room, process.deadline)
+        try:
+            data = stream.read(room, process.deadline)
+        except CUT_SHORT:
+            if not total:
+                raise
+            break  # as a signal ends it on Linux: what was read counts
         process.space.write(base, data)
         total += len(data)
         if len(data) < size:
@@ -117,7 +122,12 @@ def writev(process: Caller, fd: int, vector: int, count: int) -> int:
             if total:
                 break
             raise SystemCallError(EFAULT)
-        done = put(process, stream, data)
+        try:
+            done = put(process, stream, data)
+        except CUT_SHORT:
+            if isinstance(stream, Output):
+                stream.take_back(total, total)
+            raise
         total += done
         if done < size:
             break

@@ -48,17 +48,20 @@ MOST = 8
 
 
 class ForeignCalls:
-    """The calls that one process has made and that are not Linux's; each number is reported once."""
+    """The calls that one process has made and that are not Linux's; each number is reported once.
+
+    seen: those that were.
+    """
 
     def __init__(self) -> None:
-        self._seen: set[int] = set()
+        self.seen: set[int] = set()
 
     def remark(self, number: int, first: int, served: Mapping[int, object], place: str) -> str | None:
         """What to say of the call `number` with a0 = `first`: that it fails, and what to call; None for nothing."""
         misread = number in ON_FOLDERS and first != AT_FDCWD
-        if (number in served and not misread) or number in PROBED or number in self._seen or len(self._seen) == MOST:
+        if (number in served and not misread) or number in PROBED or number in self.seen or len(self.seen) == MOST:
             return None
-        self._seen.add(number)
+        self.seen.add(number)
         if misread:
             text = f"system call {number} at {place}: it is for files, and a program has none"
         elif name := NAMES_WITHOUT_SERVICE.get(number):

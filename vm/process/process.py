@@ -7,28 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypedDict, Unpack, overload
 
-from trapline.isa import decode
-from trapline.isa.cause import (
-    ALL_EXCEPTIONS,
-    BREAKPOINT,
-    ECALL_U,
-    EXCEPTIONS,
-    FETCH_MISALIGNED,
-    ILLEGAL,
-    LOAD_MISALIGNED,
-    STORE_MISALIGNED,
-)
+from trapline.isa.cause import ALL_EXCEPTIONS, BREAKPOINT, ECALL_U
 from trapline.isa.hart import A0, A7
 from trapline.isa.machine_csrs import CY, IR, TM
 from trapline.isa.mode import U
 from trapline.isa.mstatus import TW
-from trapline.vm.loader.compressed import is_compressed
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
 from trapline.vm.machine import Announce, Exit, ExitReason, Machine
-from trapline.vm.process import files, mappings, process_calls, semihosting
-from trapline.vm.process.errno import ENOSYS, SIGBUS, SIGILL, SIGINT, SIGPIPE, SIGSEGV, SIGTRAP, SystemCallError
+from trapline.vm.process import faults, files, mappings, process_calls, semihosting
+from trapline.vm.process.errno import ENOSYS, SIGILL, SIGINT, SIGPIPE, SystemCallError
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
 from trapline.vm.process.result import Reason, Result
 from trapline.vm.process.saved_state import ProcessPart
@@ -36,13 +25,10 @@ from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut, look
 from trapline.vm.process.system_calls import TABLE, name_of
+from trapline.vm.snapshot.pages import SavedMemory
+from trapline.vm.snapshot.snapshot import Snapshot
 
 _SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
-
-_SIGNALS = {
-    FETCH_MISALIGNED: SIGBUS, LOAD_MISALIGNED: SIGBUS, STORE_MISALIGNED: SIGBUS, ILLEGAL: SIGILL, BREAKPOINT: SIGTRAP,
-}  # fmt: skip
-"""The signal that Linux sends for a cause; SIGSEGV for all others."""
 
 _TICK = 100  # nanoseconds
 _SECOND = 1_000_000_000
@@ -81,6 +67,7 @@ class Options(TypedDict, total=False):
     max_output: int | None
     seed: int
     announce: Announce | None
+    contents: SavedMemory | None
 
 
 class Process:
@@ -96,6 +83,7 @@ class Process:
     isa, engine, clock, announce: as for `Machine`.
     max_instructions: executed; timeout: in seconds; max_output: bytes on both outputs.
     seed: for the random bytes that the system gives the process.
+    contents: of all memory, from a snapshot; such a process is then to go to that snapshot.
 
     Attributes: `machine`, the `Machine` that runs it, for traces and for inspection afterwards; `image`; `argv`.
     Raises LoadError if the program and its arguments do not fit into the memory.
@@ -119,19 +107,21 @@ class Process:
         max_output: int | None = None,
         seed: int = 0,
         announce: Announce | None = None,
+        contents: SavedMemory | None = None,
     ) -> None:
         segment = image.segment_at(image.entry)
         if segment is None or not segment.flags & EXECUTE:
             raise LoadError(f"{image.name}: entry point {image.entry:#010x} is not in an executable segment")
         layout = Layout(image, memory)
         self.image = image
+        self._options = Options(memory=memory, isa=isa, engine=engine, clock=clock)
         self.random = random.Random(seed)
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
         try:
             self.machine = Machine(
                 memory=layout.ram, ram_base=layout.base, isa=isa, engine=engine, clock=clock, board=False,
-                announce=announce,
+                announce=announce, contents=contents,
             )  # fmt: skip
         except MemoryError:
             raise LoadError(
@@ -140,8 +130,10 @@ class Process:
         self._h = self.machine.harts[0].h  # the only one
         self.machine.symbols = dict(image.symbols)
         self.deadline: float | None = None
-        self.space = AddressSpace(self.machine, image, layout, lambda: look(self.deadline))
-        self.space.write(sp, stack)
+        self.space = AddressSpace(self.machine, layout, lambda: look(self.deadline))
+        if contents is None:
+            self.space.load(image)
+            self.space.write(sp, stack)
         self._enter(sp)
         quota = Quota(max_output)
         self._stderr = Output(stderr, quota)
@@ -151,7 +143,7 @@ class Process:
         self.argv: list[str | bytes] = list(argv)
         self.actions: dict[int, bytes] = {}
         self.signal_mask = 0
-        self._foreign = ForeignCalls()
+        self.foreign = ForeignCalls()
         self.semihosting_errno = 0
         self._max_instructions, self._timeout = max_instructions, timeout
         self.counts: Counter[int | str] = Counter()
@@ -175,6 +167,23 @@ class Process:
     ) -> "Process":
         """A process of assembly text, which begins at `_start`. Raises LoadError and `asm.AsmError`."""
         return cls(load_source(text), argv, **options)
+
+    def fork(self, snapshot: Snapshot | None = None, **options: Unpack[Options]) -> "Process":
+        """Another process in the same state, or in one that this process's machine was in, which goes its own way.
+
+        The two share memory until one of them writes to it. It reads again what this one has read since; then its own
+        input, which is empty unless `options` has some. Its output is discarded, or goes where `options` says.
+        options: but those of the machine, of which only `engine` and `clock` may differ. Raises ValueError for others.
+        """
+        if options.keys() & {"memory", "isa", "contents"}:
+            raise ValueError("a fork has the memory and the instructions of its process")
+        state = snapshot or self.machine.snapshot()
+        other = Process(self.image, self.argv, **(self._options | options | {"contents": state.memory}))
+        for own, copy in zip(self.standard, other.standard, strict=True):
+            if isinstance(own, Input) and isinstance(copy, Input):
+                copy.follow(own.log or (), own.first)
+        other.machine.restore(state)
+        return other
 
     def _enter(self, sp: int) -> None:
         machine = self.machine
@@ -280,7 +289,7 @@ class Process:
         call = TABLE.get(number)
         self.counts[name_of(number) if call is None else number] += 1
         if (call is None or number in ON_FOLDERS) and (
-            remark := self._foreign.remark(number, x[A0], TABLE, self._place(h.pc))
+            remark := self.foreign.remark(number, x[A0], TABLE, self._place(h.pc))
         ):
             self._report(f"trapline: {remark}")
         try:
@@ -309,8 +318,16 @@ class Process:
     @property
     def nanoseconds(self) -> int:
         """Time since the start by the machine's clock: a tick of 100 ns per hundred instructions, or the wall's."""
-        self.machine.clock.follow()
+        self._follow()
         return self._ticks * _TICK
+
+    def _follow(self) -> None:
+        """Let the time catch up with the wall's, if it follows that; as it did then, where the history is repeated."""
+        history = self.machine.history
+        if history is None:
+            self.machine.clock.follow()
+        else:
+            history.outside.look()
 
     @property
     def _ticks(self) -> int:
@@ -319,11 +336,12 @@ class Process:
     def pass_time(self, nanoseconds: int) -> None:
         """Advance the time without waiting, unless it is the wall's; never backwards, and at most some centuries."""
         if nanoseconds > 0 and self.machine.clock.wall:
-            end = time.monotonic() + nanoseconds / _SECOND
+            history = self.machine.history
+            end = time.monotonic() + (0 if history and history.outside.in_the_past else nanoseconds / _SECOND)
             # Until the limit, which ends the process then.
             while (left := min(end, self.deadline or end) - time.monotonic()) > 0:
                 time.sleep(min(left, ATTENTION))
-            self.machine.clock.follow()
+            self._follow()
         elif nanoseconds > 0:
             self.machine.advance_time(min(-(-nanoseconds // _TICK), max(0, _LAST_TICK - self._ticks)))
 
@@ -349,27 +367,8 @@ class Process:
         return _Ended(Reason.TIMEOUT, LIMIT_STATUS, message=limit)
 
     def _fault(self, cause: int, tval: int) -> None:
-        machine = self.machine
-        pc = machine.pc
-        what = EXCEPTIONS.get(cause, f"exception {cause}")
-        number = _SIGNALS.get(cause, SIGSEGV)
-        if cause == ILLEGAL:
-            message = f"{what} {tval:#010x} at {self._place(pc)}{_why_illegal(tval)}"
-        elif cause == BREAKPOINT:
-            message = f"{what} at {self._place(pc)}"
-        else:
-            message = f"{what} at {self._place(pc)}, address {tval:#010x}{self._why_denied(tval)}"
-        if end := self.image.passed_end(pc):
-            message += f": it ran past {end}; a program ends with `li a7, 93` and `ecall`"
-        elif self.image.linked_address(pc) is None and self.image.linked_address(caller := machine.x["ra"] - 4):
-            message += f"; ra is from {self.image.place(caller)}"
+        number, message = faults.describe(self.machine, self.image, self.space.layout, cause, tval)
         raise _Ended(Reason.SIGNAL, 128 + number, number, message)
-
-    def _why_denied(self, address: int) -> str:
-        layout = self.space.layout
-        if layout.arena_top <= address < layout.stack_bottom:
-            return " (the stack is full)"
-        return ""
 
     def _report(self, message: str) -> None:
         try:
@@ -377,12 +376,3 @@ class Process:
             self._stderr.put_all(line, time.monotonic() + _PATIENCE)
         except (SystemCallError, TimedOut):
             pass  # stderr is closed; the exit status says the same
-
-
-def _why_illegal(word: int) -> str:
-    if is_compressed(word):
-        return " (a compressed instruction; this machine is rv32ima)"
-    instruction = decode(word)
-    if instruction is None or not (instruction.privilege != "U" or instruction.name.startswith("csr")):
-        return ""
-    return f" ({instruction.name} is not available to user programs; `trapline boot` runs a whole machine)"

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from trapline.vm.process.caller import Caller, Requester
+from trapline.vm.process.foreign_calls import ForeignCalls
 from trapline.vm.process.streams import Input, InputState, Output, OutputState
-from trapline.vm.state import Byte, Count, State, Word
+from trapline.vm.state import Byte, Count, State, Wide, Word
 
 
 class OpenFile(State, frozen=True):
@@ -31,7 +32,8 @@ class RequesterState(State, frozen=True, tag=True):
 class ProcessState(RequesterState, frozen=True, tag=True):
     """Of a process. inputs, outputs: of the standard streams.
 
-    mapped: a byte a page, 1 where one is mapped; granted: bytes; full: see `vm.process.space.AddressSpace`.
+    mapped: a byte a page, 1 where one is mapped; granted: bytes; full: see `vm.process.space.AddressSpace`; reported:
+    the numbers of system calls that there are not, and of which the process has been told.
     """
 
     inputs: tuple[InputState, ...]
@@ -41,15 +43,17 @@ class ProcessState(RequesterState, frozen=True, tag=True):
     granted: Count
     full: Count
     actions: dict[Count, bytes]
-    signal_mask: Count
+    signal_mask: Wide
     random: tuple[Count, tuple[Word, ...], None]
     counts: dict[Count | str, Count]
+    reported: tuple[Word, ...]
 
 
 class SavedProcess(Caller, Protocol):
     """A process (`vm.process.process.Process`)."""
 
     counts: Counter[int | str]
+    foreign: ForeignCalls
 
 
 def _save_files(owner: Requester) -> tuple[OpenFile, ...]:
@@ -109,6 +113,7 @@ class ProcessPart:
             _save_files(process), process.semihosting_errno, tuple(stream.save() for stream in self._inputs),
             tuple(stream.save() for stream in self._outputs), space.brk, space.table.save(), *space.save(),
             dict(process.actions), process.signal_mask, process.random.getstate(), dict(process.counts),
+            tuple(sorted(process.foreign.seen)),
         )  # fmt: skip
 
     def restore(self, state: ProcessState, again: bool = True) -> None:
@@ -126,7 +131,8 @@ class ProcessPart:
         process.actions, process.signal_mask = dict(state.actions), state.signal_mask
         process.random.setstate(state.random)
         process.semihosting_errno, process.counts = state.semihosting_errno, Counter(state.counts)
+        process.foreign.seen = set(state.reported)
 
     def copy_to(self, machine: Any) -> None:
-        """A fork would read the same input and print on the same streams."""
-        raise ValueError("a machine that runs a process cannot be forked: both would read and print on its streams")
+        """A machine alone would have nobody who serves its system calls."""
+        raise ValueError("a machine that runs a process is forked with it, by `Process.fork`")

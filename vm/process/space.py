@@ -122,7 +122,7 @@ class AddressSpace:
     raise. Addresses are guest addresses, sizes are in bytes.
     """
 
-    def __init__(self, machine: Machine, image: Image, layout: Layout, look: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, machine: Machine, layout: Layout, look: Callable[[], None] = lambda: None) -> None:
         self.machine = machine
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size
@@ -132,6 +132,10 @@ class AddressSpace:
         self._granted = 0
         self.brk_start = self.brk = layout.brk
         self._arena_top = self._full = (layout.arena_top - layout.base) >> PAGE_SHIFT
+
+    def load(self, image: Image) -> None:
+        """Map the program and its stack."""
+        layout = self.layout
         for segment in image.segments:
             self._place(segment.vaddr, segment.data, segment.memsz, segment.flags)
         for address, data in load_copies(image):

@@ -4,6 +4,7 @@ import io
 import os
 import select
 import time
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from trapline.vm.process.errno import EAGAIN, EBADF, EIO, ENOSPC, EPIPE, SystemCallError
@@ -29,6 +30,10 @@ class TimedOut(Exception):
 
 class OutputLimit(Exception):
     """The guest exceeded its limit of output."""
+
+
+CUT_SHORT = (TimedOut, OutputLimit, KeyboardInterrupt)
+"""What ends a system call in the middle; whoever goes on does it again."""
 
 
 def _descriptor(stream: Any) -> int | None:
@@ -57,31 +62,45 @@ def _wait(fd: int, write: bool, deadline: float | None) -> None:
         look(deadline)
 
 
-class InputState(State, frozen=True):
-    """Of an `Input`: bytes read."""
+class Came(State, frozen=True):
+    """What a read of the host's stream brought. error: its number, 0 for none."""
 
-    position: Count
+    data: bytes = b""
+    error: Count = 0
+
+
+class InputState(State, frozen=True):
+    """Of an `Input`. reads: of the host's stream; rest: what the last of them brought and nobody has taken."""
+
+    reads: Count
+    rest: bytes = b""
 
 
 class OutputState(State, frozen=True):
-    """Of an `Output`: bytes printed; quota: bytes that are left, None for no limit."""
+    """Of an `Output`: bytes printed; quota: bytes that are left, None for no limit.
+
+    torn: bytes printed behind that, by a system call that did not end and is done again.
+    """
 
     printed: Count
     mid_line: bool
     quota: Count | None
+    torn: Count = 0
 
 
 class Input:
     """A stream that the guest reads; None for empty input.
 
     Reads use the file descriptor if there is one, so that they return whatever is available.
+    log: what each read of the stream brought, from read `first` on; kept once a state was saved.
     """
 
     def __init__(self, stream: BinaryIO | None) -> None:
         self._stream = stream if stream is not None else io.BytesIO()
         self._fd = _descriptor(stream)
-        self._position = 0
-        self._kept: list[tuple[int, bytes]] | None = None
+        self.log: list[Came] | None = None
+        self.first = self._reads = 0
+        self._rest = b""
 
     @classmethod
     def of(cls, data: bytes) -> "Input":
@@ -95,33 +114,49 @@ class Input:
 
     def save(self) -> InputState:
         """See `vm.state.Stateful`. From now on what is read is kept."""
-        if self._kept is None:
-            self._kept = []
-        return InputState(self._position)
+        if self.log is None:
+            self.log = []
+        return InputState(self._reads, self._rest)
 
     def restore(self, state: InputState) -> None:
-        """See `vm.state.Stateful`. Raises ValueError where what came before is not known."""
-        first = self._kept[0][0] if self._kept else self._position
-        if not first <= state.position <= (self._kept[-1][0] + len(self._kept[-1][1]) if self._kept else first):
+        """See `vm.state.Stateful`. Raises ValueError where what came after that is not known."""
+        log = self.log or []
+        if self._reads == 0 and not log:
+            self.first = state.reads  # nobody has read from it: it begins here
+        elif not self.first <= state.reads <= self.first + len(log):
             raise ValueError("input that was read then is not known any more")
-        self._position = state.position
+        self._reads, self._rest = state.reads, state.rest
+
+    def follow(self, log: Iterable[Came], first: int = 0) -> None:
+        """Let reads from number `first` on bring what they brought elsewhere, before the stream is asked."""
+        self.log, self.first = list(log), first
 
     def read(self, size: int, deadline: float | None) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises TimedOut when time.monotonic() reaches the deadline."""
-        data = self._known(size)
-        if not data:
-            data = self._read(min(size, MAX_READ), deadline)
-            if self._kept is not None and data:
-                self._kept.append((self._position, data))
-        self._position += len(data)
+        if not self._rest:
+            came = self._next(size, deadline)
+            if came.error:
+                raise SystemCallError(came.error)
+            self._rest = came.data
+        data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
-    def _known(self, size: int) -> bytes:
-        """What was read here before, in the same pieces."""
-        for start, data in self._kept or ():
-            if start <= self._position < start + len(data):
-                return data[self._position - start :][:size]
-        return b""
+    def _next(self, size: int, deadline: float | None) -> Came:
+        """What the next read brings, or has brought."""
+        place = self._reads - self.first
+        if self.log is not None and place < len(self.log):
+            self._reads += 1
+            return self.log[place]
+        try:
+            came = Came(self._read(min(size, MAX_READ), deadline))
+        except SystemCallError as error:
+            came = Came(error=error.number)
+        self._reads += 1
+        if self.log is None:
+            self.first = self._reads
+        else:
+            self.log.append(came)
+        return came
 
     def _read(self, size: int, deadline: float | None) -> bytes:
         look(deadline)
@@ -154,7 +189,7 @@ class Output:
         self._fd = _descriptor(stream)
         self._quota = quota
         self.mid_line = False
-        self._printed = self._shown = 0
+        self._printed = self._shown = self._torn = 0
         if stream is not None:
             self._flush()
 
@@ -168,25 +203,42 @@ class Output:
 
     def save(self) -> OutputState:
         """See `vm.state.Stateful`."""
-        return OutputState(self._printed, self.mid_line, self._quota.left)
+        return OutputState(self._printed, self.mid_line, self._quota.left, self._torn)
 
     def restore(self, state: OutputState, again: bool = True) -> None:
         """See `vm.state.Stateful`. again: whether what was printed since is printed again."""
-        self._shown = 0 if again else max(self._shown, self._printed)
+        self._shown = state.printed + state.torn if again else max(self._shown, self._printed + self._torn)
         self._printed, self.mid_line, self._quota.left = state.printed, state.mid_line, state.quota
+        self._torn = state.torn
+
+    def take_back(self, printed: int, granted: int) -> None:
+        """The system call that has printed the last so many bytes is done again, and does not print them again.
+
+        granted: bytes that it took from the quota.
+        """
+        self._shown = max(self._shown, self._printed)
+        self._printed -= printed
+        self._torn = self._shown - self._printed
+        if self._quota.left is not None:
+            self._quota.left += granted
 
     def write(self, data: memoryview, deadline: float | None) -> int:
         """Write; the number of bytes accepted.
 
         Raises SystemCallError where write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
         """
-        if self._quota.left is None:
-            return self.put_all(data, deadline)
-        allowed = self._quota.take(len(data))
-        done = self.put_all(data[:allowed], deadline)
-        if allowed < len(data):
-            raise OutputLimit
-        return done
+        before, allowed = self._printed, len(data)
+        try:
+            if self._quota.left is None:
+                return self.put_all(data, deadline)
+            allowed = self._quota.take(len(data))
+            done = self.put_all(data[:allowed], deadline)
+            if allowed < len(data):
+                raise OutputLimit
+            return done
+        except CUT_SHORT:
+            self.take_back(self._printed - before, allowed)
+            raise
 
     def put_all(self, data: memoryview | bytes, deadline: float | None = None) -> int:
         """Write without the quota; the number of bytes accepted, fewer than all only if more would block."""
@@ -200,6 +252,7 @@ class Output:
                 self._printed += taken
                 done += taken
                 self.mid_line = data[done - 1] != ord("\n")
+            self._torn = 0
         except BlockingIOError:
             if done == 0:
                 raise SystemCallError(EAGAIN) from None

@@ -10,6 +10,8 @@ from trapline.vm.board.virtio.backing_file import Drive
 from trapline.vm.board.virtio.block import Block
 from trapline.vm.board.virtio.entropy import Entropy
 from trapline.vm.process import Process
+from trapline.vm.process.errno import EAGAIN, SystemCallError
+from trapline.vm.process.streams import Input
 from trapline.vm.snapshot.snapshot import SnapshotError
 
 COUNTER = """
@@ -266,8 +268,63 @@ def test_a_process_reads_again_what_it_has_read(again: bool, shown: str, tmp_pat
             machine.restore(before, again)
     assert ends[0] == ends[1] and ends[0][0] == 7
     assert output.getvalue().decode() == shown
-    with pytest.raises(ValueError, match="cannot be forked"):
+    with pytest.raises(ValueError, match=r"Process\.fork"):
         machine.fork()
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_read_brought_comes_in_the_same_pieces(again: bool) -> None:
+    """An error and an end that are no lasting ones too, and the rest of a piece of which less was taken."""
+    came = [b"abcdef", BlockingIOError(), b"", b"gh"]
+
+    class Keyboard(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            following = came.pop(0)
+            if isinstance(following, Exception):
+                raise following
+            return following
+
+    stream = Input(Keyboard())  # type: ignore[arg-type]
+    start = stream.save()
+
+    def taken() -> list[bytes | int]:
+        found: list[bytes | int] = []
+        for size in (4, 4, 9, 9, 1, 1):
+            try:
+                found.append(stream.read(size, None))
+            except SystemCallError as error:
+                found.append(error.number)
+        return found
+
+    expected = taken()
+    assert expected == [b"abcd", b"ef", EAGAIN, b"", b"g", b"h"]
+    stream.restore(start)
+    assert taken() == expected
+
+
+def test_forks_of_a_process_go_their_own_ways() -> None:
+    process = Process.from_source(READS, stdin=io.BytesIO(b"one two three"), stdout=io.BytesIO(), memory=1 << 20)
+    machine = process.machine
+    machine.breakpoints = {machine.symbols["read"]}
+    process.resume()
+    begin = machine.snapshot()
+    process.resume()
+    outputs = [io.BytesIO() for _ in "123"]
+    forks = [
+        process.fork(stdin=io.BytesIO(b"3 4"), stdout=outputs[0]),
+        process.fork(begin, stdin=io.BytesIO(b"zw"), stdout=outputs[1]),
+        process.fork(stdout=outputs[2]).fork(stdout=outputs[2]),
+    ]
+    digest = machine.digest()
+    for fork in forks:
+        fork.machine.breakpoints = set()
+        assert fork.run().exit_code == 7
+    assert [output.getvalue() for output in outputs] == [b"two 3 4", b"one two zw", b"two "]
+    assert machine.digest() == digest
+    machine.breakpoints = set()
+    assert process.run().exit_code == 7 and process.stdout._printed == len("one two three")
+    with pytest.raises(ValueError, match="memory"):
+        process.fork(memory=2 << 20)
 
 
 def test_pages_that_a_process_maps_go_back() -> None:
