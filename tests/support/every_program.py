@@ -23,10 +23,12 @@ _RAM = 0x80000000
 _MEMORY = 4 << 20
 _WALKED = 32 << 20
 """Bytes of RAM of bench/walk.s, whose pages lie far apart."""
-PARTS = tuple(f"{BURROW}/{path.name}" for path in sorted((PROGRAMS / BURROW).glob("*.s"))) + tuple(
-    f"{BURROW}/user/{path.name}" for path in sorted((PROGRAMS / BURROW / "user").glob("*.s"))
+PARTS = (
+    ("bench/process.s",)
+    + tuple(f"{BURROW}/{path.name}" for path in sorted((PROGRAMS / BURROW).glob("*.s")))
+    + tuple(f"{BURROW}/user/{path.name}" for path in sorted((PROGRAMS / BURROW / "user").glob("*.s")))
 )
-"""Sources that are no programs by themselves: those of Burrow, and what is in its file system."""
+"""Sources that are no programs by themselves: a process around another's code, Burrow's, what is in its file system."""
 
 
 def _names(*patterns: str) -> list[str]:
@@ -37,7 +39,7 @@ BOARD = _names("boot/*.s", "sensitive/*.s", "guests/*.s", "bench/nano/*.s") + [f
 """Kernels in assembly."""
 DEMOS = _names("demos/*.s")
 """Programs that Burrow starts."""
-PROCESSES = [name for name in _names("*.s", "bench/*.s") if name not in BOARD]
+PROCESSES = [name for name in _names("*.s", "bench/*.s") if name not in (*BOARD, *PARTS)]
 """User programs."""
 
 

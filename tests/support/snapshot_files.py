@@ -23,8 +23,10 @@ from trapline.vm.boot.recipe import Boot, MachineRecipe
 from trapline.vm.exit import ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.loader.source import load_file
+from trapline.vm.process import Process
 from trapline.vm.snapshot_file import container, writing
 from trapline.vm.snapshot_file.chunks import ChunkWriter
+from trapline.vm.snapshot_file.processes import opened_process, save_process
 from trapline.vm.snapshot_file.reading import opened_machine
 from trapline.vm.snapshot_file.recording import Recorder
 
@@ -131,6 +133,20 @@ def resumed(data: bytes, path: Path, **options: Any) -> Machine:
         return there.build(**({"console": Console()} | options))
 
 
+def saved_process(process: Process) -> bytes:
+    """The bytes of its file."""
+    stream = io.BytesIO()
+    save_process(process, stream)
+    return stream.getvalue()
+
+
+def resumed_process(data: bytes, path: Path, **options: Any) -> Process:
+    """The process in a file with these bytes."""
+    path.write_bytes(data)
+    with opened_process(str(path)) as there:
+        return there.build(**options)
+
+
 def contents(data: bytes) -> list[Any]:
     """The messages of a file, as plain values."""
     body = zstandard.ZstdDecompressor().decompressobj().decompress(data[10:-32])
@@ -142,10 +158,10 @@ def contents(data: bytes) -> list[Any]:
     return found
 
 
-def packed(messages: list[Any]) -> bytes:
+def packed(messages: list[Any], kind: bytes = container.MACHINE) -> bytes:
     """A file with these messages, and a checksum that is right."""
     stream = io.BytesIO()
-    writer = container.MessageWriter(stream)
+    writer = container.MessageWriter(stream, kind)
     for message in messages:
         writer.put(message)
     writer.finish()
@@ -174,7 +190,7 @@ def packed_chunks(messages: list[Any]) -> bytes:
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """The file with a change or a few somewhere in its contents."""
-    return packed(mutated_messages(contents(data), rng))
+    return packed(mutated_messages(contents(data), rng), data[:8])
 
 
 def mutated_messages(messages: list[Any], rng: random.Random) -> list[Any]:

@@ -20,7 +20,7 @@ from trapline.vm.process import faults, files, mappings, process_calls, semihost
 from trapline.vm.process.errno import ENOSYS, SIGILL, SIGINT, SIGPIPE, SystemCallError
 from trapline.vm.process.foreign_calls import ON_FOLDERS, ForeignCalls
 from trapline.vm.process.result import Reason, Result
-from trapline.vm.process.saved_state import ProcessPart
+from trapline.vm.process.saved_state import PART, ProcessPart
 from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut, look
@@ -85,7 +85,8 @@ class Process:
     seed: for the random bytes that the system gives the process.
     contents: of all memory, from a snapshot; such a process is then to go to that snapshot.
 
-    Attributes: `machine`, the `Machine` that runs it, for traces and for inspection afterwards; `image`; `argv`.
+    Attributes: `machine`, the `Machine` that runs it, for traces and for inspection afterwards; `image`; `argv`;
+    `options` those of the machine.
     Raises LoadError if the program and its arguments do not fit into the memory.
     """
 
@@ -114,7 +115,7 @@ class Process:
             raise LoadError(f"{image.name}: entry point {image.entry:#010x} is not in an executable segment")
         layout = Layout(image, memory)
         self.image = image
-        self._options = Options(memory=memory, isa=isa, engine=engine, clock=clock)
+        self.options = Options(memory=memory, isa=isa, engine=engine, clock=clock)
         self.random = random.Random(seed)
         room = (layout.stack_top - layout.stack_bottom) // 4
         sp, stack = initial_stack(image, argv, env, self.random.randbytes(16), layout.stack_top, room)
@@ -148,7 +149,7 @@ class Process:
         self._max_instructions, self._timeout = max_instructions, timeout
         self.counts: Counter[int | str] = Counter()
         self._running = False
-        self.machine.parts["process"] = ProcessPart(self)
+        self.machine.parts[PART] = ProcessPart(self)
         self.machine.on_trap(self._trapped)
 
     @classmethod
@@ -178,7 +179,7 @@ class Process:
         if options.keys() & {"memory", "isa", "contents"}:
             raise ValueError("a fork has the memory and the instructions of its process")
         state = snapshot or self.machine.snapshot()
-        other = Process(self.image, self.argv, **(self._options | options | {"contents": state.memory}))
+        other = Process(self.image, self.argv, **(self.options | options | {"contents": state.memory}))
         for own, copy in zip(self.standard, other.standard, strict=True):
             if isinstance(own, Input) and isinstance(copy, Input):
                 copy.follow(own.log or (), own.first)

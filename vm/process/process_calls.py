@@ -27,7 +27,7 @@ _SIG_IGN = 1
 MAX_SIGNAL = 64
 _SIGNAL_SET = MAX_SIGNAL // 8
 """Bytes of a set of signals."""
-_ACTION = 16
+ACTION_SIZE = 16
 """Bytes of a sigaction: handler, flags, set of signals."""
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = range(3)
 _HARTS = 1 << 0
@@ -210,7 +210,7 @@ def prlimit64(process: Caller, pid: int, resource: int, new: int, old: int) -> i
         raise SystemCallError(ESRCH)
     limit = _limit(process, resource)
     if new:
-        process.space.read(new, _ACTION)
+        process.space.read(new, ACTION_SIZE)
     if old:
         process.space.write(old, struct.pack("<QQ", limit, limit))
     return 0
@@ -239,9 +239,9 @@ def getrusage(process: Caller, who: int, result: int) -> int:
 def rt_sigaction(process: Caller, number: int, new: int, old: int, size: int) -> int:
     if not 1 <= number <= MAX_SIGNAL or size != _SIGNAL_SET:
         raise SystemCallError(EINVAL)
-    action = process.space.read(new, _ACTION) if new else None
+    action = process.space.read(new, ACTION_SIZE) if new else None
     if old:
-        process.space.write(old, process.actions.get(number, bytes(_ACTION)))
+        process.space.write(old, process.actions.get(number, bytes(ACTION_SIZE)))
     if action is not None:
         if number in (SIGKILL, SIGSTOP):
             raise SystemCallError(EINVAL)

@@ -13,6 +13,9 @@ from trapline.vm.process.foreign_calls import ForeignCalls
 from trapline.vm.process.streams import Input, InputState, Output, OutputState
 from trapline.vm.state import Byte, Count, State, Wide, Word
 
+PART = "process"
+"""The name of a process among the parts of its machine."""
+
 
 class OpenFile(State, frozen=True):
     """A descriptor and the stream behind it. standard: its number; None for one that has these bytes left."""

@@ -1,6 +1,6 @@
 """The bytes of a file: a magic number, the version of the format, messages, and a checksum of all of it.
 
-    8 bytes   MAGIC
+    8 bytes   what it is of: a key of KINDS
     2 bytes   version of the format, little-endian
     ...       one zstandard frame: messages, each with its length in 4 bytes before it
     32 bytes  SHA-256 of everything before
@@ -20,13 +20,15 @@ import zstandard
 
 from trapline.vm.state import State
 
-MAGIC = b"\x89TRAPSN\n"
+MACHINE, PROCESS, GUESTS = b"\x89TRAPSN\n", b"\x89TRAPPR\n", b"\x89TRAPGS\n"
+KINDS = {MACHINE: "a machine", PROCESS: "a process", GUESTS: "several guests"}
+"""The first bytes of a file, and what is in it."""
 VERSION = 1
 """Versions that differ cannot read each other's files."""
 MESSAGE_MAX = 1 << 28
 """Bytes of a message."""
 
-_VERSION_SIZE, _LENGTH_SIZE = 2, 4
+_MAGIC_SIZE, _VERSION_SIZE, _LENGTH_SIZE = 8, 2, 4
 _DIGEST_SIZE = hashlib.sha256().digest_size
 WINDOW_MAX = 1 << 23
 """Bytes that decompression looks back."""
@@ -41,13 +43,13 @@ class SnapshotFileError(ValueError):
 
 
 class MessageWriter:
-    """Writes messages to a stream."""
+    """Writes messages to a stream. kind: a key of KINDS."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, kind: bytes = MACHINE) -> None:
         self._stream, self._digest = stream, hashlib.sha256()
         self._encoder = msgspec.msgpack.Encoder()
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
-        self._write(MAGIC + VERSION.to_bytes(_VERSION_SIZE, "little"))
+        self._write(kind + VERSION.to_bytes(_VERSION_SIZE, "little"))
 
     def _write(self, data: bytes) -> None:
         self._digest.update(data)
@@ -120,26 +122,36 @@ class _Limited:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[MessageReader]:
-    """The messages of a file. Raises OSError, and SnapshotFileError, which names the file, from the context too."""
+def opened(path: str, kind: bytes = MACHINE) -> Iterator[MessageReader]:
+    """The messages of a file of this kind. Raises OSError, and SnapshotFileError, with its name, in the context too."""
     try:
         with open(path, "rb") as stream:
-            size = _checked_size(stream)
-            stream.seek(len(MAGIC) + _VERSION_SIZE)
-            yield MessageReader(stream, size - len(MAGIC) - _VERSION_SIZE)
+            size = _checked_size(stream, kind)
+            stream.seek(_MAGIC_SIZE + _VERSION_SIZE)
+            yield MessageReader(stream, size - _MAGIC_SIZE - _VERSION_SIZE)
     except SnapshotFileError as error:
         raise SnapshotFileError(f"{path}: cannot be resumed: {error}") from None
 
 
-def _checked_size(stream: BinaryIO) -> int:
+def kind_of(path: str) -> bytes:
+    """A key of KINDS; that of a machine for any other file, which `opened` then refuses. Raises OSError."""
+    with open(path, "rb") as stream:
+        start = stream.read(_MAGIC_SIZE)
+    return start if start in KINDS else MACHINE
+
+
+def _checked_size(stream: BinaryIO, kind: bytes) -> int:
     """Bytes before the checksum, which is right. Raises SnapshotFileError."""
-    start = stream.read(len(MAGIC) + _VERSION_SIZE)
-    if start[: len(MAGIC)] != MAGIC:
+    start = stream.read(_MAGIC_SIZE + _VERSION_SIZE)
+    found = start[:_MAGIC_SIZE]
+    if found not in KINDS:
         raise SnapshotFileError("it is no snapshot of a machine")
-    version = int.from_bytes(start[len(MAGIC) :], "little")
+    version = int.from_bytes(start[_MAGIC_SIZE:], "little")
     if version != VERSION:
         other = "a newer" if version > VERSION else "an older"
         raise SnapshotFileError(f"{other} trapline wrote it: version {version} of the format, and this reads {VERSION}")
+    if found != kind:
+        raise SnapshotFileError(f"it is a snapshot of {KINDS[found]}, not of {KINDS[kind]}")
     size = os.fstat(stream.fileno()).st_size - _DIGEST_SIZE
     if size < len(start):
         raise SnapshotFileError("it is cut short")

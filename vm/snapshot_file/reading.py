@@ -40,10 +40,10 @@ class SavedMachine:
 
         report, options: as of `vm.boot.recipe.Boot.build`. Raises OSError for its drives, and SnapshotFileError.
         """
-        with _refused():
+        with refused():
             machine = self.boot.build(report, **options)
         try:
-            with _refused():
+            with refused():
                 check_drive_files(machine, self.description.drives)
                 machine.restore(read_state(machine, self._reader), shared=False)
                 self._reader.finish()
@@ -62,13 +62,13 @@ def opened_machine(path: str, drives: tuple[str, ...] = ()) -> Iterator[SavedMac
     """
     with opened(path) as reader:
         description = reader.get(Description)
-        with _refused():
+        with refused():
             boot = with_drives(description.recipe.boot(), drives)
         yield SavedMachine(description, boot, reader)
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def refused() -> Iterator[None]:
     """Whatever refuses what is in a file refuses the file."""
     try:
         yield
@@ -80,20 +80,15 @@ def _refused() -> Iterator[None]:
 
 def read_state(machine: Machine, reader: MessageReader) -> Snapshot:
     """The state for a machine that was just made. Raises SnapshotFileError."""
-    state, count = reader.get(RunState), pages_of(machine)
-    flags = np.frombuffer(state.flags, np.uint8)
-    if len(flags) != count:
-        refuse(f"it has {len(flags)} pages of memory, not {count}")
-    if (flags & ~np.uint8(DECODED | WATCHED)).any():
-        refuse("a page of memory has unknown flags")
+    state = reader.get(RunState)
+    flags = page_flags(machine, state.flags)
     records = read_records(machine, state.harts, state.machines, state.tlbs, flags)
     _check_console(state.console)
     if machine.board is None or len(state.board.slots) != len(machine.board.slots):
         refuse("its board has other slots")
     if (state.htif is None) != (machine.htif is None):
         refuse("its HTIF is not that of its description")
-    flags = np.concatenate([flags, np.zeros(len(machine.engine.page) - count, np.uint8)])
-    memory = SavedMemory.of(_pages(reader, count), flags)
+    memory = read_memory(machine, reader, flags)
     check_tables(memory, records.machines, machine.engine.m)
     board = with_blocks(state.board, _blocks(machine, reader, state))
     cycle = int(records.harts["cycle"][: len(machine.harts)].sum())
@@ -104,6 +99,22 @@ def read_state(machine: Machine, reader: MessageReader) -> Snapshot:
         refuse("the error number of semihosting is no word")
     console = replace(state.console, over=False)  # who goes on may type more
     return Snapshot(cycle, state.resets, memory, records, console, board, state.htif, parts)
+
+
+def page_flags(machine: Machine, saved: bytes) -> np.ndarray:
+    """The flags of the pages that a file holds. Raises SnapshotFileError."""
+    flags, count = np.frombuffer(saved, np.uint8), pages_of(machine)
+    if len(flags) != count:
+        refuse(f"it has {len(flags)} pages of memory, not {count}")
+    if (flags & ~np.uint8(DECODED | WATCHED)).any():
+        refuse("a page of memory has unknown flags")
+    return flags
+
+
+def read_memory(machine: Machine, reader: MessageReader, flags: np.ndarray) -> SavedMemory:
+    """All of memory. flags: of the pages that a file holds. Raises SnapshotFileError."""
+    rest = np.zeros(len(machine.engine.page) - len(flags), np.uint8)
+    return SavedMemory.of(_pages(reader, len(flags)), np.concatenate([flags, rest]))
 
 
 def _check_console(state: ConsoleState) -> None:

@@ -19,6 +19,7 @@ from trapline.vm.machine import Machine
 from trapline.vm.process.saved_state import RequesterState
 from trapline.vm.snapshot.pages import GROUP
 from trapline.vm.snapshot.records import OTHERS, SavedRecords
+from trapline.vm.snapshot.snapshot import Present
 from trapline.vm.snapshot_file.container import MessageWriter
 from trapline.vm.snapshot_file.records import KEPT_MACHINE, pages_of
 from trapline.vm.snapshot_file.saved_state import BlockBatch, Description, PageBatch, RunState, TlbState
@@ -29,27 +30,36 @@ def save(machine: Machine, boot: Boot, stream: BinaryIO) -> None:
 
     Memory goes into the file page by page. Raises OSError, and ValueError for what no file can hold.
     """
-    present = machine.present()
-    pages = pages_of(machine)
     writer = MessageWriter(stream)
+    put_machine(writer, machine, boot)
+    writer.finish()
+
+
+def put_machine(writer: MessageWriter, machine: Machine, boot: Boot) -> None:
+    """Write the messages of a machine, as `save` does."""
+    present = machine.present()
     writer.put(Description(Recipe.of(boot), drive_files(machine)))
     assert present.board is not None
     board, kept = without_blocks(present.board)
     harts, machines, tlbs = as_fields(present.records)
-    flags = present.memory.flags[:pages].tobytes()
+    flags = present.memory.flags[: pages_of(machine)].tobytes()
     semihosting = present.parts.get(SEMIHOSTING)
     assert semihosting is None or isinstance(semihosting, RequesterState)
     writer.put(
         RunState(present.resets, harts, machines, tlbs, flags, present.console, board, present.htif, semihosting)
     )
-    batches = Batches()
+    put_memory(writer, machine, present)
+    for message in block_batches(kept):
+        writer.put(message)
+
+
+def put_memory(writer: MessageWriter, machine: Machine, present: Present) -> None:
+    """Write the pages of memory that do not hold zeros only, and an empty batch behind them."""
+    pages, batches = pages_of(machine), Batches()
     written = ((number, data) for number, data in present.memory.written_pages() if number < pages)
     while batch := list(islice(written, GROUP)):
         writer.put(batches.of(batch))
     writer.put(PageBatch((), b"", ()))
-    for message in block_batches(kept):
-        writer.put(message)
-    writer.finish()
 
 
 def as_fields(records: SavedRecords) -> tuple[dict[str, bytes], dict[str, bytes], tuple[TlbState, ...]]:

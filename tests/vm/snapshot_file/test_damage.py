@@ -1,5 +1,6 @@
 """A file that is damaged, or that somebody has made up, is refused with a message, or is that of another machine."""
 
+import io
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from support.budget import FIRST_SEED, NIGHTLY, reduced
-from support.snapshot_files import TYPED, Case, contents, mutated, packed, resumed, saved
-from trapline.vm.snapshot_file.container import MAGIC, SnapshotFileError
+from support.paths import PROGRAMS
+from support.snapshot_files import (
+    TYPED,
+    Case,
+    contents,
+    mutated,
+    packed,
+    resumed,
+    resumed_process,
+    saved,
+    saved_process,
+)
+from trapline.vm.process import Process
+from trapline.vm.snapshot_file.container import MACHINE, PROCESS, SnapshotFileError
 
 CASES = [
     (Case("threads.s"), 200_000), (Case("virtio-blk.s", disk=True), 2500), (Case("sv32.s", "trap"), 1500),
@@ -56,6 +69,50 @@ def test_changed_contents(case: Case, steps: int, half: Callable[[Case, int], by
     assert 0 < refused
 
 
+def test_a_changed_process(tmp_path: Path) -> None:
+    typed = b"2 one two 1 three two\n" * 20
+    process = Process.from_file(PROGRAMS / "sha256.s", stdin=io.BytesIO(typed), stdout=io.BytesIO(), memory=1 << 20)
+    process.signal_mask, process.actions = (1 << 64) - 1, {2: bytes(16)}
+    process.resume(5000)
+    data = saved_process(process)
+    rng = random.Random(FIRST_SEED)
+    refused = 0
+    for _ in range(FILES):
+        try:
+            there = resumed_process(mutated(data, rng), tmp_path / "file", max_instructions=STEPS, timeout=20)
+        except SnapshotFileError as error:
+            assert str(error).startswith(str(tmp_path / "file")) and "\n" not in str(error)
+            refused += 1
+            continue
+        there.run()
+        assert all(name.isprintable() for name in there.system_calls)
+    assert 0 < refused < FILES
+
+
+WRONG = {
+    "user mode": lambda run: run["harts"].update(mode=(3).to_bytes(8, "little")),
+    "heap": lambda run: run["process"].update(brk=1 << 31),
+    "another size": lambda run: run["process"].update(full=1 << 40),
+    "what is mapped": lambda run: run["process"].update(granted=0),
+    "no signal": lambda run: run["process"].update(actions={65: bytes(16)}),
+    "no such name": lambda run: run["process"].update(counts={"\x1b[2J": 1}),
+    "descriptor": lambda run: run["process"].update(files=[{"descriptor": 5000, "standard": 0}]),
+    "not there": lambda run: run["process"].update(files=[{"descriptor": 5, "standard": 3}]),
+    "version": lambda run: run["process"].update(random=[9, [0] * 625, None]),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_with_a_process_is_named(what: str, tmp_path: Path) -> None:
+    process = Process.from_file(PROGRAMS / "hello.s", memory=1 << 20)
+    messages = contents(saved_process(process))
+    WRONG[what](messages[1])
+    with pytest.raises(SnapshotFileError, match=what):
+        resumed_process(packed(messages, PROCESS), tmp_path / "file")
+    with pytest.raises(SnapshotFileError, match="snapshot of a process, not of a machine"):
+        resumed(packed(messages, PROCESS), tmp_path / "file")
+
+
 def test_changed_bytes(half: Callable[[Case, int], bytes], tmp_path: Path) -> None:
     data = half(*CASES[0])
     rng = random.Random(FIRST_SEED)
@@ -84,7 +141,7 @@ def test_changed_bytes(half: Callable[[Case, int], bytes], tmp_path: Path) -> No
 def test_a_newer_version_says_so(half: Callable[[Case, int], bytes], tmp_path: Path) -> None:
     data = half(*CASES[0])
     with pytest.raises(SnapshotFileError, match="newer trapline wrote it: version 2 of the format, and this reads 1"):
-        resumed(MAGIC + b"\2\0" + data[10:], tmp_path / "file")
+        resumed(MACHINE + b"\2\0" + data[10:], tmp_path / "file")
 
 
 REFUSED = {

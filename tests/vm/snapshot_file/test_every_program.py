@@ -4,6 +4,7 @@ CI runs each of them under one technique, with one number of harts; a nightly ru
 cuts: TRAPLINE_HYPOTHESIS=nightly python -m pytest tests/vm/snapshot_file/test_every_program.py
 """
 
+import io
 import random
 from itertools import product
 from pathlib import Path
@@ -15,11 +16,16 @@ from support.every_program import BOARD, BURROW, C_KERNEL, DEMOS, PARTS, PROCESS
 from support.gnu import Find
 from support.kernels import c_kernel
 from support.paths import PROGRAMS
-from support.snapshot_files import end, resumed, saved
+from support.programs import EXPECTED
+from support.snapshot_files import end, resumed, resumed_process, saved, saved_process
+from trapline import Exit
 from trapline.vm.boot.kernel_image import from_elf
 from trapline.vm.boot.recipe import Boot
 from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.loader.files import load_elf
+from trapline.vm.loader.source import load_file
+from trapline.vm.process import Process
+from trapline.vm.process.result import Result
 
 pytestmark = pytest.mark.slow
 
@@ -78,3 +84,31 @@ def test_the_kernel_in_c(technique: str, harts: int, tmp_path: Path, tool: Find)
     elf = c_kernel.build(c_kernel.compiler("gcc", tool), tmp_path / "kernel.elf")
     own = from_elf(load_elf(elf.read_bytes()))
     check(boot(C_KERNEL, technique, harts, drive(tmp_path), own), tmp_path)
+
+
+@pytest.mark.parametrize("program", PROCESSES)
+def test_a_process(program: str, tmp_path: Path) -> None:
+    image = load_file(PROGRAMS / program)
+    file = EXPECTED / program.replace(".s", ".in")
+    typed = file.read_bytes() if file.exists() else TYPED
+
+    def ended(process: Process, result: Result, printed: bytes) -> dict[str, object]:
+        machine = process.machine
+        return {
+            "reason": result.reason, "status": result.exit_code, "calls": dict(process.counts), "printed": printed,
+            "digest": machine.digest(), "cycle": machine.cycle, "random": process.random.getstate(),
+        }  # fmt: skip
+
+    stdout = io.BytesIO()
+    straight = Process(image, ["program"], stdin=io.BytesIO(typed), stdout=stdout, max_instructions=MOST)
+    expected = ended(straight, straight.run(), stdout.getvalue())
+    length = straight.machine.cycle
+    rng = random.Random(f"{FIRST_SEED} {program}")
+    for cut in (0, length - 1, *(rng.randrange(length) for _ in range(100 if NIGHTLY else CUTS - 2))):
+        stdin, stdout = io.BytesIO(typed), io.BytesIO()
+        process = Process(image, ["program"], stdin=stdin, stdout=stdout)
+        assert isinstance(process.resume(cut), Exit)
+        data = saved_process(process)
+        there = resumed_process(data, tmp_path / "file", stdin=stdin, stdout=stdout, max_instructions=MOST - cut)
+        assert saved_process(there) == data
+        assert ended(there, there.run(), stdout.getvalue()) == expected, cut
