@@ -23,18 +23,14 @@ _RAM = 0x80000000
 _MEMORY = 4 << 20
 _WALKED = 32 << 20
 """Bytes of RAM of bench/walk.s, whose pages lie far apart."""
-PARTS = (
-    ("bench/process.s",)
-    + tuple(f"{BURROW}/{path.name}" for path in sorted((PROGRAMS / BURROW).glob("*.s")))
-    + tuple(f"{BURROW}/user/{path.name}" for path in sorted((PROGRAMS / BURROW / "user").glob("*.s")))
-)
-"""Sources that are no programs by themselves: a process around another's code, Burrow's, what is in its file system."""
 
 
 def _names(*patterns: str) -> list[str]:
     return [str(path.relative_to(PROGRAMS)) for pattern in patterns for path in sorted(PROGRAMS.glob(pattern))]
 
 
+PARTS = ["bench/process.s", *_names(f"{BURROW}/*.s", f"{BURROW}/user/*.s")]
+"""Sources that are no programs by themselves: a kernel for another's code, Burrow's, what is in its file system."""
 BOARD = _names("boot/*.s", "sensitive/*.s", "guests/*.s", "bench/nano/*.s") + [f"bench/{n}.s" for n in BOARD_PROGRAMS]
 """Kernels in assembly."""
 DEMOS = _names("demos/*.s")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trapline.vm.cli import debugging
+from trapline.vm.cli import debugging, process_run
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.boot import run_machine
 from trapline.vm.cli.command_files import InputFile
 from trapline.vm.cli.exit_records import ExitRecords
-from trapline.vm.cli.option_groups import Command, only, option, option_group, with_groups, without
+from trapline.vm.cli.option_groups import Command, given, only, option, option_group, with_groups, without
 from trapline.vm.cli.options import (
     BootOptions,
     ConsoleOptions,
@@ -106,12 +106,12 @@ def resume_command(
     context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
     state: StateOptions, exits: ExitOptions, machine: MachineOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
-    """Go on with a machine that was saved.
+    """Go on with a machine or a process that was saved.
 
-    FILE is what --save of `trapline boot` or `virt` has written, here or on another computer. It holds the whole
+    FILE is what --save of `trapline boot`, `virt` or `run` has written, here or on another computer. It holds the whole
     machine, with what it boots again after a reset; only the files behind drives have to be there, unchanged. The
     machine goes on with the next instruction, as if it had never stopped. Limits count from here; input that was typed
-    and not read is still there, more comes from --input or the terminal.
+    and not read is still there, more comes from --input or the terminal, and for a process from standard input.
 
     \b
     trapline boot programs/boot/threads.s --save half.snap@400k
@@ -120,8 +120,14 @@ def resume_command(
     """
     with reported():
         debugging.check(debug)
+        from trapline.vm.snapshot_file.container import PROCESS, kind_of
         from trapline.vm.snapshot_file.reading import opened_machine
 
+        if kind_of(file) == PROCESS:
+            refused = given(files, console, exits)
+            if refused:
+                fail(f"{file}: is a process, and {next(iter(refused))} is for a machine")
+            context.exit(_resume_process(file, machine.engine, limits, outputs, state, debug))
         with opened_machine(file, files.drives) as saved:
             technique = None if saved.boot.machine.technique == "bare" else saved.boot.machine.technique
             if technique is None and ExitRecords.wanted(exits):
@@ -129,3 +135,15 @@ def resume_command(
             blueprint = SavedBlueprint(saved, machine.engine)
             options = RunOptions(limits, outputs, console, exits, state, debug)
             context.exit(run_machine(blueprint, options, technique, saved.boot.machine.shadow))
+
+
+def _resume_process(
+    file: str, engine: str | None, limits: Limits, outputs: Outputs, state: StateOptions, debug: DebugOptions
+) -> int:
+    """Go on with a process; its exit status. Raises OSError, and ValueError for a file that is damaged."""
+    from trapline.vm.snapshot_file.processes import opened_process
+
+    process_run.check(outputs, state, debug)
+    with opened_process(file) as saved:
+        process = saved.build(engine=engine, **process_run.host(limits))
+    return process_run.run_process(process, outputs, state, debug)

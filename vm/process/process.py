@@ -136,9 +136,9 @@ class Process:
             self.space.load(image)
             self.space.write(sp, stack)
         self._enter(sp)
-        quota = Quota(max_output)
-        self._stderr = Output(stderr, quota)
-        self.stdout = Output(stdout, quota)
+        self._quota = Quota(max_output)
+        self._stderr = Output(stderr, self._quota)
+        self.stdout = Output(stdout, self._quota)
         self.standard: list[Input | Output] = [Input(stdin), self.stdout, self._stderr]
         self.files: dict[int, Input | Output] = dict(enumerate(self.standard))
         self.argv: list[str | bytes] = list(argv)
@@ -299,6 +299,10 @@ class Process:
             result = -error.number
         x[A0] = result & 0xFFFFFFFF
         self.machine.retire_trap(h.pc + 4)
+
+    def limit_output(self, most: int) -> None:
+        """Let it print so many bytes more."""
+        self._quota.left = most + sum(stream.torn for stream in self.standard if isinstance(stream, Output))
 
     def exit(self, status: int) -> None:
         """End the process with this status."""

@@ -179,7 +179,7 @@ class Input:
 class Output:
     """A stream that the guest writes; None discards everything.
 
-    mid_line: whether the output ends in the middle of a line.
+    mid_line: whether the output ends in the middle of a line; torn: see `OutputState`.
     Bytes go out at once, past the buffer of a stream with a file descriptor, so that nothing is lost however the
     guest stops.
     """
@@ -189,7 +189,7 @@ class Output:
         self._fd = _descriptor(stream)
         self._quota = quota
         self.mid_line = False
-        self._printed = self._shown = self._torn = 0
+        self._printed = self._shown = self.torn = 0
         if stream is not None:
             self._flush()
 
@@ -203,13 +203,13 @@ class Output:
 
     def save(self) -> OutputState:
         """See `vm.state.Stateful`."""
-        return OutputState(self._printed, self.mid_line, self._quota.left, self._torn)
+        return OutputState(self._printed, self.mid_line, self._quota.left, self.torn)
 
     def restore(self, state: OutputState, again: bool = True) -> None:
         """See `vm.state.Stateful`. again: whether what was printed since is printed again."""
-        self._shown = state.printed + state.torn if again else max(self._shown, self._printed + self._torn)
+        self._shown = state.printed + state.torn if again else max(self._shown, self._printed + self.torn)
         self._printed, self.mid_line, self._quota.left = state.printed, state.mid_line, state.quota
-        self._torn = state.torn
+        self.torn = state.torn
 
     def take_back(self, printed: int, granted: int) -> None:
         """The system call that has printed the last so many bytes is done again, and does not print them again.
@@ -218,7 +218,7 @@ class Output:
         """
         self._shown = max(self._shown, self._printed)
         self._printed -= printed
-        self._torn = self._shown - self._printed
+        self.torn = self._shown - self._printed
         if self._quota.left is not None:
             self._quota.left += granted
 
@@ -252,7 +252,7 @@ class Output:
                 self._printed += taken
                 done += taken
                 self.mid_line = data[done - 1] != ord("\n")
-            self._torn = 0
+            self.torn = 0
         except BlockingIOError:
             if done == 0:
                 raise SystemCallError(EAGAIN) from None

@@ -88,7 +88,8 @@ class SavedProcess:
     def build(self, **options: Unpack[Options]) -> Process:
         """The process in the state that was saved, once. options: of `Process`: streams, limits, engine.
 
-        What standard input brings is what follows what it had read. Raises SnapshotFileError.
+        What standard input brings is what follows what it had read; without `max_output` the limit is that of then.
+        Raises SnapshotFileError.
         """
         own = self.description
         described = Options(memory=own.memory, isa=own.isa, clock=own.clock)
@@ -96,6 +97,9 @@ class SavedProcess:
             process = Process(own.image.kernel().image, own.arguments, **(described | options))
             process.machine.restore(_read_state(process, self._reader), shared=False)
             self._reader.finish()
+        most = options.get("max_output")
+        if most is not None:
+            process.limit_output(most)
         return process
 
 
