@@ -53,7 +53,7 @@ ROOMS = {
     "vm/history": "isa vm/state.py vm/host vm/exit.py vm/exits vm/engine.py vm/registers.py vm/snapshot",
     "vm/machine_options.py": "vm/host vm/engine.py vm/snapshot",
     "vm/machine.py": "isa vm/core vm/host vm/board vm/sbi vm/loader vm/exit.py vm/exits vm/engine_kinds.py "
-    "vm/engine.py vm/registers.py vm/trace.py vm/stops vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
+    "vm/engine.py vm/registers.py vm/stops vm/run_loop.py vm/snapshot vm/history vm/machine_options.py",
     "vm/process": "isa vm/state.py vm/loader vm/snapshot vm/machine.py",
     "vm/boot": "isa vm/core vm/state.py vm/host vm/board/virtio vm/board vm/sbi vm/loader vm/machine.py vm/process",
     "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/exit.py "

@@ -11,6 +11,7 @@ from trapline.isa.sv32 import PAGE
 from trapline.isa.table import added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
+from trapline.vm.core.event_log import RING_WORDS
 from trapline.vm.core.hart import HartView, MachineView, new_harts, new_machine
 from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
 from trapline.vm.core.stops import TABLE_WORDS
@@ -36,7 +37,8 @@ class Engine:
     """Machine memory and the functions over it.
 
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
-    ram: uint8[size]; code: int64[CODE_ENTRIES * pages], decoded instructions; page: uint8[pages], see
+    ram: uint8[size]; code: int64, decoded instructions, CODE_ENTRIES for a page, then the ring of events and the table
+    of stops; page: uint8[pages], see
     `vm.core.code_pages`.
     kind: a name in `vm.engine_kinds.KINDS`; the attribute is its record.
     additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
@@ -67,7 +69,7 @@ class Engine:
         self._all_ram = np.zeros(pages * PAGE, np.uint8) if memory is None else memory[: pages * PAGE]
         self.unannounced: list[tuple[int, int]] = []
         self.ram = self._all_ram[:ram_size]
-        self.code = np.zeros(pages * CODE_ENTRIES + TABLE_WORDS, np.int64)
+        self.code = np.zeros(pages * CODE_ENTRIES + RING_WORDS + TABLE_WORDS, np.int64)
         self.page = np.zeros(pages, np.uint8)
         self._all_harts = new_harts(harts, misa, extensions)
         self._machines = new_machine(ram_base, ram_size, board, harts)
@@ -104,7 +106,7 @@ class Engine:
         self._code_memory: tuple[Any, ...] = self._memory
 
     def look_at_stops(self) -> None:
-        """From now on obey the table of stops, for which another engine is compiled: see `unstopped_text`."""
+        """From now on obey the table of stops and note events, which another engine does: see `unstopped_text`."""
         if self._compiled:
             from trapline.vm.codegen import native
 

@@ -22,7 +22,6 @@ from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
-from trapline.vm.core.records import HartRecord
 from trapline.vm.engine import Announce, Engine
 from trapline.vm.engine_kinds import DEFAULT_KIND
 from trapline.vm.exit import Exit
@@ -34,12 +33,11 @@ from trapline.vm.host.console import Console
 from trapline.vm.loader.image import Image
 from trapline.vm.machine_options import Options
 from trapline.vm.registers import Hart
-from trapline.vm.run_loop import RunLoop
+from trapline.vm.run_loop import Log, RunLoop
 from trapline.vm.sbi.call import Sbi
 from trapline.vm.snapshot.pages import SavedMemory
 from trapline.vm.snapshot.snapshot import Part, Present, Saver, Snapshot
 from trapline.vm.stops.stops import AddressesOf, Stops
-from trapline.vm.trace import Trace
 
 TrapHook = Callable[["Machine", int, int], bool | None]
 """Called with the machine, the cause and the tval of an exception; True ends it there, as the hook has served it."""
@@ -120,7 +118,7 @@ class Machine:
         if not 0 <= real_mleak <= ALL_HOLES:
             raise ValueError(f"real_mleak must be in 0..{ALL_HOLES:#x}, not {real_mleak:#x}")
         self._m.real_mleak = real_mleak
-        self.harts = [Hart(h, self._update_time) for h in self.engine.h]
+        self.harts = [Hart(h, partial(update_time, m=self._m)) for h in self.engine.h]
         self.x, self.csr = self.harts[0].x, self.harts[0].csr
         self.console = console or Console(stdout, stdin)
         self.board = Board(self.engine.h, self.console, self, legacy_virtio) if board else None
@@ -358,7 +356,11 @@ class Machine:
 
     def trace_to(self, stream: TextIO | None) -> None:
         """Write a line per retired instruction in the form of Spike's commit log; None stops. Slow."""
-        self._loop.trace = None if stream is None else Trace(self, stream)
+        self._loop.trace_to(stream)
+
+    def log_to(self, log: Log | None) -> None:
+        """Let a log, such as a `vm.observe.event_log.EventLog`, have all events from now on; None stops."""
+        self._loop.log_to(log)
 
     def step(self, count: int = 1) -> Exit:
         """Do `count` instructions, retired or trapped, or fewer if the guest stops; as `run` with that limit."""
@@ -390,11 +392,8 @@ class Machine:
         """Let `ticks` of 100 ns pass without executing anything."""
         self._m.time_base = as_field(self._m.time_base + ticks)
         for h in self.engine.h:
-            self._update_time(h)
+            update_time(h, self._m)
 
     def instruction_word(self) -> int | None:
         """The word at the pc of the hart that ran last, None if it cannot be fetched."""
         return self._exit_handler.instruction_word()
-
-    def _update_time(self, h: HartRecord) -> None:
-        update_time(h, self._m)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from trapline.isa.cause import ECALL_S
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Halt
 from trapline.vm.board.htif import Htif
+from trapline.vm.core.event_log import LOG_ALL
 from trapline.vm.core.status import LIMIT
 from trapline.vm.engine import Engine
 from trapline.vm.exit import Exit, ExitReason
@@ -44,31 +45,66 @@ class RunMachine(ServedMachine, Protocol):
     def cycle(self) -> int: ...
 
 
+class Stepper(Protocol):
+    """What logs each instruction (`vm.trace.Trace`)."""
+
+    def before(self) -> None:
+        """Before an instruction; a pending interrupt has been taken already."""
+
+    def after(self) -> None:
+        """After it."""
+
+
+class Log(Stepper, Protocol):
+    """A log of events (`vm.observe.event_log`). noted: what the engine is to note; steps: whether to take single steps.
+
+    It empties the engine's ring with `drain`.
+    """
+
+    noted: int
+    steps: bool
+
+    def drain(self) -> None:
+        """Take what has been noted."""
+
+
 class RunLoop:
     """Runs one machine.
 
-    trace: where each instruction is logged, which takes single steps. work: what the harts wait for.
+    trace: where each instruction is logged, which takes single steps. work: what the harts wait for. log: of events.
     """
 
     def __init__(self, machine: RunMachine, exit_handler: ExitHandler) -> None:
         self._machine = machine
         self._exit_handler = exit_handler
-        self.trace: Trace | None = None
+        self.trace: Stepper | None = None
+        self.log: Log | None = None
         self.work = HostWork(machine)
+
+    def trace_to(self, stream: TextIO | None) -> None:
+        """See `Machine.trace_to`."""
+        self.trace = None if stream is None else Trace(self._machine, stream)
+
+    def log_to(self, log: Log | None) -> None:
+        """See `Machine.log_to`."""
+        self.log = log
+        self.trace = log if log is not None and log.steps else None
+        if log is not None:
+            self._machine.engine.look_at_stops()
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """A context in which a run ends only at its limit or by the guest, and reports nothing: it repeats another."""
         machine, ring = self._machine, self._machine.engine.ring
-        kept = machine.ends_trap_loops, self.trace, None if ring is None else ring.sinks
-        machine.ends_trap_loops, self.trace = False, None
+        kept = machine.ends_trap_loops, self.trace, self.log, None if ring is None else ring.sinks
+        machine.ends_trap_loops, self.trace, self.log = False, None, None
         stops = machine.stops.exchange([])
         if ring is not None:
             ring.sinks = []
         try:
             yield
         finally:
-            machine.ends_trap_loops, self.trace, sinks = kept
+            machine.ends_trap_loops, self.trace, self.log, sinks = kept
             machine.stops.exchange(stops)
             if ring is not None and sinks is not None:
                 ring.sinks = sinks
@@ -93,6 +129,7 @@ class RunLoop:
         """Run until the guest stops or resets the machine. moved: whether a breakpoint at pc is one that is reached."""
         machine = self._machine
         machine.engine.m.host_traps = self._host_traps()
+        self._note(0 if self.log is None else self.log.noted)
         machine.stops.begin(moved)
         try:
             exit = self._run(end, deadline)
@@ -105,7 +142,15 @@ class RunLoop:
         finally:
             machine.stops.end()
             self._exit_handler.finish()
+            self._note(0)
+            if self.log is not None:
+                self.log.drain()
         return self.work.deliver(exit, deadline)
+
+    def _note(self, events: int) -> None:
+        """Let the engine note these events (`vm.core.event_log`)."""
+        m = self._machine.engine.m
+        m.stops = m.stops & ~LOG_ALL | events
 
     def _run(self, end: int | None, deadline: float | None) -> Exit:
         """Let harts and host go on until an exit. end: of all steps; deadline: of `time.monotonic`."""
@@ -183,3 +228,5 @@ class RunLoop:
             if self.trace is not None:
                 machine.console.flush()
                 self.trace.after()
+            if self.log is not None:
+                self.log.drain()

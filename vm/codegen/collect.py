@@ -82,10 +82,13 @@ def engine_name(function: Function, name: str | None = None) -> str:
     return local if module.partition(".")[0] == "trapline" else f"{re.sub(r'[^a-zA-Z0-9]', '_', module)}__{local}"
 
 
-def collect(functions: Iterable[Function], provided: Provided | None = None) -> dict[str, str]:
+def collect(
+    functions: Iterable[Function], provided: Provided | None = None, left_out: str | None = None
+) -> dict[str, str]:
     """Source text by name of these functions and of all functions and integers that they use.
 
-    provided: what stands in for functions that are only declared where they are called.
+    provided: what stands in for functions that are only declared where they are called. left_out: how the test of an
+    `if` begins that is left out with what it decides.
     Order: what is used comes before what uses it. Raises TypeError when a function uses anything else
     than functions, integers and the names of `CONVERSIONS`, or when two functions share a name.
     """
@@ -113,6 +116,8 @@ def collect(functions: Iterable[Function], provided: Provided | None = None) -> 
     def define(name: str, function: Function, definition: Definition) -> str:
         definition.tree.name = name
         in_place(definition)
+        if left_out is not None:
+            LeaveOut(left_out).visit(definition.tree)
         members = _Members(definition)
         members.visit(definition.tree)
         renamed: dict[str, ast.expr] = {}
@@ -171,6 +176,21 @@ def compiled_text(text: str, decorator: Callable[[str], str]) -> str:
     for function in functions:
         function.decorator_list = [ast.parse(decorator(function.name), mode="eval").body]
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+class LeaveOut(ast.NodeTransformer):
+    """Take out each `if` whose test begins so. Raises TypeError for one with an `else`."""
+
+    def __init__(self, beginning: str) -> None:
+        self.beginning = beginning
+
+    def visit_If(self, node: ast.If) -> ast.If | None:
+        self.generic_visit(node)
+        if not ast.unparse(node.test).startswith(self.beginning):
+            return node
+        if node.orelse:
+            raise TypeError(f"'if {ast.unparse(node.test)}' is to be left out and has an else")
+        return None
 
 
 class Substitute(ast.NodeTransformer):

@@ -53,7 +53,7 @@ def run_entry(memory, budget):
         carray(pointer(ram), (pages * PAGE,), np.uint8),
         carray(pointer(ram), (pages * PAGE_WORDS * 2,), np.uint16),
         carray(pointer(ram), (pages * PAGE_WORDS,), np.uint32),
-        carray(pointer(code), (pages * CODE_ENTRIES + TABLE_WORDS,), np.int64),
+        carray(pointer(code), (pages * CODE_ENTRIES + BEHIND_CODE,), np.int64),
         carray(pointer(page), (pages,), np.uint8), count, budget,
     )
 
@@ -67,6 +67,10 @@ def drop_code_entry(memory, first, number):
     )
     return 0
 """
+LOG_TEST = "m.stops & LOG_"
+"""How each test of the log of events begins (`vm.core.event_log`)."""
+BEHIND_CODE = {True: "RING_WORDS + TABLE_WORDS", False: "TABLE_WORDS"}
+"""What `code` has behind the decoded instructions, as an engine with stops knows it, and as one that looks at none."""
 ENTRY_POINTS = ("run", "drop_code")
 """Functions that the host calls: by address in the object file, by name under NUMBA_BOUNDSCHECK."""
 
@@ -93,7 +97,16 @@ def provided() -> Provided:
 @derived
 def engine_text() -> str:
     """The engine's functions, callees first and `execute` before the loop around it, without prelude and decorators."""
-    return "\n\n".join(collect([execute.execute, loop.run, loop.drop_code], provided()).values()) + "\n"
+    return _text(None)
+
+
+@derived
+def _text_without_log() -> str:
+    return _text(LOG_TEST)
+
+
+def _text(left_out: str | None) -> str:
+    return "\n\n".join(collect([execute.execute, loop.run, loop.drop_code], provided(), left_out).values()) + "\n"
 
 
 def _decorators(text: str) -> Callable[[str], str]:
@@ -119,9 +132,10 @@ def _decorators(text: str) -> Callable[[str], str]:
 
 
 def unstopped_text() -> str:
-    """`numba_text` without all that is done about stops (`vm.core.stops`), for machines that have none.
+    """`numba_text` without what is done about stops and the log of events, for machines that have none.
 
-    Even a test that is never true costs some per cent, by how registers are allocated around it.
+    Even a test that is never true costs some per cent, by how registers are allocated around it. That of the stops
+    (`vm.core.stops`) are all false; those of the log (`vm.core.event_log`) are not there, nor what they decide.
     """
     return numba_text(stops=False)
 
@@ -129,11 +143,11 @@ def unstopped_text() -> str:
 def numba_text(entries: bool = True, stops: bool = True) -> str:
     """The module that numba compiles; with `entries`, also the functions that take addresses."""
     # Entries are kept as an object file (`vm.codegen.native`), the checked engine in numba's own cache.
-    engine = engine_text()
+    engine = engine_text() if stops else _text_without_log()
     if not stops:
         engine = re.sub(r"\bm\.stops\b", "0", engine)
     text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine, _decorators(engine))
-    return text + (NUMBA_ENTRIES if entries else "")
+    return text + (NUMBA_ENTRIES.replace("BEHIND_CODE", BEHIND_CODE[stops]) if entries else "")
 
 
 @derived

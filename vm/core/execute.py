@@ -12,6 +12,7 @@ from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrup
 from trapline.isa.word import MASK
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
+from trapline.vm.core.event_log import LOG_ALL, LOG_INT, LOG_MMU, log_is_full, log_retired, log_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
@@ -112,6 +113,9 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
                     take_trap(h, cause, 0)
                     refresh(h)
+                    if m.stops & LOG_INT:
+                        h.cycle = start + n
+                        log_trap(h, m, code, cause, mode)
                     if m.stops and is_caught(h, m, cause, mode):
                         h.cycle = start + n
                         return CAUGHT
@@ -125,6 +129,8 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             if must_pause(m):
                 h.cycle = start + n
                 return LIMIT
+            if m.stops & LOG_MMU:
+                h.cycle = start + n
             offset = fetch_offset(h, m, ram32, code, page, pc)
             if offset >= 0 and fetch_tlb[entry] != (pc & PAGE_BASE) | fetch_context:
                 # The page has more than one PMP answer, so it is asked about again for the next instruction.
@@ -192,6 +198,10 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 h.pc = (h.pc + 4) & MASK
             n += 1
             refresh(h)
+            if m.stops & LOG_ALL:
+                log_retired(h, m, ram32, code, (vbase + 4 * ip) & MASK, context_mode(fetch_context), ip - number)
+                if log_is_full(code):
+                    limit = n
             if h.mode == U and m.stop_at_user:
                 h.cycle = start + n
                 return CAUGHT if m.stops and is_caught(h, m, status, context_mode(fetch_context)) else LIMIT
@@ -206,6 +216,10 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             count_trap(h, status)
             take_trap(h, status, tval)
             refresh(h)
+            if m.stops & LOG_INT:
+                log_trap(h, m, code, status, context_mode(fetch_context))
+                if log_is_full(code):
+                    limit = n
         elif status == WAIT:
             h.pc = (h.pc + 4) & MASK
             h.cycle = start + n + 1

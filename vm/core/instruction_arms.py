@@ -27,6 +27,7 @@ from trapline.vm.core.access import atomic_offset, load_slow, ram_load, ram_stor
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
+from trapline.vm.core.event_log import LOG_CSR, LOG_MMU, log_old
 from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
 from trapline.vm.core.packed import PACKED_IMM
@@ -128,13 +129,15 @@ def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, 
             return Leave(done)
 
 
-def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
+def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, cycle, rs1, rd, meaning):
     """Load a word, compute, store: one step, so nothing comes in between."""
     address = rs1
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     if store_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
         offset = address + store_tlb[entry + 1]
     else:
+        if m.stops & LOG_MMU:
+            h.cycle = cycle
         offset = atomic_offset(h, m, ram32, code, page, address, STORE)
         if offset < 0:
             return Leave(offset)
@@ -146,13 +149,15 @@ def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, mean
         return Leave(done)
 
 
-def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1, rd, meaning):
+def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, cycle, rs1, rd, meaning):
     """Load a word and reserve it, by its offset in RAM."""
     address = rs1
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     if load_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
         offset = address + load_tlb[entry + 1]
     else:
+        if m.stops & LOG_MMU:
+            h.cycle = cycle
         offset = atomic_offset(h, m, ram32, code, page, address, LOAD)
         if offset < 0:
             return Leave(offset)
@@ -162,7 +167,7 @@ def load_reserved(h, m, ram8, ram32, code, page, x, load_tlb, data_context, rs1,
     x[0] = 0
 
 
-def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context, rs1, rd, meaning):
+def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context, cycle, rs1, rd, meaning):
     """Store a word if it is reserved. Its address must be aligned whether it succeeds or not (Unpriv 13.2)."""
     address = rs1
     if address & (WORD - 1):
@@ -175,6 +180,8 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
         if store_tlb[entry] == (address & (PAGE_BASE | (WORD - 1))) | data_context:
             offset = address + store_tlb[entry + 1]
         else:
+            if m.stops & LOG_MMU:
+                h.cycle = cycle
             offset = atomic_offset(h, m, ram32, code, page, address, STORE)
             if offset < 0:
                 return Leave(offset)
@@ -188,12 +195,14 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
         return Leave(done)
 
 
-def csr_swap(h, m, x, cycle, pc, word, rd, csr, meaning):
+def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
     """csrrw and csrrwi, which always write. A write leaves the inner loop, so the next instruction sees its effects."""
     synchronize(h, m, cycle)
     old = csr_access(h, csr, 1)
     if old < 0:
         return Trap(ILLEGAL, word)
+    if m.stops & LOG_CSR:
+        log_old(code, old)
     csr_write(h, csr, meaning(old=old) & MASK)
     x[rd] = old
     x[0] = 0
@@ -201,7 +210,7 @@ def csr_swap(h, m, x, cycle, pc, word, rd, csr, meaning):
     return Leave(NEXT)
 
 
-def csr_change(h, m, x, cycle, pc, word, rd, csr, source, meaning):
+def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
     """The other CSR instructions.
 
     "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all" (Unpriv 6.1)
@@ -212,6 +221,8 @@ def csr_change(h, m, x, cycle, pc, word, rd, csr, source, meaning):
     if old < 0:
         return Trap(ILLEGAL, word)
     if writes:
+        if m.stops & LOG_CSR:
+            log_old(code, old)
         held = csr_held(h, csr, old)
         csr_write(h, csr, meaning(old=held) & MASK)
     x[rd] = old

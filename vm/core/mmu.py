@@ -19,6 +19,7 @@ from trapline.isa.sv32 import (
     PAGE_SHIFT,
 )
 from trapline.vm.core.access_type import FETCH, LOAD, access_fault
+from trapline.vm.core.event_log import LOG_MMU, begin_walk, end_walk
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import U64
 from trapline.vm.core.page_walk import translate
@@ -64,7 +65,11 @@ def refresh(h):
 def fetch_offset(h, m, ram32, code, page, vaddr):
     """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
     charge(m, WALK)
+    if m.stops & LOG_MMU:
+        begin_walk(h, m, ram32, code, vaddr, FETCH, h.mode)
     paddr = translate(h, m, ram32, code, page, vaddr, FETCH, h.mode)
+    if m.stops & LOG_MMU:
+        end_walk(h, m, code, h.mode, paddr)
     if paddr < 0:
         return paddr
     offset = paddr - m.ram_base
@@ -89,7 +94,11 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
 def data_address(h, m, ram32, code, page, vaddr, width, access):
     """The physical address of an aligned load or store, permissions checked; fills the TLB of its type."""
     charge(m, WALK)
+    if m.stops & LOG_MMU:
+        begin_walk(h, m, ram32, code, vaddr, access, h.data_mode)
     paddr = translate(h, m, ram32, code, page, vaddr, access, h.data_mode)
+    if m.stops & LOG_MMU:
+        end_walk(h, m, code, h.data_mode, paddr)
     if paddr < 0:
         m.fault_address = vaddr
         return paddr

@@ -25,7 +25,7 @@ from trapline.vm.core.tlb import CONTEXT_SHIFT
 BREAKPOINTS = 1
 WATCHPOINTS = 2
 CATCHES = 4
-"""`stops` of the machine's record: what there is."""
+"""`stops` of the machine's record: what there is. More bits are those of `vm.core.event_log`."""
 
 READ = 1
 WRITE = 2

@@ -5,8 +5,10 @@ from contextlib import nullcontext
 from typing import Any
 
 from trapline.isa.cause import CAUSE_CODE, ECALL_S
+from trapline.isa.hart import A7
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.counters import count_trap
+from trapline.vm.core.event_log import LOG_INT, log_served, log_trap, uncount
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import refresh
@@ -108,8 +110,12 @@ class ExitHandler:
     def exception(self, cause: int, tval: int) -> Exit | None:
         """An exception at pc: call the hooks, then leave it to the host or to the guest."""
         for causes, hook in self.trap_hooks:
-            if (causes >> cause) & 1 and hook(cause, tval) is True:
-                return None
+            if (causes >> cause) & 1:
+                self._log_served(cause, tval)
+                if hook(cause, tval) is True:
+                    return None
+                if self._m.stops & LOG_INT:
+                    uncount(self.machine.engine.code)  # it goes on elsewhere
         if (self.machine.host_traps >> cause) & 1:
             return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
         if cause == ECALL_S and (sbi := self.machine.sbi) is not None:
@@ -122,6 +128,7 @@ class ExitHandler:
         """Serve an ecall as M-mode firmware would, by a trap and a return; the instruction does not retire."""
         h = self.h
         update_time(h, self._m)
+        self._log_served(ECALL_S, 0)
         h.cycle += 1
         h.unretired += 1
         count_trap(h, ECALL_S)
@@ -129,7 +136,12 @@ class ExitHandler:
             sbi.call(h)
         except Refused as fault:
             count_trap(h, fault.cause)
-            take_trap(h, fault.cause, fault.tval)
+            self._enter_trap(fault.cause, fault.tval)
+
+    def _log_served(self, cause: int, tval: int) -> None:
+        """Note that the host serves an exception at pc."""
+        if self._m.stops & LOG_INT:
+            log_served(self.h, self._m, self.machine.engine.code, cause, tval, self.h.x[A7])
 
     def take_interrupt(self) -> int | None:
         """Take a pending interrupt, as the next step would; its mcause, or None without one."""
@@ -141,16 +153,22 @@ class ExitHandler:
         ring = self.machine.engine.ring
         with nullcontext() if ring is None else ring.injection(h, cause):
             count_trap(h, INTERRUPT_COUNTS + (cause & CAUSE_CODE))
-            take_trap(h, cause, 0)
+            self._enter_trap(cause, 0)
         return cause
 
     def take_trap(self, cause: int, tval: int) -> None:
         """Let the guest take an exception at its pc, as hardware would."""
         h = self.h
+        self._enter_trap(cause, tval)
         h.cycle += 1
         h.unretired += 1
         count_trap(h, cause)
-        take_trap(h, cause, tval)
+
+    def _enter_trap(self, cause: int, tval: int) -> None:
+        mode = self.h.mode
+        take_trap(self.h, cause, tval)
+        if self._m.stops & LOG_INT:
+            log_trap(self.h, self._m, self.machine.engine.code, cause, mode)
 
     def instruction_word(self) -> int | None:
         """The word at pc, as the next step would fetch it; None if it cannot. Changes nothing that a guest can see."""

@@ -5,9 +5,18 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from trapline.isa.cause import CAUSE_CODE, FETCH_PAGE
+from trapline.isa.mode import M
 from trapline.isa.trap import NO_INTERRUPT, pending_interrupt, take_trap
 from trapline.vm.core.access_type import access_of
 from trapline.vm.core.counters import count_trap
+from trapline.vm.core.event_log import (
+    LOG_ALL,
+    LOG_INT,
+    begin_direct,
+    end_direct,
+    expect_interrupt,
+    log_interrupt,
+)
 from trapline.vm.core.execute import execute
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.mmu import refresh
@@ -17,7 +26,7 @@ from trapline.vm.core.work import EXIT, INTERPRETED, charge, spent
 from trapline.vm.hypervisor.emulate import emulate, notice_stores
 from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
 from trapline.vm.hypervisor.faults import HIDDEN, count_fault
-from trapline.vm.hypervisor.hooks import interprets_all, on_exit, runs_directly
+from trapline.vm.hypervisor.hooks import has_real_supervisor, interprets_all, on_exit, runs_directly
 from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
@@ -31,7 +40,11 @@ def run_directly(v, h, m, r, ram8, ram16, ram32, code, page, limit):
     r.work = m.work
     follow_virtual_satp(v, r)
     h.cycle = 0
+    if m.stops & LOG_ALL and has_real_supervisor(m) and v.mode != M:
+        begin_direct(v, m, r, code)
     status = execute(h, r, ram8, ram16, ram32, code, page, limit)
+    if m.stops & LOG_ALL:
+        end_direct(r, code)
     m.code_epoch = r.code_epoch
     m.work = r.work
     r.direct_steps = r.direct_steps + h.cycle
@@ -112,7 +125,11 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         if v.stale:
             refresh(v)
         if (v.mip | v.lines) & v.mie != 0:
+            if m.stops & LOG_INT:
+                expect_interrupt(v, code)
             status = take_interrupt(v, m, r, ram32)
+            if m.stops & LOG_INT:
+                log_interrupt(v, m, code)
             if status != LIMIT:
                 return status
         if m.traced:

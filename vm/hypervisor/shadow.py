@@ -24,6 +24,7 @@ from trapline.isa.sv32 import (
 )
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.code_pages import WATCHED
+from trapline.vm.core.event_log import LOG_MMU, begin_walk, end_walk
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.page_walk import translate
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
@@ -130,7 +131,11 @@ def fill_shadow(v, h, m, r, ram32, code, page, vaddr, access):
     when PMP decides within the page, or when it stores to a traced table: then the instruction has to be emulated.
     """
     charge(m, FILL)
+    if m.stops & LOG_MMU:
+        begin_walk(v, m, ram32, code, vaddr, access, v.mode)
     paddr = translate(v, m, ram32, code, page, vaddr, access, v.mode)
+    if m.stops & LOG_MMU:
+        end_walk(v, m, code, v.mode, paddr)
     r.fault_paddr = paddr
     offset = paddr - m.ram_base
     number = offset >> PAGE_SHIFT

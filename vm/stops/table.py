@@ -10,6 +10,7 @@ from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE_BASE, PAGE_INDEX_SHIFT, PAGE_OFFSET, PAGE_SHIFT
 from trapline.vm.breakpoints import Access, Breakpoint, Catch, Watchpoint
 from trapline.vm.core import stops as layout
+from trapline.vm.core.event_log import LOG_ALL, RING_WORDS
 from trapline.vm.core.records import HartRecord, MachineRecord
 from trapline.vm.core.tlb import CONTEXT_SHIFT, PLACE_MODE_SHIFT, TLB_MASK
 
@@ -77,7 +78,7 @@ class StopTable:
 
     def _forget_places(self) -> None:
         """Let the words that are places now be decoded again."""
-        code = self._engine.code[: -layout.TABLE_WORDS]
+        code = self._engine.code[: -layout.TABLE_WORDS - RING_WORDS]
         if self._table[layout.PLACE_COUNT] > layout.PLACES // 2:
             code[:] = 0
         places = self._table[layout.PLACES_AT : layout.COPIED_AT]
@@ -94,7 +95,7 @@ class StopTable:
         stops = breakpoints * layout.BREAKPOINTS | watchpoints * layout.WATCHPOINTS | bool(catches) * layout.CATCHES
         for m in self._engine.all_machines:
             m.stop_token = token
-            m.stops = stops
+            m.stops = m.stops & LOG_ALL | stops
             m.pass_stops = 0
             m.catch_exceptions = _bits(cause for cause in causes if not cause & INTERRUPT)
             m.catch_interrupts = _bits(cause & CAUSE_CODE for cause in causes if cause & INTERRUPT)

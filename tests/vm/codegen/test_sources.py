@@ -1,8 +1,10 @@
 """The name of an object file depends on every file that its code is made from."""
 
 import inspect
+import re
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from trapline.vm.classifier.search import batch
 from trapline.vm.codegen import engine_text
 from trapline.vm.codegen.cache import source_files
 from trapline.vm.codegen.collect import Definition, collect
-from trapline.vm.core import execute, loop
+from trapline.vm.core import event_log, execute, loop
 
 pytestmark = pytest.mark.once
 
@@ -54,3 +56,39 @@ def test_every_function_that_is_collected(monkeypatch: pytest.MonkeyPatch) -> No
     files = {Path(inspect.getsourcefile(function) or "").resolve() for function in seen}
     assert len(seen) > 100
     assert files - {path.resolve() for path in source_files()} == set()
+
+
+LOG_FOUR = 4
+
+
+def decides(m: Any, extensions: int) -> int:
+    answer = 1
+    if m.stops & LOG_FOUR and extensions:
+        answer = LOG_FOUR
+    if extensions & LOG_FOUR:
+        answer += 1
+    return answer
+
+
+def test_what_is_left_out() -> None:
+    whole, rest = (list(collect([decides], left_out=test).values())[-1] for test in (None, "m.stops & LOG_"))
+    assert "m.stops" in whole and "m.stops" not in rest and "LOG_FOUR:" in rest
+
+
+def chooses(m: Any) -> int:
+    if m.stops & LOG_FOUR:
+        return 1
+    else:
+        return 2
+
+
+def test_nothing_with_an_else_is_left_out() -> None:
+    with pytest.raises(TypeError, match="has an else"):
+        collect([chooses], left_out="m.stops & LOG_")
+
+
+def test_the_engine_without_stops_knows_no_log() -> None:
+    functions = [n for n, f in vars(event_log).items() if getattr(f, "__module__", "") == event_log.__name__]
+    plain, stopping = engine_text.unstopped_text(), engine_text.numba_text()
+    assert all(f"def {name}(" in stopping for name in functions if name not in ("log_served", "uncount"))
+    assert not re.search(rf"\b(LOG_\w+|{'|'.join(functions)})\b", plain)

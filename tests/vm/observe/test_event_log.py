@@ -1,0 +1,179 @@
+"""The log of events: what a kernel does, bare and in a virtual machine, against traces and single steps."""
+
+import io
+import re
+
+import pytest
+
+from support.machines import TO_SUPERVISOR
+from support.paths import PROGRAMS
+from trapline import Machine, isa
+from trapline.vm.core.event_log import LOG_EVENTS
+from trapline.vm.hypervisor.technique import TECHNIQUES
+from trapline.vm.observe.event_lines import EventLines
+from trapline.vm.observe.event_log import EventLog
+
+ALL = 10**9
+KERNELS = [("boot/sv32", 1), ("boot/delegation", 2), ("boot/timer", 1), ("boot/threads", 2), ("guests/demand", 1)]
+STEPS = 12_000
+TRAPS = """
+_start: la t0, handler
+        csrw mtvec, t0
+        li a1, {count}
+1:      addi a0, a0, 1
+        ecall
+        bne a0, a1, 1b
+        li t0, 0x100000
+        li t1, 0x33333
+        sw t1, 0(t0)
+        .align 2
+handler:
+        csrr t2, mepc
+        addi t2, t2, 4
+        csrw mepc, t2
+        mret
+"""
+"""Traps `count` times, and halts with status 3."""
+TRAPPED = 3
+"""Events of each trap: itself, a CSR write, a return."""
+
+
+def log_to(machine: Machine, *items: str, limit: int = ALL, last: int | None = None) -> tuple[EventLog, list[str]]:
+    """Log a machine without symbols; the log, and the lines that come."""
+    text: list[str] = []
+    lines = EventLines("{:#010x}".format, "{:08x} {:#x}".format)
+    log = EventLog(machine, items, lines, lambda part: text.extend(part.splitlines()), limit, last)
+    machine.log_to(log)
+    return log, text
+
+
+def logged(kernel: str, *items: str, harts: int = 1, technique: str = "bare", steps: int = STEPS) -> list[str]:
+    machine = Machine.from_file(PROGRAMS / f"{kernel}.s", harts=harts, technique=technique, memory=1 << 20)
+    machine.ends_trap_loops = True
+    _, text = log_to(machine, *items)
+    machine.run(steps)
+    return text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel, harts", KERNELS)
+def test_every_technique_shows_the_virtual_hart(kernel: str, harts: int) -> None:
+    bare = logged(kernel, "int", "csr", harts=harts)
+    assert len(bare) > 15
+    for technique in TECHNIQUES:
+        assert logged(kernel, "int", "csr", harts=harts, technique=technique) == bare, technique
+
+
+def test_instructions_are_those_of_the_trace() -> None:
+    machine = Machine.from_file(PROGRAMS / "boot/sv32.s", memory=1 << 20)
+    trace = io.StringIO()
+    machine.trace_to(trace)
+    machine.run()
+    expected = re.findall(r": (\d) (\w+) \(0x(\w+)\)", trace.getvalue())
+    text = logged("boot/sv32", "exec", "int", steps=ALL)
+    trapped = {line.split()[2] for line in text if " exception " in line}
+    executed = [line.split() for line in text if line.startswith("exec") and line.split()[2] not in trapped]
+    assert [(str("US M".index(w[-1])), w[-3], w[3]) for w in executed] == expected
+
+
+def test_csrs_are_what_single_steps_find() -> None:
+    lines = iter(logged("boot/delegation", "csr"))
+    machine = Machine.from_file(PROGRAMS / "boot/delegation.s", memory=1 << 20)
+    count = 0
+    for _ in range(STEPS):
+        word = machine.instruction_word()
+        instruction = isa.decode(word or 0)
+        operands = instruction.pattern.extract(word) if instruction is not None and word is not None else {}
+        name = isa.CSR_BY_ADDRESS[operands["csr"]].name if "csr" in operands else ""
+        writes = name and (instruction.name in ("csrrw", "csrrwi") or operands.get("rs1") or operands.get("uimm"))
+        traps = sum(machine.trap_counts.values())
+        before, cycle = machine.csr[name] if writes else 0, machine.cycle
+        exit = machine.step()
+        if writes and sum(machine.trap_counts.values()) == traps:
+            expected = f"csr  0 {cycle:10} {name} {before:#010x} -> {machine.csr[name]:#010x}"
+            assert next(lines).startswith(expected)
+            count += 1
+        if exit.reason.value == "halted":
+            break
+    assert count > 20 and next(lines, None) is None
+
+
+def test_fields_are_named() -> None:
+    machine = Machine.from_source("_start: li t0, 0x1808\ncsrs mstatus, t0\nj .", memory=1 << 20)
+    _, text = log_to(machine, "csr")
+    machine.run(20)
+    assert "mstatus 0x00000000 -> 0x00001808 (MIE 0x0 -> 0x1, MPP 0x0 -> 0x3) by " in text[0]
+
+
+def test_walks_say_where_they_lead_and_why_they_fail() -> None:
+    text = logged("boot/sv32", "mmu", steps=ALL)
+    assert [line for line in text if " fault " in line] == [
+        "mmu  0         52 store S va 0x4000048c fault (store/AMO page fault): "
+        "The entry of level 0, at 0x80003000, has V clear: nothing is mapped there.",
+        next(line for line in text if " load S va 0x40001000 fault " in line),
+    ]
+    assert any(line.endswith("sets A") for line in text) and any(line.endswith("sets D") for line in text)
+    assert sum(" fence S " in line for line in text) == 3
+
+
+def test_nothing_is_lost_when_the_ring_is_full() -> None:
+    count = LOG_EVENTS
+    for technique in ("bare", "trap", "assist"):
+        machine = Machine.from_source(TRAPS.format(count=count), memory=1 << 20, technique=technique)
+        _, text = log_to(machine, "int", "csr")
+        assert machine.run().code == 3
+        cycles = [int(line.split()[2]) for line in text]
+        assert len(text) == 1 + TRAPPED * count and cycles == sorted(cycles)
+
+
+def test_the_guest_does_not_notice() -> None:
+    digests = []
+    for log in (False, True):
+        machine = Machine.from_source(TRAPS.format(count=5000), memory=1 << 20)
+        if log:
+            log_to(machine, "int", "csr", "mmu")
+        machine.run()
+        digests.append((machine.digest(), machine.cycle, machine.instret))
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("last", [1, 7, 5000])
+def test_the_last_are_the_end_of_all(last: int) -> None:
+    texts = []
+    for kept in (None, last):
+        machine = Machine.from_source(TRAPS.format(count=3000), memory=1 << 20)
+        log, text = log_to(machine, "int", "csr", last=kept)
+        machine.run()
+        texts.append(text if kept is None else list(log.lines()))
+    assert len(texts[1]) == last and texts[1] == texts[0][-last:]
+
+
+def test_a_limit_ends_the_log_and_not_the_run() -> None:
+    machine = Machine.from_source(TRAPS.format(count=3000), memory=1 << 20)
+    log, text = log_to(machine, "int", limit=10)
+    assert machine.run().code == 3 and len(text) == 10 and log.cut
+
+
+def test_a_machine_goes_back_and_forks_while_it_is_logged() -> None:
+    machine = Machine.from_source(TRAPS.format(count=50), memory=1 << 20)
+    _, text = log_to(machine, "int", "csr")
+    machine.run(100)
+    state, before = machine.snapshot(), len(text)
+    machine.run()
+    first = text[before:]
+    fork = machine.fork(state)
+    _, other = log_to(fork, "int", "csr")
+    fork.run()
+    machine.restore(state)
+    del text[:]
+    machine.run()
+    assert text == other == first and first
+
+
+def test_what_the_host_serves_is_said() -> None:
+    source = TO_SUPERVISOR.replace("mret", "mret\nhandler: j .\nsupervisor: ecall\n j .")
+    machine = Machine.from_source(source, memory=1 << 20, entry=None)
+    machine.on_trap(lambda m, cause, tval: m.retire_trap(m.pc + 4) or True, 1 << 9)
+    _, text = log_to(machine, "int")
+    machine.run(100)
+    assert [line.split()[3:6] for line in text] == [["mret", "M->S", "at"], ["served", "S", "cause"]]
