@@ -8,6 +8,7 @@ from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.command_files import STDIO, ProgramFile, current
 from trapline.vm.cli.console import open_console
+from trapline.vm.cli.event_records import EventRecords, went_wrong
 from trapline.vm.cli.exit_records import ExitRecords
 from trapline.vm.cli.machine_run import exit_status, explain_stop, run_and_save, run_once, statistics_of
 from trapline.vm.cli.option_groups import Command, names_of, values_behind, with_groups, without
@@ -53,7 +54,7 @@ class BootCommand(Command):
 @click.command(
     "boot",
     cls=BootCommand,
-    topics=("board", "qemu", "snapshots", "tutorials/first-kernel"),
+    topics=("board", "log", "qemu", "snapshots", "tutorials/first-kernel"),
     epilog="Exit status: the value that the kernel writes to the test finisher or HTIF; 0 after Ctrl-A X; 2 for bad "
     "usage or input; 124 when the machine is stopped: by a limit, because nothing can wake it, or because it can "
     "only trap or loop for ever.",
@@ -117,12 +118,15 @@ def run_machine(
     if options.debug.place is not None and options.state.record is not None:
         fail("--record cannot be used with --gdb: what a debugger changes is in no recording")
     console = open_console(options.console)
+    log = EventRecords.wanted(options.debug, blueprint, options.outputs)
     under = technique or "bare", shadow
     with blueprint.switched_on(*under, console, events=records is not None) as machine:
         if records is not None:
             records.attach(machine)
         if trace is not None:
             machine.trace_to(trace)
+        if log is not None:
+            log.attach(machine, blueprint.machine)
         recorder = open_recorder(machine, blueprint.boot.under(*under), options.state.record)
         with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):
@@ -131,6 +135,8 @@ def run_machine(
                 exit, seconds = run_once(machine, options.limits, debugger)
         if recorder is not None:
             recorder.finish(machine, exit)
+        if log is not None:
+            log.finish(went_wrong(exit))
     if trace is not None:
         output_files.close(trace)
     if records is not None:

@@ -18,9 +18,9 @@ LAST_PORT = 0xFFFF
 
 
 def check(options: DebugOptions) -> None:
-    """Refuse what makes no sense or is not there yet: none of it may be ignored in silence."""
-    if options.log is not None or options.log_file is not None:
-        fail("a log of events (-d, -D) is not there yet; --trace FILE logs instructions, `trapline virt` exits")
+    """Refuse what makes no sense: none of it may be ignored in silence."""
+    if options.place is not None and options.log is not None:
+        fail("--log cannot be used with --gdb: ask gdb for what happens")
     if options.place is not None:
         split_place(options.place)
     elif options.freeze:

@@ -29,6 +29,8 @@ UNDER = [name for name in TECHNIQUES if name != "bare"]
 DEFAULT_TECHNIQUE = "trap"
 
 LOG_FORMATS = ("text", "jsonl", "chrome")
+EVENT_LIMIT = 1_000_000
+"""Events in a log by default: some 150 MB."""
 LOG_LIMIT = 100_000
 """Exits in an exit log by default: some 15 MB."""
 
@@ -174,7 +176,7 @@ class DebugOptions:
     """What QEMU's -gdb, -s, -S, -d and -D ask for; `vm.cli.debugging` says what is there.
 
     gdb: `PORT` or `HOST:PORT`; gdb_here: the port that QEMU has for `-s`; freeze: wait for gdb before the first
-    instruction; log: items with commas between.
+    instruction; log: items with commas between; log_limit: lines.
     """
 
     gdb: str | None = option(
@@ -184,9 +186,16 @@ class DebugOptions:
     )
     gdb_here: bool = option("-s", default=False, is_flag=True, help="The same as --gdb 1234, as QEMU has it.")
     freeze: bool = option("-S", "--freeze", default=False, is_flag=True, help="Begin when gdb says so.")
-    log: str | None = option("--log", metavar="ITEM,...", hidden=True, help="Log these events.")
+    log: str | None = option(
+        "--log", metavar="ITEM,...",
+        help="Log events, one a line: int (traps and returns), exec (instructions; slow), mmu (page-table walks), csr "
+        "(writes of CSRs). With last:N, only the last N, and only if the run goes wrong: at full speed.",
+    )  # fmt: skip
     log_file: str | None = option(
-        "--log-file", type=OutputPath(), metavar="FILE", hidden=True, help="Write the log to FILE."
+        "--log-file", type=OutputPath(), metavar="FILE", help="Write the log to FILE (- for stdout) instead of stderr."
+    )
+    log_limit: int | None = option(
+        "--log-limit", type=Count(), metavar="N", help=f"Stop logging after N events.  [default: {EVENT_LIMIT}]"
     )
 
     @property

@@ -9,6 +9,7 @@ import click
 
 from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.command_files import current
+from trapline.vm.cli.event_records import EventRecords
 from trapline.vm.cli.options import DebugOptions, Limits, Outputs, StateOptions
 from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.progress import announce_compilation
@@ -64,7 +65,10 @@ def run_process(process: "Process", outputs: Outputs, state: StateOptions, debug
     from trapline.vm.process import Reason
 
     machine, place = process.machine, state.save
+    log = EventRecords.wanted(debug, process.image, outputs)
     trace = output_files.open_text(outputs.trace) if outputs.trace else None
+    if log is not None:
+        log.attach(machine)
     if trace is not None:
         machine.trace_to(trace)
     saving = Saving(process, place) if isinstance(place, SavePlace) else None
@@ -79,6 +83,8 @@ def run_process(process: "Process", outputs: Outputs, state: StateOptions, debug
     seconds = time.perf_counter() - started
     if saving is not None:
         saving.end()
+    if log is not None:
+        log.finish(result.reason is not Reason.EXIT or result.exit_code != 0)
     if trace is not None:
         output_files.close(trace)
     status = signals.status() if result.reason is Reason.INTERRUPTED else result.exit_code

@@ -11,9 +11,13 @@ from trapline.vm.cli.user_errors import fail
 
 def refuse_writing(machine: MachineOptions, why: str) -> None:
     """Refuse drives that keep changes."""
-    for drive in machine.drives:
-        if "write=on" in drive.split(","):
-            fail(f"--drive {drive}: {why}")
+    if (drive := writes(machine)) is not None:
+        fail(f"--drive {drive}: {why}")
+
+
+def writes(machine: MachineOptions) -> str | None:
+    """A drive that keeps changes, if there is one."""
+    return next((drive for drive in machine.drives if "write=on" in drive.split(",")), None)
 
 
 def refuse_options(

@@ -37,7 +37,9 @@ ARGUMENTS = "trapline.arguments"
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
 @with_groups(
-    machine=only("isa", "memory", "clock", "engine"), state=only("save"), debug=only("gdb", "gdb_here", "freeze")
+    machine=only("isa", "memory", "clock", "engine"),
+    state=only("save"),
+    debug=only("gdb", "gdb_here", "freeze", "log", "log_file", "log_limit"),
 )
 @click.pass_context
 def run_command(

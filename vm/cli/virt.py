@@ -33,7 +33,7 @@ from trapline.vm.cli.user_errors import fail, reported
 @click.command(
     "virt",
     cls=BootCommand,
-    topics=("hypervisor", "hypervisor-techniques", "observing", "snapshots", "qemu"),
+    topics=("hypervisor", "hypervisor-techniques", "observing", "log", "snapshots", "qemu"),
     epilog="Exit status: the value that the guest writes to the test finisher or HTIF; of several guests, the first "
     "that is not 0, in the order of the command line; 124 for a guest that is stopped, by a limit or because "
     "nothing can wake it. With --compare: 0 if all techniques are equivalent, 1 if not. 2 for bad usage or input.",
@@ -89,6 +89,8 @@ def _run_one(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hyper
     if hypervisor.compare:
         from trapline.vm.cli.compare import compare_command
 
+        if options.debug.log is not None:
+            fail("--log is for one run, not for those of --compare")
         refuse_writing(blueprint.machine, "each run of a comparison must find the same drive")
         return compare_command(blueprint, boot, options, hypervisor)
     technique = hypervisor.technique or DEFAULT_TECHNIQUE
@@ -117,7 +119,7 @@ def _refuse_shared(
     """Refuse what several guests cannot share."""
     one = (
         "--gdb", "-s", "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save",
-        "--record",
+        "--record", "--log",
     )  # fmt: skip
     for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state, options.debug):
         if spelling in one:
