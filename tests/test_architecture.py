@@ -61,8 +61,8 @@ ROOMS = {
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
     "vm/debug": "isa vm/core vm/loader vm/exit.py vm/registers.py vm/snapshot vm/machine.py vm/process vm/observe",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
-    "vm/gdb": "isa vm/core vm/hypervisor/host vm/board vm/breakpoints.py vm/exit.py vm/registers.py vm/machine.py "
-    "vm/observe",
+    "vm/gdb": "isa vm/core vm/hypervisor/host vm/board vm/breakpoints.py vm/exit.py vm/registers.py vm/history "
+    "vm/machine.py vm/observe vm/experiments",
     "vm/classifier/definitions": "isa vm/core",
     "vm/classifier/witness": "isa vm/core vm/classifier/definitions",
     "vm/classifier/search": "isa vm/core vm/codegen vm/engine_kinds.py vm/engine.py vm/classifier/definitions",

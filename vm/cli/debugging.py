@@ -1,6 +1,6 @@
 """Where gdb's stub and the log of events plug into the commands that run something."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from trapline.vm.cli.options import DebugOptions
 from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
+    from trapline.vm.experiments.guests import Guest
     from trapline.vm.gdb.session import Session
     from trapline.vm.machine import Machine
 
@@ -36,11 +37,14 @@ def split_place(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def session(machine: "Machine", options: DebugOptions, reversible: bool = True) -> Iterator["Session | None"]:
-    """The session in which gdb may debug the machine; None without --gdb. Raises OSError for a port that is taken."""
+def session(
+    machine: "Machine | Sequence[Guest]", options: DebugOptions, reversible: bool = True
+) -> Iterator["Session | None"]:
+    """The session in which gdb may debug a machine, or several guests; None without --gdb."""
     if options.place is None:
         yield None
         return
+    from trapline.vm.experiments.guests import Guest
     from trapline.vm.gdb.connection import Listener
     from trapline.vm.gdb.session import Session
 
@@ -48,7 +52,8 @@ def session(machine: "Machine", options: DebugOptions, reversible: bool = True) 
         listener = Listener(*split_place(options.place))
     except OSError as error:
         fail(f"--gdb {options.place}: {error.strerror or error}")
-    with Session(machine, listener, _report, options.freeze, reversible) as found:
+    guests = machine if isinstance(machine, Sequence) else [Guest("guest", machine)]
+    with Session(guests, listener, _report, options.freeze, reversible) as found:
         yield found
 
 

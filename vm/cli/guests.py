@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trapline.vm.cli import json_output, output_files, run_statistics
+from trapline.vm.cli import debugging, json_output, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.machine_run import exit_status, explain_stop, limit_output, statistics_of
@@ -64,7 +64,12 @@ class Guests:
         """Run all of them to their ends; the status of the first that did not end with 0."""
         from trapline.vm.experiments.guests import run_guests
 
-        run_guests(self.guests, self.options.limits.timeout, self._ended)
+        timeout = self.options.limits.timeout
+        with debugging.session(self.guests, self.options.debug) as debugger:
+            if debugger is None:
+                run_guests(self.guests, timeout, self._ended)
+            else:
+                debugger.run_all(timeout, self._ended)
         statuses = [exit_status(guest.end) for guest in self.guests if guest.end is not None]
         status = next((s for s in statuses if s), 0)
         if self.options.outputs.stats:
@@ -75,13 +80,15 @@ class Guests:
             self._write_json(self.options.outputs.json_file, status)
         return status
 
-    def _ended(self, guest: "Guest") -> None:
+    def _ended(self, guest: "Guest") -> int:
+        """A guest has ended; its status."""
         number = self.guests.index(guest)
         self.streams[number].close()
         guest.machine.console.close_output()
         close(guest.machine)
         assert guest.end is not None
         explain_stop(guest.machine, guest.end, self.programs[number], guest.name)
+        return exit_status(guest.end)
 
     def _statistics(self) -> list[RunStatistics]:
         """Of all guests, which have ended."""

@@ -118,8 +118,7 @@ def _refuse_shared(
 ) -> None:
     """Refuse what several guests cannot share."""
     one = (
-        "--gdb", "-s", "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save",
-        "--record", "--log",
+        "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save", "--record", "--log",
     )  # fmt: skip
     for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state, options.debug):
         if spelling in one:

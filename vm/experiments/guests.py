@@ -138,7 +138,7 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: 
 
 
 def run_guests(
-    guests: Sequence[Guest], timeout: float | None = None, on_end: Callable[[Guest], None] = lambda guest: None
+    guests: Sequence[Guest], timeout: float | None = None, on_end: Callable[[Guest], object] = lambda guest: None
 ) -> None:
     """Run all guests until each has ended.
 
@@ -163,7 +163,7 @@ def run_guests(
         _stop(guests, ExitReason.INTERRUPTED, on_end)
 
 
-def _stop(guests: Sequence[Guest], reason: ExitReason, on_end: Callable[[Guest], None]) -> None:
+def _stop(guests: Sequence[Guest], reason: ExitReason, on_end: Callable[[Guest], object]) -> None:
     for guest in guests:
         if guest.end is None:
             guest.end = Exit(reason, guest.machine.pc)

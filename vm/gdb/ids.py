@@ -1,34 +1,37 @@
-"""How packets name harts: a thread of process 1, from 1 on, as `p1.2` or, for an old gdb, `2`."""
+"""How packets name harts: thread 2 of process 1 as `p1.2` or, for an old gdb, `2`; numbers begin with 1."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-PROCESS = 1
+FIRST_PROCESS = 1
 ALL, ANY = -1, 0
 
 
 @dataclass(frozen=True)
 class ThreadId:
-    """A thread as a packet names it. hart: from 0 on, None for any; all: whether it names all."""
+    """A thread as a packet names it. process: None for any or all; hart: from 0 on, None for any or all."""
 
+    process: int | None = None
     hart: int | None = None
-    all: bool = False
 
 
-def parsed(text: str, harts: int) -> ThreadId:
-    """Read an id. Raises ValueError for one that is not of this machine."""
-    if text.startswith("p"):
-        process, dot, thread = text[1:].partition(".")
-        if _number(process) not in (PROCESS, ALL, ANY):
-            raise ValueError(f"no process {process}")
-        text = thread if dot else "-1"
-    number = _number(text)
-    if number == ALL:
-        return ThreadId(all=True)
-    if number == ANY:
+def parsed(text: str, harts: Mapping[int, int]) -> ThreadId:
+    """Read an id. harts: how many each process has. Raises ValueError for one that names nothing of that."""
+    process, dot, thread = text.removeprefix("p").partition(".")
+    if not text.startswith("p"):
+        number, thread = FIRST_PROCESS, text
+        if _number(thread) in (ALL, ANY):
+            return ThreadId()
+    elif (number := _number(process)) in (ALL, ANY):
         return ThreadId()
-    if not 1 <= number <= harts:
+    if number not in harts:
+        raise ValueError(f"no process {number}")
+    hart = _number(thread) if dot or thread else ALL
+    if hart in (ALL, ANY):
+        return ThreadId(number)
+    if hart > harts[number]:
         raise ValueError(f"no thread {text}")
-    return ThreadId(number - 1)
+    return ThreadId(number, hart - 1)
 
 
 def _number(text: str) -> int:
@@ -44,6 +47,6 @@ def hexadecimal(text: str) -> int:
     return int(text, 16)
 
 
-def written(hart: int, multiprocess: bool) -> str:
+def written(process: int, hart: int, multiprocess: bool) -> str:
     """The id of a hart."""
-    return f"p{PROCESS:x}.{hart + 1:x}" if multiprocess else f"{hart + 1:x}"
+    return f"p{process:x}.{hart + 1:x}" if multiprocess else f"{hart + 1:x}"

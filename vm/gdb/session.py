@@ -1,54 +1,65 @@
-"""Runs a machine for a debugger, who may come, interrupt it, ask, and go.
+"""Runs guests for a debugger, who may come, interrupt them, ask, and go.
 
-The machine runs in pieces; between two of them the debugger is looked at. So it computes what it would without one.
+They run in pieces; between two of them the debugger is looked at. So they compute what they would without one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.experiments.guests import Guest
 from trapline.vm.gdb.actions import Action, Back, BackToStop, Detach, Go, Kill, Step
 from trapline.vm.gdb.connection import Connection, ConnectionLost, Listener, readable
+from trapline.vm.gdb.inferior import Inferior
 from trapline.vm.gdb.packets import Kind
+from trapline.vm.gdb.runner import Runner, Stopped
 from trapline.vm.gdb.stub import Stub
-from trapline.vm.gdb.target_description import registers_of
-from trapline.vm.machine import Machine
+from trapline.vm.history.history import DEFAULT_MEMORY
 
-PIECE = 0.03
-"""Seconds that the machine runs between two looks."""
 WAIT = 0.05
-"""Seconds between two looks at the keyboard while the machine stands still."""
+"""Seconds between two looks at the keyboard while the guests stand still."""
 STUCK = (ExitReason.TRAP_LOOP, ExitReason.ENDLESS_LOOP, ExitReason.IDLE)
 """Ends of a run after which a debugger wants to look around."""
 STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH, ExitReason.BEGIN)
+FOR_ALL = (ExitReason.INTERRUPTED, ExitReason.QUIT)
+"""Ends that are those of all guests."""
 
-
-class Interrupted(Exception):
-    """Raised out of a way back that the debugger, or a limit, does not wait for."""
+Running = Go | Step | Back | BackToStop
+OnEnd = Callable[[Guest], int]
+"""Called when a guest has ended; answers its exit status."""
 
 
 class Session:
-    """A machine and its debugger.
+    """Guests and their debugger.
 
-    report: prints a line for the person at the terminal. waits: whether the machine stands still until a debugger has
-    come and let it go. reversible: whether its history is kept.
+    report: prints a line for the person at the terminal. waits: whether the guests stand still until a debugger has
+    come and let them go. reversible: whether their histories are kept.
     """
 
     def __init__(
-        self, machine: Machine, listener: Listener, report: Callable[[str], None], waits: bool, reversible: bool = True
+        self,
+        guests: Sequence[Guest],
+        listener: Listener,
+        report: Callable[[str], None],
+        waits: bool,
+        reversible: bool = True,
     ) -> None:
-        self._machine, self._listener, self._report = machine, listener, report
+        self._listener, self._report = listener, report
         self._waits = waits
         self._reversible = reversible
         self._connection: Connection | None = None
         self._stub: Stub | None = None
-        self._just_came = False
-        self._end: int | None = None
-        self._deadline: float | None = None
-        self._registers = registers_of(machine.harts[0])  # now: it takes longer than gdb waits for its first answer
+        self._just_came = self._is_awaited = False
+        self._on_end: OnEnd | None = None
+        # Now: what they hold takes longer to make than gdb waits for its first answer.
+        self._inferiors = [Inferior(number, guest) for number, guest in enumerate(guests, 1)]
+        self._runner = Runner(self._interrupted, self._look)
         if reversible:
-            machine.remember().attend = self._attend
+            for inferior in self._inferiors:
+                memory = DEFAULT_MEMORY // len(self._inferiors)
+                inferior.machine.remember(memory).attend = partial(self._runner.attend, inferior)
 
     def __enter__(self) -> "Session":
         return self
@@ -60,48 +71,93 @@ class Session:
         self._listener.close()
 
     def run(self, max_instructions: int | None = None, timeout: float | None = None) -> Exit:
-        """As `Machine.run`, with the debugger. timeout: the time in which the machine stands still counts."""
-        machine = self._machine
-        self._end = None if max_instructions is None else machine.cycle + max_instructions
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._listener.listen()
-        self._report(f"waiting for gdb at {self._listener.place}" if self._waits else f"gdb: {self._listener.place}")
-        action: Action | None = None if self._waits else Go()
-        while True:
-            try:
-                exit = self._converse() if action is None else self._do(action)
-            except ConnectionLost:
-                self._report("gdb is gone; the guest goes on")
-                self._hang_up()
-                action = Go()
-                continue
-            except KeyboardInterrupt:
-                return Exit(ExitReason.INTERRUPTED, machine.current.pc)
-            if isinstance(exit, Exit):
-                return exit
-            action = exit
+        """As `Machine.run`, of one guest. timeout: the time in which it stands still counts."""
+        (inferior,) = self._inferiors
+        guest, machine = inferior.guest, inferior.machine
+        guest.max_instructions = None if max_instructions is None else machine.cycle + max_instructions
+        self._run(timeout)
+        assert guest.end is not None
+        return guest.end
+
+    def run_all(self, timeout: float | None, on_end: OnEnd) -> None:
+        """As `vm.experiments.guests.run_guests`. timeout: as of `run`."""
+        self._on_end = on_end
+        self._run(timeout)
 
     def end(self, status: int, signal: int = 0) -> None:
-        """Tell the debugger that the guest has ended. signal: what killed a process."""
+        """Tell the debugger that the guest of `run` has ended. signal: what killed a process."""
         try:
-            if self._connection is not None:
-                self._connection.send(Stub.ended(status, signal))
+            if self._connection is not None and self._stub is not None:
+                self._connection.send(self._stub.ended(self._inferiors[0], status, signal))
         except ConnectionLost:
             pass
 
-    # While the machine stands still
+    def _run(self, timeout: float | None) -> None:
+        """Run until all guests have ended."""
+        for inferior in self._inferiors:
+            inferior.guest.end = None
+        self._runner.deadline = None if timeout is None else time.monotonic() + timeout
+        self._listener.listen()
+        self._report(f"waiting for gdb at {self._listener.place}" if self._waits else f"gdb: {self._listener.place}")
+        action: Action | None = None if self._waits else Go()
+        try:
+            while self._alive:
+                try:
+                    action = self._converse() if action is None else self._do(action)
+                except ConnectionLost:
+                    if self._is_debugging or not self._alive:
+                        self._report("gdb is gone; the guest goes on")
+                    self._hang_up()
+                    action = Go()
+        except KeyboardInterrupt:
+            self._end_all(ExitReason.INTERRUPTED)
 
-    def _converse(self) -> Action | Exit:
+    @property
+    def _alive(self) -> list[Inferior]:
+        return [inferior for inferior in self._inferiors if inferior.is_alive]
+
+    @property
+    def _is_debugging(self) -> bool:
+        """Whether a debugger is there, and debugs one of the guests."""
+        return self._connection is not None and any(inferior.attached for inferior in self._alive)
+
+    # Ends
+
+    def _end(self, inferior: Inferior, exit: Exit) -> None:
+        """A guest has ended. Raises ConnectionLost."""
+        inferior.guest.end = exit
+        was_attached, inferior.attached = inferior.attached, False
+        if self._on_end is None:
+            return
+        status = self._on_end(inferior.guest)
+        if was_attached and self._is_awaited and self._connection is not None and self._stub is not None:
+            self._is_awaited = False
+            self._connection.send(self._stub.ended(inferior, status))
+
+    def _end_all(self, reason: ExitReason) -> None:
+        for inferior in self._alive:
+            try:
+                self._end(inferior, Exit(reason, inferior.machine.current.pc))
+            except ConnectionLost:
+                self._hang_up()
+
+    # While the guests stand still
+
+    def _converse(self) -> Action | None:
         """Answer packets until one says what to do."""
         while True:
             self._just_came = False
             answered = self._answer()
             if answered is not None:
                 return answered
-            if self._machine.console.attend():
-                return Exit(ExitReason.QUIT, self._machine.current.pc)
-            if self._deadline is not None and time.monotonic() >= self._deadline:
-                return Exit(ExitReason.TIMEOUT, self._machine.current.pc)
+            if self._connection is not None and not self._is_debugging:
+                return Go()
+            if any(inferior.machine.console.attend() for inferior in self._alive):
+                self._end_all(ExitReason.QUIT)
+                return None
+            if self._runner.is_late:
+                self._end_all(ExitReason.TIMEOUT)
+                return None
             self._look(WAIT)
 
     def _answer(self) -> Action | None:
@@ -129,7 +185,7 @@ class Session:
             if connection is not None:
                 came.close()  # one debugger at a time
             else:
-                self._connection, self._stub = came, Stub(self._machine, self._registers, self._reversible)
+                self._connection, self._stub = came, Stub(self._inferiors, self._reversible)
                 self._just_came = True
         if connection is not None and connection in ready:
             connection.receive()
@@ -140,88 +196,81 @@ class Session:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._stub = None
+        self._is_awaited = False
 
-    # While it runs
+    # While they run
 
-    def _do(self, action: Action) -> Exit | Action | None:
-        """Do what the debugger wants: the end of the run, what to do next, or None where it stands still."""
-        if isinstance(action, Kill):
-            return Exit(ExitReason.KILLED, self._machine.current.pc)
-        if isinstance(action, Detach):
-            self._report("gdb has detached; the guest goes on")
-            self._hang_up()
-            return Go()
-        if self._stub is not None:
-            self._stub.settle()
-        hart: int | None = None
-        try:
-            if isinstance(action, BackToStop):
-                exit: Exit | None = self._machine.remember().run_back(undoing=True)
-            elif isinstance(action, Back):
-                exit, hart = self._back(action)
-            elif isinstance(action, Step):
-                exit, hart = self._step(action)
-            else:
-                exit = self._go()
-        except Interrupted:
-            exit = None
-        if self._machine.history is not None:
-            self._machine.history.renew()
-        if exit is None or exit.reason in STOPS or self._is_at_limit_of(action, exit):
-            self._say_stopped(exit, hart)
+    def _do(self, action: Action) -> Action | None:
+        """Do what the debugger wants: what to do next, or None where the guests stand still."""
+        if isinstance(action, Kill | Detach):
+            return self._part(action)
+        running = self._running(action)
+        if not running:
             return None
-        if exit.reason in STUCK and self._connection is not None:
+        self._is_awaited = self._is_debugging
+        for inferior in running:
+            inferior.settle()
+        stopped = self._let_run(action, running)
+        inferior, exit = stopped.inferior, stopped.exit
+        if inferior.machine.history is not None:
+            inferior.machine.history.renew()
+        if exit is None or exit.reason in STOPS or stopped.is_done:
+            self._say_stopped(stopped)
+            return None
+        if exit.reason in STUCK and self._connection is not None and inferior.attached:
             for packet in Stub.printed(f"trapline: {exit}\n"):
                 self._connection.send(packet)
-            self._say_stopped(exit, hart)
+            self._say_stopped(stopped)
             return None
-        return exit
+        if exit.reason in FOR_ALL or (exit.reason is ExitReason.TIMEOUT and self._runner.is_late):
+            self._end_all(exit.reason)
+            return None
+        was_attached = inferior.attached
+        self._end(inferior, exit)
+        return None if was_attached and self._connection is not None else action
 
-    def _is_at_limit_of(self, action: Action, exit: Exit) -> bool:
-        """Whether the exit is only that what was wanted is done."""
-        return exit.reason is ExitReason.LIMIT and not isinstance(action, Go) and not self._is_over()
+    def _part(self, action: Kill | Detach) -> Action | None:
+        """Do without a debugger, or without guests."""
+        for inferior in self._alive:
+            if action.process not in (None, inferior.number):
+                continue
+            if isinstance(action, Kill):
+                self._end(inferior, Exit(ExitReason.KILLED, inferior.machine.current.pc))
+            else:
+                inferior.detach()
+        if isinstance(action, Detach):
+            self._report("gdb has detached; the guest goes on")
+        return None
 
-    def _is_over(self) -> bool:
-        return self._end is not None and self._machine.cycle >= self._end
+    def _running(self, action: Running) -> list[Inferior]:
+        """The guests that run: those that are meant, and those that no one debugs."""
+        alive = self._alive
+        if self._connection is None:
+            return alive
+        if isinstance(action, Back | BackToStop):
+            return [inferior for inferior in alive if inferior.number == action.process]
+        meant = action.processes if isinstance(action, Go) else action.processes | {action.process}
+        return [i for i in alive if not i.attached or meant is None or i.number in meant]
 
-    def _say_stopped(self, exit: Exit | None, hart: int | None) -> None:
-        if self._connection is not None and self._stub is not None:
-            reply = self._stub.stopped(exit, hart)
-            if not self._just_came:  # else it is going to ask
+    def _let_run(self, action: Running, running: list[Inferior]) -> Stopped:
+        if isinstance(action, BackToStop):
+            return self._runner.back_to_stop(running[0])
+        if isinstance(action, Back):
+            return self._runner.back(action, running[0])
+        if isinstance(action, Step):
+            (inferior,) = (i for i in running if i.number == action.process)
+            return self._runner.step(action, inferior, [i for i in running if i is not inferior])
+        return self._runner.go(running)
+
+    def _say_stopped(self, stopped: Stopped) -> None:
+        if self._connection is not None and self._stub is not None and stopped.inferior.attached:
+            reply = self._stub.stopped(stopped.inferior, stopped.exit, stopped.hart)
+            if self._is_awaited and not self._just_came:  # who just came is going to ask
                 self._connection.send(reply)
-        self._just_came = False
-
-    def _piece(self, steps: int | None) -> Exit:
-        """Run for a moment, and at most so many instructions."""
-        machine = self._machine
-        if self._end is not None:
-            left = max(0, self._end - machine.cycle)
-            steps = left if steps is None else min(steps, left)
-        seconds = PIECE
-        if self._deadline is not None:
-            seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
-        # gdb and lldb take watchpoints of RISC-V for triggers before the access, and step over it themselves.
-        # They do so backward, too, where the access has to be done.
-        machine.stops.before_access = True
-        try:
-            return machine.run(steps, seconds)
-        finally:
-            machine.stops.before_access = False
-
-    def _go(self) -> Exit | None:
-        """Run until something ends it; None for the debugger."""
-        while True:
-            exit = self._piece(None)
-            if exit.reason is not ExitReason.TIMEOUT or self._is_late():
-                return exit
-            if self._interrupted():
-                return None
-
-    def _is_late(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        self._just_came = self._is_awaited = False
 
     def _interrupted(self) -> bool:
-        """Whether the debugger has come, or wants the machine to stand still; as for QEMU, each packet says so."""
+        """Whether the debugger has come, or wants the guests to stand still; as for QEMU, each packet says so."""
         self._look(0)
         connection = self._connection
         if self._just_came:
@@ -234,56 +283,3 @@ class Session:
                 connection.put_back(arrival)
             return True
         return False
-
-    def _attend(self) -> None:
-        """Now and then on a way back. Raises Interrupted, and ConnectionLost."""
-        if self._interrupted() or self._is_late() or self._machine.console.attend():
-            raise Interrupted
-
-    def _step(self, action: Step) -> tuple[Exit | None, int]:
-        """Let a hart do an instruction, or leave a range of them: why it stands still, and which hart that is about."""
-        machine = self._machine
-        number = machine.harts.index(machine.current) if action.hart is None else action.hart
-        hart = machine.harts[number]
-        while True:
-            before = hart.h.cycle
-            while hart.h.cycle == before:
-                turn = machine.engine.m.slice_left
-                its_own = machine.current is hart or len(machine.harts) == 1
-                exit = self._piece(1 if its_own else max(1, turn))
-                if exit.reason is ExitReason.TIMEOUT and not self._is_late():
-                    if self._interrupted():
-                        return None, number
-                elif exit.reason is not ExitReason.LIMIT or self._is_over():
-                    return exit, machine.harts.index(machine.current)
-            if not action.start <= hart.pc < action.end:
-                return Exit(ExitReason.LIMIT, hart.pc), number
-            if self._interrupted():
-                return None, number
-
-    def _back(self, action: Back) -> tuple[Exit, int]:
-        """Undo the last instruction of a hart: why it stands still, and which hart that is about."""
-        machine = self._machine
-        history = machine.remember()
-        number = machine.harts.index(machine.current) if action.hart is None else action.hart
-        h = machine.harts[number].h
-        wanted = h.cycle - 1
-        now, back = machine.cycle, 1
-        late = early = now
-        with history.returning():
-            # Of the moments before the one that is looked for, all have that or fewer: doubled steps back, then halves.
-            while h.cycle > wanted and early > history.begin:
-                late, early = early, max(history.begin, now - back)
-                history.go_to(early)
-                back *= 2
-            if h.cycle > wanted:
-                return Exit(ExitReason.BEGIN, machine.current.pc), number
-            while late - early > 1:
-                middle = (early + late) // 2
-                history.go_to(middle)
-                if h.cycle <= wanted:
-                    early = middle
-                else:
-                    late = middle
-            history.go_to(early)
-        return Exit(ExitReason.LIMIT, machine.harts[number].pc), number

@@ -2,10 +2,11 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from trapline import Exit, Machine
+from trapline.vm.experiments.guests import Guest
 from trapline.vm.gdb.connection import Listener
 from trapline.vm.gdb.packets import Kind, Reader, escaped, framed
 from trapline.vm.gdb.session import Session
@@ -65,25 +66,27 @@ class Client:
 
 
 class Debugged:
-    """A machine that runs in a thread.
+    """Machines that run in a thread.
 
-    run: what is done there; exit: how the run ended; reports: lines for the terminal.
+    run: what is done there; reports: lines for the terminal.
     """
 
-    def __init__(self, machine: Machine, waits: bool, reversible: bool) -> None:
+    def __init__(self, machines: Sequence[Machine], waits: bool, reversible: bool) -> None:
         self.reports: list[str] = []
-        self.exit: Exit | None = None
         self.error: BaseException | None = None
         listener = Listener("127.0.0.1", 0)
-        self.session = Session(machine, listener, self.reports.append, waits, reversible)
+        self.guests = [Guest(f"guest{number}", machine) for number, machine in enumerate(machines, 1)]
+        self.session = Session(self.guests, listener, self.reports.append, waits, reversible)
         listener.listen()
         self.place = listener.place
         self.run: Callable[[], object] = self._run_machine
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run_machine(self) -> None:
-        self.exit = self.session.run()
-        self.session.end(self.exit.code)
+        if len(self.guests) > 1:
+            self.session.run_all(None, lambda guest: guest.end.code if guest.end is not None else 0)
+            return
+        self.session.end(self.session.run().code)
 
     def _run(self) -> None:
         try:
@@ -93,22 +96,26 @@ class Debugged:
             self.error = error
 
     def join(self) -> Exit:
-        """How the run has ended."""
+        """How the run has ended, of the first machine."""
         self.thread.join(PATIENCE)
         if self.error is not None:
             raise self.error
-        assert self.exit is not None, "it still runs"
-        return self.exit
+        end = self.guests[0].end
+        assert not self.thread.is_alive() and end is not None, "it still runs"
+        return end
 
 
 @contextmanager
-def debugged(machine: Machine, waits: bool = True, reversible: bool = True) -> Iterator[tuple[Client, Debugged]]:
-    """A client that has said what it can, and the machine."""
-    run = Debugged(machine, waits, reversible)
+def debugged(
+    *machines: Machine, waits: bool = True, reversible: bool = True, extended: bool = False
+) -> Iterator[tuple[Client, Debugged]]:
+    """A client that has said what it can, and the machines. extended: as gdb's `target extended-remote`."""
+    run = Debugged(machines, waits, reversible)
     run.thread.start()
     client = Client(run.place)
     try:
         assert "PacketSize=" in client.ask(FEATURES)
+        assert not extended or client.ask("!") == "OK"
         yield client, run
         if run.thread.is_alive():
             client.put("k")

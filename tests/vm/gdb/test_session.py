@@ -210,7 +210,7 @@ def test_the_monitor_helps() -> None:
 
 def test_a_process_that_is_killed_by_a_signal_says_so() -> None:
     process = Process.from_source("_start: li t0, 1; sw t0, (zero)", engine="python", memory=1 << 20)
-    run = Debugged(process.machine, waits=True, reversible=True)
+    run = Debugged([process.machine], waits=True, reversible=True)
     run.run = lambda: run.session.end(*ending(process.run(run.session.run)))
     run.thread.start()
     client = Client(run.place)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from trapline import Machine, Process
 from trapline.isa import CSR_BY_NAME
+from trapline.vm.experiments.guests import Guest
 from trapline.vm.gdb.actions import Back, BackToStop, Detach, Go, Kill, Step
+from trapline.vm.gdb.inferior import Inferior
 from trapline.vm.gdb.packets import PACKET_SIZE, unescaped
 from trapline.vm.gdb.stub import Stub
-from trapline.vm.gdb.target_description import FIRST_CSR, PC, PRIV, registers_of
+from trapline.vm.gdb.target_description import FIRST_CSR, PC, PRIV
 
 SOURCE = """
 _start: li a0, 0x1234
@@ -21,14 +23,19 @@ loop:   addi a0, a0, 1
 """
 RAM = 0x80000000
 SIZE = 1 << 16
+GO = Go(frozenset({1}))
 
 
 def machine_of(source: str = SOURCE, harts: int = 1) -> Machine:
     return Machine.from_source(source, memory=SIZE, engine="python", harts=harts)
 
 
+def inferior_of(machine: Machine, number: int = 1) -> Inferior:
+    return Inferior(number, Guest(f"guest {number}", machine))
+
+
 def stub_of(machine: Machine, reversible: bool = True) -> Stub:
-    stub = Stub(machine, registers_of(machine.harts[0]), reversible)
+    stub = Stub([inferior_of(machine)], reversible)
     stub.answer(b"qSupported:multiprocess+;swbreak+;hwbreak+")
     return stub
 
@@ -126,14 +133,14 @@ def test_harts_are_threads() -> None:
 
 
 def test_an_old_gdb_has_no_processes(machine: Machine) -> None:
-    stub = Stub(machine, registers_of(machine.harts[0]), True)
+    stub = Stub([inferior_of(machine)], True)
     assert ask(stub, "qC") == "QC1" and ask(stub, "?") == "T05thread:1;"
 
 
 @pytest.mark.parametrize("packet, action", [
-    ("c", Go()), ("s", Step(0)), ("C05", Go()), ("S05", Step(0)), ("vCont;c", Go()), ("vCont;s:p1.1;c", Step(0)),
-    ("vCont;c:p1.-1", Go()), ("vCont;r80000000,80000008:p1.1", Step(0, RAM, RAM + 8)), ("vCont;s", Step(None)),
-    ("bs", Back(0)), ("bc", BackToStop()), ("D", Detach()), ("D;1", Detach()), ("k", Kill()), ("vKill;1", Kill()),
+    ("c", GO), ("s", Step(1, 0)), ("C05", GO), ("S05", Step(1, 0)), ("vCont;c", GO), ("vCont;s:p1.1;c", Step(1, 0)),
+    ("vCont;c:p1.-1", GO), ("vCont;r80000000,80000008:p1.1", Step(1, 0, RAM, RAM + 8)), ("vCont;s", Step(1)),
+    ("bs", Back(1, 0)), ("bc", BackToStop(1)), ("D", Detach()), ("D;1", Detach(1)), ("k", Kill()), ("vKill;1", Kill(1)),
 ])  # fmt: skip
 def test_packets_that_resume(stub: Stub, packet: str, action: object) -> None:
     assert stub.answer(packet.encode()).action == action
@@ -144,8 +151,8 @@ def test_a_machine_without_history_does_not_go_back(machine: Machine) -> None:
 
 
 def test_c_and_s_take_an_address(machine: Machine, stub: Stub) -> None:
-    assert stub.answer(b"c80000008").action == Go() and machine.pc == RAM + 8
-    assert stub.answer(b"S05;80000004").action == Step(0) and machine.pc == RAM + 4
+    assert stub.answer(b"c80000008").action == GO and machine.pc == RAM + 8
+    assert stub.answer(b"S05;80000004").action == Step(1, 0) and machine.pc == RAM + 4
 
 
 def test_breakpoints(machine: Machine, stub: Stub) -> None:
@@ -153,7 +160,7 @@ def test_breakpoints(machine: Machine, stub: Stub) -> None:
         assert ask(stub, packet) == "OK"
     assert set(machine.breakpoints) == {RAM + 4}
     assert ask(stub, "z0,80000004,4") == "OK" and set(machine.breakpoints) == {RAM + 4}
-    assert stub.stopped(machine.run()) == b"T05hwbreak:;thread:p1.1;"
+    assert stub.stopped(stub._chosen, machine.run()) == b"T05hwbreak:;thread:p1.1;"
     assert ask(stub, "z1,80000004,4") == "OK" and not machine.breakpoints
     assert ask(stub, "z1,80000004,4") == "OK"
 
