@@ -59,7 +59,8 @@ ROOMS = {
     "vm/snapshot_file": "isa vm/core vm/hypervisor vm/state.py vm/host vm/board/virtio vm/board vm/loader vm/exit.py "
     "vm/engine.py vm/snapshot vm/history vm/machine.py vm/process vm/boot",
     "vm/observe": "isa vm/core vm/hypervisor vm/hypervisor/host vm/exit.py",
-    "vm/debug": "isa vm/core vm/loader vm/exit.py vm/registers.py vm/snapshot vm/machine.py vm/process vm/observe",
+    "vm/debug": "isa vm/core vm/loader vm/breakpoints.py vm/exit.py vm/registers.py vm/stops vm/snapshot vm/machine.py "
+    "vm/process vm/observe",
     "vm/experiments": "isa vm/host vm/hypervisor/host vm/exit.py vm/machine.py",
     "vm/gdb": "isa vm/core vm/hypervisor/host vm/board vm/breakpoints.py vm/exit.py vm/registers.py vm/history "
     "vm/machine.py vm/observe vm/experiments",

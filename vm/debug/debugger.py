@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from trapline.vm.debug import change_commands, look_commands, run_commands
+from trapline.vm.debug import change_commands, display_commands, look_commands, run_commands, stop_commands
 from trapline.vm.debug.commands import COMMANDS, find
 from trapline.vm.debug.look_commands import split
 from trapline.vm.debug.mistake import Mistake
@@ -14,7 +14,8 @@ from trapline.vm.snapshot.snapshot import SnapshotError
 
 LONGEST_LINE = 1 << 17
 """Characters of a command line."""
-_REGISTERED = (run_commands, look_commands, change_commands)  # importing them makes their commands known
+# Importing them makes their commands known.
+_REGISTERED = (run_commands, stop_commands, look_commands, display_commands, change_commands)
 MOST_NAMES = 200
 """Words that a completion offers."""
 

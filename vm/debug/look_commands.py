@@ -20,6 +20,10 @@ MOST_SYMBOLS = 100
 MOST_ITEMS = 4096
 """Numbers, instructions or strings that `x` shows."""
 LONGEST_STRING = 200
+KNOWN = (
+    "breakpoints", "registers", "harts", "threads", "symbol", "line", "history", "frame", "watchpoints", "display",
+)  # fmt: skip
+"""What `info` shows."""
 WIDTHS = {"b": 1, "h": 2, "w": 4}
 _FORMAT = re.compile(r"/([0-9]{0,6})([a-z]*)\s*(.*)", re.S)
 
@@ -151,6 +155,11 @@ def print_value(session: Session, argument: str) -> None:
     A symbol is its address; *ADDRESS is the word there, half() and byte() are less; signed() makes a word negative.
     print mstatus >> 11 & 3, print *(sp + 4), print /d byte(message)
     """
+    session.say(printed(session, argument))
+
+
+def printed(session: Session, argument: str) -> str:
+    """What `print` prints. Raises Mistake."""
     text = argument.strip()
     letter = ""
     if text.startswith("/"):
@@ -162,7 +171,7 @@ def print_value(session: Session, argument: str) -> None:
         "": views.number(value, session.lines), "x": f"{value & MASK:#x}", "d": str(value), "u": str(value & MASK),
         "c": repr(chr(value & 0xFF)), "t": f"{value & MASK:#b}",
     }  # fmt: skip
-    session.say(shown[letter])
+    return shown[letter]
 
 
 @command("symbols", "[TEXT]", LOOKING)
@@ -183,7 +192,9 @@ def _breakpoints(session: Session) -> None:
         session.say("no breakpoints, watchpoints or catches")
     for stop in session.stops:
         condition = f" if {stop.condition.text}" if stop.condition else ""
-        session.say(f"{stop.number:<3} {stop.kind}: {stop.place}{condition}  (met {stop.hits} times)")
+        notes = [f"met {stop.hits} times", f"passed {stop.ignore} more times" * bool(stop.ignore)]
+        notes.append("" if stop.enabled else "disabled")
+        session.say(f"{stop.number:<3} {stop.kind}: {stop.place}{condition}  ({', '.join(filter(None, notes))})")
 
 
 def _harts(session: Session) -> None:
@@ -199,14 +210,13 @@ def _line(session: Session, argument: str) -> None:
         session.say(str(place))
 
 
-@command("info i", "breakpoints|registers|harts|symbol|line|history", LOOKING)
+@command("info i", "breakpoints|registers|harts|symbol|line|history|display", LOOKING)
 def info(session: Session, argument: str) -> None:
     """Show breakpoints, registers, harts (threads), the symbol of an address, the line of a place, or how far it is."""
     word, _, rest = argument.strip().partition(" ")
-    known = ("breakpoints", "registers", "harts", "threads", "symbol", "line", "history", "frame", "watchpoints")
-    names = [name for name in known if word and name.startswith(word)]
+    names = [name for name in KNOWN if word and name.startswith(word)]
     if not names:
-        raise Mistake(f"`info` knows {', '.join(known)}, not {quoted(word)}", word, known)
+        raise Mistake(f"`info` knows {', '.join(KNOWN)}, not {quoted(word)}", word, KNOWN)
     match names[0]:
         case "breakpoints" | "watchpoints":
             _breakpoints(session)
@@ -220,6 +230,8 @@ def info(session: Session, argument: str) -> None:
             _line(session, rest.strip())
         case "frame":
             session.say_here()
+        case "display":
+            session.say([f"{number}: {d.text}" for number, d in session.displays.items()] or "nothing is displayed")
         case _:
             begin, now = session.target.begin, session.machine.cycle
             session.say(f"{now:,} instructions done by all harts; the past begins at {begin:,}")

@@ -1,6 +1,7 @@
 """The state of a session: what is debugged, which hart is looked at, and what commands have in common."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from trapline.isa import CSR_BY_NAME
 from trapline.isa.hart import ABI_NAMES, REGISTERS
@@ -12,7 +13,6 @@ from trapline.vm.debug.mistake import Mistake, quoted
 from trapline.vm.debug.running import Met, Runner, Why
 from trapline.vm.debug.screen import Screen
 from trapline.vm.debug.stepping import Stepper
-from trapline.vm.debug.stops import Stops
 from trapline.vm.debug.target import Ended, Target, WantsInput
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.loader.locations import LocationError
@@ -27,6 +27,14 @@ SPECIAL = ("pc", "mode", "hart")
 """Names of a hart that are neither registers nor CSRs."""
 
 
+@dataclass(frozen=True)
+class Display:
+    """What is shown whenever the guest stands still. text: for people; show: prints it, and may raise Mistake."""
+
+    text: str
+    show: Callable[[], None]
+
+
 class Session:
     """One session of the debugger.
 
@@ -38,8 +46,8 @@ class Session:
 
     def __init__(self, target: Target, screen: Screen, disassemble: views.Disassemble) -> None:
         self.target, self.screen, self.disassemble = target, screen, disassemble
-        self.stops = Stops()
-        self.runner = Runner(target, self.stops, self)
+        self.runner = Runner(target, self.value_on)
+        self.stops = self.runner.stops
         self.stepper = Stepper(target, self.runner)
         self.number = 0
         self.real = False
@@ -48,6 +56,7 @@ class Session:
         self.save: Callable[[str], None] | None = None
         self.seen: dict[tuple[int, bool], list[int]] = {}
         self.marks: dict[str, tuple[Snapshot, Ended | None]] = {}
+        self.displays: dict[int, Display] = {}
         self.listed: tuple[str, str, int] | None = None
         self.examined = 0
 
@@ -103,6 +112,14 @@ class Session:
     def value(self, text: str) -> int:
         """The value of an expression. Raises Mistake."""
         return parse(text).value(self)
+
+    def value_on(self, expression: Expression, hart: int) -> int:
+        """The value of an expression to the hart of this number. Raises Mistake."""
+        kept, self.number = self.number, hart
+        try:
+            return expression.value(self)
+        finally:
+            self.number = kept
 
     def address(self, text: str) -> int:
         """The value of an expression as an address; a symbol is one. A star before it, as in gdb, changes nothing."""
@@ -171,10 +188,19 @@ class Session:
         elif why.reason not in (ExitReason.LIMIT, ExitReason.BREAKPOINT):
             self.say(why.reason.value)
         self.say_here()
+        self.say_displays()
 
     def say_here(self) -> None:
         """Print where the hart stands."""
         self.say(views.here(self.machine, self.hart, self.lines, self.disassemble))
+
+    def say_displays(self) -> None:
+        """Print what is to be shown whenever the guest stands still."""
+        for number, display in self.displays.items():
+            try:
+                display.show()
+            except (Mistake, KeyError) as mistake:
+                self.say(f"{number}: {display.text}: {mistake.args[0]}")
 
     def gone(self) -> None:
         """After going elsewhere in time: it has not ended there."""

@@ -1,16 +1,40 @@
-"""Steps of a person: by instruction and by source line, over calls and traps, out of a function, up to a place."""
+"""Steps of a person, forward and backward: by instruction and line, over calls and traps, out of functions, to places.
 
+A step back by line ends where the line begins: it is where a step forward from the line before would have ended.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trapline.isa import decode
 from trapline.isa.word import MASK
+from trapline.vm.debug import memory
 from trapline.vm.debug.frames import Frame, frames
 from trapline.vm.debug.mistake import Mistake
 from trapline.vm.debug.running import Runner, Why, is_call
 from trapline.vm.debug.target import Target
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.loader.source_lines import Place
 from trapline.vm.registers import Hart
 
 WORD = 4
 TURNS = 20_000
 """Instructions of other harts that a step of one hart waits for, at most."""
+RETURNS = ("mret", "sret")
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Where a hart stands. traps: how many it has taken."""
+
+    pc: int
+    sp: int
+    mode: int
+    traps: int
+
+    @classmethod
+    def of(cls, hart: Hart) -> "_Spot":
+        return cls(hart.pc, hart.x["sp"], hart.mode, sum(hart.h.trap_counts))
 
 
 class Stepper:
@@ -29,6 +53,10 @@ class Stepper:
                 return why
         raise Mistake(f"hart {number} waits: it did no instruction while the others did {TURNS:,}")
 
+    def over(self, number: int) -> Why:
+        """One instruction, or all of the call, system call or interrupt that comes instead: gdb's `nexti`."""
+        return self._one(number, over=True, by_line=False)
+
     def line(self, number: int, over: bool) -> Why:
         """Up to another source line; one instruction where the source is not known. over: also over calls and traps."""
         lines, hart = self._target.lines, self._hart(number)
@@ -37,53 +65,135 @@ class Stepper:
         while True:
             why = self._one(number, over, bool(here))
             pc = self._hart(number).pc
-            place = lines.place(pc)
-            again = pc in here or (here and (place.file, place.line) == (start.file, start.line) and pc != here.start)
+            again = pc in here or (here and _same(lines.place(pc), start) and pc != here.start)
             if not is_limit(why) or not again:
                 return why
 
     def _one(self, number: int, over: bool, by_line: bool) -> Why:
         """One instruction, or the call that it is: one without source is passed by a step by line."""
-        hart = self._hart(number)
-        pc, sp, mode, traps = hart.pc, hart.x["sp"], hart.mode, sum(hart.h.trap_counts)
-        call = is_call(self._target.machine, hart)
+        machine, hart = self._target.machine, self._hart(number)
+        before = _Spot.of(hart)
+        call = is_call(machine, hart, hart.pc)
         why = self.instruction(number)
-        hart = self._hart(number)
         if not is_limit(why):
             return why
+        behind = (before.pc + WORD) & MASK
         if call and (over or (by_line and not self._target.lines.place(hart.pc).file)):
-            return self._up_to(number, frozenset({(pc + WORD) & MASK}), sp)
-        if over and sum(hart.h.trap_counts) != traps and hart.mode >= mode:
-            return self._up_to(number, frozenset({pc, (pc + WORD) & MASK}), sp, mode)
+            return self._up_to(number, frozenset({behind}), before.sp)
+        if over and _Spot.of(hart).traps != before.traps and hart.mode >= before.mode:
+            return self._up_to(number, frozenset({before.pc, behind}), before.sp, before.mode)
         return why
 
     def _up_to(self, number: int, addresses: frozenset[int], sp: int, mode: int | None = None) -> Why:
         """On to one of these addresses, in a frame that is not below `sp`. mode: in which."""
-        while True:
-            why = self._runner.go(until=addresses)
-            if not is_breakpoint(why):
-                return why
-            machine = self._target.machine
-            hart = machine.harts[number]
-            if machine.current is hart and hart.x["sp"] >= sp and mode in (None, hart.mode):
-                return Exit(ExitReason.LIMIT, hart.pc)
+        why = self._runner.go_to(addresses, self._within(number, sp, mode))
+        return Exit(ExitReason.LIMIT, self._hart(number).pc) if is_breakpoint(why) else why
+
+    def _within(self, number: int, sp: int, mode: int | None) -> Callable[[], bool]:
+        """Whether the hart of this number is the one that stops, in a frame that is not below `sp`, and in a mode."""
+        machine, hart = self._target.machine, self._hart(number)
+        return lambda: machine.current is hart and hart.x["sp"] >= sp and mode in (None, hart.mode)
 
     def finish(self, number: int) -> Why:
         """On until the function has returned. Raises Mistake where its caller is not known."""
-        machine, hart = self._target.machine, self._hart(number)
-        found = frames(machine, hart, self._target.lines)
+        caller = self._caller(number)
+        return self._up_to(number, frozenset({caller.pc}), caller.sp)
+
+    def _caller(self, number: int) -> Frame:
+        found = frames(self._target.machine, self._hart(number), self._target.lines)
         if len(found) == 1:
             raise Mistake("the caller is not known; `where` shows the frames that are")
-        caller: Frame = found[1]
-        return self._up_to(number, frozenset({caller.pc}), caller.sp)
+        return found[1]
 
     def until(self, addresses: frozenset[int]) -> Why:
         """On to one of these addresses, in any frame."""
-        why = self._runner.go(until=addresses)
+        why = self._runner.go_to(addresses)
         return Exit(ExitReason.LIMIT, why.pc) if isinstance(why, Exit) and is_breakpoint(why) else why
+
+    # Backward
+
+    def instruction_back(self, number: int) -> Why:
+        """Undo the last instruction of the hart of this number, and what the others have done since."""
+        machine, runner = self._target.machine, self._runner
+        cycle = machine.harts[number].h.cycle
+        for _ in range(TURNS):
+            if not runner.back(1):
+                return Exit(ExitReason.BEGIN, machine.current.pc)
+            if machine.harts[number].h.cycle != cycle:
+                return Exit(ExitReason.LIMIT, machine.harts[number].pc)
+        raise Mistake(f"hart {number} waits: it did no instruction while the others did {TURNS:,}")
+
+    def over_back(self, number: int) -> Why:
+        """Undo an instruction, or all of the call, system call or interrupt that has ended here."""
+        return self._one_back(number, over=True, by_line=False)
+
+    def line_back(self, number: int, over: bool) -> Why:
+        """Back to where this line begins, if some of it is done; else to where the one before it does.
+
+        One instruction where the source is not known. over: also over calls and traps.
+        """
+        lines, hart, machine = self._target.lines, self._hart(number), self._target.machine
+        here = lines.line_range(hart.pc)
+        wanted = lines.place(hart.pc) if hart.pc != here.start else None
+        while True:
+            cycle = machine.cycle
+            why = self._one_back(number, over, bool(here))
+            if not is_limit(why) or not here:
+                return why
+            place = lines.place(hart.pc)
+            wanted = wanted or place
+            if not _same(place, wanted):  # it was entered in the middle
+                self._target.go_to(cycle)
+                return Exit(ExitReason.LIMIT, hart.pc)
+            if not place.file or hart.pc == lines.line_range(hart.pc).start:
+                return why
+
+    def _one_back(self, number: int, over: bool, by_line: bool) -> Why:
+        """Undo an instruction, or the whole call or trap that has come back here."""
+        machine, hart = self._target.machine, self._hart(number)
+        behind = _Spot.of(hart)
+        before = (behind.pc - WORD) & MASK
+        called = is_call(machine, hart, before)
+        why = self.instruction_back(number)
+        if not is_limit(why) or hart.pc == before:
+            return why
+        if called and self._name(hart) == "jalr" and (over or (by_line and not self._target.lines.place(hart.pc).file)):
+            return self._back_to(frozenset({before}), self._within(number, behind.sp, None), number)
+        if over and self._name(hart) in RETURNS:
+            return self._before_trap(number, behind, frozenset({before, behind.pc}))
+        return why
+
+    def _back_to(self, addresses: frozenset[int], holds: Callable[[], bool], number: int) -> Why:
+        why = self._runner.go_back_to(addresses, holds)
+        return Exit(ExitReason.LIMIT, self._hart(number).pc) if is_breakpoint(why) else why
+
+    def _before_trap(self, number: int, behind: _Spot, places: frozenset[int]) -> Why:
+        """Back to where the trap was taken that has returned to a place: its instruction, or the one it came before."""
+        hart = self._hart(number)
+        while True:
+            why = self._runner.go_back_to_trap(hart)
+            if not is_limit(why):
+                return why
+            if hart.pc in places and (hart.x["sp"], hart.mode) == (behind.sp, behind.mode):
+                return why
+
+    def finish_back(self, number: int) -> Why:
+        """Back to the call of the function. Raises Mistake where its caller is not known."""
+        caller = self._caller(number)
+        call = (caller.pc - WORD) & MASK
+        return self._back_to(frozenset({call}), self._within(number, caller.sp, None), number)
+
+    def _name(self, hart: Hart) -> str:
+        word = memory.instruction(self._target.machine, hart, hart.pc)
+        instruction = None if word is None else decode(word)
+        return "" if instruction is None else instruction.name
 
     def _hart(self, number: int) -> Hart:
         return self._target.machine.harts[number]
+
+
+def _same(place: Place, other: Place) -> bool:
+    return (place.file, place.line) == (other.file, other.line)
 
 
 def is_limit(why: Why) -> bool:

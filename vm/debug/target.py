@@ -57,6 +57,12 @@ class Target:
         """Go to a moment of its past."""
         self._history.go_to(cycle)
 
+    def run_back(self) -> Exit:
+        """Go back to the last moment at which it stops, or to the beginning."""
+        exit = self._history.run_back()
+        self._history.renew()
+        return exit
+
     def change(self, how: Callable[[Machine], None]) -> None:
         """Change registers, memory or input: from here on it goes another way."""
         how(self.machine)

@@ -1,21 +1,13 @@
 """Sessions of the debugger, on machines that plain Python runs: nothing is compiled for them."""
 
-import io
 import re
-from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trapline import Machine, Process
-from trapline.asm.disassembler.instruction import disassemble
+from support.debugger import Session, kernel, process
 from trapline.vm.debug.commands import COMMANDS
-from trapline.vm.debug.debugger import Debugger
-from trapline.vm.debug.screen import Screen
-from trapline.vm.debug.target import ProcessTarget, Target, TypedInput
-from trapline.vm.host.console import Console
-from trapline.vm.loader.source import load_source
 
 KERNEL = """
         .equ UART, 0x10000000
@@ -75,51 +67,9 @@ _start: li a0, 0
 buffer: .space 8
 """
 
-Say = Callable[..., str]
-
-
-class Session:
-    """A debugger whose output is at hand."""
-
-    def __init__(self, make: Callable[[Screen], Target]) -> None:
-        self._out = io.BytesIO()
-        screen = Screen(self._out)
-        self.debugger = Debugger(make(screen), screen, disassemble)
-        self.machine = self.debugger.session.machine
-
-    def __call__(self, *lines: str, fails: bool = False) -> str:
-        """What these commands print."""
-        start = self._out.tell()
-        for line in lines:
-            assert self.debugger.do(line) is not fails, self._out.getvalue()[start:].decode()
-        return self._out.getvalue()[start:].decode()
-
-
-def kernel(technique: str = "bare", harts: int = 1) -> Session:
-    def make(screen: Screen) -> Target:
-        image = load_source(KERNEL, name="k.s", text_base=0x80000000)
-        machine = Machine(
-            memory=1 << 20, engine="python", console=Console(screen), technique=technique, harts=harts,  # type: ignore[arg-type]
-        )  # fmt: skip
-        machine.load(image)
-        return Target(machine, [image])
-
-    return Session(make)
-
-
-def process() -> Session:
-    def make(screen: Screen) -> Target:
-        typed = TypedInput()
-        found = Process(
-            load_source(READER, name="r.s"), ["r"], engine="python", memory=1 << 20, stdin=typed, stdout=screen,  # type: ignore[arg-type]
-        )  # fmt: skip
-        return ProcessTarget(found, typed)
-
-    return Session(make)
-
 
 def test_break_where_finish_next() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     met = say("break multiply if a0 == 2", "run")
     assert met.endswith("<multiply>  mul a0, a0, a0\nk.s:26  multiply: mul   a0, a0, a0\n")
     assert re.findall(r"#(\d) .* <(\w+)", say("where")) == [("0", "multiply"), ("1", "square"), ("2", "loop")]
@@ -129,7 +79,7 @@ def test_break_where_finish_next() -> None:
 
 
 def test_next_passes_a_call_and_a_trap() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     say("until 8")
     assert "k.s:9" in say("next")
     say("until 12")
@@ -138,7 +88,7 @@ def test_next_passes_a_call_and_a_trap() -> None:
 
 
 def test_back_and_forth_lead_to_equal_states() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     digests = []
     for _ in range(30):
         digests.append(say.machine.digest())
@@ -152,7 +102,7 @@ def test_back_and_forth_lead_to_equal_states() -> None:
 
 
 def test_watch_forward_and_backward() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     say("watch result")
     met = [say("continue").splitlines()[0] for _ in range(3)]
     assert [line.rpartition(": ")[2] for line in met] == ["0x0 -> 0x9", "0x9 -> 0x4", "0x4 -> 0x1"]
@@ -163,7 +113,7 @@ def test_watch_forward_and_backward() -> None:
 
 
 def test_catches() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     assert "environment call from M-mode" in say("catch trap 11", "run")
     assert "<handler>" in say("pc")
     say("delete 1")
@@ -172,14 +122,14 @@ def test_catches() -> None:
 
 
 def test_the_virtual_hart_is_shown_and_the_real_one() -> None:
-    say = kernel("trap")
+    say = kernel(KERNEL, "trap")
     assert "exit to the hypervisor: illegal instruction" in say("catch exit", "run", "run")
     assert "mode M" in say("regs") and "mode U" in say("real regs")
     assert "for commands that look" in say("real stepi", fails=True)
 
 
 def test_end_of_the_guest_and_back_from_it() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     assert say("run") == "!\nthe guest ended with status 5\n"
     assert "has ended" in say("step", fails=True)
     say("back 3")
@@ -187,7 +137,7 @@ def test_end_of_the_guest_and_back_from_it() -> None:
 
 
 def test_changes() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     say("until 8", "set a0 = 9", "set $s0 = 1", "until 12")
     assert say("p *result") == "0x00000051 = 81\n"
     say("set *result = 5", "set byte(result + 1) = 'a'")
@@ -200,7 +150,7 @@ def test_changes() -> None:
 
 
 def test_snapshots() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     say("until 12", "snapshot one")
     digest = say.machine.digest()
     say("run 20", "restore one")
@@ -210,7 +160,7 @@ def test_snapshots() -> None:
 
 
 def test_a_process_reads_what_is_typed_and_goes_back() -> None:
-    say = process()
+    say = process(READER)
     assert "`input TEXT`" in say("run")
     assert say("input hey", "run") == "hey\nthe program ended: exit, status 104\n"
     assert say.debugger.status == 104
@@ -221,7 +171,7 @@ def test_a_process_reads_what_is_typed_and_goes_back() -> None:
 
 
 def test_memory_and_symbols() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     assert say("x/s text").endswith('<text>:  "hello"\n')
     assert say("x/2cb text").endswith("104 'h'  101 'e'\n")
     assert "=> 0x80000000 <_start>" in say("x/2i pc")
@@ -232,7 +182,7 @@ def test_memory_and_symbols() -> None:
 
 
 def test_words_of_spike() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     say("until pc 0 square", "r 1", "until reg 0 a0 9")
     assert say("reg 0 a0") == "0x00000009\n"
     say("until mem result 9")
@@ -241,14 +191,14 @@ def test_words_of_spike() -> None:
 
 
 def test_harts() -> None:
-    say = kernel(harts=2)
+    say = kernel(KERNEL, harts=2)
     assert say("info harts").count("hart ") == 2
     assert "hart 1: " in say("hart 1")
     assert "counted from 0" in say("hart 7", fails=True)
 
 
 def test_help_and_near_misses() -> None:
-    say = kernel()
+    say = kernel(KERNEL)
     listed = say("help")
     for command in COMMANDS.values():
         assert command.names[0] in listed and command.help.strip()
@@ -269,7 +219,7 @@ WORDS = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def fuzzed() -> Session:
-    return kernel()
+    return kernel(KERNEL)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
