@@ -21,8 +21,10 @@ class Blueprint:
     """What a machine is made of: as many as are wanted, each in the state in which it starts.
 
     names: files of one kernel. name: for people. plan: a `vm.boot.memory_map.Plan`; image: the kernel's, for its
-    symbols, or the firmware's without one.
+    symbols, or the firmware's without one. resumed: whether it has run before.
     """
+
+    resumed = False
 
     def __init__(
         self, names: list[str], machine: MachineOptions, boot: BootOptions = BootOptions(),

@@ -30,6 +30,7 @@ from trapline.vm.cli.user_errors import fail, reported
 if TYPE_CHECKING:
     from trapline.vm.boot.recipe import Boot
     from trapline.vm.machine import Machine
+    from trapline.vm.process import Process
     from trapline.vm.snapshot_file.recording import Recorder
 
 
@@ -115,8 +116,6 @@ def run_machine(
         fail(
             f"--save {place}@{place.after}: with --gdb a machine is saved where its run ends; leave out @{place.after}"
         )
-    if options.debug.place is not None and options.state.record is not None:
-        fail("--record cannot be used with --gdb: what a debugger changes is in no recording")
     console = open_console(options.console)
     log = EventRecords.wanted(options.debug, blueprint, options.outputs)
     under = technique or "bare", shadow
@@ -127,7 +126,7 @@ def run_machine(
             machine.trace_to(trace)
         if log is not None:
             log.attach(machine, blueprint.machine)
-        recorder = open_recorder(machine, blueprint.boot.under(*under), options.state.record)
+        recorder = open_recorder(machine, blueprint.boot.under(*under), options.state, options.debug, blueprint.resumed)
         with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):
                 exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under), debugger)
@@ -149,15 +148,22 @@ def run_machine(
     return exit_status(exit)
 
 
-def open_recorder(machine: "Machine", boot: "Boot", path: str | None) -> "Recorder | None":
-    """Begin to record a machine that has not run yet. boot: what it was made from. Raises OSError."""
+def open_recorder(
+    machine: "Machine", start: "Boot | Process", state: StateOptions, debug: DebugOptions, resumed: bool = False
+) -> "Recorder | None":
+    """Begin to record a machine that does not run yet. start, resumed: see `Recorder`. Raises OSError."""
+    path = state.record
     if path is None:
         return None
     if path == STDIO:
         fail("--record needs a file's name, not -")
-    from trapline.vm.snapshot_file.recording import Recorder
+    from trapline.vm.snapshot_file.recording import CHECKPOINTS, Recorder
 
-    return Recorder(machine, boot, current().open_log(path, "--record"))
+    memory = 0 if debug.place is None else CHECKPOINTS
+    stream = current().open_log(path, "--record")
+    return Recorder(
+        machine, start, stream, resumed, memory, report=lambda text: click.echo(f"trapline: {text}", err=True)
+    )
 
 
 def show_translation(machine: "Machine", path: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 import click
 
 from trapline.vm.cli import debugging, output_files, run_statistics
+from trapline.vm.cli.boot import open_recorder
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.event_records import EventRecords
 from trapline.vm.cli.options import DebugOptions, Limits, Outputs, StateOptions
@@ -71,6 +72,7 @@ def run_process(process: "Process", outputs: Outputs, state: StateOptions, debug
         log.attach(machine)
     if trace is not None:
         machine.trace_to(trace)
+    recorder = open_recorder(machine, process, state, debug)
     saving = Saving(process, place) if isinstance(place, SavePlace) else None
     started = time.perf_counter()
     with debugging.session(machine, debug) as debugger:
@@ -81,6 +83,8 @@ def run_process(process: "Process", outputs: Outputs, state: StateOptions, debug
         if debugger is not None:
             debugger.end(result.exit_code, result.signal)
     seconds = time.perf_counter() - started
+    if recorder is not None:
+        recorder.finish(machine, result)
     if saving is not None:
         saving.end()
     if log is not None:

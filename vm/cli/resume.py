@@ -71,6 +71,8 @@ def _fixed() -> set[str]:
 class SavedBlueprint(Blueprint):
     """The machine in a file: `switched_on` has it as it was saved, `build` as it was when it was switched on."""
 
+    resumed = True
+
     def __init__(self, saved: "SavedMachine", engine: str | None) -> None:
         self._saved = saved
         own = saved.boot.machine
@@ -100,7 +102,7 @@ class SavedBlueprint(Blueprint):
     "when the machine is stopped; 2 for bad usage, and for a file that is damaged or of another version.",
 )
 @click.argument("file", type=InputFile(), metavar="FILE")
-@with_groups(exits=without("explain"), machine=only("engine"), state=only("save"))
+@with_groups(exits=without("explain"), machine=only("engine"))
 @click.pass_context
 def resume_command(
     context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,

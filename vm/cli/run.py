@@ -38,7 +38,6 @@ ARGUMENTS = "trapline.arguments"
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
 @with_groups(
     machine=only("isa", "memory", "clock", "engine"),
-    state=only("save"),
     debug=only("gdb", "gdb_here", "freeze", "log", "log_file", "log_limit"),
 )
 @click.pass_context

@@ -122,13 +122,16 @@ class _Limited:
 
 
 @contextmanager
-def opened(path: str, kind: bytes = MACHINE) -> Iterator[MessageReader]:
-    """The messages of a file of this kind. Raises OSError, and SnapshotFileError, with its name, in the context too."""
+def opened(path: str, kind: bytes = MACHINE, stream: BinaryIO | None = None) -> Iterator[MessageReader]:
+    """The messages of a file of this kind. stream: its bytes, where they are not in a file of this name.
+
+    Raises OSError, and SnapshotFileError, with the file's name, in the context too.
+    """
     try:
-        with open(path, "rb") as stream:
-            size = _checked_size(stream, kind)
-            stream.seek(_MAGIC_SIZE + _VERSION_SIZE)
-            yield MessageReader(stream, size - _MAGIC_SIZE - _VERSION_SIZE)
+        with stream or open(path, "rb") as found:
+            size = _checked_size(found, kind)
+            found.seek(_MAGIC_SIZE + _VERSION_SIZE)
+            yield MessageReader(found, size - _MAGIC_SIZE - _VERSION_SIZE)
     except SnapshotFileError as error:
         raise SnapshotFileError(f"{path}: cannot be resumed: {error}") from None
 
@@ -152,7 +155,8 @@ def _checked_size(stream: BinaryIO, kind: bytes) -> int:
         raise SnapshotFileError(f"{other} trapline wrote it: version {version} of the format, and this reads {VERSION}")
     if found != kind:
         raise SnapshotFileError(f"it is a snapshot of {KINDS[found]}, not of {KINDS[kind]}")
-    size = os.fstat(stream.fileno()).st_size - _DIGEST_SIZE
+    size = stream.seek(0, os.SEEK_END) - _DIGEST_SIZE
+    stream.seek(len(start))
     if size < len(start):
         raise SnapshotFileError("it is cut short")
     digest, left = hashlib.sha256(start), size - len(start)

@@ -104,9 +104,12 @@ class SavedProcess:
 
 
 @contextmanager
-def opened_process(path: str) -> Iterator[SavedProcess]:
-    """The process in a file. Raises OSError, and SnapshotFileError, with the file's name, as `opened_machine` does."""
-    with opened(path, PROCESS) as reader:
+def opened_process(path: str, stream: BinaryIO | None = None) -> Iterator[SavedProcess]:
+    """The process in a file; stream: see `opened`.
+
+    Raises OSError, and SnapshotFileError, with the file's name, for one that is damaged or cannot be.
+    """
+    with opened(path, PROCESS, stream) as reader:
         yield SavedProcess(reader.get(ProcessDescription), reader)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Unpack
+from typing import BinaryIO, Unpack
 
 import numpy as np
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from trapline.vm.loader.image import LoadError
 from trapline.vm.machine import Machine, Options
 from trapline.vm.snapshot.pages import ZEROS, SavedMemory
 from trapline.vm.snapshot.snapshot import Snapshot
-from trapline.vm.snapshot_file.container import MessageReader, SnapshotFileError, opened
+from trapline.vm.snapshot_file.container import MACHINE, MessageReader, SnapshotFileError, opened
 from trapline.vm.snapshot_file.records import pages_of, read_records, refuse
 from trapline.vm.snapshot_file.saved_state import BlockBatch, Description, PageBatch, RunState
 from trapline.vm.snapshot_file.tables import check_tables
@@ -55,12 +55,14 @@ class SavedMachine:
 
 
 @contextmanager
-def opened_machine(path: str, drives: tuple[str, ...] = ()) -> Iterator[SavedMachine]:
-    """The machine in a file. drives: other names for the files of its drives, in order.
+def opened_machine(
+    path: str, drives: tuple[str, ...] = (), stream: BinaryIO | None = None
+) -> Iterator[SavedMachine]:  # fmt: skip
+    """The machine in a file. drives: other names for the files of its drives, in order; stream: see `opened`.
 
     Raises OSError, and SnapshotFileError, with the file's name, for one that is damaged or cannot be.
     """
-    with opened(path) as reader:
+    with opened(path, MACHINE, stream) as reader:
         description = reader.get(Description)
         with refused():
             boot = with_drives(description.recipe.boot(), drives)

@@ -1,9 +1,14 @@
-"""Recordings: what a machine was booted from, and all that came to it from outside, with the moment at which it came.
+"""Recordings: how a machine or process began, and all that came to it from outside, with the moment at which it came.
+
+    Begin       what a machine was booted from; or how many bytes of a snapshot follow
+    Piece ...   those bytes: a file of its own, with the machine or process as it began
+    Chunk ...   what came, and how far the machine got
 
 `vm.snapshot_file.chunks` has the bytes. A chunk is written as soon as something has come, and now and then while
 nothing comes. So a run that is killed leaves a recording that is good up to its last whole chunk.
 """
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,51 +18,98 @@ from typing import BinaryIO
 from trapline.vm.boot.recipe import Boot, Recipe, check_drive_files, drive_files, with_drives
 from trapline.vm.engine import Announce
 from trapline.vm.exit import Exit, ExitReason
+from trapline.vm.history.history import DEFAULT_MEMORY
 from trapline.vm.history.outside import Arrival, Outside
 from trapline.vm.host.console import Console
 from trapline.vm.loader.image import LoadError
 from trapline.vm.machine import Machine
+from trapline.vm.process import Process, Reason, Result
+from trapline.vm.process.streams import Came, Input
+from trapline.vm.snapshot_file import writing
 from trapline.vm.snapshot_file.chunks import ARRIVALS_FREE, ChunkReader, ChunkWriter
-from trapline.vm.snapshot_file.container import MESSAGE_MAX, SnapshotFileError
+from trapline.vm.snapshot_file.container import KINDS, MESSAGE_MAX, PROCESS, SnapshotFileError
+from trapline.vm.snapshot_file.processes import opened_process, save_process
+from trapline.vm.snapshot_file.reading import opened_machine
 from trapline.vm.snapshot_file.saved_state import Description
 from trapline.vm.state import Count, State
 
 FLUSH_INTERVAL = 0.2
 """Seconds in which a machine runs at most before the recording says how far it got."""
-BY_THE_GUEST = (ExitReason.HALT, ExitReason.IDLE, ExitReason.TRAP_LOOP, ExitReason.ENDLESS_LOOP)
+BY_THE_GUEST = (
+    ExitReason.HALT, ExitReason.IDLE, ExitReason.TRAP_LOOP, ExitReason.ENDLESS_LOOP, Reason.EXIT, Reason.SIGNAL,
+    Reason.OUTPUT,
+)  # fmt: skip
 """Ends that come again in a repetition."""
+CHECKPOINTS = DEFAULT_MEMORY
+"""Bytes of checkpoints where a debugger goes back while it is recorded."""
+_PIECE = 1 << 20
 
 
 class Begin(State, frozen=True):
-    """The first message. source: whether there was any input; interactive: whether a person typed it."""
+    """The first message. source: whether there was any input; interactive: whether a person typed it.
 
-    description: Description
+    description: None where `snapshot` bytes of a snapshot's file follow.
+    """
+
+    description: Description | None
     source: bool
     interactive: bool
+    snapshot: Count = 0
+
+
+class Piece(State, frozen=True):
+    """Some bytes of a snapshot's file."""
+
+    data: bytes
 
 
 class Chunk(State, frozen=True):
     """Every other message. arrivals: what came since the one before; cycle: how far the machine got, in instructions.
 
-    digest: of the machine at the end (`Machine.digest`), empty before; by_guest: whether the guest has ended the run.
+    digest: of the machine at the end (`Machine.digest`), empty before; by_guest: whether the guest has ended the run;
+    reads: what a process read.
     """
 
     arrivals: tuple[Arrival, ...]
     cycle: Count
     digest: str = ""
     by_guest: bool = False
+    reads: tuple[Came, ...] = ()
 
 
 class Recorder(Outside):
-    """The outside of a machine that is recorded. stream: unbuffered, so that what is written stays."""
+    """The outside of a machine that is recorded. stream: unbuffered, so that what is written stays.
 
-    def __init__(self, machine: Machine, boot: Boot, stream: BinaryIO) -> None:
+    start: what the machine was booted from, or the process that it runs. resumed: whether it has run before; then, and
+    for a process, the recording carries a snapshot. memory: bytes for the checkpoints of a debugger. report: called
+    with what there is to say, when the host changes the machine: no recording has that, so it ends there.
+    """
+
+    def __init__(
+        self, machine: Machine, start: Boot | Process, stream: BinaryIO, resumed: bool = False, memory: int = 0,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:  # fmt: skip
         super().__init__(machine)
-        self._chunks, self._written = ChunkWriter(stream), 0
+        self._chunks, self._written, self._report = ChunkWriter(stream), 0, report
+        self._ended = False
+        snapshot = io.BytesIO()
+        if isinstance(start, Process):
+            save_process(start, snapshot)
+        elif resumed:
+            writing.save(machine, start, snapshot)
+        size = snapshot.tell()
+        booted = isinstance(start, Boot) and not resumed
+        description = (
+            Description(Recipe.of(start), drive_files(machine)) if isinstance(start, Boot) and booted else None
+        )
+        self._chunks.put(Begin(description, machine.console.has_source, machine.console.interactive, size))
+        snapshot.seek(0)
+        while piece := snapshot.read(_PIECE):
+            self._chunks.put(Piece(piece))
+        self._inputs = [s for s in start.standard if isinstance(s, Input)] if isinstance(start, Process) else []
+        self._reads = 0
         self._flushed, self._cycle = time.monotonic(), machine.cycle
-        description = Description(Recipe.of(boot), drive_files(machine))
-        self._chunks.put(Begin(description, machine.console.has_source, machine.console.interactive))
-        machine.remember(memory=0).outside = self
+        machine.remember(memory).outside = self
 
     def look(self) -> None:
         """See `Outside`."""
@@ -70,22 +122,42 @@ class Recorder(Outside):
         self._flush()
         return goes_on
 
+    def forget_future(self) -> None:
+        """See `Outside`."""
+        if not self._ended:
+            self._put()
+            self._ended = True
+            self._report(f"the machine was changed: the recording ends after {self._reached:,} instructions")
+        super().forget_future()
+
+    @property
+    def _reached(self) -> int:
+        """How far the machine got, also where a debugger has gone back."""
+        return max(self._machine.cycle, self.known)
+
     def _flush(self) -> None:
         now = time.monotonic()
         came = len(self.arrivals) > self._written and bool(self.arrivals[-1].data)
-        if came or (now - self._flushed >= FLUSH_INTERVAL and self._cycle != self._machine.cycle):
-            self._flushed, self._cycle = now, self._machine.cycle
-            self._chunks.put(Chunk(self._new(), self._machine.cycle))
+        read = any(len(stream.log or ()) > self._reads for stream in self._inputs)
+        if came or read or (now - self._flushed >= FLUSH_INTERVAL and self._cycle != self._reached):
+            self._flushed, self._cycle = now, self._reached
+            self._put()
 
-    def _new(self) -> tuple[Arrival, ...]:
+    def _put(self, digest: str = "", by_guest: bool = False) -> None:
+        if self._ended:
+            return
         self.save()  # what is written stays as it is
-        new = tuple(self.arrivals[self._written :])
-        self._written = len(self.arrivals)
-        return new
+        new, self._written = tuple(self.arrivals[self._written :]), len(self.arrivals)
+        reads = tuple(came for stream in self._inputs for came in (stream.log or ())[self._reads :])
+        self._reads += len(reads)
+        self._chunks.put(Chunk(new, self._reached, digest, by_guest, reads))
 
-    def finish(self, machine: Machine, exit: Exit) -> None:
+    def finish(self, machine: Machine, end: Exit | Result) -> None:
         """Write the rest, at the end of the run. Raises OSError."""
-        self._chunks.put(Chunk(self._new(), machine.cycle, machine.digest(), exit.reason in BY_THE_GUEST))
+        if self.in_the_past:  # a debugger has left the machine there
+            self._put()
+        else:
+            self._put(machine.digest(), end.reason in BY_THE_GUEST)
 
 
 class _Silent:
@@ -107,15 +179,27 @@ class _Silent:
 
 @dataclass
 class Recording:
-    """What is in a file. begin: its first message; the rest: as of `Chunk`, of all together."""
+    """What is in a file. begin: its first message; the rest: as of `Chunk`, of all together.
+
+    drives: other names for the files of its drives; snapshot: the file of the machine or process as it began, empty
+    where it was booted; technique: how a hypervisor runs it, None for a process.
+    """
 
     path: str
     begin: Begin
-    boot: Boot
+    drives: tuple[str, ...]
+    snapshot: bytes = b""
+    technique: str | None = None
     arrivals: list[Arrival] = field(default_factory=list)
+    reads: list[Came] = field(default_factory=list)
     cycle: int = 0
     digest: str = ""
     by_guest: bool = False
+
+    @property
+    def is_process(self) -> bool:
+        """Whether it is a process that was recorded."""
+        return self.snapshot.startswith(PROCESS)
 
     def build(self, output: BinaryIO | None = None, announce: Announce | None = None) -> Machine:
         """The machine at its start, to which `run` lets come what came then. Raises OSError and SnapshotFileError.
@@ -123,21 +207,51 @@ class Recording:
         output: where its console prints; announce: as of `Machine`.
         """
         source = _Silent(self.begin.interactive) if self.begin.source else None
+        console = Console(output, source)
+        if self.begin.description is None:
+            with _refused(self.path), opened_machine(self.path, self.drives, io.BytesIO(self.snapshot)) as saved:
+                machine = saved.build(console=console, announce=announce)
+        else:
+            machine = self._booted(self.begin.description, console, announce)
+        self._follow(machine)
+        return machine
+
+    def _booted(self, description: Description, console: Console, announce: Announce | None) -> Machine:
         with _refused(self.path):
-            machine = self.boot.build(console=Console(output, source), announce=announce)
+            machine = with_drives(description.recipe.boot(), self.drives).build(console=console, announce=announce)
             try:
-                check_drive_files(machine, self.begin.description.drives)
+                check_drive_files(machine, description.drives)
             except BaseException:
                 assert machine.board is not None
                 machine.board.close()
                 raise
-        machine.remember(memory=0).outside = Outside(machine, list(self.arrivals), self.cycle)
         return machine
+
+    def build_process(
+        self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None, announce: Announce | None = None
+    ) -> Process:
+        """The process at its start, which reads what it read then. Raises SnapshotFileError."""
+        with _refused(self.path), opened_process(self.path, io.BytesIO(self.snapshot)) as saved:
+            process = saved.build(stdout=stdout, stderr=stderr, announce=announce)
+        for stream in process.standard:
+            if isinstance(stream, Input):
+                stream.follow(self.reads, stream.first)
+        self._follow(process.machine)
+        return process
+
+    def _follow(self, machine: Machine) -> None:
+        if machine.cycle > self.cycle:
+            raise SnapshotFileError(f"{self.path}: cannot be replayed: it ends before it begins")
+        machine.remember(memory=0).outside = Outside(machine, list(self.arrivals), self.cycle)
+
+    def steps(self, machine: Machine, until: int | None = None) -> int:
+        """How many steps are left to its end, or up to so many instructions."""
+        end = self.cycle + int(self.by_guest) if until is None else min(until, self.cycle + int(self.by_guest))
+        return max(0, end - machine.cycle)
 
     def run(self, machine: Machine, until: int | None = None) -> Exit:
         """Do again what was recorded, to its end or up to so many instructions."""
-        end = self.cycle + int(self.by_guest) if until is None else min(until, self.cycle + int(self.by_guest))
-        return machine.run(max(0, end - machine.cycle))
+        return machine.run(self.steps(machine, until))
 
 
 def read_recording(path: str, drives: tuple[str, ...] = ()) -> Recording:
@@ -150,14 +264,35 @@ def read_recording(path: str, drives: tuple[str, ...] = ()) -> Recording:
         begin = reader.get(Begin, MESSAGE_MAX)
         if begin is None:
             raise SnapshotFileError("it is cut short")
-        recording = Recording(path, begin, with_drives(begin.description.recipe.boot(), drives))
+        recording = Recording(path, begin, drives)
+        if begin.description is not None:
+            recording.technique = with_drives(begin.description.recipe.boot(), drives).machine.technique
+        else:
+            recording.snapshot = _snapshot(reader, begin)
+            if not recording.is_process:
+                with opened_machine(path, drives, io.BytesIO(recording.snapshot)) as saved:
+                    recording.technique = saved.boot.machine.technique
         while (chunk := reader.get(Chunk)) is not None:
             _check(chunk, recording)
             recording.arrivals += chunk.arrivals
-            if len(recording.arrivals) > ARRIVALS_FREE + reader.size:
+            recording.reads += chunk.reads
+            if len(recording.arrivals) + len(recording.reads) > ARRIVALS_FREE + reader.size:
                 raise SnapshotFileError("more has come than in any recording")
             recording.cycle, recording.digest, recording.by_guest = chunk.cycle, chunk.digest, chunk.by_guest
     return recording
+
+
+def _snapshot(reader: ChunkReader, begin: Begin) -> bytes:
+    """The snapshot's file that a recording carries."""
+    found = bytearray()
+    while len(found) < begin.snapshot:
+        piece = reader.get(Piece)
+        if piece is None or not piece.data:
+            raise SnapshotFileError("it is cut short")
+        found += piece.data
+    if len(found) != begin.snapshot or not found.startswith(tuple(KINDS)):
+        raise SnapshotFileError("it carries no snapshot")
+    return bytes(found)
 
 
 def _check(chunk: Chunk, before: Recording) -> None:
@@ -180,4 +315,5 @@ def _refused(path: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, LoadError) as error:
-        raise SnapshotFileError(f"{path}: cannot be replayed: {error}") from None
+        text = str(error).removeprefix(f"{path}: cannot be resumed: ")
+        raise SnapshotFileError(f"{path}: cannot be replayed: {text}") from None

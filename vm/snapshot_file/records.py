@@ -126,8 +126,11 @@ def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -
     for name in OTHERS:
         if name in _CSRS or name in ("x", "pc", "pmpaddr"):
             _within("hart", harts, name, 0, MASK)
-        elif name not in _WIDE and name not in ("fetch_context", "data_context", "reservation", "minstret"):
+        elif name not in _WIDE and name not in ("fetch_context", "data_context", "reservation", "instret"):
             _within("hart", harts, name, 0, _COUNT_MAX)
+    # Nobody asks a real hart, whose count of trapped instructions is that of a stretch of its run only.
+    _within("hart", harts[:virtual], "instret", 0, _COUNT_MAX)
+    _within("hart", harts[virtual:], "instret", -_COUNT_MAX, _COUNT_MAX)
     _within("hart", harts, "reservation", -1, MASK)
     for name in ("stale", "stopped"):
         _within("hart", harts, name, 0, 1)

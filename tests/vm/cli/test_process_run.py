@@ -1,4 +1,4 @@
-"""`--save` of `trapline run`, and `trapline resume` of a process."""
+"""`--save` and `--record` of `trapline run`, and `trapline resume` and `replay` of a process."""
 
 from pathlib import Path
 
@@ -66,6 +66,32 @@ def test_a_write_that_was_cut_short_is_finished(tmp_path: Path) -> None:
     assert further.status == 124 and further.stdout == b"89\n123"
     last = invoke("resume", file.with_name("next"), "--max-output", 1000)
     assert last.status == 0 and printed + further.stdout + last.stdout == b"123456789\n" * 3
+
+
+def test_recorded_and_repeated(tmp_path: Path) -> None:
+    """What it read comes again, standard input is left alone, and status and output are those of then."""
+    file, snapshot, trace = tmp_path / "file", tmp_path / "snapshot", tmp_path / "trace"
+    straight = invoke("run", ECHO, "--record", file, "--clock", "wall", stdin=b"ab\ncd\n")
+    again = execute("replay", file, stdin=b"other\n")
+    assert (again.status, again.stdout) == (straight.status, straight.stdout) == (0, b"ab\ncd\n")
+    part = invoke("replay", file, "--until", 5, "--trace", trace, "--stats")
+    assert part.status == 0 and len(trace.read_text().splitlines()) == 5 and "instruction limit" in part.message
+    failed = invoke("run", PROGRAMS / "hanoi.s", "--record", file, "--", "21")
+    assert failed.status == 1 == invoke("replay", file).status
+    cut = invoke("run", PROGRAMS / "hanoi.s", "--record", file, "--max-output", 100)
+    repeated = invoke("replay", file)
+    assert (repeated.status, repeated.stdout, repeated.message) == (124, cut.stdout, cut.message)
+    invoke("run", SHA, "--save", f"{snapshot}@100", stdin=b"text")
+    resumed = invoke("resume", snapshot, "--record", file, stdin=b"text")
+    assert invoke("replay", file).stdout == resumed.stdout != b""
+    for arguments, message in (
+        (("replay", snapshot), "no recording of a machine"),
+        (("replay", file, "--drive", "disk"), "is of a process, and --drive is for a machine"),
+        (("resume", file), "no snapshot of a machine"),
+        (("run", ECHO, "--record", "-"), "not -"),
+    ):
+        outcome = invoke(*arguments, stdin=b"")
+        assert outcome.status == 2 and message in outcome.message, outcome
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:

@@ -95,12 +95,23 @@ def test_recorded_and_repeated(tmp_path: Path) -> None:
     for arguments, message in (
         (("replay", kernel), "no recording of a machine"),
         (("boot", kernel, "--record", "-"), "not -"),
-        (("boot", kernel, "--record", tmp_path / "new", "--gdb", "0"), "--record cannot be used with --gdb"),
         (("virt", kernel, kernel, "--record", file), "--record is for one guest, not 2"),
         (("boot", kernel, "--record", kernel), "choose another name"),
     ):
         outcome = invoke(*arguments)
         assert outcome.status == 2 and message in outcome.message, outcome
+
+
+def test_what_goes_on_is_recorded(tmp_path: Path) -> None:
+    """From a snapshot, which may be gone when it is repeated; also where gdb may connect."""
+    snapshot, file = tmp_path / "snapshot", tmp_path / "file"
+    kernel = PROGRAMS / "boot/uart-interrupt.s"
+    invoke("virt", kernel, "--save", snapshot, "--max-instructions", 60, stdin=b"ab\n")
+    resumed = invoke("resume", snapshot, "--record", file, "--gdb", "0", stdin=b"cd\n")
+    assert resumed.status == 0 and resumed.stdout.endswith(b"CD\n")
+    snapshot.unlink()
+    again = execute("replay", file)
+    assert (again.status, again.stdout) == (0, resumed.stdout)
 
 
 def test_a_limit_ends_a_recording(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A recording that is damaged, or that somebody has made up, is refused with a message, or is that of another run."""
 
+import io
 import random
 import tracemalloc
 from collections.abc import Callable
@@ -10,10 +11,12 @@ import pytest
 
 from support.budget import FIRST_SEED, NIGHTLY, reduced
 from support.cli.command import execute
-from support.snapshot_files import Case, chunks_of, mutated_messages, packed_chunks, recorded, under
+from support.paths import PROGRAMS
+from support.snapshot_files import Case, chunks_of, mutated, mutated_messages, packed_chunks, recorded, under
+from trapline.vm.process import Process
 from trapline.vm.snapshot_file.chunks import CHUNK_MAX, MAGIC
 from trapline.vm.snapshot_file.container import SnapshotFileError
-from trapline.vm.snapshot_file.recording import read_recording
+from trapline.vm.snapshot_file.recording import Recorder, read_recording
 
 CASES = [
     Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
@@ -67,6 +70,64 @@ def test_changed_contents(case: Case, recording: Callable[[Case], bytes], tmp_pa
             assert str(error).startswith(str(tmp_path / "file")) and "\n" not in str(error)
             count += 1
     assert 0 < count < FILES
+
+
+def repeated_process(data: bytes, path: Path) -> None:
+    """Read the recording of a process and repeat the beginning of its run."""
+    path.write_bytes(data)
+    found = read_recording(str(path))
+    process = found.build_process()
+    process.resume(min(STEPS, found.steps(process.machine)))
+
+
+def process_messages(path: Path) -> list[Any]:
+    """Of the recording of a process, whose snapshot is in one piece."""
+    process = Process.from_file(PROGRAMS / "sha256.s", stdin=io.BytesIO(b"one\n" * 9), clock="wall", memory=1 << 20)
+    with path.open("wb", buffering=0) as stream:
+        recorder = Recorder(process.machine, process, stream)
+        recorder.finish(process.machine, process.run())
+    return chunks_of(path.read_bytes())
+
+
+def test_a_changed_process(tmp_path: Path) -> None:
+    """What came, the beginning, and what is in the snapshot that the recording carries."""
+    messages = process_messages(tmp_path / "recorded")
+    rng = random.Random(FIRST_SEED)
+    count = 0
+    for _ in range(FILES):
+        changed = list(messages)
+        if rng.random() < 0.5:
+            piece = mutated(messages[1]["data"], rng)
+            changed[:2] = [messages[0] | {"snapshot": len(piece)}, {"data": piece}]
+        else:
+            changed = mutated_messages(changed, rng)
+        try:
+            repeated_process(packed_chunks(changed), tmp_path / "file")
+        except SnapshotFileError as error:
+            assert str(error).startswith(f"{tmp_path / 'file'}: cannot be replayed: ") and "\n" not in str(error)
+            count += 1
+    assert 0 < count < FILES
+
+
+@pytest.mark.parametrize(
+    "what, first",
+    [
+        ("Piece", {"snapshot": 1 << 40}),
+        ("carries no snapshot", {"snapshot": 5}),
+        ("carries no snapshot", {"snapshot": 0}),
+        ("ends before it begins", {}),
+    ],
+)
+def test_a_snapshot_that_is_none(what: str, first: dict[str, Any], tmp_path: Path) -> None:
+    process = Process.from_file(PROGRAMS / "hello.s", memory=1 << 20)
+    process.resume(5)
+    path = tmp_path / "file"
+    with path.open("wb", buffering=0) as stream:
+        Recorder(process.machine, process, stream)
+    begin, piece = chunks_of(path.read_bytes())
+    path.write_bytes(packed_chunks([begin | first, piece, {"arrivals": [], "cycle": 3}]))
+    with pytest.raises(SnapshotFileError, match=what):
+        read_recording(str(path)).build_process()
 
 
 def test_changed_bytes(recording: Callable[[Case], bytes], tmp_path: Path) -> None:
