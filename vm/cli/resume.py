@@ -1,14 +1,10 @@
 """`trapline resume`: a machine that was saved goes on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import click
 
 from trapline.vm.cli import debugging, process_run
-from trapline.vm.cli.blueprint import Blueprint, close
 from trapline.vm.cli.boot import run_machine
 from trapline.vm.cli.command_files import InputFile
 from trapline.vm.cli.exit_records import ExitRecords
@@ -25,13 +21,8 @@ from trapline.vm.cli.options import (
     RunOptions,
     StateOptions,
 )
-from trapline.vm.cli.progress import announce_compilation
+from trapline.vm.cli.saved_blueprint import SavedBlueprint
 from trapline.vm.cli.user_errors import fail, reported
-
-if TYPE_CHECKING:
-    from trapline.vm.host.console import Console
-    from trapline.vm.machine import Machine
-    from trapline.vm.snapshot_file.reading import SavedMachine
 
 
 @option_group("Files")
@@ -68,32 +59,6 @@ def _fixed() -> set[str]:
     return {name for group in groups for f in fields(group) if f.metadata for name in f.metadata["click"][0]}
 
 
-class SavedBlueprint(Blueprint):
-    """The machine in a file: `switched_on` has it as it was saved, `build` as it was when it was switched on."""
-
-    resumed = True
-
-    def __init__(self, saved: "SavedMachine", engine: str | None) -> None:
-        self._saved = saved
-        own = saved.boot.machine
-        described = MachineOptions(
-            isa=own.isa, harts=own.harts, memory=own.memory, clock=own.clock, drives=saved.boot.drives,
-            devices=saved.boot.devices, engine=engine,
-        )  # fmt: skip
-        self._begin(described, saved.boot)
-
-    @contextmanager
-    def switched_on(self, technique: str, shadow: str, console: "Console", events: bool = False) -> Iterator["Machine"]:
-        """The machine as it was saved; at the end drives are flushed and closed. Raises OSError when that fails."""
-        machine = self._saved.build(
-            self.report, console=console, events=events, engine=self.machine.engine, announce=announce_compilation
-        )
-        try:
-            yield machine
-        finally:
-            close(machine)
-
-
 @click.command(
     "resume",
     cls=ResumeCommand,
@@ -108,7 +73,7 @@ def resume_command(
     context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,
     state: StateOptions, exits: ExitOptions, machine: MachineOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
-    """Go on with a machine or a process that was saved.
+    """Go on with a machine, several guests or a process that was saved.
 
     FILE is what --save of `trapline boot`, `virt` or `run` has written, here or on another computer. It holds the whole
     machine, with what it boots again after a reset; only the files behind drives have to be there, unchanged. The
@@ -122,20 +87,24 @@ def resume_command(
     """
     with reported():
         debugging.check(debug)
-        from trapline.vm.snapshot_file.container import PROCESS, kind_of
+        from trapline.vm.snapshot_file.container import GUESTS, PROCESS, kind_of
         from trapline.vm.snapshot_file.reading import opened_machine
 
+        options = RunOptions(limits, outputs, console, exits, state, debug)
         if kind_of(file) == PROCESS:
             refused = given(files, console, exits)
             if refused:
                 fail(f"{file}: is a process, and {next(iter(refused))} is for a machine")
             context.exit(_resume_process(file, machine.engine, limits, outputs, state, debug))
+        if kind_of(file) == GUESTS:
+            context.exit(
+                _resume_guests(file, files, machine.engine, RunOptions(limits, outputs, console, exits, state, debug))
+            )
         with opened_machine(file, files.drives) as saved:
             technique = None if saved.boot.machine.technique == "bare" else saved.boot.machine.technique
             if technique is None and ExitRecords.wanted(exits):
                 fail(f"{file}: is a bare machine, which has no exits to record")
             blueprint = SavedBlueprint(saved, machine.engine)
-            options = RunOptions(limits, outputs, console, exits, state, debug)
             context.exit(run_machine(blueprint, options, technique, saved.boot.machine.shadow))
 
 
@@ -149,3 +118,16 @@ def _resume_process(
     with opened_process(file) as saved:
         process = saved.build(engine=engine, **process_run.host(limits))
     return process_run.run_process(process, outputs, state, debug)
+
+
+def _resume_guests(file: str, files: FileOptions, engine: str | None, options: RunOptions) -> int:
+    """Go on with several guests; the exit status. Raises OSError, and ValueError for a file that is damaged."""
+    from trapline.vm.cli.guests import FOR_ONE, Guests
+    from trapline.vm.snapshot_file.guests import opened_guests
+
+    with opened_guests(file, files.drives) as saved:
+        for spelling in given(options.outputs, options.exits, options.state, options.debug):
+            if spelling in FOR_ONE:
+                fail(f"{file}: has {len(saved.states)} guests, and {spelling} is for one")
+        guests = Guests.resumed(saved, engine, options)
+    return guests.run()

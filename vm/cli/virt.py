@@ -10,7 +10,7 @@ from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.boot import BootCommand, dump_tree, run_machine
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import ProgramFile
-from trapline.vm.cli.guests import Guests
+from trapline.vm.cli.guests import FOR_ONE, Guests
 from trapline.vm.cli.option_groups import given, with_groups, without
 from trapline.vm.cli.options import (
     DEFAULT_TECHNIQUE,
@@ -77,7 +77,7 @@ def virt_command(
             Blueprint(names, replace(machine, memory=m), boot, assembly) for names, m in zip(files, memory, strict=True)
         ]
         if guests > 1:
-            context.exit(Guests(kernel, blueprints, shares, options, hypervisor).run())
+            context.exit(Guests.started(kernel, blueprints, shares, options, hypervisor).run())
         if boot.dump_dtb is not None and not hypervisor.compare and not exits.explain:
             dump_tree(blueprints[0], boot.dump_dtb)
         else:
@@ -117,11 +117,8 @@ def _refuse_shared(
     machine: MachineOptions, boot: BootOptions, hypervisor: HypervisorOptions, options: RunOptions, guests: int
 ) -> None:
     """Refuse what several guests cannot share."""
-    one = (
-        "--trace", "--compare", "--dump-dtb", "--exit-log", "--explain", "--report", "--save", "--record", "--log",
-    )  # fmt: skip
     for spelling in given(boot, hypervisor, options.outputs, options.exits, options.state, options.debug):
-        if spelling in one:
+        if spelling in FOR_ONE:
             fail(f"{spelling} is for one guest, not {guests}")
     if hypervisor.show_translation:
         fail("--show-translation is for one guest under --technique translate")

@@ -66,6 +66,15 @@ class PrefixedLines:
                 self._line.append(byte)
         return len(data)
 
+    @property
+    def line(self) -> bytes:
+        """What is held back, as its line has not ended."""
+        return bytes(self._line)
+
+    def hold(self, line: bytes) -> None:
+        """Go on with a line that was begun elsewhere."""
+        self._line[:] = line
+
     def end_line(self) -> None:
         """Print the line so far."""
         line = self._line.removesuffix(b"\r")
@@ -104,13 +113,20 @@ class Guest:
     waiting: bool = field(default=False, repr=False)
 
 
-def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: float = TURN_SECONDS) -> None:
-    """Give a guest its turn, and record its end if it ends. seconds: time limit for a share of 1."""
+def take_turn(
+    guest: Guest, now: Callable[[], float] = time.monotonic, seconds: float = TURN_SECONDS, most: int | None = None
+) -> None:
+    """Give a guest its turn, and record its end if it ends.
+
+    seconds: time limit for a share of 1; most: steps at most, None for those of its share.
+    """
     machine = guest.machine
     slice = machine.engine.kind.steps_per_turn
     left = slice * guest.share
     if guest.max_instructions is not None:
         left = min(left, guest.max_instructions - machine.cycle)
+    if most is not None:
+        left = min(left, most)
     started = now()
     rest = seconds * guest.share
     guest.turns += 1
@@ -137,12 +153,30 @@ def take_turn(guest: Guest, now: Callable[[], float] = time.monotonic, seconds: 
     guest.seconds += now() - started
 
 
+@dataclass
+class Pause:
+    """Something to do once all guests together have done so many instructions. done: whether it was."""
+
+    after: int
+    do: Callable[[], None]
+    done: bool = False
+
+    def steps_left(self, guests: Sequence[Guest]) -> int | None:
+        """How many are left, after doing it if none are; None once it is done."""
+        left = self.after - sum(guest.machine.cycle for guest in guests)
+        if left <= 0 and not self.done:
+            self.done = True
+            self.do()
+        return None if self.done else left
+
+
 def run_guests(
-    guests: Sequence[Guest], timeout: float | None = None, on_end: Callable[[Guest], object] = lambda guest: None
-) -> None:
+    guests: Sequence[Guest], timeout: float | None = None, on_end: Callable[[Guest], object] = lambda guest: None,
+    pause: Pause | None = None,
+) -> None:  # fmt: skip
     """Run all guests until each has ended.
 
-    timeout: seconds for all of them together. on_end: called once for each guest when it ends.
+    timeout: seconds for all of them together. on_end: called once for each guest when it ends. pause: on the way.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
@@ -151,7 +185,7 @@ def run_guests(
                 if deadline is not None and time.monotonic() >= deadline:
                     _stop(guests, ExitReason.TIMEOUT, on_end)
                     return
-                take_turn(guest)
+                take_turn(guest, most=None if pause is None else pause.steps_left(guests))
                 if guest.end is not None:
                     on_end(guest)
                     if guest.end.reason is ExitReason.INTERRUPTED:

@@ -29,11 +29,15 @@ from trapline.vm.snapshot_file.writing import Kept, with_blocks
 
 @dataclass(frozen=True)
 class SavedMachine:
-    """A file that is open. description: what it says of its machine; boot: what to make that from."""
+    """A file that is open. description: what it says of its machine; boot: what to make that from.
+
+    last: whether the file ends with this machine.
+    """
 
     description: Description
     boot: Boot
     _reader: MessageReader
+    last: bool = True
 
     def build(self, report: Callable[[str], None] = lambda text: None, **options: Unpack[Options]) -> Machine:
         """The machine in the state that was saved, once; its board is to be closed when it is not needed any more.
@@ -46,7 +50,8 @@ class SavedMachine:
             with refused():
                 check_drive_files(machine, self.description.drives)
                 machine.restore(read_state(machine, self._reader), shared=False)
-                self._reader.finish()
+                if self.last:
+                    self._reader.finish()
         except BaseException:
             if machine.board is not None:
                 machine.board.close()

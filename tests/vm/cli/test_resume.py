@@ -1,5 +1,6 @@
 """`--save` and `trapline resume`, `--record` and `trapline replay`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,41 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         (("resume", file, "--save", file), "choose another name"),
         (("resume", THREADS), "no snapshot of a machine"),
         (("boot", THREADS, "--save", "-"), "not -"),
-        (("virt", THREADS, THREADS, "--save", other), "--save is for one guest, not 2"),
         (("virt", THREADS, "--compare", "--save", other), "--save cannot be used with --compare"),
     ):
         outcome = invoke(*arguments)
         assert outcome.status == 2 and message in outcome.message, outcome
+
+
+def test_several_guests(tmp_path: Path) -> None:
+    """Saved when all of them together have done so many instructions, one of them having ended, and at their limits."""
+    file, reports = tmp_path / "file", [tmp_path / f"{number}.json" for number in range(3)]
+    guests = (THREADS, PROGRAMS / "boot/sv32.s", PROGRAMS / "boot/ecall.s")
+    straight = invoke("virt", *guests, f"--json={reports[0]}")
+    cut = invoke("virt", *guests, f"--json={reports[1]}", "--save", f"{file}@200k")
+    resumed = execute("resume", file, f"--json={reports[2]}")
+    assert straight.status == cut.status == resumed.status == 7
+    assert straight.stdout == cut.stdout and straight.stdout.endswith(resumed.stdout)
+    assert straight.stdout != resumed.stdout != b""
+    rows = [json.loads(report.read_text())["guests"] for report in reports]
+    for key in ("guest", "share", "sha256", "exit_reason", "exit_code"):
+        assert len({str([row[key] for row in of]) for of in rows}) == 1, key
+    limited = invoke("virt", *guests, "--save", file, "--max-instructions", 30_000)
+    following = invoke("resume", file, "--console-log", tmp_path / "logs")
+    assert limited.status == 124 and following.status == 7
+    log = (tmp_path / "logs/threads.log").read_bytes()
+    assert log == b"".join(
+        line.removeprefix(b"threads| ") for line in straight.stdout.splitlines(True) if line.startswith(b"threads|")
+    )
+    for arguments, message in (
+        (("resume", file, "--trace", "-"), "has 3 guests, and --trace is for one"),
+        (("resume", file, "--record", tmp_path / "new"), "has 3 guests, and --record is for one"),
+        (("virt", *guests, "--gdb", "0", "--save", f"{file}@5"), "leave out @5"),
+    ):
+        outcome = invoke(*arguments)
+        assert outcome.status == 2 and message in outcome.message, outcome
+    early = invoke("virt", *guests, "--save", f"{tmp_path / 'none'}@10g")
+    assert early.status == 7 and "nothing is saved" in early.message and not (tmp_path / "none").exists()
 
 
 def test_recorded_and_repeated(tmp_path: Path) -> None:
