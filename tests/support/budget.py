@@ -18,6 +18,10 @@ PART = 4
 """A reduced pass tries one in so many."""
 
 
+LONG = 7200 if NIGHTLY else 300
+"""Seconds that a test may take whose size a nightly run multiplies by hundreds."""
+
+
 def reduced(number: int) -> int:
     """Of a number of examples or seeds, as many as this pass tries."""
     return -(-number // PART) if REDUCED and not NIGHTLY else number

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY, reduced
+from support.budget import FIRST_SEED, LONG, NIGHTLY, reduced
 from support.hypervisor.bare_and_virtual import UNDER
 from support.snapshot_files import MOST, TYPED, Case, end, resumed, saved
 
 PROGRAMS = ("sv32.s", "threads.s", "timer.s", "selfmod.s", "uart-interrupt.s", "delegation.s", "pmp.s")
+pytestmark = pytest.mark.timeout(LONG)
+
 CASES = [
     *(Case(program) for program in PROGRAMS),
     *(Case(program, technique) for technique in UNDER for program in ("sv32.s", "selfmod.s")),

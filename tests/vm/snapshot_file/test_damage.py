@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY, reduced
+from support.budget import FIRST_SEED, LONG, NIGHTLY, reduced
 from support.paths import PROGRAMS
 from support.snapshot_files import (
     TYPED,
@@ -22,6 +22,8 @@ from support.snapshot_files import (
 )
 from trapline.vm.process import Process
 from trapline.vm.snapshot_file.container import MACHINE, PROCESS, SnapshotFileError
+
+pytestmark = pytest.mark.timeout(LONG)
 
 CASES = [
     (Case("threads.s"), 200_000), (Case("virtio-blk.s", disk=True), 2500), (Case("sv32.s", "trap"), 1500),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY
+from support.budget import FIRST_SEED, LONG, NIGHTLY
 from support.every_program import BOARD, BURROW, C_KERNEL, DEMOS, PARTS, PROCESSES, boot
 from support.gnu import Find
 from support.kernels import c_kernel
@@ -27,7 +27,7 @@ from trapline.vm.loader.source import load_file
 from trapline.vm.process import Process
 from trapline.vm.process.result import Result
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG)]
 
 MOST = 300_000
 """Steps after which a run is as good as ended."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY, reduced
+from support.budget import FIRST_SEED, LONG, NIGHTLY, reduced
 from support.snapshot_files import MOST, TYPED, Case, contents, end, mutated, packed
 from trapline import Machine
 from trapline.vm.boot.recipe import Boot
@@ -16,6 +16,8 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.snapshot_file.container import GUESTS, SnapshotFileError
 from trapline.vm.snapshot_file.guests import EndState, GuestState, opened_guests, save_guests
+
+pytestmark = pytest.mark.timeout(LONG)
 
 CASES = [
     Case("threads.s", "trap"), Case("virtio-blk.s", "translate", disk=True), Case("uart-interrupt.s", "patch"),

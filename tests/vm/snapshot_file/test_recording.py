@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY, reduced, seeds
+from support.budget import FIRST_SEED, LONG, NIGHTLY, reduced, seeds
 from support.burrow import build
 from support.kernels.foreign import guest
 from support.snapshot_files import MOST, Case, Typist, end, recorded, resumed, saved, under
@@ -27,6 +27,8 @@ from trapline.vm.snapshot_file.recording import Recorder, read_recording
 TRACED = 2000
 TRACED_OF_SYSTEMS = 100_000 if NIGHTLY else reduced(4000)
 """Instructions at the end of a run whose traces are compared."""
+pytestmark = pytest.mark.timeout(LONG)
+
 CASES = [
     Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
     Case("virtio-blk.s", disk=True), Case("spinlock.s", harts=2),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.budget import FIRST_SEED, NIGHTLY, reduced
+from support.budget import FIRST_SEED, LONG, NIGHTLY, reduced
 from support.cli.command import execute
 from support.paths import PROGRAMS
 from support.snapshot_files import Case, chunks_of, mutated, mutated_messages, packed_chunks, recorded, under
@@ -17,6 +17,8 @@ from trapline.vm.process import Process
 from trapline.vm.snapshot_file.chunks import CHUNK_MAX, MAGIC
 from trapline.vm.snapshot_file.container import SnapshotFileError
 from trapline.vm.snapshot_file.recording import Recorder, read_recording
+
+pytestmark = pytest.mark.timeout(LONG)
 
 CASES = [
     Case("uart-interrupt.s"), Case("uart-interrupt.s", "trap"), Case("virtio-console.s", "assist"),
