@@ -96,7 +96,7 @@ LIBRARIES = {
 }
 """The rooms that may import a library of somebody else's."""
 
-ELF_READER = {"elf.debug_info", "elf.dwarf_reader", "elf.format", "elf.line_table", "elf.reader"}
+ELF_READER = {"elf.call_frames", "elf.debug_info", "elf.dwarf_reader", "elf.format", "elf.line_table", "elf.reader"}
 """Files of `asm` that load nothing else of it but each other."""
 
 FOR_USERS = {"machine.py", "breakpoints.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}

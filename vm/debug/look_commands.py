@@ -68,12 +68,16 @@ def walk(session: Session, argument: str) -> None:
 @command("where bt backtrace", "", LOOKING)
 def where(session: Session, argument: str) -> None:
     """Show the functions that have not returned, the innermost first.
-    They are found by what the instructions of each function do to sp and ra, without tables: where a label
-    stands within a function, or code is unusual, callers may be missing. Where a caller was found is shown.
+    They are found by the program's tables for unwinding, and where there are none, by what the instructions of each
+    function do to sp and ra: where code is unusual, callers may be missing then. Where a caller was found is shown; of
+    its line, the one with the call.
     """
     for number, frame in enumerate(frames(session.machine, session.hart, session.lines)):
         how = f"  (from {frame.how})" if frame.how else ""
-        session.say(f"#{number:<2} {session.lines.place(frame.pc)}{how}")
+        # What lies behind a call may belong to another line, or even to another function.
+        behind = WORD if number else 0
+        place = session.lines.place((frame.pc - behind) & MASK)
+        session.say(f"#{number:<2} {place._replace(address=frame.pc, offset=place.offset + behind)}{how}")
 
 
 @command("list l", "[LOCATION]", LOOKING)

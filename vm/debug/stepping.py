@@ -65,9 +65,14 @@ class Stepper:
         while True:
             why = self._one(number, over, bool(here))
             pc = self._hart(number).pc
-            again = pc in here or (here and _same(lines.place(pc), start) and pc != here.start)
-            if not is_limit(why) or not again:
+            place = lines.place(pc)
+            again = pc in here or (here and _same(place, start) and pc != here.start)
+            if not is_limit(why) or not (again or self._inside(place)):
                 return why
+
+    def _inside(self, place: Place) -> bool:
+        """Whether a place is within a line of the source, where no step by line ends."""
+        return bool(place.file) and not self._target.lines.begins_statement(place.address)
 
     def _one(self, number: int, over: bool, by_line: bool) -> Why:
         """One instruction, or the call that it is: one without source is passed by a step by line."""
@@ -132,20 +137,13 @@ class Stepper:
 
         One instruction where the source is not known. over: also over calls and traps.
         """
-        lines, hart, machine = self._target.lines, self._hart(number), self._target.machine
-        here = lines.line_range(hart.pc)
-        wanted = lines.place(hart.pc) if hart.pc != here.start else None
+        lines, hart = self._target.lines, self._hart(number)
+        known = bool(lines.line_range(hart.pc))
         while True:
-            cycle = machine.cycle
-            why = self._one_back(number, over, bool(here))
-            if not is_limit(why) or not here:
-                return why
+            why = self._one_back(number, over, known)
             place = lines.place(hart.pc)
-            wanted = wanted or place
-            if not _same(place, wanted):  # it was entered in the middle
-                self._target.go_to(cycle)
-                return Exit(ExitReason.LIMIT, hart.pc)
-            if not place.file or hart.pc == lines.line_range(hart.pc).start:
+            begins = hart.pc == lines.line_range(hart.pc).start and not self._inside(place)
+            if not is_limit(why) or not known or not place.file or begins:
                 return why
 
     def _one_back(self, number: int, over: bool, by_line: bool) -> Why:

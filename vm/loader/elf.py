@@ -89,6 +89,7 @@ def _image(file: ElfFile, name: str, bias: int) -> Image:
     _find_symbols(file, image, sections)
     debug = DebugLines(file, sections, bias)
     image.code, image.find_lines, image.find_blocks = code_sections(file, sections), debug, debug.blocks
+    image.find_call_frames = debug.call_frames
     if header.flags & EF_RVC:
         _check_compressed(image)
     return image

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from trapline.asm.elf.call_frames import CallFrames
 from trapline.asm.elf.debug_info import Blocks
 from trapline.asm.elf.format import SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, STT_TLS
 from trapline.asm.elf.line_table import Row
@@ -48,7 +49,7 @@ class Image:
     symbol_table, strings: the ELF file's, as bytes; they are decoded when a symbol is first asked for.
     warnings: messages for the user about the file, with its name in front.
     code: the sections of instructions, where the file says which; find_lines, find_blocks: make the rows of the line
-    table, and the blocks that .debug_info describes.
+    table, and the blocks that .debug_info describes; find_call_frames: reads the tables for the way to callers.
     texts: sources that are in no file, by name.
     """
 
@@ -63,6 +64,7 @@ class Image:
     code: list[CodeSection] = field(default_factory=list, repr=False)
     find_lines: Callable[[], Iterable[Row]] = field(default=tuple, repr=False)
     find_blocks: Callable[[], Blocks] = field(default=lambda: Blocks(()), repr=False)
+    find_call_frames: Callable[[], CallFrames] = field(default=CallFrames, repr=False)
     texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -120,6 +122,11 @@ class Image:
     def blocks(self) -> Blocks:
         """The blocks of the code, where the file describes them."""
         return self.find_blocks()
+
+    @cached_property
+    def call_frames(self) -> CallFrames:
+        """The tables for the way to callers."""
+        return self.find_call_frames()
 
     def function_at(self, vaddr: int) -> Function | None:
         """The function that holds an address; where no extent is given, from the symbol before to the next one."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+from trapline.asm.elf.call_frames import CallFrames
 from trapline.asm.elf.debug_info import Blocks, Sections, blocks, folders
 from trapline.asm.elf.dwarf_reader import Strings
 from trapline.asm.elf.format import SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SectionHeader
@@ -68,10 +69,19 @@ class DebugLines:
             for block in blocks(self._sections)
         )
 
+    def call_frames(self) -> CallFrames:
+        """The tables for the way to callers."""
+        eh_frame = self._named.get(".eh_frame")
+        contents = b"" if eh_frame is None else self._contents(eh_frame)
+        return CallFrames(self._sections[".debug_frame"], contents, eh_frame.addr if eh_frame else 0, self._bias)
+
+    @cached_property
+    def _named(self) -> dict[str, SectionHeader]:
+        return dict(zip(section_names(self._file, self._headers), self._headers, strict=True))
+
     @cached_property
     def _sections(self) -> Sections:
-        named = zip(section_names(self._file, self._headers), self._headers, strict=True)
-        return Sections({name: self._contents(section) for name, section in named if name.startswith(".debug_")})
+        return Sections({n: self._contents(section) for n, section in self._named.items() if n.startswith(".debug_")})
 
     def _contents(self, section: SectionHeader) -> bytes:
         if section.flags & SHF_COMPRESSED or section.type == SHT_NOBITS:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from trapline.asm.elf.call_frames import Unwinding
 from trapline.asm.elf.line_table import Row
 from trapline.vm.loader.functions import Function
 from trapline.vm.loader.image import EXECUTE, Image
@@ -119,6 +120,16 @@ class SourceLines:
         if found is None:
             return None
         return found._replace(start=found.start + address - linked, end=found.end + address - linked)
+
+    def begins_statement(self, address: int) -> bool:
+        """Whether a line begins here as far as the line table recommends a place to stop."""
+        program, linked = self._program_at(address)
+        return program is not None and program.begins_statement(linked)
+
+    def unwinding(self, address: int) -> Unwinding | None:
+        """The way to the caller of the instruction at an address, as the program's tables have it."""
+        program, linked = self._program_at(address)
+        return None if program is None else program.image.call_frames.find(linked)
 
     @cached_property
     def files(self) -> list[str]:
@@ -266,6 +277,18 @@ class _Program:
     def row(self, address: int) -> Row | None:
         index = self.image.lines.index(address)
         return None if index is None else self.image.lines.rows[index]
+
+    def begins_statement(self, address: int) -> bool:
+        """Whether one of the rows that begin here, of the line of the one that counts, is a statement."""
+        rows, index = self.image.lines.rows, self.image.lines.index(address)
+        if index is None:
+            return False
+        source = rows[index].source
+        while index >= 0 and rows[index].start == address:
+            if rows[index].statement and rows[index].source == source:
+                return True
+            index -= 1
+        return False
 
     def line_range(self, address: int) -> range:
         """The rows around an address that follow each other and are of its line."""
