@@ -34,7 +34,7 @@ STOPS = (ExitReason.BREAKPOINT, ExitReason.WATCHPOINT, ExitReason.CATCH)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state on the way. size: bytes of memory that were written since the one before.
+    """A state on the way. size: bytes that it takes: memory that was written since the one before, and its registers.
 
     changes: how often the host had changed the state by then; changed: whether it did so last just then, so that a run
     does not lead here.
@@ -164,14 +164,15 @@ class History:
         place = bisect_right(self._checkpoints, (checkpoint.cycle, self._changes), key=lambda c: (c.cycle, c.changes))
         if place:
             pages = checkpoint.snapshot.memory.differing(self._checkpoints[place - 1].snapshot.memory)
-            checkpoint = replace(checkpoint, size=PAGE * sum(1 for _ in pages))
+            checkpoint = replace(checkpoint, size=checkpoint.size + PAGE * sum(1 for _ in pages))
         self._checkpoints.insert(place, checkpoint)
         if place == len(self._checkpoints) - 1 or self._size() > self._memory:
             self._thin()
 
     def _here(self, changed: bool = False) -> Checkpoint:
         """The state now."""
-        return Checkpoint(self._machine.snapshot(), self.outside.save(), self._changes, changed, 0)
+        snapshot = self._machine.snapshot()
+        return Checkpoint(snapshot, self.outside.save(), self._changes, changed, snapshot.records.size)
 
     def _thin(self) -> None:
         """Drop checkpoints that are close together for their age, more of them when memory is short."""
@@ -185,7 +186,7 @@ class History:
             del self._checkpoints[0]  # nothing else is left: the history begins later
 
     def _size(self) -> int:
-        """Bytes that were written between the first checkpoint and the last."""
+        """Bytes that the checkpoints after the first take."""
         return sum(checkpoint.size for checkpoint in self._checkpoints[1:])
 
     def _drop_close(self, density: int) -> None:
@@ -194,7 +195,7 @@ class History:
         for older, checkpoint in zip(self._checkpoints[-3::-1], self._checkpoints[-2:0:-1], strict=False):
             newer = kept[-1]
             if not checkpoint.changed and newer.cycle - older.cycle <= (now - checkpoint.cycle) // density:
-                kept[-1] = replace(newer, size=newer.size + checkpoint.size)
+                kept[-1] = replace(newer, size=newer.size + checkpoint.size - checkpoint.snapshot.records.size)
             else:
                 kept.append(checkpoint)
         self._checkpoints = [*self._checkpoints[:1], *reversed(kept)] if len(self._checkpoints) > 1 else kept

@@ -37,7 +37,14 @@ class SavedRecords:
                 pairs = words.reshape(TLB_ENTRIES, 2)
                 filled = np.flatnonzero(pairs[:, 0] != -1)
                 tlbs.append((name, number, filled, pairs[filled]))
-        return cls(harts[OTHERS].copy(), engine.arrays.machines.copy(), tlbs)
+        others = np.empty(len(harts), [(name, harts.dtype[name]) for name in OTHERS])
+        others[...] = harts[OTHERS]  # a copy of these fields alone would have room for all
+        return cls(others, engine.arrays.machines.copy(), tlbs)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, nearly."""
+        return self.harts.nbytes + self.machines.nbytes + sum(f.nbytes + e.nbytes for _, _, f, e in self.tlbs)
 
     def writable_pages(self) -> np.ndarray:
         """Numbers of the pages of RAM that a store TLB leads to."""

@@ -370,3 +370,22 @@ park:   addi t2, t2, 1
     machine.remember().go_to(0)
     machine.remember().go_to(cycle)
     assert machine.digest() == digest
+
+
+def test_many_changes_take_no_more_memory_than_they_may() -> None:
+    """Each is a checkpoint that is not thinned out; the history begins later instead."""
+    machine = Machine.from_source(LONG, memory=1 << 16, engine="python")
+    history = machine.remember(memory=1 << 17)
+    for value in range(50):
+        machine.step(3)
+        machine.x["s5"] = value
+        history.changed()
+    taken = sum(checkpoint.snapshot.records.size for checkpoint in history._checkpoints[1:])
+    assert taken <= history._size() <= 1 << 17 and 0 < history.begin
+    machine.run_back()
+    assert machine.cycle == history.begin
+
+
+def test_a_snapshot_has_no_room_for_empty_tlbs() -> None:
+    machine = Machine.from_source(LONG, memory=1 << 16, engine="python", harts=2)
+    assert machine.snapshot().records.harts.nbytes < 4096 < machine.engine.arrays.harts.nbytes
