@@ -36,7 +36,9 @@ class Connection:
         return self._socket.fileno()
 
     def receive(self) -> None:
-        """Take what has come. Raises ConnectionLost."""
+        """Take what has come, once all that came before has been asked for. Raises ConnectionLost."""
+        if self._arrived:
+            return  # whoever floods waits, and takes no memory
         try:
             data = self._socket.recv(PIECE)
         except OSError:

@@ -36,7 +36,9 @@ class Arrival:
     data: bytes = b""
 
 
-_SINGLE = {INTERRUPT: Kind.INTERRUPT, ACKNOWLEDGED: Kind.ACKNOWLEDGED, AGAIN: Kind.AGAIN}
+_SINGLE = {
+    INTERRUPT: Arrival(Kind.INTERRUPT), ACKNOWLEDGED: Arrival(Kind.ACKNOWLEDGED), AGAIN: Arrival(Kind.AGAIN),
+}  # fmt: skip
 
 
 class Reader:
@@ -51,40 +53,38 @@ class Reader:
         self._data = b""
 
     def feed(self, received: bytes) -> list[Arrival]:
-        """What is complete with these bytes, in order."""
+        """What is complete with these bytes, in order; takes as long as there are bytes."""
         found = []
-        rest = received
-        while rest:
-            if not self._inside:
-                byte, rest = rest[:1], rest[1:]
+        data, self._data = self._data + received, b""
+        at = 0
+        while at < len(data):
+            if self._inside:
+                at, arrival = self._continue(data, at)
+            else:
+                byte = data[at : at + 1]
                 self._inside = byte == START
-                if byte in _SINGLE:
-                    found.append(Arrival(_SINGLE[byte]))
-                continue
-            rest, arrival = self._continue(rest)
+                at, arrival = at + 1, _SINGLE.get(byte)
             if arrival is not None:
                 found.append(arrival)
         return found
 
-    def _continue(self, rest: bytes) -> tuple[bytes, Arrival | None]:
-        """Go on in a packet: what is left of the bytes, and the packet if it is complete."""
-        data = self._data + rest
-        end = data.find(END)
-        start = data.rfind(START, 0, len(data) if end < 0 else end)
+    def _continue(self, data: bytes, at: int) -> tuple[int, Arrival | None]:
+        """Go on in a packet: how far the bytes are read then, and the packet if it is complete."""
+        end = data.find(END, at)
+        stop = len(data) if end < 0 else end
+        start = data.rfind(START, at, stop)
         if start >= 0:
-            data, self._long = data[start + 1 :], False
-            end = data.find(END)
-        if (len(data) if end < 0 else end) > PACKET_SIZE:
-            self._long = True
-            data, end = (b"", -1) if end < 0 else (data[end:], 0)
+            at, self._long = start + 1, False
+        if stop - at > PACKET_SIZE:
+            at, self._long = stop, True
         behind = end + 1 + CHECKSUM_DIGITS
         if end < 0 or len(data) < behind:
-            self._data = data
-            return b"", None
-        packet, digits = data[:end], data[end + 1 : behind]
+            self._data = data[at:]
+            return len(data), None
+        packet, digits = data[at:end], data[end + 1 : behind]
         whole = not self._long and digits.lower() == checksum(packet)
-        self._inside, self._long, self._data = False, False, b""
-        return data[behind:], Arrival(Kind.PACKET, packet) if whole else Arrival(Kind.DAMAGED)
+        self._inside, self._long = False, False
+        return behind, Arrival(Kind.PACKET, packet) if whole else Arrival(Kind.DAMAGED)
 
 
 def checksum(data: bytes) -> bytes:

@@ -46,6 +46,29 @@ def test_a_packet_without_an_end_takes_no_memory() -> None:
         assert len(reader._data) <= PACKET_SIZE
 
 
+@pytest.mark.parametrize("flood", [b"+", b"$#00", b"$qC#b4", b"$", b"x", b"#", b"-\x03"])
+def test_a_flood_takes_no_more_time_than_bytes(flood: bytes) -> None:
+    """The reader looks at each byte a few times at most: counted, not timed."""
+    data = Counted(flood * (0x2000 // len(flood)))
+    Counted.copied = 0
+    Reader().feed(data)
+    assert Counted.copied <= 4 * len(data)
+
+
+class Counted(bytes):
+    """Bytes that count, over all of them, what is copied out of them."""
+
+    copied = 0
+
+    def __getitem__(self, key):  # type: ignore[no-untyped-def]
+        found = super().__getitem__(key)
+        Counted.copied += len(found) if isinstance(key, slice) else 1
+        return Counted(found) if isinstance(key, slice) else found
+
+    def __radd__(self, other: bytes) -> "Counted":
+        return Counted(bytes(other) + bytes(self))
+
+
 @given(st.binary(), st.lists(st.integers(1, 9)))
 def test_data_comes_through_in_pieces(data: bytes, cuts: list[int]) -> None:
     packet = framed(escaped(data))

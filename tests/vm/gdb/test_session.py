@@ -1,5 +1,6 @@
 """A debugger that comes, interrupts, goes on and back, and leaves; over a socket, with packets."""
 
+import socket
 import threading
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from support.gdb.client import FEATURES, Client, Debugged, debugged
 from trapline import Exit, ExitReason, Machine, Process
 from trapline.isa.hart import REGISTERS
+from trapline.vm.gdb.connection import Connection
+from trapline.vm.gdb.packets import framed
 from trapline.vm.gdb.target_description import PC
 from trapline.vm.process import Result
 
@@ -270,3 +273,36 @@ def test_a_change_is_made_again_at_its_moment() -> None:
         assert register(client, "t0") == 4998 and register(client, "t1") == 0x11223344
         assert client.ask("bs").startswith("T05") and register(client, "t0") == 0
         assert client.ask("s").startswith("T05") and register(client, "t0") == 4998
+
+
+def test_a_debugger_that_floods_takes_no_memory() -> None:
+    """What it sends stays in the socket until what came before has been asked for."""
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours)
+    connection.acknowledges = False
+    for _ in range(3):
+        theirs.sendall(framed(b"c") * 100)
+        connection.receive()
+    assert len(list(connection.arrivals())) == 100
+    connection.receive()
+    assert len(list(connection.arrivals())) == 200
+    connection.close()
+    theirs.close()
+
+
+def send(client: Client, data: bytes) -> None:
+    """Send as much as is taken."""
+    try:
+        client.socket.sendall(data)
+    except OSError:
+        pass
+
+
+def test_a_debugger_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trapline.vm.gdb.connection.PATIENCE", 0.2)
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, run):
+        client.socket.settimeout(60)
+        send(client, framed(b"m80000000,2000") * 4000)
+        assert run.join().code == 3
+        assert "the guest goes on" in run.reports[-1]

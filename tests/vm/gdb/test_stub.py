@@ -1,10 +1,6 @@
 """Packets about a machine that stands still: what is answered, and that nothing else can come of them."""
 
-import random
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trapline import Machine, Process
 from trapline.isa import CSR_BY_NAME
@@ -172,42 +168,3 @@ def test_a_process_has_its_own_addresses() -> None:
     assert ask(stub, f"m{process.machine.pc:x},4") == "13053000" and ask(stub, "m0,4") == "E14"
     assert ask(stub, f"M{process.machine.pc:x},4:13057000") == "OK"
     assert process.run().exit_code == 7
-
-
-# Mutated packets
-
-PACKETS = [
-    b"qSupported:multiprocess+;swbreak+", b"g", b"p340", b"P5=12345678", b"m80000000,40", b"M80000100,2:abcd",
-    b"X80000100,2:a}\x03", b"Z0,80000004,4", b"z1,80000004,4", b"vCont;s:p1.1;c", b"vCont;r80000000,80000008:p1.1",
-    b"Hgp1.1", b"T1", b"qThreadExtraInfo,p1.1", b"qXfer:features:read:target.xml:0,ffb", b"qRcmd,68656c70", b"bs",
-    b"bc", b"qXfer:memory-map:read::0,40", b"qXfer:threads:read::0,40", b"C05;80000000", b"?", b"D;1",
-    b"Qqemu.PhyMemMode:1",    b"QStartNoAckMode", b"vKill;1", b"qC", b"G" + b"00" * 132,
-]  # fmt: skip
-ERRORS = {"E14", "E22", "E00"}
-FUZZED = machine_of()
-
-
-def mutated(packet: bytes, seed: int) -> bytes:
-    """A packet with some of its bytes changed, doubled or gone."""
-    rng = random.Random(seed)
-    data = bytearray(packet)
-    for _ in range(rng.randint(0, 3)):
-        place = rng.randrange(len(data) + 1)
-        piece = rng.choice([b"", b",", b";", b":", b"-", b"ffffffff", bytes([rng.randrange(256)]), rng.choice(PACKETS)])
-        data[place : place + rng.randint(0, 3)] = piece
-    return bytes(data)
-
-
-@given(st.lists(st.tuples(st.sampled_from(PACKETS), st.integers(0, 1 << 32)), min_size=1, max_size=8))
-def test_mutated_packets_have_answers_and_no_other_effect(drawn: list[tuple[bytes, int]]) -> None:
-    """Each is answered or resumes the machine; answers are no longer than was said, and nothing grows."""
-    stub = stub_of(FUZZED)
-    for packet, seed in drawn:
-        answer = stub.answer(mutated(packet, seed))
-        assert answer.packets or answer.action is not None
-        for text in answer.packets:
-            assert len(text) <= PACKET_SIZE
-            assert not text.startswith(b"E") or text.decode() in ERRORS
-    assert len(FUZZED.breakpoints) <= 8
-    stub.leave()
-    assert not FUZZED.breakpoints
