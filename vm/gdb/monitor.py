@@ -13,9 +13,10 @@ from trapline.isa.sv32 import ADDRESSES
 from trapline.isa.word import MASK
 from trapline.vm.board.devices import Halt
 from trapline.vm.core.mmu import refresh
+from trapline.vm.core.records import HartRecord
 from trapline.vm.hypervisor.host.counts import Counts
 from trapline.vm.machine import Machine
-from trapline.vm.observe import walk_listing
+from trapline.vm.observe import tlb_listing, walk_listing
 from trapline.vm.registers import Hart
 
 COLUMNS = 4
@@ -46,6 +47,7 @@ class Monitor:
             "real": (self._real, "under a hypervisor: the real hart behind it"),
             "exits": (self._exits, "under a hypervisor: traps out of the guest, by cause"),
             "walk": (self._walk, "walk ADDRESS: the page-table entries on the way, and what is allowed"),
+            "tlb": (self._tlb, "tlb [real]: what the TLBs of the hart hold, or those of the real hart behind it"),
             "reset": (self._reset, "reset the machine, as system_reset"),
             "system_reset": (self._reset, "reset the machine, and stand where it starts"),
             "quit": (lambda hart, words: Done(quits=True), "end the run"),
@@ -72,10 +74,13 @@ class Monitor:
         first = {"pc": hart.pc, "priv": hart.mode}
         return Done(_columns(first | hart.x.as_dict() | csrs))
 
-    def _real(self, hart: Hart, words: list[str]) -> Done:
-        h = self._machine.engine.real_hart(self._machine.harts.index(hart)) if self._machine.engine.real else None
-        if h is None:
+    def _real_hart(self, hart: Hart) -> HartRecord:
+        if not self._machine.engine.real:
             raise MonitorError(BARE)
+        return self._machine.engine.real_hart(self._machine.harts.index(hart))
+
+    def _real(self, hart: Hart, words: list[str]) -> Done:
+        h = self._real_hart(hart)
         names = {"pc": h.pc, "priv": h.mode, "satp": h.satp, "mstatus": h.mstatus, "mcause": h.mcause, "mtval": h.mtval}
         return Done(_columns(names | dict(zip(ABI_NAMES, h.x, strict=True))))
 
@@ -105,6 +110,14 @@ class Monitor:
             end = f"{verdict.cause} fault" if verdict.cause else f"{verdict.paddr:#010x}"
             lines.append(f"{name}: {end}. {verdict.text}")
         return Done("\n".join(lines) + "\n")
+
+    def _tlb(self, hart: Hart, words: list[str]) -> Done:
+        if words not in ([], ["real"]):
+            raise MonitorError("write `monitor tlb`, or `monitor tlb real`")
+        entries = tlb_listing.entries(self._real_hart(hart) if words else hart.h, self._machine.engine.m)
+        if not entries:
+            return Done("the TLBs are empty\n")
+        return Done("\n".join([tlb_listing.HEADER, *map(str, entries)]) + "\n")
 
     def _reset(self, hart: Hart, words: list[str]) -> Done:
         machine = self._machine

@@ -3,8 +3,10 @@
 import pytest
 
 from support.machines import TO_SUPERVISOR
-from trapline import Machine
+from trapline import ExitReason, Machine
+from trapline.isa.mstatus import SUM
 from trapline.vm.gdb.monitor import Monitor
+from trapline.vm.observe import tlb_listing
 
 PAGED = (
     "_start:"
@@ -24,6 +26,19 @@ table:  .zero 2048
         .zero 2044
 """
 )
+
+
+LOADS = """
+_start: la t0, data
+        lw t1, (t0)
+        sw t1, (t0)
+        lw t1, other
+park:   j park
+        .data
+        .balign 4096
+data:   .zero 4096
+other:  .word 0
+"""
 
 
 def monitor_of(technique: str = "bare") -> tuple[Machine, Monitor]:
@@ -49,9 +64,40 @@ def test_a_walk(technique: str) -> None:
     assert "page fault" in monitor.run("walk 0x1000", machine.harts[0]).text
 
 
+def test_the_tlbs() -> None:
+    """A page is there once it was accessed, with what was done, and gone after it is dropped."""
+    machine, monitor = monitor_of()
+    hart = machine.harts[0]
+    text = monitor.run("tlb", hart).text.splitlines()
+    assert text[0] == tlb_listing.HEADER
+    (code,) = [line for line in text if line.startswith("0x80000000") and line.endswith(" S")]
+    assert code == "0x80000000 0x0080000000 --x S"
+    hart.csr["mstatus"] |= SUM
+    hart.csr["satp"] = hart.csr["satp"]
+    assert monitor.run("tlb", hart).text == "the TLBs are empty\n"
+
+
+def test_data_in_the_tlbs() -> None:
+    machine = Machine.from_source(LOADS, memory=1 << 16, engine="python")
+    machine.run(max_instructions=20)
+    lines = Monitor(machine).run("tlb", machine.harts[0]).text.splitlines()
+    assert "0x80001000 0x0080001000 rw- M" in lines and "0x80002000 0x0080002000 r-- M" in lines
+    assert machine.run(max_instructions=20).reason is ExitReason.LIMIT
+
+
+@pytest.mark.parametrize("technique", ["trap", "assist"])
+def test_the_tlbs_of_a_virtual_and_a_real_hart(technique: str) -> None:
+    """What the guest believes is by its own mode; the real hart runs it in its own."""
+    machine, monitor = monitor_of(technique)
+    real = monitor.run("tlb real", machine.harts[0]).text.splitlines()
+    assert any(line.startswith("0x80000000 ") and "x " in line for line in real)
+    mode = "U" if technique == "trap" else "S"
+    assert all(line.split()[3] == mode for line in real[1:] if line.startswith("0x80000000 0x0080000000 --x"))
+
+
 @pytest.mark.parametrize("words, part", [
     ("walk", "walk ADDRESS"), ("walk x", "'x' is no address"), ("walk 0x100000000", "32 bits"), ("real", "is bare"),
-    ("exits", "is bare"), ("walk '", "No closing quotation"),
+    ("exits", "is bare"), ("tlb real", "is bare"), ("tlb x", "monitor tlb"), ("walk '", "No closing quotation"),
 ])  # fmt: skip
 def test_mistakes_are_messages(words: str, part: str) -> None:
     machine, monitor = monitor_of()
