@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from xml.sax.saxutils import quoteattr
 
 from trapline.isa.sv32 import ADDRESSES
+from trapline.vm.core.stops import RECORDS
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.gdb.actions import Back, BackToStop, Detach, Go, Kill, Step
 from trapline.vm.gdb.ids import ThreadId, hexadecimal, parsed, written
@@ -22,6 +23,12 @@ OUR_FEATURES = (
     "qXfer:features:read+", "qXfer:memory-map:read+", "qXfer:threads:read+", "vContSupported+", "multiprocess+",
     "swbreak+", "hwbreak+", "QStartNoAckMode+",
 )  # fmt: skip
+HOST_INFO = (
+    b"triple:"
+    + b"riscv32-unknown-unknown-elf".hex().encode()
+    + b";ptrsize:4;endian:little;watchpoint_exceptions_received:before;"
+)
+"""What lldb wants to know: without a program the registers, and that it has to step over a watched access itself."""
 REVERSE_FEATURES = ("ReverseStep+", "ReverseContinue+")
 _NAME = re.compile(rb"[qQvj][A-Za-z.]*|.", re.S)
 """What a packet is about: the name of a query or of a packet of several letters, or one letter."""
@@ -55,7 +62,8 @@ class Stub:
             b"qThreadExtraInfo": self._about_thread, b"qXfer": self._transfer, b"qRcmd": self._command,
             b"QStartNoAckMode": self._stop_acknowledging, b"QNonStop": self._non_stop,
             b"qqemu.PhyMemMode": lambda rest: b"%d" % self._chosen.addresses.physical,
-            b"Qqemu.PhyMemMode": self._set_physical,
+            b"Qqemu.PhyMemMode": self._set_physical, b"qHostInfo": lambda rest: HOST_INFO,
+            b"qWatchpointSupportInfo": lambda rest: b"num:%d;" % RECORDS,
         }  # fmt: skip
 
     # The session's side

@@ -22,6 +22,8 @@ BITS = 8 * WORD
 FEATURE = "org.gnu.gdb.riscv"
 POINTERS = {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr"}
 """Types of general registers that are not `int`."""
+GENERIC = {"pc": "pc", "sp": "sp", "s0": "fp", "ra": "ra"} | {f"a{n}": f"arg{n + 1}" for n in range(8)}
+"""What registers are for, in lldb's words."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Register:
 
     def line(self) -> str:
         """Its line in the description. What a call from gdb saves are the registers of programs alone."""
-        saved = "" if self.feature == "cpu" else ' save-restore="no"'
-        return f'<reg name="{self.name}" bitsize="{BITS}" regnum="{self.number}" type="{self.type}"{saved}/>'
+        more = _for_lldb(self.number, self.name) if self.feature == "cpu" else ' group="csr" save-restore="no"'
+        return f'<reg name="{self.name}" bitsize="{BITS}" regnum="{self.number}" type="{self.type}"{more}/>'
 
 
 def registers_of(hart: Hart) -> dict[int, Register]:
@@ -62,6 +64,13 @@ def description(registers: dict[int, Register]) -> str:
         lines = "\n".join(r.line() for r in registers.values() if r.feature == feature)
         text += f'<feature name="{FEATURE}.{feature}">\n{lines}\n</feature>\n'
     return text + "</target>\n"
+
+
+def _for_lldb(number: int, name: str) -> str:
+    """What lldb has to be told, as version 14 knows no RISC-V: without it, it finds neither pc nor frames."""
+    generic = f' generic="{GENERIC[name]}"' if name in GENERIC else ""
+    dwarf = f' altname="x{number}" dwarf_regnum="{number}" ehframe_regnum="{number}"' if number < PC else ""
+    return f' group="general"{dwarf}{generic}'
 
 
 def _general(number: int, name: str) -> Register:

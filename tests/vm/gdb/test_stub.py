@@ -1,5 +1,7 @@
 """Packets about a machine that stands still: what is answered, and that nothing else can come of them."""
 
+import re
+
 import pytest
 
 from trapline import Machine, Process
@@ -113,6 +115,19 @@ def test_the_description_comes_in_pieces(stub: Stub) -> None:
     assert "<osabi>none</osabi>" in text  # else gdb steps with breakpoints of its own, which an sret or a trap escapes
     assert 'name="popf' not in text and '"uflags"' not in text  # what this machine has not
     assert ask(stub, "qXfer:features:read:target.xml:ffffff,100") == "l"
+
+
+def test_what_lldb_asks(stub: Stub) -> None:
+    """It knows no RISC-V: which registers are pc, sp and arguments, and that watchpoints stop before the access."""
+    host = dict(pair.split(":") for pair in ask(stub, "qHostInfo").split(";")[:-1])
+    assert bytes.fromhex(host["triple"]).startswith(b"riscv32-") and host["ptrsize"] == "4"
+    assert host["watchpoint_exceptions_received"] == "before"
+    assert ask(stub, "qWatchpointSupportInfo:") == "num:256;"
+    piece = ask(stub, "qXfer:features:read:target.xml:0,3000")
+    lines = {found[1]: found[0] for found in re.finditer(r'<reg name="(\w+)".*?/>', piece)}
+    assert 'generic="pc"' in lines["pc"] and 'generic="fp"' in lines["s0"] and 'generic="arg8"' in lines["a7"]
+    assert 'altname="x1" dwarf_regnum="1"' in lines["ra"] and "dwarf" not in lines["pc"]
+    assert 'group="csr"' in lines["satp"]
 
 
 def test_harts_are_threads() -> None:
