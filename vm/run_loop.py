@@ -89,7 +89,9 @@ class RunLoop:
         """See `Machine.log_to`."""
         self.log = log
         self.trace = log if log is not None and log.steps else None
-        if log is not None:
+        if log is None:
+            self._note(0)
+        else:
             self._machine.engine.look_at_stops()
 
     @contextmanager

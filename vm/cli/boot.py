@@ -125,7 +125,8 @@ def run_machine(
         if trace is not None:
             machine.trace_to(trace)
         if log is not None:
-            log.attach(machine, blueprint.machine)
+            # What is repeated for the log would be recorded again.
+            log.attach(machine, None if options.state.record is not None else blueprint.machine)
         recorder = open_recorder(machine, blueprint.boot.under(*under), options.state, options.debug, blueprint.resumed)
         with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):

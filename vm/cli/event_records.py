@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 LAST = "last:"
 MOST_KEPT = 1_000_000
-"""Events that `last:N` keeps at most: 64 MB."""
-QEMU_ALONE = ("guest_errors", "unimp")
-"""Items of QEMU's `-d` about which there is nothing to log here."""
+"""Events that `last:N` keeps at most: 128 MB."""
 
 
 def parse(text: str) -> tuple[list[str], int | None]:
@@ -36,7 +34,7 @@ def parse(text: str) -> tuple[list[str], int | None]:
             last = _number(word)
         elif word in ITEMS:
             items.append(word)
-        elif word not in QEMU_ALONE:
+        else:
             meant = did_you_mean(word, ITEMS)
             fail(f"--log {text}: '{word}' is not one of {', '.join(ITEMS)}, last:N" + (f"; {meant}" if meant else ""))
     if not items:
@@ -110,12 +108,7 @@ class EventRecords:
         if self._log is not None:
             self._log.finish()
         if self._last is not None and wrong:
-            count = 0
-            for line in self._log.lines():
-                self._write(line + "\n")
-                count += 1
-            if self._name is None:
-                click.echo(f"trapline: these were the last {count:,} events", err=True)
+            self._write_last()
         assert self._machine is not None
         self._machine.log_to(None)
         if self._file is not None:
@@ -125,6 +118,20 @@ class EventRecords:
             click.echo(
                 f"trapline: {where} has only the first {self._limit:,} events; --log-limit selects more", err=True
             )
+
+    def _write_last(self) -> None:
+        """Write what has been kept, and say what has not been."""
+        count = 0
+        for line in self._log.lines():
+            self._write(line + "\n")
+            count += 1
+        kept = "these were" if self._name is None else f"{self._name} has"
+        if self._repeats:
+            assert self._machine is not None
+            kept += f" the last {count:,} events; the run did {self._machine.cycle:,} instructions"
+        else:
+            kept += f" the last {count:,} of {self._log.count:,} events"
+        click.echo(f"trapline: {kept}", err=True)
 
     def _repeat(self) -> None:
         """Do the last steps again, from a checkpoint before them, and log them."""

@@ -99,6 +99,19 @@ VALUES = {
 }  # fmt: skip
 """All of them, and the number of values that follow."""
 
+LOG_ITEMS = {"in_asm": "exec"}
+"""Items of `-d` that have another name here."""
+_HOST_CODE = "the engine's own code is not shown"
+LOG_IGNORED = {
+    "out_asm": _HOST_CODE, "op": _HOST_CODE, "op_opt": _HOST_CODE, "op_ind": _HOST_CODE, "plugin": _HOST_CODE,
+    "nochain": "exec has every instruction anyway",
+    "cpu": "--trace FILE has the registers that change", "fpu": "there is no F extension",
+    "cpu_reset": "a reset has the values of the specification", "pcall": "it is for x86",
+    "unimp": "what is not there traps, and int shows it", "guest_errors": "a guest's mistakes trap, and int shows it",
+    "page": "it is for programs", "strace": "it is for programs", "tid": "there is one log",
+}  # fmt: skip
+"""Items of `-d` without a meaning here, and why nothing is done; `trace:` begins others."""
+
 GDB_PORT = "1234"
 """Where `-s` lets gdb connect."""
 

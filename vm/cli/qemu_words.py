@@ -61,6 +61,7 @@ class _Translator:
         self._done = Translation()
         self._serial_ports = 0
         self._qemu_logs = False
+        self._log_files: list[str] = []
 
     def run(self) -> Translation:
         self._program()
@@ -68,7 +69,7 @@ class _Translator:
         while self._rest:
             word = self._rest.popleft()
             if word == "--":
-                self._put(word, *self._rest)
+                self._rest.appendleft(word)
                 break
             if word in self._own and not (word == LOG_FILE and self._qemu_logs):
                 self._own_option(word)
@@ -77,7 +78,18 @@ class _Translator:
             else:
                 self._check_unknown(word)
                 self._put(word)
+        self._log_to_files()
+        self._put(*self._rest)
         return self._done
+
+    def _log_to_files(self) -> None:
+        """QEMU's `-D` without anything to log changes nothing."""
+        logs = any(word.partition("=")[0] == "--log" for word in self._done.words)
+        for name in self._log_files:
+            if logs:
+                self._put("--log-file", name)
+            else:
+                self._ignore(f"{LOG_FILE} {name}", "nothing is logged")
 
     def _put(self, *words: str) -> None:
         self._done.words.extend(words)
@@ -272,10 +284,17 @@ class _Translator:
         self._put("--gdb", f"{host}:{port}" if host else port)
 
     def _d(self, shown: str, value: str) -> None:
-        self._put("--log", value)
+        items = []
+        for item in value.split(","):
+            if item in known.LOG_IGNORED or item.startswith("trace:"):
+                self._ignore(f"-d {item}", known.LOG_IGNORED.get(item, known.IGNORED["trace"][1]))
+            else:
+                items.append(known.LOG_ITEMS.get(item, item))
+        if items:
+            self._put("--log", ",".join(dict.fromkeys(items)))
 
     def _D(self, shown: str, value: str) -> None:
-        self._put("--log-file", value)
+        self._log_files.append(value)
 
     def _help(self, shown: str, value: str) -> None:
         self._put("--help")

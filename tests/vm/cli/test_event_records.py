@@ -45,7 +45,7 @@ def test_where_it_goes(tmp_path: Path) -> None:
     plain = invoke("boot", kernel, "--log", "int,csr")
     assert plain.status == 0 and plain.stdout == b"" and len(plain.message.splitlines()) == 4
     assert invoke("boot", kernel, "--log", "int,csr", "--log-file", "-").stdout == plain.stderr
-    assert invoke("boot", kernel, "-d", "int,csr,guest_errors", "-D", log).stderr == b""
+    assert invoke("boot", kernel, "-d", "int,csr", "-D", log).stderr == b""
     assert log.read_bytes() == plain.stderr
     assert invoke("virt", kernel, "--log", "int,csr").stderr == plain.stderr
     assert "epc 0x8000000c <_start+12> (" in plain.message and "k.s:4) tval" in plain.message
@@ -64,7 +64,12 @@ def test_the_last_ones_are_printed_when_a_run_goes_wrong(tmp_path: Path, items: 
     outcome = invoke("boot", wrong, "--log", f"{items},last:3")
     every = invoke("boot", wrong, "--log", items).message.splitlines()
     assert outcome.status == 3
-    assert outcome.message.splitlines() == [*every[-3:], "trapline: these were the last 3 events"]
+    *lines, kept = outcome.message.splitlines()
+    assert lines == every[-3:]
+    if "exec" in items:
+        assert re.fullmatch(r"trapline: these were the last 3 events; the run did \d+ instructions", kept)
+    else:
+        assert kept == f"trapline: these were the last 3 of {len(every)} events"
 
 
 def test_the_last_instructions_before_a_limit(tmp_path: Path) -> None:
@@ -74,6 +79,32 @@ def test_the_last_instructions_before_a_limit(tmp_path: Path) -> None:
     printed = invoke(*options, "--log", "exec", "--log-file", every)
     assert printed.status == 124 and last.read_text().splitlines() == every.read_text().splitlines()[-100:]
     assert invoke(*options, "--log", "exec,last:100").stdout == printed.stdout  # not twice
+
+
+@pytest.mark.parametrize("items, part", [("int", "cause 0x00000002 (illegal instruction)"), ("exec,int", " j .+0 at ")])
+def test_a_dead_end_goes_wrong(tmp_path: Path, items: str, part: str) -> None:
+    kernel = write(tmp_path, "k.s", "_start: la t0, h\ncsrw mtvec, t0\n.word 0\nh: j h\n")
+    for command in ("boot", "virt"):
+        outcome = invoke(command, kernel, "--log", f"{items},last:2")
+        assert outcome.status == 124 and part in outcome.message
+        assert "endless loop" in outcome.message
+
+
+def test_a_run_that_is_recorded_is_logged_and_not_disturbed(tmp_path: Path) -> None:
+    typed, recording = write(tmp_path, "typed", "abc"), tmp_path / "recording"
+    options = ("boot", PROGRAMS / "boot/uart-interrupt.s", "--input", typed)
+    run = invoke(*options, "--log", "exec,int,last:3", "--record", recording)
+    assert run.message.splitlines()[:3] == invoke(*options, "--log", "exec,int").message.splitlines()[-4:-1]
+    again = invoke("replay", recording)
+    assert (again.stdout, again.status) == (run.stdout, run.status)
+
+
+def test_a_machine_that_was_saved_is_logged(tmp_path: Path) -> None:
+    kernel, saved = write(tmp_path, "k.s", STATUS.format(status=WRONG)), tmp_path / "saved"
+    every = invoke("boot", kernel, "--log", "int,csr").message.splitlines()
+    assert invoke("boot", kernel, "--save", f"{saved}@4").status == 3
+    assert invoke("resume", saved, "--log", "int,csr").message.splitlines() == every[2:]
+    assert invoke("resume", saved, "--log", "int,csr,exec,last:2").message.splitlines()[:2][-1].startswith("exec")
 
 
 def test_the_limit_is_said(tmp_path: Path) -> None:

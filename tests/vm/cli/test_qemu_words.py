@@ -56,8 +56,10 @@ def words(line: str) -> list[str]:
     ("-gdb tcp::99", "--gdb 99"),
     ("-gdb tcp:0.0.0.0:99,server", "--gdb 0.0.0.0:99"),
     ("-gdb none", ""),
-    ("-D log -d int,exec", "--log-file log --log int,exec"),
-    ("qemu-system-riscv32 -D log k", "--log-file log k"),
+    ("-D log -d int,exec", "--log int,exec --log-file log"),
+    ("-D log -d int,exec k -- -d x", "--log int,exec k --log-file log -- -d x"),
+    ("-d in_asm,exec,mmu,int", "--log exec,mmu,int"),
+    ("qemu-system-riscv32 -D log --log int k", "--log int k --log-file log"),
     ("-D NAME k.S", "-D NAME k.S"),
     ("-DNAME -d int k.S", "-DNAME --log int k.S"),
     ("--append -d -D NAME", "--append -d -D NAME"),
@@ -86,6 +88,10 @@ def test_what_it_becomes(qemu: str, ours: str) -> None:
     ("-monitor stdio -display gtk", "-monitor stdio (there is no monitor), -display gtk (there is no screen)"),
     ("-semihosting-config enable=on,arg=x", "-semihosting-config arg=x"),
     ("-action panic=none", "-action panic=none"),
+    ("-d cpu,int,nochain", "-d cpu (--trace FILE has the registers that change), -d nochain (exec has every"),
+    ("-d guest_errors -D x", "-d guest_errors (a guest's mistakes trap, and int shows it), -D x (nothing is logged)"),
+    ("-d trace:x*", "-d trace:x* (--trace and --exit-log write what happens here)"),
+    ("qemu-system-riscv32 -D log k", "-D log (nothing is logged)"),
 ])  # fmt: skip
 def test_what_is_ignored_with_a_word(line: str, remark: str) -> None:
     found = translate(shlex.split(line), OWN).remark

@@ -2,11 +2,18 @@
 
 import io
 import re
+from functools import cache
+from typing import Any
 
 import pytest
+from hypothesis import given, seed
 
+from support.budget import FIRST_SEED, examples
+from support.hypervisor.bare_and_virtual import UNDER, Reused, states
 from support.machines import TO_SUPERVISOR
 from support.paths import PROGRAMS
+from support.random_kernels.image import Kernel
+from support.random_kernels.kernels import kernels
 from trapline import Machine, isa
 from trapline.vm.core.event_log import LOG_EVENTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
@@ -47,6 +54,19 @@ def log_to(machine: Machine, *items: str, limit: int = ALL, last: int | None = N
     return log, text
 
 
+def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]:
+    """A list that gets longer with each call of a method."""
+    calls: list[int] = []
+    method = getattr(owner, name)
+
+    def counted(budget: int) -> int:
+        calls.append(budget)
+        return method(budget)
+
+    monkeypatch.setattr(owner, name, counted)
+    return calls
+
+
 def logged(kernel: str, *items: str, harts: int = 1, technique: str = "bare", steps: int = STEPS) -> list[str]:
     machine = Machine.from_file(PROGRAMS / f"{kernel}.s", harts=harts, technique=technique, memory=1 << 20)
     machine.ends_trap_loops = True
@@ -62,6 +82,46 @@ def test_every_technique_shows_the_virtual_hart(kernel: str, harts: int) -> None
     assert len(bare) > 15
     for technique in TECHNIQUES:
         assert logged(kernel, "int", "csr", harts=harts, technique=technique) == bare, technique
+
+
+@cache
+def reused(technique: str, harts: int) -> Reused:
+    """The machine that all random kernels of this size share."""
+    return Reused(technique, harts)
+
+
+def logged_states(technique: str, kernel: Kernel) -> tuple[list[str], list[dict[str, Any]]]:
+    """The events of a random kernel, and the states that it passes through.
+
+    A write of uflags in U mode is no event where the real hart does it: it does not trap.
+    """
+    machine = reused(technique, kernel.harts)
+    _, text = log_to(machine.machine, "int", "csr")
+    passed = states(machine, kernel)
+    machine.machine.log_to(None)
+    return [line for line in text if " uflags " not in line], passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harts, count", [(1, 40), (2, 12)])
+def test_random_kernels_have_the_same_events_under_every_technique(harts: int, count: int) -> None:
+    most = 0
+
+    @seed(FIRST_SEED)
+    @examples(count)
+    @given(kernels(harts))
+    def run(kernel: Kernel) -> None:
+        nonlocal most
+        expected, passed = logged_states("bare", kernel)
+        assert passed == states(reused("bare", harts), kernel)  # the guest does not notice
+        for technique in UNDER:
+            if kernel.under(technique):
+                found, _ = logged_states(technique, kernel)
+                assert found == expected, technique
+        most = max(most, len(expected))
+
+    run()
+    assert most > 50
 
 
 def test_instructions_are_those_of_the_trace() -> None:
@@ -148,10 +208,12 @@ def test_the_last_are_the_end_of_all(last: int) -> None:
     assert len(texts[1]) == last and texts[1] == texts[0][-last:]
 
 
-def test_a_limit_ends_the_log_and_not_the_run() -> None:
-    machine = Machine.from_source(TRAPS.format(count=3000), memory=1 << 20)
+def test_a_limit_ends_the_log_and_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine.from_source(TRAPS.format(count=5 * LOG_EVENTS), memory=1 << 20)
     log, text = log_to(machine, "int", limit=10)
+    runs = count_calls(monkeypatch, machine.engine, "run")
     assert machine.run().code == 3 and len(text) == 10 and log.cut
+    assert len(runs) < LOG_EVENTS  # the engine does not come back for events that nobody wants
 
 
 def test_a_machine_goes_back_and_forks_while_it_is_logged() -> None:
