@@ -115,7 +115,7 @@ def readv(process: Caller, fd: int, vector: int, count: int) -> int:
 @system_call("writev", 66)
 def writev(process: Caller, fd: int, vector: int, count: int) -> int:
     stream = stream_of(process, fd)
-    total = 0
+    total = writes = 0
     for base, size in _vectors(process, vector, count):
         data = process.space.readable(base, min(size, MAX_COUNT - total))
         if not data:
@@ -126,9 +126,9 @@ def writev(process: Caller, fd: int, vector: int, count: int) -> int:
             done = put(process, stream, data)
         except CUT_SHORT:
             if isinstance(stream, Output):
-                stream.take_back(total, total)
+                stream.take_back(total, total, writes)
             raise
-        total += done
+        total, writes = total + done, writes + 1
         if done < size:
             break
     return total

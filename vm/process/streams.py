@@ -69,6 +69,14 @@ class Came(State, frozen=True):
     error: Count = 0
 
 
+class Answer(State, frozen=True):
+    """What the host said to write `number` of the guest, where that was not that all is written."""
+
+    number: Count
+    taken: Count
+    error: Count = 0
+
+
 class InputState(State, frozen=True):
     """Of an `Input`. reads: of the host's stream; rest: what the last of them brought and nobody has taken."""
 
@@ -79,13 +87,14 @@ class InputState(State, frozen=True):
 class OutputState(State, frozen=True):
     """Of an `Output`: bytes printed; quota: bytes that are left, None for no limit.
 
-    torn: bytes printed behind that, by a system call that did not end and is done again.
+    torn: bytes printed behind that, by a system call that did not end and is done again; writes: of the guest so far.
     """
 
     printed: Count
     mid_line: bool
     quota: Count | None
     torn: Count = 0
+    writes: Count = 0
 
 
 class Input:
@@ -179,7 +188,7 @@ class Input:
 class Output:
     """A stream that the guest writes; None discards everything.
 
-    mid_line: whether the output ends in the middle of a line; torn: see `OutputState`.
+    mid_line: whether the output ends in the middle of a line; torn: see `OutputState`; answers: by number of the write.
     Bytes go out at once, past the buffer of a stream with a file descriptor, so that nothing is lost however the
     guest stops.
     """
@@ -189,7 +198,8 @@ class Output:
         self._fd = _descriptor(stream)
         self._quota = quota
         self.mid_line = False
-        self._printed = self._shown = self.torn = 0
+        self._printed = self._shown = self.torn = self._writes = 0
+        self.answers: dict[int, Answer] = {}
         if stream is not None:
             self._flush()
 
@@ -203,19 +213,20 @@ class Output:
 
     def save(self) -> OutputState:
         """See `vm.state.Stateful`."""
-        return OutputState(self._printed, self.mid_line, self._quota.left, self.torn)
+        return OutputState(self._printed, self.mid_line, self._quota.left, self.torn, self._writes)
 
     def restore(self, state: OutputState, again: bool = True) -> None:
         """See `vm.state.Stateful`. again: whether what was printed since is printed again."""
         self._shown = state.printed + state.torn if again else max(self._shown, self._printed + self.torn)
         self._printed, self.mid_line, self._quota.left = state.printed, state.mid_line, state.quota
-        self.torn = state.torn
+        self.torn, self._writes = state.torn, state.writes
 
-    def take_back(self, printed: int, granted: int) -> None:
+    def take_back(self, printed: int, granted: int, writes: int) -> None:
         """The system call that has printed the last so many bytes is done again, and does not print them again.
 
-        granted: bytes that it took from the quota.
+        granted: bytes that it took from the quota; writes: in how many parts.
         """
+        self._writes -= writes
         self._shown = max(self._shown, self._printed)
         self._printed -= printed
         self.torn = self._shown - self._printed
@@ -227,18 +238,34 @@ class Output:
 
         Raises SystemCallError where write(2) fails, OutputLimit past the quota, TimedOut at the deadline.
         """
-        before, allowed = self._printed, len(data)
+        before, allowed, number = self._printed, len(data), self._writes
+        self._writes = number + 1
+        if number in self.answers:
+            return self._repeated(data, self.answers[number], deadline)
         try:
             if self._quota.left is None:
-                return self.put_all(data, deadline)
-            allowed = self._quota.take(len(data))
-            done = self.put_all(data[:allowed], deadline)
-            if allowed < len(data):
-                raise OutputLimit
-            return done
+                done = self.put_all(data, deadline)
+            else:
+                allowed = self._quota.take(len(data))
+                done = self.put_all(data[:allowed], deadline)
+                if allowed < len(data):
+                    raise OutputLimit
         except CUT_SHORT:
-            self.take_back(self._printed - before, allowed)
+            self.take_back(self._printed - before, allowed, 1)
             raise
+        except SystemCallError as error:
+            self.answers[number] = Answer(number, self._printed - before, error.number)
+            raise
+        if done < len(data):
+            self.answers[number] = Answer(number, done)
+        return done
+
+    def _repeated(self, data: memoryview, answer: Answer, deadline: float | None) -> int:
+        """Write as much as then, with the same answer."""
+        done = self.put_all(data[: answer.taken], deadline)
+        if answer.error:
+            raise SystemCallError(answer.error)
+        return done
 
     def put_all(self, data: memoryview | bytes, deadline: float | None = None) -> int:
         """Write without the quota; the number of bytes accepted, fewer than all only if more would block."""

@@ -24,14 +24,14 @@ from trapline.vm.host.console import Console
 from trapline.vm.loader.image import LoadError
 from trapline.vm.machine import Machine
 from trapline.vm.process import Process, Reason, Result
-from trapline.vm.process.streams import Came, Input
+from trapline.vm.process.streams import Answer, Came, Input, Output
 from trapline.vm.snapshot_file import writing
 from trapline.vm.snapshot_file.chunks import ARRIVALS_FREE, ChunkReader, ChunkWriter
 from trapline.vm.snapshot_file.container import KINDS, MESSAGE_MAX, PROCESS, SnapshotFileError
 from trapline.vm.snapshot_file.processes import opened_process, save_process
 from trapline.vm.snapshot_file.reading import opened_machine
 from trapline.vm.snapshot_file.saved_state import Description
-from trapline.vm.state import Count, State
+from trapline.vm.state import Byte, Count, State
 
 FLUSH_INTERVAL = 0.2
 """Seconds in which a machine runs at most before the recording says how far it got."""
@@ -67,7 +67,7 @@ class Chunk(State, frozen=True):
     """Every other message. arrivals: what came since the one before; cycle: how far the machine got, in instructions.
 
     digest: of the machine at the end (`Machine.digest`), empty before; by_guest: whether the guest has ended the run;
-    reads: what a process read.
+    reads: what a process read; answers: to what it wrote, each with the number of the standard stream.
     """
 
     arrivals: tuple[Arrival, ...]
@@ -75,6 +75,7 @@ class Chunk(State, frozen=True):
     digest: str = ""
     by_guest: bool = False
     reads: tuple[Came, ...] = ()
+    answers: tuple[tuple[Byte, Answer], ...] = ()
 
 
 class Recorder(Outside):
@@ -107,7 +108,8 @@ class Recorder(Outside):
         while piece := snapshot.read(_PIECE):
             self._chunks.put(Piece(piece))
         self._inputs = [s for s in start.standard if isinstance(s, Input)] if isinstance(start, Process) else []
-        self._reads = 0
+        self._standard = start.standard if isinstance(start, Process) else []
+        self._reads, self._answers = 0, dict.fromkeys(range(len(self._standard)), 0)
         self._flushed, self._cycle = time.monotonic(), machine.cycle
         machine.remember(memory).outside = self
 
@@ -150,7 +152,14 @@ class Recorder(Outside):
         new, self._written = tuple(self.arrivals[self._written :]), len(self.arrivals)
         reads = tuple(came for stream in self._inputs for came in (stream.log or ())[self._reads :])
         self._reads += len(reads)
-        self._chunks.put(Chunk(new, self._reached, digest, by_guest, reads))
+        self._chunks.put(Chunk(new, self._reached, digest, by_guest, reads, tuple(self._new_answers())))
+
+    def _new_answers(self) -> Iterator[tuple[int, Answer]]:
+        for number, stream in enumerate(self._standard):
+            if isinstance(stream, Output):
+                for answer in list(stream.answers.values())[self._answers[number] :]:
+                    self._answers[number] += 1
+                    yield number, answer
 
     def finish(self, machine: Machine, end: Exit | Result) -> None:
         """Write the rest, at the end of the run. Raises OSError."""
@@ -192,6 +201,7 @@ class Recording:
     technique: str | None = None
     arrivals: list[Arrival] = field(default_factory=list)
     reads: list[Came] = field(default_factory=list)
+    answers: list[tuple[int, Answer]] = field(default_factory=list)
     cycle: int = 0
     digest: str = ""
     by_guest: bool = False
@@ -233,9 +243,11 @@ class Recording:
         """The process at its start, which reads what it read then. Raises SnapshotFileError."""
         with _refused(self.path), opened_process(self.path, io.BytesIO(self.snapshot)) as saved:
             process = saved.build(stdout=stdout, stderr=stderr, announce=announce)
-        for stream in process.standard:
+        for number, stream in enumerate(process.standard):
             if isinstance(stream, Input):
                 stream.follow(self.reads, stream.first)
+            else:
+                stream.answers = {answer.number: answer for of, answer in self.answers if of == number}
         self._follow(process.machine)
         return process
 
@@ -276,7 +288,8 @@ def read_recording(path: str, drives: tuple[str, ...] = ()) -> Recording:
             _check(chunk, recording)
             recording.arrivals += chunk.arrivals
             recording.reads += chunk.reads
-            if len(recording.arrivals) + len(recording.reads) > ARRIVALS_FREE + reader.size:
+            recording.answers += chunk.answers
+            if len(recording.arrivals) + len(recording.reads) + len(recording.answers) > ARRIVALS_FREE + reader.size:
                 raise SnapshotFileError("more has come than in any recording")
             recording.cycle, recording.digest, recording.by_guest = chunk.cycle, chunk.digest, chunk.by_guest
     return recording

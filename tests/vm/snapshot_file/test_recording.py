@@ -211,6 +211,50 @@ class Pieces(io.RawIOBase):
         return data
 
 
+class Congested(io.RawIOBase):
+    """Output as to a pipe that does not wait: some of it is taken, or nothing, and in the end its reader is gone.
+
+    left: bytes that are taken in all.
+    """
+
+    def __init__(self, rng: random.Random, left: int) -> None:
+        self._rng, self._left, self.taken = rng, left, b""
+
+    def write(self, data: Any) -> int | None:
+        if not self._left:
+            raise BrokenPipeError
+        count = min(self._left, self._rng.randrange(len(data) + 1))
+        self._left -= count
+        self.taken += bytes(data[:count])
+        return count or None
+
+
+def test_what_the_host_said_to_a_write(tmp_path: Path) -> None:
+    """Repeated where all is taken, it goes the same way: parts, nothing now and then, and SIGPIPE at last."""
+    path, ends = tmp_path / "file", set()
+    for seed in seeds(4):
+        rng = random.Random(seed)
+        source: Any = Pieces(rng, b"one two three\n" * 4 + b"!!!!!!")
+        stdout: Any = Congested(rng, rng.choice((10, 1000)))
+        process = Process.from_source(ASKS, stdin=source, stdout=stdout, memory=1 << 20)
+        with path.open("wb", buffering=0) as stream:
+            recorder = Recorder(process.machine, process, stream)
+            result = process.run()
+            recorder.finish(process.machine, result)
+        recording = read_recording(str(path))
+        printed = io.BytesIO()
+        again = recording.build_process(printed)
+        repeated = again.resume(recording.steps(again.machine))
+        assert isinstance(repeated, Result) and (repeated.reason, repeated.exit_code) == (
+            result.reason,
+            result.exit_code,
+        )
+        assert printed.getvalue() == stdout.taken
+        assert again.machine.digest() == recording.digest
+        ends.add(result.reason)
+    assert len(ends) == 2
+
+
 def recorded_process(path: Path, rng: random.Random, clock: str) -> tuple[Process, Result, bytes]:
     stdout = io.BytesIO()
     source: Any = Pieces(rng, b"one two three\n" * 4 + b"!!!!!!")
