@@ -63,7 +63,8 @@ class Stub:
             b"QStartNoAckMode": self._stop_acknowledging, b"QNonStop": self._non_stop,
             b"qqemu.PhyMemMode": lambda rest: b"%d" % self._chosen.addresses.physical,
             b"Qqemu.PhyMemMode": self._set_physical, b"qHostInfo": lambda rest: HOST_INFO,
-            b"qWatchpointSupportInfo": lambda rest: b"num:%d;" % RECORDS,
+            b"qqemu.sstepbits": lambda rest: b"ENABLE=1", b"qqemu.sstep": lambda rest: b"0x1",
+            b"Qqemu.sstep": self._set_step, b"qWatchpointSupportInfo": lambda rest: b"num:%d;" % RECORDS,
         }  # fmt: skip
 
     # The session's side
@@ -266,6 +267,12 @@ class Stub:
             raise PacketError(WRONG_PACKET)
         for inferior in self._inferiors:
             inferior.addresses.physical = rest == ":1"
+        return OK
+
+    def _set_step(self, rest: str) -> bytes:
+        """QEMU can keep interrupts away from a step; here time and interrupts go on in it, as in any run."""
+        if rest not in ("=1", "=0x1"):
+            raise PacketError(WRONG_PACKET)
         return OK
 
     # On and back

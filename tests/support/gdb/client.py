@@ -20,7 +20,17 @@ class Client:
 
     def __init__(self, place: str) -> None:
         host, _, port = place.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        self._begin(socket.create_connection((host, int(port)), timeout=PATIENCE))
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> "Client":
+        """A client that is connected already."""
+        client = cls.__new__(cls)
+        client._begin(connected)
+        return client
+
+    def _begin(self, connected: socket.socket) -> None:
+        self.socket = connected
         self.reader = Reader()
         self.arrived: list[bytes] = []
 
