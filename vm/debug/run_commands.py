@@ -75,15 +75,15 @@ def go_on(session: Session, argument: str) -> None:
     session.run(lambda: session.runner.go(count))
 
 
-@command("until u advance", "LOCATION", RUNNING)
+@command("until u advance", "[LOCATION]", RUNNING)
 def until(session: Session, argument: str) -> None:
-    """Go on to a line or an address.
+    """Go on to a line or an address; without one, as `next` but not backward, so out of a loop at its end.
     Spike's forms go on until a value is there, one instruction at a time:
     until pc HART ADDRESS, until reg HART REGISTER VALUE, until mem ADDRESS VALUE.
     """
     match argument.split():
         case []:
-            raise Mistake("`until` needs a location; `help until` has its forms")
+            _repeated(session, "", session.stepper.behind)
         case ["pc", hart, where, *rest]:
             number, address = session.hart_number(hart), session.address(" ".join([where, *rest]))
             session.run(lambda: _until(session, lambda: session.machine.harts[number].pc == address))

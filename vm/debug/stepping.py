@@ -70,6 +70,18 @@ class Stepper:
             if not is_limit(why) or not (again or self._inside(place)):
                 return why
 
+    def behind(self, number: int) -> Why:
+        """On like `line`, over calls and traps, but past jumps back: out of a loop at its end."""
+        lines, hart = self._target.lines, self._hart(number)
+        here, function = lines.line_range(hart.pc), lines.function(hart.pc)
+        if not here:
+            return self._one(number, over=True, by_line=False)
+        passed = range(here.start if function is None else function.start, here.stop)
+        while True:
+            why = self._one(number, over=True, by_line=True)
+            if not is_limit(why) or not (hart.pc in passed or self._inside(lines.place(hart.pc))):
+                return why
+
     def _inside(self, place: Place) -> bool:
         """Whether a place is within a line of the source, where no step by line ends."""
         return bool(place.file) and not self._target.lines.begins_statement(place.address)

@@ -94,6 +94,12 @@ def test_lines_backward(tool: Find, program: Path) -> None:
         assert own == theirs and len(own) == 8
 
 
+def test_out_of_loops(tool: Find, program: Path) -> None:
+    """`until` at the end of one goes on behind it."""
+    theirs, own = followed(tool, program, "fill", [*["next"] * 2, *["until"] * 3])
+    assert own == theirs and len(own) == 5
+
+
 def test_instructions_and_functions(tool: Find, program: Path) -> None:
     steps = ["stepi"] * 6 + ["nexti"] * 9 + ["finish", "reverse-stepi", "reverse-stepi"]
     theirs, own = followed(tool, program, "grow", steps)

@@ -101,6 +101,13 @@ def test_reverse_finish_leads_to_the_call() -> None:
     assert line(say("reverse-finish")) == 27 and say("print a0") == "2\n"
 
 
+def test_until_leaves_a_loop() -> None:
+    say = kernel("_start: li t0, 5\nloop: addi t0, t0, -1\n nop\n bnez t0, loop\n nop\nend: j end\n")
+    say("until 4")
+    assert line(say("until")) == 5 and say("print t0") == "0\n"
+    assert line(say("next")) == 6
+
+
 def test_finish_says_what_is_returned() -> None:
     say = kernel(CALLS)
     assert say("break double", "run", "finish").endswith("\nvalue returned: a0 = 6\n")
