@@ -95,7 +95,7 @@ def _script(files: tuple[str, ...], commands: tuple[str, ...]) -> Iterator[str]:
 def _target(
     stack: ExitStack, context: click.Context, names: list[str], kind: str | None, asked: bool, technique: str | None,
     machine: MachineOptions, boot: BootOptions, console: ConsoleOptions, assembly: AssemblyOptions,
-) -> "tuple[Screen, Target, Save | None]":  # fmt: skip
+) -> "tuple[Screen, Target, Save]":  # fmt: skip
     """What is debugged, where it prints, and how it is saved. asked: whether options of kernels were given."""
     from trapline.vm.cli import debug_guests
     from trapline.vm.debug.screen import Screen
@@ -110,10 +110,11 @@ def _target(
         return screen, target, lambda path: debug_guests.save(target, blueprint, path)
     if console.input_file is not None:
         fail("--input is for kernels; a program reads what `input` gives")
-    return screen, debug_guests.process(names, [names[0], *arguments], machine, assembly, screen), None
+    process = debug_guests.process(names, [names[0], *arguments], machine, assembly, screen)
+    return screen, process, lambda path: debug_guests.save_process(process, path)
 
 
-def _converse(target: "Target", screen: "Screen", lines: list[str], batch: bool, save: "Save | None") -> int:
+def _converse(target: "Target", screen: "Screen", lines: list[str], batch: bool, save: "Save") -> int:
     """Do the commands of scripts, and then those of standard input; the exit status."""
     from trapline.asm.disassembler.instruction import disassemble
     from trapline.vm.debug.debugger import Debugger

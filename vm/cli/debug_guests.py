@@ -1,21 +1,23 @@
 """What `trapline debug` runs: which kind of guest a file is, and the guest itself."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from trapline.vm.cli import machine_run
+from trapline.vm.cli import machine_run, process_run
 from trapline.vm.cli.assembling import load_image
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.options import AssemblyOptions, ConsoleOptions, MachineOptions
+from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.progress import announce_compilation
 
 if TYPE_CHECKING:
     from trapline.vm.cli.blueprint import Blueprint
     from trapline.vm.debug.screen import Screen
-    from trapline.vm.debug.target import Target
+    from trapline.vm.debug.target import ProcessTarget, Target
     from trapline.vm.loader.image import Image
 
 WORD = 4
@@ -77,22 +79,35 @@ def kernel(
     return Target(machine, blueprint.images)
 
 
-def save(target: "Target", blueprint: "Blueprint", path: str) -> None:
-    """Write the machine to a file. Raises Mistake."""
+@contextmanager
+def saving(path: str) -> Iterator[None]:
+    """A context in which a guest is written to a file. Raises Mistake."""
     from trapline.vm.debug.mistake import Mistake
 
     try:
         with current().claimed(path, "save"):
-            machine_run.save(target.machine, blueprint.boot, path)
+            yield
     except OSError as error:
         raise Mistake(f"{path}: {error.strerror or error}") from None
     except (ValueError, click.ClickException) as error:
         raise Mistake(str(error)) from None
 
 
+def save(target: "Target", blueprint: "Blueprint", path: str) -> None:
+    """Write the machine to a file. Raises Mistake."""
+    with saving(path):
+        machine_run.save(target.machine, blueprint.boot, path)
+
+
+def save_process(target: "ProcessTarget", path: str) -> None:
+    """Write the process to a file. Raises Mistake."""
+    with saving(path):
+        process_run.Saving(target.process, SavePlace(path)).save()
+
+
 def process(
     names: list[str], arguments: list[str], machine: MachineOptions, assembly: AssemblyOptions, screen: "Screen"
-) -> "Target":
+) -> "ProcessTarget":
     """A process. Raises AsmError, LoadError, OSError and ValueError."""
     from trapline.vm.debug.target import ProcessTarget, TypedInput
     from trapline.vm.process import Process

@@ -118,11 +118,11 @@ def restore(session: Session, argument: str) -> None:
 
 @command("save", "FILE", CHANGING, repeats=False)
 def save(session: Session, argument: str) -> None:
-    """Write the whole machine to a file, with which `trapline resume FILE` goes on."""
+    """Write the whole machine, or the program, to a file, with which `trapline resume FILE` goes on."""
     if not argument.strip():
         raise Mistake("`save` needs the name of a file")
     if session.save is None:
-        raise Mistake("only a machine can be saved, not a program: `snapshot` keeps its state here")
+        raise Mistake("nothing can be saved here: `snapshot` keeps the state")
     session.save(argument.strip())
 
 

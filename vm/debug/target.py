@@ -111,16 +111,16 @@ class TypedInput:
 
 
 class ProcessTarget(Target):
-    """A process. typed: its standard input."""
+    """A process. typed: its standard input; process: for `save`."""
 
     def __init__(self, process: Process, typed: TypedInput) -> None:
         super().__init__(process.machine, [process.image])
-        self._process, self._typed = process, typed
+        self.process, self._typed = process, typed
 
     def run(self, count: int | None) -> Outcome:
         """See Target."""
         try:
-            found = self._process.resume(count)
+            found = self.process.resume(count)
         except InputWanted:
             return WantsInput()
         if isinstance(found, Result):

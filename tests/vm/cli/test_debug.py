@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.cli.command import command, environment, invoke, refused, watchdog, write
+from support.paths import PROGRAMS
 
 PROGRAM = "_start: li a0, 3\n li a7, 93\n ecall\n"
 KERNEL = "_start: csrr a0, mhartid\n li t0, 0x100000\n li t1, 0x5555\n sw t1, 0(t0)\nend: j end\n"
@@ -39,6 +40,15 @@ def test_bad_usage(tmp_path: Path) -> None:
     refused(invoke("debug", tmp_path / "none.s"), "none.s")
     refused(invoke("debug", path, "--boot", "--", "x"), "--append")
     refused(invoke("debug"), "PROGRAM", lines=None)
+
+
+def test_a_program_is_saved_and_goes_on(tmp_path: Path) -> None:
+    saved = tmp_path / "program.snap"
+    commands = ("-e", "step 300", "-e", f"save {saved}", "-e", "continue")
+    debugged = invoke("debug", PROGRAMS / "hanoi.s", *ENGINE, "--batch", *commands)
+    resumed = invoke("resume", saved, *ENGINE)
+    assert resumed.status == 0 and resumed.stdout.endswith(b"15 moves\n")
+    assert resumed.stdout.splitlines()[-3] in debugged.stdout
 
 
 def test_a_machine_is_saved_and_goes_on(tmp_path: Path) -> None:
