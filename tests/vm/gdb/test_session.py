@@ -306,3 +306,17 @@ def test_a_debugger_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch
         send(client, framed(b"m80000000,2000") * 4000)
         assert run.join().code == 3
         assert "the guest goes on" in run.reports[-1]
+
+
+def test_ctrl_c_at_the_terminal_ends_a_way_back_and_the_run() -> None:
+    machine = machine_of(COUNT)
+    with debugged(machine) as (client, run):
+        assert client.ask("vCont;r80000000,80000010:p1.1").startswith("T05")
+        done = machine.cycle
+
+        def interrupted(count: int) -> Exit:
+            raise KeyboardInterrupt
+
+        machine.remember()._repeat = interrupted  # type: ignore[method-assign]
+        client.put("bc")
+        assert run.join().reason is ExitReason.INTERRUPTED and machine.cycle == done
