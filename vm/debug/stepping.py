@@ -131,14 +131,26 @@ class Stepper:
 
     def instruction_back(self, number: int) -> Why:
         """Undo the last instruction of the hart of this number, and what the others have done since."""
-        machine, runner = self._target.machine, self._runner
-        cycle = machine.harts[number].h.cycle
-        for _ in range(TURNS):
-            if not runner.back(1):
-                return Exit(ExitReason.BEGIN, machine.current.pc)
-            if machine.harts[number].h.cycle != cycle:
-                return Exit(ExitReason.LIMIT, machine.harts[number].pc)
-        raise Mistake(f"hart {number} waits: it did no instruction while the others did {TURNS:,}")
+        target, machine = self._target, self._target.machine
+        h, now = machine.harts[number].h, machine.cycle
+        cycle, late, early, distance = h.cycle, now, now, 1
+        # Doubled steps back to where it had done less, then halves: the last moment of those is just before.
+        while h.cycle == cycle and early > target.begin:
+            late, early = early, max(target.begin, now - distance)
+            target.go_to(early)
+            distance *= 2
+        if h.cycle == cycle:
+            return Exit(ExitReason.BEGIN, machine.current.pc)
+        while late - early > 1:
+            middle = (early + late) // 2
+            target.go_to(middle)
+            if h.cycle == cycle:
+                late = middle
+            else:
+                early = middle
+        if machine.cycle != early:
+            target.go_to(early)
+        return Exit(ExitReason.LIMIT, machine.harts[number].pc)
 
     def over_back(self, number: int) -> Why:
         """Undo an instruction, or all of the call, system call or interrupt that has ended here."""

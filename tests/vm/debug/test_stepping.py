@@ -5,6 +5,7 @@ import re
 import pytest
 
 from support.debugger import Session, kernel, process
+from trapline.vm.debug.target import Target
 
 CALLS = """_start: la      sp, stack
         la      t0, handler
@@ -99,6 +100,24 @@ def test_reverse_finish_leads_to_the_call() -> None:
     assert line(say("reverse-finish")) == 15 and line(say("reverse-finish")) == 5
     say("delete", "break 24 if a0 == 2", "run", "delete")
     assert line(say("reverse-finish")) == 27 and say("print a0") == "2\n"
+
+
+def test_a_hart_goes_back_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the turns of another, each of a thousand steps, and not one by one."""
+    ways: list[int] = []
+    go_to = Target.go_to
+    monkeypatch.setattr(Target, "go_to", lambda target, cycle: (ways.append(cycle), go_to(target, cycle)))
+    say = kernel("_start: li t0, 0\nagain: addi t0, t0, 1\n nop\n j again\n", harts=2)
+    say("run 3500", "hart 1")
+    cycle = say.machine.harts[1].h.cycle
+    for count in range(1, 4):
+        say("hart 1", "reverse-nexti")
+        assert say.machine.harts[1].h.cycle == cycle - count
+    say("hart 0", "reverse-nexti")
+    assert len(ways) < 100
+    before = say.machine.harts[0].h.cycle
+    say("hart 0", "stepi")
+    assert say.machine.harts[0].h.cycle == before + 1
 
 
 def test_until_leaves_a_loop() -> None:
