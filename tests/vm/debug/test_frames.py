@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from support.debugger import Session, kernel
+
+pytestmark = pytest.mark.once
 
 TABLES = """
 _start: .cfi_startproc

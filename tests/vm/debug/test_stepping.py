@@ -7,6 +7,8 @@ import pytest
 from support.debugger import Session, kernel, process
 from trapline.vm.debug.target import Target
 
+pytestmark = pytest.mark.once
+
 CALLS = """_start: la      sp, stack
         la      t0, handler
         csrw    mtvec, t0

@@ -7,6 +7,8 @@ import pytest
 from support.debugger import Session, kernel, process
 from trapline import Exit, Machine
 
+pytestmark = pytest.mark.once
+
 LOOP = """
 _start: la      sp, stack
         la      t0, handler
