@@ -11,6 +11,8 @@ from support.gnu import SYSTEM_QEMU, Find
 from support.paths import PROGRAMS
 from support.qemu.differences import trap_value
 from trapline.isa.cause import CAUSE_CODE
+from trapline.vm.cli.event_records import went_wrong
+from trapline.vm.exit import Exit, ExitReason
 
 STATUS = """
 _start: la t0, handler
@@ -35,6 +37,7 @@ WRONG, RIGHT = 0x33333, 0x5555
     (("--log", "int,last:2M"), "at most 1,000,000"), (("--log-file", "x"), "--log-file needs --log"),
     (("--log", "int,last:3", "--log-limit", "3"), "without last:N"),
     (("--log", "int", "--trace", "-"), "--trace and --log"),
+    (("--log", "int", "--gdb", "1234"), "--log cannot be used with --gdb"),
 ])  # fmt: skip
 def test_mistakes(tmp_path: Path, options: tuple[str, ...], part: str) -> None:
     refused(invoke("boot", write(tmp_path, "k.s", STATUS.format(status=RIGHT)), *options), part)
@@ -88,6 +91,12 @@ def test_a_dead_end_goes_wrong(tmp_path: Path, items: str, part: str) -> None:
         outcome = invoke(command, kernel, "--log", f"{items},last:2")
         assert outcome.status == 124 and part in outcome.message
         assert "endless loop" in outcome.message
+
+
+def test_what_goes_wrong() -> None:
+    right = {ExitReason.HALT, ExitReason.QUIT}
+    assert {reason for reason in ExitReason if not went_wrong(Exit(reason, 0, code=0))} == right
+    assert went_wrong(Exit(ExitReason.HALT, 0, code=3))
 
 
 def test_a_run_that_is_recorded_is_logged_and_not_disturbed(tmp_path: Path) -> None:
