@@ -258,8 +258,8 @@ class Process:
         )
 
     def _trapped(self, _machine: Machine, cause: int, tval: int) -> bool:
-        """Serve a trap of the guest in the middle of a run."""
-        if not self._running:
+        """Serve a trap of the guest in the middle of a run, or where its history is done again."""
+        if not self._running and self.machine.history is None:
             return False
         if cause == ECALL_U:
             self.serve()

@@ -1,4 +1,4 @@
-"""A process that follows the wall clock gets the same time again when it goes back, and does not sleep again."""
+"""The history of a process: its system calls are done again, and what the wall clock said comes again."""
 
 import time
 
@@ -51,3 +51,28 @@ def test_the_same_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
         assert machine.digest() == digests[cycle]
     process.resume(1400 - machine.cycle)
     assert machine.digest() == end
+
+
+def test_a_process_that_has_ended_goes_back_over_its_system_calls() -> None:
+    process = Process.from_source("""
+    _start: li s0, 5
+    again:  addi s0, s0, -1
+            bnez s0, again
+            li a7, 172                  # getpid
+            ecall
+            mv s1, a0
+            li a0, 3
+            li a7, 93                   # exit
+            ecall
+    """)
+    machine = process.machine
+    history = machine.remember()
+    assert process.run().exit_code == 3
+    pid, served = machine.x[9], process.system_calls
+    assert pid and served == {"getpid": 1, "exit": 1}
+    history.go_to(3)
+    assert (machine.x[8], machine.x[9], process.system_calls) == (4, 0, {})
+    history.go_to(14)  # after the call, and after `mv`
+    assert (machine.x[9], process.system_calls) == (pid, {"getpid": 1})
+    assert process.run().exit_code == 3
+    assert process.system_calls == served
