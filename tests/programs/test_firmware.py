@@ -17,7 +17,7 @@ from trapline.vm.cli.main import main
 TIME, IPI, RFENCE, HSM, SRST, DBCN = 0x54494D45, 0x735049, 0x52464E43, 0x48534D, 0x53525354, 0x4442434E
 CASES = [
     *((0x10, function, ()) for function in (0, 4, 5, 6, 7)),
-    *((0x10, 3, (extension,)) for extension in (0, 1, 2, 8, 0x10, TIME, IPI, RFENCE, HSM, SRST, DBCN, 0x99, 0xFFFFFFFF)),
+    *((0x10, 3, (e,)) for e in (0, 1, 2, 8, 0x10, TIME, IPI, RFENCE, HSM, SRST, DBCN, 0x99, 0xFFFFFFFF)),
     (TIME, 1, ()), (0x99, 0, ()), (IPI, 0, (1, 0)), (IPI, 0, (0, 0xFFFFFFFF)), (IPI, 0, (8, 0)), (IPI, 0, (1, 3)),
     (IPI, 0, (4, 1)), (IPI, 0, (1, 31)), (IPI, 0, (0xFFFFFFFF, 0)), (IPI, 0, (0x80000000, 4)), (IPI, 1, ()),
     (RFENCE, 0, (7, 0)), (RFENCE, 1, (1, 0, 0, 0x1000)), (RFENCE, 2, (0, 0xFFFFFFFF)), (RFENCE, 1, (8, 0)),

@@ -22,15 +22,19 @@ from trapline.vm.host.output_file import OutputFile, identity
 
 HERE = Path(__file__).resolve().parent
 KERNEL = (
-    "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "threads", "syscalls",
+    "reset", "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "threads", "syscalls",
     "messages", "disk", "console", "files", "image",
 )  # fmt: skip
-"""The kernel's sources, in the order in which they lie in memory: boot begins at the start of RAM, image ends it."""
-VARIANTS = {"plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XPOPF", "XPUSHF", "XRDMODE")}
+"""The kernel's sources, in the order in which they lie in memory: reset begins at the start of RAM, image ends it."""
+SUPERVISOR = "SUPERVISOR"
+"""The symbol of a kernel over an SBI: supervisor.s takes the place of reset.s."""
+VARIANTS = {
+    "plain": (), "paravirt": ("PARAVIRT",), "xleak": ("XPOPF", "XPUSHF", "XRDMODE"), "supervisor": (SUPERVISOR,),
+}  # fmt: skip
 """The symbols that each variant sets."""
 DEFAULTS = {"TIMER_PERIOD": "2000", "RANDOM_SEED": "0", "MEMORY_SIZE": "0x800000"}
 """What `defines` may change: symbols of the kernel's parameters."""
-RAM, IMAGE = 0x80000000, 0x40000000
+RAM, RAM_OVER_SBI, IMAGE = 0x80000000, 0x80400000, 0x40000000
 NAME_LENGTH, ARGUMENTS_LENGTH = 24, 128
 V, R, W, X, U, A, D = (1 << bit for bit in (0, 1, 2, 3, 4, 6, 7))
 """Bits of a page table entry."""
@@ -62,8 +66,12 @@ def build(
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
         Path(folder, "files.img").write_bytes(image(tuple(programs), files))
-        sources = [HERE / f"{part}.s" for part in KERNEL]
-        return assemble(sources, text_base=RAM, include_dirs=[folder], debug=debug).elf
+        first, *others = KERNEL
+        base = RAM
+        if SUPERVISOR in symbols:
+            first, base = "supervisor", RAM_OVER_SBI
+        sources = [HERE / f"{part}.s" for part in (first, *others)]
+        return assemble(sources, text_base=base, include_dirs=[folder], debug=debug).elf
 
 
 def _text(macro: str, text: str, room: int) -> str:

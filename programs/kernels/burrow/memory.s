@@ -20,7 +20,7 @@ memory_prepare:
     and     t0, t0, t1
     la      t1, next_page
     sw      t0, (t1)
-    li      t1, RAM
+    li      t1, KERNEL_RAM
     lw      t2, memory_size
     add     t1, t1, t2
     la      t2, memory_end
@@ -49,10 +49,10 @@ fill_root:
     li      t1, UART >> 2
     or      t1, t1, t0
     sw      t1, (UART >> 22) * 4(a0)
-    li      t0, RAM >> 2 | PTE_KERNEL
+    li      t0, KERNEL_RAM >> 2 | PTE_KERNEL
     lw      t1, memory_size
     srli    t1, t1, 22
-    li      t2, (RAM >> 22) * 4
+    li      t2, (KERNEL_RAM >> 22) * 4
     add     t2, t2, a0
     li      t3, 1 << 20                     # the next superpage
 1:  sw      t0, (t2)

@@ -77,8 +77,7 @@ make_ready:
     bnez    t2, 1b
     lw      t0, HART_ID(tp)
     beq     a0, t0, 3f                      # that is this hart, which looks into the queue anyway
-    li      a7, MACHINE_SEND_IPI
-    ecall
+    send_interrupt
 3:  ret
 
 # block(a0: queue): the current thread waits there; run another one.  Does not return.

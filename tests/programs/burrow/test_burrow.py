@@ -14,6 +14,7 @@ from support.budget import REDUCED, examples, seeds
 from support.burrow.build import build_script, kernel, machine, run
 from support.gnu import Find, qemu_system
 from support.paths import BURROW
+from support.qemu.firmware import qemu_over_sbi
 from trapline import ExitReason, Machine
 
 HERE = Path(__file__).parent
@@ -61,6 +62,30 @@ def test_shell_session_on_qemu(tool: Find, tmp_path: Path) -> None:
     theirs = qemu_system(tool, elf, stdin=SESSION)
     assert theirs.output.decode() == CONSOLE.decode()
     assert theirs.status == 0
+
+
+def test_shell_session_over_an_sbi() -> None:
+    """The kernel that starts in S mode prints the same."""
+    printed, status, _ = run(init="shell", stdin=SESSION, programs=False, variant="supervisor")
+    assert (printed.decode(), status) == (CONSOLE.decode(), 0)
+
+
+def test_shell_session_over_an_sbi_on_qemu(tool: Find, tmp_path: Path) -> None:
+    elf = tmp_path / "burrow.elf"
+    elf.write_bytes(kernel("supervisor", programs=False))
+    theirs = qemu_over_sbi(tool, elf, stdin=SESSION)
+    assert (theirs.output.decode(), theirs.status) == (CONSOLE.decode(), 0)
+
+
+@pytest.mark.parametrize("init, harts", [("threads 4", 4), ("pingpong 9", 2), ("wild", 3)])
+def test_harts_over_an_sbi(init: str, harts: int, tool: Find, tmp_path: Path) -> None:
+    """The SBI starts the harts and interrupts them."""
+    elf = tmp_path / "burrow.elf"
+    elf.write_bytes(build_script().build("supervisor", init=init))
+    printed, status, _ = run(init, harts=harts, programs=False)
+    assert run(init, harts=harts, variant="supervisor")[:2] == (printed, status)
+    theirs = qemu_over_sbi(tool, elf, "-smp", str(harts))
+    assert (theirs.output, theirs.status) == (printed, status)
 
 
 @pytest.mark.parametrize("init, harts", [("threads 4", 4), ("pingpong 9", 2), ("wild", 3)])

@@ -7,6 +7,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from support.kernels.supervisor import over_sbi
 from support.paths import BURROW, TESTS
 from trapline import ExitReason, Machine
 
@@ -49,7 +50,11 @@ def machine(
     options: of the machine.
     """
     symbols = dict.fromkeys(defines, 1)
-    made = Machine.from_elf(kernel(variant, programs, **symbols), memory=MEMORY, **options)
+    elf = kernel(variant, programs, **symbols)
+    if variant == "supervisor":
+        made = over_sbi(elf, **options)
+    else:
+        made = Machine.from_elf(elf, memory=MEMORY, **options)
     name, _, arguments = init.partition(" ")
     made.write(made.symbols["init_name"], name.encode().ljust(24, b"\0"))
     made.write(made.symbols["init_arguments"], arguments.encode().ljust(128, b"\0"))

@@ -34,7 +34,12 @@ CALLS = """
 
 def supervisor(text: str, *, harts: int = 1, memory: int = 8 << 20, **options: Any) -> Machine:
     """A machine about to enter this kernel, at `_start`, with a device tree."""
-    image = load_elf(assemble_text(CALLS + text, text_base=BASE).elf)
+    return over_sbi(assemble_text(CALLS + text, text_base=BASE).elf, harts=harts, memory=memory, **options)
+
+
+def over_sbi(elf: bytes, *, harts: int = 1, memory: int = 16 << 20, **options: Any) -> Machine:
+    """A machine about to enter the S-mode kernel in an ELF file, with a device tree."""
+    image = load_elf(elf)
     machine = Machine(harts=harts, memory=memory, **options)
     request = Request(machine.isa, harts, (machine.ram_base, memory), from_elf(image), "sbi")
     plan = make_plan(request)
