@@ -29,8 +29,17 @@ class Chosen:
     initrd: tuple[int, int] | None = None
 
 
-def device_tree(*, isa: Sequence[str], harts: int, ram_base: int, memory: int, chosen: Chosen | None = None) -> bytes:
-    """The flattened tree. isa: extensions in canonical order; memory: bytes of RAM."""
+def device_tree(
+    *,
+    isa: Sequence[str],
+    harts: int,
+    ram_base: int,
+    memory: int,
+    chosen: Chosen | None = None,
+    clint: bool = True,
+    slots: int = VIRTIO_SLOTS,
+) -> bytes:
+    """The flattened tree. isa: extensions in canonical order; memory: bytes of RAM; slots: of virtio."""
     root = Node(n_address_cells=2, n_size_cells=2, compatible="riscv-virtio", model="riscv-virtio,trapline")
     root.add(_chosen(chosen or Chosen()))
     root.add(Node(f"memory@{ram_base:x}", device_type="memory", reg=_region(ram_base, memory)))
@@ -38,11 +47,12 @@ def device_tree(*, isa: Sequence[str], harts: int, ram_base: int, memory: int, c
     soc = root.add(Node("soc", n_address_cells=2, n_size_cells=2, compatible="simple-bus", ranges=None))
     finisher = Node(f"test@{FINISHER_BASE:x}", compatible=("sifive,test1", "sifive,test0", "syscon"))
     soc.add(finisher.set(reg=_region(FINISHER_BASE, 0x1000), phandle=FINISHER_HANDLE))
-    soc.add(_clint(harts))
+    if clint:
+        soc.add(_clint(harts))
     soc.add(_plic(harts))
     serial = Node(f"serial@{UART_BASE:x}", compatible="ns16550a", reg=_region(UART_BASE, 0x100))
     soc.add(serial.set(clock_frequency=UART_CLOCK, **_interrupt(UART_SOURCE)))
-    for slot in range(VIRTIO_SLOTS):
+    for slot in range(slots):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         device = Node(f"virtio_mmio@{base:x}", compatible="virtio,mmio", reg=_region(base, VIRTIO_STRIDE))
         soc.add(device.set(**_interrupt(VIRTIO_SOURCE + slot)))

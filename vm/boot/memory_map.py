@@ -73,7 +73,7 @@ def make_plan(request: Request) -> Plan:
     if (needed := used - base + room + length) > size:
         name = request.kernel.image.name if request.kernel is not None else "the device tree"
         raise LoadError(f"{name}: {memory_advice(needed, size)}")
-    start = _tree_address(base + size, used + room, length)
+    start = tree_address(base + size, used + room, length)
     plan.pieces.append(("the device tree", start, start + length))
     if data:
         assert request.kernel is not None
@@ -100,7 +100,7 @@ def _tree(request: Request, initrd: tuple[int, int] | None) -> bytes:
     return device_tree(isa=request.isa, harts=request.harts, ram_base=base, memory=size, chosen=chosen)
 
 
-def _tree_address(end: int, used: int, length: int) -> int:
+def tree_address(end: int, used: int, length: int) -> int:
     """The last 2 MiB boundary with enough room after it; in a small RAM, as close to the end as possible."""
     address = (min(end, TREE_LIMIT) - length) // TREE_ALIGN * TREE_ALIGN
     return address if address >= used else (end - length) // 8 * 8
