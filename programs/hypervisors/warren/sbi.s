@@ -190,7 +190,7 @@ console_call:
     j       succeeded
 1:  bnez    s6, invalid
     call    buffer
-    bltz    a0, invalid
+    beqz    a0, invalid
     mv      s7, a0                          # s7: where it is, s8: where it ends
     mv      s5, a0
     call    open_memory
@@ -214,7 +214,7 @@ console_call:
 6:  sub     a1, s7, s5
     j       succeeded_with
 
-# buffer(): the real address of s4 bytes at the guest's physical address s5, or -1 if it is not all RAM.
+# buffer(): the real address of s4 bytes at the guest's physical address s5, or 0 if it is not all RAM.
 buffer:
     li      t0, RAM
     sub     t1, s5, t0
@@ -231,7 +231,7 @@ buffer:
     slli    a0, a0, PAGE_SHIFT
     add     a0, a0, t1
     ret
-1:  li      a0, -1
+1:  li      a0, 0
     ret
 
 # --- the legacy calls -----------------------------------------------------------------------------------------
