@@ -75,7 +75,9 @@ flush_line:
 2:  call    print_name
     la      a0, bar_text
     call    print_text
-1:  lw      t0, LINE_LENGTH(tp)
+1:
+    .endif
+    lw      t0, LINE_LENGTH(tp)
     add     t0, t0, tp
     lbu     t0, LINE - 1(t0)
     addi    t0, t0, -'\n'
@@ -84,7 +86,6 @@ flush_line:
     snez    t0, t0
     mul     t0, t0, t1
     sw      t0, line_owner, t1
-    .endif
     addi    a0, tp, LINE
     lw      a1, LINE_LENGTH(tp)
     sw      zero, LINE_LENGTH(tp)

@@ -291,9 +291,6 @@ legacy_mask:
     beqz    s4, 1f
     enter
     call    open_memory
-    li      a0, CAUSE_LOAD_MISALIGNED
-    andi    t0, s4, 3
-    bnez    t0, 2f
     mv      a0, s4
     li      a1, PTE_R
     li      a2, 1
@@ -305,7 +302,7 @@ legacy_mask:
     slli    t0, s4, 32 - PAGE_SHIFT
     srli    t0, t0, 32 - PAGE_SHIFT
     add     a0, a0, t0
-    lw      a0, (a0)
+    lbu     a0, (a0)
     andi    a0, a0, 1
     leave
 3:  mv      t0, a0

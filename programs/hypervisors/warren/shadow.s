@@ -230,7 +230,12 @@ find_context:
 drop_context:
     lw      t0, CONTEXT_IN_USE(a0)
     beqz    t0, 5f
+    mv      t2, ra
+    mv      t3, a0
     count   STAT_DROP
+    call    open_memory                     # the hart may be in one of the roots, and a page is used again at once
+    mv      ra, t2
+    mv      a0, t3
     sw      zero, CONTEXT_IN_USE(a0)
     addi    t2, a0, ROOTS_END
 1:  lw      t0, CONTEXT_ROOTS(a0)           # what the hart has cached of them
