@@ -37,6 +37,8 @@ DEFAULTS = {"SLICE": "100000"}
 """What `defines` may change, beside POOL_PAGES, and STATISTICS, which is set or not."""
 MOST_GUESTS = 8
 MOST_POOL_PAGES = 256
+LEAST_POOL_PAGES = 4
+"""A root, and tables for an instruction and for both ends of a misaligned access."""
 POOL_LIMIT = 768
 """Pages for shadow tables, of one guest and of all: three quarters of the megapage."""
 MEMORY = 16 << 20
@@ -117,9 +119,11 @@ def build(guests: Sequence[Guest], defines: Mapping[str, object] | None = None) 
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
         linked = assemble([HERE / f"{part}.s" for part in SOURCES], text_base=BASE, include_dirs=[folder])
+    pages = int(symbols["POOL_PAGES"], 0)
     used = max(vaddr + size for vaddr, _, size, _ in linked.segments)
-    if used > PAYLOAD - len(guests) * int(symbols["POOL_PAGES"], 0) * PAGE:
-        raise ValueError(f"POOL_PAGES={symbols['POOL_PAGES']}: too many pages for {len(guests)} guests")
+    if pages < LEAST_POOL_PAGES or used > PAYLOAD - len(guests) * pages * PAGE:
+        most = (PAYLOAD - used) // PAGE // len(guests)
+        raise ValueError(f"POOL_PAGES={pages}: each of {len(guests)} guests has {LEAST_POOL_PAGES} to {most}")
     return _with_segment(linked.elf, PAYLOAD, payload)
 
 

@@ -135,13 +135,7 @@ poll_input:
     j       1b
 2:
     .endif
-    lw      t0, RING_IN(tp)
-    andi    t1, t0, RING_SIZE - 1
-    add     t1, t1, tp
-    sb      a0, RING(t1)
-    addi    t0, t0, 1
-    sw      t0, RING_IN(tp)
-    call    update_lines
+    call    receive
     j       1b
 3:  mv      tp, s0
     mv      a0, s1
@@ -172,12 +166,49 @@ take_input:
 2:  li      a0, -1
     leave   s0
 
-# change_focus(): the guest in tp has ended; if it had the focus, another one gets it.
+# change_focus(): the guest in tp has ended; if it had the focus, another one gets it, and the input that is left.
 change_focus:
     lw      t0, focus
     lw      t1, GUEST_NUMBER(tp)
-    beq     t0, t1, next_focus
-    ret
+    bne     t0, t1, 1f
+    enter   s0, s1
+    mv      s0, tp
+    call    next_focus
+    lw      t0, focus
+    li      t1, GUEST_SIZE
+    mul     t0, t0, t1
+    la      s1, guest_records
+    add     s1, s1, t0
+    beq     s0, s1, 3f                      # nobody is left
+2:  lw      t0, RING_OUT(s0)
+    lw      t1, RING_IN(s0)
+    beq     t0, t1, 3f
+    lw      t1, RING_IN(s1)
+    lw      t2, RING_OUT(s1)
+    sub     t1, t1, t2
+    li      t2, RING_SIZE
+    bgeu    t1, t2, 3f                      # no more room
+    andi    t1, t0, RING_SIZE - 1
+    add     t1, t1, s0
+    lbu     a0, RING(t1)
+    addi    t0, t0, 1
+    sw      t0, RING_OUT(s0)
+    mv      tp, s1
+    call    receive
+    j       2b
+3:  mv      tp, s0
+    leave   s0, s1
+1:  ret
+
+# receive(a0: byte): input for the guest in tp; there must be room.
+receive:
+    lw      t0, RING_IN(tp)
+    andi    t1, t0, RING_SIZE - 1
+    add     t1, t1, tp
+    sb      a0, RING(t1)
+    addi    t0, t0, 1
+    sw      t0, RING_IN(tp)
+    j       update_lines
 
 # next_focus(): the next guest that has not ended, if any.  Changes t0 to t4.
 next_focus:
