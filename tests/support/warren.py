@@ -50,7 +50,7 @@ def written(text: str) -> bytes:
 
 
 def nested(guests: Sequence[Any], depth: int, defines: Mapping[str, object] | None = None) -> tuple[bytes, int]:
-    """The ELF of the outermost of `depth` Warrens, and the bytes of RAM that it needs. Depth 0: the only guest, bare."""
+    """The ELF of the outermost of `depth` Warrens, and the bytes of RAM that it needs; at depth 0 the guest itself."""
     build = script()
     if depth == 0:
         (bare,) = guests
@@ -62,7 +62,9 @@ def nested(guests: Sequence[Any], depth: int, defines: Mapping[str, object] | No
     return elf, memory
 
 
-def machine(guests: Sequence[Any], depth: int = 1, defines: Mapping[str, object] | None = None, **options: Any) -> Machine:
+def machine(
+    guests: Sequence[Any], depth: int = 1, defines: Mapping[str, object] | None = None, **options: Any
+) -> Machine:
     """A machine that is about to enter the outermost Warren."""
     elf, memory = nested(guests, depth, defines)
     return over_sbi(elf, **{"memory": memory, **options})
@@ -74,5 +76,3 @@ def run(guests: Sequence[Any], depth: int = 1, *, limit: int = 200_000_000, **op
     exit = made.run(max_instructions=limit)
     assert exit.reason.value == "halted", (str(exit), made.console.output[-2000:])
     return made.console.output, exit.code
-
-

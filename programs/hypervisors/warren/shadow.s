@@ -291,7 +291,7 @@ allocate_page:
     sw      zero, \n(t0)
     .endr
     addi    t0, t0, 64
-    bltu    t0, t1, 1b
+    bne     t0, t1, 1b                      # the last page may end at address 0
     count   STAT_TABLE
     ret
 2:  li      a0, 0
