@@ -40,5 +40,6 @@ shown_pages = {
     "project/changelog": "CHANGELOG.md",
     "project/programs": "programs/README.md",
     "project/burrow": "programs/kernels/burrow/README.md",
+    "project/warren": "programs/hypervisors/warren/README.md",
 }
 """Pages of the site that show a document from elsewhere in the repository (`site_links`)."""

@@ -175,7 +175,7 @@ def test_build_takes_eight_guests() -> None:
     assert printed.count(b"two three") == 8
     with pytest.raises(ValueError, match="9 guests: there can be 1 to 8"):
         script().build([guest(hello())] * 9)
-    for pages in 3, 1000:
+    for pages in 3, 1100:
         with pytest.raises(ValueError, match=f"POOL_PAGES={pages}: each of 1 guests has 4 to 1"):
             script().build([guest(hello())], {"POOL_PAGES": pages})
 

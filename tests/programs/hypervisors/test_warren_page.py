@@ -1,0 +1,40 @@
+"""docs/warren.md is true: excerpts, output of commands, and what each level counts."""
+
+from pathlib import Path
+
+import pytest
+
+from support.burrow.walkthrough import commands, excerpts, run_script
+from support.paths import DOCS
+from support.warren import WARREN
+from support.warren_levels import kinds, recursion
+
+pytestmark = pytest.mark.once
+
+PAGE = DOCS / "warren.md"
+UPDATE = "PYTHONPATH=tests python -m support.warren_levels prints the tables"
+
+
+@pytest.mark.parametrize("name, pieces", excerpts(PAGE), ids=[name for name, _ in excerpts(PAGE)])
+def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
+    source, at = (WARREN / name).read_text(encoding="utf-8"), 0
+    for piece in pieces:
+        found = source.find(piece, at)
+        assert found >= 0, f"{name} has changed, and the page has not: {piece}"
+        at = found + len(piece)
+
+
+def test_every_block_of_assembly_is_an_excerpt() -> None:
+    assert PAGE.read_text(encoding="utf-8").count("```asm\n") == len(excerpts(PAGE)) == 4
+
+
+def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
+    shown = commands(PAGE)
+    assert len(shown) == 2
+    for script, expected in shown:
+        assert run_script(script, tmp_path) == expected, script
+
+
+@pytest.mark.parametrize("table", [recursion, kinds], ids=["recursion", "kinds"])
+def test_tables_are_what_is_counted(table) -> None:
+    assert f"<!-- {table.__name__} -->\n\n{table()}\n\n" in PAGE.read_text(encoding="utf-8"), UPDATE

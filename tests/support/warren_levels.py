@@ -1,0 +1,60 @@
+"""What each level of nested Warrens counts, as the tables of docs/warren.md.
+
+`PYTHONPATH=tests python -m support.warren_levels` prints them.
+"""
+
+from functools import cache
+
+from support.burrow.build import build_script
+from support.warren import guest, machine
+
+DEPTHS = range(4)
+LIMIT = 400_000_000
+SLICE = 20_000
+"""Ticks of a time slice of Burrow; the default of 2,000 is shorter than its timer interrupt takes in the third level."""
+KINDS = ("CSR instructions", "sret", "wfi", "sfence.vma", "SBI calls", "device accesses", "shadow entries")
+TRAPS = ("exceptions", "interrupts", "timer interrupts")
+
+
+@cache
+def counted(depth: int) -> tuple[int, list[dict[str, int]]]:
+    """Instructions of the whole run, and the counters of each Warren, the innermost first."""
+    elf = build_script().build("supervisor", init="pingpong 10", defines={"TIMER_PERIOD": SLICE})
+    made = machine([guest(elf)], depth, {"STATISTICS": 1} if depth else None)
+    exit = made.run(max_instructions=LIMIT)
+    assert exit.reason.value == "halted" and exit.code == 0, str(exit)
+    levels: list[dict[str, int]] = []
+    for line in made.console.output.decode().splitlines()[1:]:
+        name, _, number = line.removeprefix("warren: ").rpartition(" ")
+        if name == "exits":
+            levels.append({})
+        levels[-1][name] = int(number)
+    assert len(levels) == depth
+    return made.csr["minstret"], levels
+
+
+def recursion() -> str:
+    """A row for each depth: exits of the innermost Warren, of the outermost, and what one more level multiplies."""
+    rows = ["| Warrens | exits, innermost first | each exit is, one level below | instructions |", "|---|---|---|---|"]
+    for depth in DEPTHS:
+        instructions, levels = counted(depth)
+        exits = [level["exits"] for level in levels]
+        factors = [f"{below / above:.1f}" for above, below in zip(exits, exits[1:], strict=False)]
+        cells = [", ".join(f"{number:,}" for number in exits), ", ".join(factors)]
+        rows.append(f"| {depth} | {cells[0]} | {cells[1]} | {instructions:,} |")
+    return "\n".join(rows)
+
+
+def kinds() -> str:
+    """What the exits were, with three Warrens: a column for each, the innermost first."""
+    _, levels = counted(3)
+    rows = ["| | third | second | first |", "|---|---|---|---|"]
+    for name in ("exits", *KINDS, *TRAPS, "address-space switches", "pages for tables", "window moves"):
+        rows.append(f"| {name} | " + " | ".join(f"{level[name]:,}" for level in levels) + " |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(recursion())
+    print()
+    print(kinds())
