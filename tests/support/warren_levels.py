@@ -4,6 +4,7 @@
 """
 
 from functools import cache
+from itertools import pairwise
 
 from support.burrow.build import build_script
 from support.warren import guest, machine
@@ -11,7 +12,7 @@ from support.warren import guest, machine
 DEPTHS = range(4)
 LIMIT = 400_000_000
 SLICE = 20_000
-"""Ticks of a time slice of Burrow; the default of 2,000 is shorter than its timer interrupt takes in the third level."""
+"""Ticks of a time slice of Burrow; the default of 2,000 is over before the third level has handled its interrupt."""
 KINDS = ("CSR instructions", "sret", "wfi", "sfence.vma", "SBI calls", "device accesses", "shadow entries")
 TRAPS = ("exceptions", "interrupts", "timer interrupts")
 
@@ -39,7 +40,7 @@ def recursion() -> str:
     for depth in DEPTHS:
         instructions, levels = counted(depth)
         exits = [level["exits"] for level in levels]
-        factors = [f"{below / above:.1f}" for above, below in zip(exits, exits[1:], strict=False)]
+        factors = [f"{below / above:.1f}" for above, below in pairwise(exits)]
         cells = [", ".join(f"{number:,}" for number in exits), ", ".join(factors)]
         rows.append(f"| {depth} | {cells[0]} | {cells[1]} | {instructions:,} |")
     return "\n".join(rows)
