@@ -1,11 +1,17 @@
 #!/bin/sh
 # build.sh - compile the C and assembly files of a folder and link them with its kernel.ld.
 #
-#   sh build.sh [OUTPUT [FOLDER]]       OUTPUT: kernel.elf, FOLDER: where this script is
+#   sh build.sh [--supervisor] [OUTPUT [FOLDER]]    OUTPUT: kernel.elf, FOLDER: where this script is
 #
+# --supervisor: for S mode over an SBI, at 0x80400000. Without it: for M mode, at 0x80000000.
 # The compiler is $CC if that is set, else riscv64-unknown-elf-gcc, else zig (`pip install ziglang`).
 set -eu
 
+supervisor=
+if [ "${1:-}" = --supervisor ]; then
+    supervisor=yes
+    shift
+fi
 output=${1:-kernel.elf}
 folder=${2:-$(dirname "$0")}
 [ -f "$folder/kernel.ld" ] || { echo "build.sh: $folder has no kernel.ld" >&2; exit 2; }
@@ -37,8 +43,14 @@ esac
 
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
+layout=$folder/kernel.ld
+if [ -n "$supervisor" ]; then
+    flags="$flags -DSUPERVISOR"
+    sed 's/\. = 0x80000000;/. = 0x80400000;/' "$layout" >"$objects/kernel.ld"
+    layout=$objects/kernel.ld
+fi
 for source in "$folder"/*.c "$folder"/*.S; do
     [ -f "$source" ] || continue
     $compiler $flags -c "$source" -o "$objects/$(basename "$source").o"
 done
-$compiler $flags -nostdlib -static -Wl,--build-id=none -T "$folder/kernel.ld" "$objects"/*.o $libraries -o "$output"
+$compiler $flags -nostdlib -static -Wl,--build-id=none -T "$layout" "$objects"/*.o $libraries -o "$output"

@@ -1,4 +1,5 @@
 /* page.c - Sv32 page tables: a user program sees only its own pages. */
+#include "board.h"
 #include "csr.h"
 #include "kernel.h"
 
@@ -13,6 +14,8 @@
 
 extern char user_start[], user_data_start[], user_stack_end[], user_paddr[]; /* addresses, from kernel.ld */
 
+#define SUPERPAGE (1u << 22)
+
 static uint32_t root[1024] __attribute__((aligned(4096)));
 static uint32_t leaves[1024] __attribute__((aligned(4096))); /* for the 4 MiB that hold the user programs */
 
@@ -24,8 +27,15 @@ void page_tables_init(void) {
         /* A and D are set: a hart may fault on a page without them instead of setting them. */
         leaves[vaddr >> 12 & 1023] = paddr >> 12 << 10 | D | A | U | rights | V;
     }
+#ifdef SUPERVISOR
+    /* S mode is translated too: the kernel and its devices stay where they are, in pages that are not the user's. */
+    const uint32_t own[] = {(uint32_t)user_paddr, UART, FINISHER};
+    for (uint32_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        root[own[i] / SUPERPAGE] = (own[i] / SUPERPAGE) << 20 | D | A | X | W | R | V;
+#else
     csr_write(pmpaddr0, 0xffffffff); /* without a PMP entry, S and U mode have no access at all */
     csr_write(pmpcfg0, PMP_NAPOT_RWX);
+#endif
     csr_write(satp, SATP_SV32 | (uint32_t)root >> 12);
     __asm__ volatile("sfence.vma" ::: "memory");
 }

@@ -1,10 +1,20 @@
 # start.S - the first instructions: what C needs before it can run.
 #
-# All harts come here in M mode after reset, with their number in a0 and the address of the device tree in a1.
+# All harts come here in M mode after reset, with their number in a0 and the address of the device tree in a1. Over an
+# SBI, one comes in S mode, and the others when they are called, which this kernel does not do.
+
+#ifdef SUPERVISOR
+#define xie sie
+#else
+#define xie mie
+#endif
 
         .globl  _start
-_start: csrr    t0, mhartid
+_start:
+#ifndef SUPERVISOR
+        csrr    t0, mhartid
         bnez    t0, park                # this kernel uses one hart
+#endif
         la      sp, stack_end
         la      t0, bss_start           # C expects that variables without a value are 0
         la      t1, bss_end
@@ -14,6 +24,6 @@ _start: csrr    t0, mhartid
         j       1b
 2:      call    kernel_main             # it does not return
 
-park:   csrw    mie, zero               # nothing may wake it
+park:   csrw    xie, zero               # nothing may wake it
 1:      wfi
         j       1b

@@ -3,13 +3,13 @@
 #include "kernel.h"
 
 void trap(struct frame *frame) {
-    uint32_t cause = csr_read(mcause), value = csr_read(mtval);
-    if (cause == MCAUSE_TIMER) {
+    uint32_t cause = csr_read(xcause), value = csr_read(xtval);
+    if (cause == XCAUSE_TIMER) {
         timer_interrupt();
-    } else if ((csr_read(mstatus) & MSTATUS_MPP) != 0) {
-        print("the kernel itself has failed: mcause %x, mepc %x, mtval %x\n", cause, frame->pc, value);
+    } else if ((csr_read(xstatus) & XSTATUS_XPP) != 0) {
+        print("the kernel itself has failed: cause %x, pc %x, address %x\n", cause, frame->pc, value);
         power_off(1);
-    } else if (cause == MCAUSE_ECALL_FROM_U) {
+    } else if (cause == XCAUSE_ECALL_FROM_U) {
         frame->pc += 4; /* return after the ecall */
         system_call(frame);
     } else {

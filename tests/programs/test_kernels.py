@@ -8,7 +8,9 @@ import pytest
 
 from support.gnu import Find, Outcome, qemu_system
 from support.kernels.c_kernel import build, compiler
+from support.kernels.supervisor import over_sbi
 from support.paths import PROGRAMS
+from support.qemu.firmware import qemu_over_sbi
 from trapline import ExitReason, Machine
 
 EXPECTED = (PROGRAMS / "expected/kernels.out").read_bytes()
@@ -23,6 +25,17 @@ def test_kernel_in_c(name: str, tool: Find, tmp_path: Path) -> None:
     assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, EXPECTED)
     assert qemu_system(tool, elf) == Outcome(EXPECTED, 0)
     assert qemu_system(tool, elf, "-cpu", "rv32", "-smp", "4") == Outcome(EXPECTED, 0), "QEMU's own defaults"
+
+
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_kernel_in_c_over_an_sbi(name: str, tool: Find, tmp_path: Path) -> None:
+    """In S mode it prints the same, but for the mode that it names."""
+    elf = build(compiler(name, tool), tmp_path / "kernel.elf", supervisor=True)
+    machine = over_sbi(elf.read_bytes())
+    exit = machine.run(max_instructions=5_000_000)
+    expected = EXPECTED.replace(b"M mode", b"S mode")
+    assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, expected)
+    assert qemu_over_sbi(tool, elf) == Outcome(expected, 0)
 
 
 DIVIDES = """

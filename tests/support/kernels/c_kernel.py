@@ -23,12 +23,12 @@ def compiler(name: str, tool: Find) -> str:
     return f"{sys.executable} -m ziglang cc"
 
 
-def build(command: str, output: Path, folder: Path = PROGRAMS / "kernels") -> Path:
-    """Run build.sh with a compiler; it must have nothing to say."""
+def build(command: str, output: Path, folder: Path = PROGRAMS / "kernels", *, supervisor: bool = False) -> Path:
+    """Run build.sh with a compiler; it must have nothing to say. supervisor: for S mode over an SBI."""
     script = str(PROGRAMS / "kernels/build.sh")
     environment = os.environ | {"CC": command}
     done = subprocess.run(
-        ["sh", script, str(output), str(folder)],
+        ["sh", script, *["--supervisor"] * supervisor, str(output), str(folder)],
         env=environment,
         capture_output=True,
         text=True,
