@@ -2,7 +2,6 @@
 
 from support.random_kernels.code import (
     ALIAS,
-    CLINT,
     DATA,
     FIXED,
     FRESH,
@@ -48,7 +47,7 @@ def leaf(c: Choices, s: Script) -> int:
         return pte(s.base + 0x1000 * page, flags)
     if kind == 5:
         return pte(
-            c.of((UART, CLINT, PLIC, 0, RAM + ARENA * s.hart + ARENA * 4, 0x80400000, 0x80001000 - 0x2000)), flags
+            c.of((UART, s.clint, PLIC, 0, RAM + ARENA * s.hart + ARENA * 4, 0x80400000, 0x80001000 - 0x2000)), flags
         )
     if kind == 6:
         return pte(0x3FFFFF000 - 0x1000 * c.below(2), flags) if c.below(2) else pte(0x180000000 + DATA, flags)
@@ -156,7 +155,7 @@ def change_satp(c: Choices, s: Script) -> None:
         value = asid | c.below(1 << 22)
     else:
         value = 1 << 31 | asid | c.of((
-            0x3FFFFF, CLINT >> 12, UART >> 12, (RAM + 8 * ARENA) >> 12, (s.base + HANDLERS) >> 12,
+            0x3FFFFF, s.clint >> 12, UART >> 12, (RAM + 8 * ARENA) >> 12, (s.base + HANDLERS) >> 12,
             (s.base + FIXED) >> 12, 0, 0x180000 + ((s.base + ROOT_A - RAM) >> 12),
         ))  # fmt: skip
     s.constant(6, value)

@@ -37,7 +37,10 @@ class Script:
     """The script of one hart as it grows, and where the generator expects it to run.
 
     harts: of the machine. free: whether it may leave out the fences that it owes. patched: its routines that are holes.
+    clint: where it looks for the CLINT.
     """
+
+    clint = CLINT
 
     def __init__(self, base: int, hart: int, holes: int, harts: int = 1, free: bool = False) -> None:
         self.base, self.hart, self.holes, self.harts, self.free = base, hart, holes, harts, free
@@ -107,7 +110,7 @@ def data_vaddr(c: Choices, s: Script, store: bool) -> int:
         return c.of((UART, UART, UART + 1, UART + 2, UART + 5, UART + 7, UART + 8, 0x10001000, 0x10001070))
     if kind == 13:
         registers = (0, 4, 0x4000, 0x4004, 0xBFF8, 0xBFFC, 0xBFFA, 0xC000)
-        return CLINT + c.of(registers) + (8 * s.hart if store else 0)
+        return s.clint + c.of(registers) + (8 * s.hart if store else 0)
     if kind == 14:
         return PLIC + c.of((0, 4 * 10, 0x1000, 0x2000, 0x2080, 0x200000, 0x200004, 0x201004, 0x600000))
     page_of = (DATA,) if store else (HANDLERS, SCRIPT, ROOT_A, LEAF_0, LEAF_1, FIXED)

@@ -1,0 +1,346 @@
+"""Random kernels that run in S and U mode over an SBI, and end by themselves with a record of all that they have seen.
+
+Their steps are those of `support.random_kernels.steps` that need no M mode. The trap handler, in S mode, writes down
+scause, sepc, stval and sstatus of each trap and goes on; at the end the registers and CSRs are written down and the
+machine is switched off. So two runs are alike if memory is. What a virtual machine may do differently does not show:
+values of counters are overwritten, timers fire at once or where the kernel waits for them, sc.w is tried again.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from support.random_kernels.code import (
+    ALIAS,
+    DATA,
+    HANDLERS,
+    LEAF_0,
+    LEAF_1,
+    LEAF_CODE,
+    NEXT,
+    PROBED,
+    ROOT_A,
+    ROOT_B,
+    ROUTINES,
+    SCRIPT,
+    UART,
+    USER,
+    A,
+    Choices,
+    Code,
+    D,
+    G,
+    R,
+    S,
+    U,
+    V,
+    W,
+    X,
+    csr,
+    load_address,
+    load_constant,
+    pte,
+    word,
+)
+from support.random_kernels.image import ARENA, RAM
+from support.random_kernels.in_use import across, alias, superpage, toggle, walk_on_code
+from support.random_kernels.memory import change_own_entry, change_pte, change_view, cross, leaf, root_leaf
+from support.random_kernels.script import Script, data_vaddr, register
+from support.random_kernels.steps import AMOS, access, call, compute, event, modify_code, odd_csr
+from trapline import isa
+from trapline.vm.sbi.call import BASE, DBCN, HSM, IPI, RFENCE, SRST, TIME
+
+MEMORY = 6 << 20
+"""Bytes of RAM, not a whole number of superpages."""
+DUMP, LOG, LOG_SIZE = RAM + 0x11000, RAM + 0x18000, 0x8000
+"""Where registers and CSRs are written down at the end, and the traps; then the log begins anew."""
+END = RAM + MEMORY
+NOWHERE = 0x50000
+ENTRY = RAM + SCRIPT
+POINTER = 28
+"""The register that holds the log's end."""
+DUMPED = (
+    "sstatus", "sie", "stvec", "scounteren", "sscratch", "sepc", "scause", "stval", "satp", "senvcfg", "sip",
+)  # fmt: skip
+COUNTERS = ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
+CSRS = [c.name for c in isa.CSRS if c.address < 0x200 and c.name not in ("satp", "stvec")]
+COMMON = ("sstatus", "sstatus", "sie", "sip", "sepc", "scause", "stval", "sscratch", "scounteren", "mstatus", "mip")
+FORMS = ("csrrs", "csrrw", "csrrc", "csrrsi", "csrrwi", "csrrci")
+CALLS = (
+    (BASE, 0, 0, 0), (BASE, 3, TIME, 0), (BASE, 3, 0x12345, 0), (BASE, 9, 0, 0), (IPI, 0, 1, 0), (IPI, 0, 2, 0),
+    (IPI, 0, 0, 0xFFFFFFFF), (RFENCE, 0, 1, 0), (RFENCE, 1, 0, 0xFFFFFFFF), (RFENCE, 2, 1, 0), (RFENCE, 1, 4, 9),
+    (HSM, 2, 0, 0), (HSM, 2, 1, 0), (HSM, 0, 0, ENTRY), (SRST, 0, 7, 0), (DBCN, 0, 4, END), (DBCN, 0, 0, RAM),
+    (DBCN, 9, 0, 0), (TIME, 1, 0, 0), (0x99, 0, 0, 0),
+)  # fmt: skip
+"""Extension, function and two arguments of calls that only answer."""
+PAST, NEVER, SOON = range(3)
+
+
+class SupervisorScript(Script):
+    """A script that begins in S mode and has no other mode above; a block ends with a word that is no instruction."""
+
+    clint = NOWHERE
+
+    def __init__(self) -> None:
+        super().__init__(RAM, 0, 0)
+        self.mode, self.paged = S, True
+
+    def begin_block(self) -> None:
+        """End a block: the handler goes on here in S mode, whatever happened before."""
+        self.put(0)
+        self.mode = S
+        self.begun = len(self.code.words)
+        self.put(0, 0)
+
+
+@dataclass(frozen=True)
+class SupervisorKernel:
+    """words: by address; ram: what RAM holds at the start."""
+
+    words: dict[int, tuple[int, ...]]
+
+    @property
+    def ram(self) -> bytes:
+        """The first part of RAM, up to the last word; zeros are behind it."""
+        ram = bytearray(max(a + 4 * len(w) for a, w in self.words.items()) - RAM)
+        for address, words in self.words.items():
+            struct.pack_into(f"<{len(words)}I", ram, address - RAM, *words)
+        return bytes(ram)
+
+
+def handler() -> list[int]:
+    """Writes a trap down and goes on: after the instruction, or with the next block."""
+    t, s = 31, 30
+    code = Code(RAM + HANDLERS)
+    code.branch("jal", 0, 0, "entry")
+    for _ in range(15):
+        code.branch("jal", 0, 0, "interrupt")
+    code.at("entry")
+    code.at("interrupt")
+    for i, name in enumerate(("scause", "sepc", "stval", "sstatus")):
+        code.put(csr("csrrs", name, t, 0), word("sw", POINTER, t, 4 * i))
+    code.put(word("addi", POINTER, POINTER, 16), *load_constant(t, LOG + LOG_SIZE))
+    code.branch("bltu", POINTER, t, "room")
+    code.put(*load_constant(POINTER, LOG))
+    code.at("room")
+    code.put(csr("csrrs", "scause", t, 0))
+    code.branch("blt", t, 0, "asynchronous")
+    # 0, 1, 12: the pc is nowhere; 8, 9: ecall.
+    code.put(*load_constant(s, 0x1303), word("srl", s, s, t), word("andi", s, s, 1))
+    code.branch("bne", s, 0, "rescue")
+    code.put(word("addi", s, t, -2))
+    code.branch("bne", s, 0, "skip")
+    code.put(csr("csrrs", "stval", s, 0))
+    code.branch("beq", s, 0, "rescue")
+    code.at("skip")
+    code.put(csr("csrrs", "sepc", t, 0), word("addi", t, t, 4), csr("csrrw", "sepc", 0, t), word("sret"))
+    code.at("rescue")
+    code.put(csr("csrrw", "sepc", 0, NEXT), *load_constant(t, 0x100), csr("csrrs", "sstatus", 0, t), word("sret"))
+    code.at("asynchronous")
+    code.put(csr("csrrs", "sip", t, 0), word("sw", POINTER, t, -4))
+    code.put(csr("csrrci", "sip", 0, 2), *load_constant(t, 0x222), csr("csrrc", "sie", 0, t), word("sret"))
+    return code.closed()
+
+
+def ending() -> list[int]:
+    """Writes everything down, and switches off."""
+    words = load_constant(31, DUMP)
+    words += [word("sw", 31, x, 4 * x) for x in range(1, 31)]
+    for i, name in enumerate(DUMPED[:-1]):
+        words += [csr("csrrs", name, 30, 0), word("sw", 31, 30, 128 + 4 * i)]
+    words += [*sbi(TIME, 0, 0xFFFFFFFF, 0xFFFFFFFF), csr("csrrs", "sip", 30, 0)]
+    words += [word("sw", 31, 30, 124 + 4 * len(DUMPED))]
+    return [*words, *sbi(SRST, 0, 0, 0)]
+
+
+def sbi(extension: int, function: int, first: int, second: int) -> list[int]:
+    """A call; afterwards a7 and a6 name one without effect again."""
+    words = [*load_constant(17, extension), *load_constant(16, function)]
+    words += [*load_constant(10, first), *load_constant(11, second), word("ecall")]
+    return [*words, *load_constant(17, BASE), *load_constant(16, 0)]
+
+
+def fixed_words() -> dict[int, list[int]]:
+    """Handler, routines, and the entries of both roots through which code is reached."""
+    places = {RAM + r: [word("addi", 11, 11, 1), word("jalr", 0, 1, 0)] for r in ROUTINES}
+    code, user = V | R | W | X | A | D | G, V | R | W | X | USER | A | D
+    for root in (ROOT_A, ROOT_B):
+        entries = {RAM: pte(RAM, code), ALIAS: pte(RAM, user), UART: pte(UART, user)}
+        entries |= {PROBED[0]: pte(RAM + LEAF_0, V), PROBED[1]: pte(RAM + LEAF_1, V)}
+        places |= {RAM + root + 4 * (vaddr >> 22): [entry] for vaddr, entry in entries.items()}
+    places[RAM + LEAF_CODE] = [pte(RAM + page, code) for page in range(0, 2 * ARENA, 0x1000)]
+    return places | {RAM + HANDLERS: handler()}
+
+
+def enter(c: Choices, s: Script) -> None:
+    """sret to S or U mode; in U mode it traps."""
+    mode = c.of((U, S, U))
+    status = c.below(1 << 32) & 0xC0022 | (0x100 if mode == S else 0)
+    s.put(*load_address(6, status), csr("csrrw", "sstatus", 0, 6))
+    s.put(*load_address(6, s.ahead(4, mode)), csr("csrrw", "sepc", 0, 6), word("sret"))
+    if s.mode == S:
+        s.mode = mode
+
+
+def csr_step(c: Choices, s: Script) -> None:
+    """One of the six instructions on a CSR of S mode, or one that S mode does not have."""
+    name = c.of(COMMON) if c.below(3) else c.of(CSRS)
+    form, rd = c.of(FORMS), register(c) if c.maybe(80) else 0
+    if form.endswith("i"):
+        s.put(csr(form, name, rd, c.below(32)))
+        return
+    s.constant(6, c.word() if name != "sepc" or c.maybe(20) else s.ahead(0, U))
+    s.put(csr(form, name, rd, 0 if form != "csrrw" and c.maybe(30) else 6))
+
+
+def odd_or_counter(c: Choices, s: Script) -> None:
+    """Any CSR address; a counter, whose value is overwritten; stvec, put right at once."""
+    kind = c.below(3)
+    if kind == 0:
+        odd = SupervisorScript()
+        odd_csr(c, odd)
+        words = odd.code.words
+        if words and words[0] >> 20 not in (0x105, *(isa.CSR_BY_NAME[name].address for name in COUNTERS)):
+            s.put(*words)
+    elif kind == 1:
+        s.put(csr(c.of(FORMS), c.of(COUNTERS), 12, c.below(2)))
+        s.constant(12, c.word())
+    else:
+        s.constant(6, c.word())
+        s.put(csr("csrrw", "stvec", register(c), 6), csr("csrrs", "stvec", register(c), 0))
+        s.constant(6, RAM + HANDLERS + c.below(2))
+        s.put(csr("csrrw", "stvec", 0, 6))
+
+
+def atomic(c: Choices, s: Script) -> None:
+    """An AMO; LR and SC until it stores; or SC elsewhere than LR."""
+    kind = c.below(3)
+    s.constant(5, data_vaddr(c, s, True) & ~(0 if c.maybe(5) else 3))
+    if kind == 0:
+        s.put(word(c.of(AMOS), register(c), 5, register(c)))
+    elif kind == 1:
+        s.put(word("lr.w", 11, 5), word("sc.w", 12, 5, 13), word("bne", 12, 0, -8))
+    else:
+        s.put(word("lr.w", 11, 5))
+        s.constant(5, data_vaddr(c, s, True) & ~3)
+        s.put(word("sc.w", 12, 5, 13))
+
+
+def change_satp(c: Choices, s: Script) -> None:
+    """Another root, another ASID, or no translation."""
+    asid = c.below(5) << 22
+    value = asid | c.below(1 << 22) if c.below(6) == 5 else 1 << 31 | asid | (RAM + c.of((ROOT_A, ROOT_B))) >> 12
+    s.constant(6, value)
+    s.put(csr("csrrw", "satp", c.below(2) * register(c), 6))
+    if c.below(3) == 0:
+        s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6))[c.below(3)]))
+
+
+def interrupt(c: Choices, s: Script) -> None:
+    """A software or timer interrupt that is pending at once, or that a wfi waits for; enabled or not, taken or not."""
+    kind = c.below(4)
+    if kind == 0:
+        s.put(csr("csrrsi", "sip", 0, 2))
+    elif kind == 1:
+        s.put(*sbi(IPI, 0, 1, 0))
+    elif kind == 2:
+        s.put(*sbi(TIME, 0, 0, 0))
+    else:
+        # Long enough to reach the wfi everywhere.
+        s.constant(6, 0x20)
+        s.put(csr("csrrs", "sie", 0, 6), csr("csrrs", "time", 10, 0), csr("csrrs", "timeh", 11, 0))
+        s.constant(6, 1_000_000)
+        s.put(word("add", 10, 10, 6), word("sltu", 6, 10, 6), word("add", 11, 11, 6))
+        words = sbi(TIME, 0, 0, 0)
+        call_at = words.index(word("ecall"))
+        s.put(*load_constant(17, TIME), *load_constant(16, 0), *words[call_at:])
+        s.put(word("wfi") if c.below(3) else csr("csrrci", "sstatus", 0, 2), word("wfi"))
+        s.constant(10, c.word())
+        s.constant(11, c.word())
+        s.constant(6, 0)
+        return
+    s.constant(6, c.of((0x222, 0x22, 2, 0x20, c.word())))
+    s.put(csr(c.of(("csrrs", "csrrs", "csrrw", "csrrc")), "sie", 0, 6))
+    s.put(csr(c.of(("csrrsi", "csrrsi", "csrrci")), "sstatus", 0, 2))
+    if kind == 2 and c.below(2):
+        s.put(*sbi(TIME, 0, 0xFFFFFFFF, 0xFFFFFFFF))
+    s.put(csr("csrrs", "sip", register(c), 0))
+
+
+def calls(c: Choices, s: Script) -> None:
+    """A call of the SBI."""
+    s.put(*sbi(*c.of(CALLS)))
+
+
+def edge(c: Choices, s: Script) -> None:
+    """Loads and stores at the ends of RAM, bare or through a superpage that goes beyond."""
+    flags = V | R | W | A | D | c.below(2) * USER
+    s.constant(5, RAM + c.of((ROOT_A, ROOT_B)) + 4 * (PROBED[2] >> 22))
+    s.constant(6, pte(RAM + c.of((0x400000, 0x400000, 0x800000, -0x400000)), flags))
+    s.put(word("sw", 5, 6, 0), word("sfence.vma", 0, 0))
+    for _ in range(1 + c.below(3)):
+        place = c.of((0, 0x1FFFFC, 0x1FFFFE, 0x200000, 0x3FFFFC, 0x1FF000, 0x3FF000))
+        s.constant(5, c.of((PROBED[2], RAM + 0x400000)) + place)
+        s.put(word(c.of(("lw", "lhu", "lb")), register(c), 5, 0), word(c.of(("sw", "sb")), 5, register(c), 0))
+
+
+def block(c: Choices, s: Script) -> None:
+    """A new block, mostly in U mode."""
+    s.end_block()
+    s.begin_block()
+    if c.below(4):
+        enter(c, s)
+
+
+STEPS: tuple[Callable[[Choices, Script], None], ...] = (
+    compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_or_counter, enter, enter, event,
+    change_view, change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp,
+    change_satp, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block, block, block, toggle,
+    toggle, alias, across, superpage, walk_on_code,
+)  # fmt: skip
+
+
+def boot(c: Choices, s: Script) -> None:
+    """Vector, translation and registers before the first block."""
+    s.put(0, 0)
+    s.begun = 0
+    s.constant(POINTER, LOG)
+    for name, value in (
+        ("stvec", RAM + HANDLERS + c.below(2)), ("scounteren", c.below(8)), ("sie", 0),
+        ("satp", 1 << 31 | (RAM + ROOT_A) >> 12 if c.maybe(80) else 0),
+    ):  # fmt: skip
+        s.constant(6, value)
+        s.put(csr("csrrw", name, 0, 6))
+    for x in (*range(1, NEXT), 29, 30, 31):
+        s.constant(x, {17: BASE, 16: 0}.get(x, c.word() if 10 <= x < 16 else 0x01010101 * x))
+
+
+def script(first: bytes, steps: list[bytes]) -> dict[int, list[int]]:
+    """The words of a kernel."""
+    s, c = SupervisorScript(), Choices(first)
+    boot(c, s)
+    words: dict[int, list[int]] = {}
+    for table in (LEAF_0, LEAF_1):
+        words[RAM + table] = [leaf(c, s) for _ in range(16)]
+    for root in (ROOT_A, ROOT_B):
+        words[RAM + root + 4 * (PROBED[2] >> 22)] = [root_leaf(c, s)]
+    for data in steps:
+        if len(s.code.words) > 2700:
+            break
+        c = Choices(data)
+        c.of(STEPS)(c, s)
+    s.end_block()
+    s.put(0, *ending())
+    words |= {RAM + DATA + 0x1000 * p: [0x12345678 * (p + 1) & 0xFFFFFFFF, 0xFFFFFFFF] for p in range(6)}
+    return {ENTRY: s.code.closed(), **words, **fixed_words()}
+
+
+@st.composite
+def supervisor_kernels(draw: st.DrawFn) -> SupervisorKernel:
+    """A kernel in S and U mode."""
+    first = draw(st.binary(min_size=100, max_size=100))
+    count = draw(st.sampled_from(range(1, 61)))
+    steps = draw(st.lists(st.binary(min_size=16, max_size=16), min_size=count, max_size=count))
+    return SupervisorKernel({a: tuple(words) for a, words in script(first, steps).items()})
