@@ -6,6 +6,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PROGRAMS = ROOT / "programs"
 BURROW = PROGRAMS / "kernels/burrow"
+WARREN = PROGRAMS / "hypervisors/warren"
 TESTS = ROOT / "tests"
 CORPUS = TESTS / "corpus"
 """Random tests' finds, each kept as a regression test."""

@@ -57,7 +57,18 @@ device_access:
     li      s7, 1
     li      t1, OPCODE_STORE
     bne     t0, t1, refuse_access           # an atomic access
-1:  srli    a0, s4, 20                      # s8: the value to store
+1:  srli    a0, s4, 15
+    andi    a0, a0, 31
+    call    read_register
+    srai    t1, s4, 20
+    beqz    s7, 2f
+    andi    t1, t1, ~31
+    srli    t2, s4, 7
+    andi    t2, t2, 31
+    or      t1, t1, t2
+2:  add     t1, t1, a0
+    bne     t1, s1, refuse_access           # it begins on the page before, which is no device's
+    srli    a0, s4, 20                      # s8: the value to store
     andi    a0, a0, 31
     call    read_register
     mv      s8, a0

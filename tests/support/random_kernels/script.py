@@ -37,10 +37,11 @@ class Script:
     """The script of one hart as it grows, and where the generator expects it to run.
 
     harts: of the machine. free: whether it may leave out the fences that it owes. patched: its routines that are holes.
-    clint: where it looks for the CLINT.
+    clint, virtio: where it looks for the CLINT and for a slot.
     """
 
     clint = CLINT
+    virtio = 0x10001000
 
     def __init__(self, base: int, hart: int, holes: int, harts: int = 1, free: bool = False) -> None:
         self.base, self.hart, self.holes, self.harts, self.free = base, hart, holes, harts, free
@@ -107,7 +108,7 @@ def data_vaddr(c: Choices, s: Script, store: bool) -> int:
     if kind == 11:
         return c.of((0, 0x7FFFFFFC, 0xFFFFFFFC, 0xFFFFFFFE, 0x50000, 0x88000000, 0x80400000 - 4, 0x80400000))
     if kind == 12:
-        return c.of((UART, UART, UART + 1, UART + 2, UART + 5, UART + 7, UART + 8, 0x10001000, 0x10001070))
+        return c.of((UART, UART, UART + 1, UART + 2, UART + 5, UART + 7, UART + 8, s.virtio, s.virtio + 0x70))
     if kind == 13:
         registers = (0, 4, 0x4000, 0x4004, 0xBFF8, 0xBFFC, 0xBFFA, 0xC000)
         return s.clint + c.of(registers) + (8 * s.hart if store else 0)

@@ -47,7 +47,7 @@ from support.random_kernels.code import (
 from support.random_kernels.image import ARENA, RAM
 from support.random_kernels.in_use import across, alias, superpage, toggle, walk_on_code
 from support.random_kernels.memory import change_own_entry, change_pte, change_view, cross, leaf, root_leaf
-from support.random_kernels.script import Script, data_vaddr, register
+from support.random_kernels.script import Script, data_vaddr, probe, register, store_word
 from support.random_kernels.steps import AMOS, access, call, compute, event, modify_code, odd_csr
 from trapline import isa
 from trapline.vm.sbi.call import BASE, DBCN, HSM, IPI, RFENCE, SRST, TIME
@@ -58,6 +58,8 @@ DUMP, LOG, LOG_SIZE = RAM + 0x11000, RAM + 0x18000, 0x8000
 """Where registers and CSRs are written down at the end, and the traps; then the log begins anew."""
 END = RAM + MEMORY
 NOWHERE = 0x50000
+FENCED = 24
+"""First of three entries of LEAF_0 that only `fence_one` changes."""
 ENTRY = RAM + SCRIPT
 POINTER = 28
 """The register that holds the log's end."""
@@ -75,17 +77,26 @@ CALLS = (
     (DBCN, 9, 0, 0), (TIME, 1, 0, 0), (0x99, 0, 0, 0),
 )  # fmt: skip
 """Extension, function and two arguments of calls that only answer."""
-PAST, NEVER, SOON = range(3)
+SC, SWAP, FENCE = word("sc.w"), word("amoswap.w"), word("sfence.vma")
+FENCE_MASK = 0xFE007FFF
+SC_MASK, SC_BITS = 0xF800707F, SC & ~0x7F & ~0x7000
 
 
 class SupervisorScript(Script):
     """A script that begins in S mode and has no other mode above; a block ends with a word that is no instruction."""
 
-    clint = NOWHERE
+    clint = virtio = NOWHERE
 
     def __init__(self) -> None:
         super().__init__(RAM, 0, 0)
         self.mode, self.paged = S, True
+
+    def put(self, *words: int) -> None:
+        """Append instructions. SC becomes a swap, since an exit may end the reservation, and a fence one of all."""
+        for w in words:
+            if w & SC_MASK == SC:
+                w = w & ~SC_BITS | SWAP
+            self.code.put(FENCE if w & FENCE_MASK == FENCE else w)
 
     def begin_block(self) -> None:
         """End a block: the handler goes on here in S mode, whatever happened before."""
@@ -134,9 +145,11 @@ def handler() -> list[int]:
     code.branch("bne", s, 0, "skip")
     code.put(csr("csrrs", "stval", s, 0))
     code.branch("beq", s, 0, "rescue")
+    code.put(word("sfence.vma", 0, 0))  # U mode may have wanted to
     code.at("skip")
     code.put(csr("csrrs", "sepc", t, 0), word("addi", t, t, 4), csr("csrrw", "sepc", 0, t), word("sret"))
     code.at("rescue")
+    code.put(word("addi", 10, 0, 0), word("addi", 11, 0, 0))
     code.put(csr("csrrw", "sepc", 0, NEXT), *load_constant(t, 0x100), csr("csrrs", "sstatus", 0, t), word("sret"))
     code.at("asynchronous")
     code.put(csr("csrrs", "sip", t, 0), word("sw", POINTER, t, -4))
@@ -215,17 +228,15 @@ def odd_or_counter(c: Choices, s: Script) -> None:
 
 
 def atomic(c: Choices, s: Script) -> None:
-    """An AMO; LR and SC until it stores; or SC elsewhere than LR."""
+    """An AMO; LR and SC until it stores; or SC at another word than LR."""
     kind = c.below(3)
     s.constant(5, data_vaddr(c, s, True) & ~(0 if c.maybe(5) else 3))
     if kind == 0:
         s.put(word(c.of(AMOS), register(c), 5, register(c)))
     elif kind == 1:
-        s.put(word("lr.w", 11, 5), word("sc.w", 12, 5, 13), word("bne", 12, 0, -8))
+        s.code.put(word("lr.w", 11, 5), word("sc.w", 12, 5, 13), word("bne", 12, 0, -8))
     else:
-        s.put(word("lr.w", 11, 5))
-        s.constant(5, data_vaddr(c, s, True) & ~3)
-        s.put(word("sc.w", 12, 5, 13))
+        s.code.put(word("lr.w", 11, 5), word("addi", 5, 5, c.of((4, -4, 64))), word("sc.w", 12, 5, 13))
 
 
 def change_satp(c: Choices, s: Script) -> None:
@@ -286,6 +297,20 @@ def edge(c: Choices, s: Script) -> None:
         s.put(word(c.of(("lw", "lhu", "lb")), register(c), 5, 0), word(c.of(("sw", "sb")), 5, register(c), 0))
 
 
+def fence_one(c: Choices, s: Script) -> None:
+    """An entry changes, and the narrowest fence makes it true: of its address, of the address space, or of both."""
+    page = FENCED + c.below(3)
+    vaddr = PROBED[0] + 0x1000 * page + 4 * c.below(1024)
+    for _ in range(1 + c.below(3)):
+        flags = V | c.of((R | W, R, R | X, X, R | W | X)) | c.below(2) * USER | c.of((A | D, A, 0))
+        store_word(s, s.ram(LEAF_0 + 4 * page), c.of((pte(RAM + DATA + 0x1000 * c.below(4), flags), 0)))
+        s.constant(5, vaddr)
+        s.put(csr("csrrs", "satp", 6, 0), word("srli", 6, 6, 22), word("andi", 6, 6, 0x1FF))
+        s.code.put(word("sfence.vma", *c.of(((5, 0), (5, 6), (0, 6)))))
+        probe(c, s, vaddr)
+    s.put(FENCE)
+
+
 def block(c: Choices, s: Script) -> None:
     """A new block, mostly in U mode."""
     s.end_block()
@@ -297,7 +322,7 @@ def block(c: Choices, s: Script) -> None:
 STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_or_counter, enter, enter, event,
     change_view, change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp,
-    change_satp, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block, block, block, toggle,
+    change_satp, fence_one, fence_one, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block, block, block, toggle,
     toggle, alias, across, superpage, walk_on_code,
 )  # fmt: skip
 
