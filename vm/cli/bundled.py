@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+PARTS = ("kernels", "hypervisors", "firmware", "demos")
+"""Folders of sources that are no program each."""
+
 
 def find_program(name: str) -> Path:
     """The file of this name, else the bundled program, such as `programs/hello.s` or `hello.s`."""
@@ -24,12 +27,12 @@ def bundled_programs() -> Path:
 def list_programs() -> list[tuple[str, str]]:
     """(name, what it is) of each bundled program: the first line of its header comment.
 
-    Those under kernels/ are parts of larger ones, which have a script that makes them; those under demos/ run on one.
+    Those under kernels/, hypervisors/ and firmware/ are parts of larger ones; those under demos/ run on one.
     """
     rows = []
     folder = bundled_programs()
     for path in sorted(folder.rglob("*.s")):
-        if path.relative_to(folder).parts[0] in ("kernels", "demos"):
+        if path.relative_to(folder).parts[0] in PARTS:
             continue
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         rows.append((f"programs/{path.relative_to(folder).as_posix()}", first.lstrip("# ").partition(" - ")[2]))

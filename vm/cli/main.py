@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("trapline.vm.cli.run", "run_command", "Run a user program: assembly sources or an ELF file."),
     "boot": ("trapline.vm.cli.boot", "boot_command", "Boot a kernel, Linux included, on a whole machine."),
     "virt": ("trapline.vm.cli.virt", "virt_command", "Boot guests in virtual machines; compare techniques."),
+    "vmm": ("trapline.vm.cli.vmm", "vmm_command", "Run kernels in Warren, a hypervisor that is a program."),
     "resume": ("trapline.vm.cli.resume", "resume_command", "Go on with a machine that was saved."),
     "replay": ("trapline.vm.cli.replay", "replay_command", "Repeat a run that was recorded."),
     "debug": ("trapline.vm.cli.debug", "debug_command", "Debug a program or a kernel at a prompt, backward too."),

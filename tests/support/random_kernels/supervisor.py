@@ -322,8 +322,8 @@ def block(c: Choices, s: Script) -> None:
 STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_or_counter, enter, enter, event,
     change_view, change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp,
-    change_satp, fence_one, fence_one, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block, block, block, toggle,
-    toggle, alias, across, superpage, walk_on_code,
+    change_satp, fence_one, fence_one, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block,
+    block, block, toggle, toggle, alias, across, superpage, walk_on_code,
 )  # fmt: skip
 
 

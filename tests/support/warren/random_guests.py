@@ -27,7 +27,7 @@ NEIGHBOUR = assemble_text(
 _start: li      s0, 0x80400000          # a kernel that takes its turns for a while, and notices if its registers change
         mv      s1, s0
         csrw    sscratch, s0
-        li      s2, 20000
+        li      s2, 2000
 1:      rdtime  t0
         csrr    t1, sscratch
         bne     t1, s0, 2f
