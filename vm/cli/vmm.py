@@ -1,13 +1,13 @@
 """`trapline vmm`: kernels in Warren, the hypervisor that is itself a program of the machine."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from trapline.vm.cli import burrow, output_files, warren
+from trapline.vm.cli import output_files, warren
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import OutputPath, ProgramFile, current
 from trapline.vm.cli.option_groups import Command, option, option_group, with_groups, without
@@ -17,6 +17,7 @@ from trapline.vm.cli.user_errors import fail, reported
 
 BURROW = "burrow"
 MOST_LEVELS = 6
+CTRL_D, NEXT_GUEST = b"\4", b"\x1d"
 S_MODE = (
     "Warren runs kernels that start in S mode over an SBI, at 0x80400000 or 0x80200000: Linux, Burrow "
     "(build.py --variant supervisor), the kernel in C (build.sh --supervisor)"
@@ -66,7 +67,7 @@ class WarrenOptions:
 @click.command(
     "vmm",
     cls=Command,
-    topics=("warren", "hypervisor"),
+    topics=("hypervisor",),
     epilog="Exit status: the largest with which a guest has ended; 124 for a limit, or when nothing can wake it; 2 for "
     "bad usage or input.",
 )
@@ -97,6 +98,8 @@ def vmm_command(
         if levels.out is not None:
             output_files.write_bytes(levels.out, made.elf)
             return
+        if BURROW in guest:  # the end of a file ends the shells
+            console = replace(console, last_input=NEXT_GUEST.join([CTRL_D] * len(guest)))
         context.exit(_run(made, machine, RunOptions(limits, outputs, console), levels.technique))
 
 
@@ -112,7 +115,7 @@ def _stack(kernels: tuple[str, ...], options: GuestOptions, levels: WarrenOption
         fail(f"--name: {len(options.names)} names for {count} guest{'s' if count > 1 else ''}")
     names = options.names or _names(kernels)
     rows = zip(kernels, names, memory, append, strict=True)
-    guests = [warren.guest(_kernel(kernel), name, size, text) for kernel, name, size, text in rows]
+    guests = [warren.guest(_kernel(kernel, levels.depth), name, size, text) for kernel, name, size, text in rows]
     try:
         return warren.stack(guests, levels.depth, _defines(levels.defines))
     except LoadError as error:
@@ -129,7 +132,7 @@ def _names(kernels: tuple[str, ...]) -> list[str]:
     ]  # fmt: skip
 
 
-def _kernel(name: str) -> Path | bytes:
+def _kernel(name: str, depth: int) -> Path | bytes:
     """The file of a guest, which must be a kernel for S mode, or Burrow. Raises LoadError, OSError."""
     from trapline.vm.boot.kernel_image import AFTER_FIRMWARE, read_kernel
     from trapline.vm.loader.files import detect
@@ -138,7 +141,7 @@ def _kernel(name: str) -> Path | bytes:
 
     path = find_program(name)
     if name == BURROW and not path.exists():
-        return burrow.build("supervisor")
+        return warren.burrow_at(depth)
     kind = detect(path)
     if kind == "asm":
         raise LoadError(
@@ -159,15 +162,22 @@ def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
     return values
 
 
-def _defines(texts: tuple[str, ...]) -> dict[str, str]:
+def _defines(texts: tuple[str, ...]) -> dict[str, int]:
     """Symbols by name; 1 without a value."""
-    return {symbol: value or "1" for symbol, _, value in (text.partition("=") for text in texts)}
+    found = {}
+    for text in texts:
+        symbol, equals, value = text.partition("=")
+        if not symbol.isidentifier():
+            fail(f"--define {text}: {symbol} is no symbol; write SYMBOL=VALUE, such as SLICE=20000")
+        try:
+            found[symbol] = int(value, 0) if equals else 1
+        except ValueError:
+            fail(f"--define {text}: {value} is no number; write SYMBOL=VALUE, such as {symbol}=64")
+    return found
 
 
 def _run(made: warren.Stack, machine: MachineOptions, options: RunOptions, technique: str | None) -> int:
     """Boot the image on this terminal; its exit status."""
-    from dataclasses import replace
-
     from trapline.vm.cli import run_statistics
     from trapline.vm.cli.blueprint import Blueprint
     from trapline.vm.cli.console import open_console

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from trapline.vm.cli import bundled
+from trapline.vm.cli import bundled, burrow
 
 if TYPE_CHECKING:
     from trapline.vm.machine import Machine
@@ -18,6 +18,8 @@ MIB = 1 << 20
 TREE_ROOM = 2 * MIB
 """RAM behind the last guest, so that the machine's device tree lies in no guest's."""
 WORD = 4
+SLICE, SLOWER = 2_000, 10
+"""Ticks of a time slice of Burrow at depth 1, and how many times as long it is with each level more."""
 EMULATED = ("csr", "sret", "wfi", "fence")
 """Counters of instructions that Warren has emulated."""
 
@@ -53,6 +55,11 @@ def builder() -> Any:
 def guest(kernel: Path | bytes, name: str, memory: int, append: str | None = None) -> Any:
     """A `Guest` of build.py: a kernel for S mode, and bytes of RAM."""
     return builder().Guest(kernel, name, memory, append)
+
+
+def burrow_at(depth: int, init: Sequence[str] = (burrow.SHELL,), **defines: object) -> bytes:
+    """Burrow for S mode. Its time slices grow with the levels below, as what happens in one takes longer."""
+    return burrow.build("supervisor", init, {"TIMER_PERIOD": SLICE * SLOWER ** (depth - 1), **defines})
 
 
 def stack(guests: Sequence[Any], depth: int = 1, defines: Mapping[str, object] | None = None) -> Stack:
