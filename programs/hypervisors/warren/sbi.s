@@ -224,7 +224,7 @@ buffer:
     bltu    t0, t1, 1f
     sub     t0, t0, t1
     bltu    t0, s4, 1f
-    li      t0, MEGAPAGE                    # at most, so that the others get their turn
+    li      t0, PAGE                        # at most, so that the others get their turn
     bgeu    t0, s4, 2f
     mv      s4, t0
 2:  lw      a0, GUEST_PAGE(tp)
