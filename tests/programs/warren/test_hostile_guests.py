@@ -3,7 +3,7 @@
 import pytest
 
 from support.budget import PLAIN
-from support.warren.hostile import ALL, Fight
+from support.vmm.hostile import ALL, Fight
 
 SLICES, STEPS = 400, 100_000
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, seed
 
 from support.budget import FIRST_SEED, PLAIN, examples
 from support.random_kernels.supervisor import SupervisorKernel, supervisor_kernels
-from support.warren.random_guests import bare, difference, guest
+from support.vmm.random_guests import bare, difference, guest
 
 SETTINGS = {
     "alone": ({}, 100),

@@ -1,6 +1,6 @@
-"""Hostile guests of Warren that attack by SBI calls, interrupts and storms, or that only take time; see `attacks.py`."""
+"""Hostile guests of Warren that attack by calls, interrupts and storms, or that only take time; see `attacks.py`."""
 
-from support.warren.attacks import OUTSIDE
+from support.vmm.attacks import OUTSIDE
 
 TIME, IPI, RFENCE, HSM, SRST, DBCN = (
     hex(int.from_bytes(name.encode(), "big")) for name in ("TIME", "sPI", "RFNC", "HSM", "SRST", "DBCN")

@@ -129,8 +129,10 @@ def _each(template: str, *values: str) -> str:
     return "attack:" + "".join(template.replace("VALUE", value) for value in values)
 
 
-OUTSIDE = ("behind", "behind + 0x1ffffc", "0x80800000", "0x80c00000", "0x81000000", "0x81400000", "0x82000000",
-           "0xbffffffc", "window", "window + 0x1000", "window + 0x300000", "0xfffffffc", "0x1000", "0x2000000")  # fmt: skip
+OUTSIDE = (
+    "behind", "behind + 0x1ffffc", "0x80800000", "0x80c00000", "0x81000000", "0x81400000", "0x82000000", "0xbffffffc",
+    "window", "window + 0x1000", "window + 0x300000", "0xfffffffc", "0x1000", "0x2000000",
+)  # fmt: skip
 """Addresses of no RAM, among them those where Warren and the neighbour really are."""
 
 ATTACKS: dict[str, str] = {

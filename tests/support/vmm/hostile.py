@@ -10,10 +10,10 @@ import numpy as np
 from support.kernels.supervisor import over_sbi
 from support.random_kernels.code import USER as PTE_USER
 from support.random_kernels.code import R, V, W, X
-from support.warren.attacks import ATTACKS, END, PRELUDE, SIZE
-from support.warren.attacks_calls import CALL_ATTACKS
-from support.warren.build import build_script
-from support.warren.constants import constants
+from support.vmm.attacks import ATTACKS, END, PRELUDE, SIZE
+from support.vmm.attacks_calls import CALL_ATTACKS
+from support.vmm.build import build_script
+from support.vmm.constants import constants
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.loader.files import load_elf
@@ -83,7 +83,8 @@ class Fight:
         """Prepared. build: `build.py` of another Warren than ours, a mutant's."""
         module = build or build_script()
         guests = [
-            module.Guest(_attacker(attacker), "attacker", SIZE), module.Guest(_neighbour(), "neighbour", NEIGHBOUR_SIZE),
+            module.Guest(_attacker(attacker), "attacker", SIZE),
+            module.Guest(_neighbour(), "neighbour", NEIGHBOUR_SIZE),
         ]  # fmt: skip
         elf = module.build(guests, DEFINES)
         end = RAM + module.memory_needed(guests)
