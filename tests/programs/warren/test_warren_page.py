@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from support.burrow.walkthrough import commands, excerpts, run_script
-from support.paths import DOCS
-from support.warren import WARREN
-from support.warren_levels import kinds, recursion
+from support.paths import WARREN
+from support.vmm.levels import PAGE, kinds, recursion
 
 pytestmark = pytest.mark.once
 
-PAGE = DOCS / "warren.md"
-UPDATE = "PYTHONPATH=tests python -m support.warren_levels prints the tables"
+UPDATE = "PYTHONPATH=tests python -m support.vmm.levels"
+"""Brings the tables up to date."""
 
 
 @pytest.mark.parametrize("name, pieces", excerpts(PAGE), ids=[name for name, _ in excerpts(PAGE)])

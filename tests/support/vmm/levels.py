@@ -1,14 +1,17 @@
 """What each level of nested Warrens counts, as the tables of docs/warren.md.
 
-`PYTHONPATH=tests python -m support.warren_levels` prints them.
+`PYTHONPATH=tests python -m support.vmm.levels` rewrites them.
 """
 
+import re
 from functools import cache
 from itertools import pairwise
 
 from support.burrow.build import build_script
-from support.warren import guest, machine
+from support.paths import DOCS
+from support.vmm.nested import guest, machine
 
+PAGE = DOCS / "warren.md"
 DEPTHS = range(4)
 LIMIT = 400_000_000
 SLICE = 20_000
@@ -55,7 +58,13 @@ def kinds() -> str:
     return "\n".join(rows)
 
 
+def updated(page: str) -> str:
+    """The page with its tables as they are counted now."""
+    for table in (recursion, kinds):
+        mark = f"<!-- {table.__name__} -->"
+        page = re.sub(rf"{mark}\n\n(\|.*\n)+", lambda found, mark=mark, table=table: f"{mark}\n\n{table()}\n", page)
+    return page
+
+
 if __name__ == "__main__":
-    print(recursion())
-    print()
-    print(kinds())
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
