@@ -27,14 +27,14 @@ from trapline.vm.loader.image import LoadError
 HERE = Path(__file__).resolve().parent
 SOURCES = (
     "boot", "traps", "injection", "emulation", "tables", "shadow", "window", "timer", "devices", "console", "sbi",
-    "guests", "statistics",
+    "hypercalls", "guests", "statistics",
 )  # fmt: skip
 """Its sources, in the order in which they lie in memory."""
 RAM, BASE, PAGE, MEGAPAGE = 0x80000000, 0x80400000, 4096, 1 << 22
 PAYLOAD = BASE + MEGAPAGE
 """Where the guests are packed: behind the megapage that is Warren itself."""
 DEFAULTS = {"SLICE": "100000"}
-"""What `defines` may change, beside POOL_PAGES, and STATISTICS, which is set or not."""
+"""What `defines` may change, beside POOL_PAGES, and STATISTICS and PARAVIRT, which are set or not."""
 MOST_GUESTS = 8
 MOST_POOL_PAGES = 256
 LEAST_POOL_PAGES = 4
@@ -103,7 +103,7 @@ def build(guests: Sequence[Guest], defines: Mapping[str, object] | None = None) 
     """Warren with these guests, as an ELF that is entered in S mode.
 
     defines: assembler symbols: SLICE (ticks of 100 ns of a time slice), POOL_PAGES (4 KiB pages for the shadow tables
-    of each guest), STATISTICS=1 (print them at the end).
+    of each guest), STATISTICS=1 (print them at the end), PARAVIRT=1 (serve the calls of docs/hypercalls.md).
     Raises LoadError for a kernel, ValueError for too many guests or a bad name, AsmError for a symbol that is none.
     """
     if not 0 < len(guests) <= MOST_GUESTS:

@@ -8,7 +8,7 @@
 
     .include "warren.inc"
 
-    .globl  illegal_instruction
+    .globl  illegal_instruction, sret_instruction, guest_waits
 
     .text
 illegal_instruction:
@@ -74,7 +74,6 @@ wfi_instruction:
     csrr    t0, sepc
     addi    t0, t0, 4
     csrw    sepc, t0
-    .globl  guest_waits
 guest_waits:                                # until an interrupt is pending that sie enables, whatever sstatus says
     lw      t0, VHART_SIP(tp)
     lw      t1, VHART_SIE(tp)

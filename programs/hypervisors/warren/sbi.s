@@ -5,13 +5,12 @@
 
     .include "warren.inc"
 
-    .globl  environment_call
+    .globl  environment_call, no_such_call, succeeded, succeeded_with, failed, answer
 
     .equ    SPECIFICATION, 2 << 24          # version 2.0
     .equ    IMPLEMENTATION, 0x7477          # not a registered number: the letters "tw"
     .equ    NO_SUCH_CALL, -2                # SBI_ERR_NOT_SUPPORTED
     .equ    INVALID, -3                     # SBI_ERR_INVALID_PARAM
-    .equ    INVALID_ADDRESS, -5
     .equ    ALREADY, -6                     # SBI_ERR_ALREADY_AVAILABLE
     .equ    ALL_HARTS, -1                   # as hart_mask_base
 
@@ -319,6 +318,9 @@ legacy_mask:
 base_values:                                # by function
     .word   SPECIFICATION, IMPLEMENTATION, 1, 0, 0, 0, 0
 extensions:
+    .ifdef  PARAVIRT
+    .word   SBI_HYPERCALLS, hypercall - extensions
+    .endif
     .word   SBI_BASE, base_call - extensions
     .word   SBI_TIME, timer_call - extensions
     .word   SBI_IPI, ipi_call - extensions

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from support.burrow.schedules import Rerun, Schedule, build, burrow, load, schedules
+from support.mutants.assembly import patched
 from support.paths import CORPUS, PROGRAMS
 
 SCHEDULES = CORPUS / "schedules"
@@ -105,15 +106,8 @@ def mutated(name: str) -> bytes:
         for path in (*burrow.glob("user/*.s"), *burrow.glob("files/*")):
             if path.stem != "lib":  # no need to assemble more than is run
                 path.unlink()
-        text, count = _pattern(old).subn(new.replace("; ", "\n"), (burrow / file).read_text())
-        assert count == 1, f"{name}: {file} has {count} times {old!r}"
-        (burrow / file).write_text(text)
+        (burrow / file).write_text(patched((burrow / file).read_text(), old, new))
         return build(burrow)
-
-
-def _pattern(lines: str) -> re.Pattern[str]:
-    """Lines, which are divided by semicolons, with any blanks and comments in the source."""
-    return re.compile(r"[ \t]*(?:#.*)?\n\s*".join(r"\s+".join(map(re.escape, s.split())) for s in lines.split("; ")))
 
 
 def path(name: str) -> Path:

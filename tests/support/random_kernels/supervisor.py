@@ -9,6 +9,7 @@ values of counters are overwritten, timers fire at once or where the kernel wait
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ COUNTERS = ("cycle", "time", "instret", "cycleh", "timeh", "instreth")
 CSRS = [c.name for c in isa.CSRS if c.address < 0x200 and c.name not in ("satp", "stvec")]
 COMMON = ("sstatus", "sstatus", "sie", "sip", "sepc", "scause", "stval", "sscratch", "scounteren", "mstatus", "mip")
 FORMS = ("csrrs", "csrrw", "csrrc", "csrrsi", "csrrwi", "csrrci")
+KEEPING = ("sip", "sepc", "scause", "stval", "sscratch", "scounteren", "sie", "senvcfg")
 CALLS = (
     (BASE, 0, 0, 0), (BASE, 3, TIME, 0), (BASE, 3, 0x12345, 0), (BASE, 9, 0, 0), (IPI, 0, 1, 0), (IPI, 0, 2, 0),
     (IPI, 0, 0, 0xFFFFFFFF), (RFENCE, 0, 1, 0), (RFENCE, 1, 0, 0xFFFFFFFF), (RFENCE, 2, 1, 0), (RFENCE, 1, 4, 9),
@@ -129,9 +131,15 @@ def handler() -> list[int]:
     for _ in range(15):
         code.branch("jal", 0, 0, "interrupt")
     code.at("entry")
+    code.put(word("addi", s, 0, 0))
+    code.branch("jal", 0, 0, "log")
     code.at("interrupt")
-    for i, name in enumerate(("scause", "sepc", "stval", "sstatus")):
-        code.put(csr("csrrs", name, t, 0), word("sw", POINTER, t, 4 * i))
+    code.put(word("addi", s, 0, 1))
+    code.at("log")
+    code.put(csr("csrrs", "scause", t, 0), word("xor", t, t, s), word("sw", POINTER, t, 0))
+    code.put(csr("csrrs", "sepc", t, 0), word("sw", POINTER, t, 4), csr("csrrs", "stval", t, 0))
+    code.put(word("sw", POINTER, t, 8), csr("csrrs", "sstatus", t, 0), csr("csrrs", "sip", s, 0))
+    code.put(word("slli", s, s, 20), word("xor", t, t, s), word("sw", POINTER, t, 12))
     code.put(word("addi", POINTER, POINTER, 16), *load_constant(t, LOG + LOG_SIZE))
     code.branch("bltu", POINTER, t, "room")
     code.put(*load_constant(POINTER, LOG))
@@ -206,6 +214,40 @@ def csr_step(c: Choices, s: Script) -> None:
         return
     s.constant(6, c.word() if name != "sepc" or c.maybe(20) else s.ahead(0, U))
     s.put(csr(form, name, rd, 0 if form != "csrrw" and c.maybe(30) else 6))
+    if c.below(2):
+        s.put(csr("csrrs", name, register(c), 0))
+
+
+def kept(c: Choices, s: Script) -> None:
+    """What a CSR keeps of what is written, in S mode."""
+    for name in (c.of(KEEPING), c.of(KEEPING)):
+        s.constant(6, c.word())
+        s.put(csr("csrrw", name, 11, 6), csr("csrrs", name, register(c), 0))
+    s.put(csr("csrrw", "sie", 0, 0))
+
+
+def user_interrupted(c: Choices, s: Script) -> None:
+    """U mode is entered with an interrupt pending and enabled, and SIE clear or set."""
+    s.put(csr("csrrci", "sstatus", 0, 2), csr("csrrsi", "sip", 0, 2), csr("csrrsi", "sie", 0, 2))
+    status = c.of((0, 0x20, 2, 0x22))
+    s.put(*load_address(6, status), csr("csrrw", "sstatus", 0, 6))
+    s.put(*load_address(6, s.ahead(4, U)), csr("csrrw", "sepc", 0, 6), word("sret"))
+    if s.mode == S:
+        s.mode = U
+    s.put(word("addi", 11, 11, 1), word("addi", 11, 11, 1))
+
+
+def at_the_edge_of_a_device(c: Choices, s: Script) -> None:
+    """A misaligned access that begins in RAM and ends in a device, or the other way round."""
+    user, page = c.below(2) * USER, FENCED + 3
+    pages = [pte(RAM + DATA, V | R | W | A | D | user), pte(UART, V | R | W | A | D | user)]
+    if c.below(3) == 0:
+        pages.reverse()
+    for i, entry in enumerate(pages):
+        store_word(s, s.ram(LEAF_0 + 4 * (page + i)), entry)
+    s.put(FENCE)
+    s.constant(5, PROBED[0] + 0x1000 * (page + 1) - 1 - c.below(3))
+    s.put(c.of((word("lw", 11, 5, 0), word("lhu", 11, 5, 0), word("sw", 5, 11, 0))))
 
 
 def odd_or_counter(c: Choices, s: Script) -> None:
@@ -278,6 +320,8 @@ def interrupt(c: Choices, s: Script) -> None:
     if kind == 2 and c.below(2):
         s.put(*sbi(TIME, 0, 0xFFFFFFFF, 0xFFFFFFFF))
     s.put(csr("csrrs", "sip", register(c), 0))
+    if c.below(3) == 0:
+        enter(c, s)
 
 
 def calls(c: Choices, s: Script) -> None:
@@ -302,7 +346,7 @@ def fence_one(c: Choices, s: Script) -> None:
     page = FENCED + c.below(3)
     vaddr = PROBED[0] + 0x1000 * page + 4 * c.below(1024)
     for _ in range(1 + c.below(3)):
-        flags = V | c.of((R | W, R, R | X, X, R | W | X)) | c.below(2) * USER | c.of((A | D, A, 0))
+        flags = V | c.of((R | W, R, R | X, X, R | W | X, W, W | X)) | c.below(2) * USER | c.of((A | D, A, 0))
         store_word(s, s.ram(LEAF_0 + 4 * page), c.of((pte(RAM + DATA + 0x1000 * c.below(4), flags), 0)))
         s.constant(5, vaddr)
         s.put(csr("csrrs", "satp", 6, 0), word("srli", 6, 6, 22), word("andi", 6, 6, 0x1FF))
@@ -321,7 +365,7 @@ def block(c: Choices, s: Script) -> None:
 
 STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     compute, access, access, access, atomic, csr_step, csr_step, csr_step, odd_or_counter, enter, enter, event,
-    change_view, change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp,
+    kept, user_interrupted, at_the_edge_of_a_device, change_view, change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp,
     change_satp, fence_one, fence_one, modify_code, call, interrupt, interrupt, interrupt, calls, edge, block, block,
     block, block, toggle, toggle, alias, across, superpage, walk_on_code,
 )  # fmt: skip
@@ -360,6 +404,13 @@ def script(first: bytes, steps: list[bytes]) -> dict[int, list[int]]:
     s.put(0, *ending())
     words |= {RAM + DATA + 0x1000 * p: [0x12345678 * (p + 1) & 0xFFFFFFFF, 0xFFFFFFFF] for p in range(6)}
     return {ENTRY: s.code.closed(), **words, **fixed_words()}
+
+
+def seeded(number: int) -> SupervisorKernel:
+    """The kernel of a number."""
+    random = Random(number)
+    steps = [random.randbytes(16) for _ in range(random.randint(1, 60))]
+    return SupervisorKernel({a: tuple(words) for a, words in script(random.randbytes(100), steps).items()})
 
 
 @st.composite

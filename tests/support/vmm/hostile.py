@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from support.random_kernels.code import USER as PTE_USER
 from support.random_kernels.code import R, V, W, X
 from support.vmm.attacks import ATTACKS, END, PRELUDE, SIZE
 from support.vmm.attacks_calls import CALL_ATTACKS
-from support.vmm.build import build_script
 from support.vmm.constants import constants
+from support.warren import script
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.loader.files import load_elf
@@ -79,9 +80,9 @@ class Fight:
     fixed: dict[int, bytes] = field(repr=False)
 
     @classmethod
-    def between(cls, attacker: str, build: object = None) -> "Fight":
+    def between(cls, attacker: str, build: Any = None) -> "Fight":
         """Prepared. build: `build.py` of another Warren than ours, a mutant's."""
-        module = build or build_script()
+        module = build or script()
         guests = [
             module.Guest(_attacker(attacker), "attacker", SIZE),
             module.Guest(_neighbour(), "neighbour", NEIGHBOUR_SIZE),

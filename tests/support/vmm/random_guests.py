@@ -2,13 +2,13 @@
 
 import struct
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from support.kernels.supervisor import over_sbi
 from support.random_kernels.code import R, U, V, X
 from support.random_kernels.image import RAM
 from support.random_kernels.supervisor import ENTRY, MEMORY, SupervisorKernel
-from support.vmm.build import build_script, warren
+from support.warren import script
 from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
 from trapline.vm.board.board import Board
@@ -90,17 +90,22 @@ def bare() -> Stage:
 
 @cache
 def guest(neighbours: int = 0, depth: int = 1, **defines: int) -> Stage:
-    """Warren at the first instruction of its guest.
+    """Warren at the first instruction of its guest; see `begun`."""
+    return begun(script(), neighbours, depth, **defines)
 
-    neighbours: beside it; depth: of Warren in Warren; defines: symbols of the innermost one.
+
+def begun(module: Any, neighbours: int = 0, depth: int = 1, **defines: int) -> Stage:
+    """A Warren at the first instruction of its guest.
+
+    module: its build.py; neighbours: beside the guest; depth: of Warren in Warren; defines: symbols of the innermost.
     """
-    module = build_script()
     guests = [module.Guest(STUB, "random", MEMORY)]
     guests += [module.Guest(NEIGHBOUR, f"other{i}", NEIGHBOUR_MEMORY) for i in range(neighbours)]
     for _ in range(depth - 1):
         elf, memory = module.build(guests, defines), module.memory_needed(guests) + SLACK
         guests, defines = [module.Guest(elf, "warren", memory)], {}
-    machine = warren(guests, defines)
+    elf, memory = module.build(guests, defines), module.memory_needed(guests) + SLACK
+    machine = over_sbi(elf, memory=memory)
     for _ in range(20_000 * depth):
         machine.run(max_instructions=1_000)
         if machine.pc == ENTRY:
