@@ -263,8 +263,8 @@ def odd_or_counter(c: Choices, s: Script) -> None:
         s.put(csr(c.of(FORMS), c.of(COUNTERS), 12, c.below(2)))
         s.constant(12, c.word())
     else:
-        s.constant(6, c.word())
-        s.put(csr("csrrw", "stvec", register(c), 6), csr("csrrs", "stvec", register(c), 0))
+        s.constant(6, c.word() ^ 2)
+        s.put(csr("csrrw", "stvec", 0, 6), csr("csrrs", "stvec", 11, 0), word("xor", 14, 14, 11))
         s.constant(6, RAM + HANDLERS + c.below(2))
         s.put(csr("csrrw", "stvec", 0, 6))
 

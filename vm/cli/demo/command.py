@@ -16,6 +16,7 @@ CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
 OF_TOUR = ("engine", "json_file")
 """Options that make sense without WHAT."""
+RECURSION = "recursion"
 
 
 class DemoCommand(Command):
@@ -24,6 +25,7 @@ class DemoCommand(Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The programs before the options."""
         rows = [(burrow.SHELL, "Burrow's shell, at this terminal; `help` lists its commands, `exit` ends")]
+        rows.append((RECURSION, "a hypervisor in itself: what each level costs, and what a hole does to it"))
         rows += [(demo.name, demo.summary) for demo in burrow.demos().values()]
         with formatter.section("What"):
             formatter.write_dl(rows)
@@ -66,6 +68,7 @@ def demo_command(
     trapline demo shell
     trapline demo shell --technique trap
     trapline demo pingpong 100 --harts 2 --stats
+    trapline demo recursion
     """
     with reported():
         if what is None:
@@ -73,6 +76,13 @@ def demo_command(
             from trapline.vm.cli.demo.tour import run_tour
 
             context.exit(run_tour(machine.engine, json_file))
+        if what == RECURSION:
+            _refuse_options_of_programs(context, f"{RECURSION} has no such option; others do")
+            if arguments:
+                fail(f"{RECURSION} has no arguments; leave out {' '.join(arguments)}")
+            from trapline.vm.cli.demo.recursion import run_recursion
+
+            context.exit(run_recursion(machine.engine, json_file))
         outputs = replace(outputs, json_file=json_file)
         options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
         context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
@@ -87,8 +97,8 @@ def _run(
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
-        names = dict.fromkeys([burrow.SHELL, *burrow.demos(), *programs])
-        hint = did_you_mean(what, programs) or f"known: {', '.join(names)}"
+        names = dict.fromkeys([burrow.SHELL, RECURSION, *burrow.demos(), *programs])
+        hint = did_you_mean(what, names) or f"known: {', '.join(names)}"
         fail(f"no demo named '{what}'; {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
     elf = burrow.build(variant, [what, *arguments], sources=programs[what].sources)
@@ -99,10 +109,10 @@ def _run(
     return run_machine(blueprint, options, technique)
 
 
-def _refuse_options_of_programs(context: click.Context) -> None:
-    """Refuse options that need WHAT."""
+def _refuse_options_of_programs(context: click.Context, why: str = "needs WHAT, such as shell") -> None:
+    """Refuse options that need a program."""
     for parameter in context.command.params:
         name = parameter.name
         if name is not None and name not in OF_TOUR and isinstance(parameter, click.Option):
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-                fail(f"{parameter.opts[-1]} needs WHAT, such as shell")
+                fail(f"{parameter.opts[-1]}: {why}" if ";" in why else f"{parameter.opts[-1]} {why}")
