@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given, seed
 
 from support.budget import FIRST_SEED, PLAIN, examples
-from support.random_kernels.supervisor import SupervisorKernel, supervisor_kernels
+from support.random_kernels.supervisor import supervisor_kernels
+from support.random_kernels.supervisor_image import SupervisorKernel
 from support.vmm.random_guests import bare, difference, guest
 
 SETTINGS = {

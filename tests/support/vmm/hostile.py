@@ -13,13 +13,14 @@ from support.random_kernels.code import USER as PTE_USER
 from support.random_kernels.code import R, V, W, X
 from support.vmm.attacks import ATTACKS, END, PRELUDE, SIZE
 from support.vmm.attacks_calls import CALL_ATTACKS
+from support.vmm.attacks_state import STATE_ATTACKS
 from support.vmm.constants import constants
-from support.warren import script
+from support.vmm.nested import script
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.loader.files import load_elf
 
-ALL = ATTACKS | CALL_ATTACKS
+ALL = ATTACKS | STATE_ATTACKS | CALL_ATTACKS
 BASE = 0x80400000
 RAM, PAGE, MEGAPAGE = 0x80000000, 4096, 1 << 22
 SECRET = 0x5EC2E75E

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from support.burrow.build import build_script
 from support.paths import DOCS
-from support.vmm.nested import guest, machine
+from support.warren import guest, machine
 
 PAGE = DOCS / "warren.md"
 DEPTHS = range(4)

@@ -48,7 +48,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Run:
-    """One program at one depth. levels: the outermost Warren first; exits: of the hosted hypervisor, if there is one."""
+    """One program at one depth. levels: the outermost Warren first; exits: of the hosted hypervisor, if any."""
 
     depth: int
     technique: str

@@ -4,8 +4,7 @@ import pytest
 
 from support.burrow.build import build_script
 from support.kernels.supervisor import over_sbi
-from support.vmm.build import build_script as warren_script
-from support.vmm.nested import guest, machine, nested, run, written
+from support.warren import guest, machine, nested, run, script, written
 
 HELLO = """
         .macro  say text
@@ -175,10 +174,10 @@ def test_build_takes_eight_guests() -> None:
     printed, _ = run([guest(hello(), f"g{n}", 8 << 20) for n in range(8)])
     assert printed.count(b"two three") == 8
     with pytest.raises(ValueError, match="9 guests: there can be 1 to 8"):
-        warren_script().build([guest(hello())] * 9)
+        script().build([guest(hello())] * 9)
     for pages in 3, 1100:
         with pytest.raises(ValueError, match=f"POOL_PAGES={pages}: each of 1 guests has 4 to 1"):
-            warren_script().build([guest(hello())], {"POOL_PAGES": pages})
+            script().build([guest(hello())], {"POOL_PAGES": pages})
 
 
 @pytest.mark.slow

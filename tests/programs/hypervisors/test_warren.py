@@ -10,8 +10,8 @@ from support.gnu import Find
 from support.kernels.foreign import guest as foreign
 from support.paths import TESTS
 from support.qemu.firmware import qemu_over_sbi
-from support.vmm.nested import guest, nested, run
-from support.vmm.nested import kernel as small
+from support.warren import guest, nested, run
+from support.warren import kernel as small
 
 SESSION = (TESTS / "programs/burrow/session.in").read_bytes()
 CONSOLE = (TESTS / "programs/burrow/session.out").read_text()

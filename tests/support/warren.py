@@ -1,24 +1,37 @@
 """Warren, the hypervisor in programs/hypervisors/warren, with guests in it, to any depth."""
 
+import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from support.kernels.supervisor import over_sbi
-from support.paths import TESTS
-from support.vmm.build import build_script
+from support.paths import TESTS, WARREN
 from trapline import Machine
 from trapline.asm import assemble, assemble_text
 
-KERNELS = TESTS / "programs/warren/guests"
+KERNELS = TESTS / "programs/hypervisors/guests"
 """Small kernels in S mode that only tests run."""
 BASE = 0x80400000
 
 
+@cache
+def script() -> ModuleType:
+    """Warren's build.py as a module."""
+    spec = importlib.util.spec_from_file_location("warren_build", WARREN / "build.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def guest(kernel: bytes | Path, name: str = "guest", memory: int = 16 << 20, append: str | None = None) -> Any:
     """A guest as build.py takes it."""
-    return build_script().Guest(kernel, name, memory, append)
+    return script().Guest(kernel, name, memory, append)
 
 
 @cache
@@ -37,7 +50,7 @@ def written(text: str) -> bytes:
 
 def nested(guests: Sequence[Any], depth: int, defines: Mapping[str, object] | None = None) -> tuple[bytes, int]:
     """The ELF of the outermost of `depth` Warrens, and the bytes of RAM that it needs; at depth 0 the guest itself."""
-    build = build_script()
+    build = script()
     if depth == 0:
         (bare,) = guests
         return bare.kernel, bare.memory

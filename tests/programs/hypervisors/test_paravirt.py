@@ -4,7 +4,7 @@ import pytest
 
 from support.burrow.build import kernel as burrow
 from support.paths import TESTS
-from support.vmm.nested import guest, machine, run, written
+from support.warren import guest, machine, run, written
 
 SESSION = (TESTS / "programs/burrow/session.in").read_bytes()
 CONSOLE = (TESTS / "programs/burrow/session.out").read_text()
