@@ -4,7 +4,7 @@ import pytest
 
 from support.budget import PLAIN
 from support.mutants.warren import MUTANTS, fails, mutated
-from support.vmm.nested import script
+from support.warren import script
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(PLAIN, reason="takes the compiled engine")]
 

@@ -18,8 +18,8 @@ from support.mutants.assembly import patched
 from support.paths import PROGRAMS
 from support.random_kernels.supervisor import seeded
 from support.vmm.hostile import ALL, Fight
-from support.vmm.nested import written
 from support.vmm.random_guests import bare, begun, difference
+from support.warren import written
 from trapline import ExitReason
 
 WARREN = "hypervisors/warren"

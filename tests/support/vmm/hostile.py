@@ -15,7 +15,7 @@ from support.vmm.attacks import ATTACKS, END, PRELUDE, SIZE
 from support.vmm.attacks_calls import CALL_ATTACKS
 from support.vmm.attacks_state import STATE_ATTACKS
 from support.vmm.constants import constants
-from support.vmm.nested import script
+from support.warren import script
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.loader.files import load_elf

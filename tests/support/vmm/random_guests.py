@@ -8,7 +8,7 @@ from support.kernels.supervisor import over_sbi
 from support.random_kernels.code import R, U, V, X
 from support.random_kernels.image import RAM
 from support.random_kernels.supervisor_image import ENTRY, MEMORY, SupervisorKernel
-from support.vmm.nested import script
+from support.warren import script
 from trapline import ExitReason, Machine
 from trapline.asm import assemble_text
 from trapline.vm.board.board import Board

@@ -1,4 +1,4 @@
-"""`trapline demo recursion`: Warren in Warren, what each level costs, and what a hole in the instruction set does to it.
+"""`trapline demo recursion`: Warren in Warren, what each level costs, and what a hole does to it.
 
 Nothing that is printed depends on how fast this computer is, so `docs/demos.md` has it to the digit.
 """
