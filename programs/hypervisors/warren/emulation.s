@@ -190,6 +190,7 @@ stvec_written:
     j       advance
 
 satp_written:
+    count   STAT_SATP
     call    find_context
     call    choose_root
     j       advance

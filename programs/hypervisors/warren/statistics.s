@@ -36,7 +36,7 @@ space_text:
 statistics_texts:                           # in the order of STAT_*
     .asciz  "exits", "CSR instructions", "sret", "wfi", "sfence.vma", "SBI calls", "device accesses", "shadow entries"
     .asciz  "exceptions", "interrupts", "timer interrupts", "address-space switches", "pages for tables"
-    .asciz  "contexts dropped", "window moves", "guest switches"
+    .asciz  "contexts dropped", "window moves", "guest switches", "writes of satp"
     .endif
 
     .bss

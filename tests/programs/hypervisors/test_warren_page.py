@@ -6,7 +6,7 @@ import pytest
 
 from support.burrow.walkthrough import commands, excerpts, run_script
 from support.paths import WARREN
-from support.vmm.levels import PAGE, kinds, recursion
+from support.vmm.levels import PAGE, kinds, recursion, with_help
 
 pytestmark = pytest.mark.once
 
@@ -34,6 +34,6 @@ def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
         assert run_script(script, tmp_path) == expected, script
 
 
-@pytest.mark.parametrize("table", [recursion, kinds], ids=["recursion", "kinds"])
+@pytest.mark.parametrize("table", [recursion, kinds, with_help], ids=["recursion", "kinds", "help"])
 def test_tables_are_what_is_counted(table) -> None:
     assert f"<!-- {table.__name__} -->\n\n{table()}\n\n" in PAGE.read_text(encoding="utf-8"), UPDATE

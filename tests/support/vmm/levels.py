@@ -58,9 +58,31 @@ def kinds() -> str:
     return "\n".join(rows)
 
 
+def with_help() -> str:
+    """What would be left of the exits, innermost first, if hardware did a part: the counters without that part."""
+
+    def banked(level: dict[str, int]) -> int:
+        silent = level["CSR instructions"] - level["writes of satp"]
+        return level["exits"] - silent - level["sret"] - level["exceptions"] - level["interrupts"]
+
+    def staged(level: dict[str, int]) -> int:
+        return banked(level) - level["writes of satp"] - level["sfence.vma"] - level["shadow entries"]
+
+    _, levels = counted(2)
+    rows = ["| with | inner | outer | factor |", "|---|---|---|---|"]
+    for what, left in (
+        ("nothing", lambda level: level["exits"]),
+        ("registers of S mode for the guest", banked),
+        ("... and a second stage of translation", staged),
+    ):
+        inner, outer = map(left, levels)
+        rows.append(f"| {what} | {inner:,} | {outer:,} | {outer / inner:.1f} |")
+    return "\n".join(rows)
+
+
 def updated(page: str) -> str:
     """The page with its tables as they are counted now."""
-    for table in (recursion, kinds):
+    for table in (recursion, kinds, with_help):
         mark = f"<!-- {table.__name__} -->"
         page = re.sub(rf"{mark}\n\n(\|.*\n)+", lambda found, mark=mark, table=table: f"{mark}\n\n{table()}\n", page)
     return page
