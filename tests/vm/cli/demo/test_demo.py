@@ -234,7 +234,7 @@ def test_help_names_every_command() -> None:
 
 def test_mistakes() -> None:
     refused(invoke("demo", "shel"), "'shel'", "did you mean 'shell'?")
-    refused(invoke("demo", "nothing-like-it"), "known: shell, interfaces,")
+    refused(invoke("demo", "nothing-like-it"), "known: shell, recursion, interfaces,")
     refused(invoke("demo", "--harts", "2"), "--harts needs WHAT")
     refused(invoke("demo", "--input", "x"), "--input needs WHAT")
     refused(invoke("demo", "count", "9" * 200), "more than 127 bytes")
