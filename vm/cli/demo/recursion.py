@@ -1,6 +1,6 @@
 """`trapline demo recursion`: Warren in Warren, what each level costs, and what a hole does to it.
 
-Nothing that is printed depends on how fast this computer is, so `docs/demos.md` has it to the digit.
+Nothing that is printed depends on how fast this computer is, so the page on demos has it to the digit.
 """
 
 from collections.abc import Iterator, Sequence
