@@ -141,7 +141,7 @@ def run_recursion(engine: str | None, json_file: str | None) -> int:
     if json_file != "-":
         click.echo("\n".join([*_costs(bare), "", *_techniques(under, same), "", *_holes(holes)]))
     if not good:
-        click.echo("\nThe results do not match the text of docs/demos.md. Please report this.")
+        click.echo("\nThe results do not match the text of `trapline docs demos`. Please report this.")
     return 0 if good else 1
 
 
