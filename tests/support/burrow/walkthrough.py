@@ -142,16 +142,21 @@ def cost(program: str, call: str, same: bool) -> int:
 
 def filled_in(text: str) -> str:
     """The page with outputs and tables as they are now."""
+    text = with_outputs(text)
+    for name, table in (("costs", costs()), ("sizes", sizes())):
+        text = re.sub(rf"<!-- {name} -->\n(\n\|.*?\n(?=\n))?", f"<!-- {name} -->\n\n{table}\n", text, flags=re.S)
+    return text
+
+
+def with_outputs(text: str) -> str:
+    """A page with what its commands print now, where it shows an output."""
     with tempfile.TemporaryDirectory() as folder:
 
         def output(match: re.Match[str]) -> str:
             printed = run_script(match[1], Path(folder))
             return f"```sh\n{match[1]}```\n" + (f"\n```text\n{printed}```" if match[2] is not None else "")
 
-        text = re.sub(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", output, text, flags=re.S)
-    for name, table in (("costs", costs()), ("sizes", sizes())):
-        text = re.sub(rf"<!-- {name} -->\n(\n\|.*?\n(?=\n))?", f"<!-- {name} -->\n\n{table}\n", text, flags=re.S)
-    return text
+        return re.sub(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", output, text, flags=re.S)
 
 
 def main() -> None:
