@@ -7,7 +7,7 @@ from support.vmm.hostile import ALL, Fight
 
 SLICES, STEPS = 400, 100_000
 
-pytestmark = pytest.mark.skipif(PLAIN, reason="takes the compiled engine")
+pytestmark = [pytest.mark.once, pytest.mark.skipif(PLAIN, reason="takes the compiled engine")]
 
 
 @pytest.mark.parametrize("attack", ALL)

@@ -24,6 +24,7 @@ KINDS = 40
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.skipif(PLAIN, reason="takes the compiled engine")
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_random_kernels(setting: str) -> None:

@@ -18,8 +18,8 @@ from support.mutants.assembly import patched
 from support.paths import PROGRAMS
 from support.random_kernels.supervisor import seeded
 from support.vmm.hostile import ALL, Fight
-from support.vmm.random_guests import bare, begun, difference
-from support.warren import written
+from support.vmm.random_guests import bare, begun, difference, guest
+from support.warren import script, written
 from trapline import ExitReason
 
 WARREN = "hypervisors/warren"
@@ -177,14 +177,15 @@ def fails(check: str, module: Any) -> bool:
         return not clocks_begin(module)
     if check in ALL:
         try:
-            Fight.between(check, module).fight(60, 100_000)
+            Fight.between(check, None if module is script() else module).fight(60, 100_000)
         except AssertionError:
             return True
         return False
     setting, _, number = check.rpartition(" ")
     kernel = seeded(int(number))
     try:
-        return bool(difference(kernel, begun(module, **SETTINGS[setting]), bare().run(kernel)))
+        stage = guest(**SETTINGS[setting]) if module is script() else begun(module, **SETTINGS[setting])
+        return bool(difference(kernel, stage, bare().run(kernel)))
     except AssertionError:
         return True
 

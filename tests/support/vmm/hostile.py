@@ -19,6 +19,7 @@ from support.warren import script
 from trapline import Machine
 from trapline.asm import assemble_text
 from trapline.vm.loader.files import load_elf
+from trapline.vm.snapshot.snapshot import Snapshot
 
 ALL = ATTACKS | STATE_ATTACKS | CALL_ATTACKS
 BASE = 0x80400000
@@ -27,6 +28,8 @@ SECRET = 0x5EC2E75E
 """A word that fills the neighbour's RAM, the gaps between guests, and what the SBI would have."""
 NEIGHBOUR_SIZE = 4 << 20
 ENDED = 2
+ALONE = 60
+"""Slices that an attacker gets when its neighbour has ended."""
 NEIGHBOUR = f"""
         .globl  _start
 _start: li      t0, 0x80100000          # a kernel with secrets, which works for some time slices
@@ -55,12 +58,27 @@ _start: li      t0, 0x80100000          # a kernel with secrets, which works for
         li      a7, 0x53525354
         ecall
 """
+REBOOTS = [name for name in ALL if name.startswith("boots again")]
+"""Attacks whose kernel must be loaded by Warren."""
 DEFINES = {"SLICE": 3000, "POOL_PAGES": 24}
 
 
 @cache
 def _neighbour() -> bytes:
     return assemble_text(NEIGHBOUR, text_base=RAM).elf
+
+
+@cache
+def _stage() -> tuple["Fight", Snapshot]:
+    """A fight in which the attacker is at its first instruction, which is to be written."""
+    stub = assemble_text("        .globl _start\n_start: j .", text_base=BASE).elf
+    fight = Fight.begun(script(), stub)
+    for _ in range(5_000):
+        fight.machine.run(max_instructions=500)
+        if fight.machine.pc == BASE and fight.machine.mode == 0:
+            break
+    assert fight.machine.pc == BASE
+    return fight, fight.machine.snapshot()
 
 
 @cache
@@ -83,11 +101,18 @@ class Fight:
     @classmethod
     def between(cls, attacker: str, build: Any = None) -> "Fight":
         """Prepared. build: `build.py` of another Warren than ours, a mutant's."""
-        module = build or script()
-        guests = [
-            module.Guest(_attacker(attacker), "attacker", SIZE),
-            module.Guest(_neighbour(), "neighbour", NEIGHBOUR_SIZE),
-        ]  # fmt: skip
+        if build is not None or attacker in REBOOTS:
+            return cls.begun(build or script(), _attacker(attacker))
+        fight, start = _stage()
+        fight.machine.restore(start)
+        for vaddr, data, _, _ in _segments(_attacker(attacker)):
+            fight.machine.write(fight.ranges[0][0] + vaddr - RAM, data)
+        return fight
+
+    @classmethod
+    def begun(cls, module: Any, attacker: bytes) -> "Fight":
+        """With the ELF of an attacker."""
+        guests = [module.Guest(attacker, "attacker", SIZE), module.Guest(_neighbour(), "neighbour", NEIGHBOUR_SIZE)]
         elf = module.build(guests, DEFINES)
         end = RAM + module.memory_needed(guests)
         machine = over_sbi(elf, memory=end - RAM + MEGAPAGE, stdin=b"typed\n" * 20)
@@ -117,6 +142,11 @@ class Fight:
         printed = self.machine.console.output[-300:]
         assert self.state(1) == ENDED, f"the neighbour has not come to its end: {printed!r}"
         assert self.status(1) == 0, f"the neighbour has found its memory or registers changed: {printed!r}"
+        for _ in range(ALONE):
+            if self.state(0) == ENDED:
+                break
+            self.machine.run(max_instructions=steps)
+            assert (found := list(self.reachable())) == [], found
         self.check()
 
     def check(self) -> None:
@@ -140,12 +170,10 @@ class Fight:
                 if root not in pool:
                     yield f"guest {number}: a root at {root:#x}"
                     continue
-                for slot, entry in enumerate(self._words(root, root + PAGE)):
-                    yield from self._wrong(number, f"slot {slot:#x}", int(entry), start, stop, MEGAPAGE)
+                for slot, entry in self._valid(root):
+                    yield from self._wrong(number, f"slot {slot:#x}", entry, start, stop, MEGAPAGE)
 
     def _wrong(self, number: int, where: str, entry: int, start: int, stop: int, size: int) -> Iterator[str]:
-        if not entry & V:
-            return
         target = entry >> 10 << 12
         if entry & (R | W | X):
             if size == MEGAPAGE and target == BASE and not entry & PTE_USER:
@@ -155,8 +183,13 @@ class Fight:
         elif size == PAGE or not BASE <= target < BASE + MEGAPAGE:
             yield f"guest {number}: {where} leads to a table at {target:#x}"
         else:
-            for i, lower in enumerate(self._words(target, target + PAGE)):
-                yield from self._wrong(number, f"{where}, page {i:#x}", int(lower), start, stop, PAGE)
+            for i, lower in self._valid(target):
+                yield from self._wrong(number, f"{where}, page {i:#x}", lower, start, stop, PAGE)
+
+    def _valid(self, table: int) -> list[tuple[int, int]]:
+        """(index, entry) of the valid entries of a table."""
+        entries = self._words(table, table + PAGE)
+        return [(int(i), int(entries[i])) for i in np.flatnonzero(entries & V)]
 
     def _roots(self, number: int) -> list[int]:
         contexts = self._record(number) + self._field("CONTEXTS")

@@ -19,7 +19,7 @@ from trapline.vm.cli.main import main
 SESSION = (TESTS / "programs/burrow/session.in").read_bytes()
 CONSOLE = (TESTS / "programs/burrow/session.out").read_bytes()
 HELLO = b"hello\nexit\n"
-LONG = pytest.mark.skipif(PLAIN, reason="takes the compiled engine")
+pytestmark = [pytest.mark.once, pytest.mark.skipif(PLAIN, reason="takes the compiled engine")]
 LINUX = ("--memory", "64M", "--append", "console=hvc0 earlycon=sbi")
 
 
@@ -37,7 +37,6 @@ def table(stderr: str) -> dict[str, list[int]]:
     return {row.split()[0]: [int(cell.replace(",", "")) for cell in row.split()[1:]] for row in rows}
 
 
-@LONG
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_session_at_every_depth(depth: int) -> None:
@@ -52,7 +51,6 @@ def test_session_at_every_depth(depth: int) -> None:
         assert 5 < rows["exits"][outer] / rows["exits"][outer + 1] < 20
 
 
-@LONG
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2])
 def test_linux(depth: int) -> None:
@@ -60,14 +58,12 @@ def test_linux(depth: int) -> None:
     assert result.exit_code == 0 and b"init: LINUX-USERLAND-OK" in result.stdout_bytes
 
 
-@LONG
 @pytest.mark.parametrize("technique", ["trap", "hybrid", "patch", "translate", "assist"])
 def test_under_every_technique(technique: str) -> None:
     result = vmm("burrow", "--technique", technique, stdin=HELLO)
     assert result.exit_code == 0 and result.stdout_bytes.endswith(b"hello, world\n$ exit\n")
 
 
-@LONG
 def test_several_guests(tmp_path: Path, tool: Find) -> None:
     """Each with its name before its lines; the end of the input ends the shells, one after the other."""
     kernel = build_c(tool("riscv64-unknown-elf-gcc"), tmp_path / "small.elf", supervisor=True)
@@ -79,7 +75,6 @@ def test_several_guests(tmp_path: Path, tool: Find) -> None:
     assert sorted(ends) == [f"warren: {name} ended with status 0" for name in ("burrow1", "burrow2", "small")]
 
 
-@LONG
 def test_names_and_status(tmp_path: Path) -> None:
     """The machine ends with the largest status."""
     paths = []
@@ -117,7 +112,6 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
 def test_mistakes(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -126,7 +120,6 @@ def test_mistakes(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 2 and MISTAKES[words] in re.sub(r"\s+", " ", result.stderr), result.stderr
 
 
-@pytest.mark.once
 def test_no_source_of_warren_is_overwritten() -> None:
     source = PROGRAMS / "hypervisors/warren/boot.s"
     before = source.read_bytes()

@@ -25,7 +25,7 @@ DEPTHS = (1, 2, 3)
 SLICE_DEPTH = 2
 """Burrow's time slice is that of this depth everywhere, so that its own work is the same."""
 MEMORY = 16 << 20
-LIMIT, IDLE_LIMIT = 200_000_000, 20_000_000
+LIMIT, IDLE_LIMIT = 200_000_000, 8_000_000
 """Instructions of a run, and those after which a sleeper will never be woken."""
 HOLE, SYMBOL = "rv32ima_xpopf", "XPOPF"
 MENDED = 0xFF

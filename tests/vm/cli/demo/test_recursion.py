@@ -15,18 +15,13 @@ pytestmark = [pytest.mark.once, pytest.mark.skipif(PLAIN, reason="takes the comp
 
 
 @pytest.mark.slow
-def test_the_page_shows_what_is_printed() -> None:
-    outcome = invoke("demo", "recursion")
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / "recursion.json"
+    outcome = invoke("demo", "recursion", f"--json={path}")
     assert (outcome.status, outcome.stderr) == (0, b"")
     page = (DOCS / "demos.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- recursion -->\n```text\n(.*?)```", page, re.S)
     assert shown is not None and outcome.stdout.decode() == shown[1]
-
-
-@pytest.mark.slow
-def test_json(tmp_path: Path) -> None:
-    path = tmp_path / "recursion.json"
-    assert invoke("demo", "recursion", f"--json={path}").status == 0
     data = json.loads(path.read_text())
     assert data["as_told"] and [row["depth"] for row in data["bare"]] == [0, 1, 2, 3]
     assert all(8 < factor < 10 for row in data["bare"] for factor in row["factors"])
