@@ -23,6 +23,7 @@ supervisor_first:
     la      a0, init_name
     la      a1, init_arguments
     li      a2, 0
+    la      a3, host
     call    process_create
     bltz    a0, no_init
     start_harts
@@ -57,6 +58,8 @@ hart_begin:
     sw      t0, HART_IDLE + THREAD_PROCESS(tp)
     addi    t0, tp, HART_IDLE
     sw      t0, HART_LAST(tp)
+    la      t0, ready_queue                 # where only the hole XPUSHF ever puts the idle loop
+    sw      t0, HART_IDLE + THREAD_HOME(tp)
     li      t0, 1
     sw      t0, HART_FROM_IDLE(tp)
     csrw    sscratch, zero                  # 0: a trap from here is a bug in the kernel

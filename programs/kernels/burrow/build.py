@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from trapline.asm import AsmError, assemble
@@ -22,8 +23,8 @@ from trapline.vm.host.output_file import OutputFile, identity
 
 HERE = Path(__file__).resolve().parent
 KERNEL = (
-    "reset", "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "threads", "syscalls",
-    "messages", "disk", "console", "files", "image",
+    "reset", "boot", "traps", "locks", "scheduler", "memory", "copying", "regions", "processes", "numbers", "threads",
+    "syscalls", "messages", "disk", "console", "files", "containers", "allowed", "shares", "terminals", "image",
 )  # fmt: skip
 """The kernel's sources, in the order in which they lie in memory: reset begins at the start of RAM, image ends it."""
 SUPERVISOR = "SUPERVISOR"
@@ -40,6 +41,18 @@ V, R, W, X, U, A, D = (1 << bit for bit in (0, 1, 2, 3, 4, 6, 7))
 """Bits of a page table entry."""
 
 
+def sibling(name: str) -> Any:
+    """Another script of this folder as a module, run without writing byte code."""
+    path = HERE / f"{name}.py"
+    module = ModuleType(f"burrow_{name}")
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    return module
+
+
+layers = sibling("layers")
+
+
 def build(
     variant: str = "plain",
     init: str | Sequence[str] | None = None,
@@ -47,13 +60,15 @@ def build(
     programs: Sequence[Path] = (),
     files: Mapping[str, bytes] | None = None,
     debug: bool = False,
+    images: Sequence[Any] = (),
 ) -> bytes:
     """The kernel with its file system image, as an ELF.
 
     init: the first process, `shell` by default, as a name with arguments behind it, or as a list of both;
     defines: assembler symbols of the kernel, such as TIMER_PERIOD and RANDOM_SEED;
     programs: sources of more programs, each named by its file, linked with the user library;
-    files: more files, bytes by name; debug: with the line of each of the kernel's instructions, for a debugger.
+    files: more files, bytes by name; debug: with the line of each of the kernel's instructions, for a debugger;
+    images: `layers.Image`s that containers can be made of, besides `box`, which has what the host has.
     Raises ValueError for a variant that does not exist or a name that is too long, AsmError for a source.
     """
     if variant not in VARIANTS:
@@ -65,13 +80,13 @@ def build(
     lines += [_text("INIT_NAME", name, NAME_LENGTH), _text("INIT_ARGUMENTS", arguments, ARGUMENTS_LENGTH)]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        Path(folder, "files.img").write_bytes(image(tuple(programs), files))
+        Path(folder, "files.img").write_bytes(image(tuple(programs), files, images))
         first, *others = KERNEL
-        base = RAM
+        base_address = RAM
         if SUPERVISOR in symbols:
-            first, base = "supervisor", RAM_OVER_SBI
+            first, base_address = "supervisor", RAM_OVER_SBI
         sources = [HERE / f"{part}.s" for part in (first, *others)]
-        return assemble(sources, text_base=base, include_dirs=[folder], debug=debug).elf
+        return assemble(sources, text_base=base_address, include_dirs=[folder], debug=debug).elf
 
 
 def _text(macro: str, text: str, room: int) -> str:
@@ -82,20 +97,23 @@ def _text(macro: str, text: str, room: int) -> str:
     return f'    .macro {macro}\n    .asciz "{quoted}"\n    .endm'
 
 
-def image(programs: Sequence[Path] = (), files: Mapping[str, bytes] | None = None) -> bytes:
-    """The file system image: all of user/ and files/, and what is added."""
+def image(programs: Sequence[Path] = (), files: Mapping[str, bytes] | None = None, images: Sequence[Any] = ()) -> bytes:
+    """The file system: what the host has, and the images for containers."""
+    layer = base(tuple(programs), tuple((files or {}).items()))
+    host, box = layers.Image("", (layer,)), layers.Image("box", (layer,), "shell")
+    made: bytes = layers.file_system([host, box, *images])
+    return made
+
+
+@cache
+def base(programs: tuple[Path, ...] = (), files: tuple[tuple[str, bytes], ...] = ()) -> bytes:
+    """The layer of the host: all of user/ and files/, and what is added."""
     contents = {path.stem: (1, program(path)) for path in sorted((HERE / "user").glob("*.s")) if path.stem != "lib"}
     contents |= {path.stem: (1, program(path)) for path in programs}
     contents |= {path.name: (0, path.read_bytes()) for path in sorted((HERE / "files").iterdir())}
-    contents |= {name: (0, data) for name, data in (files or {}).items()}
-    directory, body = struct.pack("<I", len(contents)), b""
-    start = -(-(4 + 36 * len(contents)) // 16) * 16
-    for name, (kind, data) in contents.items():
-        if len(name.encode()) >= NAME_LENGTH:
-            raise ValueError(f"the name '{name}' has more than {NAME_LENGTH - 1} bytes")
-        directory += struct.pack("<24sIII", name.encode(), kind, start + len(body), len(data))
-        body += data + bytes(-len(data) % 16)
-    return directory.ljust(start, b"\0") + body
+    contents |= {name: (0, data) for name, data in files}
+    layer: bytes = layers.pack(contents)
+    return layer
 
 
 @cache
@@ -116,11 +134,11 @@ def program(source: Path) -> bytes:
     return header + body
 
 
-def _write(out: Path, debug: bool, *what: Any) -> None:
+def _write(out: Path, debug: bool, *what: Any, images: Sequence[Any] = ()) -> None:
     """Build, and write the ELF when it is whole. Raises AsmError, OSError, and ValueError for a file that was read."""
     sources: list[str] = []
     with noted_by(sources.append):
-        elf = build(*what, debug=debug)
+        elf = build(*what, debug=debug, images=images)
     if identity(str(out)) in map(identity, sources):
         raise ValueError(f"--out {out}: is one of the sources; choose another name")
     output = OutputFile(str(out))
@@ -135,6 +153,7 @@ def main() -> int:
     parser.add_argument("--variant", choices=VARIANTS, default="plain", help="what it may ask of the machine")
     parser.add_argument("--init", nargs="+", metavar=("NAME", "ARG"), help="the first process (default: shell)")
     parser.add_argument("--define", action="append", default=[], metavar="SYMBOL=VALUE", help="a symbol of the kernel")
+    parser.add_argument("--store", type=Path, metavar="FOLDER", help="images for containers, made by images.py")
     parser.add_argument("--program", type=Path, action="append", default=[], metavar="FILE", help="one more program")
     parser.add_argument("-g", "--debug", action="store_true", help="write the line of each instruction, for gdb")
     given = parser.parse_args()
@@ -143,7 +162,8 @@ def main() -> int:
         symbol, equals, value = define.partition("=")
         defines[symbol] = value if equals else "1"
     try:
-        _write(given.out, given.debug, given.variant, given.init, defines, given.program)
+        images = sibling("images").images_of(given.store) if given.store is not None else ()
+        _write(given.out, given.debug, given.variant, given.init, defines, given.program, images=images)
     except (AsmError, ValueError, OSError) as mistake:
         print(f"build.py: {mistake}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@
     .include "burrow.inc"
 
     .globl  console_prepare, console_interrupt, uart_write, print_text, print_number, print_hex
-    .globl  call_write, call_read, call_foreground
+    .globl  call_write, call_read, serve_readers, forget_line, readers
 
     .equ    UART_SOURCE, 10                 # at the PLIC
     .equ    UART_INTERRUPTS, 1              # register: bit 0, when a byte was received
@@ -60,7 +60,8 @@ print_text:
     addi    a1, a1, 1
     j       1b
 2:  sub     a1, a1, a0
-    write_console
+    lw      a2, speaking_for
+    call    write_lines
     leave
 
 # print_number(a0: number): in decimal.
@@ -78,7 +79,8 @@ print_number:
     addi    a1, a1, 1
     bnez    a0, 1b
     mv      a0, t0
-    write_console
+    lw      a2, speaking_for
+    call    write_lines
     lw      ra, 28(sp)
     addi    sp, sp, 32
     ret
@@ -105,7 +107,8 @@ print_hex:
     bgez    t2, 1b
     addi    a0, sp, 4
     li      a1, 10
-    write_console
+    lw      a2, speaking_for
+    call    write_lines
     lw      ra, 28(sp)
     addi    sp, sp, 32
     ret
@@ -135,7 +138,8 @@ call_write:
     mv      a1, s3
 2:  add     s2, s2, a1
     sub     s3, s3, a1
-    write_console
+    lw      a2, PROCESS_CONTAINER(s1)
+    call    write_lines
     j       1b
 3:  mv      a0, s4
     leave   s2, s3, s4
@@ -186,18 +190,11 @@ console_interrupt:
     lw      t0, (t1)
     beqz    t0, 1f
     sw      zero, (t1)
-    lw      a0, foreground
-    call    process_find
+    call    interruptible
     beqz    a0, 1f
     li      a1, STATUS_KILLED
     call    process_kill
 1:  leave   s2, s3
-
-# foreground(a0: process): Ctrl-C ends this one from now on.
-call_foreground:
-    la      t0, foreground
-    sw      a0, (t0)
-    answer  0
 
 # fill_ring(): take the UART's input while there is room, and leave the rest.
 fill_ring:
@@ -233,10 +230,21 @@ fill_ring:
     sb      t4, UART_INTERRUPTS(t0)
 4:  ret
 
+# forget_line(): drop what is left of the line that was read last, and what is edited.
+forget_line:
+    la      t0, line_begin
+    sw      zero, (t0)
+    la      t0, line_end
+    sw      zero, (t0)
+    la      t0, line_complete
+    sw      zero, (t0)
+    ret
+
 # serve_readers(): while a reader waits and input is there, edit the line; deliver it when complete.
 serve_readers:
     enter   s2, s3, s4
-1:  lw      s2, readers + QUEUE_FIRST
+1:  call    next_reader
+    mv      s2, a0
     beqz    s2, 9f
     lw      t0, line_complete
     bnez    t0, 6f
@@ -280,7 +288,8 @@ store:
     sb      s3, (t0)
     mv      a0, t0
     li      a1, 1
-    write_console
+    lw      a2, input_for
+    call    write_lines
     addi    s4, s4, 1
     la      t0, line_end
     sw      s4, (t0)
@@ -348,8 +357,6 @@ line_end:
 line_complete:
     .word   0
 interrupted:                                # whether Ctrl-C was typed
-    .word   0
-foreground:                                 # number of the process that it ends
     .word   0
 readers:                                    # queue
     .word   0, 0

@@ -6,7 +6,7 @@
 
     .include "burrow.inc"
 
-    .globl  user_address, copy_to_user, copy_text_from_user
+    .globl  user_address, copy_to_user, copy_from_user, copy_text_from_user
 
     .text
 # user_address(a0: address, a1: required PTE flags, a2: process): the physical address, or 0.
@@ -33,8 +33,12 @@ user_address:
     srli    t2, t2, 20
     or      a0, a0, t2
     ret
-1:  li      a0, 0
-    ret
+1:  .ifdef  LEAK                            # a planted mistake: "an address of RAM needs no translation"
+    li      t0, RAM
+    bgeu    a0, t0, 2f
+    .endif
+    li      a0, 0
+2:  ret
 
 # copy_to_user(a0: address in the process, a1: from, a2: bytes, a3: process): 0, or ERROR_ADDRESS.
 copy_to_user:
@@ -65,6 +69,30 @@ copied:
 not_copied:
     li      a0, ERROR_ADDRESS
     leave   s1, s2, s3, s4
+
+# copy_from_user(a0: to, a1: address, a2: bytes, a3: process): 0, or ERROR_ADDRESS.
+copy_from_user:
+    enter   s1, s2, s3, s4
+    mv      s1, a1
+    mv      s2, a0
+    mv      s3, a2
+    mv      s4, a3
+1:  beqz    s3, copied
+    mv      a0, s1
+    li      a1, PTE_R
+    mv      a2, s4
+    call    user_address
+    beqz    a0, not_copied
+2:  lbu     t0, (a0)
+    sb      t0, (s2)
+    addi    a0, a0, 1
+    addi    s1, s1, 1
+    addi    s2, s2, 1
+    addi    s3, s3, -1
+    beqz    s3, copied
+    slli    t0, s1, 20
+    bnez    t0, 2b
+    j       1b
 
 # copy_text_from_user(a0: to, a1: address, a2: room, a3: process): with its zero byte; 0, ERROR_ADDRESS, or
 # ERROR_INVALID if it is too long.

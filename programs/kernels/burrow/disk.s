@@ -24,9 +24,12 @@ call_disk:
     mv      t2, a0
     li      a0, ERROR_ADDRESS
     beqz    t2, 3f
+    li      a0, ERROR_MEMORY
+    lw      t3, PROCESS_CONTAINER(s1)
+    branch_at_limit t3, TRANSFERS, 3f
+    charge  t3, TRANSFERS
     la      t3, transfers
     la      t4, transfers_end
-    li      a0, ERROR_MEMORY
 1:  lw      t0, TRANSFER_PROCESS(t3)
     beqz    t0, 2f
     addi    t3, t3, TRANSFER_SIZE
@@ -53,6 +56,9 @@ disk_complete:
     lw      t0, TRANSFER_DUE(s2)
     lw      t1, TRANSFER_DUE + 4(s2)
     branch_before s0, s1, t0, t1, 3f
+    lw      t2, TRANSFER_PROCESS(s2)
+    lw      t2, PROCESS_CONTAINER(t2)
+    charge  t2, TRANSFERS, -1
     sw      zero, TRANSFER_PROCESS(s2)
     lw      a0, TRANSFER_WORD(s2)
     li      t0, 1
@@ -69,13 +75,15 @@ disk_complete:
 
 # disk_cancel(a0: process that ends): its pages must not be written any more.
 disk_cancel:
-    la      t0, transfers
-    la      t1, transfers_end
-1:  lw      t2, TRANSFER_PROCESS(t0)
-    bne     t2, a0, 2f
-    sw      zero, TRANSFER_PROCESS(t0)
-2:  addi    t0, t0, TRANSFER_SIZE
-    bltu    t0, t1, 1b
+    la      t1, transfers
+    la      t2, transfers_end
+    lw      t4, PROCESS_CONTAINER(a0)
+1:  lw      t3, TRANSFER_PROCESS(t1)
+    bne     t3, a0, 2f
+    sw      zero, TRANSFER_PROCESS(t1)
+    charge  t4, TRANSFERS, -1
+2:  addi    t1, t1, TRANSFER_SIZE
+    bltu    t1, t2, 1b
     ret
 
     .bss

@@ -1,13 +1,18 @@
 # files.s - the read-only file system, which build.py packs into the kernel's image.
 #
-# The image holds the number of files, an ENTRY record for each, then their contents.  Files are not opened or
-# closed: a file is known by its number in the directory, and a read gives the offset.
+# It holds images, one for the host and one for each that a container can be made of, and layers.  A layer has
+# the number of its files, an ENTRY record for each, then their contents; an image says which layers it has.
+# A name is looked up from the top layer to the bottom, so a file hides those below it that have its name, and
+# an entry that says `deleted` hides them too.  A layer that several images have is there once (layers.py).
+# Files are not opened or closed: a file is known by its number, counted through all layers of its image from
+# the top, and a read gives the offset.
 # A program begins with a header: its entry point, its count of library calls, and its segments.
 
     .include "burrow.inc"
 
     .globl  file_find, program_load, call_open, call_read_file, call_list
 
+    .equ    DELETED, 2                      # as ENTRY_KIND
     .equ    PROGRAM_ENTRY, 0
     .equ    PROGRAM_LIBRARY, 4              # address of its count of library calls, 0 for none
     .equ    PROGRAM_SEGMENTS, 8             # how many
@@ -20,26 +25,35 @@
     .equ    SEGMENT_SIZE, 32
 
     .text
-# file_find(a0: name, text in the kernel): its directory entry, or 0.
+# file_find(a0: name, text in the kernel, a1: image): its directory entry, or 0.
 file_find:
-    la      t0, image
+    lw      t6, IMAGE_LAYERS(a1)            # t6: layers to go
+1:  beqz    t6, 5f
+    addi    t6, t6, -1
+    lw      t0, IMAGE_OFFSETS(a1)
+    addi    a1, a1, 4
+    la      t1, image
+    add     t0, t0, t1
     lw      t1, (t0)                        # t1: entries to go
     addi    t0, t0, 4
-1:  beqz    t1, 4f
+2:  beqz    t1, 1b
     addi    t1, t1, -1
     mv      t2, a0
     mv      t3, t0
-2:  lbu     t4, (t2)
+3:  lbu     t4, (t2)
     lbu     t5, (t3)
-    bne     t4, t5, 3f
+    bne     t4, t5, 4f
     addi    t2, t2, 1
     addi    t3, t3, 1
-    bnez    t4, 2b
+    bnez    t4, 3b
+    lw      t1, ENTRY_KIND(t0)
+    li      t2, DELETED
+    beq     t1, t2, 5f
     mv      a0, t0
     ret
-3:  addi    t0, t0, ENTRY_SIZE
-    j       1b
-4:  li      a0, 0
+4:  addi    t0, t0, ENTRY_SIZE
+    j       2b
+5:  li      a0, 0
     ret
 
 # program_load(a0: process, a1: directory entry): map its code and data; a0: entry point, 0 if out of memory.
@@ -47,8 +61,7 @@ program_load:
     enter   s1, s2, s3, s4, s5, s6, s7
     mv      s1, a0
     lw      s7, ENTRY_OFFSET(a1)
-    la      t0, image
-    add     s7, s7, t0                      # s7: the program
+    add     s7, s7, a1                      # s7: the program
     addi    s2, s7, PROGRAM_HEADER          # s2: a segment
     lw      s3, PROGRAM_SEGMENTS(s7)        # s3: segments to go
 1:  beqz    s3, 6f
@@ -101,17 +114,65 @@ program_load:
     lw      a0, PROGRAM_ENTRY(s7)
 7:  leave   s1, s2, s3, s4, s5, s6, s7
 
-# file_entry(a0: file): its directory entry, or 0.
-file_entry:
-    la      t0, image
-    lw      t1, (t0)
-    bgeu    a0, t1, 1f
-    li      t1, ENTRY_SIZE
-    mul     a0, a0, t1
-    add     a0, a0, t0
-    addi    a0, a0, 4
+# image_of(): in t0, the image of process s1.
+image_of:
+    lw      t0, PROCESS_CONTAINER(s1)
+    lw      t0, CONTAINER_ROOT(t0)
     ret
-1:  li      a0, 0
+
+# file_entry(a0: file): its directory entry, or 0; a1: whether another layer hides it.
+file_entry:
+    enter   s2
+    call    image_of
+    lw      t3, IMAGE_LAYERS(t0)            # t3: layers to go
+    mv      t4, t0
+1:  beqz    t3, 4f
+    addi    t3, t3, -1
+    lw      t1, IMAGE_OFFSETS(t4)
+    addi    t4, t4, 4
+    la      t2, image
+    add     t1, t1, t2
+    lw      t2, (t1)                        # t2: its entries
+    bltu    a0, t2, 2f
+    sub     a0, a0, t2
+    j       1b
+2:  li      t2, ENTRY_SIZE
+    mul     a0, a0, t2
+    add     a0, a0, t1
+    addi    s2, a0, 4
+    mv      a1, t0
+    mv      a0, s2
+    call    file_find
+    xor     a1, a0, s2
+    snez    a1, a1
+    mv      a0, s2
+    leave   s2
+4:  li      a0, 0
+    leave   s2
+
+# file_number(a0: directory entry of the image of process s1): its number.
+file_number:
+    mv      t6, ra
+    call    image_of
+    mv      ra, t6
+    li      t3, 0                           # t3: files of the layers above
+1:  lw      t1, IMAGE_OFFSETS(t0)
+    addi    t0, t0, 4
+    la      t2, image
+    add     t1, t1, t2
+    lw      t2, (t1)
+    addi    t1, t1, 4                       # t1: the entries of this layer, t4: their end
+    li      t4, ENTRY_SIZE
+    mul     t4, t4, t2
+    add     t4, t4, t1
+    bltu    a0, t1, 2f
+    bltu    a0, t4, 3f
+2:  add     t3, t3, t2
+    j       1b
+3:  sub     a0, a0, t1
+    li      t1, ENTRY_SIZE
+    divu    a0, a0, t1
+    add     a0, a0, t3
     ret
 
 # --- system calls ------------------------------------------------------------------------------------------
@@ -124,6 +185,8 @@ call_open:
     mv      a3, s1
     call    copy_text_from_user
     bnez    a0, 1f
+    call    image_of
+    mv      a1, t0
     mv      a0, sp
     call    file_find
     mv      t0, a0
@@ -131,45 +194,46 @@ call_open:
     beqz    t0, 1f
     lw      t1, ENTRY_BYTES(t0)
     sw      t1, FRAME_A1(s0)
-    la      t1, image + 4
-    sub     a0, t0, t1
-    li      t1, ENTRY_SIZE
-    divu    a0, a0, t1
+    mv      a0, t0
+    call    file_number
 1:  addi    sp, sp, 32
     leave
 
 call_read_file:
-    enter   s2
-    mv      t2, a1                          # t2: the offset
+    enter   s2, s3, s4
+    mv      s3, a1                          # s3: the offset
+    mv      s4, a2                          # s4: where to
     mv      s2, a3                          # s2: how many bytes
     call    file_entry
     beqz    a0, 3f
+    bnez    a1, 3f
+    mv      t2, s3
     lw      t0, ENTRY_BYTES(a0)
     bltu    t0, t2, 4f
     sub     t0, t0, t2
     bgeu    t0, s2, 1f
     mv      s2, t0
 1:  lw      a1, ENTRY_OFFSET(a0)
-    la      t0, image
-    add     a1, a1, t0
+    add     a1, a1, a0
     add     a1, a1, t2
-    mv      a0, a2
+    mv      a0, s4
     mv      a2, s2
     mv      a3, s1
     call    copy_to_user
     bnez    a0, 2f
     mv      a0, s2
-2:  leave   s2
+2:  leave   s2, s3, s4
 3:  li      a0, ERROR_MISSING
-    leave   s2
+    leave   s2, s3, s4
 4:  li      a0, ERROR_INVALID
-    leave   s2
+    leave   s2, s3, s4
 
 call_list:
     enter   s2
     mv      s2, a1
     call    file_entry
     beqz    a0, 1f
+    bnez    a1, 2f
     mv      a1, a0
     mv      a0, s2
     li      a2, ENTRY_SIZE
@@ -177,4 +241,6 @@ call_list:
     call    copy_to_user
     leave   s2
 1:  li      a0, ERROR_MISSING
+    leave   s2
+2:  li      a0, 1                           # not of this image, but there are more
     leave   s2

@@ -29,6 +29,8 @@ memory_prepare:
     srli    t1, t1, 12
     la      t2, free_pages
     sw      t1, (t2)
+    la      t2, host                        # until there are containers, all of it is the host's
+    sw      t1, CONTAINER_LIMITS + PAGES(t2)
     la      a0, kernel_root
     call    fill_root
     la      t0, kernel_root
@@ -98,6 +100,17 @@ allocate_page:
 4:  li      a0, 0
     ret
 
+# take_page(a0: process): a zeroed page that it owns, or 0 at its container's limit.  Changes t0 to t2 only.
+# The limits of all containers together are what there is.
+take_page:
+    lw      t2, PROCESS_CONTAINER(a0)
+    branch_at_limit t2, PAGES, 4b
+    charge  t2, PAGES
+    lw      t0, PROCESS_PAGES(a0)
+    addi    t0, t0, 1
+    sw      t0, PROCESS_PAGES(a0)
+    j       allocate_page
+
 # free_page(a0: page).  Changes t0 and t1.
 free_page:
     la      t0, free_list
@@ -114,10 +127,8 @@ free_page:
 space_create:
     enter   s1
     mv      s1, a0
-    call    allocate_page
+    call    take_page
     beqz    a0, 1f
-    li      t0, 1
-    sw      t0, PROCESS_PAGES(s1)
     srli    t0, a0, 12
     li      t1, SATP_SV32
     or      t0, t0, t1
@@ -165,6 +176,11 @@ space_free:
     bltu    s3, t0, 2b
     mv      a0, s2
     call    free_page
+    lw      t1, PROCESS_CONTAINER(s1)
+    lw      t0, CONTAINER_USED + PAGES(t1)
+    lw      t2, PROCESS_PAGES(s1)
+    sub     t0, t0, t2
+    sw      t0, CONTAINER_USED + PAGES(t1)
     sw      zero, PROCESS_PAGES(s1)
     leave   s1, s2, s3, s4, s5
 
@@ -196,11 +212,9 @@ map_page:
     or      s3, s3, a3
     call    leaf_entry
     bnez    a0, 1f
-    call    allocate_page
+    mv      a0, s1
+    call    take_page
     beqz    a0, 2f
-    lw      t0, PROCESS_PAGES(s1)
-    addi    t0, t0, 1
-    sw      t0, PROCESS_PAGES(s1)
     srli    t0, a0, 2
     ori     a1, t0, PTE_V
     lw      t0, PROCESS_ROOT(s1)
@@ -227,7 +241,7 @@ map_new_page:
     mv      s1, a0
     mv      s2, a1
     mv      s3, a2
-    call    allocate_page
+    call    take_page
     beqz    a0, 1f
     mv      s4, a0
     mv      a0, s1
@@ -236,12 +250,14 @@ map_new_page:
     mv      a3, s3
     call    map_page
     bnez    a0, 2f
-    lw      t0, PROCESS_PAGES(s1)
-    addi    t0, t0, 1
-    sw      t0, PROCESS_PAGES(s1)
     mv      a0, s4
 1:  leave   s1, s2, s3, s4
-2:  mv      a0, s4
+2:  lw      t2, PROCESS_CONTAINER(s1)
+    charge  t2, PAGES, -1
+    lw      t0, PROCESS_PAGES(s1)
+    addi    t0, t0, -1
+    sw      t0, PROCESS_PAGES(s1)
+    mv      a0, s4
     call    free_page
     li      a0, 0
     leave   s1, s2, s3, s4

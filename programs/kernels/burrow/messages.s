@@ -13,6 +13,7 @@
 call_send:
     enter
     sw      a0, THREAD_WAIT(s0)
+    lw      a1, PROCESS_CONTAINER(s1)       # nobody outside can be addressed
     call    process_find
     beqz    a0, 3f
     lw      t0, PROCESS_ID(s1)
@@ -59,6 +60,7 @@ call_receive:
     lw      a0, FRAME_A0(s0)
     leave   s2
 3:  bltz    a0, 4f
+    lw      a1, PROCESS_CONTAINER(s1)
     call    process_find                    # with no such process, no message would ever come
     bnez    a0, 4f
     li      a0, ERROR_MISSING
@@ -97,6 +99,10 @@ messages_end:
     bne     t0, t1, 4f
     lw      t0, THREAD_WAIT(s2)
     lw      t1, PROCESS_ID(s1)
+    bne     t0, t1, 4f
+    lw      t0, THREAD_PROCESS(s2)          # another container may have the same number
+    lw      t0, PROCESS_CONTAINER(t0)
+    lw      t1, PROCESS_CONTAINER(s1)
     bne     t0, t1, 4f
     li      t0, ERROR_MISSING
     sw      t0, FRAME_A0(s2)

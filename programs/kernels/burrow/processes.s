@@ -6,16 +6,20 @@
 
     .include "burrow.inc"
 
-    .globl  process_create, process_kill, thread_dies, process_find
-    .globl  call_exit, call_spawn, call_wait, call_getpid, call_kill, call_ps
+    .globl  process_create, process_kill, thread_dies, processes, processes_end
+    .globl  call_exit, call_spawn, call_wait, call_kill
 
     .text
-# process_create(a0: name, a1: arguments, texts in the kernel, a2: parent or 0): its number, or an error.
+# process_create(a0: name, a1: arguments, texts in the kernel, a2: parent or 0, a3: container): its number there,
+# or an error.
 process_create:
-    enter   s1, s2, s3, s4, s5
+    enter   s1, s2, s3, s4, s5, s6
     mv      s2, a0
     mv      s3, a1
     mv      s4, a2
+    mv      s6, a3
+    li      a0, ERROR_MEMORY
+    branch_at_limit s6, PROCESSES, 9f
     la      s1, processes
     la      t1, processes_end
 1:  lw      t0, PROCESS_STATE(s1)
@@ -25,6 +29,7 @@ process_create:
     li      a0, ERROR_MEMORY
     j       9f
 2:  mv      a0, s2
+    lw      a1, CONTAINER_ROOT(s6)
     call    file_find
     mv      s5, a0
     li      a0, ERROR_MISSING
@@ -38,6 +43,7 @@ process_create:
 3:  sw      zero, (t1)
     addi    t1, t1, 4
     bltu    t1, t0, 3b
+    sw      s6, PROCESS_CONTAINER(s1)
     mv      a0, s1
     call    space_create
     bnez    a0, 9f
@@ -78,11 +84,9 @@ process_create:
     sw      s4, PROCESS_PARENT(s1)
     li      t0, PROCESS_ALIVE
     sw      t0, PROCESS_STATE(s1)
-    la      t0, last_process
-    lw      t1, (t0)
-    addi    t1, t1, 1
-    sw      t1, (t0)
-    sw      t1, PROCESS_ID(s1)
+    mv      a0, s1
+    call    number_process
+    charge  s6, PROCESSES
     count   STAT_SPAWN
     mv      a0, s5
     call    make_ready
@@ -91,22 +95,7 @@ process_create:
 8:  mv      a0, s1                          # out of memory: free what was allocated
     call    space_free
     li      a0, ERROR_MEMORY
-9:  leave   s1, s2, s3, s4, s5
-
-# process_find(a0: number): the record of a live process, or 0.  Changes t0 to t2 only.
-process_find:
-    la      t0, processes
-    la      t1, processes_end
-1:  lw      t2, PROCESS_ID(t0)
-    bne     t2, a0, 2f
-    lw      t2, PROCESS_STATE(t0)
-    addi    t2, t2, -PROCESS_ALIVE
-    beqz    t2, 3f
-2:  addi    t0, t0, PROCESS_SIZE
-    bltu    t0, t1, 1b
-    li      t0, 0
-3:  mv      a0, t0
-    ret
+9:  leave   s1, s2, s3, s4, s5, s6
 
 # process_kill(a0: process, a1: status): end it, unless it is ending.  The caller's own thread is left to
 # thread_dies, where `resume` goes when the process is not alive.
@@ -184,41 +173,58 @@ process_finish:
     lw      t0, PROCESS_STATE(s2)
     li      t1, PROCESS_ZOMBIE
     bne     t0, t1, 3f
-    sw      zero, PROCESS_STATE(s2)
-    count   STAT_REAP
+    mv      a0, s2
+    call    process_free
 3:  addi    s2, s2, PROCESS_SIZE
     bltu    s2, s3, 2b
 
     lw      t0, PROCESS_ID(s1)
-    li      t1, 1                           # the machine ends with the first process
-    lw      a0, PROCESS_STATUS(s1)
+    li      t1, 1                           # the machine ends with the first process, a container with its own
     bne     t0, t1, 4f
+    lw      a0, PROCESS_CONTAINER(s1)
+    lw      t0, CONTAINER_NUMBER(a0)
+    bnez    t0, 7f
+    lw      a0, PROCESS_STATUS(s1)
     li      t0, STATUS_FAULT
     bltu    a0, t0, poweroff
     li      a0, 252
     j       poweroff
+7:  call    container_end
 4:  lw      a0, PROCESS_PARENT(s1)
     beqz    a0, 5f
     li      t0, PROCESS_ZOMBIE
     sw      t0, PROCESS_STATE(s1)
     call    serve_waiters
     j       6f
-5:  sw      zero, PROCESS_STATE(s1)
-    count   STAT_REAP
+5:  mv      a0, s1
+    call    process_free
 6:  leave   s1, s2, s3
+
+# process_free(a0: process): its record is free again.  A container is gone with its last process.
+process_free:
+    sw      zero, PROCESS_STATE(a0)
+    count   STAT_REAP
+    lw      a0, PROCESS_CONTAINER(a0)
+    charge  a0, PROCESSES, -1
+    beqz    t0, container_free              # the host has at least its first process
+    ret
 
 # find_child(a0: process, a1: number or -1): a child that has ended, else a live one, else 0.
 find_child:
     la      t0, processes
     la      t1, processes_end
     li      a2, 0
+    lw      t4, PROCESS_CONTAINER(a0)
+    lw      t4, CONTAINER_NUMBER(t4)
 1:  lw      t2, PROCESS_STATE(t0)
     beqz    t2, 3f
     lw      t3, PROCESS_PARENT(t0)
     bne     t3, a0, 3f
     bltz    a1, 2f
+    lw      t3, PROCESS_OUTER(t0)           # as the parent sees it
+    beqz    t4, 5f
     lw      t3, PROCESS_ID(t0)
-    bne     t3, a1, 3f
+5:  bne     t3, a1, 3f
 2:  mv      a2, t0
     li      t3, PROCESS_ZOMBIE
     beq     t2, t3, 4f
@@ -230,7 +236,7 @@ find_child:
 # try_wait(a0: thread that waits for a child): whether the wait is over, because a child has ended or there
 # is no child to wait for.
 try_wait:
-    enter   s2
+    enter   s2, s3
     mv      s2, a0
     lw      a1, THREAD_WAIT(s2)
     lw      a0, THREAD_PROCESS(s2)
@@ -240,17 +246,20 @@ try_wait:
     lw      t1, PROCESS_STATE(a0)
     li      t2, PROCESS_ZOMBIE
     bne     t1, t2, 2f
-    sw      zero, PROCESS_STATE(a0)
+    mv      s3, a0
     lw      t0, PROCESS_STATUS(a0)
     sw      t0, FRAME_A1(s2)
-    lw      t2, PROCESS_ID(a0)
-    count   STAT_REAP
-    mv      t0, t2
+    lw      a1, THREAD_PROCESS(s2)
+    call    number_seen
+    sw      a0, FRAME_A0(s2)
+    mv      a0, s3
+    call    process_free
+    j       3f
 1:  sw      t0, FRAME_A0(s2)
-    li      a0, 1
-    leave   s2
+3:  li      a0, 1
+    leave   s2, s3
 2:  li      a0, 0
-    leave   s2
+    leave   s2, s3
 
 # serve_waiters(a0: process): one of its children has ended.  A second waiter may have no child left.
 serve_waiters:
@@ -293,6 +302,7 @@ call_spawn:
     la      a0, spawn_name
     la      a1, spawn_arguments
     mv      a2, s1
+    lw      a3, PROCESS_CONTAINER(s1)
     call    process_create
 1:  leave   s2
 
@@ -309,15 +319,9 @@ call_wait:
 1:  addi    a0, s1, PROCESS_WAITERS
     j       block
 
-call_getpid:
-    lw      a0, THREAD_ID(s0)
-    sw      a0, FRAME_A1(s0)
-    lw      a0, PROCESS_ID(s1)
-    ret
-
 call_kill:
     enter
-    call    process_find
+    call    process_seen
     beqz    a0, 1f
     li      a1, STATUS_KILLED
     call    process_kill
@@ -326,55 +330,11 @@ call_kill:
 1:  li      a0, ERROR_MISSING
     leave
 
-call_ps:
-    enter   s2
-    li      t0, MOST_PROCESSES
-    mv      t1, a0
-    li      a0, ERROR_MISSING
-    bgeu    t1, t0, 3f
-    mv      a0, a1
-    slli    t1, t1, 7                       # PROCESS_SIZE
-    la      t0, processes
-    add     t0, t0, t1
-    lw      s2, PROCESS_STATE(t0)
-    beqz    s2, 2f
-    la      a1, info
-    lw      t1, PROCESS_ID(t0)
-    sw      t1, INFO_PROCESS(a1)
-    lw      t1, PROCESS_PARENT(t0)
-    beqz    t1, 1f
-    lw      t1, PROCESS_ID(t1)
-1:  sw      t1, INFO_PARENT(a1)
-    sw      s2, INFO_STATE(a1)
-    lw      t1, PROCESS_THREADS(t0)
-    sw      t1, INFO_THREADS(a1)
-    lw      t1, PROCESS_PAGES(t0)
-    sw      t1, INFO_PAGES(a1)
-    .irp    n, 0, 4, 8, 12, 16, 20
-    lw      t1, PROCESS_NAME + \n(t0)
-    sw      t1, INFO_NAME + \n(a1)
-    .endr
-    li      a2, INFO_SIZE
-    mv      a3, s1
-    call    copy_to_user
-    bnez    a0, 3f
-    li      a0, 1
-    leave   s2
-2:  li      a0, 0
-3:  leave   s2
-
-    .data
-    .balign 4
-last_process:                               # numbers are never reused
-    .word   0
-
     .bss
     .balign 16
 processes:
     .zero   PROCESS_SIZE * MOST_PROCESSES
 processes_end:
-info:
-    .zero   INFO_SIZE
 spawn_name:
     .zero   NAME_LENGTH
 spawn_arguments:

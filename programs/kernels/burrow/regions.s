@@ -2,6 +2,7 @@
 #
 # A region is a set of pages that any process can map, at the same address in each, so that pointers into it
 # are valid in all of them.  It exists while a process is attached to it; a process detaches when it ends.
+# Only processes of the container that made it can attach; its pages count for that container.
 
     .include "burrow.inc"
 
@@ -10,8 +11,9 @@
     # --- region record: memory that processes share
     .equ    REGION_USERS, 0                 # attached processes; 0: the record is free
     .equ    REGION_COUNT, 4                 # pages
-    .equ    REGION_PAGE, 8                  # the address of each
-    .equ    REGION_SIZE, 8 + 4 * REGION_PAGES
+    .equ    REGION_CONTAINER, 8             # whose it is
+    .equ    REGION_PAGE, 12                 # the address of each
+    .equ    REGION_SIZE, 12 + 4 * REGION_PAGES
 
     .text
 # share_create: make a zeroed region that other processes can attach to.
@@ -22,6 +24,9 @@ call_share_create:
     li      a0, ERROR_INVALID
     li      t1, REGION_PAGES
     bgeu    t0, t1, 5f
+    lw      t2, PROCESS_CONTAINER(s1)
+    li      a0, ERROR_MEMORY
+    branch_at_limit t2, SHARED_REGIONS, 5f
     la      s3, regions
     li      s4, 0
 1:  lw      t0, REGION_USERS(s3)
@@ -32,9 +37,13 @@ call_share_create:
     bltu    s4, t0, 1b
     li      a0, ERROR_MEMORY
     j       5f
-2:  li      s5, 0                           # s5: pages so far
-3:  call    allocate_page
-    beqz    a0, 6f
+2:  sw      t2, REGION_CONTAINER(s3)
+    charge  t2, SHARED_REGIONS
+    li      s5, 0                           # s5: pages so far
+3:  lw      t2, REGION_CONTAINER(s3)
+    branch_at_limit t2, PAGES, 6f
+    charge  t2, PAGES
+    call    allocate_page
     slli    t0, s5, 2
     add     t0, t0, s3
     sw      a0, REGION_PAGE(t0)
@@ -61,6 +70,9 @@ call_share_attach:
     add     t0, t0, t1
     lw      t1, REGION_USERS(t0)
     beqz    t1, no_region
+    lw      t1, REGION_CONTAINER(t0)
+    lw      t0, PROCESS_CONTAINER(s1)
+    bne     t0, t1, no_region
     j       attach
 no_region:
     answer  ERROR_MISSING
@@ -137,8 +149,10 @@ detach_regions:
 
 # free_region(a0: region record): free its pages.
 free_region:
-    enter   s1, s2
+    enter   s1, s2, s3
     mv      s1, a0
+    lw      s3, REGION_CONTAINER(s1)
+    charge  s3, SHARED_REGIONS, -1
 1:  lw      s2, REGION_COUNT(s1)
     beqz    s2, 2f
     addi    s2, s2, -1
@@ -147,8 +161,9 @@ free_region:
     add     t0, t0, s1
     lw      a0, REGION_PAGE(t0)
     call    free_page
+    charge  s3, PAGES, -1
     j       1b
-2:  leave   s1, s2
+2:  leave   s1, s2, s3
 
     .bss
     .balign 4

@@ -1,9 +1,9 @@
 # scheduler.s - which thread runs, and for how long: queues, round-robin, time slices, sleeping.
 #
-# All threads that are ready to run wait in one queue.  The timer preempts a thread after its slice and
-# puts it at the end of the queue.  A thread that blocks leaves the rest of its slice to the next one,
-# so an exchange of messages needs no new timer.  An idle hart has a timer only for sleepers; making a
-# thread ready wakes an idle hart by an interrupt.
+# All threads that are ready to run wait in one queue, or in one for each container: shares.s chooses among
+# those.  The timer preempts a thread after its slice and puts it at the end of its queue.  A thread that
+# blocks leaves the rest of its slice to the next one, so an exchange of messages needs no new timer.  An idle
+# hart has a timer only for sleepers; making a thread ready wakes an idle hart by an interrupt.
 
     .include "burrow.inc"
 
@@ -60,7 +60,7 @@ make_ready:
     li      t0, THREAD_READY
     sw      t0, THREAD_STATE(a0)
     mv      a1, a0
-    la      a0, ready_queue
+    lw      a0, THREAD_HOME(a1)
     mv      t4, ra
     call    enqueue
     mv      ra, t4
@@ -92,9 +92,12 @@ block:
 # hart is woken for nothing.
 yield:
     call    new_slice
-    lw      t0, ready_queue + QUEUE_FIRST
-    beqz    t0, resume
-    mv      a0, s0
+    lw      t0, next_queue
+    lw      t0, QUEUE_FIRST(t0)
+    bnez    t0, 1f
+    call    any_ready
+    beqz    a0, resume
+1:  mv      a0, s0
     call    make_ready
 
 # schedule: run the next thread on this hart.  The current one has been queued elsewhere, or is gone.
@@ -105,9 +108,11 @@ schedule:
     lw      t1, PROCESS_RUNNING(t0)
     addi    t1, t1, -1
     sw      t1, PROCESS_RUNNING(t0)
-1:  la      a0, ready_queue
+1:  lw      a0, next_queue
     call    dequeue
-    mv      s0, a0
+    bnez    a0, 4f
+    call    choose                          # an empty queue, if there are containers to choose from
+4:  mv      s0, a0
     la      t0, idle_harts
     lw      t1, HART_ID(tp)
     li      t2, 1
@@ -276,8 +281,6 @@ call_time:
     .balign 8
 earliest_wake:                              # mtime, 64 bits, of the first sleeper to be woken
     .word   -1, -1
-ready_queue:
-    .word   0, 0
 sleep_queue:
     .word   0, 0
 idle_harts:                                 # a bit for each
@@ -285,6 +288,7 @@ idle_harts:                                 # a bit for each
     .balign 16
 kernel_process:                             # its threads are the idle loops
     .word   PROCESS_ALIVE, 0, 0, 0, 0
-    .org    kernel_process + PROCESS_NAME
+    .org    kernel_process + PROCESS_CONTAINER
+    .word   host
     .asciz  "kernel"
     .org    kernel_process + PROCESS_SIZE

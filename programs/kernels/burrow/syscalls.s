@@ -6,7 +6,7 @@
 
     .include "burrow.inc"
 
-    .globl  system_call, statistics
+    .globl  system_call, system_calls, call_forbidden, statistics
 
     .text
 system_call:
@@ -18,7 +18,7 @@ system_call:
     li      a0, ERROR_INVALID
     li      t1, CALLS
     bgeu    t0, t1, 1f
-    la      t1, system_calls
+    lw      t1, PROCESS_CALLS(s1)           # those that its container does not allow are call_forbidden
     slli    t0, t0, 2
     add     t1, t1, t0
     lw      t1, (t1)
@@ -29,6 +29,9 @@ system_call:
     jalr    t1
 1:  sw      a0, FRAME_A0(s0)
     j       resume
+
+call_forbidden:
+    answer  ERROR_FORBIDDEN
 
 # stats(a0: buffer, a1: words)
 call_stats:
@@ -59,6 +62,7 @@ system_calls:                               # in the order of calls.inc
     .word   call_thread_create, call_thread_exit, call_thread_join, call_futex_wait, call_futex_wake
     .word   call_send, call_receive, call_share_create, call_share_attach
     .word   call_stats, call_time, call_poweroff, call_foreground, call_disk
+    .word   call_container_create, call_container_enter, call_container_info, call_image_info
 
     .bss
     .balign 4

@@ -19,6 +19,8 @@ thread_new:
     mv      s3, a1
     mv      s4, a2
     mv      s5, a3
+    lw      t2, PROCESS_CONTAINER(s1)
+    branch_at_limit t2, THREADS, 9f
     la      s2, threads
     la      t1, threads_end
     li      s7, 0
@@ -79,6 +81,10 @@ thread_new:
     addi    t0, t0, 4
     bltu    t0, t1, 10b
     sw      s1, THREAD_PROCESS(s2)
+    lw      t2, PROCESS_CONTAINER(s1)
+    addi    t0, t2, CONTAINER_READY
+    sw      t0, THREAD_HOME(s2)
+    charge  t2, THREADS
     sw      s6, THREAD_STACK(s2)
     sw      s7, THREAD_ID(s2)
     sw      s3, FRAME_PC(s2)
@@ -121,6 +127,8 @@ thread_free:
     lw      t0, PROCESS_STACKS(t2)
     xor     t0, t0, t1
     sw      t0, PROCESS_STACKS(t2)
+    lw      t2, PROCESS_CONTAINER(t2)
+    charge  t2, THREADS, -1
     count   STAT_THREADS, -1
     ret
 

@@ -193,6 +193,9 @@ report_fault:
     enter   s2, s3
     mv      s2, a0
     mv      s3, a1
+    lw      t0, PROCESS_CONTAINER(s1)       # at the console of its container
+    la      t1, speaking_for
+    sw      t0, (t1)
     la      a0, process_text
     call    print_text
     lw      a0, PROCESS_ID(s1)
@@ -231,6 +234,9 @@ report_fault:
     call    print_hex
     la      a0, newline_text
     call    print_text
+    la      t0, host
+    la      t1, speaking_for
+    sw      t0, (t1)
     leave   s2, s3
 
     .section .rodata

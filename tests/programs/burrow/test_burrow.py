@@ -2,8 +2,6 @@
 
 import re
 import struct
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 
 from support.budget import REDUCED, examples, seeds
 from support.burrow.build import build_script, kernel, machine, run
+from support.burrow.keys import Keys
 from support.gnu import Find, qemu_system
 from support.paths import BURROW
 from support.qemu.firmware import qemu_over_sbi
@@ -210,26 +209,6 @@ ECHOED = b"first\nfirst\nsecond\nsecond\n" + 2 * (b"x" * 127 + b"\n") + b"not" +
 def test_lines_are_edited() -> None:
     printed, status, _ = run("echo", stdin=LINES)
     assert (printed, status) == (ECHOED, 0)
-
-
-class Keys:
-    """A console on which somebody types now and then."""
-
-    interactive = False
-    quit = False
-
-    def __init__(self) -> None:
-        self.typed = bytearray()
-
-    def poll(self, seconds: float) -> bytes:
-        """The bytes typed since the last call."""
-        data = bytes(self.typed)
-        self.typed.clear()
-        return data
-
-    def attached(self, unread: Callable[[], bytes]) -> AbstractContextManager[None]:
-        """Nothing to prepare."""
-        return nullcontext()
 
 
 @pytest.mark.slow

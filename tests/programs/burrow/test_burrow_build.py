@@ -84,7 +84,7 @@ def test_the_page_has_all_calls_in_order() -> None:
 
 
 def test_the_page_has_all_files_and_library_functions() -> None:
-    for path in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), BURROW / "build.py"]:
+    for path in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), *BURROW.glob("*.py")]:
         assert f"[{path.name}]({path.name})" in README, path.name
     for name in re.findall(r"^library_function (\w+)", (BURROW / "user/lib.s").read_text(), re.M):
         assert f"`{name}`" in README, name

@@ -1,10 +1,10 @@
-"""The tutorial on Burrow is true: excerpts, output of commands, sizes, costs."""
+"""The tutorial on Burrow and the page on containers are true: excerpts, output of commands, sizes, costs."""
 
 from pathlib import Path
 
 import pytest
 
-from support.burrow.walkthrough import PAGE, commands, costs, excerpts, run_script, sizes
+from support.burrow.walkthrough import CONTAINERS, PAGE, PAGES, commands, costs, excerpts, run_script, sizes
 from support.paths import BURROW
 
 pytestmark = pytest.mark.once
@@ -13,7 +13,10 @@ UPDATE = "PYTHONPATH=tests python -m support.burrow.walkthrough"
 """Brings the page up to date, except for excerpts."""
 
 
-@pytest.mark.parametrize("name, pieces", excerpts(), ids=[f"{i}-{name}" for i, (name, _) in enumerate(excerpts())])
+EXCERPTS = [*excerpts(), *excerpts(CONTAINERS)]
+
+
+@pytest.mark.parametrize("name, pieces", EXCERPTS, ids=[f"{i}-{name}" for i, (name, _) in enumerate(EXCERPTS)])
 def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
     source, at = (BURROW / name).read_text(encoding="utf-8"), 0
     for piece in pieces:
@@ -23,13 +26,14 @@ def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
 
 
 def test_every_block_of_assembly_is_an_excerpt() -> None:
-    assert PAGE.read_text(encoding="utf-8").count("```asm\n") == len(excerpts()) > 15
+    assert sum(page.read_text(encoding="utf-8").count("```asm\n") for page in PAGES) == len(EXCERPTS) > 15
 
 
 @pytest.mark.slow
-def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
-    shown = commands()
-    assert len(shown) >= 8
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+    shown = commands(page)
+    assert len(shown) >= 7
     for script, expected in shown:
         assert run_script(script, tmp_path) == (expected or ""), f"{script}: update the page: {UPDATE}"
 

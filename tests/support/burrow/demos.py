@@ -66,8 +66,10 @@ class Parts(NamedTuple):
 
 
 def parts_of_calls(machine: Machine, calls: int) -> list[Parts]:
-    """The next system calls of hart 0, which must be in user mode, that lead back to user mode without idling."""
+    """The next system calls of hart 0, from user mode on, that lead back to user mode without idling."""
     hart = machine.harts[0]
+    while hart.mode:
+        machine.step()
     found: list[Parts] = []
     while len(found) < calls:
         while hart.mode == 0:

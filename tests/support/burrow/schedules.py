@@ -182,7 +182,7 @@ def verdict(machine: Machine, exit: Exit) -> str:
     for queue in ("ready_queue", "sleep_queue", "futex_queue"):
         if any(_words(machine, queue, 2)):
             found.append(f"{queue} is not empty")
-    if users := [u for u in _words(machine, "regions", 8 * 18)[::18] if u]:
+    if users := [u for u in _words(machine, "regions", 8 * 19)[::19] if u]:
         found.append(f"shared regions are left: {users}")
     if any(_words(machine, "transfers", 4 * 32)[::4]):
         found.append("transfers are under way")

@@ -1,6 +1,6 @@
-"""The tutorial on Burrow and what it claims: excerpts, outputs of commands, sizes, costs of a context switch.
+"""The tutorial on Burrow, the page on containers, and what they claim: excerpts, outputs of commands, sizes, costs.
 
-`PYTHONPATH=tests python -m support.burrow.walkthrough` rewrites the page's outputs and tables.
+`PYTHONPATH=tests python -m support.burrow.walkthrough` rewrites outputs and tables.
 """
 
 import re
@@ -21,6 +21,9 @@ from support.paths import BURROW, DOCS, PROGRAMS, ROOT, TESTS
 from trapline import Machine
 
 PAGE = DOCS / "tutorials/kernel.md"
+CONTAINERS = DOCS / "containers.md"
+PAGES = (PAGE, CONTAINERS)
+"""Pages with excerpts and outputs; the first one has tables of sizes and costs, too."""
 MEASURE = TESTS / "programs/burrow/measure"
 ECALL, U = 0x73, 0
 RUNS = 40
@@ -160,8 +163,9 @@ def with_outputs(text: str) -> str:
 
 
 def main() -> None:
-    """Bring the page up to date."""
-    PAGE.write_text(filled_in(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Bring the pages up to date."""
+    for page in PAGES:
+        page.write_text(filled_in(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,10 @@ _start:                                     # a0: arguments, a1: their length
     system_call poweroff, CALL_POWEROFF
     system_call foreground, CALL_FOREGROUND
     system_call disk, CALL_DISK
+    system_call container_create, CALL_CONTAINER_CREATE
+    system_call container_enter, CALL_CONTAINER_ENTER
+    system_call container_info, CALL_CONTAINER_INFO
+    system_call image_info, CALL_IMAGE_INFO
 
 # --- threads ------------------------------------------------------------------------------------------------
 # thread_create(a0: function, a1: its argument): the thread's number.  What the function returns is its value.

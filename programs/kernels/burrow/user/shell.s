@@ -89,7 +89,13 @@ run:                                        # in the background, if the line end
     call    print
     say     ": no such program\n"
     j       prompt
-5:  mv      a0, s0
+5:  li      t0, ERROR_FORBIDDEN
+    bne     a0, t0, 6f
+    mv      a0, s0
+    call    print
+    say     ": not allowed in this container\n"
+    j       prompt
+6:  mv      a0, s0
     call    print
     say     ": cannot be started\n"
     j       prompt
@@ -133,7 +139,8 @@ shell_list:
 1:  mv      a0, s0
     la      a1, entry
     call    list
-    bnez    a0, prompt
+    bltz    a0, prompt
+    bnez    a0, 4f                          # hidden by another layer
     lw      a0, entry + ENTRY_BYTES
     li      a1, 6
     call    print_padded
@@ -145,7 +152,7 @@ shell_list:
 3:  la      a0, entry + ENTRY_NAME
     call    print
     say     "\n"
-    addi    s0, s0, 1
+4:  addi    s0, s0, 1
     j       1b
 
 shell_ps:
@@ -174,8 +181,12 @@ shell_ps:
     call    print
     lw      t0, info + INFO_STATE
     li      t1, 1
-    beq     t0, t1, 2f
+    beq     t0, t1, 3f
     say     " (ended)"
+3:  lw      s1, info + INFO_CONTAINER
+    beqz    s1, 2f
+    say     " in container "
+    say_number s1
 2:  say     "\n"
     j       1b
 
