@@ -72,7 +72,7 @@ ROOMS = {
     "vm/bench": "asm vm/hypervisor vm/hypervisor/host vm/loader vm/exit.py vm/machine.py vm/process",
     "vm/cli": "isa asm vm/core vm/hypervisor vm/codegen vm/host vm/hypervisor/host vm/loader vm/exit.py vm/exits "
     "vm/engine_kinds.py vm/machine.py vm/process vm/boot vm/snapshot_file vm/observe vm/debug vm/experiments vm/gdb "
-    "vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier vm/bench",
+    "vm/classifier/definitions vm/classifier/witness vm/classifier/search vm/classifier vm/bench vm/breakpoints.py",
     "vm/__init__.py": "",
     "trapline/__init__.py": "asm vm/loader vm/exit.py vm/machine.py vm/process",
     "trapline/__main__.py": "vm/host vm/cli",

@@ -72,6 +72,7 @@ def test_isa_strings_devices_documents_and_tests():
     assert plain("docs", "hyperc") == ["hypercalls"] and "tutorials/popf" in plain("docs", "tutorials/")
     assert plain("sensitive", "popf", "detect-v") == ["detect-vector"]
     assert plain("demo", "pingp") == ["pingpong"] and "shell" in plain("demo", "")
+    assert plain("demo", "conta") == ["containers", "container"]
     assert plain("bench", "") == [*PROCESS_PROGRAMS, *BOARD_PROGRAMS, NANO]
 
 

@@ -14,6 +14,8 @@ from trapline.vm.cli.user_errors import fail, reported
 
 CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
+CONTAINERS = "containers"
+"""A demo that is a comparison, and no program."""
 OF_TOUR = ("engine", "json_file")
 """Options that make sense without WHAT."""
 RECURSION = "recursion"
@@ -27,6 +29,7 @@ class DemoCommand(Command):
         rows = [(burrow.SHELL, "Burrow's shell, at this terminal; `help` lists its commands, `exit` ends")]
         rows.append((RECURSION, "a hypervisor in itself: what each level costs, and what a hole does to it"))
         rows += [(demo.name, demo.summary) for demo in burrow.demos().values()]
+        rows += [(f"{CONTAINERS} [N]", "N containers on one kernel beside N virtual machines, as a table of figures")]
         with formatter.section("What"):
             formatter.write_dl(rows)
             others = ", ".join(name for name in burrow.programs() if name != burrow.SHELL)
@@ -38,7 +41,7 @@ class DemoCommand(Command):
 @click.command(
     "demo",
     cls=DemoCommand,
-    topics=("tutorials/kernel", "demos"),
+    topics=("tutorials/kernel", "demos", "containers"),
     epilog="Exit status: 0 if the results match the text, 1 if not. With WHAT: its own, or 124 at a limit. 2 for bad "
     "usage or input.",
 )
@@ -69,6 +72,7 @@ def demo_command(
     trapline demo shell --technique trap
     trapline demo pingpong 100 --harts 2 --stats
     trapline demo recursion
+    trapline demo containers
     """
     with reported():
         if what is None:
@@ -83,6 +87,9 @@ def demo_command(
             from trapline.vm.cli.demo.recursion import run_recursion
 
             context.exit(run_recursion(machine.engine, json_file))
+        if what == CONTAINERS:
+            _refuse_options_of_programs(context, f"{CONTAINERS} has no such option; others do")
+            context.exit(_compare(arguments, machine.engine, json_file))
         outputs = replace(outputs, json_file=json_file)
         options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
         context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
@@ -97,7 +104,7 @@ def _run(
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
-        names = dict.fromkeys([burrow.SHELL, RECURSION, *burrow.demos(), *programs])
+        names = dict.fromkeys([burrow.SHELL, RECURSION, *burrow.demos(), CONTAINERS, *programs])
         hint = did_you_mean(what, names) or f"known: {', '.join(names)}"
         fail(f"no demo named '{what}'; {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
@@ -107,6 +114,18 @@ def _run(
         path.write_bytes(elf)
         blueprint = Blueprint([str(path)], machine)
     return run_machine(blueprint, options, technique)
+
+
+def _compare(arguments: tuple[str, ...], engine: str | None, json_file: str | None) -> int:
+    """Containers beside virtual machines; the exit status."""
+    from trapline.vm.cli.demo.containers_table import INSTANCES, MOST_INSTANCES, run_containers
+
+    if len(arguments) > 1:
+        fail(f"{CONTAINERS} has one argument, not {len(arguments)}")
+    (number,) = arguments or (str(INSTANCES),)
+    if not number.isascii() or not number.isdigit() or not 1 < int(number) <= MOST_INSTANCES:
+        fail(f"{CONTAINERS} N must be a number from 2 to {MOST_INSTANCES}, not '{number}'")
+    return run_containers(int(number), engine, json_file)
 
 
 def _refuse_options_of_programs(context: click.Context, why: str = "needs WHAT, such as shell") -> None:
