@@ -9,8 +9,10 @@ import pytest
 
 from support.burrow.build import build_script
 from support.burrow.walkthrough import commands, run_script
+from support.kernels.foreign import guest as foreign
+from support.kernels.supervisor import over_sbi
 from support.paths import DOCS, PROGRAMS, TESTS, WARREN
-from support.vmm.solutions import SOLUTIONS, build, kernel, patched, run
+from support.vmm.solutions import MEGAPAGE, SOLUTIONS, altered, build, kernel, patched, run
 from support.warren import guest, nested
 from trapline import Machine
 
@@ -18,7 +20,8 @@ pytestmark = pytest.mark.once
 
 PAGE = DOCS / "tutorials/vmm-exercises.md"
 TEXTS = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-ILLEGAL, ALARM, FRESH, STALE, STOLEN, KEPT, COUNTED, SAVED = TEXTS
+ILLEGAL, ALARM, CRASHED, FRESH, STALE, STOLEN, KEPT, COUNTED, SAVED = TEXTS
+LINUX_MEMORY = 128 << 20
 WORKS = [("add_csr",), ("lose_flush", "find_flush"), ("plant_hole", "close_hole"), ("save_exits",)]
 """Solutions, with the patches that they are for."""
 
@@ -40,18 +43,22 @@ def test_the_level_below_need_not_know_the_csr() -> None:
     elf, memory = build(("add_csr",), {"alarm": kernel("alarm")})
     assert run(*nested([guest(elf, "inner", memory)], 1))[0] == ALARM
     inner, memory = nested([guest(kernel("alarm"))], 1)
-    assert run(*build_around(inner, memory))[0] == ILLEGAL
-
-
-def build_around(inner: bytes, memory: int) -> tuple[bytes, int]:
-    """A Warren with the CSR around one without it."""
-    return build(("add_csr",), {"inner": inner}, memory=memory)
+    assert run(*build(("add_csr",), {"inner": inner}, memory=memory))[0] == ILLEGAL
 
 
 def test_a_lost_flush_is_seen() -> None:
     assert printed((), "stale") == FRESH
     assert printed(("lose_flush",), "stale") == STALE
     assert printed(("lose_flush", "find_flush"), "stale") == FRESH
+
+
+def test_linux_does_not_get_far_without_the_flush() -> None:
+    """What a guest of this size shows of it, which is not much."""
+    with altered(("lose_flush",)) as module:
+        linux = guest(foreign("linux/Image"), "linux", LINUX_MEMORY, "console=hvc0 earlycon=sbi")
+        machine = over_sbi(module.build([linux]), memory=module.memory_needed([linux]) + MEGAPAGE)
+    assert machine.run(max_instructions=100_000_000).reason.value == "halted"
+    assert machine.console.output.decode().endswith(CRASHED)
 
 
 def flushes() -> list[str]:
@@ -61,7 +68,7 @@ def flushes() -> list[str]:
 
 
 @pytest.mark.slow
-def test_no_other_flush_is_seen_by_that_guest(tmp_path: Path) -> None:
+def test_no_other_flush_is_seen_by_that_guest() -> None:
     """As the page says of the others."""
     assert len(flushes()) == 3
     for line in flushes():
@@ -72,6 +79,16 @@ def test_an_escape() -> None:
     assert printed((), "thief", "vault") == KEPT
     assert printed(("plant_hole",), "thief", "vault") == STOLEN
     assert printed(("plant_hole", "close_hole"), "thief", "vault") == KEPT
+
+
+def test_an_escape_to_the_devices_of_the_machine() -> None:
+    """The sum of two page numbers wraps around, to the real test finisher."""
+    elf, memory = build(("plant_hole",), {"wrap": kernel("wrap"), "vault": kernel("vault")})
+    machine = over_sbi(elf, memory=memory + MEGAPAGE)
+    assert machine.run(max_instructions=20_000_000).code == 7
+    assert machine.console.output == b""
+    lines = printed(("plant_hole", "close_hole"), "wrap", "vault").splitlines()
+    assert "wrap| the machine is still on" in lines and "vault| my secret is untouched" in lines
 
 
 def test_a_hole_of_an_inner_level_leads_no_further() -> None:

@@ -2,11 +2,13 @@
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import util
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from support.burrow.solutions import apply
 from support.kernels.supervisor import over_sbi
@@ -39,13 +41,9 @@ def patched(patches: Sequence[str], folder: Path) -> Path:
     return warren
 
 
-def build(
-    patches: Sequence[str], kernels: Mapping[str, bytes], *, memory: int = MEMORY, without: str = ""
-) -> tuple[bytes, int]:
-    """Warren with these patches and guests, by name: its ELF, and the bytes of RAM that it needs.
-
-    memory: bytes of RAM of each guest; without: a line of shadow.s to leave out.
-    """
+@contextmanager
+def altered(patches: Sequence[str], without: str = "") -> Iterator[Any]:
+    """The build.py of a Warren with these patches; without: a line of shadow.s that it does not have."""
     with TemporaryDirectory() as scratch:
         warren = patched(patches, Path(scratch))
         if without:
@@ -58,6 +56,17 @@ def build(
         module = util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
+        yield module
+
+
+def build(
+    patches: Sequence[str], kernels: Mapping[str, bytes], *, memory: int = MEMORY, without: str = ""
+) -> tuple[bytes, int]:
+    """An altered Warren with guests, by name: its ELF, and the bytes of RAM that it needs.
+
+    memory: bytes of RAM of each guest.
+    """
+    with altered(patches, without) as module:
         guests = [guest(elf, name, memory) for name, elf in kernels.items()]
         return module.build(guests), module.memory_needed(guests)
 
