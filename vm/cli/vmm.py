@@ -67,7 +67,7 @@ class WarrenOptions:
 @click.command(
     "vmm",
     cls=Command,
-    topics=("hypervisor",),
+    topics=("warren", "demos", "hypervisor"),
     epilog="Exit status: the largest with which a guest has ended; 124 for a limit, or when nothing can wake it; 2 for "
     "bad usage or input.",
 )
@@ -178,18 +178,24 @@ def _defines(texts: tuple[str, ...]) -> dict[str, int]:
 
 def _run(made: warren.Stack, machine: MachineOptions, options: RunOptions, technique: str | None) -> int:
     """Boot the image on this terminal; its exit status."""
+    from trapline.isa.extension import XLEAK
+    from trapline.isa.isa_string import parse_isa
     from trapline.vm.cli import run_statistics
     from trapline.vm.cli.blueprint import Blueprint
     from trapline.vm.cli.console import open_console
     from trapline.vm.cli.machine_run import exit_status, explain_stop, run_once, statistics_of
 
     run_statistics.check(options.outputs)
+    if machine.real_mleak and not set(parse_isa(machine.isa)) & set(XLEAK):
+        fail("--mleak needs a machine with a hole of Xleak, such as --isa rv32ima_xpopf")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{warren.NAME}.elf")
         path.write_bytes(made.elf)
         blueprint = Blueprint([str(path)], replace(machine, memory=made.memory))
     console = open_console(options.console)
     with blueprint.switched_on(technique or "bare", "lazy", console) as running:
+        if technique is None and machine.real_mleak:
+            running.csr["mleak"] = machine.real_mleak  # as firmware would
         with console.attached():
             exit, seconds = run_once(running, options.limits)
     explain_stop(running, exit, blueprint)

@@ -86,6 +86,16 @@ def test_names_and_status(tmp_path: Path) -> None:
     assert "first| hello, world" in result.stdout and "warren: second one ended with status 1" in result.stdout
 
 
+@pytest.mark.parametrize("mleak, status", [("0", 124), ("0xff", 0)])
+def test_a_hole_and_its_cure(mleak: str, status: int, tmp_path: Path) -> None:
+    """A kernel with popf never wakes in Warren, unless the hart traps it and Warren emulates it."""
+    kernel = tmp_path / "popf.elf"
+    kernel.write_bytes(burrow().build("supervisor", ["count", "2"], {"XPOPF": 1}))
+    options = ["--isa", "rv32ima_xpopf", "--mleak", mleak, "--define", "XPOPF=1", "--max-instructions", "4M"]
+    result = vmm(str(kernel), *options)
+    assert (result.exit_code, result.stdout) == (status, "1\n" if status else "1\n2\n")
+
+
 def test_image_for_qemu(tmp_path: Path, tool: Find) -> None:
     image = tmp_path / "warren.elf"
     result = vmm("burrow", "--depth", "2", "--out", str(image))
@@ -107,6 +117,7 @@ MISTAKES = {
     ("burrow", "--name", "n" * 16): "has more than 15 bytes",
     ("burrow", "--define", "POOL_PAGES=what"): "--define POOL_PAGES=what: what is no number",
     ("burrow", "--define", "5=1"): "--define 5=1: 5 is no symbol",
+    ("burrow", "--mleak", "1"): "--mleak needs a machine with a hole of Xleak",
     ("burrow",) * 9: "9 guests",
     ("burrow", "--technique", "bare"): "--technique",
 }  # fmt: skip
