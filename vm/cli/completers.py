@@ -95,6 +95,7 @@ def _demos() -> Described:
     yield burrow.SHELL, "Burrow's shell, at this terminal"
     yield from ((demo.name, demo.summary) for demo in burrow.demos().values())
     yield "containers", "containers beside virtual machines, in figures"
+    yield "virtualization", "one program in four organizations of virtualization"
     yield from ((name, "a program of Burrow's") for name in burrow.programs() if name != burrow.SHELL)
 
 

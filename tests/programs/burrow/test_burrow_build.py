@@ -86,7 +86,8 @@ def test_the_page_has_all_calls_in_order() -> None:
 def test_the_page_has_all_files_and_library_functions() -> None:
     for path in [*BURROW.glob("*.s"), *BURROW.glob("*.inc"), *BURROW.glob("*.py")]:
         assert f"[{path.name}]({path.name})" in README, path.name
-    for name in re.findall(r"^library_function (\w+)", (BURROW / "user/lib.s").read_text(), re.M):
+    library = "".join((BURROW / "user" / name).read_text() for name in ("lib.s", "text.inc"))
+    for name in re.findall(r"^library_function (\w+)", library, re.M):
         assert f"`{name}`" in README, name
 
 

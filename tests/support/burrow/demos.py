@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from support.burrow.build import MEMORY, build_script
+from support.cli.command import invoke
 from support.paths import DOCS, PROGRAMS
 from trapline import ExitReason, Machine
 from trapline.vm.hypervisor.host.counts import Counts
@@ -16,6 +17,8 @@ EXPECTED = PROGRAMS / "expected/demos"
 PAGE = DOCS / "demos.md"
 RUNS = (("ipc", 1), ("servers", 1), ("servers", 2), ("servers", 4), ("interfaces", 1))
 """Name and harts of each run that is shown."""
+COMPARISONS = ("recursion", "virtualization")
+"""Demos that are no programs of Burrow."""
 TABLE = r"(<!-- {} -->\n```text\n)(.*?)(```)"
 """A table of the page, with the name of its run before it."""
 
@@ -95,6 +98,10 @@ if __name__ == "__main__":
         output = run(name, harts=harts).console.output.decode()
         (EXPECTED / f"{title(name, harts)}.out").write_text(output)
         pattern = re.compile(TABLE.format(title(name, harts)), re.S)
+        text = pattern.sub(lambda match, output=output: match[1] + output + match[3], text)
+    for name in COMPARISONS:
+        output = invoke("demo", name).stdout.decode()
+        pattern = re.compile(TABLE.format(name), re.S)
         text = pattern.sub(lambda match, output=output: match[1] + output + match[3], text)
     text = re.sub(r"(?<=counts them: ).*? instructions\.", privileged(), text)
     PAGE.write_text(text, encoding="utf-8")

@@ -71,7 +71,7 @@ def sizes() -> str:
     programs = [len(build_script().program(path)) for path in user if path.stem != "lib"]
     rows = [
         ("lines of the kernel", f"{_lines(kernel):,} in {len(kernel)} files"),
-        ("lines of the user library", f"{_lines([BURROW / 'user/lib.s']):,}"),
+        ("lines of the user library", f"{_lines([BURROW / 'user/lib.s', BURROW / 'user/text.inc']):,}"),
         ("lines of user programs", f"{_lines([p for p in user if p.stem != 'lib']):,} in {len(programs)} files"),
         ("code of the kernel", f"{sections['.text']:,} bytes, {sections['.text'] // 4:,} instructions"),
         ("user programs, each with the library", f"{min(programs):,} to {max(programs):,} bytes"),

@@ -224,7 +224,7 @@ def test_an_unknown_engine_in_the_environment(tmp_path, monkeypatch):
     ([], "Usage: trapline"), (["run"], "Missing argument 'PROGRAM...'"), (["asm"], "Missing argument"),
     (["rum"], "No such command 'rum'. Did you mean 'run'?"), (["boot", "x.s", "--memry", "1M"], "--memory"),
     (["isa", "show", "mrte"], "did you mean 'mret'?"), (["bench", "fibb"], "no benchmark named 'fibb'"),
-    (["demo", "nope"], "no demo named 'nope'; known: shell, recursion, interfaces, ipc, servers, containers, cat,"),
+    (["demo", "nope"], "no demo named 'nope'; known: shell, recursion, interfaces, ipc, servers, containers,"),
     (["isa", "show", "qqq"], "trapline: no instruction or CSR 'qqq'; 'trapline isa' lists the instructions"),
     (["run", "x.s", "--env", "A"], "--env A: is not NAME=VALUE"),
     (["isa", "decode", "0x100000000"], "longer than 32 bits"),

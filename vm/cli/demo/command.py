@@ -15,7 +15,8 @@ from trapline.vm.cli.user_errors import fail, reported
 CTRL_D = b"\4"
 """Ends the shell where a file or pipe with its input ends."""
 CONTAINERS = "containers"
-"""A demo that is a comparison, and no program."""
+VIRTUALIZATION = "virtualization"
+"""Demos that are comparisons, and no programs of Burrow."""
 OF_TOUR = ("engine", "json_file")
 """Options that make sense without WHAT."""
 RECURSION = "recursion"
@@ -30,6 +31,7 @@ class DemoCommand(Command):
         rows.append((RECURSION, "a hypervisor in itself: what each level costs, and what a hole does to it"))
         rows += [(demo.name, demo.summary) for demo in burrow.demos().values()]
         rows += [(f"{CONTAINERS} [N]", "N containers on one kernel beside N virtual machines, as a table of figures")]
+        rows += [(VIRTUALIZATION, "one program in a process VM, a native VMM, a hosted VMM and a container")]
         with formatter.section("What"):
             formatter.write_dl(rows)
             others = ", ".join(name for name in burrow.programs() if name != burrow.SHELL)
@@ -73,6 +75,7 @@ def demo_command(
     trapline demo pingpong 100 --harts 2 --stats
     trapline demo recursion
     trapline demo containers
+    trapline demo virtualization
     """
     with reported():
         if what is None:
@@ -90,6 +93,13 @@ def demo_command(
         if what == CONTAINERS:
             _refuse_options_of_programs(context, f"{CONTAINERS} has no such option; others do")
             context.exit(_compare(arguments, machine.engine, json_file))
+        if what == VIRTUALIZATION:
+            _refuse_options_of_programs(context, f"{VIRTUALIZATION} has no such option; others do")
+            if arguments:
+                fail(f"{VIRTUALIZATION} has no arguments; leave out {' '.join(arguments)}")
+            from trapline.vm.cli.demo.virtualization_picture import run_virtualization
+
+            context.exit(run_virtualization(machine.engine, json_file))
         outputs = replace(outputs, json_file=json_file)
         options = RunOptions(limits, outputs, replace(console, last_input=CTRL_D))
         context.exit(_run(what, arguments, replace(machine, memory=burrow.MEMORY), options, technique))
@@ -104,7 +114,7 @@ def _run(
 
     programs = burrow.programs() | burrow.demos()
     if what not in programs:
-        names = dict.fromkeys([burrow.SHELL, RECURSION, *burrow.demos(), CONTAINERS, *programs])
+        names = dict.fromkeys([burrow.SHELL, RECURSION, *burrow.demos(), CONTAINERS, VIRTUALIZATION, *programs])
         hint = did_you_mean(what, names) or f"known: {', '.join(names)}"
         fail(f"no demo named '{what}'; {hint}")
     variant = "paravirt" if technique == "paravirt" else "plain"
