@@ -11,14 +11,17 @@ from support.burrow.build import build_script
 from support.burrow.walkthrough import commands, run_script
 from support.kernels.foreign import guest as foreign
 from support.kernels.supervisor import over_sbi
-from support.paths import DOCS, PROGRAMS, TESTS, WARREN
+from support.paths import WARREN
 from support.vmm.solutions import MEGAPAGE, SOLUTIONS, altered, build, kernel, patched, run
+from support.vmm.walkthrough import EXERCISES as PAGE
+from support.vmm.walkthrough import like_a_checkout
 from support.warren import guest, nested
 from trapline import Machine
 
 pytestmark = pytest.mark.once
 
-PAGE = DOCS / "tutorials/vmm-exercises.md"
+UPDATE = "PYTHONPATH=tests python -m support.vmm.walkthrough"
+"""Brings the outputs of commands up to date."""
 TEXTS = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
 ILLEGAL, ALARM, CRASHED, FRESH, STALE, STOLEN, KEPT, COUNTED, SAVED = TEXTS
 LINUX_MEMORY = 128 << 20
@@ -138,8 +141,6 @@ def test_patch_applies_them_as_we_do(patches: tuple[str, ...], tmp_path: Path) -
 @pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch here")
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
     """In a folder with the same files as a checkout."""
-    shutil.copytree(PROGRAMS, tmp_path / "programs")
-    for name in ("solutions", "guests"):
-        shutil.copytree(TESTS / "programs/hypervisors" / name, tmp_path / "tests/programs/hypervisors" / name)
+    like_a_checkout(tmp_path)
     for script, expected in commands(PAGE):
-        assert run_script(script, tmp_path) == (expected or ""), script
+        assert run_script(script, tmp_path) == (expected or ""), f"{script}: update the page: {UPDATE}"

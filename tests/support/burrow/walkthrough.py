@@ -151,9 +151,13 @@ def filled_in(text: str) -> str:
     return text
 
 
-def with_outputs(text: str) -> str:
-    """A page with what its commands print now, where it shows an output."""
+def with_outputs(text: str, prepare: Callable[[Path], None] = lambda _: None) -> str:
+    """A page with what its commands print now, where it shows an output.
+
+    prepare: puts what they need, beside the checkout's `programs`, into their folder.
+    """
     with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
 
         def output(match: re.Match[str]) -> str:
             printed = run_script(match[1], Path(folder))
