@@ -14,7 +14,7 @@ from trapline.asm.disassembler.source import assembly
 from trapline.isa import INSTRUCTIONS
 
 BASE = 0x80000000
-PARTS = (PROGRAMS / "kernels", PROGRAMS / "demos")
+PARTS = tuple(PROGRAMS / folder for folder in ("kernels", "demos", "firmware", "hypervisors"))
 """Sources that are linked with others: Burrow's, and programs on it."""
 SOURCES = sorted(p for p in PROGRAMS.rglob("*.s") if not set(PARTS) & set(p.parents) and p.stem != "process")
 

@@ -27,7 +27,7 @@ from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.sensitive import read_case
 
 LIMIT = 1_500 if PLAIN else 50_000 if CHECKED else 400_000
-BUILT = {PROGRAMS / "kernels", PROGRAMS / "demos"}
+BUILT = {PROGRAMS / folder for folder in ("kernels", "demos", "firmware", "hypervisors")}
 """Kernels of several files, and programs on them, which have tests of their own below."""
 FILES = sorted(p for p in PROGRAMS.rglob("*.s") if not BUILT & {*p.parents})
 SOURCES = [p.relative_to(PROGRAMS).with_suffix("").as_posix() for p in FILES]
@@ -133,8 +133,9 @@ def test_a_demo_on_burrow(name: str) -> None:
 
 
 def test_no_program_is_left_out() -> None:
-    """Whatever else is under programs/: included files, the kernel in C and Burrow."""
+    """Whatever else is under programs/: included files, the kernel in C, Burrow, Warren and its SBI."""
     folders = {path.parent.relative_to(PROGRAMS).as_posix() for path in PROGRAMS.rglob("*.[csS]")}
-    built = {"demos", "kernels", "kernels/burrow", "kernels/burrow/user"}
+    built = {"demos", "demos/containers", "kernels", "kernels/burrow", "kernels/burrow/user"}
+    built |= {"firmware", "hypervisors/warren"}
     assert folders == {".", "bench", "bench/nano", "boot", "guests", "sensitive"} | built
     assert EXPECTED_TO_DIFFER.keys() <= set(SOURCES)
