@@ -1,7 +1,10 @@
 # reap.s - start a program, wait for its end, and see whether everything is given back: `reap NAME ARGUMENTS`.
 #
-# A program that has not ended after 12 looks, 300 microseconds apart, is killed.
+# A program that has not ended after 12 looks, 300 microseconds apart, is killed, and after 100 more, 1 millisecond apart,
+# every process that is still there.
     .include "user.inc"
+
+    .equ    HALF, 100                       # of the looks after the program has ended
 
     .text
     .globl  main
@@ -34,7 +37,7 @@ main:
     call    wait
 2:  bne     a0, s1, failed
     mv      s3, a1                          # s3: its status
-    li      s2, 200                         # processes that it has made may live on for a while
+    li      s2, 2 * HALF                    # processes that it has made may live on for a while
 3:  la      a0, after
     li      a1, STATS
     call    stats
@@ -43,7 +46,15 @@ main:
     sub     t0, t0, t1
     li      t1, 1
     beq     t0, t1, 4f
-    li      a0, 10000
+    li      t0, HALF
+    bne     s2, t0, 6f
+    li      s1, 2                           # what still lives may wait for ever
+5:  mv      a0, s1
+    call    kill
+    addi    s1, s1, 1
+    lw      t0, after + 4 * STAT_SPAWN
+    bgeu    t0, s1, 5b
+6:  li      a0, 10000
     call    sleep
     addi    s2, s2, -1
     bnez    s2, 3b
