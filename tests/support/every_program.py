@@ -5,7 +5,9 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from support import warren
 from support.burrow.build import MEMORY as BURROW_MEMORY
 from support.burrow.build import build_script
 from support.paths import PROGRAMS
@@ -18,7 +20,7 @@ from trapline.vm.experiments.sensitive import read_case
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.source import load_file
 
-BURROW, C_KERNEL = "kernels/burrow", "kernels"
+BURROW, C_KERNEL, WARREN = "kernels/burrow", "kernels", "hypervisors/warren"
 _RAM = 0x80000000
 _MEMORY = 4 << 20
 _WALKED = 32 << 20
@@ -29,8 +31,12 @@ def _names(*patterns: str) -> list[str]:
     return [str(path.relative_to(PROGRAMS)) for pattern in patterns for path in sorted(PROGRAMS.glob(pattern))]
 
 
-PARTS = ["bench/process.s", *_names(f"{BURROW}/*.s", f"{BURROW}/user/*.s")]
-"""Sources that are no programs by themselves: a kernel for another's code, Burrow's, what is in its file system."""
+PARTS = [
+    "bench/process.s",
+    *_names(f"{BURROW}/*.s", f"{BURROW}/user/*.s", f"{WARREN}/*.s", "firmware/*.s", "demos/*/*.s"),
+]
+"""Sources that are no programs by themselves: a kernel for another's code, Burrow's, what is in its file system, those
+of Warren and the firmware, and what demos link with something else."""
 BOARD = _names("boot/*.s", "sensitive/*.s", "guests/*.s", "bench/nano/*.s") + [f"bench/{n}.s" for n in BOARD_PROGRAMS]
 """Kernels in assembly."""
 DEMOS = _names("demos/*.s")
@@ -46,7 +52,15 @@ def described(program: str) -> tuple[str, int]:
         return case.isa, case.memory
     if program in DEMOS or program == BURROW:
         return "rv32ima", BURROW_MEMORY
+    if program == WARREN:
+        return "rv32ima", warren.script().memory_needed(_guests())
     return "rv32ima", _WALKED if program == "bench/walk.s" else _MEMORY
+
+
+@cache
+def _guests() -> list[Any]:
+    """What is in Warren."""
+    return [warren.guest(build_script().build("supervisor", init="hello"), memory=BURROW_MEMORY)]
 
 
 @cache
@@ -54,6 +68,8 @@ def kernel(program: str) -> Kernel:
     """What is booted."""
     if program == BURROW:
         return from_elf(load_elf(build_script().build("plain")))
+    if program == WARREN:
+        return from_elf(load_elf(warren.script().build(_guests())))
     if program in DEMOS:
         elf = build_script().build(init=Path(program).stem, programs=[PROGRAMS / program])
         return from_elf(load_elf(elf))
@@ -63,5 +79,6 @@ def kernel(program: str) -> Kernel:
 def boot(program: str, technique: str, harts: int, drives: tuple[str, ...] = (), own: Kernel | None = None) -> Boot:
     """The machine that runs it. own: the kernel, where it is built elsewhere."""
     isa, memory = described(program)
-    request = Request(parse_isa(isa), harts, (_RAM, memory), own or kernel(program))
+    below = "sbi" if program == WARREN else "none"
+    request = Request(parse_isa(isa), harts, (_RAM, memory), own or kernel(program), below)
     return Boot(program, MachineRecipe(isa, harts, memory, technique), make_plan(request), drives=drives)

@@ -164,10 +164,11 @@ def test_control_c_ends_the_container_that_has_the_console(harts: int) -> None:
     for typed, printed in (
         ("container start box spin\ncontainer run box shell\nherd 3 2\n", b"2.box| $ herd 3 2\n"),
         ("\x03", b"container: its first process was ended\n[4] exit 1\n$ "),
-        ("echo \x03mine\ncontainer stop 1\n", b"$ echo mine\nmine\n$ container stop 1\n$ "),
+        ("echo \x03mine\ncontainer stop 1\nexit\n", b"$ echo mine\nmine\n$ container stop 1\n$ exit\n"),
     ):
         keys.typed += typed.encode()
-        assert made.run(max_instructions=2_000_000).reason in (ExitReason.LIMIT, ExitReason.IDLE)
+        ends = ExitReason.HALT if "exit" in typed else ExitReason.LIMIT
+        assert made.run(max_instructions=2_000_000).reason is ends
         assert made.console.output.endswith(printed), made.console.output
     assert leftovers(made) == ""
 

@@ -23,7 +23,7 @@ from trapline.vm.cli.option_groups import Command
 
 TEXT = {
     "--isa", "-D", "-I", "--entry", "--env", "--append", "--into", "--csr", "--insn", "--section",
-    "--gdb", "--log", "-e",
+    "--gdb", "--log", "--name", "--define", "-e",
     "names", "arguments", "what", "topic",
 }  # fmt: skip
 """Options and arguments whose values are text, but no names of files: -I and --into are folders."""

@@ -28,7 +28,7 @@ void note(uint32_t cause) {
     if (journal.noted < journal.limit) journal.noted++;
 }
 """
-BEGINNING = "    if (cause == MCAUSE_TIMER) {"
+BEGINNING = "    if (cause == XCAUSE_TIMER) {"
 """What comes behind the declarations of `trap`."""
 MEMORY = ("--memory", "1M")
 LIMIT = 124

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.budget import FIRST_SEED, LONG, NIGHTLY
-from support.every_program import BOARD, BURROW, C_KERNEL, DEMOS, PARTS, PROCESSES, boot
+from support.every_program import BOARD, BURROW, C_KERNEL, DEMOS, PARTS, PROCESSES, WARREN, boot
 from support.gnu import Find
 from support.kernels import c_kernel
 from support.paths import PROGRAMS
@@ -45,7 +45,9 @@ def runs(program: str, number: int) -> list[tuple[str, str, int]]:
 
 FOUND = [("bench/nano/syscall.s", "assist", 1)]
 """What a nightly run has found."""
-KERNELS = FOUND + [run for number, program in enumerate([*BOARD, *DEMOS, BURROW]) for run in runs(program, number)]
+KERNELS = FOUND + [
+    run for number, program in enumerate([*BOARD, *DEMOS, BURROW, WARREN]) for run in runs(program, number)
+]
 
 
 def check(made: Boot, folder: Path) -> None:
