@@ -38,7 +38,13 @@ def elf() -> bytes:
     return build(build_script(), PROGRAMS)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+LONG = ("nothing saved up", "shares", "limits")
+"""Scenarios of many instructions."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in SCENARIOS]
+)
 def test_scenario(name: str) -> None:
     assert SCENARIOS[name](elf()) == ""
 

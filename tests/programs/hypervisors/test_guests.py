@@ -126,6 +126,7 @@ def test_reset_boots_one_guest_again() -> None:
     assert (printed, status) == (b"0x1x2x", 0)
 
 
+@pytest.mark.once
 def test_input_goes_where_the_focus_is() -> None:
     printed, status = run([guest(written(ECHO), "a"), guest(written(ECHO), "b")], stdin=b"ab\x1dwxyz\x1dcd")
     lines = [line for line in printed.decode().splitlines() if line.endswith(("abcd", "wxyz"))]
@@ -133,6 +134,7 @@ def test_input_goes_where_the_focus_is() -> None:
     assert status == 0
 
 
+@pytest.mark.once
 def test_a_guest_that_ends_leaves_the_input_to_the_next() -> None:
     printed, _ = run([guest(written(ECHO), "a"), guest(written(ECHO), "b")], stdin=b"abcdwxyz")
     assert b"a| abcd\n" in printed and b"b| wxyz\n" in printed
