@@ -1,6 +1,8 @@
 """Programs that come with the package: found by name from any folder."""
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 PARTS = ("kernels", "hypervisors", "firmware", "demos")
 """Folders of sources that are no program each."""
@@ -22,6 +24,14 @@ def find_program(name: str) -> Path:
 def bundled_programs() -> Path:
     """The folder of programs that come with the package."""
     return Path(__file__).parents[2] / "programs"
+
+
+def script(path: Path) -> Any:
+    """A script beside the programs, such as a `build.py`, as a module, run without writing byte code."""
+    module = ModuleType(f"{path.parent.name}_{path.stem}")
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    return module
 
 
 def list_programs() -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from trapline.vm.cli import bundled
@@ -30,12 +29,8 @@ def folder() -> Path:
 
 @cache
 def builder() -> Any:
-    """Its build.py as a module, run without writing byte code."""
-    path = folder() / "build.py"
-    module = ModuleType("burrow_build")
-    module.__file__ = str(path)
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    return module
+    """Its build.py as a module."""
+    return bundled.script(folder() / "build.py")
 
 
 def demos() -> dict[str, Demo]:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from trapline.vm.cli.command_files import STDIO, OutputPath
+from trapline.vm.cli.user_errors import fail
 from trapline.vm.loader.memory import MAX_MEMORY
 
 
@@ -174,6 +175,15 @@ class PerGuest(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(self.each.convert(part, param, ctx) for part in str(value).split(":"))
+
+
+def for_each_guest(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
+    """The values of `PerGuest`, one for each. Ends the command when there is another number of them."""
+    if len(values) == 1:
+        return values * guests
+    if len(values) != guests:
+        fail(f"{option}: {len(values)} values for {guests} guest{'s' if guests > 1 else ''}")
+    return values
 
 
 class FirstOrLast(click.ParamType):

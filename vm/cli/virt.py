@@ -1,7 +1,6 @@
 """`trapline virt`: kernels in virtual machines."""
 
 from dataclasses import replace
-from typing import Any
 
 import click
 
@@ -26,6 +25,7 @@ from trapline.vm.cli.options import (
     RunOptions,
     StateOptions,
 )
+from trapline.vm.cli.parameters import for_each_guest
 from trapline.vm.cli.repeated_runs import refuse_writing
 from trapline.vm.cli.user_errors import fail, reported
 
@@ -64,10 +64,10 @@ def virt_command(
     with reported():
         debugging.check(debug)
         guests = max(1, len(kernel))
-        memory = _each("--memory", hypervisor.memory, guests)
+        memory = for_each_guest("--memory", hypervisor.memory, guests)
         if hypervisor.share and guests == 1:
             fail("--share needs several guests")
-        shares = _each("--share", hypervisor.share or (1,), guests)
+        shares = for_each_guest("--share", hypervisor.share or (1,), guests)
         if debug.place is not None and (hypervisor.compare or exits.explain):
             fail(f"--gdb is for one run, not those of {'--compare' if hypervisor.compare else '--explain'}")
         if guests > 1:
@@ -102,15 +102,6 @@ def _run_one(blueprint: Blueprint, boot: BootOptions, options: RunOptions, hyper
         refuse_writing(blueprint.machine, "both runs must find the same drive")
         return explain_command(blueprint, boot, options, hypervisor)
     return run_machine(blueprint, options, technique, hypervisor.shadow, hypervisor.show_translation)
-
-
-def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
-    """A value for each guest."""
-    if len(values) == 1:
-        return values * guests
-    if len(values) != guests:
-        fail(f"{option}: {len(values)} values for {guests} guest{'s' if guests > 1 else ''}")
-    return values
 
 
 def _refuse_shared(

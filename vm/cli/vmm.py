@@ -3,7 +3,6 @@
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import OutputPath, ProgramFile, current
 from trapline.vm.cli.option_groups import Command, option, option_group, with_groups, without
 from trapline.vm.cli.options import UNDER, ConsoleOptions, Limits, MachineOptions, Outputs, RunOptions
-from trapline.vm.cli.parameters import PerGuest, Size
+from trapline.vm.cli.parameters import PerGuest, Size, for_each_guest
 from trapline.vm.cli.user_errors import fail, reported
 
 BURROW = "burrow"
@@ -109,8 +108,8 @@ def _stack(kernels: tuple[str, ...], options: GuestOptions, levels: WarrenOption
 
     current().reads_sources(warren.folder())
     count = len(kernels)
-    memory = _each("--memory", options.memory, count)
-    append: tuple[str | None, ...] = _each("--append", options.append or (None,), count)
+    memory = for_each_guest("--memory", options.memory, count)
+    append: tuple[str | None, ...] = for_each_guest("--append", options.append or (None,), count)
     if options.names and len(options.names) != count:
         fail(f"--name: {len(options.names)} names for {count} guest{'s' if count > 1 else ''}")
     names = options.names or _names(kernels)
@@ -151,15 +150,6 @@ def _kernel(name: str, depth: int) -> Path | bytes:
     if not read_kernel(path, kind, RAM_BASE, None, AFTER_FIRMWARE).supervisor:
         raise LoadError(f"{name}: is no kernel for S mode; {S_MODE}")
     return path
-
-
-def _each(option: str, values: tuple[Any, ...], guests: int) -> tuple[Any, ...]:
-    """A value for each guest."""
-    if len(values) == 1:
-        return values * guests
-    if len(values) != guests:
-        fail(f"{option}: {len(values)} values for {guests} guest{'s' if guests > 1 else ''}")
-    return values
 
 
 def _defines(texts: tuple[str, ...]) -> dict[str, int]:

@@ -39,15 +39,16 @@ RECIPE = {
 }  # fmt: skip
 
 
-def _sibling(name: str) -> Any:
-    path = HERE / f"{name}.py"
-    module = ModuleType(f"burrow_{name}")
+def _build_script() -> Any:
+    """build.py as a module, as its own `sibling` would load it."""
+    path = HERE / "build.py"
+    module = ModuleType("burrow_build")
     module.__file__ = str(path)
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
     return module
 
 
-burrow = _sibling("build")
+burrow = _build_script()
 layers = burrow.layers
 BASE = "burrow"
 """The base that has everything that the host has."""

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow.walkthrough import CONTAINERS, PAGE, PAGES, commands, costs, excerpts, run_script, sizes
+from support.burrow.walkthrough import (
+    CONTAINERS,
+    PAGE,
+    PAGES,
+    commands,
+    costs,
+    differing_piece,
+    excerpts,
+    run_script,
+    sizes,
+)
 from support.paths import BURROW
 
 pytestmark = pytest.mark.once
@@ -18,11 +28,8 @@ EXCERPTS = [*excerpts(), *excerpts(CONTAINERS)]
 
 @pytest.mark.parametrize("name, pieces", EXCERPTS, ids=[f"{i}-{name}" for i, (name, _) in enumerate(EXCERPTS)])
 def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
-    source, at = (BURROW / name).read_text(encoding="utf-8"), 0
-    for piece in pieces:
-        found = source.find(piece, at)
-        assert found >= 0, f"{name} has changed, and the page has not: {piece}"
-        at = found + len(piece)
+    piece = differing_piece(BURROW / name, pieces)
+    assert piece is None, f"{name} has changed, and the page has not: {piece}"
 
 
 def test_every_block_of_assembly_is_an_excerpt() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.burrow.walkthrough import commands, excerpts, run_script
+from support.burrow.walkthrough import commands, differing_piece, excerpts, run_script
 from support.paths import WARREN
 from support.vmm.levels import PAGE, kinds, recursion, with_help
 
@@ -16,11 +16,8 @@ UPDATE = "PYTHONPATH=tests python -m support.vmm.levels"
 
 @pytest.mark.parametrize("name, pieces", excerpts(PAGE), ids=[name for name, _ in excerpts(PAGE)])
 def test_excerpts_are_in_the_sources(name: str, pieces: list[str]) -> None:
-    source, at = (WARREN / name).read_text(encoding="utf-8"), 0
-    for piece in pieces:
-        found = source.find(piece, at)
-        assert found >= 0, f"{name} has changed, and the page has not: {piece}"
-        at = found + len(piece)
+    piece = differing_piece(WARREN / name, pieces)
+    assert piece is None, f"{name} has changed, and the page has not: {piece}"
 
 
 def test_every_block_of_assembly_is_an_excerpt() -> None:

@@ -36,6 +36,17 @@ def excerpts(page: Path = PAGE) -> list[tuple[str, list[str]]]:
     return [(name, re.split(r"^ *\.\.\.\n", text, flags=re.M)) for name, text in found]
 
 
+def differing_piece(source: Path, pieces: list[str]) -> str | None:
+    """The first piece of an excerpt that the source does not have behind those before it."""
+    text, at = source.read_text(encoding="utf-8"), 0
+    for piece in pieces:
+        found = text.find(piece, at)
+        if found < 0:
+            return piece
+        at = found + len(piece)
+    return None
+
+
 def commands(page: Path = PAGE) -> list[tuple[str, str | None]]:
     """(script, output shown) of each `sh` block; None where the page shows none."""
     text = page.read_text(encoding="utf-8")

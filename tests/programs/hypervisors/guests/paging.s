@@ -10,23 +10,7 @@
 
 main:   addi    sp, sp, -16
         sw      ra, (sp)
-        la      t0, root                        # the kernel at its addresses
-        li      t1, 0x80000000 >> 2 | LEAF
-        li      t2, (0x80000000 >> 22) * 4
-        add     t2, t2, t0
-        li      t3, 4
-1:      sw      t1, (t2)
-        li      t4, MEGAPAGE >> 2
-        add     t1, t1, t4
-        addi    t2, t2, 4
-        addi    t3, t3, -1
-        bnez    t3, 1b
-        la      t1, table
-        srli    t1, t1, 2
-        ori     t1, t1, 1
-        li      t2, (TARGET >> 22) * 4
-        add     t2, t2, t0
-        sw      t1, (t2)
+        kernel_tables TARGET
         li      t1, 0x80400000 >> 2 | USER_LEAF
         li      t2, (USER_CODE >> 22) * 4
         add     t2, t2, t0

@@ -5,8 +5,6 @@
         .equ    TARGET, 0x50000000
         .equ    ASID, 5
         .equ    ASID_SHIFT, 22
-        .equ    RAM, 0x80000000
-        .equ    MEGAPAGES, 4
 
 # try text, fence: with this fence between.
         .macro  try text, fence:vararg
@@ -27,23 +25,7 @@
 
 main:   addi    sp, sp, -16
         sw      ra, (sp)
-        la      t0, root                        # the kernel at its addresses
-        li      t1, RAM >> 2 | LEAF
-        li      t2, (RAM >> 22) * 4
-        add     t2, t2, t0
-        li      t3, MEGAPAGES
-        li      t4, MEGAPAGE >> 2
-1:      sw      t1, (t2)
-        add     t1, t1, t4
-        addi    t2, t2, 4
-        addi    t3, t3, -1
-        bnez    t3, 1b
-        la      t1, table
-        srli    t1, t1, 2
-        ori     t1, t1, 1
-        li      t2, (TARGET >> 22) * 4
-        add     t2, t2, t0
-        sw      t1, (t2)
+        kernel_tables TARGET
         srli    t0, t0, 12
         li      t1, SV32 | ASID << ASID_SHIFT
         or      t0, t0, t1

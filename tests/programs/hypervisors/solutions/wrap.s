@@ -12,27 +12,10 @@
         .equ    PAGE_MASK, (1 << 22) - 1
         .equ    THERE, (FINISHER + RAM - GUESS) >> 12 & PAGE_MASK
         .equ    FAILED, 7 << 16 | 0x3333        # the machine ends with status 7
-        .equ    MEGAPAGES, 4
 
 main:   addi    sp, sp, -16
         sw      ra, (sp)
-        la      t0, root                        # the kernel at its addresses
-        li      t1, RAM >> 2 | LEAF
-        li      t2, (RAM >> 22) * 4
-        add     t2, t2, t0
-        li      t3, MEGAPAGES
-        li      t4, MEGAPAGE >> 2
-1:      sw      t1, (t2)
-        add     t1, t1, t4
-        addi    t2, t2, 4
-        addi    t3, t3, -1
-        bnez    t3, 1b
-        la      t1, table
-        srli    t1, t1, 2
-        ori     t1, t1, 1
-        li      t2, (MAPPED >> 22) * 4
-        add     t2, t2, t0
-        sw      t1, (t2)
+        kernel_tables MAPPED
         la      t1, table
         li      t2, THERE << 10 | LEAF
         sw      t2, (t1)
