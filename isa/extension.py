@@ -3,20 +3,40 @@
 An instruction of an optional extension is illegal on a hart whose `extensions` field lacks its bit.
 """
 
+from collections.abc import Iterable
+
 BASE = ("i", "m", "a", "zicsr", "zifencei")
 """Extensions in the order of an ISA string that every hart has."""
 
 XLEAK = ("xpopf", "xpushf", "xrdmode", "xsidt", "xsgdt", "xjrst", "xprobe", "xlra")
 """The holes, in the order of their bits in `mleak`."""
 
-OPTIONAL: list[str] = list(XLEAK)
-"""Optional extensions; the position is the bit in `h.extensions`. Declarations of others append to it."""
+STANDARD = ("c",)
+"""Optional extensions of the specification."""
+
+OPTIONAL: list[str] = [*XLEAK, *STANDARD]
+"""Optional extensions; the position is the bit in `h.extensions`. Plugins append to it."""
 
 GROUPS: dict[str, tuple[str, ...]] = {"xleak": XLEAK}
 """Names in an ISA string that stand for several extensions."""
 
 MOST = 62
 """How many optional extensions fit into the field."""
+
+
+LETTERS = "imafdqlcbkjtpvnh"
+"""Extensions of one letter, in the order of an ISA string (Unpriv, chapter on naming conventions)."""
+
+
+def canonical(names: Iterable[str]) -> tuple[str, ...]:
+    """Extensions in the order of an ISA string: single letters, then those that begin with Z, with S and with X."""
+
+    def place(name: str) -> tuple[int, int]:
+        if len(name) == 1:
+            return 0, LETTERS.index(name)
+        return 1 + "zsx".index(name[0]), (*BASE, *OPTIONAL).index(name)
+
+    return tuple(sorted(names, key=place))
 
 
 def extension_bit(name: str) -> int:

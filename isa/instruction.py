@@ -50,7 +50,11 @@ WIDTHS = {
     "succ": 4,
     "aq": 1,
     "rl": 1,
+    "rd'": 3,
+    "rs1'": 3,
+    "rs2'": 3,
 }
+"""Bits of the operands that are no immediates; only compressed instructions have those with a prime."""
 
 
 class Kind(Enum):
@@ -85,7 +89,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A 32-bit encoding: `word & mask == match`, and where each operand's bits lie."""
+    """An encoding: `word & mask == match`, and where each operand's bits lie."""
 
     text: str
     mask: int
@@ -93,13 +97,15 @@ class Pattern:
     slices: tuple[Slice, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Pattern":
-        """Read a pattern drawn from bit 31 down to bit 0.
+    def parse(cls, text: str, size: int = 8 * WORD) -> "Pattern":
+        """Read a pattern drawn from bit `size` - 1 down to bit 0.
 
-        Tokens: strings of 0 and 1; operand names of `WIDTHS`; `imm[...]` with ranges separated by `|`.
-        Raises DeclarationError unless the tokens account for exactly 32 bits, each once.
+        Tokens: strings of 0 and 1; operand names of `WIDTHS`; `imm[...]` with ranges separated by `|`; in a compressed
+        instruction also `uimm[...]`, which has no sign.
+        Raises DeclarationError unless the tokens account for exactly `size` bits, each once.
         """
-        position = 8 * WORD
+        position = size
+        short = size < 8 * WORD
         mask = match = 0
         slices: list[Slice] = []
         for token in text.split():
@@ -107,19 +113,19 @@ class Pattern:
                 position -= len(token)
                 mask |= ((1 << len(token)) - 1) << position if position >= 0 else 0
                 match |= int(token, 2) << position if position >= 0 else 0
-            elif token in WIDTHS:
+            elif token in WIDTHS and (short or not token.endswith("'")):
                 position -= WIDTHS[token]
                 slices.append(Slice(token, position, WIDTHS[token], 0))
-            elif m := re.fullmatch(r"(imm)\[([\d:|]+)\]", token):
+            elif m := re.fullmatch(rf"({'u?' * short}imm)\[([\d:|]+)\]", token):
                 for part in m[2].split("|"):
                     high, _, low = part.partition(":")
                     width = int(high) - int(low or high) + 1
                     position -= width
-                    slices.append(Slice("imm", position, width, int(low or high)))
+                    slices.append(Slice(m[1], position, width, int(low or high)))
             else:
                 raise DeclarationError(f"pattern '{text}': unknown token '{token}'")
         if position != 0:
-            raise DeclarationError(f"pattern '{text}' describes {32 - position} bits instead of 32")
+            raise DeclarationError(f"pattern '{text}' describes {size - position} bits instead of {size}")
         bits = [(s.operand, s.start + i) for s in slices for i in range(s.width)]
         if len(bits) != len(set(bits)):
             raise DeclarationError(f"pattern '{text}' names an operand bit twice")
@@ -133,12 +139,20 @@ class Pattern:
     @cached_property
     def imm_bits(self) -> int:
         """Number of significant bits of `imm` (0 without one); its top bit is the sign."""
-        return max((s.start + s.width for s in self.slices if s.operand == "imm"), default=0)
+        return self.bits("imm")
 
     @cached_property
     def imm_scale(self) -> int:
         """`imm` is a multiple of this (1, 2 or 4096)."""
-        return 1 << min((s.start for s in self.slices if s.operand == "imm"), default=0)
+        return self.scale("imm")
+
+    def bits(self, operand: str) -> int:
+        """Number of significant bits of an operand, 0 without it."""
+        return max((s.start + s.width for s in self.slices if s.operand == operand), default=0)
+
+    def scale(self, operand: str) -> int:
+        """What an operand is a multiple of."""
+        return 1 << min((s.start for s in self.slices if s.operand == operand), default=0)
 
     def extract(self, word: int) -> dict[str, int]:
         """Operand values of `word`; `imm` is sign-extended to a word in [0, 2^32)."""
@@ -163,8 +177,10 @@ class Pattern:
                 signed = v - (MASK + 1) if v > MASK >> 1 else v
                 if not low <= signed <= high or signed % self.imm_scale:
                     raise ValueError(f"immediate {signed} is not a multiple of {self.imm_scale} in [{low}, {high}]")
-            elif not 0 <= v < 1 << WIDTHS[name]:
-                raise ValueError(f"{name} {v} is not in [0, {(1 << WIDTHS[name]) - 1}]")
+            elif not 0 <= v < 1 << self.bits(name):
+                raise ValueError(f"{name} {v} is not in [0, {(1 << self.bits(name)) - 1}]")
+            elif v % self.scale(name):
+                raise ValueError(f"{name} {v} is not a multiple of {self.scale(name)}")
         for s in self.slices:
             word |= ((values[s.operand] >> s.start) & ((1 << s.width) - 1)) << s.low
         return word

@@ -3,14 +3,14 @@
 import re
 
 from trapline.isa.did_you_mean import did_you_mean
-from trapline.isa.extension import BASE, GROUPS, OPTIONAL
+from trapline.isa.extension import BASE, GROUPS, OPTIONAL, canonical
 
 REQUIRED = ("i", "m", "a")
 """What a string must name; this machine also always has the rest of `isa.extension.BASE`."""
 
 
 def parse_isa(text: str) -> tuple[str, ...]:
-    """The extensions of an ISA string, in canonical order: all of BASE, then the optional ones it names.
+    """The extensions of an ISA string, in canonical order: all of BASE, and the optional ones it names.
 
     Raises ValueError with a suggestion for an unknown extension, another base or a contradiction.
     """
@@ -34,7 +34,7 @@ def parse_isa(text: str) -> tuple[str, ...]:
     if missing := [n for n in REQUIRED if n not in asked]:
         raise ValueError(f"ISA string '{text}' lacks '{missing[0]}': this machine is rv32ima")
     named = {member for name in asked for member in GROUPS.get(name, (name,))}
-    return (*BASE, *(name for name in OPTIONAL if name in named))
+    return canonical({*BASE, *named})
 
 
 def _other_width(text: str) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
 
-from trapline.isa import atomic, base, multiply, privileged, zicsr  # noqa: F401  (importing them declares)
+from trapline.isa import atomic, base, compressed, multiply, privileged, zicsr  # noqa: F401  (importing them declares)
+from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed
 from trapline.isa.csr import Csr
 from trapline.isa.extension import BASE, OPTIONAL
 from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind
@@ -51,8 +52,8 @@ def _extension_order(instruction: Instruction) -> int:
     return BASE.index(instruction.extension) if instruction.extension in BASE else len(BASE)
 
 
-MOST = 250
-"""How many instructions there can be: the engine numbers them in a byte, with a few numbers of its own."""
+MOST = 200
+"""How many instructions there can be: the engine numbers them in a byte, with compressed ones and a few of its own."""
 
 INSTRUCTIONS: list[Instruction] = sorted(DECLARED, key=_extension_order)
 """All instructions; like `BY_NAME` it changes in place, and only through `add` and `remove`."""
@@ -68,6 +69,11 @@ CSR_BY_ADDRESS: dict[int, Csr] = {c.address: c for c in CSRS}
 _BY_OPCODE: dict[int, list[Instruction]] = {}
 for _i in INSTRUCTIONS:
     _BY_OPCODE.setdefault(_i.match & OPCODE, []).append(_i)
+
+COMPRESSED_BY_NAME: dict[str, Compressed] = {c.name: c for c in COMPRESSED}
+_BY_PARCEL: dict[int, list[Compressed]] = {}
+for _c in COMPRESSED:
+    _BY_PARCEL.setdefault(_c.pattern.match & COMPRESSED_OPCODE, []).append(_c)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,19 +162,31 @@ def decode(word: int) -> Instruction | None:
     return None
 
 
+def decode_parcel(parcel: int) -> Compressed | None:
+    """The compressed instruction that `parcel` encodes, None for one that is illegal or begins a longer instruction."""
+    for candidate in _BY_PARCEL.get(parcel & COMPRESSED_OPCODE, ()):
+        if candidate.encodes(parcel):
+            return candidate
+    return None
+
+
 __all__ = [
     "BY_NAME",
+    "COMPRESSED",
+    "COMPRESSED_BY_NAME",
     "CSRS",
     "CSR_BY_ADDRESS",
     "CSR_BY_NAME",
     "INSTRUCTIONS",
     "Addition",
+    "Compressed",
     "Kind",
     "add",
     "added",
     "check_csrs",
     "check_instructions",
     "decode",
+    "decode_parcel",
     "derived",
     "remove",
     "reserve",
