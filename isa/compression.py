@@ -17,7 +17,7 @@ from functools import cached_property
 
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import DECLARED, DeclarationError, Instruction, Pattern
-from trapline.isa.word import HALFWORD, MASK
+from trapline.isa.word import HALFWORD, MASK, WORD
 
 PARCEL_BITS = 8 * HALFWORD
 """Instructions are made of parcels of so many bits (Unpriv 1.5)."""
@@ -32,6 +32,11 @@ FIRST_PRIMED = 8
 def is_long(parcel: int) -> bool:
     """Whether an instruction of 32 bits, or a longer one, begins with this parcel."""
     return parcel & LONG == LONG
+
+
+def instruction_length(code: int, with_c: bool) -> int:
+    """Bytes of the instruction that begins with this word, parcel or byte. with_c: on a hart with extension C."""
+    return HALFWORD if with_c and not is_long(code) else WORD
 
 
 @dataclass(frozen=True)

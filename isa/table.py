@@ -11,7 +11,7 @@ from functools import wraps
 from typing import TypeVar
 
 from trapline.isa import atomic, base, compressed, multiply, privileged, zicsr  # noqa: F401  (importing them declares)
-from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed
+from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed, is_long
 from trapline.isa.csr import Csr
 from trapline.isa.extension import BASE, OPTIONAL
 from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind
@@ -170,6 +170,17 @@ def decode_parcel(parcel: int) -> Compressed | None:
     return None
 
 
+def expanded(code: int, with_c: bool) -> int | None:
+    """The word of 32 bits that a fetched instruction stands for: itself, or for a compressed one its expansion.
+
+    with_c: on a hart with extension C. None for a parcel that is no instruction there.
+    """
+    if not with_c or is_long(code):
+        return code
+    found = decode_parcel(code)
+    return found.expand(code) if found else None
+
+
 __all__ = [
     "BY_NAME",
     "COMPRESSED",
@@ -188,6 +199,7 @@ __all__ = [
     "decode",
     "decode_parcel",
     "derived",
+    "expanded",
     "remove",
     "reserve",
 ]

@@ -5,30 +5,27 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from trapline.asm.disassembler.contents import Section
+from trapline.isa.compression import instruction_length
+from trapline.isa.word import WORD
 
 Piece = tuple[int, int, bool]
 """Offset, length in bytes, whether it is an instruction."""
 
 
 def pieces(section: Section, breaks: Sequence[int] = ()) -> Iterator[Piece]:
-    """Split a section into 4-byte instructions and data of 1 to 4 bytes.
+    """Split a section into instructions, of 4 bytes or 2, and data of 1 to 4 bytes.
 
     Data never crosses an offset in `breaks` (sorted).
-    A compressed instruction, which this machine does not have, is a piece of data of 2 bytes.
     """
     marks = [(0, not section.executable), *section.data_from] if section.executable else [(0, True)]
     for (start, is_data), (stop, _) in pairwise([*marks, (section.size, True)]):
         offset, stop = max(start, 0), min(stop, section.size)
         while offset < stop:
-            if is_data:
-                length = min(4 - offset % 4, stop - offset)
-            else:
-                short = section.compressed and section.data[offset] & 3 != 3
-                length = min(2 if short else 4, stop - offset)
-            is_code = not is_data and length == 4
+            length = WORD - offset % WORD if is_data else instruction_length(section.data[offset], section.compressed)
+            is_code = not is_data and length <= stop - offset
             if not is_code:
                 after = bisect_right(breaks, offset)
-                length = min(length, breaks[after] - offset) if after < len(breaks) else length
+                length = min(length, stop - offset, *(at - offset for at in breaks[after : after + 1]))
             yield offset, length, is_code
             offset += length
 

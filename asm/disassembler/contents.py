@@ -47,7 +47,8 @@ _RELOCATION_NAMES = {
     1: "32", 16: "BRANCH", 17: "JAL", 18: "CALL", 19: "CALL_PLT", 20: "GOT_HI20", 23: "PCREL_HI20", 24: "PCREL_LO12_I",
     25: "PCREL_LO12_S", 26: "HI20", 27: "LO12_I", 28: "LO12_S", 29: "TPREL_HI20", 30: "TPREL_LO12_I",
     31: "TPREL_LO12_S", 32: "TPREL_ADD", 33: "ADD8", 34: "ADD16", 35: "ADD32", 36: "ADD64", 37: "SUB8", 38: "SUB16",
-    39: "SUB32", 40: "SUB64", 43: "ALIGN", 51: "RELAX", 52: "SUB6", 53: "SET6", 54: "SET8", 55: "SET16", 56: "SET32",
+    39: "SUB32", 40: "SUB64", 43: "ALIGN", 44: "RVC_BRANCH", 45: "RVC_JUMP", 46: "RVC_LUI",
+    51: "RELAX", 52: "SUB6", 53: "SET6", 54: "SET8", 55: "SET16", 56: "SET32",
 }  # fmt: skip
 _RELAX = 51
 
@@ -79,6 +80,7 @@ class Section:
     data: the bytes, empty for a section without contents in the file; size: its length in memory.
     symbols: sorted by address, then rank.
     data_from: offsets at which data (True) or code (False) begins, from the file's mapping symbols.
+    compressed: whether it has compressed instructions, where it is code.
     kind: the section type's name in assembly source.
     relocations: descriptions by address.
     """
@@ -151,24 +153,29 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def raw_contents(data: bytes, base: int) -> Contents:
-    """A raw image at `base`. Raises DisassemblyError when it does not fit below 2^32."""
+def raw_contents(data: bytes, base: int, compressed: bool = False) -> Contents:
+    """A raw image at `base`. Raises DisassemblyError when it does not fit below 2^32.
+
+    compressed: whether it has compressed instructions.
+    """
     if base % 2 or not 0 <= base <= (1 << 32) - len(data):
         raise DisassemblyError(
             f"an image of {len(data)} bytes does not fit at {base:#x}: the base must be even, and the end at most 4 GiB"
         )
-    return Contents([Section(".text", base, data, len(data))])
+    return Contents([Section(".text", base, data, len(data), compressed=compressed)])
 
 
-def elf_contents(data: bytes) -> Contents:
+def elf_contents(data: bytes, compressed: bool | None = None) -> Contents:
     """The sections of an ELF32 RISC-V file; without section headers, its loadable segments.
 
+    compressed: whether it has compressed instructions; None: as its header says.
     Raises DisassemblyError for any other file and for a truncated or damaged one.
     """
     try:
         file = ElfFile(data)
         headers = file.section_headers()
-        compressed = bool(file.header.flags & EF_RVC)
+        if compressed is None:
+            compressed = bool(file.header.flags & EF_RVC)
         sections = _sections(file, headers, compressed) if headers else _segments(file, compressed)
     except ElfError as error:
         hint = ""

@@ -1,4 +1,4 @@
-"""Disassembler: the text of one instruction word.
+"""Disassembler: the text of one instruction.
 
 Everything is derived from the instruction table.
 A spelling is a mnemonic and a syntax. The operands that the syntax does not name have fixed values, so that each
@@ -8,13 +8,16 @@ one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import overload
 
-from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, INSTRUCTIONS, Instruction
-from trapline.isa.hart import ABI_NAMES
-from trapline.isa.table import derived
+from trapline.asm.disassembler.operands import OPERAND_OF, show
+from trapline.asm.disassembler.parcel import own_text, word_of_text
+from trapline.isa import BY_NAME, CSR_BY_NAME, INSTRUCTIONS, Instruction
+from trapline.isa.compression import instruction_length, is_long
+from trapline.isa.table import derived, expanded
+from trapline.isa.word import HALFWORD, WORD
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class Spelling:
         spelled = set(_spelled(self.syntax))
 
         def value(token: re.Match[str]) -> str:
-            operand = _OPERAND_OF.get(token[0], token[0])
+            operand = OPERAND_OF.get(token[0], token[0])
             if operand not in self.instruction.operands or operand in spelled:
                 return token[0]
-            return _show(token[0], self.fixed.get(operand, 0), 0, {}) or "0"
+            return show(token[0], self.fixed.get(operand, 0), 0, {}) or "0"
 
         named = _spelled(self.instruction.syntax)
         hidden = [f"{name}={value}" for name, value in self.fixed.items() if name not in named]
@@ -48,32 +51,11 @@ class Spelling:
 
 
 _TOKEN = re.compile(r"[a-z][a-z0-9]*")
-_OPERAND_OF = {"imm12": "imm", "imm20": "imm", "offset": "imm", "label": "imm"}
 _SUFFIXES = ("", ".rl", ".aq", ".aqrl")
 
 
 def _spelled(syntax: str) -> list[str]:
-    return [_OPERAND_OF.get(token, token) for token in _TOKEN.findall(syntax)]
-
-
-def _show(token: str, value: int, pc: int, symbols: Mapping[int, str]) -> str | None:
-    """One operand as text, None when it cannot be written."""
-    if token in ("rd", "rs1", "rs2"):
-        return ABI_NAMES[value]
-    if token == "label":
-        target = (pc + value) & 0xFFFFFFFF
-        return symbols.get(target) or f".{_signed(value):+d}"
-    if token == "imm20":
-        return f"{value >> 12:#x}"
-    if token in ("pred", "succ"):
-        return "".join(letter for letter, bit in zip("iorw", (8, 4, 2, 1), strict=True) if value & bit) or None
-    if token == "csr":
-        return CSR_BY_ADDRESS[value].name if value in CSR_BY_ADDRESS else f"{value:#x}"
-    return str(_signed(value))
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 32) if value & 0x80000000 else value
+    return [OPERAND_OF.get(token, token) for token in _TOKEN.findall(syntax)]
 
 
 def _pseudo(name: str, base: str, syntax: str = "", **fixed: int) -> Spelling:
@@ -158,7 +140,7 @@ class _Form:
             name += _SUFFIXES[values["aq"] << 1 | values["rl"]]
         pieces = self.pieces.copy()
         for i in range(1, len(pieces), 2):
-            shown = _show(pieces[i], values[_OPERAND_OF.get(pieces[i], pieces[i])], pc, symbols)
+            shown = show(pieces[i], values[OPERAND_OF.get(pieces[i], pieces[i])], pc, symbols)
             if shown is None:
                 return None
             pieces[i] = shown
@@ -184,13 +166,16 @@ def _without_pseudo() -> dict[int, list[_Form]]:
 
 
 @overload
-def disassemble(code: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True) -> str: ...
+def disassemble(
+    code: int, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True, compressed: bool = False
+) -> str: ...
 
 
 @overload
 def disassemble(
-    code: bytes | bytearray | memoryview, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True
-) -> list[str]: ...
+    code: bytes | bytearray | memoryview, pc: int = 0, *, symbols: Mapping[int, str] | None = None, pseudo: bool = True,
+    compressed: bool = False,
+) -> list[str]: ...  # fmt: skip
 
 
 def disassemble(
@@ -199,27 +184,34 @@ def disassemble(
     *,
     symbols: Mapping[int, str] | None = None,
     pseudo: bool = True,
+    compressed: bool = False,
 ) -> str | list[str]:
-    """The text of an instruction word at address `pc`, or a line for each word of some bytes that begin there.
+    """The text of an instruction at address `pc`, or a line for each instruction of some bytes that begin there.
 
     >>> disassemble(0x00150513)
     'addi a0, a0, 1'
     >>> disassemble(bytes.fromhex("13051500 67800000"))
     ['addi a0, a0, 1', 'ret']
+    >>> disassemble(bytes.fromhex("4111 13051500 8280"), compressed=True)
+    ['addi sp, sp, -16', 'addi a0, a0, 1', 'ret']
 
     The text, assembled at `pc`, gives the same word or bytes. An illegal word, and a legal one that has no spelling,
-    gives `.word 0x...`; bytes are little-endian, and up to three that are left over give `.byte 0x...`.
+    gives `.word 0x...`; bytes are little-endian, and what is left over gives `.half 0x...` or `.byte 0x...`.
 
     symbols: name by address; a jump or branch to one of these addresses is written with the name, to any other place
     as `.+offset`.
     pseudo: whether to prefer pseudo-instructions, as objdump does; else every instruction is written by its own name.
+    compressed: whether there are compressed instructions: what does not end in the bits 11 is an instruction of 16
+    bits, or `.half 0x...`. With `pseudo` they are written as what they stand for, where an assembler that compresses
+    makes the same of it, else as `c.` instructions.
     """
     if isinstance(code, bytes | bytearray | memoryview):
-        whole = len(code) // 4 * 4
-        words = (int.from_bytes(code[i : i + 4], "little") for i in range(0, whole, 4))
-        lines = [disassemble(word, pc + 4 * i, symbols=symbols, pseudo=pseudo) for i, word in enumerate(words)]
-        rest = ", ".join(f"{byte:#04x}" for byte in bytes(code[whole:]))
-        return [*lines, f".byte {rest}"] if rest else lines
+        return list(_lines(code, pc, symbols, pseudo, compressed))
+    if compressed and not is_long(code):
+        word = word_of_text(code) if pseudo else None
+        if word is None:
+            return own_text(code, pc, symbols or {}, pseudo) or f".half {code:#06x}"
+        code = word
     for form in (_with_pseudo() if pseudo else _without_pseudo()).get(code & 0x7F, ()):
         if code & form.mask == form.match:
             text = form.text(code, pc, symbols or {})
@@ -228,8 +220,34 @@ def disassemble(
     return f".word {code:#010x}"
 
 
-def jump_target(word: int, pc: int = 0) -> int | None:
-    """The target of a `jal` or branch at `pc`, None for every other word."""
+def _lines(
+    code: bytes | bytearray | memoryview, pc: int, symbols: Mapping[int, str] | None, pseudo: bool, compressed: bool
+) -> Iterator[str]:
+    data = bytes(code)
+    offset, end = 0, len(data) // WORD * WORD
+    if compressed:
+        end = len(data) // HALFWORD * HALFWORD
+    while offset < end:
+        length = instruction_length(data[offset], compressed)
+        piece = data[offset : offset + length]
+        if len(piece) < length:
+            break
+        yield disassemble(
+            int.from_bytes(piece, "little"), pc + offset, symbols=symbols, pseudo=pseudo, compressed=compressed
+        )
+        offset += length
+    if compressed and len(data) - offset >= HALFWORD:
+        yield f".half {int.from_bytes(data[offset : offset + HALFWORD], 'little'):#06x}"
+        offset += HALFWORD
+    if rest := data[offset:]:
+        yield ".byte " + ", ".join(f"{byte:#04x}" for byte in rest)
+
+
+def jump_target(code: int, pc: int = 0, *, compressed: bool = False) -> int | None:
+    """The target of a jump by `jal`, or of a branch, at `pc`; None for every other instruction."""
+    word = expanded(code, compressed)
+    if word is None:
+        return None
     for form in _without_pseudo().get(word & 0x7F, ()):
         if word & form.mask == form.match and "label" in form.pieces:
             return (pc + form.instruction.pattern.extract(word)["imm"]) & 0xFFFFFFFF

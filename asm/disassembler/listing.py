@@ -6,6 +6,7 @@ from trapline.asm.disassembler.code_and_data import data_directive, pieces, symb
 from trapline.asm.disassembler.contents import Contents, Section, Symbol
 from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import Kind, decode
+from trapline.isa.table import expanded
 
 
 def listing(
@@ -41,7 +42,7 @@ def _section_listing(contents: Contents, section: Section, start: int, stop: int
             yield from (f"{address:08x} <{symbol.name}>:" for symbol in named[address])
         value = int.from_bytes(section.data[offset : offset + length], "little")
         if is_code:
-            text = disassemble(value, address, pseudo=pseudo)
+            text = disassemble(value, address, pseudo=pseudo, compressed=section.compressed)
             comment = _comment(contents, section, value, address, upper)
         else:
             text, comment = data_directive(section.data[offset : offset + length]), ""
@@ -62,10 +63,11 @@ def _place(contents: Contents, section: Section, address: int) -> str:
     return f"{address:08x} <{symbol.name}{f'+{distance:#x}' if distance else ''}>"
 
 
-def _comment(contents: Contents, section: Section, word: int, address: int, upper: dict[int, int]) -> str:
+def _comment(contents: Contents, section: Section, code: int, address: int, upper: dict[int, int]) -> str:
     """The address that this instruction refers to; `upper` holds what `lui` and `auipc` have left in registers."""
-    instruction = decode(word)
-    if instruction is None:
+    word = expanded(code, section.compressed)
+    instruction = None if word is None else decode(word)
+    if word is None or instruction is None:
         return ""
     values = instruction.pattern.extract(word)
     rd, rs1 = values.get("rd"), values.get("rs1")

@@ -19,10 +19,14 @@ from trapline.vm.cli.user_errors import Diagnosed, colored
 @click.option("--pseudo/--no-pseudo", default=True, help="Whether to use pseudo-instructions such as `ret`.")
 @click.option("--raw", is_flag=True, help="FILE is a raw image of code, not an ELF file.")
 @click.option("--base", type=AddressOrEnd(), default=None, help="Address of a raw image.  [default: 0]")
+@click.option(
+    "--isa", "isa", default=None, metavar="STRING",
+    help="Whether there are compressed instructions: with c there are.  [default: as an ELF file says, else rv32ima]",
+)  # fmt: skip
 @click.option("--asm", "as_source", is_flag=True, help="Print source that assembles to the same section bytes.")
 def disasm_command(
     file: Path, sections: tuple[str, ...], start: int, stop: int, pseudo: bool, raw: bool, base: int | None,
-    as_source: bool,
+    isa: str | None, as_source: bool,
 ) -> None:  # fmt: skip
     """Disassemble an ELF file for 32-bit RISC-V, or a raw image with --raw.
 
@@ -33,17 +37,22 @@ def disasm_command(
     trapline disasm hello
     trapline disasm kernel --start 0x80000000 --stop 0x80000100
     trapline disasm hello --asm > again.s
-    trapline disasm boot.bin --raw --base 0x80000000
+    trapline disasm boot.bin --raw --base 0x80000000 --isa rv32imac
     """
     from trapline.asm.diagnostics import Diagnostic, Location
     from trapline.asm.disassembler.contents import DisassemblyError, elf_contents, raw_contents, read_file
     from trapline.asm.disassembler.listing import listing
     from trapline.asm.disassembler.source import assembly
     from trapline.isa.did_you_mean import did_you_mean
+    from trapline.isa.isa_string import parse_isa
     from trapline.vm.loader.foreign_files import foreign
 
     if base is not None and not raw:
         raise click.UsageError("--base needs --raw; an ELF file has its own addresses")
+    try:
+        with_c = None if isa is None else "c" in parse_isa(isa)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--isa") from None
     limited = start > 0 or stop < 1 << 32
     if as_source and limited:
         raise click.UsageError("--asm writes whole sections; --start and --stop are for the listing")
@@ -57,7 +66,7 @@ def disasm_command(
         data = read_file(file)
         if not raw and (what := foreign(file, data[:4096])):
             raise refuse(what)
-        contents = raw_contents(data, base or 0) if raw else elf_contents(data)
+        contents = raw_contents(data, base or 0, bool(with_c)) if raw else elf_contents(data, with_c)
     except DisassemblyError as error:
         raise refuse(str(error)) from None
     present = [s.name for s in contents.sections]
