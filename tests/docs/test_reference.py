@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from support.paths import DOCS
 from trapline.isa import CSRS, INSTRUCTIONS
+from trapline.isa.compression import COMPRESSED
 from trapline.vm.cli.main import main
 from trapline.vm.cli.reference import encoding_table
 
@@ -34,8 +35,11 @@ def test_committed_page_is_the_generated_one() -> None:
 def test_list_has_every_instruction_under_its_extension() -> None:
     lines = run().splitlines()
     names = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert names == [i.name for i in INSTRUCTIONS]
+    assert names == [i.name for i in (*INSTRUCTIONS, *COMPRESSED)]
     assert [line[0] for line in lines if line and line[0] in "IMAZ"] == ["I", "M", "A", "Z", "Z"]
+    assert lines.index("C: compressed instructions") < lines.index(
+        "  c.addi rd, imm            addi rd, rd, imm     Add a six-bit immediate."
+    )
 
 
 def test_show_instruction() -> None:
@@ -53,23 +57,42 @@ def test_show_csr() -> None:
     assert run("show", "0x300") == text
 
 
+def test_show_compressed_instruction() -> None:
+    text = run("show", "c.lwsp")
+    for part in (
+        "  15 13     12 ",
+        "| uimm[5] |",
+        "lw rd, uimm(x2)",
+        "rd is not x0",
+        "0x4002, 0xe003",
+        "Unpriv 26.3.1",
+    ):
+        assert part in text
+    shown = json.loads(run("show", "--json", "C.LWSP"))
+    assert (shown["base"], shown["expansion"], shown["match"]) == ("lw", "lw rd, uimm(x2)", 0x4002)
+    assert shown["differs"] == {"rd": [0]}
+    assert "did you mean 'c.lwsp'" in run("show", "c.lwspp", status=2)
+
+
 def test_show_several_and_in_capitals() -> None:
     text = run("show", "MRET", "satp")
     assert "def mret(h):" in text and "address translation" in text
 
 
 def test_every_name_can_be_shown() -> None:
-    names = [i.name for i in INSTRUCTIONS] + [c.name for c in CSRS]
+    names = [thing.name for thing in (*INSTRUCTIONS, *COMPRESSED, *CSRS)]
     text = run("show", *names)
     for name in names:
         assert f"{name}: " in text
 
 
-@pytest.mark.parametrize("instruction", INSTRUCTIONS, ids=lambda i: i.name)
+@pytest.mark.parametrize("instruction", [*INSTRUCTIONS, *COMPRESSED], ids=lambda i: i.name)
 def test_encoding_table_is_drawn_to_scale(instruction) -> None:
     numbers, rule, cells, last = encoding_table(instruction).splitlines()
     assert len(rule) == len(cells) and rule == last
-    assert [c.strip() for c in cells.strip("|").split("|") if c] and " ".join(numbers.split()[:1]) == "31"
+    assert [c.strip() for c in cells.strip("|").split("|") if c] and numbers.split()[0] == (
+        "15" if instruction in COMPRESSED else "31"
+    )
     ends = [int(n) for n in numbers.split()]
     assert ends == sorted(ends, reverse=True) and ends[-1] == 0
 
@@ -82,6 +105,12 @@ def test_decode() -> None:
     [illegal, ret] = json.loads(run("decode", "--json", "0", "0x8067"))
     assert (illegal["instruction"], illegal["text"]) == (None, ".word 0x00000000")
     assert (ret["instruction"], ret["operands"]) == ("jalr", {"imm": 0, "rs1": 1, "rd": 0})
+    text = run("decode", "0x4501", "0x1d0f0")
+    assert "4501  li a0, 0 = c.li a0, 0\n" in text and "|   0    | 01010 |  00000   | 01  |" in text
+    assert "stands for 00000513  addi a0, zero, 0\n" in text and "0001d0f0  no instruction" in text
+    [compressed] = json.loads(run("decode", "--json", "0x717d"))
+    assert (compressed["instruction"], compressed["text"]) == ("c.addi16sp", "c.addi16sp sp, -16")
+    assert compressed["operands"] == {"imm": 0xFFFFFFF0}
     assert "longer than 32 bits" in run("decode", "0x100000000", status=2)
     assert "is not a number" in run("decode", "addi", status=2)
 
@@ -97,6 +126,7 @@ def test_csrs() -> None:
 def test_json() -> None:
     everything = json.loads(run("--json"))
     assert [i["name"] for i in everything["instructions"]] == [i.name for i in INSTRUCTIONS]
+    assert [c["name"] for c in everything["compressed"]] == [c.name for c in COMPRESSED]
     assert everything["csrs"] == json.loads(run("csrs", "--json"))
     mret = json.loads(run("show", "mret", "--json"))
     assert (mret["match"], mret["mask"], mret["privilege"]) == (0x30200073, 0xFFFFFFFF, "M")

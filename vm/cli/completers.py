@@ -65,6 +65,12 @@ def _instructions() -> Described:
     return [(i.name, i.summary) for i in INSTRUCTIONS]
 
 
+def _compressed() -> Described:
+    from trapline.isa.compression import COMPRESSED
+
+    return [(c.name, c.summary) for c in COMPRESSED]
+
+
 def _csrs() -> Described:
     from trapline.isa import CSRS
 
@@ -118,7 +124,7 @@ BY_NAME: dict[tuple[str, str], Completer] = {
     ("virt", "kernel"): _kernels,
     ("asm", "sources"): _any_program,
     ("disasm", "file"): files,
-    ("show", "names"): words(lambda: [*_instructions(), *_csrs()]),
+    ("show", "names"): words(lambda: [*_instructions(), *_compressed(), *_csrs()]),
     ("sensitive", "names"): words(_tests),
     ("docs", "topic"): words(_topics),
     ("demo", "what"): words(_demos),

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_ADDRESS, CSR_BY_NAME, CSRS, INSTRUCTIONS, Csr, Instruction, decode
+from trapline.isa.compression import COMPRESSED, PARCEL_BITS, Compressed, is_long
+from trapline.isa.table import COMPRESSED_BY_NAME, decode_parcel
 from trapline.vm.cli import reference
 from trapline.vm.cli.option_groups import Documented
 from trapline.vm.cli.parameters import AddressOrEnd
@@ -43,6 +46,7 @@ def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
     elif as_json:
         everything = {
             "instructions": [reference.instruction_json(i) for i in INSTRUCTIONS],
+            "compressed": [reference.compressed_json(c) for c in COMPRESSED],
             "csrs": [reference.csr_json(c) for c in CSRS],
         }
         click.echo(json.dumps(everything))
@@ -50,6 +54,9 @@ def isa_command(context: click.Context, as_json: bool, markdown: bool) -> None:
         for title, group in reference.extensions():
             rows = [(reference.assembly_syntax(i), i.summary) for i in group]
             tables.show(title, ("instruction", "summary"), rows, folded=[1])
+        for title, compressed in reference.compressed_extensions():
+            shown = [(reference.assembly_syntax(c), c.text, c.summary) for c in compressed]
+            tables.show(title, ("instruction", "stands for", "summary"), shown, folded=[2])
         click.echo("`trapline isa show NAME` shows one, `trapline isa csrs` lists the CSRs.")
 
 
@@ -83,9 +90,7 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
     """
     found = [_find(name) for name in names]
     if as_json:
-        objects = [
-            reference.instruction_json(f) if isinstance(f, Instruction) else reference.csr_json(f) for f in found
-        ]
+        objects = [_as_json(f) for f in found]
         click.echo(json.dumps(objects if len(names) > 1 else objects[0]))
         return
     for i, thing in enumerate(found):
@@ -93,6 +98,8 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
             click.echo("")
         if isinstance(thing, Instruction):
             _show_instruction(thing)
+        elif isinstance(thing, Compressed):
+            _show_encoded(thing, reference.compressed_facts(thing))
         else:
             _show_csr(thing)
 
@@ -101,25 +108,26 @@ def show_command(names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("words", metavar="WORD...", nargs=-1, required=True, type=AddressOrEnd())
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def decode_command(words: tuple[int, ...], as_json: bool) -> None:
-    """Show which instruction a 32-bit word encodes, and its operands.
+    """Show which instruction a word of 32 bits encodes, or one of 16, and its operands.
 
-    WORD is a number, such as 0x30200073.
+    WORD is a number, such as 0x30200073. Below 0x10000 and with other lowest bits than 11 it is a compressed
+    instruction.
 
     \b
-    trapline isa decode 0x30200073 0x00c5852b
+    trapline isa decode 0x30200073 0x00c5852b 0x4501
     """
     from trapline.asm.disassembler.instruction import disassemble
 
     if too_long := [word for word in words if word > 0xFFFFFFFF]:
         fail(f"{too_long[0]:#x} is longer than 32 bits")
-    found = [(word, decode(word)) for word in words]
+    found = [(word, _decoded(word)) for word in words]
     if as_json:
         objects = [
             {
                 "word": word,
-                "text": disassemble(word),
+                "text": disassemble(word, compressed=isinstance(i, Compressed)),
                 "instruction": i.name if i else None,
-                "operands": i.pattern.extract(word) if i else {},
+                "operands": _operands(i, word),
             }
             for word, i in found
         ]
@@ -129,14 +137,36 @@ def decode_command(words: tuple[int, ...], as_json: bool) -> None:
         if instruction is None:
             click.echo(f"{word:08x}  no instruction: executing it raises an illegal-instruction exception")
             continue
-        shown = {disassemble(word), disassemble(word, pseudo=False)}
-        click.secho(f"{word:08x}  {' = '.join(sorted(shown, key=len))}", bold=True)
+        compressed = isinstance(instruction, Compressed)
+        shown = {disassemble(word, pseudo=pseudo, compressed=compressed) for pseudo in (True, False)}
+        digits = 4 if compressed else 8
+        click.secho(f"{word:0{digits}x}  {' = '.join(sorted(shown, key=len))}", bold=True)
         click.echo(reference.encoding_table(instruction, word))
-        for name, value in instruction.pattern.extract(word).items():
+        for name, value in _operands(instruction, word).items():
             click.echo(f"{name:<6} {value:#x}")
+        if isinstance(instruction, Compressed):
+            expansion = instruction.expand(word)
+            click.echo(f"stands for {expansion:08x}  {disassemble(expansion, pseudo=False)}")
 
 
-def _find(name: str) -> Instruction | Csr:
+def _decoded(word: int) -> Instruction | Compressed | None:
+    compressed = not is_long(word) and word < 1 << PARCEL_BITS
+    return decode_parcel(word) if compressed else decode(word)
+
+
+def _operands(instruction: Instruction | Compressed | None, word: int) -> dict[str, int]:
+    if isinstance(instruction, Compressed):
+        return instruction.values(word)
+    return instruction.pattern.extract(word) if instruction else {}
+
+
+def _as_json(thing: Instruction | Compressed | Csr) -> dict[str, Any]:
+    if isinstance(thing, Instruction):
+        return reference.instruction_json(thing)
+    return reference.compressed_json(thing) if isinstance(thing, Compressed) else reference.csr_json(thing)
+
+
+def _find(name: str) -> Instruction | Compressed | Csr:
     from trapline.asm.diagnostics import printable
     from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
     from trapline.isa.did_you_mean import did_you_mean
@@ -144,6 +174,8 @@ def _find(name: str) -> Instruction | Csr:
     key = name.lower()
     if key in BY_NAME:
         return BY_NAME[key]
+    if key in COMPRESSED_BY_NAME:
+        return COMPRESSED_BY_NAME[key]
     if key in CSR_BY_NAME:
         return CSR_BY_NAME[key]
     if key[:1].isdigit():
@@ -155,17 +187,21 @@ def _find(name: str) -> Instruction | Csr:
         if pseudo.name == key:
             found = f"'{key}' is a pseudo-instruction for '{pseudo.expansion}'"
             fail(f"{found}; try 'trapline isa show {pseudo.instruction.name}'")
-    names = [*BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)]
+    names = [*BY_NAME, *COMPRESSED_BY_NAME, *CSR_BY_NAME, *(p.name for p in PSEUDO_INSTRUCTIONS)]
     hint = did_you_mean(key, names) or "'trapline isa' lists the instructions"
     fail(f"no instruction or CSR '{printable(name)}'; {hint}")
 
 
-def _show_instruction(instruction: Instruction) -> None:
+def _show_encoded(instruction: Instruction | Compressed, facts: Iterable[tuple[str, str]]) -> None:
     click.secho(f"{instruction.name}: {instruction.summary}", bold=True)
     click.echo("")
     click.echo(reference.encoding_table(instruction))
     click.echo("")
-    _print_facts(reference.instruction_facts(instruction))
+    _print_facts(facts)
+
+
+def _show_instruction(instruction: Instruction) -> None:
+    _show_encoded(instruction, reference.instruction_facts(instruction))
     click.echo("")
     click.echo(reference.source_of(instruction.meaning))
 

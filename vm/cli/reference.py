@@ -10,7 +10,9 @@ from typing import Any
 from trapline.asm.disassembler.instruction import PSEUDO_INSTRUCTIONS
 from trapline.isa import CSRS, INSTRUCTIONS, Csr, Instruction
 from trapline.isa.cause import EXCEPTIONS
+from trapline.isa.compression import COMPRESSED, PARCEL_BITS, Compressed
 from trapline.isa.mode import MODE_NAMES, M
+from trapline.isa.word import WORD
 from trapline.vm.observe import tables
 
 EXTENSION_TITLES = {
@@ -19,6 +21,7 @@ EXTENSION_TITLES = {
     "a": "A: atomic memory operations",
     "zicsr": "Zicsr: CSR access",
     "zifencei": "Zifencei: instruction-fetch fence",
+    "c": "C: compressed instructions",
 }
 
 KINDS = {
@@ -36,6 +39,11 @@ KINDS = {
 }
 """What the engine does with a meaning function of each kind."""
 
+COMPRESSED_WORDS = (
+    "Instructions of 16 bits; each has the meaning of the one of 32 bits that it stands for.",
+    "A primed register is one of x8 to x15.",
+)
+
 SECTIONS = (
     "Sections are those of the RISC-V specification: Unpriv is volume I (unprivileged architecture), "
     "Priv volume II (privileged architecture)."
@@ -48,12 +56,18 @@ def extensions() -> Iterator[tuple[str, list[Instruction]]]:
         yield EXTENSION_TITLES.get(extension, extension.capitalize()), list(group)
 
 
-def encoding_table(instruction: Instruction, word: int | None = None) -> str:
+def compressed_extensions() -> Iterator[tuple[str, list[Compressed]]]:
+    """Compressed instructions grouped by extension, each group with its title."""
+    for extension, group in groupby(COMPRESSED, key=lambda c: c.extension):
+        yield EXTENSION_TITLES.get(extension, extension.capitalize()), list(group)
+
+
+def encoding_table(instruction: Instruction | Compressed, word: int | None = None) -> str:
     """The encoding drawn as one row of cells, the number of a cell's first and last bit above it.
 
     With `word` a second row has its bits.
     """
-    position = 32
+    position = PARCEL_BITS if isinstance(instruction, Compressed) else 8 * WORD
     numbers, cells, values = [], [], []
     for token in instruction.pattern.text.split():
         width = _token_width(token)
@@ -80,7 +94,7 @@ def _token_width(token: str) -> int:
     return sum(int(high) - int(low or high) + 1 for high, low in ranges) or len(token)
 
 
-def assembly_syntax(instruction: Instruction) -> str:
+def assembly_syntax(instruction: Instruction | Compressed) -> str:
     """The instruction as it is written, such as `lw rd, offset(rs1)`."""
     return f"{instruction.name} {instruction.syntax}".strip()
 
@@ -125,6 +139,41 @@ def instruction_json(instruction: Instruction) -> dict[str, Any]:
         "causes": [EXCEPTIONS[c] for c in instruction.causes],
         "section": instruction.section,
         "meaning": source_of(instruction.meaning),
+    }
+
+
+def compressed_facts(compressed: Compressed) -> list[tuple[str, str]]:
+    """Name and value of everything that the declaration of a compressed instruction says, apart from its encoding."""
+    pattern = compressed.pattern
+    never = [
+        f"{name} is not {' or '.join(f'x{value}' if name.startswith('r') else str(value) for value in values)}"
+        for name, values in compressed.differs.items()
+    ]
+    facts = [
+        ("syntax", assembly_syntax(compressed)),
+        ("stands for", compressed.text),
+        ("operands", ", ".join(never)),
+        ("match, mask", f"{pattern.match:#06x}, {pattern.mask:#06x}"),
+        ("extension", compressed.extension),
+        ("section", compressed.section),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def compressed_json(compressed: Compressed) -> dict[str, Any]:
+    """The declaration of a compressed instruction as JSON values; match and mask are numbers of 16 bits."""
+    return {
+        "name": compressed.name,
+        "syntax": compressed.syntax,
+        "summary": compressed.summary,
+        "extension": compressed.extension,
+        "pattern": compressed.pattern.text,
+        "match": compressed.pattern.match,
+        "mask": compressed.pattern.mask,
+        "expansion": compressed.text,
+        "base": compressed.base.name,
+        "differs": {name: list(values) for name, values in compressed.differs.items()},
+        "section": compressed.section,
     }
 
 
@@ -214,6 +263,15 @@ def markdown() -> str:
             ("instruction", "what it does", "mode", "section"),
             [(f"[`{assembly_syntax(i)}`](#{_anchor(i.name)})", i.summary, i.privilege, i.section) for i in group],
         )
+    for title, compressed in compressed_extensions():
+        lines += [f"## {title}", "", *COMPRESSED_WORDS, ""]
+        lines += _table(
+            ("instruction", "stands for", "what it does", "section"),
+            [
+                (f"[`{assembly_syntax(c)}`](#{_anchor(c.name)})", f"`{c.text}`", c.summary, c.section)
+                for c in compressed
+            ],
+        )
     lines += ["## Pseudo-instructions", ""]
     lines += ["The disassembler writes these, the assembler takes them and more.", ""]
     lines += _table(
@@ -223,6 +281,9 @@ def markdown() -> str:
     lines += ["## Every instruction", ""]
     for instruction in INSTRUCTIONS:
         lines += _instruction_section(instruction)
+    lines += ["## Every compressed instruction", ""]
+    for c in COMPRESSED:
+        lines += _section(c, compressed_facts(c))
     lines += ["## CSRs", ""]
     lines += _table(
         ("address", "name", "mode", "what it is"),
@@ -239,6 +300,11 @@ def markdown() -> str:
 
 
 def _instruction_section(instruction: Instruction) -> list[str]:
+    meaning = ["```python", source_of(instruction.meaning), "```", ""]
+    return [*_section(instruction, instruction_facts(instruction)), *meaning]
+
+
+def _section(instruction: Instruction | Compressed, facts: Sequence[tuple[str, str]]) -> list[str]:
     return [
         f"### {instruction.name}",
         "",
@@ -248,11 +314,7 @@ def _instruction_section(instruction: Instruction) -> list[str]:
         encoding_table(instruction),
         "```",
         "",
-        *(f"- {name}: {f'`{value}`' if name == 'syntax' else value}" for name, value in instruction_facts(instruction)),
-        "",
-        "```python",
-        source_of(instruction.meaning),
-        "```",
+        *(f"- {name}: {f'`{value}`' if name in ('syntax', 'stands for') else value}" for name, value in facts),
         "",
     ]
 

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from support.cli.command import environment, invoke, refused, write
 from support.cli.pty import Session
 from trapline.isa import CSRS, INSTRUCTIONS
+from trapline.isa.compression import COMPRESSED
 from trapline.vm.bench.programs import BOARD_PROGRAMS, PROCESS_PROGRAMS
 from trapline.vm.cli.bench import NANO
 from trapline.vm.cli.main import COMMANDS, main
@@ -43,8 +44,9 @@ def test_commands():
 
 
 def test_instructions_and_csrs():
-    every = [i.name for i in INSTRUCTIONS] + [c.name for c in CSRS]
+    every = [thing.name for thing in (*INSTRUCTIONS, *COMPRESSED, *CSRS)]
     assert plain("isa", "show", "") == every
+    assert plain("isa", "show", "c.addi1") == ["c.addi16sp"]
     assert plain("isa", "show", "mret", "msta") == ["mstatus", "mstatush"]
     assert plain("isa", "show", "MRE") == ["mret"]
     assert plain("classify", "--insn", "pop") == ["popf"]
