@@ -125,9 +125,9 @@ class Engine:
         self._code_memory = (self.code, self.page)
 
     def _use_python(self) -> None:
-        from trapline.vm.codegen import engine_text
+        from trapline.vm.codegen.plain import python_module
 
-        names = engine_text.python_module()
+        names = python_module()
         self._run, self._drop = names["run"], names["drop_code"]
         ram = self._all_ram.data
         self._memory = (

@@ -9,7 +9,7 @@ from trapline.isa.hart import ABI_NAMES, REGISTERS
 from trapline.isa.machine_csrs import CY, IR
 from trapline.isa.mode import MODE_NAMES, M
 from trapline.isa.word import MASK
-from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.codegen.plain import python_module
 from trapline.vm.core.counters import as_field
 from trapline.vm.core.records import HartRecord
 

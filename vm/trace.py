@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from trapline import isa
 from trapline.isa import Instruction, Kind
 from trapline.isa.trap import JUMPED
-from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.codegen.plain import python_module
 from trapline.vm.core.hart import HartView
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.peek import stored_offset

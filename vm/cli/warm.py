@@ -26,7 +26,8 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
     """Compile ahead what first runs would compile.
 
     That is the engine, which runs everything under every technique, and the search of `trapline classify`: some 20
-    seconds each, once for a version of Trapline, Python, numba and a processor. What is there already stays.
+    seconds each, once for a version of Trapline, Python, numba and a processor. The engine as plain Python, which
+    answers for CSRs, takes half a second. What is there already stays.
 
     Compiled code is looked for in the folders of $TRAPLINE_CACHE_DIR, with colons between them, by default in the
     user's cache folder and in that of the installation. They may be read-only; the first writable one is written.
@@ -38,8 +39,9 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
     trapline warm --into /opt/compiled             # then: export TRAPLINE_CACHE_DIR=/opt/compiled
     trapline --plugin my_isa.py warm               # with the plugin's instructions
     """
+    from trapline.isa.table import added
     from trapline.vm.classifier.search import batch
-    from trapline.vm.codegen import cache_folders, native
+    from trapline.vm.codegen import cache_folders, native, plain
 
     if into is not None and system:
         raise click.UsageError("--into and --system exclude each other")
@@ -49,6 +51,8 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
         _refuse_unwritable(into, cache_folders)
         for what, source in (("engine", native.ENGINE), ("engine for breakpoints", native.STOPPING_ENGINE)):
             _show(what, partial(native.warm, source, native.engine_key(), portable, announce_compilation))
+        if not added():  # of plugins no other run would find it
+            _show("engine as plain Python", plain.warm)
         _show("search", partial(batch.warm, portable, announce_compilation))
 
 

@@ -100,7 +100,12 @@ def store(kind: str, key: str, data: bytes, symbols: list[str], portable: bool =
     return folder / name
 
 
-def find(kind: str, key: str, kinds: tuple[bool, ...] = (False, True)) -> tuple[Path, tuple[bytes, list[str]]] | None:
+ANY_KIND = (False, True)
+"""For this processor, then for every one."""
+PORTABLE = (True,)
+
+
+def find(kind: str, key: str, kinds: tuple[bool, ...] = ANY_KIND) -> tuple[Path, tuple[bytes, list[str]]] | None:
     """The file and content of a kept object; None when there is none, it is damaged, or others may have written it.
 
     kinds: whether portable ones are looked for; this processor's come first.
@@ -117,9 +122,9 @@ def find(kind: str, key: str, kinds: tuple[bool, ...] = (False, True)) -> tuple[
     return None
 
 
-def read(kind: str, key: str) -> tuple[bytes, list[str]] | None:
-    """The kept object, None when there is none that can be used."""
-    found = find(kind, key)
+def read(kind: str, key: str, kinds: tuple[bool, ...] = ANY_KIND) -> tuple[bytes, list[str]] | None:
+    """The kept object, None when there is none that can be used. kinds: as for `find`."""
+    found = find(kind, key, kinds)
     if found is None:
         return None
     path, content = found

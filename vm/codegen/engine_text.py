@@ -5,7 +5,6 @@ Both engines run the same text. `numba` compiles it; `python` runs it as it is, 
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from trapline.isa.table import derived
 from trapline.isa.word import s32
@@ -148,11 +147,3 @@ def numba_text(entries: bool = True, stops: bool = True) -> str:
         engine = re.sub(r"\bm\.stops\b", "0", engine)
     text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine, _decorators(engine))
     return text + (NUMBA_ENTRIES.replace("BEHIND_CODE", BEHIND_CODE[stops]) if entries else "")
-
-
-@derived
-def python_module() -> dict[str, Any]:
-    """The engine as plain Python: its functions by name."""
-    names: dict[str, Any] = {}
-    exec(compile(PYTHON_PRELUDE + engine_text(), "<trapline engine>", "exec"), names)
-    return names

@@ -6,7 +6,7 @@ from support.cli.command import invoke, write
 from trapline import Machine, isa
 from trapline.vm import registers
 from trapline.vm.cli import trap_story
-from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.codegen.plain import python_module
 
 
 def test_a_csr_reads_as_stored_without_the_engines_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from support.cli.command import invoke, refused, write
 from support.isa.plugins import plugin, value
-from trapline.vm.codegen import cache, native
+from trapline.vm.codegen import cache, native, plain
 
 KINDS = {"engine": "engine", "stopping": "engine for breakpoints", "search": "search"}
+SAID = ["engine", "engine for breakpoints", "engine as plain Python", "search"]
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def made(tmp_path, monkeypatch):
         return b"object", list(source.entries)
 
     monkeypatch.setattr(native, "compiled", compiled)
+    monkeypatch.setattr(plain, "_compiled", lambda: compile("run = 1", "", "exec"))
     monkeypatch.setenv("TRAPLINE_CACHE_DIR", str(tmp_path / "cache"))
     return kinds
 
@@ -31,7 +33,7 @@ def test_once_for_all(made, tmp_path):
     lines = outcome.stdout.decode().splitlines()
     files = (tmp_path / "cache").iterdir()
     assert sorted(line.rpartition(": ")[2] for line in lines) == sorted(map(str, files))
-    assert all(line.startswith(f"{name}: compiled in") for name, line in zip(KINDS.values(), lines, strict=True))
+    assert all(line.startswith(f"{name}: compiled in") for name, line in zip(SAID, lines, strict=True))
     assert all(f"compiling the {name} (" in outcome.message for name in KINDS.values())
     again = invoke("warm")
     assert len(made) == 3 and again.message == ""
@@ -49,18 +51,18 @@ def test_portable_and_with_a_plugin(made, tmp_path):
 
 def test_into_a_folder(made, tmp_path, monkeypatch):
     assert invoke("warm", "--into", tmp_path / "into").status == 0
-    assert len(list((tmp_path / "into").iterdir())) == 3 and not (tmp_path / "cache").exists()
+    assert len(list((tmp_path / "into").iterdir())) == 4 and not (tmp_path / "cache").exists()
     assert os.environ["TRAPLINE_CACHE_DIR"] == str(tmp_path / "cache")
     monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
     assert invoke("warm", "--system").status == 0
-    assert len(list((tmp_path / "prefix" / "share" / "trapline" / "compiled").iterdir())) == 3
+    assert len(list((tmp_path / "prefix" / "share" / "trapline" / "compiled").iterdir())) == 4
 
 
 def test_a_full_folder_elsewhere_is_enough(made, tmp_path, monkeypatch):
     """What another folder of the search path has is not made again."""
     assert invoke("warm", "--into", tmp_path / "shared").status == 0
     monkeypatch.setenv("TRAPLINE_CACHE_DIR", os.pathsep.join((str(tmp_path / "own"), str(tmp_path / "shared"))))
-    assert invoke("warm").stdout.count(b"already compiled") == 3 and len(made) == 3
+    assert invoke("warm").stdout.count(b"already compiled") == 4 and len(made) == 3
 
 
 def test_nowhere_to_write(made, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from trapline.isa.hart import FIELDS
 from trapline.vm.classifier.definitions.memory import OPEN
 from trapline.vm.classifier.definitions.questions import Row
 from trapline.vm.classifier.definitions.state_parts import CONTROL_FIELDS, VARIED_FIELDS, VISIBLE_FIELDS
-from trapline.vm.codegen.engine_text import python_module
+from trapline.vm.codegen.plain import python_module
 from trapline.vm.core.hart import HART, MACHINE, HartView, new_harts
 
 
