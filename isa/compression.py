@@ -39,6 +39,11 @@ def instruction_length(code: int, with_c: bool) -> int:
     return HALFWORD if with_c and not is_long(code) else WORD
 
 
+def digits(code: int, with_c: bool) -> str:
+    """What a hart has fetched in hexadecimal, as many digits as the instruction has: `4501`, `00000013`."""
+    return f"{code:0{2 * instruction_length(code, with_c)}x}"
+
+
 @dataclass(frozen=True)
 class Compressed:
     """One compressed instruction. See the module; other fields are those of `isa.instruction.Instruction`.

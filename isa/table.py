@@ -181,6 +181,16 @@ def expanded(code: int, with_c: bool) -> int | None:
     return found.expand(code) if found else None
 
 
+def decode_fetched(code: int | None, with_c: bool) -> tuple[Instruction, int] | None:
+    """What a hart fetches, 32 bits or 16, as the instruction and the word that it stands for.
+
+    with_c: on a hart with extension C. None for what is illegal, and for None.
+    """
+    word = None if code is None else expanded(code, with_c)
+    instruction = None if word is None else decode(word)
+    return None if word is None or instruction is None else (instruction, word)
+
+
 __all__ = [
     "BY_NAME",
     "COMPRESSED",
@@ -197,6 +207,7 @@ __all__ = [
     "check_csrs",
     "check_instructions",
     "decode",
+    "decode_fetched",
     "decode_parcel",
     "derived",
     "expanded",

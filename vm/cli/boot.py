@@ -107,7 +107,8 @@ def run_machine(
     """
     records = None
     if ExitRecords.wanted(options.exits):
-        records = ExitRecords(options.exits, blueprint.image, technique or "bare", blueprint.name)
+        isa = blueprint.machine.isa
+        records = ExitRecords(options.exits, blueprint.image, technique or "bare", blueprint.name, isa)
     trace = output_files.open_text(options.outputs.trace) if options.outputs.trace else None
     run_statistics.check(options.outputs)
     place = options.state.save

@@ -82,7 +82,7 @@ def report(runs: Sequence[Run], image: Image) -> list[str]:
 
 def instruction_text(first: First, image: Image) -> str:
     """The instruction that made the difference, with its address and symbol."""
-    text = "(cannot be fetched)" if first.word is None else disassemble(first.word, first.pc)
+    text = _assembly(first) or "(cannot be fetched)"
     return f"{text} at {image.place(first.pc)} in {MODE_NAMES[first.mode]} mode"
 
 
@@ -123,6 +123,10 @@ def run_json(run: Run, bare: Run, image: Image) -> dict[str, Any]:
     }
 
 
+def _assembly(first: First) -> str | None:
+    return None if first.word is None else disassemble(first.word, first.pc, compressed=first.with_c)
+
+
 def first_json(first: First | None, image: Image) -> dict[str, Any] | None:
     """Where a run diverges from the bare machine."""
     if first is None:
@@ -133,6 +137,6 @@ def first_json(first: First | None, image: Image) -> dict[str, Any] | None:
         "pc": f"{first.pc:#010x}",
         "mode": MODE_NAMES[first.mode],
         "symbol": image.symbol_at(first.pc),
-        "instruction": None if first.word is None else disassemble(first.word, first.pc),
+        "instruction": _assembly(first),
         "differences": [vars(d) for d in first.differences],
     }

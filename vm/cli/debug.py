@@ -120,7 +120,8 @@ def _converse(target: "Target", screen: "Screen", lines: list[str], batch: bool,
     from trapline.vm.debug.debugger import Debugger
 
     names = {address: name for image in target.lines.images for name, address in image.symbols.items()}
-    debugger = Debugger(target, screen, lambda word, pc: disassemble(word, pc, symbols=names))
+    with_c = "c" in target.machine.isa
+    debugger = Debugger(target, screen, lambda code, pc: disassemble(code, pc, symbols=names, compressed=with_c))
     debugger.session.save = save
     terminal = not batch and sys.stdin is not None and sys.stdin.isatty()
     if terminal:

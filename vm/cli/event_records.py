@@ -1,6 +1,7 @@
 """The log of events that `--log` asks for: what is logged, where it goes, and what happens when a run goes wrong."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -61,9 +62,6 @@ class EventRecords:
 
     def __init__(self, options: DebugOptions, places: Places) -> None:
         """Open the file before the run. places: names addresses. Raises OSError."""
-        from trapline.asm.disassembler.instruction import disassemble
-        from trapline.vm.observe.event_lines import EventLines
-
         assert options.log is not None
         self._items, self._last = parse(options.log)
         if self._last is not None and options.log_limit is not None:
@@ -71,7 +69,7 @@ class EventRecords:
         self._limit = options.log_limit or EVENT_LIMIT
         self._chosen = options.log_limit is not None
         self._name = options.log_file
-        self._lines = EventLines(places.place, disassemble)
+        self._places = places
         self._file = None if self._name in (None, STDIO) else current().open_log(self._name, "--log-file")
         self._machine: Machine | None = None
         self._log: Any = None
@@ -90,9 +88,13 @@ class EventRecords:
 
     def attach(self, machine: "Machine", options: MachineOptions | None = None) -> None:
         """Log the machine, which has not run yet. options: what it is made of; None if it cannot be repeated."""
+        from trapline.asm.disassembler.instruction import disassemble
+        from trapline.vm.observe.event_lines import EventLines
         from trapline.vm.observe.event_log import EventLog
 
         self._machine = machine
+        with_c = "c" in machine.isa
+        self._lines = EventLines(self._places.place, partial(disassemble, compressed=with_c), with_c)
         repeatable = options is not None and writes(options) is None
         self._repeats = "exec" in self._items and self._last is not None and repeatable
         if self._repeats:

@@ -1,5 +1,6 @@
 """What `trapline virt` writes about a guest's exits: the exit log and the report."""
 
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ def missing() -> bool:
 class ExitRecords:
     """The exit log and the report of one machine."""
 
-    def __init__(self, options: ExitOptions, image: "Image", technique: str, guest: str) -> None:
-        """Open the files before the run, so that none is in vain. guest: its name. Raises OSError."""
+    def __init__(self, options: ExitOptions, image: "Image", technique: str, guest: str, isa: str) -> None:
+        """Open the files before the run, so that none is in vain. guest: its name; isa: its own. Raises OSError."""
         from trapline.asm.disassembler.instruction import disassemble
+        from trapline.isa.isa_string import parse_isa
         from trapline.vm.observe.describe import Describer
 
         self._guest, self._page = guest, options.report
@@ -41,7 +43,8 @@ class ExitRecords:
         self._page_stream = open_text(self._page) if self._page else None
         self._data: Any = None
         self._options = options
-        self._describer = Describer(image, disassemble, technique)
+        with_c = "c" in parse_isa(isa)
+        self._describer = Describer(image, partial(disassemble, compressed=with_c), technique, with_c)
         self._log = options.exit_log
         self._stream = open_text(self._log) if self._log else None
         self._recorder: Any = None

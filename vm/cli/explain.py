@@ -1,8 +1,11 @@
 """`trapline virt --explain N`: one exit, explained in sentences."""
 
+from functools import partial
+
 import click
 
 from trapline.asm.disassembler.instruction import disassemble
+from trapline.isa.isa_string import parse_isa
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.machine_run import limit_output
 from trapline.vm.cli.options import DEFAULT_TECHNIQUE, BootOptions, HypervisorOptions, RunOptions
@@ -40,5 +43,7 @@ def explain_command(blueprint: Blueprint, boot: BootOptions, options: RunOptions
         fail(f"--explain {number}: the run has only {none.count:,} exits and ended: {none.exit}")
     except KeyboardInterrupt:
         return signals.status()
-    click.echo("\n".join(Explanation(scene, Describer(blueprint.image, disassemble, technique)).lines()))
+    with_c = "c" in parse_isa(blueprint.machine.isa)
+    describer = Describer(blueprint.image, partial(disassemble, compressed=with_c), technique, with_c)
+    click.echo("\n".join(Explanation(scene, describer).lines()))
     return 0

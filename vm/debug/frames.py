@@ -6,10 +6,9 @@ near its end, those up to `ret`. Where neither says anything, ra has the caller.
 
 from dataclasses import dataclass, field
 
-from trapline.isa import decode
 from trapline.isa.hart import ABI_NAMES
 from trapline.isa.instruction import Kind
-from trapline.isa.word import MASK
+from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.debug import memory
 from trapline.vm.debug.expressions import signed
 from trapline.vm.debug.mistake import Mistake
@@ -23,7 +22,8 @@ LONGEST_BEGIN = 1024
 """Instructions of a function, up to pc, that are read."""
 LONGEST_END = 24
 """Instructions up to `ret` that are read."""
-WORD = 4
+WITHIN_CALL = HALFWORD
+"""So far before the address that a call returns to is within the call, however long it is."""
 SP, RA = ABI_NAMES.index("sp"), ABI_NAMES.index("ra")
 KEPT = {RA, *(number for number, name in enumerate(ABI_NAMES) if name[0] == "s" and name != "sp")}
 """Registers that functions save: the return address, and those that they may not lose."""
@@ -53,6 +53,7 @@ class _Caller:
 def frames(machine: Machine, hart: Hart, lines: SourceLines) -> list[Frame]:
     """The frames of a hart, the innermost first."""
     found = [Frame(hart.pc, hart.x["sp"], "", dict(enumerate(hart.x)))]
+    shortest = memory.shortest_instruction(machine)
     while len(found) < MOST:
         last = found[-1]
         try:
@@ -63,7 +64,7 @@ def frames(machine: Machine, hart: Hart, lines: SourceLines) -> list[Frame]:
             break  # what is needed is not in memory, or lost
         pc = caller.pc
         same = any((f.pc, f.sp) == (pc, caller.sp) for f in found)
-        if pc == 0 or pc % WORD or lines.function(pc - WORD) is None or same:
+        if pc == 0 or pc % shortest or lines.function(pc - WITHIN_CALL) is None or same:
             break
         found.append(caller)
     return found
@@ -74,7 +75,7 @@ def _by_table(machine: Machine, hart: Hart, lines: SourceLines, frame: Frame, ca
 
     Raises Mistake and KeyError where there is no caller.
     """
-    found = lines.unwinding((frame.pc - called * WORD) & MASK)
+    found = lines.unwinding((frame.pc - called * WITHIN_CALL) & MASK)
     if found is None:
         return None
     if found.returns in found.undefined:
@@ -106,11 +107,11 @@ def _word(machine: Machine, hart: Hart, address: int) -> int:
 def _from_the_end(machine: Machine, hart: Hart, pc: int) -> _Caller | None:
     """By the instructions from pc up to `ret`, where nothing branches before."""
     size, saved = 0, dict[int, int]()
-    for number in range(LONGEST_END):
-        word = memory.instruction(machine, hart, (pc + WORD * number) & MASK)
-        instruction = None if word is None else decode(word)
-        if word is None or instruction is None:
+    for _ in range(LONGEST_END):
+        decoded = memory.decoded(machine, hart, pc)
+        if decoded is None:
             return None
+        instruction, word, pc = decoded
         operands = instruction.pattern.extract(word)
         if instruction.name == "jalr" and (operands["rd"], operands["rs1"]) == (0, RA):
             return _Caller(size, saved)
@@ -128,14 +129,14 @@ def _from_the_beginning(machine: Machine, hart: Hart, lines: SourceLines, pc: in
 
     What makes the frame smaller is left aside: it is for another way out, as pc is behind it.
     """
-    function = lines.function(pc - called * WORD)
+    function = lines.function(pc - called * WITHIN_CALL)
     size, saved = 0, dict[int, int]()
-    start = pc if function is None else function.start
-    for address in range(start, min(pc, start + WORD * LONGEST_BEGIN), WORD):
-        word = memory.instruction(machine, hart, address)
-        instruction = None if word is None else decode(word)
-        if word is None or instruction is None:
+    address = pc if function is None else function.start
+    for _ in range(LONGEST_BEGIN):
+        decoded = memory.decoded(machine, hart, address) if address < pc else None
+        if decoded is None:
             break
+        instruction, word, address = decoded
         operands = instruction.pattern.extract(word)
         if instruction.name == "addi" and operands["rd"] == operands["rs1"] == SP:
             change = signed(operands["imm"])

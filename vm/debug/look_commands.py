@@ -10,7 +10,7 @@ from trapline.isa.word import MASK
 from trapline.vm.debug import memory, views
 from trapline.vm.debug.commands import COMMANDS, LOOKING, command, find
 from trapline.vm.debug.expressions import WORD
-from trapline.vm.debug.frames import frames
+from trapline.vm.debug.frames import WITHIN_CALL, frames
 from trapline.vm.debug.mistake import Mistake, quoted
 from trapline.vm.debug.session import Session
 
@@ -75,7 +75,7 @@ def where(session: Session, argument: str) -> None:
     for number, frame in enumerate(frames(session.machine, session.hart, session.lines)):
         how = f"  (from {frame.how})" if frame.how else ""
         # What lies behind a call may belong to another line, or even to another function.
-        behind = WORD if number else 0
+        behind = WITHIN_CALL if number else 0
         place = session.lines.place((frame.pc - behind) & MASK)
         session.say(f"#{number:<2} {place._replace(address=frame.pc, offset=place.offset + behind)}{how}")
 
@@ -136,7 +136,7 @@ def _instructions(session: Session, address: int, number: int) -> None:
     for _ in range(number):
         mark = "=>" if address == hart.pc else "  "
         found.append(f"{mark} {views.instruction_line(machine, hart, lines, address, session.disassemble)}")
-        address = (address + WORD) & MASK
+        address = memory.behind(machine, hart, address)
     session.examined = address
     session.say(found)
 

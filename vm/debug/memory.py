@@ -4,9 +4,14 @@ Looking changes nothing. In M mode, and while satp is Bare, an address is physic
 could change them.
 """
 
+from typing import NamedTuple
+
+from trapline.isa.compression import instruction_length
+from trapline.isa.instruction import Instruction
 from trapline.isa.mode import M
 from trapline.isa.sv32 import PAGE, PAGE_OFFSET, SATP_SV32
-from trapline.isa.word import MASK
+from trapline.isa.table import decode_fetched
+from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.overlays import own_word
@@ -14,8 +19,6 @@ from trapline.vm.core.page_walk import entry_at, find_leaf, leaf_address
 from trapline.vm.debug.mistake import Mistake
 from trapline.vm.machine import Machine, MemoryRangeError
 from trapline.vm.registers import Hart
-
-WORD = 4
 
 
 def physical_address(machine: Machine, hart: Hart, vaddr: int) -> int | None:
@@ -41,11 +44,48 @@ def read(machine: Machine, hart: Hart, vaddr: int, length: int) -> bytes:
 
 
 def instruction(machine: Machine, hart: Hart, pc: int) -> int | None:
-    """The instruction word at an address, None where there is none."""
+    """The instruction at an address, 32 bits or 16 of a compressed one; None where there is none."""
+    shortest = shortest_instruction(machine)
     try:
-        return None if pc % WORD else int.from_bytes(read(machine, hart, pc, WORD), "little")
+        first = None if pc % shortest else int.from_bytes(read(machine, hart, pc, shortest), "little")
+        if first is None or instruction_length(first, has_compressed(machine)) == shortest:
+            return first
+        return int.from_bytes(read(machine, hart, pc, WORD), "little")
     except Mistake:
         return None
+
+
+class Decoded(NamedTuple):
+    """An instruction, the word of 32 bits that it stands for, and the address behind it."""
+
+    instruction: Instruction
+    word: int
+    behind: int
+
+
+def decoded(machine: Machine, hart: Hart, pc: int) -> Decoded | None:
+    """The instruction at an address; None for an illegal one, or none."""
+    with_c = has_compressed(machine)
+    code = instruction(machine, hart, pc)
+    found = decode_fetched(code, with_c)
+    return None if code is None or found is None else Decoded(*found, (pc + instruction_length(code, with_c)) & MASK)
+
+
+def behind(machine: Machine, hart: Hart, pc: int) -> int:
+    """The address behind the instruction at another one; where there is none, the next that may have one."""
+    code = instruction(machine, hart, pc)
+    length = shortest_instruction(machine) if code is None else instruction_length(code, has_compressed(machine))
+    return (pc + length) & MASK
+
+
+def has_compressed(machine: Machine) -> bool:
+    """Whether its harts have compressed instructions."""
+    return "c" in machine.isa
+
+
+def shortest_instruction(machine: Machine) -> int:
+    """The length in bytes of its shortest instructions, at a multiple of which each begins."""
+    return HALFWORD if has_compressed(machine) else WORD
 
 
 def write(machine: Machine, hart: Hart, vaddr: int, data: bytes) -> None:

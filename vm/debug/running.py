@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from trapline.isa import Kind, decode
+from trapline.isa import Kind
 from trapline.isa.cause import EXCEPTIONS, INTERRUPT, INTERRUPTS, describe
 from trapline.isa.hart import ABI_NAMES
 from trapline.isa.mode import MODE_NAMES
@@ -190,8 +190,7 @@ def _values(hit: Hit) -> str:
 
 def is_call(machine: Machine, hart: Hart, pc: int) -> bool:
     """Whether an instruction is a call: a jump that leaves its return address in ra or t0."""
-    word = memory.instruction(machine, hart, pc)
-    instruction = None if word is None else decode(word)
-    if word is None or instruction is None or instruction.kind is not Kind.JUMP:
+    found = memory.decoded(machine, hart, pc)
+    if found is None or found.instruction.kind is not Kind.JUMP:
         return False
-    return ABI_NAMES[instruction.pattern.extract(word)["rd"]] in ("ra", "t0")
+    return ABI_NAMES[found.instruction.pattern.extract(found.word)["rd"]] in ("ra", "t0")

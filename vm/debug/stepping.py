@@ -6,8 +6,7 @@ A step back by line ends where the line begins: it is where a step forward from 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trapline.isa import decode
-from trapline.isa.word import MASK
+from trapline.isa.word import MASK, WORD
 from trapline.vm.debug import memory
 from trapline.vm.debug.frames import Frame, frames
 from trapline.vm.debug.mistake import Mistake
@@ -17,7 +16,6 @@ from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.loader.source_lines import Place
 from trapline.vm.registers import Hart
 
-WORD = 4
 TURNS = 20_000
 """Instructions of other harts that a step of one hart waits for, at most."""
 RETURNS = ("mret", "sret")
@@ -90,11 +88,10 @@ class Stepper:
         """One instruction, or the call that it is: one without source is passed by a step by line."""
         machine, hart = self._target.machine, self._hart(number)
         before = _Spot.of(hart)
-        call = is_call(machine, hart, hart.pc)
+        call, behind = is_call(machine, hart, hart.pc), memory.behind(machine, hart, hart.pc)
         why = self.instruction(number)
         if not is_limit(why):
             return why
-        behind = (before.pc + WORD) & MASK
         if call and (over or (by_line and not self._target.lines.place(hart.pc).file)):
             return self._up_to(number, frozenset({behind}), before.sp)
         if over and _Spot.of(hart).traps != before.traps and hart.mode >= before.mode:
@@ -174,16 +171,21 @@ class Stepper:
         """Undo an instruction, or the whole call or trap that has come back here."""
         machine, hart = self._target.machine, self._hart(number)
         behind = _Spot.of(hart)
-        before = (behind.pc - WORD) & MASK
-        called = is_call(machine, hart, before)
+        before = self._before(behind.pc)
+        called = {address for address in before if is_call(machine, hart, address)}
         why = self.instruction_back(number)
-        if not is_limit(why) or hart.pc == before:
+        if not is_limit(why) or memory.behind(machine, hart, hart.pc) == behind.pc:
             return why
         if called and self._name(hart) == "jalr" and (over or (by_line and not self._target.lines.place(hart.pc).file)):
-            return self._back_to(frozenset({before}), self._within(number, behind.sp, None), number)
+            return self._back_to(frozenset(called), self._within(number, behind.sp, None), number)
         if over and self._name(hart) in RETURNS:
-            return self._before_trap(number, behind, frozenset({before, behind.pc}))
+            return self._before_trap(number, behind, before | {behind.pc})
         return why
+
+    def _before(self, pc: int) -> frozenset[int]:
+        """Where the instruction before an address may begin; one in the middle of another is never executed."""
+        shortest = memory.shortest_instruction(self._target.machine)
+        return frozenset((pc - length) & MASK for length in range(shortest, WORD + 1, shortest))
 
     def _back_to(self, addresses: frozenset[int], holds: Callable[[], bool], number: int) -> Why:
         why = self._runner.go_back_to(addresses, holds)
@@ -202,13 +204,11 @@ class Stepper:
     def finish_back(self, number: int) -> Why:
         """Back to the call of the function. Raises Mistake where its caller is not known."""
         caller = self._caller(number)
-        call = (caller.pc - WORD) & MASK
-        return self._back_to(frozenset({call}), self._within(number, caller.sp, None), number)
+        return self._back_to(self._before(caller.pc), self._within(number, caller.sp, None), number)
 
     def _name(self, hart: Hart) -> str:
-        word = memory.instruction(self._target.machine, hart, hart.pc)
-        instruction = None if word is None else decode(word)
-        return "" if instruction is None else instruction.name
+        found = memory.decoded(self._target.machine, hart, hart.pc)
+        return "" if found is None else found.instruction.name
 
     def _hart(self, number: int) -> Hart:
         return self._target.machine.harts[number]

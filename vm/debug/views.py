@@ -20,7 +20,7 @@ from trapline.vm.observe.walk_listing import ACCESSES, judge, walk
 from trapline.vm.registers import Hart
 
 Disassemble = Callable[[int, int], str]
-"""The text of an instruction word at an address."""
+"""The text of an instruction, 32 bits or 16 of a compressed one, at an address."""
 
 COLUMNS = 4
 """Registers in a row."""

@@ -44,7 +44,7 @@ class Difference:
 class First:
     """Where two runs diverge: they agree after `instructions`, and the next one, `word` at `pc`, makes the difference.
 
-    word: None if it cannot be fetched. mode: of hart `hart`.
+    word: None if it cannot be fetched. mode: of hart `hart`. with_c: whether it has compressed instructions.
     """
 
     instructions: int
@@ -52,6 +52,7 @@ class First:
     pc: int
     mode: int
     word: int | None
+    with_c: bool
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -214,4 +215,5 @@ def _look(build: Build, technique: str, instructions: int) -> First:
     pc, mode, number, word = hart.pc, hart.mode, bare.harts.index(hart), bare.instruction_word()
     ends = [machine.run(max_instructions=1) for machine in (bare, virtual)]
     _close(bare, virtual)
-    return First(instructions, number, pc, mode, word, differences(bare, virtual) + _ends(*ends))
+    different = differences(bare, virtual) + _ends(*ends)
+    return First(instructions, number, pc, mode, word, "c" in bare.isa, different)

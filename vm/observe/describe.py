@@ -9,8 +9,10 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import ECALL_S, ECALL_U, describe
+from trapline.isa.compression import digits
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE_BASE
+from trapline.isa.table import decode_fetched
 from trapline.isa.trap import WAIT
 from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
@@ -26,20 +28,21 @@ def call_name(number: int) -> str:
     return CALL_NAMES[number] if number < len(CALL_NAMES) else f"number {number}"
 
 
-def mnemonic(word: int | None) -> str:
-    """The name of the instruction that a word encodes."""
-    instruction = None if word is None else isa.decode(word)
-    return "(unknown)" if instruction is None else instruction.name
+def mnemonic(word: int | None, with_c: bool = False) -> str:
+    """The name of the instruction that a word encodes; of a compressed one, what it stands for."""
+    found = decode_fetched(word, with_c)
+    return "(unknown)" if found is None else found[0].name
 
 
 class Describer:
     """Describes the events of one guest.
 
-    image: provides `symbol_at(vaddr)`; disassemble(word, pc) returns assembly; technique: its name.
+    image: provides `symbol_at(vaddr)`; disassemble(word, pc) returns assembly; technique: its name; with_c: whether the
+    guest has compressed instructions.
     """
 
-    def __init__(self, image: Any, disassemble: Disassemble, technique: str) -> None:
-        self.technique = technique
+    def __init__(self, image: Any, disassemble: Disassemble, technique: str, with_c: bool = False) -> None:
+        self.technique, self.with_c = technique, with_c
         self.symbol = lru_cache(1 << 14)(lambda vaddr: image.symbol_at(vaddr) or "")
         self.assembly = lru_cache(1 << 14)(lambda word, pc: " ".join(disassemble(word, pc).split()))
 
@@ -51,6 +54,10 @@ class Describer:
     def instruction(self, event: Event) -> str:
         """The guest's instruction at pc, in assembly."""
         return "(cannot be fetched)" if event.word is None else self.assembly(event.word, event.pc)
+
+    def word(self, event: Event) -> str:
+        """What the guest has at pc, in hexadecimal; of a compressed instruction 4 digits."""
+        return "" if event.word is None else digits(event.word, self.with_c)
 
     def cause(self, event: Event) -> str:
         """Why the dispatcher was entered."""
@@ -80,7 +87,7 @@ class Describer:
         if event.trapped:
             return "reflect"
         verb = "interpret" if event.cause is None else "execute original" if self.replaced(event) else "emulate"
-        return f"{verb} {mnemonic(event.word)}"
+        return f"{verb} {mnemonic(event.word, self.with_c)}"
 
     def outcome(self, event: Event) -> str:
         """The details: kind and address of a page fault, CSR changes, a new mode."""
@@ -107,7 +114,7 @@ class Describer:
             "mode": MODE_NAMES[event.mode],
             "pc": f"{event.pc:#010x}",
             "symbol": self.symbol(event.pc) or None,
-            "word": None if event.word is None else f"{event.word:#010x}",
+            "word": None if event.word is None else f"0x{self.word(event)}",
             "instruction": None if event.word is None else self.instruction(event),
             "cause": None if event.cause is None else describe(event.cause),
             "tval": f"{event.tval:#010x}",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from trapline import isa
 from trapline.isa.cause import FETCH_PAGE, INTERRUPT, describe
+from trapline.isa.compression import digits
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.pmp import PMP_ENTRIES
 from trapline.isa.sv32 import (
@@ -35,9 +36,14 @@ Disassemble = Callable[[int, int], str]
 
 
 class EventLines:
-    """Makes lines of events. place: an address with what is known of it; disassemble: a word at an address."""
+    """Makes lines of events.
 
-    def __init__(self, place: Place, disassemble: Disassemble) -> None:
+    place: an address with what is known of it; disassemble: an instruction at an address; with_c: whether there are
+    compressed ones.
+    """
+
+    def __init__(self, place: Place, disassemble: Disassemble, with_c: bool = False) -> None:
+        self._with_c = with_c
         self._place = lru_cache(CACHED)(place)
         self._assembly = lru_cache(CACHED)(lambda word, pc: " ".join(disassemble(word, pc).split()))
         self._kinds = {
@@ -52,7 +58,10 @@ class EventLines:
 
     def instruction(self, hart: int, cycle: int, mode: int, pc: int, word: int | None) -> str:
         """The line of an instruction that is executed. word: None where none can be fetched."""
-        text = "-------- (cannot be fetched)" if word is None else f"{word:08x} {self._assembly(word, pc)}"
+        code, what = "--------", "(cannot be fetched)"
+        if word is not None:
+            code, what = digits(word, self._with_c), self._assembly(word, pc)
+        text = f"{code:<8} {what}"
         return _line("exec", hart, cycle, f"{text} at {self._place(pc)} in {MODE_NAMES[mode]}")
 
     def _trap(self, record: list[int]) -> tuple[str, str]:

@@ -37,10 +37,10 @@ class TextLog:
     def line(self, event: Event) -> str:
         """One line."""
         describe = self._describer
-        word = "-" * 8 if event.word is None else f"{event.word:08x}"
+        word = describe.word(event) or "-" * 8
         mode = MODE_NAMES[event.mode]
         return (
-            f"{event.number:>7} {event.instructions:>12} {event.hart:>4} {mode:<4} {event.pc:#010x} {word} "
+            f"{event.number:>7} {event.instructions:>12} {event.hart:>4} {mode:<4} {event.pc:#010x} {word:8} "
             f"{describe.instruction(event):<28} {describe.symbol(event.pc) or '-':<16} {describe.cause(event):<27} "
             f"{describe.routine(event):<24} {describe.outcome(event)}"
         ).rstrip() + "\n"

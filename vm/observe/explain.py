@@ -200,11 +200,11 @@ class Explanation:
         return [f"Exit {e.number} under {self._describer.technique}: {what}"]
 
     def _guest(self) -> list[str]:
-        e = self.event
+        e, describer = self.event, self._describer
         return [
             f"After {e.instructions:,} instructions of virtual hart {e.hart}, in virtual {MODE_NAMES[e.mode]} mode, "
             f"the guest {'would execute next' if e.routine == layout.RESET else 'is about to execute'}",
-            f"  {self._place(e.pc)}  {'' if e.word is None else f'{e.word:08x}  '}{self._describer.instruction(e)}",
+            "  " + "  ".join(filter(None, (self._place(e.pc), describer.word(e), describer.instruction(e)))),
         ]
 
     def _trapped(self) -> list[str]:

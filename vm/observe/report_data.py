@@ -10,6 +10,7 @@ from trapline import isa
 from trapline.isa import Kind
 from trapline.isa.cause import describe
 from trapline.isa.mode import MODE_NAMES
+from trapline.isa.table import decode_fetched
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.faults import FAULT_NAMES
 from trapline.vm.hypervisor.host.event_ring import Batch, EventRing
@@ -155,7 +156,9 @@ class ReportData:
         places: dict[tuple[str, str], Counter[str]] = {}
         both = np.stack([self["WORD"][some], self["PC"][some]], axis=1)
         for (word, pc), count in zip(*(a.tolist() for a in np.unique(both, axis=0, return_counts=True)), strict=True):
-            places.setdefault(_instruction(word), Counter())[self.describer.function(pc)] += count
+            places.setdefault(_instruction(word, self.describer.with_c), Counter())[self.describer.function(pc)] += (
+                count
+            )
         rows = [(*key, where.total(), where.most_common(1)[0][0]) for key, where in places.items()]
         return sorted(rows, key=lambda row: (-row[2], row[0]))
 
@@ -169,10 +172,11 @@ def _cause(cause: int) -> str:
     return "(no exit)" if cause == layout.NO_EXIT else describe(cause)
 
 
-def _instruction(word: int) -> tuple[str, str]:
-    instruction = isa.decode(word)
-    if instruction is None:
+def _instruction(code: int, with_c: bool) -> tuple[str, str]:
+    found = decode_fetched(code, with_c)
+    if found is None:
         return "(unknown)", ""
+    instruction, word = found
     if instruction.kind is Kind.CSR:
         csr: Any = isa.CSR_BY_ADDRESS.get(instruction.pattern.extract(word)["csr"])
         if csr is not None:

@@ -19,6 +19,7 @@ from trapline.isa.cause import (
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
 from trapline.isa.mstatus import TVM, TW
+from trapline.isa.table import decode_fetched
 from trapline.isa.xleak import INTERCEPT_SHIFT
 from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.hypervisor.host.event_ring import Event
@@ -48,7 +49,7 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
                 "not 11, so it is not a 32-bit instruction and is illegal in every mode.",
                 "Unpriv 1.5",
             )
-        return _illegal(event, isa.decode(event.word or 0), real)
+        return _illegal(event, real)
     if cause == BREAKPOINT:
         return Rule("EBREAK raises a breakpoint exception and does nothing else.", isa.BY_NAME["ebreak"].section)
     if cause in (ECALL_U, ECALL_S, ECALL_M):
@@ -69,15 +70,16 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
     return Rule(f"The access raises {name}, in virtual and in real modes alike.", "Unpriv 2.6, 13.2")
 
 
-def _illegal(event: Event, instruction: Instruction | None, real: Any) -> Rule:
+def _illegal(event: Event, real: Any) -> Rule:
     mode = MODE_NAMES[real.mode]
-    if instruction is None:
+    found = decode_fetched(event.word, bool(real.extensions & isa.extension.extension_bit("c")))
+    if found is None:
         return Rule(
             f"{event.tval:#010x} is not an instruction of this machine, so it is illegal in every mode.", "Unpriv 2.2"
         )
+    instruction, word = found
     if instruction.kind is Kind.CSR:
-        assert event.word is not None
-        return _csr(instruction, event.word, real)
+        return _csr(instruction, word, real)
     if instruction.extension in XLEAK:
         bit = XLEAK.index(instruction.extension)
         hole = 1 << bit

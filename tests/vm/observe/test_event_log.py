@@ -67,6 +67,14 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[
     return calls
 
 
+def test_compressed_instructions_have_their_own_digits() -> None:
+    lines = EventLines("{:#010x}".format, "{:x} {:#x}".format, with_c=True)
+    assert lines.instruction(0, 7, 3, 0x80000002, 0x4501).endswith("4501     4501 0x80000002 at 0x80000002 in M")
+    assert " 00000513 513 " in lines.instruction(0, 7, 3, 0x80000000, 0x513)
+    lines = EventLines("{:#010x}".format, "{:x} {:#x}".format)
+    assert " 00004501 4501 " in lines.instruction(0, 7, 3, 0x80000000, 0x4501)
+
+
 def logged(kernel: str, *items: str, harts: int = 1, technique: str = "bare", steps: int = STEPS) -> list[str]:
     machine = Machine.from_file(PROGRAMS / f"{kernel}.s", harts=harts, technique=technique, memory=1 << 20)
     machine.ends_trap_loops = True
