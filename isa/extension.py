@@ -11,14 +11,24 @@ BASE = ("i", "m", "a", "zicsr", "zifencei")
 XLEAK = ("xpopf", "xpushf", "xrdmode", "xsidt", "xsgdt", "xjrst", "xprobe", "xlra")
 """The holes, in the order of their bits in `mleak`."""
 
-STANDARD = ("c",)
+STANDARD = ("c", "zicbom", "zicond", "zihintpause", "zba", "zbb", "zbs")
 """Optional extensions of the specification."""
 
 OPTIONAL: list[str] = [*XLEAK, *STANDARD]
 """Optional extensions; the position is the bit in `h.extensions`. Plugins append to it."""
 
-GROUPS: dict[str, tuple[str, ...]] = {"xleak": XLEAK}
-"""Names in an ISA string that stand for several extensions."""
+GROUPS: dict[str, tuple[str, ...]] = {
+    "xleak": XLEAK,
+    "g": ("i", "m", "a", "f", "d", "zicsr", "zifencei"),
+    "b": ("zba", "zbb", "zbs"),
+}
+"""Names in an ISA string that stand for several extensions; of G, this machine has no F and no D."""
+
+IMPLIED: dict[str, tuple[str, ...]] = {"zca": ("c",)}
+"""Names in an ISA string that bring others: without F and D, Zca and C are the same."""
+
+ALWAYS = ("zicntr", "zihpm", "zmmul", "zaamo", "zalrsc")
+"""Names in an ISA string of parts of BASE, or of counters that every hart has."""
 
 MOST = 62
 """How many optional extensions fit into the field."""
@@ -29,12 +39,19 @@ LETTERS = "imafdqlcbkjtpvnh"
 
 
 def canonical(names: Iterable[str]) -> tuple[str, ...]:
-    """Extensions in the order of an ISA string: single letters, then those that begin with Z, with S and with X."""
+    """Extensions in the order of an ISA string: single letters, then those that begin with Z, with S and with X.
 
-    def place(name: str) -> tuple[int, int]:
+    "If multiple 'Z' extensions are named, they should be ordered first by category, then alphabetically within a
+    category"; the category is the letter behind the Z. Ours that begin with X keep the order of their bits.
+    """
+
+    def place(name: str) -> tuple[int, int, str]:
         if len(name) == 1:
-            return 0, LETTERS.index(name)
-        return 1 + "zsx".index(name[0]), (*BASE, *OPTIONAL).index(name)
+            return 0, LETTERS.index(name), ""
+        kind = 1 + "zsx".index(name[0])
+        if name[0] == "x":
+            return kind, OPTIONAL.index(name), ""
+        return kind, LETTERS.index(name[1]) if name[0] == "z" else 0, name
 
     return tuple(sorted(names, key=place))
 

@@ -68,6 +68,7 @@ class Kind(Enum):
     AMO = "amo"  # old <- memory at rs1; memory <- meaning(old, rs2); rd <- old
     LR = "lr"  # rd <- meaning(data) with data read at rs1; reservation made
     SC = "sc"  # memory at rs1 <- meaning(rs2) if reserved; rd <- 0 or 1
+    BLOCK = "block"  # legal if meaning(h); then the cache block at rs1 must be accessible
     FENCE = "fence"  # nothing to order on a machine that executes one instruction at a time
     CSR = "csr"  # rd <- CSR; CSR <- meaning(old, operand)
     SYSTEM = "system"  # meaning(h, ...) acts on the hart record and returns a status
@@ -248,6 +249,7 @@ _INPUTS = {
     Kind.AMO: {"old", "rs2"},
     Kind.LR: {"data"},
     Kind.SC: {"rs2"},
+    Kind.BLOCK: {"h"},
     Kind.FENCE: set(),
     Kind.CSR: {"old", "operand"},
     Kind.SYSTEM: {"h", "rd", "rs1", "rs2", "imm", "readable", "paddr"},
@@ -261,6 +263,7 @@ _REQUIRED_OPERANDS = {
     Kind.AMO: {"rd", "rs1", "rs2"},
     Kind.LR: {"rd", "rs1"},
     Kind.SC: {"rd", "rs1", "rs2"},
+    Kind.BLOCK: {"rs1"},
     Kind.FENCE: set(),
     Kind.CSR: {"rd", "csr"},
     Kind.SYSTEM: set(),
@@ -273,6 +276,7 @@ _CAUSES = {
     Kind.AMO: (STORE_MISALIGNED, STORE_ACCESS, STORE_PAGE),
     Kind.LR: (LOAD_MISALIGNED, LOAD_ACCESS, LOAD_PAGE),
     Kind.SC: (STORE_MISALIGNED, STORE_ACCESS, STORE_PAGE),
+    Kind.BLOCK: (ILLEGAL, STORE_ACCESS, STORE_PAGE),
     Kind.CSR: (ILLEGAL,),
 }
 

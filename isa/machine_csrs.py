@@ -1,5 +1,6 @@
 """The machine-level CSRs (specification, volume II, chapter 3) and physical memory protection."""
 
+from trapline.isa.cache_blocks import legal_envcfg
 from trapline.isa.cause import MEI, MSI, MTI, SEI, SEIP, SSI, SSIP, STI, STIP
 from trapline.isa.csr import Csr, Field
 from trapline.isa.mode import MODE_BITS, RESERVED_MODE
@@ -14,6 +15,12 @@ INTERRUPT_FIELDS = (
 )  # fmt: skip
 
 CAUSE_FIELDS = (Field("Interrupt", 31, 31), Field("Code", 30, 0))
+
+ENVCFG_FIELDS = (
+    Field("FIOM", 0, 0, "rw", "fences order I/O as memory; without effect here"),
+    Field("CBIE", 5, 4, "warl", "cbo.inval is legal unless 0; read-only zero without Zicbom"),
+    Field("CBCFE", 6, 6, "warl", "cbo.clean and cbo.flush are legal; read-only zero without Zicbom"),
+)
 
 CY = 1 << 0
 TM = 1 << 1
@@ -38,6 +45,11 @@ def write_tvec_mode(old, value):
 def write_mtvec(h, value):
     """See `write_tvec_mode`."""
     h.mtvec = write_tvec_mode(h.mtvec, value)
+
+
+def write_menvcfg(h, value):
+    """See `legal_envcfg`."""
+    h.menvcfg = legal_envcfg(h, h.menvcfg, value)
 
 
 def read_mip(h):
@@ -213,7 +225,7 @@ MACHINE_CSRS = (
     Csr("mcounteren", 0x306, "Priv 3.1.11", "counters readable below M mode", _COUNTEREN, "mcounteren"),
     Csr("mstatush", 0x310, "Priv 3.1.6", "SBE and MBE: little-endian always", constant=0),
     Csr("menvcfg", 0x30A, "Priv 3.1.18", "environment below M mode",
-        (Field("FIOM", 0, 0, "rw", "fences order I/O as memory; without effect here"),), "menvcfg"),
+        ENVCFG_FIELDS, "menvcfg", write=write_menvcfg),
     Csr("menvcfgh", 0x31A, "Priv 3.1.18", "high half of menvcfg", constant=0),
     Csr("mcountinhibit", 0x320, "Priv 3.1.12", "counters that stand still",
         (Field("CY", 0, 0), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "mcountinhibit", write=write_mcountinhibit),

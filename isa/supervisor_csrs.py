@@ -1,10 +1,12 @@
 """The supervisor-level CSRs (volume II, chapter 10) and the user-level counters (volume I, chapter 7)."""
 
+from trapline.isa.cache_blocks import legal_envcfg
 from trapline.isa.cause import SSIP
 from trapline.isa.csr import Csr, Field
 from trapline.isa.machine_csrs import (
     CAUSE_FIELDS,
     CY,
+    ENVCFG_FIELDS,
     INTERRUPT_FIELDS,
     IR,
     TM,
@@ -60,6 +62,11 @@ def write_satp(h, value):
     """All of MODE, ASID and PPN are implemented; cached translations are dropped."""
     h.satp = value
     h.stale = 1
+
+
+def write_senvcfg(h, value):
+    """See `legal_envcfg`."""
+    h.senvcfg = legal_envcfg(h, h.senvcfg, value)
 
 
 def guard_satp(h):
@@ -125,7 +132,7 @@ SUPERVISOR_CSRS = (
     Csr("scounteren", 0x106, "Priv 10.1.5", "counters readable in U mode",
         (Field("CY", 0, 0), Field("TM", 1, 1), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "scounteren"),
     Csr("senvcfg", 0x10A, "Priv 10.1.10", "environment of U mode",
-        (Field("FIOM", 0, 0, "rw", "fences order I/O as memory; without effect here"),), "senvcfg"),
+        ENVCFG_FIELDS, "senvcfg", write=write_senvcfg),
     Csr("sscratch", 0x140, "Priv 10.1.6", "for the S-mode trap handler", _word("sscratch"), "sscratch"),
     Csr("sepc", 0x141, "Priv 10.1.7", "address of the trapped instruction", (Field("sepc", 31, 2),), "sepc"),
     Csr("scause", 0x142, "Priv 10.1.8", "cause of the trap", CAUSE_FIELDS, "scause"),

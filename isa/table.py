@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
 
-from trapline.isa import atomic, base, compressed, multiply, privileged, zicsr  # noqa: F401  (importing them declares)
+from trapline.isa import (  # noqa: F401  (importing them declares)
+    atomic,
+    base,
+    bitmanip,
+    cache_blocks,
+    compressed,
+    conditional,
+    multiply,
+    privileged,
+    zicsr,
+)
 from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed, is_long
 from trapline.isa.csr import Csr
 from trapline.isa.extension import BASE, OPTIONAL

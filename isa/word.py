@@ -47,3 +47,36 @@ def divide(dividend, divisor):
 def remainder(dividend, divisor):
     """Signed remainder with the sign of the dividend; callers exclude a zero divisor."""
     return where(dividend < 0, -(abs(dividend) % abs(divisor)), abs(dividend) % abs(divisor))
+
+
+def rotated(word, amount):
+    """`word` with its bits moved right by `amount`, in [0, 31]; those that fall out come in at the left."""
+    return (word >> amount) | u32(word << (-amount & 31))
+
+
+def population(word):
+    """How many bits of `word` are one: counted in pairs, fours and bytes at once, then summed over the bytes."""
+    pairs = word - ((word >> 1) & 0x55555555)
+    fours = (pairs & 0x33333333) + ((pairs >> 2) & 0x33333333)
+    eights = (fours + (fours >> 4)) & 0x0F0F0F0F
+    return ((eights * 0x01010101) >> 24) & 0xFF
+
+
+def leading_zeros(word):
+    """How many bits lie above the highest one of `word`, which first sets all bits below itself."""
+    two = word | (word >> 1)
+    four = two | (two >> 2)
+    eight = four | (four >> 4)
+    sixteen = eight | (eight >> 8)
+    return 32 - population(sixteen | (sixteen >> 16))
+
+
+def or_combined(word):
+    """Each byte of `word` with all bits set if any is: adding 0x7f to its low bits carries unless these are zero."""
+    nonzero = ((word & 0x7F7F7F7F) + 0x7F7F7F7F) | word
+    return ((nonzero >> 7) & 0x01010101) * 0xFF
+
+
+def reversed_bytes(word):
+    """`word` with its bytes in the opposite order."""
+    return ((word & 0xFF) << 24) | ((word & 0xFF00) << 8) | ((word >> 8) & 0xFF00) | (word >> 24)

@@ -15,7 +15,7 @@ from support.paths import ROOT
 FOLDERS = ("isa", "vm/core", "vm/hypervisor", "vm/hypervisor/host", "vm/codegen", "vm/exits")
 """Their files, not their subfolders."""
 
-MEANINGS = {"isa/base.py", "isa/multiply.py", "isa/atomic.py", "isa/word.py"}
+MEANINGS = {"isa/base.py", "isa/bitmanip.py", "isa/multiply.py", "isa/atomic.py", "isa/word.py"}
 """Where numbers are the definition: what instructions compute, in the specification's own terms."""
 
 WORD = 0xFFFFFFFF

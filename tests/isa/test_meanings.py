@@ -97,6 +97,37 @@ ATOMIC = {
 }
 UPPER = {"lui": lambda imm: imm, "auipc": lambda pc, imm: pc + imm}
 JUMPS = {"jal": lambda pc, imm: pc + imm, "jalr": lambda a, imm: (a + imm) // 2 * 2}
+BITS = {
+    "sh1add": lambda a, b: 2 * a + b,
+    "sh2add": lambda a, b: 4 * a + b,
+    "sh3add": lambda a, b: 8 * a + b,
+    "andn": lambda a, b: bitwise(operator.gt, a, b),
+    "orn": lambda a, b: bitwise(operator.ge, a, b),
+    "xnor": lambda a, b: bitwise(operator.eq, a, b),
+    "max": lambda a, b: max(signed(a), signed(b)),
+    "maxu": max,
+    "min": lambda a, b: min(signed(a), signed(b)),
+    "minu": min,
+    "rol": lambda a, b: from_bits([bits(a)[(i - b) % 32] for i in range(32)]),
+    "ror": lambda a, b: from_bits([bits(a)[(i + b) % 32] for i in range(32)]),
+    "bclr": lambda a, b: from_bits([bit * (i != b % 32) for i, bit in enumerate(bits(a))]),
+    "bext": lambda a, b: bits(a)[b % 32],
+    "binv": lambda a, b: from_bits([bit ^ (i == b % 32) for i, bit in enumerate(bits(a))]),
+    "bset": lambda a, b: from_bits([max(bit, i == b % 32) for i, bit in enumerate(bits(a))]),
+    "czero.eqz": lambda a, b: a if b else 0,
+    "czero.nez": lambda a, b: 0 if b else a,
+}
+BIT_IMMEDIATES = {f"{name}i": BITS[name] for name in ("ror", "bclr", "bext", "binv", "bset")}
+ONE_OPERAND = {
+    "clz": lambda a: 32 - a.bit_length(),
+    "ctz": lambda a: [*bits(a), 1].index(1),
+    "cpop": lambda a: sum(bits(a)),
+    "sext.b": lambda a: signed(a << 24 & 0xFF000000) >> 24,
+    "sext.h": lambda a: signed(a << 16 & 0xFFFF0000) >> 16,
+    "zext.h": lambda a: a % 65536,
+    "orc.b": lambda a: int.from_bytes(bytes(255 * bool(byte) for byte in a.to_bytes(4, "little")), "little"),
+    "rev8": lambda a: int.from_bytes(a.to_bytes(4, "little"), "big"),
+}
 CSR = {"csrrw": lambda old, b: b, "csrrs": TWO_OPERANDS["or"], "csrrc": lambda old, b: bitwise(operator.gt, old, b)}
 CSR |= {f"{name}i": formula for name, formula in list(CSR.items())}
 MEMORY = {
@@ -111,10 +142,13 @@ MEMORY = {
     "sw": lambda b: b,
 }
 FORMULAS = TWO_OPERANDS | IMMEDIATE | SHIFTS | BRANCHES | ATOMIC | UPPER | JUMPS | CSR | MEMORY
+FORMULAS |= BITS | BIT_IMMEDIATES | ONE_OPERAND
 
 
 def test_every_general_instruction_has_a_formula() -> None:
-    general = {i.name for i in INSTRUCTIONS if i.kind not in (Kind.SYSTEM, Kind.FENCE) and i.extension[0] != "x"}
+    general = {
+        i.name for i in INSTRUCTIONS if i.kind not in (Kind.SYSTEM, Kind.BLOCK, Kind.FENCE) and i.extension[0] != "x"
+    }
     assert general == set(FORMULAS)
 
 
@@ -155,11 +189,11 @@ def test_meaning_equals_the_formula(name: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", sorted(TWO_OPERANDS))
+@pytest.mark.parametrize("name", sorted(TWO_OPERANDS | BITS))
 def test_meaning_at_all_pairs_of_edges(name: str) -> None:
     for a in EDGES:
         for b in EDGES:
-            assert BY_NAME[name].meaning(a, b) == TWO_OPERANDS[name](a, b) % MODULUS, (a, b)
+            assert BY_NAME[name].meaning(a, b) == FORMULAS[name](a, b) % MODULUS, (a, b)
 
 
 @given(WORDS, WORDS)

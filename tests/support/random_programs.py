@@ -3,6 +3,7 @@
 import random
 
 from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa.extension import BASE
 
 CODE = 0x80000000
 DATA = 0x80010000
@@ -10,7 +11,7 @@ DATA_SIZE = 0x4000
 BASE_REGISTERS = (8, 9)
 """Registers that hold the middle of the data; nothing else writes them."""
 
-VALUES = [i for i in INSTRUCTIONS if i.kind is Kind.VALUE]
+VALUES = [i for i in INSTRUCTIONS if i.kind is Kind.VALUE and i.extension in BASE]
 BRANCHES = [i for i in INSTRUCTIONS if i.kind is Kind.BRANCH]
 ACCESSES = [i for i in INSTRUCTIONS if i.kind in (Kind.LOAD, Kind.STORE)]
 AMOS = [i for i in INSTRUCTIONS if i.kind is Kind.AMO]

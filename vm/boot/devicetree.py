@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trapline.isa.cache_blocks import BLOCK
 from trapline.isa.cause import MEI, MSI, MTI, SEI
 from trapline.vm.board.board import VIRTIO_BASE, VIRTIO_SLOTS, VIRTIO_SOURCE, VIRTIO_STRIDE
 from trapline.vm.board.devices import FINISHER_BASE
@@ -43,7 +44,7 @@ def device_tree(
     root = Node(n_address_cells=2, n_size_cells=2, compatible="riscv-virtio", model="riscv-virtio,trapline")
     root.add(_chosen(chosen or Chosen()))
     root.add(Node(f"memory@{ram_base:x}", device_type="memory", reg=_region(ram_base, memory)))
-    root.add(_harts(isa_string(isa), harts))
+    root.add(_harts(isa, harts))
     soc = root.add(Node("soc", n_address_cells=2, n_size_cells=2, compatible="simple-bus", ranges=None))
     finisher = Node(f"test@{FINISHER_BASE:x}", compatible=("sifive,test1", "sifive,test0", "syscon"))
     soc.add(finisher.set(reg=_region(FINISHER_BASE, 0x1000), phandle=FINISHER_HANDLE))
@@ -86,12 +87,14 @@ def _chosen(chosen: Chosen) -> Node:
     return node
 
 
-def _harts(isa: str, count: int) -> Node:
+def _harts(isa: Sequence[str], count: int) -> Node:
     node = Node("cpus", n_address_cells=1, n_size_cells=0, timebase_frequency=TIMEBASE)
     for number in range(count):
         handle = HART_HANDLE + 2 * number
         hart = node.add(Node(f"cpu@{number:x}", device_type="cpu", reg=number, status="okay", compatible="riscv"))
-        hart.properties["riscv,isa"] = isa
+        hart.properties["riscv,isa"] = isa_string(isa)
+        if "zicbom" in isa:
+            hart.properties["riscv,cbom-block-size"] = BLOCK
         hart.set(mmu_type="riscv,sv32", phandle=handle)
         controller = hart.add(Node("interrupt-controller", n_interrupt_cells=1, interrupt_controller=None))
         controller.set(compatible="riscv,cpu-intc", phandle=handle + 1, n_address_cells=0)

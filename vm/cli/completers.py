@@ -81,8 +81,14 @@ def _isa_strings() -> Described:
     from trapline.isa.extension import GROUPS, OPTIONAL
 
     yield "rv32ima", "the base machine"
-    yield from ((f"rv32ima_{name}", f"with {', '.join(members)}") for name, members in GROUPS.items())
-    yield from ((f"rv32ima_{name}", f"with {name}") for name in OPTIONAL)
+    for name, members in GROUPS.items():
+        if {*members} <= {*OPTIONAL}:
+            yield f"rv32ima{_joined(name)}", f"with {', '.join(members)}"
+    yield from ((f"rv32ima{_joined(name)}", f"with {name}") for name in OPTIONAL)
+
+
+def _joined(name: str) -> str:
+    return name if len(name) == 1 else f"_{name}"
 
 
 def _tests() -> Described:

@@ -20,7 +20,12 @@ class IsaGroup(Documented, click.Group):
     """The group of `trapline isa`."""
 
 
-@click.group("isa", cls=IsaGroup, invoke_without_command=True, topics=("reference/isa", "tutorials/add-an-instruction"))
+@click.group(
+    "isa",
+    cls=IsaGroup,
+    invoke_without_command=True,
+    topics=("reference/isa", "extensions", "tutorials/add-an-instruction"),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all instructions and CSRs as one JSON object.")
 @click.option("--markdown", is_flag=True, help="Print the reference page as Markdown.")
 @click.pass_context

@@ -12,6 +12,7 @@ from trapline.vm.cli.parameters import (
     Count,
     FirstOrLast,
     HartCount,
+    IsaString,
     LeakMask,
     PerGuest,
     SavePath,
@@ -59,7 +60,10 @@ class AssemblyOptions:
 class MachineOptions:
     """What the machine is. memory: bytes of RAM; real_mleak: of the real harts that a hypervisor has."""
 
-    isa: str = option("--isa", default="rv32ima", show_default=True, metavar="STRING", help="The ISA of the machine.")
+    isa: str = option(
+        "--isa", type=IsaString(), default="rv32ima", show_default=True, metavar="STRING",
+        help="The ISA of the machine, such as rv32imac_zba_zbb_zbs.",
+    )  # fmt: skip
     memory: int = option(
         "-m", "--memory", type=Size(), default=128 << 20, spelled="128M", show_default=True, metavar="SIZE",
         help="Size of RAM, such as 64M or 1G.",

@@ -53,6 +53,26 @@ class HartCount(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+class IsaString(click.ParamType):
+    """An ISA string, which the machine reads; here only what it leaves out is said."""
+
+    name = "string"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The string as it is, after a warning if it names F or D, as `rv32gc` does."""
+        from trapline.isa.isa_string import absent_floats, parse_isa
+
+        text = str(value)
+        try:
+            parse_isa(text)
+        except ValueError:
+            return text
+        if absent := " and ".join(name.upper() for name in absent_floats(text)):
+            message = f"this machine lacks {absent} of '{text}': floating-point instructions are illegal"
+            click.echo(f"trapline: warning: {message}", err=True)
+        return text
+
+
 class Count(click.ParamType):
     """A positive whole number, which may be written 10M or 1e6."""
 

@@ -22,6 +22,11 @@ EXTENSION_TITLES = {
     "zicsr": "Zicsr: CSR access",
     "zifencei": "Zifencei: instruction-fetch fence",
     "c": "C: compressed instructions",
+    "zba": "Zba: addresses in arrays",
+    "zbb": "Zbb: basic bit manipulation",
+    "zbs": "Zbs: single bits",
+    "zicbom": "Zicbom: cache-block management",
+    "zicond": "Zicond: conditional zeros",
 }
 
 KINDS = {
@@ -33,6 +38,7 @@ KINDS = {
     "amo": "the word at rs1 becomes the meaning's value, rd receives the old word",
     "lr": "data is read at rs1 and reserved, rd receives the meaning's value",
     "sc": "if still reserved, the meaning's value is stored at rs1; rd receives 0 for success or 1",
+    "block": "illegal unless the meaning holds; then the cache block at rs1 must be accessible",
     "fence": "orders memory accesses",
     "csr": "rd receives the old value of the CSR, the CSR the meaning's value",
     "system": "the meaning acts on the hart and answers a status or an exception code",

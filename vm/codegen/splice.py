@@ -72,7 +72,7 @@ SYSTEM_OPERANDS = _parsed(
         "paddr": f"real_address(h, m, ram32, {RS1})",
     }
 )
-"""What the meaning of a system instruction takes."""
+"""What a meaning that acts on the hart takes."""
 
 ENDS: dict[type[NamedTuple], list[ast.stmt]] = {
     arms.Near: ast.parse("n += 1\ncontinue").body,
@@ -128,7 +128,7 @@ class _Splice(ast.NodeTransformer):
         if not (isinstance(node.func, ast.Name) and node.func.id == "meaning"):
             return node
         i = self.instruction
-        if i.kind is Kind.SYSTEM:
+        if "h" in i.inputs:
             self.called += [i.meaning, load_allowed, real_address]
             operands = [copy.deepcopy(SYSTEM_OPERANDS[name]) for name in i.inputs]
             return ast.Call(_expression(engine_name(i.meaning)), operands, [])

@@ -6,7 +6,8 @@ store was done but the run loop must look at time and interrupts again, `TOHOST`
 nothing was done because the run has done enough, `AT_WATCHPOINT` when nothing was done because the host wants to look.
 """
 
-from trapline.isa.cause import LOAD_MISALIGNED, STORE_MISALIGNED
+from trapline.isa.cache_blocks import BLOCK
+from trapline.isa.cause import LOAD_MISALIGNED, LOAD_PAGE, STORE_ACCESS, STORE_MISALIGNED, STORE_PAGE
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
@@ -214,3 +215,19 @@ def atomic_offset(h, m, ram32, code, page, vaddr, access):
     if offset >= 0 and m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, WORD, does):
         return AT_WATCHPOINT
     return offset
+
+
+def block_answer(h, m, ram32, code, page, vaddr):
+    """0 if an operation on the cache block at `vaddr` is permitted, or a negative answer; only RAM has blocks.
+
+    "permitted to access the specified cache block whenever a load instruction or store instruction is permitted" (CMO):
+    whoever may store may load, so this is a load that finds nothing out, and sets A but not D. "If access to the cache
+    block is not permitted, a cache-block management instruction raises a store page-fault ... or store access-fault."
+    """
+    if must_pause(m):
+        return PAUSE
+    offset = ram_offset(h, m, ram32, code, page, vaddr & -BLOCK, BLOCK, LOAD)
+    if offset >= 0:
+        return 0
+    m.fault_address = vaddr
+    return fault(STORE_PAGE) if offset == fault(LOAD_PAGE) else fault(STORE_ACCESS)

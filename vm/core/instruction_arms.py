@@ -23,7 +23,7 @@ from trapline.isa.instruction import Kind
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
 from trapline.isa.trap import NEXT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
-from trapline.vm.core.access import atomic_offset, load_slow, ram_load, ram_store, store_slow
+from trapline.vm.core.access import atomic_offset, block_answer, load_slow, ram_load, ram_store, store_slow
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
@@ -195,6 +195,17 @@ def store_conditional(h, m, ram8, ram32, code, page, x, store_tlb, data_context,
         return Leave(done)
 
 
+def cache_block(h, m, ram32, code, page, cycle, word, rs1, meaning):
+    """A cache-block operation: its meaning says whether it is legal here, and there is no cache to do more on."""
+    if not meaning():
+        return Trap(ILLEGAL, word)
+    if m.stops & LOG_MMU:
+        h.cycle = cycle
+    answer = block_answer(h, m, ram32, code, page, rs1)
+    if answer < 0:
+        return Leave(answer)
+
+
 def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
     """csrrw and csrrwi, which always write. A write leaves the inner loop, so the next instruction sees its effects."""
     synchronize(h, m, cycle)
@@ -254,6 +265,7 @@ ARMS: dict[Kind, Callable[..., Any]] = {
     Kind.AMO: amo,
     Kind.LR: load_reserved,
     Kind.SC: store_conditional,
+    Kind.BLOCK: cache_block,
     Kind.CSR: csr_change,
     Kind.SYSTEM: system,
 }

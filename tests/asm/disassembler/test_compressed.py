@@ -23,7 +23,7 @@ from trapline.isa.table import COMPRESSED_BY_NAME, decode_parcel
 from trapline.isa.word import MASK
 from trapline.vm.cli.main import main
 
-ARCHITECTURE = ("-march=rv32imac_zicsr_zifencei_zihintpause", "-mabi=ilp32", "-mno-arch-attr")
+ARCHITECTURE = ("-march=rv32imac_zicbom_zicsr_zifencei_zihintpause_zba_zbb_zbs", "-mabi=ilp32", "-mno-arch-attr")
 PARCELS = [parcel for parcel in range(1 << PARCEL_BITS) if not is_long(parcel)]
 KNOWN = [parcel for parcel in PARCELS if decode_parcel(parcel)]
 JUMPS = ("c.j", "c.jal", "c.beqz", "c.bnez")

@@ -13,12 +13,15 @@ from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
 from trapline.isa.extension import BASE
 
-SETS_PER_INSTRUCTION = 1500
+SETS_PER_INSTRUCTION = 1000
 
 FLOATING_POINT_CSRS = (1, 2, 3)
 """objdump and capstone have pseudo-instructions of their own for these (`frflags`, `fsrm`): extension F, not ours."""
 
 CUSTOM_CSRS = (0x7C0, 0x800)
+
+IN_BINUTILS = (*BASE, "zicbom", "zba", "zbb", "zbs")
+"""Extensions that objdump 2.40 knows; of Zicond the tests give GNU as macros."""
 
 
 class Sample(NamedTuple):
@@ -44,7 +47,7 @@ def samples() -> list[Sample]:
 def standard(sample: Sample) -> bool:
     """Whether a disassembler without custom extensions knows the whole instruction."""
     csr = sample.operands.get("csr")
-    return sample.instruction.extension in BASE and csr not in (*FLOATING_POINT_CSRS, *CUSTOM_CSRS)
+    return sample.instruction.extension in IN_BINUTILS and csr not in (*FLOATING_POINT_CSRS, *CUSTOM_CSRS)
 
 
 def differences(rows: list[tuple[Sample, object, object]]) -> list[str]:
@@ -84,7 +87,7 @@ def test_disassembly_equals_objdump(samples: list[Sample], tool: Find, tmp_path:
     texts = gnu_texts(tool, tmp_path, [s.word for s in chosen], aliases=pseudo)
     # objdump prefers the general name of an instruction with an immediate: `add a0,a1,1`, `csrs mstatus,8`.
     shortened = {"addi", "andi", "ori", "xori", "slli", "srli", "srai", "csrrwi", "csrrsi", "csrrci"}
-    shortened |= {"csrwi", "csrsi", "csrci"}
+    shortened |= {"csrwi", "csrsi", "csrci", "rori", "bclri", "bexti", "binvi", "bseti"}
     rows = []
     for i, (sample, text) in enumerate(zip(chosen, texts, strict=True)):
         ours = tokens(disassemble(sample.word, 4 * i, pseudo=pseudo), 4 * i)
@@ -109,7 +112,7 @@ def test_disassembly_equals_capstone(samples: list[Sample]) -> None:
     engine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32)
     rows = []
     for sample in samples:
-        if not standard(sample):
+        if not standard(sample) or sample.instruction.extension not in BASE:
             continue
         found = next(engine.disasm_lite(sample.word.to_bytes(4, "little"), 0), None)
         assert found is not None, f"{sample.word:08x} {sample.instruction.name}"

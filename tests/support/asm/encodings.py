@@ -10,7 +10,7 @@ from trapline.isa import CSR_BY_NAME, CSRS, Instruction
 from trapline.isa.instruction import WIDTHS
 
 PREFIX = "riscv64-unknown-elf-"
-ARCHITECTURE = "-march=rv32ima_zicsr_zifencei_zihintpause"
+ARCHITECTURE = "-march=rv32ima_zicbom_zicsr_zifencei_zihintpause_zba_zbb_zbs"
 
 GNU_HOLES = "".join(
     f".macro {name} {', '.join(p for p in ('rd', 'rs1') if p in used)}\n"
@@ -29,6 +29,12 @@ GNU_HOLES = "".join(
     )
 )
 """Macros that teach GNU as the instructions of Xleak, as docs/xleak.md encodes them."""
+
+GNU_ZICOND = "".join(
+    f".macro {name} rd, rs1, rs2\n.insn r 0x33, {funct3}, 7, \\rd, \\rs1, \\rs2\n.endm\n"
+    for name, funct3 in (("czero.eqz", 5), ("czero.nez", 7))
+)
+"""The same for Zicond, which GNU as knows from 2.41 on."""
 
 CUSTOM_CSRS = {"uflags": "0x800", "mleak": "0x7c0"}
 
@@ -88,7 +94,7 @@ def gnu_words(tool: Find, folder: Path, lines: Iterable[str]) -> list[int]:
     """The words that GNU as makes of these lines."""
     source, object_file, image = folder / "gnu.s", folder / "gnu.o", folder / "gnu.bin"
     known = (re.sub("uflags|mleak", lambda match: CUSTOM_CSRS[match[0]], line) for line in lines)
-    source.write_text(GNU_HOLES + "\n".join(known) + "\n")
+    source.write_text(GNU_HOLES + GNU_ZICOND + "\n".join(known) + "\n")
     options = [ARCHITECTURE, "-mabi=ilp32", "-mno-relax", "-mno-arch-attr"]
     _run(tool(PREFIX + "as"), *options, str(source), "-o", str(object_file))
     _run(tool(PREFIX + "objcopy"), "-O", "binary", "-j", ".text", str(object_file), str(image))

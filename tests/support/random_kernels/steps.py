@@ -34,8 +34,12 @@ from support.random_kernels.memory import (
 )
 from support.random_kernels.script import Script, data_vaddr, enter, register, store_word
 from trapline import isa
+from trapline.isa.extension import BASE
 
-VALUES = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.VALUE and {"rs1", "rs2", "rd"} <= set(i.operands)]
+VALUES = [
+    n for n, i in isa.BY_NAME.items()
+    if i.kind is isa.Kind.VALUE and i.extension in BASE and {"rs1", "rs2", "rd"} <= set(i.operands)
+]  # fmt: skip
 LOADS, STORES = ("lw", "lh", "lhu", "lb", "lbu"), ("sw", "sh", "sb")
 AMOS = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.AMO]
 WEIGHED = [c.name for c in isa.CSRS if "hpm" not in c.name and c.name != "satp"]

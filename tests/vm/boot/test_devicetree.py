@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.gnu import run_tool
 from trapline.isa.isa_string import parse_isa
 from trapline.vm.boot.devicetree import Chosen, device_tree, isa_string
 from trapline.vm.boot.flat_tree import Node, encode, flatten
@@ -72,9 +73,25 @@ def test_every_device_in_it_answers_and_no_other():
         assert struct.pack(">2I", 0, base) in data
 
 
-@pytest.mark.parametrize("name", ["rv32ima", "rv32ima_xpopf", "rv32ima_xleak"])
+@pytest.mark.parametrize("name", ["rv32ima", "rv32ima_xpopf", "rv32ima_xleak", "rv32imac_zicbom_zicond_zba_zbb_zbs"])
 def test_the_isa_string_is_one_that_we_read(name):
     assert parse_isa(isa_string(parse_isa(name))) == parse_isa(name)
+
+
+def test_the_isa_string_is_spelled_as_by_qemu(tool, tmp_path):
+    """Of a hart with the same extensions, whatever order they were asked for in."""
+    blob = tmp_path / "qemu.dtb"
+    extensions = "Zihintpause=true,zba=true,zbb=true,zbs=true,c=false,f=false,d=false,h=false,sstc=false,zbc=false"
+    options = ["-M", f"virt,dumpdtb={blob}", "-cpu", f"rv32,{extensions}", "-bios", "none", "-nographic"]
+    run_tool(tool("qemu-system-riscv32"), *options)
+    ours = tree(isa=parse_isa("rv32ima_zbs_zbb_zba_zihintpause"))
+    assert b"rv32ima_zicsr_zifencei_zihintpause_zba_zbb_zbs\0" in ours
+    assert b"rv32ima_zicsr_zifencei_zihintpause_zba_zbb_zbs\0" in blob.read_bytes()
+
+
+def test_a_tree_with_cache_blocks_gives_their_size():
+    assert b"riscv,cbom-block-size\0" not in tree()
+    assert b"riscv,cbom-block-size\0" in tree(isa=parse_isa("rv32ima_zicbom"))
 
 
 def test_values():

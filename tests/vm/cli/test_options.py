@@ -207,11 +207,20 @@ def test_an_invalid_value_is_refused(tmp_path, name, option, value):
 
 
 @pytest.mark.parametrize("isa, part", [
-    ("rv64ima", "'rv64ima'"), ("rv32imafd", "unknown extension 'f'"), ("rv32i", "lacks 'm'"), ("", "''"),
+    ("rv64ima", "'rv64ima'"), ("rv32imaq", "no 'q' (quadruple precision)"), ("rv32i", "lacks 'm'"), ("", "''"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["run", "boot"])
 def test_an_unknown_isa_string(tmp_path, name, isa, part):
     refused(invoke(name, write(tmp_path, "guest.s", LOOP), "--isa", isa), part)
+
+
+@pytest.mark.parametrize("isa, lacking", [("rv32gc", "F and D"), ("rv32imaf_zba", "F"), ("rv32imac", "")])
+def test_an_isa_string_of_which_floating_point_is_absent(tmp_path, isa, lacking):
+    source = write(tmp_path, "guest.s", "_start: li a7, 93\n li a0, 7\n ecall\n")
+    outcome = invoke("run", source, "--isa", isa, "--engine", "python")
+    assert outcome.status == 7
+    warning = f"trapline: warning: this machine lacks {lacking} of '{isa}': floating-point instructions are illegal\n"
+    assert outcome.stderr.decode() == (warning if lacking else "")
 
 
 def test_an_unknown_engine_in_the_environment(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.process import bit_programs
 from support.process.processes import build, run, run_qemu
 
 GUESTS = Path(__file__).parent / "guests"
@@ -41,6 +42,17 @@ def test_input_and_arguments(tool, tmp_path, size):
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-O3"])
 def test_computation(tool, tmp_path, level):
     assert compare(tool, tmp_path, (GUESTS / "compute.c").read_text(), options=(level,)).status == 77
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bit_manipulation(tool, tmp_path, seed):
+    """Every instruction of Zba, Zbb and Zbs, on 400 pairs of words."""
+    path = build(tool, tmp_path, bit_programs.program(seed), "-nostdlib", "-march=rv32ima_zba_zbb_zbs", suffix=".s")
+    ours = run(path, isa="rv32ima_zba_zbb_zbs")
+    theirs = run_qemu(tool, path)
+    assert len(ours.stdout) > 400 * 4 * 40
+    assert (ours.stdout, ours.status) == (theirs.stdout, theirs.status)
+    assert run(path, isa="rv32ima").status == 128 + 4, "its first instruction is illegal without them"
 
 
 FAULTS = {

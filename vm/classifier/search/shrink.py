@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from trapline.isa import CSR_BY_NAME
+from trapline.isa import Kind as InstructionKind
 from trapline.vm.classifier.definitions import memory
 from trapline.vm.classifier.definitions.questions import Kind, Row
 from trapline.vm.classifier.search import states
@@ -35,7 +36,8 @@ class Shrinker:
         implied = {int(word): int(bits) for word, _, _, bits in replay.space.draws}
         self._implied = implied
         self._pattern = row.instruction.pattern
-        self._accesses_memory = bool(row.instruction.width or {"readable", "paddr"} & set(row.instruction.inputs))
+        accesses = row.instruction.width or row.instruction.kind is InstructionKind.BLOCK
+        self._accesses_memory = bool(accesses or {"readable", "paddr"} & set(row.instruction.inputs))
 
     def shrink(self, s: Situation) -> Situation:
         """The smallest situation reached from `s` in single steps that each keep the answer yes."""
