@@ -176,10 +176,10 @@ class Machine:
         return machine
 
     def load(self, image: Image) -> None:
-        """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it does not fit."""
+        """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it is not for this machine."""
         from trapline.vm.loader.memory import check_fits, headers_below
 
-        check_fits(image, self.ram_base, len(self.ram))
+        check_fits(image, self.isa, self.ram_base, len(self.ram))
         for segment in image.segments:
             skipped = headers_below(image, segment, self.ram_base)
             self.write(segment.paddr + skipped, segment.data[skipped:])

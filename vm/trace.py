@@ -2,8 +2,9 @@
 
     core   0: 3 0x80000004 (0x0182a283) x5  0x80000000 mem 0x80000018
 
-Mode, pc, word, then what the instruction wrote: a register; CSRs as `c773_mtvec` (the M-mode one of a pair that shares
-bits); memory (`mem` and the virtual address, and the value of a store, two digits a byte).
+Mode, pc, the instruction (of 16 bits in four digits: `0x4501`), then what it wrote: a register; CSRs as `c773_mtvec`
+(the M-mode one of a pair that shares bits); memory (`mem` and the virtual address, and the value of a store, two digits
+a byte).
 Instructions that trap do not retire and have no line.
 """
 
@@ -11,6 +12,8 @@ from typing import Any, TextIO
 
 from trapline import isa
 from trapline.isa import Instruction, Kind
+from trapline.isa.compression import digits
+from trapline.isa.table import decode_fetched
 from trapline.isa.trap import JUMPED
 from trapline.vm.codegen.plain import python_module
 from trapline.vm.core.hart import HartView
@@ -27,7 +30,8 @@ class Trace:
     def __init__(self, machine: Any, stream: TextIO) -> None:
         self.machine = machine
         self.stream = stream
-        self._pending: tuple[int, int, int, int, Instruction | None, list[int]] | None = None
+        self._with_c = "c" in machine.isa
+        self._pending: tuple[str, int, tuple[Instruction, int] | None, list[int]] | None = None
         self._written = ""
         self._reservation = self._offset = -1
 
@@ -37,13 +41,14 @@ class Trace:
 
     def before(self) -> None:
         """Note the next instruction; a pending interrupt has been taken already."""
-        machine, h = self.machine, self._h
-        word = machine.instruction_word()
-        instruction = isa.decode(word) if word is not None else None
-        self._pending = (h.pc, h.mode, self._h.cycle - self._h.unretired, word or 0, instruction, list(h.x))
+        h, code = self._h, self.machine.instruction_word()
+        found = decode_fetched(code, self._with_c)
+        where = f"core{h.mhartid:4}: {h.mode} {h.pc:#010x} (0x{digits(code or 0, self._with_c)})"
+        self._pending = (where, h.cycle - h.unretired, found, list(h.x))
         self._reservation = h.reservation
         self._written = ""
-        if instruction is not None:
+        if found is not None:
+            instruction, word = found
             operands = instruction.pattern.extract(word)
             self._written = self._csrs(instruction, operands)
             self._offset = self._reached(instruction, operands)
@@ -51,10 +56,10 @@ class Trace:
     def after(self) -> None:
         """Write the line if the instruction retired."""
         assert self._pending is not None
-        pc, mode, instret, word, instruction, x = self._pending
-        if self._h.cycle - self._h.unretired == instret or instruction is None:
+        line, instret, found, x = self._pending
+        if self._h.cycle - self._h.unretired == instret or found is None:
             return
-        line = f"core{self._h.mhartid:4}: {mode} {pc:#010x} ({word:#010x})"
+        instruction, word = found
         operands = instruction.pattern.extract(word)
         if operands.get("rd"):
             line += f" x{operands['rd']:<2} {self._h.x[operands['rd']]:#010x}"

@@ -55,7 +55,7 @@ class Request:
 
 
 def make_plan(request: Request) -> Plan:
-    """Place everything. Raises LoadError for what does not fit or overlaps."""
+    """Place everything. Raises LoadError for what does not fit or overlaps, or is for another machine."""
     base, size = request.ram
     _check_bootargs(request.append)
     plan = Plan(request.kernel, request.firmware)
@@ -63,7 +63,7 @@ def make_plan(request: Request) -> Plan:
     if not isinstance(request.firmware, str):
         images.append(("the firmware", request.firmware.image, request.firmware.end))
     for what, image, end in images:
-        check_fits(image, base, MAX_MEMORY)
+        check_fits(image, request.isa, base, MAX_MEMORY)
         plan.pieces.append((what, max(base, min(s.paddr for s in image.segments)), end))
     used = max((end for _, _, end in plan.pieces), default=base)
     data = read_program(request.initrd) if request.initrd is not None else b""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from trapline.vm.loader.image import Image
 
 
-def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None) -> Any:
-    """The image of one ELF file or of assembled sources. Raises AsmError, LoadError, OSError."""
+def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None, isa: str) -> Any:
+    """The image of one ELF file or of assembled sources, for a machine. Raises AsmError, LoadError, OSError."""
     from trapline.vm.loader.files import detect, load_elf
     from trapline.vm.loader.image import LoadError
     from trapline.vm.loader.source import program_image
@@ -28,15 +28,19 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
             raise LoadError(
                 f"{paths[kinds.index('elf')]}: an ELF file is a whole program and cannot be linked with others"
             )
-        return with_warnings(load_elf(paths[0]))
+        return with_warnings(load_elf(paths[0]), isa)
     for path, kind in zip(paths, kinds, strict=True):
         if kind == "raw":
             raise LoadError(f"{path}: is neither an ELF file nor assembly text")
     return program_image(assemble(paths, options, text_base), str(paths[0]))
 
 
-def with_warnings(image: "Image") -> "Image":
-    """An image that was loaded, its warnings shown on stderr."""
+def with_warnings(image: "Image", isa: str) -> "Image":
+    """An image that was loaded for a machine, its warnings shown on stderr. Raises LoadError if it is for another."""
+    from trapline.isa.isa_string import parse_isa
+    from trapline.vm.loader.compressed import check_compressed
+
+    check_compressed(image, parse_isa(isa))
     json_output.note(Diagnostic("warning", None, message) for message in image.warnings)
     for message in image.warnings:
         click.echo(f"trapline: warning: {printable(message)}", err=True)

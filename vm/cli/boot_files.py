@@ -29,7 +29,7 @@ def plan(
     from trapline.vm.boot.tree_file import read_tree
     from trapline.vm.machine import RAM_BASE
 
-    firmware = _firmware(boot)
+    firmware = _firmware(boot, machine.isa)
     if boot.kernel_file is not None:
         if names:
             fail(f"--kernel {boot.kernel_file} and {names[0]}: only one kernel can be booted")
@@ -38,7 +38,7 @@ def plan(
         fail(f"--initrd {boot.initrd} needs a kernel")
     if not names and isinstance(firmware, str) and boot.dump_dtb is None:
         raise click.UsageError("Missing argument 'KERNEL...'.")
-    kernel = _kernel(names, boot, assembly, firmware) if names else None
+    kernel = _kernel(names, boot, assembly, firmware, machine.isa) if names else None
     if firmware == "":
         firmware = "sbi" if kernel is not None and kernel.supervisor else "none"
     initrd = Path(boot.initrd) if boot.initrd is not None else None
@@ -59,7 +59,7 @@ def loads(devices: Sequence[str], plan: "Plan") -> list[tuple[str, "Load"]]:
     return found
 
 
-def _firmware(boot: BootOptions) -> "Kernel | str":
+def _firmware(boot: BootOptions, isa: str) -> "Kernel | str":
     """`none`, `sbi`, the `Kernel` in the firmware's file, or nothing when the kernel decides."""
     from trapline.vm.boot.kernel_image import read_kernel
     from trapline.vm.loader.files import detect
@@ -80,11 +80,13 @@ def _firmware(boot: BootOptions) -> "Kernel | str":
     if kind == "asm":
         raise LoadError(f"--bios {bios}: is assembly text; firmware is an ELF file or a raw image")
     loaded = read_kernel(path, kind, RAM_BASE, None, RAM_BASE)
-    with_warnings(loaded.image)
+    with_warnings(loaded.image, isa)
     return loaded
 
 
-def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str") -> "Kernel":
+def _kernel(
+    names: list[str], boot: BootOptions, assembly: AssemblyOptions, firmware: "Kernel | str", isa: str
+) -> "Kernel":
     from trapline.vm.boot.kernel_image import AFTER_FIRMWARE, from_elf, read_kernel
     from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
@@ -98,6 +100,6 @@ def _kernel(names: list[str], boot: BootOptions, assembly: AssemblyOptions, firm
     raw_base = RAM_BASE if firmware in ("", "none") else AFTER_FIRMWARE
     if kinds[0] != "asm":
         kernel = read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
-        with_warnings(kernel.image)
+        with_warnings(kernel.image, isa)
         return kernel
     return from_elf(program_image(assemble(paths, assembly, raw_base), str(paths[0])))

@@ -102,7 +102,7 @@ def _target(
 
     screen = Screen(stdout_bytes())
     arguments = context.meta.get(ARGUMENTS, ())
-    if kind == "boot" or (kind is None and (asked or is_kernel(names, assembly))):
+    if kind == "boot" or (kind is None and (asked or is_kernel(names, assembly, machine.isa))):
         if arguments:
             fail("arguments behind -- are for user programs; a kernel has --append")
         blueprint = Blueprint(names, machine, boot, assembly)

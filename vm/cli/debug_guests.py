@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORD = 4
 
 
-def is_kernel(names: list[str], assembly: AssemblyOptions) -> bool:
+def is_kernel(names: list[str], assembly: AssemblyOptions, isa: str) -> bool:
     """Whether these files are a kernel: by where an ELF file is linked, or by what the code of a source needs.
 
     Raises AsmError, LoadError and OSError.
@@ -37,12 +37,13 @@ def is_kernel(names: list[str], assembly: AssemblyOptions) -> bool:
         return True
     if "elf" in kinds:
         return any(segment.paddr >= RAM_BASE for segment in load_elf(paths[0]).segments)
-    return _is_privileged(load_image(names, assembly, None))
+    return _is_privileged(load_image(names, assembly, None, isa))
 
 
 def _is_privileged(image: "Image") -> bool:
     """Whether the code has an instruction or a CSR that U mode does not have."""
     from trapline.isa import CSR_BY_ADDRESS, Kind, decode
+    from trapline.isa.compression import instruction_length
     from trapline.isa.mode import MODE_NAMES, U
 
     for section in image.code:
@@ -50,9 +51,11 @@ def _is_privileged(image: "Image") -> bool:
         if segment is None:
             continue
         data = segment.data[section.start - segment.vaddr : section.end - segment.vaddr]
-        for at in range(0, len(data) - WORD + 1, WORD):
+        at = 0
+        while at < len(data):
             word = int.from_bytes(data[at : at + WORD], "little")
-            instruction = decode(word)
+            at += instruction_length(word, image.rvc)
+            instruction = decode(word)  # what is privileged has 32 bits
             if instruction is None:
                 continue
             if instruction.privilege != MODE_NAMES[U]:
@@ -114,7 +117,7 @@ def process(
 
     typed = TypedInput()
     found = Process(
-        load_image(names, assembly, None), arguments, memory=machine.memory,
+        load_image(names, assembly, None, machine.isa), arguments, memory=machine.memory,
         stdin=typed, stdout=screen, stderr=screen,  # type: ignore[arg-type]
         isa=machine.isa, engine=machine.engine, clock=machine.clock, announce=announce_compilation,
     )  # fmt: skip

@@ -81,7 +81,7 @@ def _run(
         for item in env:
             if "=" not in item or item.startswith("="):
                 fail(f"--env {item}: is not NAME=VALUE")
-        image = load_image(programs, assembly, None)
+        image = load_image(programs, assembly, None, machine.isa)
         process = Process(
             image, arguments, list(env), memory=machine.memory, isa=machine.isa, engine=machine.engine,
             clock=machine.clock, **process_run.host(limits),

@@ -19,16 +19,14 @@ from trapline.asm.elf.format import (
     SectionHeader,
 )
 from trapline.asm.elf.reader import ElfError, ElfFile
-from trapline.vm.loader.compressed import first_compressed
-from trapline.vm.loader.foreign_files import LINK_ADVICE
+from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.loader.foreign_files import COMPILE_HINT, LINK_ADVICE
 from trapline.vm.loader.image import EXECUTE, READ, WRITE, Image, LoadError, Segment
 from trapline.vm.loader.places import DebugLines, code_sections
 from trapline.vm.loader.relocation import rebased
 
 PROGRAM_BASE = 0x10000
 """Where GNU ld begins a program."""
-
-COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 
 _COMPILE_HINTS = {"64-bit": COMPILE_HINT, "big-endian": f"{COMPILE_HINT} and without -mbig-endian"}
 
@@ -79,7 +77,7 @@ def _image(file: ElfFile, name: str, bias: int) -> Image:
         raise ElfError("has no loadable segment")
     segments.sort(key=lambda segment: segment.vaddr)
     _check_overlap(segments)
-    image = Image(header.entry, segments, name)
+    image = Image(header.entry, segments, name, rvc=bool(header.flags & EF_RVC))
     _check_entry(image)
     table_end = header.phoff + header.phnum * header.phentsize
     for program in programs:
@@ -90,8 +88,6 @@ def _image(file: ElfFile, name: str, bias: int) -> Image:
     debug = DebugLines(file, sections, bias)
     image.code, image.find_lines, image.find_blocks = code_sections(file, sections), debug, debug.blocks
     image.find_call_frames = debug.call_frames
-    if header.flags & EF_RVC:
-        _check_compressed(image)
     return image
 
 
@@ -101,19 +97,6 @@ def _check_flags(flags: int) -> None:
         raise ElfError(f"passes {width}-precision floats in registers that this machine does not have: {COMPILE_HINT}")
     if flags & EF_RVE:
         raise ElfError(f"is compiled for RV32E, which passes arguments differently: {COMPILE_HINT}")
-
-
-def _check_compressed(image: Image) -> None:
-    """Refuse a program with compressed instructions; warn of the flag alone, which the assembler sets early."""
-    found = first_compressed(image)
-    if found is not None:
-        place = image.symbol_at(found)
-        where = f"{found:#010x}" + (f" <{place}>" if place else "")
-        raise ElfError(f"uses compressed instructions (at {where}), which this machine does not have: {COMPILE_HINT}")
-    image.warnings.append(
-        f"{image.name}: has the RVC flag, but no compressed instruction was found; this machine has none, "
-        "so one that is executed is illegal"
-    )
 
 
 def _segment(file: ElfFile, index: int, program: ProgramHeader) -> Segment:
@@ -141,8 +124,9 @@ def _check_overlap(segments: list[Segment]) -> None:
 
 def _check_entry(image: Image) -> None:
     entry = image.entry
-    if entry & 3:
-        raise ElfError(f"entry point {entry:#010x} is not a multiple of 4")
+    alignment = HALFWORD if image.rvc else WORD
+    if entry % alignment:
+        raise ElfError(f"entry point {entry:#010x} is not a multiple of {alignment}")
     if image.segment_at(entry) is None and not any(s.paddr <= entry < s.paddr + s.memsz for s in image.segments):
         raise ElfError(f"entry point {entry:#010x} is outside every segment")
 

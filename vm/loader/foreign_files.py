@@ -6,6 +6,7 @@ from pathlib import Path
 _GCC = "riscv64-unknown-elf-gcc -O2 -march=rv32ima -mabi=ilp32"
 _FOR_A_PROCESS = "--specs=picolibc.specs --crt0=hosted --oslib=semihost"
 _C_DOCUMENT = "(see `trapline docs tutorials/c-programs`)"
+COMPILE_HINT = "compile it with -march=rv32ima -mabi=ilp32"
 LINK_ADVICE = f"link it first, as with `{_GCC} -nostdlib -o program FILE.o`"
 
 _LANGUAGES = {

@@ -51,6 +51,7 @@ class Image:
     code: the sections of instructions, where the file says which; find_lines, find_blocks: make the rows of the line
     table, and the blocks that .debug_info describes; find_call_frames: reads the tables for the way to callers.
     texts: sources that are in no file, by name.
+    rvc: whether the file says that it may have compressed instructions.
     """
 
     entry: int
@@ -66,6 +67,7 @@ class Image:
     find_blocks: Callable[[], Blocks] = field(default=lambda: Blocks(()), repr=False)
     find_call_frames: Callable[[], CallFrames] = field(default=CallFrames, repr=False)
     texts: dict[str, str] = field(default_factory=dict, repr=False)
+    rvc: bool = False
 
     @property
     def physical_entry(self) -> int:

@@ -1,13 +1,20 @@
 """How a program fits into a machine's memory."""
 
+from collections.abc import Collection
+
+from trapline.vm.loader.compressed import check_compressed
 from trapline.vm.loader.image import Image, LoadError, Segment
 
 MAX_MEMORY = 2 << 30
 """Most RAM that a machine can be given, in bytes."""
 
 
-def check_fits(image: Image, base: int, size: int) -> None:
-    """Raise LoadError unless every segment's physical range lies in the RAM of `size` bytes at `base`."""
+def check_fits(image: Image, isa: Collection[str], base: int, size: int) -> None:
+    """Raise LoadError unless a machine has the instructions of a program, and RAM for it: `size` bytes at `base`.
+
+    isa: the extensions of the machine.
+    """
+    check_compressed(image, isa)
     first = min(image.segments, key=lambda segment: segment.paddr)
     lowest = first.paddr
     if first.vaddr <= image.phdr < first.end and base - lowest < len(first.data):

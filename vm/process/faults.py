@@ -1,6 +1,5 @@
 """What a fault of a process is in the words of Linux: the signal that ends it, and a line that says why."""
 
-from trapline.isa import decode
 from trapline.isa.cause import (
     BREAKPOINT,
     EXCEPTIONS,
@@ -9,6 +8,9 @@ from trapline.isa.cause import (
     LOAD_MISALIGNED,
     STORE_MISALIGNED,
 )
+from trapline.isa.compression import digits
+from trapline.isa.table import decode_fetched
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.loader.compressed import is_compressed
 from trapline.vm.loader.image import Image
 from trapline.vm.machine import Machine
@@ -26,15 +28,17 @@ def describe(machine: Machine, image: Image, layout: Layout, cause: int, tval: i
     pc = machine.pc
     place = f"pc {image.place(pc)}"
     what = EXCEPTIONS.get(cause, f"exception {cause}")
+    with_c = "c" in machine.isa
+    shortest = HALFWORD if with_c else WORD
     if cause == ILLEGAL:
-        message = f"{what} {tval:#010x} at {place}{_why_illegal(tval)}"
+        message = f"{what} 0x{digits(tval, with_c)} at {place}{_why_illegal(tval, with_c)}"
     elif cause == BREAKPOINT:
         message = f"{what} at {place}"
     else:
         message = f"{what} at {place}, address {tval:#010x}{_why_denied(layout, tval)}"
     if end := image.passed_end(pc):
         message += f": it ran past {end}; a program ends with `li a7, 93` and `ecall`"
-    elif image.linked_address(pc) is None and image.linked_address(caller := machine.x["ra"] - 4):
+    elif image.linked_address(pc) is None and image.linked_address(caller := machine.x["ra"] - shortest):
         message += f"; ra is from {image.place(caller)}"
     return _SIGNALS.get(cause, SIGSEGV), message
 
@@ -45,10 +49,11 @@ def _why_denied(layout: Layout, address: int) -> str:
     return ""
 
 
-def _why_illegal(word: int) -> str:
-    if is_compressed(word):
-        return " (a compressed instruction; this machine is rv32ima)"
-    instruction = decode(word)
+def _why_illegal(code: int, with_c: bool) -> str:
+    if not with_c and is_compressed(code):
+        return " (a compressed instruction; this machine has none: --isa rv32imac)"
+    found = decode_fetched(code, with_c)
+    instruction = None if found is None else found[0]
     if instruction is None or not (instruction.privilege != "U" or instruction.name.startswith("csr")):
         return ""
     return f" ({instruction.name} is not available to user programs; `trapline boot` runs a whole machine)"

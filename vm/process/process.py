@@ -12,6 +12,7 @@ from trapline.isa.hart import A0, A7
 from trapline.isa.machine_csrs import CY, IR, TM
 from trapline.isa.mode import U
 from trapline.isa.mstatus import TW
+from trapline.vm.loader.compressed import check_compressed
 from trapline.vm.loader.files import load_elf
 from trapline.vm.loader.image import EXECUTE, Image, LoadError
 from trapline.vm.loader.source import load_file, load_source
@@ -87,7 +88,8 @@ class Process:
 
     Attributes: `machine`, the `Machine` that runs it, for traces and for inspection afterwards; `image`; `argv`;
     `options` those of the machine.
-    Raises LoadError if the program and its arguments do not fit into the memory.
+    Raises LoadError if the program and its arguments do not fit into the memory, and for compressed instructions that
+    the machine does not have.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Process:
             raise LoadError(
                 f"{image.name}: this host cannot allocate {layout.size >> 20} MiB; use less --memory"
             ) from None
+        check_compressed(image, self.machine.isa)
         self._h = self.machine.harts[0].h  # the only one
         self.machine.symbols = dict(image.symbols)
         self.deadline: float | None = None
