@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 
+from support import budget
 from support.machines import RAM, M, S, U, csr_word, encode, enter, from_text, from_words, open_memory, put, set_status
 from trapline import Machine, isa
 
@@ -46,7 +47,8 @@ def test_who_may_access_each_of_the_4096_addresses(mode: int) -> None:
     """Bits 9:8 of the address are the lowest mode, 11:10 = 11 means read-only; what is not there is illegal."""
     machine = machine_with()
     machine.csr["mcounteren"] = machine.csr["scounteren"] = 7
-    for address in range(4096):
+    # Plain Python, which has the same text, tries all that are there and some that are not.
+    for address in {*isa.CSR_BY_ADDRESS, *range(0, 4096, 13)} if budget.PLAIN else range(4096):
         csr = isa.CSR_BY_ADDRESS.get(address)
         readable = csr is not None and mode >= (address >> 8) & 3
         if csr is not None and csr.name.startswith("hpmcounter"):

@@ -19,8 +19,8 @@ SOME = ("lw", "lh", "lbu", "sw", "sh", "sb", "lr.w", "sc.w", "amoadd.w", "amoswa
 """Of these, one for each way to access memory."""
 SAME_IN_U_MODE = ("popf", "rdmode", "jrst")
 ONLY_INTERPRETED = ("pushf", "sidt", "sgdt", "probe", "lra")
-MANY = 30 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 40_000
-FEW = 10 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 2_000
+MANY = 12 if PLAIN else 200 if CHECKED else 1_000_000 if NIGHTLY else 40_000
+FEW = 4 if PLAIN else 50 if CHECKED else 100_000 if NIGHTLY else 2_000
 
 
 @cache
@@ -58,6 +58,6 @@ def test_states_are_of_all_kinds() -> None:
     """Most steps retire, many trap, some reach a device."""
     tried = Pair("trap", 1)
     for name in ("lw", "csrrs", "mret"):
-        assert tried.run(name, max(FEW, 300)) == ""
+        assert tried.run(name, max(FEW, 100)) == ""
     done, device, _, trapped = tried.outcomes / tried.outcomes[:3].sum()
     assert done > 0.8 and 0.2 < trapped < 0.85 and device > 0.005

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, seed
 
-from support.budget import FIRST_SEED, REDUCED, examples
+from support.budget import CHECKED, FIRST_SEED, PLAIN, REDUCED, examples
 from support.hypervisor.bare_and_virtual import Reused, divergence, states, whole_state
 from support.hypervisor.own_code import reads_its_code
 from support.random_kernels.image import Kernel
@@ -26,7 +26,9 @@ def machine(technique: str, harts: int, shadow: str = "traced") -> Reused:
     return Reused(technique, harts, shadow=shadow)
 
 
-@pytest.mark.parametrize("harts, count", [(1, 20 if REDUCED else 300), (2, 10 if REDUCED else 60)])
+@pytest.mark.parametrize(
+    "harts, count", [(1, 10 if PLAIN else 20 if CHECKED else 200), (2, 4 if PLAIN else 10 if CHECKED else 40)]
+)
 def test_kernels_that_fence_end_as_bare(harts: int, count: int) -> None:
     stores = dict.fromkeys(TECHNIQUES, 0)
 
@@ -80,7 +82,7 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
 
     @seed(FIRST_SEED)
-    @examples(300, few=20)
+    @examples(100, few=10)
     @given(kernels(1).map(unfenced))
     def run(kernel: Kernel) -> None:
         expected = walking(kernel)
@@ -94,7 +96,12 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
 
 
 @pytest.mark.parametrize(
-    "harts, count", [(1, 10 if REDUCED else 100), (2, 5 if REDUCED else 20), (4, 2 if REDUCED else 10)]
+    "harts, count",
+    [
+        (1, 5 if PLAIN else 10 if CHECKED else 100),
+        (2, 2 if PLAIN else 5 if CHECKED else 20),
+        (4, 1 if PLAIN else 2 if CHECKED else 10),
+    ],
 )
 def test_kernels_that_change_what_they_translate_by_end_as_without_a_tlb(harts: int, count: int) -> None:
     """They take code, data and tables away from under themselves and one another, and seldom fence."""
