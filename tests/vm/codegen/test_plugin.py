@@ -1,9 +1,8 @@
-"""Instructions of a plugin assemble, disassemble and run like all others, whenever the plugin is loaded.
+"""Instructions of a plugin are there whenever it is loaded, before or after a machine is made, and on both engines.
 
 Machines here are plain Python: each plugin would be a compiled engine of its own. The last test compiles one.
 """
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,141 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from support.isa.every_kind import CASES, ISA, KINDS, machine, run
 from support.isa.plugins import RD, R, plugin, system, value
-from support.machines import RAM, difference, open_memory, state
-from support.paths import DOCS, TESTS
+from support.machines import difference, state
+from support.paths import DOCS
 from trapline import Machine
 from trapline.asm import AsmError, assemble_text
-from trapline.asm.disassembler.instruction import disassemble
-from trapline.isa import BY_NAME, INSTRUCTIONS, decode, table
-from trapline.isa.isa_string import parse_isa
+from trapline.isa import BY_NAME, table
 from trapline.isa.plugin.load import load, loaded, unload
-from trapline.vm.classifier.definitions.rows import rows
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.machine import ExitReason
 
 pytestmark = pytest.mark.once
 
-KINDS = TESTS / "vm/codegen/every_kind.py"
 TUTORIAL = DOCS / "tutorials/my_isa.py"
-ISA = "rv32ima_xkinds_xmore"
 ADD = value("return u32(rs1 + rs2)")
 
 
-@pytest.fixture
-def kinds() -> Iterator[None]:
-    """The plugin with an instruction of every kind."""
-    with loaded(KINDS):
-        yield
-
-
-def machine(text: str, isa: str = ISA, engine: str = "python") -> Machine:
-    """A machine whose program ends at `ebreak`, not run yet."""
-    made = Machine.from_source(text + "\nebreak\n.balign 8\ndata: .word 0x80014001, 0xfffffff0\n", isa=isa,
-                               memory=0x4000, engine=engine)  # fmt: skip
-    made.host_traps = 1 << 3
-    return made
-
-
-def run(text: str, isa: str = ISA) -> Machine:
-    """The machine after this program, which must come to its end."""
-    made = machine(text, isa)
-    assert made.run(max_instructions=1000).reason is ExitReason.TRAP, made.csr["mcause"]
-    return made
-
-
-def rotated(word: int, by: int) -> int:
-    return ((word << 32 | word) << by >> 32) & 0xFFFFFFFF
-
-
-CASES = [
-    ("li a0, 0x80000001; li a1, 36; k.value a2, a0, a1", "a2", rotated(0x80000001, 4) + 0x1234),
-    ("li a0, 100; k.imm a2, a0, -1", "a2", 101),
-    ("li a0, 100; k.imm a2, a0, 101", "a2", 0),
-    ("li a0, 0x80000001; k.shift a2, a0, 31", "a2", 0xC0000000),
-    ("k.upper a2, 0xabcde", "a2", (RAM ^ 0xABCDE000)),
-    ("li a0, 6; li a1, 8; li a2, 1; k.branch a0, a1, 1f; addi a2, a2, 1; 1:", "a2", 2),
-    ("li a0, 12; li a1, 8; li a2, 1; k.branch a0, a1, 1f; addi a2, a2, 1; 1:", "a2", 1),
-    ("k.jump a2, 1f; ebreak; 1:", "a2", RAM + 4),
-    ("la a0, data; k.load a2, 2(a0)", "a2", 0x0180),
-    ("k.load a2, data", "a2", 0x0140),
-    ("la a0, data; li a1, 0x1122; k.store a1, 4(a0); lw a2, 4(a0)", "a2", 0xFFFF2211),
-    ("la a0, data; li a1, 0x20; k.amo.w.aqrl a2, a1, (a0); lw a3, (a0)", "a3", 0x80013FE1),
-    ("la a0, data; k.lr a2, (a0); k.sc a3, a2, (a0); lw a4, (a0); add a2, a4, a3", "a2", 0x80014001),
-    ("li a0, 0xff; csrw mscratch, a0; k.csr a2, mscratch, a0; csrr a3, mscratch; add a2, a2, a3", "a2", 0xFF),
-    ("k.fence; li a2, 1", "a2", 1),
-    ("li a0, 1; li a1, 2; li a2, 3; li a3, 4; k.sum a2", "a2", 10),
-    ("la a0, data; k.look a2, a0", "a2", RAM + 1),
-    ("k.look a2, zero", "a2", 1),
-    ("la a0, 1f; k.goto a0; ebreak; 1: li a2, 5", "a2", 5),
-]
-
-
-@pytest.mark.usefixtures("kinds")
-@pytest.mark.parametrize(("text", "register", "expected"), CASES, ids=[c[0] for c in CASES])
-def test_every_kind(text: str, register: str, expected: int) -> None:
-    assert run(text.replace(";", "\n")).x[register] == expected
-
-
-@pytest.mark.usefixtures("kinds")
-def test_disassembly_assembles_again() -> None:
-    words = [w for text, _, _ in CASES for w in _words(text.replace(";", "\n"))]
-    ours = [w for w in words if (i := decode(w)) is not None and i.name.startswith("k.")]
-    assert {decode(w).name for w in ours} == {i.name for i in INSTRUCTIONS if i.name.startswith("k.")} - {"k.drop"}  # type: ignore[union-attr]
-    for word in ours:
-        text = disassemble(word, RAM)
-        assert text.startswith("k.") and _words(text) == [word], text
-
-
-def _words(text: str) -> list[int]:
-    code = machine(text).ram.view("<u4").tolist()
-    return code[: code.index(0x00100073)]
-
-
-@pytest.mark.usefixtures("kinds")
-def test_without_its_extension_an_instruction_is_illegal() -> None:
-    assert parse_isa(ISA)[-2:] == ("xkinds", "xmore") and parse_isa("rv32ima_xmore_xkinds") == parse_isa(ISA)
-    for isa, there in ((ISA, True), ("rv32ima_xmore", True), ("rv32ima_xkinds", False), ("rv32ima_xleak", False)):
-        made = machine("k.imm a2, zero, 0", isa)
-        made.host_traps = 0xFFFF
-        exit = made.run(max_instructions=10)
-        assert exit.cause == (3 if there else 2), isa
-        assert ("k.imm" in {row.name for row in rows(parse_isa(isa))}) == there
-
-
-@pytest.mark.usefixtures("kinds")
-def test_a_mode_that_changes_is_obeyed_at_once() -> None:
-    """The next fetch is one of U mode: PMP refuses it, though M mode had just fetched from the same page."""
-    made = machine("li a0, 7\n k.drop a0, zero\n nop")
-    made.host_traps = 0xFFFF
-    exit = made.run(max_instructions=10)
-    assert (exit.cause, made.mode, made.csr["sscratch"], made.pc) == (1, 0, 7, RAM + 8)
-    made = machine("li a0, 7\n k.drop a0, zero\n k.drop a0, zero")
-    open_memory(made)
-    made.host_traps = 0xFFFF
-    exit = made.run(max_instructions=10)
-    assert (exit.cause, exit.tval, made.pc) == (2, made.instruction_word(), RAM + 8)
-
-
-@pytest.mark.usefixtures("kinds")
-def test_trace() -> None:
-    made, lines = machine("li a0, 3\n k.shift a1, a0, 1\n la a0, data\n k.store a1, (a0)"), io.StringIO()
-    made.trace_to(lines)
-    made.run(max_instructions=10)
-    assert "x11 0x00000006" in lines.getvalue() and "mem 0x80000018 0x0600" in lines.getvalue()
-
-
-@pytest.mark.usefixtures("kinds")
-def test_a_branch_that_is_too_far_is_an_error() -> None:
-    """A branch of the base grows into its opposite and a jump; this one has no opposite."""
-    far = "1: k.branch a0, a1, 2f\n .zero 8192\n2: ebreak\n"
-    with pytest.raises(AsmError, match=r"k\.branch: target is 8196 bytes away"):
-        assemble_text(far)
-    assemble_text(far.replace("k.branch", "beq"))
-
-
-# Orders
+# Orders of loading and making machines
 
 
 def test_a_machine_from_before_goes_on(tmp_path: Path) -> None:
