@@ -11,7 +11,7 @@ BASE = ("i", "m", "a", "zicsr", "zifencei")
 XLEAK = ("xpopf", "xpushf", "xrdmode", "xsidt", "xsgdt", "xjrst", "xprobe", "xlra")
 """The holes, in the order of their bits in `mleak`."""
 
-STANDARD = ("c", "zicbom", "zicond", "zihintpause", "zba", "zbb", "zbs")
+STANDARD = ("c", "zicbom", "zicond", "zihintpause", "zba", "zbb", "zbs", "zcb")
 """Optional extensions of the specification."""
 
 OPTIONAL: list[str] = [*XLEAK, *STANDARD]
@@ -24,8 +24,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Names in an ISA string that stand for several extensions; of G, this machine has no F and no D."""
 
-IMPLIED: dict[str, tuple[str, ...]] = {"zca": ("c",)}
-"""Names in an ISA string that bring others: without F and D, Zca and C are the same."""
+IMPLIED: dict[str, tuple[str, ...]] = {"zca": ("c",), "zcb": ("c",)}
+"""Names in an ISA string that bring others: without F and D, Zca and C are the same, and Zcb depends on Zca."""
 
 ALWAYS = ("zicntr", "zihpm", "zmmul", "zaamo", "zalrsc")
 """Names in an ISA string of parts of BASE, or of counters that every hart has."""

@@ -19,6 +19,7 @@ from trapline.isa import (  # noqa: F401  (importing them declares)
     conditional,
     multiply,
     privileged,
+    zcb,
     zicsr,
 )
 from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed, is_long

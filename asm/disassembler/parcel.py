@@ -20,6 +20,8 @@ UNIMP = BY_NAME["csrrw"].encode(rd=0, csr=CSR_BY_NAME["cycle"].address, rs1=0)
 COMMUTATIVE = ("add", "and", "or", "xor")
 NOT_CHOSEN = ("c.jal",)
 """GNU as makes these of nothing else: `jal` keeps its 32 bits."""
+CHOSEN = [c for c in COMPRESSED if c.extension == "c" and c.name not in NOT_CHOSEN]
+"""What an assembler that compresses makes of instructions of 32 bits; Zcb has to be written as such."""
 _TOKEN = re.compile(r"([a-z][a-z0-9]*'?)")
 _SHIFTS = ("c.slli", "c.srli", "c.srai")
 _NO_SHIFT = "64"
@@ -50,14 +52,14 @@ def own_text(parcel: int, pc: int, symbols: Mapping[int, str], pseudo: bool = Fa
 def word_of_text(parcel: int) -> int | None:
     """The word of 32 bits whose text the assembler makes this parcel of; None without one."""
     compressed = decode_parcel(parcel)
-    if compressed is None or compressed.name in NOT_CHOSEN or _is_hint(compressed, parcel):
+    if compressed is None or compressed not in CHOSEN or _is_hint(compressed, parcel):
         return None
     if compressed.name == "c.mv":
         values = compressed.values(parcel)
         return BY_NAME["addi"].encode(rd=values["rd"], rs1=values["rs2"], imm=0)
     word = compressed.expand(parcel)
     operands = compressed.base.pattern.extract(word)
-    made = ((c, c.compress(operands)) for c in COMPRESSED if c.base is compressed.base)
+    made = ((c, c.compress(operands)) for c in CHOSEN if c.base is compressed.base)
     first = next(found for c, found in made if found is not None and not _is_hint(c, found))
     return word if first == parcel else None
 
@@ -84,4 +86,4 @@ def may_be_compressed(word: int) -> bool:
     ways = [operands]
     if instruction.name in COMMUTATIVE:
         ways.append(operands | {"rs1": operands["rs2"], "rs2": operands["rs1"]})
-    return any(c.compress(way) is not None for c in COMPRESSED if c.base is instruction for way in ways)
+    return any(c.compress(way) is not None for c in CHOSEN if c.base is instruction for way in ways)

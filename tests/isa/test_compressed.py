@@ -62,7 +62,9 @@ def test_known(parcel: int, name: str, word: int) -> None:
         (0x6000, "c.flw"),
         (0x2000, "c.fld"),
         (0xE002, "c.fswsp"),
-        (0x8000, "Zcb, or reserved"),
+        (0x8C40, "reserved beside c.sh"),
+        (0x9C71, "c.zext.w"),
+        (0x9C79, "reserved beside c.not"),
     ],
 )
 def test_illegal(parcel: int, why: str) -> None:

@@ -22,6 +22,7 @@ EXTENSION_TITLES = {
     "zicsr": "Zicsr: CSR access",
     "zifencei": "Zifencei: instruction-fetch fence",
     "c": "C: compressed instructions",
+    "zcb": "Zcb: more compressed instructions",
     "zba": "Zba: addresses in arrays",
     "zbb": "Zbb: basic bit manipulation",
     "zbs": "Zbs: single bits",
