@@ -38,8 +38,8 @@ def elf() -> bytes:
     return build(build_script(), PROGRAMS)
 
 
-LONG = ("nothing saved up", "shares", "limits")
-"""Scenarios of many instructions."""
+LONG = ("nothing saved up", "shares", "limits", "far apart", "pages", "processes", "threads", "regions")
+"""Scenarios of many instructions. Of those that ask for all there is of something, "transfers" stays."""
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,7 @@ def test_time_is_in_proportion_to_shares(wanted: list[tuple[int, int]], harts: i
         assert part == pytest.approx(share / total, abs=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_what_is_not_used_goes_to_the_others() -> None:
     """On two harts a container with one thread cannot use three quarters."""
     found = shares_of_time(elf(), ["share=30 box herd", "share=10 box herd 5"], harts=2)

@@ -167,7 +167,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     guard = watchdog(process)
     try:
         # Starting takes about a second of processor time; then it searches.
-        at_work(process, 4)
+        at_work(process, 2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     finally:

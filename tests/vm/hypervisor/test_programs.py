@@ -26,6 +26,8 @@ from trapline.asm import assemble
 from trapline.vm.exit import ExitReason
 from trapline.vm.experiments.sensitive import read_case
 
+TRIED = (*(UNDER[::2] if PLAIN else UNDER), TRACED)
+"""Plain Python has all techniques in `test_kernels.py`."""
 LIMIT = 1_500 if PLAIN else 50_000 if CHECKED else 400_000
 BUILT = {PROGRAMS / folder for folder in ("kernels", "demos", "firmware", "hypervisors")}
 """Kernels of several files, and programs on them, which have tests of their own below."""
@@ -84,7 +86,7 @@ def test_program(program: str) -> None:
     assert makers, "a user program has to have a case"
     for make in makers[:1] if PLAIN else makers:
         bare = end(make())
-        for technique in (*UNDER, TRACED):
+        for technique in TRIED:
             found = difference(bare, end(make(**setting(technique))))
             expected = technique.split(",")[0] in EXPECTED_TO_DIFFER.get(program, "").split()
             assert bool(found) == expected or (expected and PLAIN), f"{technique}: {found}"
@@ -106,7 +108,7 @@ def test_the_kernel_in_c(tool: Find, tmp_path: Path) -> None:
     limit = LIMIT if LIMIT < 400_000 else 5_000_000
     bare = end(Machine.from_elf(elf, memory=1 << 20), limit)
     assert limit == LIMIT or bare["output"] == (EXPECTED / "kernels.out").read_bytes()
-    for technique in (*UNDER, TRACED):
+    for technique in TRIED:
         virtual = end(Machine.from_elf(elf, memory=1 << 20, **setting(technique)), limit)
         assert difference(bare, virtual) == {}, technique
 
@@ -116,7 +118,7 @@ def test_burrow() -> None:
     limit = LIMIT if LIMIT < 400_000 else 5_000_000
     bare = end(burrow("threads 2", harts=2), limit)
     assert limit == LIMIT or (bare["reason"], bare["code"]) == (ExitReason.HALT, 0)
-    for technique in (*UNDER, TRACED):
+    for technique in TRIED:
         assert difference(bare, end(burrow("threads 2", harts=2, **setting(technique)), limit)) == {}, technique
 
 
@@ -128,7 +130,7 @@ def test_a_demo_on_burrow(name: str) -> None:
     limit = LIMIT if LIMIT < 400_000 else 50_000_000
     bare = end(demo(), limit)
     assert limit == LIMIT or (bare["reason"], bare["code"]) == (ExitReason.HALT, 0)
-    for technique in (*UNDER, TRACED):
+    for technique in TRIED:
         assert difference(bare, end(demo(**setting(technique)), limit)) == {}, technique
 
 
