@@ -43,6 +43,7 @@ class Csr:
     constant: the value of a register that never changes.
     held(h): what CSRRS and CSRRC set and clear bits of, where that is not what the register reads as.
     guard(h): for registers that may be forbidden although the mode suffices; returns 1 to allow.
+    retimes: whether a write may change when a timer interrupt comes next.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Csr:
     held: Callable[..., Any] | None = None
     constant: int | None = None
     guard: Callable[..., Any] | None = None
+    retimes: bool = False
 
     @property
     def privilege(self) -> int:

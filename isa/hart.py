@@ -42,6 +42,7 @@ class HartState(Protocol):
     mtvec: int
     mcounteren: int
     menvcfg: int
+    menvcfgh: int
     mcountinhibit: int
     mleak: int
     mscratch: int
@@ -59,6 +60,8 @@ class HartState(Protocol):
     scause: int
     stval: int
     satp: int
+    stimecmp: int  # of Sstc: S mode's deadline, low and high half
+    stimecmph: int
     pmpcfg: Words
     pmpaddr: Words
 
@@ -74,7 +77,7 @@ def declared(record: type, **arrays: int) -> tuple[tuple[str, int], ...]:
 FIELDS = declared(HartState, x=32, pmpcfg=16, pmpaddr=16)
 
 RESET = {"mode": M, "reservation": -1, "stale": 1}
-"""Fields that are not zero after reset; `misa` and `extensions` follow from the ISA string."""
+"""Fields that are not zero after reset; `misa`, `extensions` and `menvcfgh` follow from the ISA string."""
 
 ABI_NAMES = (
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",

@@ -3,6 +3,7 @@
 from trapline.isa.cache_blocks import legal_envcfg
 from trapline.isa.cause import MEI, MSI, MTI, SEI, SEIP, SSI, SSIP, STI, STIP
 from trapline.isa.csr import Csr, Field
+from trapline.isa.environment import STCE
 from trapline.isa.mode import MODE_BITS, RESERVED_MODE
 from trapline.isa.mstatus import MPP, MPP_SHIFT, MSTATUS_FIELDS, MSTATUS_WRITABLE
 from trapline.isa.pmp import A_SHIFT, PMP_A, PMP_ENTRIES, PMP_L, PMP_PER_CSR, PMP_R, PMP_W, PMP_WRITABLE, TOR
@@ -58,8 +59,12 @@ def read_mip(h):
 
 
 def write_mip(h, value):
-    """SSIP, STIP and SEIP are writable; the M-mode bits follow their devices."""
-    h.mip = value & MIP_WRITABLE
+    """SSIP, STIP and SEIP are writable; the M-mode bits follow their devices.
+
+    "If the stimecmp (supervisor-mode timer compare) register is implemented, STIP is read-only in mip and reflects the
+    supervisor-level timer interrupt signal resulting from stimecmp" (3.1.9): while STCE is set.
+    """
+    h.mip = value & (MIP_WRITABLE & ~STIP if h.menvcfgh & STCE else MIP_WRITABLE)
 
 
 def held_mip(h):
@@ -226,7 +231,6 @@ MACHINE_CSRS = (
     Csr("mstatush", 0x310, "Priv 3.1.6", "SBE and MBE: little-endian always", constant=0),
     Csr("menvcfg", 0x30A, "Priv 3.1.18", "environment below M mode",
         ENVCFG_FIELDS, "menvcfg", write=write_menvcfg),
-    Csr("menvcfgh", 0x31A, "Priv 3.1.18", "high half of menvcfg", constant=0),
     Csr("mcountinhibit", 0x320, "Priv 3.1.12", "counters that stand still",
         (Field("CY", 0, 0), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "mcountinhibit", write=write_mcountinhibit),
     Csr("mscratch", 0x340, "Priv 3.1.13", "for the M-mode trap handler", _word("mscratch"), "mscratch"),

@@ -24,9 +24,11 @@ from trapline.isa import (  # noqa: F401  (importing them declares)
 )
 from trapline.isa.compression import COMPRESSED, COMPRESSED_OPCODE, Compressed, is_long
 from trapline.isa.csr import Csr
+from trapline.isa.environment import ENVIRONMENT_CSRS
 from trapline.isa.extension import BASE, OPTIONAL
 from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind
 from trapline.isa.machine_csrs import MACHINE_CSRS
+from trapline.isa.sstc import SSTC_CSRS
 from trapline.isa.supervisor_csrs import SUPERVISOR_CSRS
 from trapline.isa.xleak import LEAK_CSRS
 
@@ -69,7 +71,8 @@ MOST = 200
 INSTRUCTIONS: list[Instruction] = sorted(DECLARED, key=_extension_order)
 """All instructions; like `BY_NAME` it changes in place, and only through `add` and `remove`."""
 
-CSRS: tuple[Csr, ...] = tuple(sorted(MACHINE_CSRS + SUPERVISOR_CSRS + LEAK_CSRS, key=lambda c: c.address))
+_CSRS = MACHINE_CSRS + ENVIRONMENT_CSRS + SUPERVISOR_CSRS + SSTC_CSRS + LEAK_CSRS
+CSRS: tuple[Csr, ...] = tuple(sorted(_CSRS, key=lambda c: c.address))
 check_instructions(INSTRUCTIONS)
 check_csrs(CSRS)
 

@@ -21,6 +21,9 @@ FINISHER = 0x100000
 
 U, S, M = 0, 1, 3
 
+OPTIONAL_CSRS = {"stimecmp", "stimecmph"}
+"""CSRs that are illegal without a standard extension."""
+
 STATUS = {
     "SIE": 1 << 1, "MIE": 1 << 3, "SPIE": 1 << 5, "MPIE": 1 << 7, "SPP": 1 << 8, "MPP": 3 << 11, "MPRV": 1 << 17,
     "SUM": 1 << 18, "MXR": 1 << 19, "TVM": 1 << 20, "TW": 1 << 21, "TSR": 1 << 22,

@@ -1,5 +1,7 @@
 """Page tables in a machine's RAM, and the Sv32 algorithm written out from the specification (volume II, 10.3.2)."""
 
+from typing import Any
+
 from support.machines import RAM, STATUS, M, S, U, encode, enter, from_words, get, open_memory, put, set_status
 from trapline import Machine
 
@@ -59,7 +61,23 @@ def as_mode(machine: Machine, mode: int) -> None:
     set_status(machine, MPRV=1, MPP=mode)
 
 
-def translate(machine: Machine, satp: int, va: int, access: str, mode: int, mstatus: int) -> tuple[int, int, int]:
+def attempt(machine: Machine, access: str, va: int, mode: int) -> int:
+    """Try a word access in `mode`; the exception's cause, or 0."""
+    machine.csr["mcause"] = 0
+    if access == FETCH:
+        enter(machine, mode, va)
+    else:
+        put(machine, RAM, [LW if access == LOAD else SW])
+        machine.x[AT], machine.x[TO], machine.x[FROM] = va, 0x5EED, 0x1234
+        as_mode(machine, mode)
+        machine.pc = RAM
+    machine.step()
+    return machine.csr["mcause"]
+
+
+def translate(
+    machine: Machine, satp: int, va: int, access: str, mode: int, mstatus: int, svade: bool = False
+) -> tuple[int, int, int]:
     """(0, physical address, PTE as it must be afterwards) or (cause, 0, 0); the numbers are those of the steps."""
     # 1. "Let a be satp.ppn x PAGESIZE, and let i = LEVELS - 1."
     a, level = (satp & 0x3FFFFF) << 12, 1
@@ -93,15 +111,18 @@ def translate(machine: Machine, satp: int, va: int, access: str, mode: int, msta
         return PAGE_FAULT[access], 0, 0
     # 7. "set pte.a to 1 and, if the memory access is a store, also set pte.d to 1"
     after = pte | A | (D if access == STORE else 0)
+    if after != pte and svade:
+        # "If the Svade extension is implemented, stop and raise a page-fault exception"
+        return PAGE_FAULT[access], 0, 0
     # 8. "pa.pgoff = va.pgoff. If i > 0, then ... pa.ppn[i - 1 : 0] = va.vpn[i - 1 : 0]."
     offset = va & (0x3FFFFF if level else 0xFFF)
     pa = (pte >> (20 if level else 10)) << (22 if level else 12) | offset
     return 0, pa, after
 
 
-def machine_with(*words: int) -> Machine:
+def machine_with(*words: int, **options: Any) -> Machine:
     """A machine in M mode about to execute `words`; frames hold their own addresses in every word."""
-    machine = from_words(words, memory=SIZE)
+    machine = from_words(words, memory=SIZE, **options)
     put(machine, HANDLER, [encode("jal")])
     for frame in (FRAME, FRAME + 0x1000, OTHER, OTHER + 0x1000):
         put(machine, frame, range(frame, frame + 0x1000, 4))

@@ -4,7 +4,8 @@ import struct
 from collections.abc import Sequence
 
 from trapline.isa.cause import LOAD_ACCESS, LOAD_MISALIGNED, STIP
-from trapline.isa.word import WORD
+from trapline.isa.environment import STCE
+from trapline.isa.word import MASK, WORD
 from trapline.vm.board.devices import Halt
 from trapline.vm.boot.memory_map import Plan
 from trapline.vm.core.access_type import LOAD
@@ -53,8 +54,12 @@ class MachinePlatform:
         return MachinePlatform(machine)
 
     def set_timer(self, hart: int, deadline: int) -> None:
-        """Set the deadline; the line follows when the hart runs next."""
-        self._m.mtimecmp_low[hart] = deadline & 0xFFFFFFFF
+        """Set the deadline, of stimecmp where that is there; the line follows when the hart runs next."""
+        h = self.harts[hart]
+        if h.menvcfgh & STCE:
+            h.stimecmp, h.stimecmph = deadline & MASK, deadline >> 32
+            return
+        self._m.mtimecmp_low[hart] = deadline & MASK
         self._m.mtimecmp_high[hart] = deadline >> 32
 
     def put(self, data: bytes) -> None:
@@ -135,6 +140,6 @@ def _start_supervisor(machine: Machine, entry: int, tree: int) -> None:
     assert machine.sbi is not None
     for h in machine.engine.h:
         h.timer_line = STIP
-        machine.sbi.platform.set_timer(h.mhartid, ALL_ONES)
         hsm.hand_over(h)
+        machine.sbi.platform.set_timer(h.mhartid, ALL_ONES)
     hsm.enter(machine.engine.h[0], entry, tree)

@@ -2,8 +2,10 @@
 
 from trapline.isa import CSRS, Csr
 from trapline.isa.pmp import PMP_ENTRIES
+from trapline.isa.trap import NEXT
 from trapline.isa.word import MASK
 from trapline.vm.codegen.collect import Function
+from trapline.vm.core.status import RESLICE
 from trapline.vm.hypervisor.events import LOGGED_CSRS
 
 
@@ -57,10 +59,13 @@ def emit_csr_read() -> str:
 
 
 def emit_csr_write() -> str:
-    """`csr_write(h, address, value)`: obey a write that `csr_access` has allowed."""
+    """`csr_write(h, address, value)`: obey a write that `csr_access` has allowed. NEXT, or RESLICE if it retimes."""
     lines = ["def csr_write(h, address, value):"]
     for number, csr in enumerate(c for c in CSRS if _write(c)):
         lines += [f"    {'elif' if number else 'if'} address == {csr.address:#x}:", f"        {_write(csr)}"]
+        if csr.retimes:
+            lines.append(f"        return {RESLICE}")
+    lines.append(f"    return {NEXT}")
     return "\n".join(lines)
 
 

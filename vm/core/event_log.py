@@ -12,6 +12,7 @@ These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 """
 
 from trapline.isa.cause import CAUSE_CODE
+from trapline.isa.environment import updates_entries
 from trapline.isa.mode import MODE_BITS, M
 from trapline.isa.mstatus import MPP_SHIFT, SPP_SHIFT
 from trapline.isa.sv32 import (
@@ -30,6 +31,7 @@ from trapline.vm.core.generated import csr_read
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.overlays import own_word
+from trapline.vm.core.status import RESLICE
 from trapline.vm.core.stops import TABLE_WORDS
 
 LOG_INT = 8
@@ -77,6 +79,8 @@ OF_LOWER = 12
 """the entries of level 1 and 0 before a walk, NO_ENTRY where it cannot have come"""
 OF_STATUS = 13
 """mstatus of a walk"""
+OF_UPDATES = 14
+"""whether the walk sets A and D"""
 
 NO_ENTRY = -1
 
@@ -208,6 +212,7 @@ def begin_walk(h, m, ram32, code, vaddr, access, mode):
     code[U64(at + OF_UPPER)] = upper
     code[U64(at + OF_LOWER)] = lower
     code[U64(at + OF_STATUS)] = h.mstatus
+    code[U64(at + OF_UPDATES)] = 1 if updates_entries(h) else 0
 
 
 def end_walk(h, m, code, mode, paddr):
@@ -229,3 +234,13 @@ def end_direct(r, code):
     """It has run."""
     r.stops = r.stops & ~LOG_ALL
     code[U64(len(code) - STATE_AT + LOG_BASE)] = 0
+
+
+def log_retimed(h, m, code, status, pc, word):
+    """Note a CSR instruction that has answered RESLICE, after which `execute` leaves. pc, word: where and what."""
+    if status == RESLICE:
+        at = log_record(h, code, RETIRED, pc, h.mode)
+        code[U64(at + OF_CAUSE)] = word
+        code[U64(at + OF_VALUE)] = code[U64(len(code) - STATE_AT + LOG_OLD)]
+        code[U64(at + OF_NEW)] = csr_read(h, word >> CSR_SHIFT)
+        log_count(m, code)

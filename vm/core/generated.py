@@ -15,7 +15,7 @@ def csr_read(h, address):
 
 
 def csr_write(h, address, value):
-    """Obey a write that `csr_access` has allowed (`vm.codegen.csr_file`)."""
+    """Obey a write that `csr_access` has allowed (`vm.codegen.csr_file`): NEXT, or RESLICE where it may retime."""
     raise NotImplementedError
 
 

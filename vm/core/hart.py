@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from trapline.isa.cause import MTIP
+from trapline.isa.environment import reset_menvcfgh
 from trapline.isa.hart import FIELDS, RESET, declared
 from trapline.isa.sv32 import ADDRESSES
 from trapline.vm.core.records import (
@@ -83,6 +84,7 @@ def new_harts(count: int, misa: int, extensions: int = 0) -> np.ndarray:
         harts[name] = value
     harts["misa"] = misa
     harts["extensions"] = extensions
+    harts["menvcfgh"] = reset_menvcfgh(extensions)
     harts["mhartid"] = np.arange(count)
     harts["timer_line"] = MTIP
     for name in ("fetch_tlb", "load_tlb", "store_tlb"):

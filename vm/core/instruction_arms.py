@@ -27,7 +27,7 @@ from trapline.vm.core.access import atomic_offset, block_answer, load_slow, ram_
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
-from trapline.vm.core.event_log import LOG_CSR, LOG_MMU, log_old
+from trapline.vm.core.event_log import LOG_CSR, LOG_MMU, log_old, log_retimed
 from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
 from trapline.vm.core.packed import PACKED_IMM
@@ -214,11 +214,13 @@ def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
         return Trap(ILLEGAL, word)
     if m.stops & LOG_CSR:
         log_old(code, old)
-    csr_write(h, csr, meaning(old=old) & MASK)
+    status = csr_write(h, csr, meaning(old=old) & MASK)
+    if m.stops & LOG_CSR:
+        log_retimed(h, m, code, status, pc, word)
     x[rd] = old
     x[0] = 0
     h.pc = pc
-    return Leave(NEXT)
+    return Leave(status)
 
 
 def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
@@ -231,16 +233,19 @@ def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
     old = csr_access(h, csr, writes)
     if old < 0:
         return Trap(ILLEGAL, word)
+    status = NEXT
     if writes:
         if m.stops & LOG_CSR:
             log_old(code, old)
         held = csr_held(h, csr, old)
-        csr_write(h, csr, meaning(old=held) & MASK)
+        status = csr_write(h, csr, meaning(old=held) & MASK)
+        if m.stops & LOG_CSR:
+            log_retimed(h, m, code, status, pc, word)
     x[rd] = old
     x[0] = 0
     if writes:
         h.pc = pc
-        return Leave(NEXT)
+        return Leave(status)
 
 
 def system(h, m, cycle, pc, word, meaning):

@@ -5,7 +5,8 @@ stopped, with the hart concerned in `m.current`: an answer of `vm.core.status`. 
 hart, or, where `m.idle_exits` is set, that something will if the host lets time pass.
 """
 
-from trapline.isa.cause import MSI, MSIP
+from trapline.isa.cause import MSI, MSIP, STIP
+from trapline.isa.environment import STCE
 from trapline.isa.trap import WAIT
 from trapline.isa.word import u32
 from trapline.vm.core.bare import BARE
@@ -22,14 +23,15 @@ HALF = 0x7FFFFFFF
 """The upper word of `FOREVER`."""
 
 
-def ticks_left(h, m):
-    """Ticks until mtime is mtimecmp, at most `FOREVER` (software writes all ones for never); 0 once it has been.
+def ticks_left(h, high, low):
+    """Ticks until mtime is this deadline, at most `FOREVER` (software writes all ones for never); 0 once it has been.
 
     Both are unsigned, which the fields of a record are not: "a machine timer interrupt becomes pending whenever mtime
-    contains a value greater than or equal to mtimecmp, treating the values as unsigned integers" (Priv 3.2.1).
+    contains a value greater than or equal to mtimecmp, treating the values as unsigned integers" (Priv 3.2.1), and of
+    stimecmp Sstc says the same.
     """
-    high = m.mtimecmp_high[h.mhartid & HART_BITS] - u32(h.mtime >> 32)
-    low = m.mtimecmp_low[h.mhartid & HART_BITS] - u32(h.mtime)
+    high = high - u32(h.mtime >> 32)
+    low = low - u32(h.mtime)
     if high < 0 or (high == 0 and low <= 0):
         return 0
     if high > HALF:
@@ -42,12 +44,11 @@ def ticks_to_wrap(h):
     return FOREVER if h.mtime >= 0 else max(1, ~h.mtime)
 
 
-def update_time(h, m):
-    """Bring mtime and the CLINT's lines up to date with the steps that passed; answer ticks until the line's change."""
-    synchronize(h, m, h.cycle)
+def update_machine_timer(h, m):
+    """Let the CLINT's lines be as mtime says; answer ticks until the timer's changes."""
     if m.board != FULL_BOARD:
         return FOREVER
-    left = ticks_left(h, m)
+    left = ticks_left(h, m.mtimecmp_high[h.mhartid & HART_BITS], m.mtimecmp_low[h.mhartid & HART_BITS])
     lines = (h.lines & ~(h.timer_line | MSIP)) | (m.msip[h.mhartid & HART_BITS] << MSI)
     if left == 0:
         h.lines = lines | h.timer_line
@@ -56,17 +57,44 @@ def update_time(h, m):
     return left
 
 
+def update_supervisor_timer(h):
+    """Likewise for stimecmp. While STCE is set, STIP is that timer's whatever else would raise it."""
+    if h.menvcfgh & STCE == 0:
+        return FOREVER
+    left = ticks_left(h, h.stimecmph, h.stimecmp)
+    if left == 0:
+        h.lines = h.lines | STIP
+        return ticks_to_wrap(h)
+    h.lines = h.lines & ~STIP
+    return left
+
+
+def update_time(h, m):
+    """Bring mtime and the timers' lines up to date with the steps that passed; answer ticks until one changes."""
+    synchronize(h, m, h.cycle)
+    return min(update_machine_timer(h, m), update_supervisor_timer(h))
+
+
+def ticks_to_wake(h, m):
+    """Ticks until the line of a timer that mie enables changes, all brought up to date; `FOREVER` without one."""
+    synchronize(h, m, h.cycle)
+    machine = update_machine_timer(h, m)
+    supervisor = update_supervisor_timer(h)
+    if h.mie & h.timer_line == 0:
+        machine = FOREVER
+    return machine if h.mie & STIP == 0 else min(machine, supervisor)
+
+
 def skip_time(harts, m, count):
     """Idle time is skipped, not waited for: let mtime be the next deadline that can wake a hart. 0 without one."""
     least = FOREVER
     for i in range(count):
         h = harts[i]
-        if h.stopped == 0 and h.mie & h.timer_line:
-            left = update_time(h, m)
-            if h.lines & h.timer_line:
+        if h.stopped == 0 and h.mie & (h.timer_line | STIP):
+            least = min(least, ticks_to_wake(h, m))
+            if h.lines & h.mie & (h.timer_line | STIP):
                 # Its deadline came while the others had their turns; it is to wake now, not at theirs.
                 return 1
-            least = min(least, left)
     if least == FOREVER:
         return 0
     m.time_base = as_field(m.time_base + least)

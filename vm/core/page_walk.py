@@ -1,9 +1,10 @@
-"""The walk of Sv32 page tables: from a virtual to a physical address, setting A and D (Priv 10.3.2).
+"""The walk of Sv32 page tables: from a virtual to a physical address, setting A and D or not (Priv 10.3.2).
 
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 A negative answer is a fault (`vm.core.status`).
 """
 
+from trapline.isa.environment import updates_entries
 from trapline.isa.mode import M, S, U
 from trapline.isa.mstatus import MXR, SUM
 from trapline.isa.sv32 import (
@@ -90,7 +91,11 @@ def leaf_address(pte, level, vaddr):
 
 
 def translate(h, m, ram32, code, page, vaddr, access, mode):
-    """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2)."""
+    """The physical address of `vaddr`, walking Sv32 page tables and updating A and D (Priv 10.3.2).
+
+    Under Svade nothing is updated: "when a virtual page is accessed and the A bit is clear, or is written and the D bit
+    is clear, a page-fault exception is raised" (10.3.1).
+    """
     if mode == M or h.satp & SATP_SV32 == 0:
         return vaddr
     leaf = find_leaf(h, m, ram32, vaddr, access)
@@ -104,6 +109,8 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
     if access == STORE:
         updated = updated | PTE_D
     if updated != pte:
+        if not updates_entries(h):
+            return page_fault(access)
         if not pmp_allows(pmp_lookup(h, address, address + PTE_SIZE), STORE, S):
             return access_fault(access)
         offset = address - m.ram_base
@@ -137,11 +144,12 @@ def permitted_address(h, m, ram32, vaddr, width, access, mode):
         pte = entry_at(m, ram32, leaf)
         if not pte_allows(h, pte, access, mode):
             return -1
-        # Setting A and D is a store to the table.
         wanted = PTE_A | PTE_D if access == STORE else PTE_A
         table = leaf & ~3
-        if pte & wanted != wanted and not pmp_allows(pmp_lookup(h, table, table + PTE_SIZE), STORE, S):
-            return -1
+        if pte & wanted != wanted:
+            # Setting A and D is a store to the table.
+            if not updates_entries(h) or not pmp_allows(pmp_lookup(h, table, table + PTE_SIZE), STORE, S):
+                return -1
         paddr = leaf_address(pte, leaf & 1, vaddr)
     return paddr if pmp_allows(pmp_lookup(h, paddr, paddr + width), access, mode) else -1
 

@@ -33,7 +33,7 @@ FOR_THE_HOST = -20
 DEVICE = -100
 """An access outside RAM that the host must serve: `m.exit_address`, `exit_width`, `exit_store` and `exit_value`."""
 RESLICE = -101
-"""A store is done, after which the run loop must look at time and interrupts again."""
+"""A store, or a write of a CSR, is done, after which the run loop must look at time and interrupts again."""
 TOHOST = -102
 """A store to `tohost` is done."""
 HYPERCALL = -103

@@ -6,7 +6,7 @@
 import time
 
 from trapline.vm.core.counters import FOREVER, STEPS_PER_TICK
-from trapline.vm.core.loop import skip_time, update_time
+from trapline.vm.core.loop import skip_time, ticks_to_wake
 from trapline.vm.exits.clock_kinds import KINDS
 from trapline.vm.exits.served_machine import ServedMachine, WaitingBoard
 from trapline.vm.host.console import PATIENCE
@@ -91,8 +91,7 @@ class Clock:
     def _ticks_left(self) -> int:
         """Ticks until the next timer interrupt that would wake a hart; FOREVER if none."""
         engine = self._machine.engine
-        waking = [h for h in engine.h if not h.stopped and h.mie & h.timer_line]
-        return min((update_time(h, engine.m) for h in waking), default=FOREVER)
+        return min((ticks_to_wake(h, engine.m) for h in engine.h if not h.stopped), default=FOREVER)
 
     def waits_outside(self) -> bool:
         """Whether what `idle` would do depends on when it is called, or on input."""

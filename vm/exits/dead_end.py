@@ -16,7 +16,7 @@ from trapline.isa.mstatus import TW
 from trapline.isa.word import MASK, WORD
 from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.counters import FOREVER
-from trapline.vm.core.loop import update_time
+from trapline.vm.core.loop import ticks_to_wake
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.overlays import own_word
 from trapline.vm.core.records import HartRecord
@@ -84,8 +84,8 @@ class DeadEnd:
     def _can_wake(self, h: HartRecord) -> bool:
         """Whether time or input may wake a waiting hart; others, which loop, will not."""
         m, board = self._machine.engine.m, self._machine.board
-        left = update_time(h, m)
-        if (h.mip | h.lines) & h.mie or (h.mie & h.timer_line and left < FOREVER):
+        left = ticks_to_wake(h, m)
+        if (h.mip | h.lines) & h.mie or left < FOREVER:
             return True
         return board is not None and bool(h.mie & (MEIP | SEIP)) and board.input_interrupts()
 

@@ -6,6 +6,7 @@ A hypervisor's tables need nothing: translations are dropped, and pages of RAM a
 """
 
 from trapline.isa.cause import MTIP
+from trapline.isa.environment import reset_menvcfgh
 from trapline.isa.hart import FIELDS, RESET
 from trapline.vm.core.counters import STEPS_PER_TICK, as_field
 from trapline.vm.core.hart import SLICE
@@ -40,6 +41,7 @@ def _reset_hart(h: HartRecord) -> None:
                 array[index] = 0
         elif name not in KEPT:
             setattr(h, name, RESET.get(name, 0))
+    h.menvcfgh = reset_menvcfgh(h.extensions)
     h.mcycle = as_field(-h.cycle)
     h.minstret = as_field(h.unretired - h.cycle)
     h.waiting = h.stopped = 0

@@ -6,6 +6,7 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 """
 
 from trapline.isa.cause import ECALL_U, MTIP, STIP
+from trapline.isa.environment import STCE
 from trapline.isa.hart import A0, A1, A2, A6, A7
 from trapline.isa.mode import S
 from trapline.isa.mstatus import SIE, TSR, TVM, TW
@@ -188,7 +189,14 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
 
 
 def set_timer(v, m, low, high):
-    """Let the timer interrupt of this hart come at this mtime, as the supervisor's: no longer as the machine's."""
+    """Let the timer interrupt of this hart come at this mtime, as the supervisor's: no longer as the machine's.
+
+    Where the supervisor has a timer of its own, the deadline is that one's.
+    """
+    if v.menvcfgh & STCE:
+        v.stimecmp = low
+        v.stimecmph = high
+        return
     v.timer_line = STIP
     v.lines = v.lines & ~(MTIP | STIP)
     m.mtimecmp_low[v.mhartid & HART_BITS] = low

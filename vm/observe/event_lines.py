@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from trapline import isa
 from trapline.isa.cause import FETCH_PAGE, INTERRUPT, describe
 from trapline.isa.compression import digits
+from trapline.isa.environment import SVADE
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.pmp import PMP_ENTRIES
 from trapline.isa.sv32 import (
@@ -142,6 +143,6 @@ def _pte(word: int) -> int | None:
 def _hart(record: list[int]) -> SimpleNamespace:
     """What a verdict on a walk looks at. PMP is not noted: it permits everything here."""
     return SimpleNamespace(
-        mstatus=record[layout.OF_STATUS], pmp_entries=1, pmpcfg=[ALL_MEMORY] + [0] * (PMP_ENTRIES - 1),
-        pmpaddr=[0xFFFFFFFF] + [0] * (PMP_ENTRIES - 1),
+        mstatus=record[layout.OF_STATUS], extensions=0 if record[layout.OF_UPDATES] else SVADE, menvcfgh=0,
+        pmp_entries=1, pmpcfg=[ALL_MEMORY] + [0] * (PMP_ENTRIES - 1), pmpaddr=[0xFFFFFFFF] + [0] * (PMP_ENTRIES - 1),
     )  # fmt: skip

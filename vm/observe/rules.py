@@ -16,9 +16,11 @@ from trapline.isa.cause import (
     STORE_PAGE,
     describe,
 )
+from trapline.isa.environment import SSTC
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
 from trapline.isa.mstatus import TVM, TW
+from trapline.isa.sstc import SSTC_CSRS
 from trapline.isa.table import decode_fetched
 from trapline.isa.xleak import INTERCEPT_SHIFT
 from trapline.vm.core.overlays import INSTRUCTION, MARK
@@ -123,6 +125,14 @@ def _csr(instruction: Instruction, word: int, real: Any) -> Rule:
         )
     if csr.name == "satp":
         return Rule("The real hart is in S mode, and mstatus.TVM of it is set: satp may not be accessed.", "Priv 3.1.6")
+    if csr in SSTC_CSRS:
+        if not real.extensions & SSTC:
+            return Rule(f"This machine lacks sstc, so there is no {csr.name}.", f"Priv 2.1; {csr.name}: {csr.section}")
+        return Rule(
+            f"{csr.name} may be accessed below M mode only where menvcfg.STCE lets it be, and that of the real hart is "
+            "clear: the timer that the guest is to have is the virtual hart's.",
+            f"{csr.name}: {csr.section}",
+        )
     if csr.guard is not None and csr.guard(real) != 1:
         return Rule(
             f"{csr.name} may be read in {mode} mode only where mcounteren lets it be, and the mcounteren of the real "

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trapline.isa.environment import updates_entries
 from trapline.isa.mode import MODE_NAMES, M, S, U
 from trapline.isa.mstatus import MXR, SUM
 from trapline.isa.sv32 import (
@@ -118,10 +119,13 @@ def judge(h: Any, entries: list[Entry], vaddr: int, access: int, mode: int) -> V
     text = f"The leaf at level {last.level} allows a {ACCESSES[access]} in {MODE_NAMES[mode]} mode."
     wanted = [name for name, bit in (("A", PTE_A), ("D", PTE_D if access == STORE else 0)) if bit & ~last.pte]
     if wanted:
+        verb, them = ("is", "it") if len(wanted) == 1 else ("are", "them")
+        clear = f"{' and '.join(wanted)} {verb} clear"
+        if not updates_entries(h):
+            return Verdict(f"{text[:-1]}, but {clear}, and this hart does not set {them}.", _STEP[7], "page")
         if not pmp_allows(pmp_lookup(h, last.address, last.address + PTE_SIZE), STORE, S):
             return Verdict("A or D must be set, and PMP forbids the store to the table.", _STEP[7], "access")
-        verb, them = ("is", "it") if len(wanted) == 1 else ("are", "them")
-        text += f" {' and '.join(wanted)} {verb} clear; the walk sets {them}."
+        text += f" {clear}; the walk sets {them}."
     return _protected(h, leaf_address(last.pte, last.level, vaddr), access, mode, text, _STEP[8])
 
 

@@ -1,6 +1,7 @@
 """Hart state management (SBI 2.0, chapter 9), and the initial state of a hart in S mode."""
 
 from trapline.isa.cause import ECALL_M, ECALL_S, EXCEPTIONS, SEIP, SSIP, STIP
+from trapline.isa.environment import STCE, write_menvcfgh
 from trapline.isa.hart import A0, A1
 from trapline.isa.machine_csrs import CY, IR, TM
 from trapline.isa.mode import S
@@ -49,10 +50,14 @@ def enter(h: HartRecord, address: int, opaque: int) -> None:
 
 
 def hand_over(h: HartRecord) -> None:
-    """Set up a hart as M-mode firmware does: delegate traps and interrupts, open counters and all memory to S mode."""
+    """Set up a hart as M-mode firmware does: delegate traps and interrupts, open all that is there to S mode.
+
+    That is memory, the counters, and stimecmp.
+    """
     h.medeleg = DELEGATED_EXCEPTIONS
     h.mideleg = DELEGATED_INTERRUPTS
     h.mcounteren = COUNTERS
+    write_menvcfgh(h, h.menvcfgh | STCE)
     h.pmpaddr[0] = MASK
     h.pmpcfg[0] = ALL_MEMORY
     h.stopped = 1

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from trapline.isa.cause import MEIP, MSIP, MTIP, SEIP, SSIP, STIP
+from trapline.isa.environment import menvcfgh_fields
 from trapline.isa.mode import M, S, U
 from trapline.isa.mstatus import MPP, MPP_SHIFT
 from trapline.isa.pmp import PMP_ENTRIES, PMP_WRITABLE
@@ -150,6 +151,8 @@ def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -
     for name in ("misa", "extensions", "mhartid"):
         if (harts[name] != fresh[name]).any():
             refuse(f"field '{name}' of a hart is not that of its description")
+    if (harts["menvcfgh"] & ~menvcfgh_fields(int(harts["extensions"][0]))).any():
+        refuse("menvcfgh has fields of absent extensions")
     assist = engine.m.technique == ASSIST
     for name, mask in _CSRS.items():
         own = (harts[name] ^ fresh[name]) & ~mask
@@ -163,7 +166,7 @@ def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -
 def _check_real(engine: Engine, real: Numbers, fresh: Numbers, assist: bool) -> None:
     if not np.isin(real["mode"], (U, S) if assist else (U,)).all():
         refuse("the mode of a real hart is not the hypervisor's")
-    for name in ("pmpcfg", "pmpaddr"):
+    for name in ("pmpcfg", "pmpaddr", "menvcfgh"):
         if (real[name] != fresh[name]).any():
             refuse(f"field '{name}' of a real hart is not the hypervisor's")
     for h, r in zip(real, engine.real, strict=True):

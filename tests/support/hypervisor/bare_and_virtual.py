@@ -31,9 +31,9 @@ def setting(name: str) -> dict[str, str]:
 class Reused:
     """A machine that is reset before each kernel: making a new one costs much more than running it."""
 
-    def __init__(self, technique: str, harts: int, **options: Any) -> None:
+    def __init__(self, technique: str, harts: int, extensions: str = "xleak", **options: Any) -> None:
         options |= setting(technique)
-        self.machine = Machine(isa="rv32ima_xleak", harts=harts, memory=harts * ARENA, **options)
+        self.machine = Machine(isa=f"rv32ima_{extensions}", harts=harts, memory=harts * ARENA, **options)
         engine = self.machine.engine
         self._saved = {
             name: (array, array.copy())

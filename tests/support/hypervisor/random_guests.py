@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from support.machines import RAM, csr_word, encode, put, state
+from support.machines import OPTIONAL_CSRS, RAM, csr_word, encode, put, state
 from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
 
@@ -20,7 +20,8 @@ CODES = (CODE + 0x800, M_HANDLER)
 SCRATCH = (5, 6, 7, 10, 11, 12, 13, 14, 15)
 ANY_CSR = [
     c.name for c in isa.CSRS
-    if "hpm" not in c.name and c.name not in ("satp", "mtvec", "stvec", "mcycle", "mcycleh", "minstret", "minstreth")
+    if "hpm" not in c.name and c.name not in OPTIONAL_CSRS
+    and c.name not in ("satp", "mtvec", "stvec", "mcycle", "mcycleh", "minstret", "minstreth")
 ]  # fmt: skip
 STATUS_BITS = (0x2, 0x8, 0x20, 0x80, 0x100, 0x800, 0x1800, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000)
 

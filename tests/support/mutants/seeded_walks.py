@@ -279,7 +279,7 @@ WALKS: dict[str, Seeded] = {
         TABLE_THAT_PMP_LETS_READ, expected={"s4": 0, **LOAD_ACCESS},
     ),
     "a look does not ask whether A may be set": on_bare(
-        "permitted_address", "pte & wanted != wanted and ", "False and ", TABLE_THAT_PMP_LETS_READ, expected={"s1": 0}
+        "permitted_address", "if pte & wanted != wanted:", "if False:", TABLE_THAT_PMP_LETS_READ, expected={"s1": 0}
     ),
     "PMP does not hide tables": on_bare(
         "find_leaf", "if not pmp_allows(pmp_lookup(h, address, address + PTE_SIZE), LOAD, S):", "if False:",

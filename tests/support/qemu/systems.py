@@ -207,20 +207,21 @@ def assemble(snippets: Sequence[Snippet]) -> bytes:
     return assemble_text("".join(parts) + "    j finish\n", name="<snippets>", text_base=RAM).elf
 
 
-def run_on_qemu(tool: Find, elf: bytes) -> list[str]:
+def run_on_qemu(tool: Find, elf: bytes, sstc: bool = False) -> list[str]:
     """The lines that QEMU prints."""
+    options = [option.replace("sstc=false", "sstc=true") if sstc else option for option in QEMU]
     with tempfile.TemporaryDirectory() as folder:
         file, output = Path(folder, "program"), Path(folder, "output")
         file.write_bytes(elf)
         with output.open("wb") as stream:
-            command = [tool("qemu-system-riscv32"), *QEMU, "-m", f"{MEMORY >> 20}M", "-kernel", str(file)]
+            command = [tool("qemu-system-riscv32"), *options, "-m", f"{MEMORY >> 20}M", "-kernel", str(file)]
             subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, timeout=120, check=True)
         return output.read_text().splitlines()
 
 
-def run_here(elf: bytes) -> list[str]:
+def run_here(elf: bytes, sstc: bool = False) -> list[str]:
     """The lines that our machine prints."""
-    machine = Machine.from_elf(elf, memory=MEMORY)
+    machine = Machine.from_elf(elf, memory=MEMORY, isa="rv32ima_sstc" if sstc else "rv32ima")
     exit = machine.run(max_instructions=20_000_000)
     assert exit.reason is ExitReason.HALT, (str(exit), machine.mode, machine.x["s0"])
     return machine.console.output.decode().splitlines()
@@ -246,14 +247,14 @@ def code_of(elf: bytes) -> Callable[[int], int]:
 Mask = Callable[[dict[str, int]], dict[str, int]]
 
 
-def compare(tool: Find, snippets: Sequence[Snippet], mask: Mask = dict) -> int:
-    """Run on both and compare record by record after `mask`; the number of records.
+def compare(tool: Find, snippets: Sequence[Snippet], mask: Mask = dict, sstc: bool = False) -> int:
+    """Run on both, with Sstc or without, and compare record by record after `mask`; the number of records.
 
     Raises AssertionError with the snippet and the fields that differ.
     """
     elf = assemble(snippets)
     code = code_of(elf)
-    ours, theirs = run_here(elf), run_on_qemu(tool, elf)
+    ours, theirs = run_here(elf, sstc), run_on_qemu(tool, elf, sstc)
     for number, (here, there) in enumerate(zip_longest(ours, theirs)):
         if here == there:
             continue

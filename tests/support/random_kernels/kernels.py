@@ -23,6 +23,8 @@ from support.random_kernels.memory import leaf, root_leaf
 from support.random_kernels.script import Script
 from support.random_kernels.steps import STEPS
 
+STCE, ADUE = 1 << 31, 1 << 29
+"""Fields of menvcfgh."""
 SPIN = 0x6F
 """jal zero, 0"""
 LENGTHS = 2500, 5000, 9000, 12000
@@ -47,14 +49,18 @@ def boot(c: Choices, s: Script) -> None:
         s.put(csr("csrrw", "satp", 0, 6))
     for x in range(10, 16):
         s.constant(x, c.word())
+    if s.extended:
+        s.constant(6, c.of((STCE, ADUE, STCE | ADUE, 0)))
+        s.put(csr("csrrw", "menvcfgh", 0, 6))
 
 
 def script(
-    hart: int, holes: int, first: bytes, steps: list[bytes], harts: int = 1, free: bool = False
+    hart: int, holes: int, first: bytes, steps: list[bytes], harts: int = 1, free: bool = False, extended: bool = False
 ) -> dict[int, list[int]]:
     """The words of one hart's arena."""
     base = arena(hart)
     s = Script(base, hart, holes, harts, free)
+    s.extended = extended
     c = Choices(first)
     boot(c, s)
     tables = {}
@@ -74,8 +80,11 @@ def script(
 
 
 @st.composite
-def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False) -> Kernel:
-    """A kernel for so many harts; a free one may change what it translates by and not fence."""
+def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False, extended: bool = False) -> Kernel:
+    """A kernel for so many harts; a free one may change what it translates by and not fence.
+
+    extended: for harts with Sstc, Svade and Svadu.
+    """
     holes = draw(st.sampled_from((0, 0, 0, REFUSED, 1, 2)))
     words: dict[int, list[int]] = {}
     for hart in range(harts):
@@ -83,6 +92,6 @@ def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False) -> Kernel:
         # Without a number of its own a list of up to 60 would have 6 on average.
         count = draw(st.sampled_from(range(1, 61)))
         steps = draw(st.lists(st.binary(min_size=16, max_size=16), min_size=count, max_size=count))
-        words |= script(hart, holes, first, steps, harts, free)
+        words |= script(hart, holes, first, steps, harts, free, extended)
     cuts = draw(st.lists(st.sampled_from(range(1, 400)), min_size=1, max_size=6))
     return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [*cuts, LENGTHS[harts - 1] - sum(cuts)])

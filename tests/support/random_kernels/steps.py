@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from support.machines import OPTIONAL_CSRS
 from support.random_kernels.code import (
     CLINT,
     DATA,
@@ -42,7 +43,9 @@ VALUES = [
 ]  # fmt: skip
 LOADS, STORES = ("lw", "lh", "lhu", "lb", "lbu"), ("sw", "sh", "sb")
 AMOS = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.AMO]
-WEIGHED = [c.name for c in isa.CSRS if "hpm" not in c.name and c.name != "satp"]
+WEIGHED = [c.name for c in isa.CSRS if "hpm" not in c.name and c.name not in ("satp", *OPTIONAL_CSRS)]
+EXTENDED = ("menvcfgh", "menvcfgh", "stimecmp", "stimecmph", "mip", "sip")
+"""CSRs of the extensions that an extended kernel uses, and those that they change."""
 COMMON = (
     "mstatus", "sstatus", "mie", "sie", "mip", "sip", "medeleg", "mideleg", "mepc", "sepc", "mcause", "scause", "mtval",
     "stval", "mscratch", "sscratch", "mcounteren", "scounteren", "cycle", "time", "instret", "mcountinhibit", "mcycle",
@@ -109,7 +112,7 @@ def csr_value(c: Choices, s: Script, name: str) -> int:
 
 def csr_step(c: Choices, s: Script) -> None:
     """One of the six instructions on any CSR but satp."""
-    name = c.of(COMMON) if c.below(3) else c.of(WEIGHED)
+    name = c.of(COMMON) if c.below(3) else c.of(EXTENDED if s.extended and c.below(2) else WEIGHED)
     form = c.of(FORMS)
     rd = register(c) if c.maybe(80) else 0
     if form.endswith("i"):
@@ -181,7 +184,10 @@ def call(c: Choices, s: Script) -> None:
 def timer(c: Choices, s: Script) -> None:
     """A deadline, a software interrupt, or S-mode bits of mip; some interrupts enabled."""
     kind = c.below(4)
-    if kind == 0:
+    if s.extended and c.below(2):
+        s.put(csr("csrrs", "time", 6, 0), word("addi", 6, 6, c.below(4)), csr("csrrw", "stimecmp", 0, 6))
+        s.put(csr("csrrw", "stimecmph", 0, 0))
+    elif kind == 0:
         s.constant(5, CLINT + 0xBFF8)
         s.put(word("lw", 6, 5, 0), word("addi", 6, 6, c.below(4)))
         s.constant(5, CLINT + 0x4000 + 8 * s.hart)

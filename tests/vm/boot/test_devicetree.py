@@ -31,7 +31,7 @@ def source(tool, data: bytes) -> str:
 
 
 @pytest.mark.parametrize("changes", [
-    {}, {"harts": 8}, {"isa": parse_isa("rv32ima_xleak")}, {"memory": 4096}, {"memory": 2 << 30},
+    {}, {"harts": 8}, {"isa": parse_isa("rv32ima_xleak_svade_sstc")}, {"memory": 4096}, {"memory": 2 << 30},
     {"chosen": Chosen("console=hvc0", (0x84000000, 0x84000123))}, {"chosen": Chosen("")},
 ])  # fmt: skip
 def test_dtc_reads_it_without_a_warning(tool, changes):

@@ -13,7 +13,7 @@ import pytest
 from support.budget import PLAIN, seeds
 from support.gnu import Find, run_tool
 from support.paths import DOCS
-from support.qemu import in_use, privileged, protection
+from support.qemu import in_use, privileged, protection, supervisor_timer
 from support.qemu.differences import DIFFERENCES, Difference, mask
 from support.qemu.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
@@ -32,6 +32,13 @@ def test_same_records_as_qemu(tool: Find, generate: Callable[[Random], Snippet],
     rng = Random(seed)
     records = compare(tool, [generate(rng) for _ in range(SNIPPETS)], mask)
     assert records > 2 * SNIPPETS
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+def test_same_records_with_sstc(tool: Find, seed: int) -> None:
+    """stimecmp in the past or far ahead: who may access it, and what it does to mip, sip and interrupts."""
+    rng = Random(seed)
+    assert compare(tool, [supervisor_timer.stimecmp(rng) for _ in range(SNIPPETS)], mask, sstc=True) > SNIPPETS
 
 
 @pytest.mark.slow

@@ -100,6 +100,16 @@ def test_under_the_hypervisor_with_every_exit_noted(console_of_the_sbi, tmp_path
     assert f"<dd>{entries:,}</dd>" in page.read_text() and "first" not in page.read_text().partition("<img")[0]
 
 
+@pytest.mark.parametrize(
+    "how", [("boot",), ("virt", "--technique", "trap"), ("virt", "--technique", "assist")], ids=" ".join
+)
+def test_with_its_own_timer_and_its_own_accessed_bits(how: tuple[str, ...]) -> None:
+    """It takes Sstc from the device tree, so it asks the SBI for no timer; it sets A and D itself."""
+    outcome = execute(*how, guest("linux/Image"), "--isa", "rv32ima_sstc_svade", "--timeout", "120", timeout=150)
+    assert (outcome.status, init_lines(outcome.stdout)) == (0, expected())
+    assert b"Timer interrupt in S-mode is available via sstc extension" in outcome.stdout
+
+
 def test_it_boots_again_after_a_panic():
     """Each boot prints the same, times included: nothing of the one before is left."""
     outcome = boot("--append", "console=hvc0 earlycon=sbi rdinit=/none panic=-1", "--max-instructions", "160M")

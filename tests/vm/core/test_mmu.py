@@ -24,7 +24,6 @@ from support.paging import (
     ROOT,
     SIZE,
     STORE,
-    SW,
     TO,
     USER,
     WINDOW,
@@ -35,7 +34,7 @@ from support.paging import (
     V,
     W,
     X,
-    as_mode,
+    attempt,
     machine_with,
     translate,
     translated,
@@ -43,20 +42,6 @@ from support.paging import (
 from trapline import Machine
 
 NOP = encode("addi")
-
-
-def attempt(machine: Machine, access: str, va: int, mode: int) -> int:
-    """Try a word access in `mode`; the exception's cause, or 0."""
-    machine.csr["mcause"] = 0
-    if access == FETCH:
-        enter(machine, mode, va)
-    else:
-        put(machine, RAM, [LW if access == LOAD else SW])
-        machine.x[AT], machine.x[TO], machine.x[FROM] = va, 0x5EED, 0x1234
-        as_mode(machine, mode)
-        machine.pc = RAM
-    machine.step()
-    return machine.csr["mcause"]
 
 
 @pytest.mark.parametrize("access", [FETCH, LOAD, STORE])

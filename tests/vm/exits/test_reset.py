@@ -91,7 +91,7 @@ SPIN = "_start: rdtime a0\n csrr a1, mcycle\n csrr a2, minstret\n j _start"
 
 
 def fresh(technique: str, harts: int) -> Machine:
-    return rebooting(SPIN, technique=technique, harts=harts, isa="rv32ima_xleak")
+    return rebooting(SPIN, technique=technique, harts=harts, isa="rv32ima_xleak_sstc_svadu")
 
 
 @settings(max_examples=20)

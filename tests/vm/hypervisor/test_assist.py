@@ -5,7 +5,19 @@ from typing import Any
 import pytest
 
 from support.hypervisor.random_guests import ended
-from support.machines import RAM, S, U, csr_word, difference, encode, enter, from_words, open_memory, state
+from support.machines import (
+    OPTIONAL_CSRS,
+    RAM,
+    S,
+    U,
+    csr_word,
+    difference,
+    encode,
+    enter,
+    from_words,
+    open_memory,
+    state,
+)
 from trapline import Machine, isa
 from trapline.vm.codegen.csr_file import supervisor_fields
 from trapline.vm.hypervisor.assist import INTERCEPTED
@@ -36,7 +48,9 @@ def exits(machine: Machine, cause: int) -> int:
     return real.exits[cause]
 
 
-@pytest.mark.parametrize("name", [c.name for c in isa.CSRS if c.privilege == 1 and c.name != "satp"])
+@pytest.mark.parametrize(
+    "name", [c.name for c in isa.CSRS if c.privilege == 1 and c.name not in ("satp", *OPTIONAL_CSRS)]
+)
 def test_supervisor_csrs_are_read_and_written_without_an_exit(name: str) -> None:
     words = [
         encode("addi", rd=5, rs1=0, imm=-1), csr_word("csrrw", name, rd=6, rs1=5), csr_word("csrrc", name, rd=7, rs1=8),

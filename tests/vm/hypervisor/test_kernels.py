@@ -59,6 +59,35 @@ def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> No
     run()
 
 
+EXTENSIONS = "xleak_sstc_svade_svadu"
+
+
+@cache
+def extended(technique: str, harts: int) -> Reused:
+    """The same for harts with more extensions."""
+    return Reused(technique, harts, extensions=EXTENSIONS)
+
+
+@pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS)])
+def test_random_kernels_with_a_timer_and_tables_of_their_own(harts: int, count: int, tmp_path: Path) -> None:
+    """S mode sets stimecmp; whether walks set A and D changes on the way."""
+
+    @seed(FIRST_SEED)
+    @examples(count // 2, few=count // 2)
+    @given(kernels(harts, extended=True))
+    def run(kernel: Kernel) -> None:
+        bare = extended("bare", harts)
+        expected = states(bare, kernel)
+        for technique in (*UNDER, TRACED):
+            if kernel.under(technique):
+                found = divergence(bare, extended(technique, harts), kernel, expected)
+                if found:
+                    kernel.save(tmp_path / "kernel.json", f"{technique}: {found}")
+                assert not found, f"{technique}: {found}\nkept as {tmp_path / 'kernel.json'}"
+
+    run()
+
+
 def test_holes_that_trap_in_the_real_user_mode_are_exact_under_every_technique() -> None:
     """With mleak set in the real harts; without it these kernels can tell."""
     unlike = 0

@@ -93,17 +93,17 @@ def test_every_technique_shows_the_virtual_hart(kernel: str, harts: int) -> None
 
 
 @cache
-def reused(technique: str, harts: int) -> Reused:
+def reused(technique: str, harts: int, extensions: str) -> Reused:
     """The machine that all random kernels of this size share."""
-    return Reused(technique, harts)
+    return Reused(technique, harts, extensions)
 
 
-def logged_states(technique: str, kernel: Kernel) -> tuple[list[str], list[dict[str, Any]]]:
+def logged_states(technique: str, kernel: Kernel, extensions: str) -> tuple[list[str], list[dict[str, Any]]]:
     """The events of a random kernel, and the states that it passes through.
 
     A write of uflags in U mode is no event where the real hart does it: it does not trap.
     """
-    machine = reused(technique, kernel.harts)
+    machine = reused(technique, kernel.harts, extensions)
     _, text = log_to(machine.machine, "int", "csr")
     passed = states(machine, kernel)
     machine.machine.log_to(None)
@@ -111,20 +111,22 @@ def logged_states(technique: str, kernel: Kernel) -> tuple[list[str], list[dict[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("harts, count", [(1, 40), (2, 12)])
-def test_random_kernels_have_the_same_events_under_every_technique(harts: int, count: int) -> None:
+@pytest.mark.parametrize(
+    "harts, count, extensions", [(1, 40, "xleak"), (2, 12, "xleak"), (1, 12, "xleak_sstc_svade_svadu")]
+)
+def test_random_kernels_have_the_same_events_under_every_technique(harts: int, count: int, extensions: str) -> None:
     most = 0
 
     @seed(FIRST_SEED)
     @examples(count)
-    @given(kernels(harts))
+    @given(kernels(harts, extended="sstc" in extensions))
     def run(kernel: Kernel) -> None:
         nonlocal most
-        expected, passed = logged_states("bare", kernel)
-        assert passed == states(reused("bare", harts), kernel)  # the guest does not notice
+        expected, passed = logged_states("bare", kernel, extensions)
+        assert passed == states(reused("bare", harts, extensions), kernel)  # the guest does not notice
         for technique in UNDER:
             if kernel.under(technique):
-                found, _ = logged_states(technique, kernel)
+                found, _ = logged_states(technique, kernel, extensions)
                 assert found == expected, technique
         most = max(most, len(expected))
 
@@ -182,6 +184,28 @@ def test_walks_say_where_they_lead_and_why_they_fail() -> None:
     ]
     assert any(line.endswith("sets A") for line in text) and any(line.endswith("sets D") for line in text)
     assert sum(" fence S " in line for line in text) == 3
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap", "assist"])
+def test_writes_that_retime_are_events_like_others(technique: str) -> None:
+    text = "_start: li t0, 1 << 31\ncsrs menvcfgh, t0\ncsrw stimecmp, t0\ncsrci stimecmph, 3\nj ."
+    machine = Machine.from_source(text, isa="rv32ima_sstc", memory=1 << 20, technique=technique)
+    _, lines = log_to(machine, "csr")
+    machine.run(20)
+    assert [line.split(" by ")[0] for line in lines] == [
+        "csr  0          1 menvcfgh 0x00000000 -> 0x80000000 (STCE 0x0 -> 0x1)",
+        "csr  0          2 stimecmp 0x00000000 -> 0x80000000",
+        "csr  0          3 stimecmph 0x00000000 -> 0x00000000",
+    ]
+
+
+def test_a_walk_that_sets_nothing_says_so() -> None:
+    for svade, words in (("_svade", " clear, and this hart does not set "), ("", " sets A")):
+        machine = Machine.from_file(PROGRAMS / "boot/sv32.s", memory=1 << 20, isa=f"rv32ima{svade}")
+        machine.ends_trap_loops = True
+        _, lines = log_to(machine, "mmu")
+        machine.run(10_000)
+        assert any(words in line for line in lines)
 
 
 def test_nothing_is_lost_when_the_ring_is_full() -> None:

@@ -59,12 +59,22 @@ handler:
 """
 
 
-def test_timer_interrupts_come_when_they_were_asked_for():
-    machine = supervisor(TIMER)
+@pytest.mark.parametrize("isa", ["rv32ima", "rv32ima_sstc"])
+def test_timer_interrupts_come_when_they_were_asked_for(isa):
+    machine = supervisor(TIMER, isa=isa)
     halted(machine)
     assert machine.x["s1"] == 0x80000005
     assert 50 <= machine.x["s2"] - machine.x["s0"] <= 51
     assert machine.x["s3"] == 0, "a deadline in the far future takes the pending interrupt away"
+
+
+def test_the_supervisors_own_timer_is_the_one_that_calls_set():
+    """As OpenSBI does where there is stimecmp, which S mode may then access, too."""
+    machine = supervisor("_start: li a0, 0x1234\n li a1, 0x5678\n sbi TIME\n csrr s0, stimecmp\n csrr s1, stimecmph\n"
+                         " power_off", isa="rv32ima_sstc")  # fmt: skip
+    assert machine.csr["menvcfgh"] == 1 << 31 and machine.csr["stimecmph"] == 0xFFFFFFFF
+    assert halted(machine) == b""
+    assert (machine.x["s0"], machine.x["s1"]) == (0x1234, 0x5678)
 
 
 HARTS = """

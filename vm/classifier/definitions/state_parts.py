@@ -10,10 +10,10 @@ VISIBLE_FIELDS = ("x", "pc", "uflags", "reservation")
 RELOCATION_FIELDS = ("satp", "pmpcfg", "pmpaddr")
 VARIED_FIELDS = (
     "mstatus", "medeleg", "mideleg", "mie", "mip", "lines", "mtvec", "stvec", "mepc", "mcause", "mtval", "mscratch",
-    "sepc", "scause", "stval", "sscratch",
+    "sepc", "scause", "stval", "sscratch", "stimecmp", "stimecmph",
 )  # fmt: skip
 """Trap and interrupt configuration that differs from state to state."""
-FIXED_FIELDS = ("mcounteren", "scounteren", "mcountinhibit", "menvcfg", "senvcfg", "mleak")
+FIXED_FIELDS = ("mcounteren", "scounteren", "mcountinhibit", "menvcfg", "menvcfgh", "senvcfg", "mleak")
 """Configuration that says which machine this is: at its reset value unless the user fixes another.
 
 Each is also the name of its CSR.

@@ -30,7 +30,7 @@ from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.access_type import LOAD
 from trapline.vm.core.hart import MACHINE_FIELDS
 from trapline.vm.core.pmp_check import NO_MATCH, PARTIAL
-from trapline.vm.core.status import FOR_THE_HOST, LIMIT, fault
+from trapline.vm.core.status import FOR_THE_HOST, LIMIT, RESLICE, fault
 
 ADDRESS = z3.BitVecSort(32)
 PAGE_NUMBER = z3.BitVecSort(20)
@@ -343,7 +343,7 @@ class AbstractEngine:
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)
         if status == FOR_THE_HOST:
             return Outcome(m.exit_cause, h, memory)
-        if status not in (LIMIT, WAIT):
+        if status not in (LIMIT, WAIT, RESLICE):
             raise RuntimeError(f"the run loop of the abstract machine returned {status}")
         # As in `vm.core.loop.run`, the hart idles until an interrupt that mie enables is pending.
         return Outcome(None, h, memory, status == WAIT and (h.mip | h.lines) & h.mie == 0)

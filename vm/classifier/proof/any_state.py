@@ -10,6 +10,7 @@ from typing import Any
 import z3
 
 from trapline.isa import CSR_BY_NAME, CSRS, Csr
+from trapline.isa.environment import reset_menvcfgh
 from trapline.isa.hart import FIELDS, RESET
 from trapline.vm.classifier.definitions.questions import MODES
 from trapline.vm.classifier.definitions.state_parts import CONSTANT_FIELDS, DERIVED_FIELDS, FIXED_FIELDS
@@ -47,7 +48,7 @@ class AnyState:
         present = self._present()
         self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in present}
         reads: list[tuple[int, int]] = []
-        at_reset = {c.name: 0 for c in present if c.name in FIXED_FIELDS}
+        at_reset = {c.name: getattr(self._after_reset(), c.name) for c in present if c.name in FIXED_FIELDS}
         for name, value in (at_reset | dict(fixed)).items():
             csr = self._checked(name, value, present)
             if csr.storage is not None:
@@ -62,7 +63,8 @@ class AnyState:
     def _after_reset(self) -> Hart:
         """A hart just reset."""
         fields = {name: [0] * count if count > 1 else RESET.get(name, 0) for name, count in HART_FIELDS if name != "x"}
-        return Hart(fields | {name: self.constants[name] for name in CONSTANT_FIELDS if name in self.constants})
+        fields |= {name: self.constants[name] for name in CONSTANT_FIELDS if name in self.constants}
+        return Hart(fields | {"menvcfgh": reset_menvcfgh(fields["extensions"])})
 
     def _present(self) -> list[Csr]:
         """The CSRs of this machine: M mode can read them after reset."""

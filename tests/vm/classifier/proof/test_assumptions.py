@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.machines import OPTIONAL_CSRS
 from trapline import isa
 from trapline.isa import Kind
 from trapline.isa.isa_string import parse_isa
@@ -103,7 +104,9 @@ def holds(fact: Any, h: Any) -> bool:
     return z3.is_true(z3.simplify(z3.substitute(fact, *known)))
 
 
-CSRS = [c.name for c in isa.CSRS if c.name not in state_parts.FIXED_FIELDS and not c.read_only]
+CSRS = [
+    c.name for c in isa.CSRS if c.name not in (*state_parts.FIXED_FIELDS, *OPTIONAL_CSRS) and not c.read_only
+]  # fmt: skip
 
 
 @given(st.lists(st.tuples(st.sampled_from(CSRS), st.integers(0, 0xFFFFFFFF)), min_size=1, max_size=30))

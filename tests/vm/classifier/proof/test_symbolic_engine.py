@@ -19,6 +19,7 @@ from trapline.vm.machine import Machine
 z3 = pytest.importorskip("z3")
 
 from support.classifier.replay import step  # noqa: E402
+from support.machines import OPTIONAL_CSRS  # noqa: E402
 from trapline.vm.classifier.definitions.questions import MEMORY_TRAPS, MODES, Row  # noqa: E402
 from trapline.vm.classifier.definitions.rows import rows  # noqa: E402
 from trapline.vm.classifier.definitions.state_parts import CONFIGURATION_FIELDS, FIXED_FIELDS, RELOCATION_FIELDS  # noqa: E402
@@ -76,7 +77,7 @@ def random_machine(rng: random.Random, mode: int, row: Row, operands: dict[str, 
     machine = Machine(isa=ISA, memory=RAM_SIZE, engine="python", board=False)
     h = machine.engine.h[0]
     for csr in isa.CSRS:
-        if csr.name not in FIXED_FIELDS and not csr.read_only:
+        if csr.name not in (*FIXED_FIELDS, *OPTIONAL_CSRS) and not csr.read_only:
             machine.csr[csr.name] = number(rng)
     if mode < 3:
         for i in range(16):
