@@ -4,11 +4,12 @@ from trapline.isa.cache_blocks import legal_envcfg
 from trapline.isa.cause import MEI, MSI, MTI, SEI, SEIP, SSI, SSIP, STI, STIP
 from trapline.isa.csr import Csr, Field
 from trapline.isa.environment import STCE
+from trapline.isa.extension import extension_bit
 from trapline.isa.mode import MODE_BITS, RESERVED_MODE
 from trapline.isa.mstatus import MPP, MPP_SHIFT, MSTATUS_FIELDS, MSTATUS_WRITABLE
 from trapline.isa.pmp import A_SHIFT, PMP_A, PMP_ENTRIES, PMP_L, PMP_PER_CSR, PMP_R, PMP_W, PMP_WRITABLE, TOR
 from trapline.isa.trap import TVEC_RESERVED
-from trapline.isa.word import s32, u32
+from trapline.isa.word import ALIGNED, MASK, s32, u32
 
 INTERRUPT_FIELDS = (
     Field("SSI", SSI, SSI), Field("MSI", MSI, MSI), Field("STI", STI, STI),
@@ -29,6 +30,23 @@ IR = 1 << 2
 """Bits of mcounteren, scounteren and mcountinhibit: mcycle, mtime and minstret."""
 
 MIP_WRITABLE = SSIP | STIP | SEIP
+
+
+COMPRESSED = extension_bit("c")
+
+
+def legal_epc(h, value):
+    """What mepc and sepc hold of an address: one where an instruction can begin.
+
+    "The low bit of mepc (mepc[0]) is always zero. On implementations that support only IALIGN=32, the two low bits
+    (mepc[1:0]) are always zero." (3.1.14)
+    """
+    return value & (MASK - 1) if h.extensions & COMPRESSED else value & ALIGNED
+
+
+def write_mepc(h, value):
+    """See `legal_epc`."""
+    h.mepc = legal_epc(h, value)
 
 
 def write_mstatus(h, value):
@@ -234,7 +252,8 @@ MACHINE_CSRS = (
     Csr("mcountinhibit", 0x320, "Priv 3.1.12", "counters that stand still",
         (Field("CY", 0, 0), Field("IR", 2, 2), Field("HPM", 31, 3, "ro")), "mcountinhibit", write=write_mcountinhibit),
     Csr("mscratch", 0x340, "Priv 3.1.13", "for the M-mode trap handler", _word("mscratch"), "mscratch"),
-    Csr("mepc", 0x341, "Priv 3.1.14", "address of the trapped instruction", (Field("mepc", 31, 2),), "mepc"),
+    Csr("mepc", 0x341, "Priv 3.1.14", "address of the trapped instruction",
+        (Field("mepc", 31, 1, "warl", "bit 1 only with compressed instructions"),), "mepc", write=write_mepc),
     Csr("mcause", 0x342, "Priv 3.1.15", "cause of the trap", CAUSE_FIELDS, "mcause"),
     Csr("mtval", 0x343, "Priv 3.1.16", "address or instruction that trapped", _word("mtval"), "mtval"),
     Csr("mip", 0x344, "Priv 3.1.9", "interrupts pending", INTERRUPT_FIELDS, "mip",

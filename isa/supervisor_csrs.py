@@ -10,6 +10,7 @@ from trapline.isa.machine_csrs import (
     INTERRUPT_FIELDS,
     IR,
     TM,
+    legal_epc,
     read_mcycle,
     read_mcycleh,
     read_minstret,
@@ -67,6 +68,11 @@ def write_satp(h, value):
 def write_senvcfg(h, value):
     """See `legal_envcfg`."""
     h.senvcfg = legal_envcfg(h, h.senvcfg, value)
+
+
+def write_sepc(h, value):
+    """See `legal_epc`."""
+    h.sepc = legal_epc(h, value)
 
 
 def guard_satp(h):
@@ -134,7 +140,8 @@ SUPERVISOR_CSRS = (
     Csr("senvcfg", 0x10A, "Priv 10.1.10", "environment of U mode",
         ENVCFG_FIELDS, "senvcfg", write=write_senvcfg),
     Csr("sscratch", 0x140, "Priv 10.1.6", "for the S-mode trap handler", _word("sscratch"), "sscratch"),
-    Csr("sepc", 0x141, "Priv 10.1.7", "address of the trapped instruction", (Field("sepc", 31, 2),), "sepc"),
+    Csr("sepc", 0x141, "Priv 10.1.7", "address of the trapped instruction",
+        (Field("sepc", 31, 1, "warl", "bit 1 only with compressed instructions"),), "sepc", write=write_sepc),
     Csr("scause", 0x142, "Priv 10.1.8", "cause of the trap", CAUSE_FIELDS, "scause"),
     Csr("stval", 0x143, "Priv 10.1.9", "address or instruction that trapped", _word("stval"), "stval"),
     Csr("sip", 0x144, "Priv 10.1.3", "delegated interrupts pending", _SIE_FIELDS, read=read_sip, write=write_sip),

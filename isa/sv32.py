@@ -13,6 +13,10 @@ PAGE_WORDS = PAGE // 4
 """Words of a page. A page table is a page of one-word entries."""
 PAGE_INDEX_SHIFT = PAGE_SHIFT - 2
 """From the index of a word to that of its page."""
+PAGE_PARCELS = PAGE // 2
+"""Halfwords of a page."""
+PARCEL_INDEX_SHIFT = PAGE_SHIFT - 1
+"""From the index of a halfword to that of its page."""
 
 MEGAPAGE_SHIFT = 22
 MEGAPAGE = 1 << MEGAPAGE_SHIFT

@@ -80,7 +80,7 @@ class Engine:
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
         self.m.work_budget = self.kind.work_per_look
-        self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code)
+        self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
         self.ring = EventRing(self, self._all_ram, ring) if events else None
         self._compiled = False  # unless it can be entered by its address
         self._announce = announce

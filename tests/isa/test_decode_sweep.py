@@ -1,4 +1,6 @@
-"""Every one of the 2^32 words is one instruction or illegal, never two, and the engine decodes it as that one."""
+"""Every one of the 2^32 words is one instruction or illegal, never two, and the engine decodes it as that one; and so
+is each of the 2^16 parcels, where there are compressed instructions.
+"""
 
 import random
 from collections.abc import Callable
@@ -9,11 +11,14 @@ import numpy as np
 import pytest
 
 from trapline.isa import INSTRUCTIONS, Kind, decode
+from trapline.isa.compression import PARCEL_BITS, is_long
+from trapline.isa.table import decode_parcel
 from trapline.isa.word import s32
-from trapline.vm.codegen.decoder import emit_decode_word
-from trapline.vm.core.execute import NOP
-from trapline.vm.core.op_numbers import op_numbers
-from trapline.vm.core.packed import UNKNOWN
+from trapline.vm.codegen.decoder import emit_decode_long, emit_decode_word, emit_expand_parcel, emit_short_form
+from trapline.vm.core.execute import NOP, SHORT_NOP
+from trapline.vm.core.op_numbers import instruction_of, length_of, op_numbers
+from trapline.vm.core.packed import OP, UNKNOWN
+from trapline.vm.core.parcels import COMPRESSED
 
 OPCODE = 0x7F
 
@@ -26,7 +31,7 @@ def sweep(counts, ops, idle):
             hits, index = classify(word)
             counts[index] += 1
             ambiguous += hits > 1
-            op = decode_word(word, -1) & 255
+            op = decode_word(word, ~COMPRESSED) & 255
             rd = word >> 7 & 31
             misread += op != (NOP if idle[index] == 2 or (idle[index] == 1 and rd == 0) else ops[index])
     return ambiguous, misread
@@ -56,9 +61,11 @@ def compiled() -> dict[str, Callable[..., Any]]:
 
     numba's cache would not notice a changed table.
     """
-    names: dict[str, Any] = {"s32": numba.njit(s32), "NOP": NOP}
-    exec(emit_decode_word(), names)
-    names["decode_word"] = numba.njit(names["decode_word"])
+    names: dict[str, Any] = {"s32": numba.njit(s32), "NOP": NOP, "COMPRESSED": COMPRESSED}
+    for emit in (emit_decode_long, emit_expand_parcel, emit_short_form, emit_decode_word):
+        exec(emit(), names)
+        name = emit.__name__.removeprefix("emit_")
+        names[name] = numba.njit(names[name])
     exec(classify_source(), names)
     names["classify"] = numba.njit(names["classify"])
     exec(SWEEP, names)
@@ -80,6 +87,24 @@ def test_every_word_is_one_instruction_or_illegal(compiled: dict[str, Callable[.
     free_bits = [32 - i.mask.bit_count() for i in INSTRUCTIONS]
     assert counts[:-1].tolist() == [1 << bits for bits in free_bits]
     assert counts.sum() == 1 << 32
+
+
+def test_every_parcel_is_what_it_stands_for(compiled: dict[str, Callable[..., Any]]) -> None:
+    """Whatever follows it, and decoded as its word is, but for the op number, which says that it is short."""
+    for parcel in range(1 << PARCEL_BITS):
+        packed = compiled["decode_word"](parcel | 0x5A5A0000, -1)
+        found = decode_parcel(parcel)
+        if is_long(parcel):
+            assert found is None and packed == compiled["decode_long"](parcel | 0x5A5A0000, -1)
+        elif found is None:
+            assert packed == UNKNOWN, hex(parcel)
+        else:
+            word = compiled["decode_long"](found.expand(parcel), -1)
+            assert length_of(packed) == 2 and length_of(word) == 4
+            if word == NOP:
+                assert packed == SHORT_NOP
+            else:
+                assert packed & ~OP == word & ~OP and instruction_of(packed) is instruction_of(word) is found.base
 
 
 def test_decode_agrees_with_the_patterns(compiled: dict[str, Callable[..., Any]]) -> None:

@@ -80,7 +80,10 @@ def provided() -> Provided:
     csrs = csr_file.csr_functions()
     return {
         execute.execute: spliced_execute(),
-        core.decode_word: generated(decoder.emit_decode_word(), s32),
+        core.decode_word: generated(decoder.emit_decode_word(), core.decode_long, core.expand_parcel, core.short_form),
+        core.decode_long: generated(decoder.emit_decode_long(), s32),
+        core.expand_parcel: generated(decoder.emit_expand_parcel()),
+        core.short_form: generated(decoder.emit_short_form()),
         core.csr_read: generated(csr_file.emit_csr_read(), *csrs),
         core.csr_write: generated(csr_file.emit_csr_write(), *csrs),
         core.csr_held: generated(csr_file.emit_csr_held(), *csrs),

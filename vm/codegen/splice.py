@@ -6,10 +6,11 @@ declarations.
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.codegen.collect import (
     Definition,
     Fold,
@@ -23,9 +24,10 @@ from trapline.vm.codegen.collect import (
 )
 from trapline.vm.core import execute
 from trapline.vm.core import instruction_arms as arms
-from trapline.vm.core.op_numbers import op_numbers
+from trapline.vm.core.op_numbers import op_numbers, short_forms
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.page_walk import load_allowed, real_address
+from trapline.vm.core.parcels import encoding_at
 
 
 def _expression(text: str) -> ast.expr:
@@ -45,8 +47,8 @@ _FIELDS = {
     "imm": f"d >> {PACKED_IMM}",
     "csr": f"d >> {PACKED_IMM}",
     "source": SOURCE,
-    "pc": "(vbase + 4 * ip) & MASK",
-    "word": "I64(ram32[U64(ip - number)])",
+    "pc": "(vbase + 2 * ip) & MASK",
+    "word": "encoding_at(h, ram16, code, ip - number)",
     "cycle": "start + n",
 }
 FIELDS = _parsed(_FIELDS)
@@ -156,35 +158,46 @@ class _Rename(ast.NodeTransformer):
         return ast.Name(self.names.get(node.id, node.id), node.ctx)
 
 
-def arm_body(i: Instruction, op: int) -> tuple[list[ast.stmt], list[Function]]:
+AFTER_SHORT = ast.parse("ip += 1\nn += 1\ncontinue").body
+"""Where the short form of an instruction goes on; others do as `execute` has it."""
+
+
+def arm_body(i: Instruction, op: int, length: int = WORD) -> tuple[list[ast.stmt], list[Function]]:
     """The statements of an instruction's arm, and the functions that they call beside the arm's own."""
     tree = function_tree(arm_of(i))
     local = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     tree = _Rename({name: f"{name}_{op}" for name in local}).visit(tree)
-    fields = copy.deepcopy(FIELDS) | {"width": ast.Constant(i.width)}
+    fields = copy.deepcopy(FIELDS) | {"width": ast.Constant(i.width), "length": ast.Constant(length)}
     parameters = {a.arg for a in tree.args.args}
     known = {name: value for name, value in fields.items() if name in parameters}
     # What these decide is decided here: the compiler finds out later that they are constant, and allocates worse.
-    constants = ("BYTE", "HALFWORD", "WORD", "PACKED_IMM")
+    constants = ("BYTE", "HALFWORD", "WORD", "PACKED_IMM", "STRICT", "STRICT_SHIFT", "PAGE_PARCELS")
     values: dict[str, ast.expr] = {name: ast.Constant(getattr(arms, name)) for name in constants}
     tree = Substitute(known | values).visit(tree)
     splice = _Splice(i, op)
     body = [new for statement in tree.body for new in splice.visit(statement)]
     folded = Fold().visit(ast.Module(body, []))
-    return folded.body, splice.called
+    return [*folded.body, *(copy.deepcopy(AFTER_SHORT) if length < WORD else [])], splice.called
+
+
+def _all_arms() -> Iterator[tuple[Instruction, int, int]]:
+    """Every instruction and every short form, with its op number and its length in bytes."""
+    ops, short = op_numbers(), short_forms()
+    yield from ((i, ops[i.name], WORD) for i in INSTRUCTIONS if i.kind is not Kind.FENCE)
+    yield from ((i, short[i.name], HALFWORD) for i in INSTRUCTIONS if i.name in short)
 
 
 def spliced_execute() -> Definition:
     """`execute` for the instructions of the table."""
     tree = Substitute({"OP": ast.Constant(execute.OP)}).visit(function_tree(execute.execute))
-    scope = {**vars(arms), **vars(execute)}
+    scope = {**vars(arms), **vars(execute), "encoding_at": encoding_at}
     place = next(n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).startswith("arms("))
-    ops = op_numbers()
     chain = place.orelse
-    for i in reversed([i for i in INSTRUCTIONS if i.kind is not Kind.FENCE]):
-        body, called = arm_body(i, ops[i.name])
+    for i, op, length in reversed(list(_all_arms())):
+        body, called = arm_body(i, op, length)
         scope.update({engine_name(function): function for function in called})
-        chain = [ast.If(_expression(f"op == {ops[i.name]}"), [comment(i.name), *body], chain)]
+        name = i.name if length == WORD else f"{i.name}, compressed"
+        chain = [ast.If(_expression(f"op == {op}"), [comment(name), *body], chain)]
     (first,) = chain
     assert isinstance(first, ast.If)
     place.test, place.body, place.orelse = first.test, first.body, first.orelse

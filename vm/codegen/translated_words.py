@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa.compression import LONG
 from trapline.isa.hart import A0
 from trapline.isa.instruction import RD_SHIFT
 from trapline.isa.mode import M, S, U
@@ -37,7 +38,11 @@ def emit_translate_word() -> str:
     that are no 32-bit instruction.
     """
     addi = BY_NAME["addi"]
-    lines = ["def translate_word(word, extensions, mode):", "    if word & 3 != 3:", f"        return {CALL}"]
+    lines = [
+        "def translate_word(word, extensions, mode):",
+        f"    if word & {LONG} != {LONG}:",
+        f"        return {CALL}",
+    ]
     for i in sensitive_unprivileged():
         lines.append(f"    if {encodes(i)}:")
         if {*i.reads} <= UNDERSTOOD:

@@ -15,7 +15,7 @@ from trapline.vm.core.code_pages import WATCHED, forget_code, note_store
 from trapline.vm.core.devices import device_load, device_store
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
-from trapline.vm.core.overlays import remove_overlay
+from trapline.vm.core.overlays import remove_overlays
 from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
 from trapline.vm.core.status import AT_WATCHPOINT, PAUSE, TOHOST, fault
 from trapline.vm.core.stops import MARKED, READ, WRITE, is_watched
@@ -40,7 +40,7 @@ def ram_store(m, ram8, ram32, code, page, offset, width, value):
     """Write `width` bytes at a RAM offset that the caller has compared; 0, or TOHOST."""
     if m.overlays and page[U64(offset >> PAGE_SHIFT)]:
         # What is stored to is the guest's own word.
-        remove_overlay(m, ram32, code, page, offset >> 2)
+        remove_overlays(m, ram32, code, page, offset)
     ram8[U64(offset)] = U8(value & 0xFF)
     if width > BYTE:
         ram8[U64(offset + 1)] = U8((value >> 8) & 0xFF)

@@ -2,11 +2,11 @@
 
 `page` holds one byte per page of RAM: 0 for plain data. Else stores to it take the slow path, because it has decoded
 instructions (DECODED), is WATCHED, or still holds what a snapshot has saved (SAVED). `code` has CODE_ENTRIES words per
-page: one for each instruction, and one that stands for the page's end.
+page: one for each parcel, in that of its first one the instruction, and one that stands for the page's end.
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 """
 
-from trapline.isa.sv32 import PAGE_SHIFT, PAGE_WORDS
+from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT, PARCEL_INDEX_SHIFT
 from trapline.vm.core.hart import STORED, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.work import DROP_CODE, charge
@@ -21,14 +21,24 @@ WATCHED = 128
 NEWLY_DECODED = 1
 """What `page` counts for a page of data that becomes one of code."""
 
-CODE_ENTRIES = PAGE_WORDS + 1
+CODE_ENTRIES = PAGE_PARCELS + 1
 
 CODE_STORES = DECODED
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
 
+def forget_at(code, parcel):
+    """Drop the decoded instructions that a parcel of RAM is part of: the one that begins in it, or right before it."""
+    number = parcel >> PARCEL_INDEX_SHIFT
+    entry = parcel + number
+    code[U64(entry)] = 0
+    if entry > number * CODE_ENTRIES:
+        code[U64(entry - 1)] = 0
+
+
 def forget_code(code, page, offset):
-    """Drop the decoded instruction that a store at this RAM offset changes; the page is not as it was saved any more.
+    """Drop the decoded instructions that a store to the word at this RAM offset changes: those that begin in it, or
+    right before it. The page is not as it was saved any more.
 
     A page that takes many such stores is data that shares a page with code, or code that is being replaced: drop it
     whole.
@@ -45,7 +55,9 @@ def forget_code(code, page, offset):
             code[U64(first + i)] = 0
     else:
         page[U64(number)] = page[U64(number)] + 1
-        code[U64((offset >> 2) + number)] = 0
+        parcel = (offset >> 2) << 1
+        forget_at(code, parcel)
+        code[U64(parcel + 1 + number)] = 0
 
 
 def follow_code(h, m):

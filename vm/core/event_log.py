@@ -156,10 +156,9 @@ def log_old(code, old):
     code[U64(len(code) - STATE_AT + LOG_OLD)] = old
 
 
-def log_retired(h, m, ram32, code, pc, mode, index):
-    """Note a system instruction that has retired in this mode, before its step is counted. index: of its word."""
+def log_retired(h, m, code, pc, mode, word):
+    """Note a system instruction that has retired in this mode, before its step is counted. word: its encoding."""
     at = log_record(h, code, RETIRED, pc, mode)
-    word = own_word(m, ram32, index)
     code[U64(at + OF_CAUSE)] = word
     code[U64(at + OF_VALUE)] = code[U64(len(code) - STATE_AT + LOG_OLD)]
     code[U64(at + OF_NEW)] = csr_read(h, word >> CSR_SHIFT)

@@ -7,16 +7,17 @@ illegal.
 
 from trapline.isa.cause import CAUSE_CODE, FETCH_MISALIGNED, ILLEGAL
 from trapline.isa.mode import U
-from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
+from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrupt, take_trap
-from trapline.isa.word import MASK
+from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.event_log import LOG_ALL, LOG_INT, LOG_MMU, log_is_full, log_retired, log_trap
 from trapline.vm.core.hart import INTERRUPT_COUNTS
-from trapline.vm.core.ints import I64, U8, U64
-from trapline.vm.core.mmu import fetch_offset, refresh
+from trapline.vm.core.ints import U8, U64
+from trapline.vm.core.mmu import fetch_offset, fetch_rest, refresh
 from trapline.vm.core.packed import OP
+from trapline.vm.core.parcels import STRADDLING, encoding_at, length_at, misaligned_bits, straddles
 from trapline.vm.core.status import (
     CAUGHT,
     DEVICE,
@@ -31,14 +32,21 @@ from trapline.vm.core.status import (
     cause_of,
     is_fault,
 )
-from trapline.vm.core.stops import context_mode, decode_at, is_caught, look_ahead, look_at_word
+from trapline.vm.core.stops import context_mode, decode_at, is_caught, look_ahead, look_at_place
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.core.work import make_room, must_pause
 
 UNDECODED = 0
 NOP = 1
-FIRST_OP = 3
-"""Op numbers of a word that is not decoded yet, of one without effect, of the first instruction."""
+SHORT_NOP = 3
+FIRST_OP = 4
+"""Op numbers of what is not decoded yet, of an instruction without effect, in 32 bits and in 16, and the first of those
+that are declared."""
+
+LAST = PAGE - HALFWORD
+"""Where the last parcel of a page is within it."""
+FAR_FROM_ALL = 1 << 40
+"""`first` of an instruction that straddles: nothing is near it."""
 
 
 def arms(*variables):
@@ -77,8 +85,10 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
 
     Variables: x, the registers; d, the decoded instruction, packed as in `vm.core.packed`; ip, its index in `code`,
     which has CODE_ENTRIES per page of RAM, the last for the end of the page; first, the index of the page's first
-    entry; number, the page's number in RAM; vbase = pc - 4 * ip; n, steps done; stop, the n at which to leave the inner
-    loop; status, why it was left, or the cause of an exception, with tval; target, of a FAR_JUMP.
+    entry; number, the page's number in RAM, so that ip - number is the parcel; vbase = pc - 2 * ip; n, steps done;
+    stop, the n at which to leave the inner loop; status, why it was left, or the cause of an exception, with tval;
+    target, of a FAR_JUMP; rest, what `fetch_rest` has answered. An instruction that straddles is executed all alone,
+    from where STRADDLING says, with an ip and a number of its own.
     """
     x = h.x
     fetch_tlb = h.fetch_tlb
@@ -123,6 +133,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             data_context = h.data_context
         pc = h.pc
         entry = 2 * (((pc >> PAGE_SHIFT) ^ (fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
+        rest = 0
         if fetch_tlb[entry] == (pc & PAGE_BASE) | fetch_context:
             offset = pc + fetch_tlb[entry + 1]
         else:
@@ -135,24 +146,35 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             if offset >= 0 and fetch_tlb[entry] != (pc & PAGE_BASE) | fetch_context:
                 # The page has more than one PMP answer, so it is asked about again for the next instruction.
                 stop = n + 1
+                rest = fetch_rest(h, m, ram16, ram32, code, page, pc, offset)
+        if pc & (WORD - 1) and offset >= 0 and pc & PAGE_OFFSET == LAST:
+            rest = fetch_rest(h, m, ram16, ram32, code, page, pc, offset)
         status = NEW_CONTEXT
         tval = pc
         number = 0
         ip = 0
         target = 0
         vbase = pc
-        if pc & 3:
+        if pc & (WORD - 1) and pc & misaligned_bits(h):
             status = FETCH_MISALIGNED
         elif offset < 0:
             status = cause_of(offset)
+        elif rest < 0:
+            status = cause_of(rest)
+            tval = (pc + HALFWORD) & MASK
         else:
             number = offset >> PAGE_SHIFT
-            ip = (offset >> 2) + number
+            ip = (offset >> 1) + number
             first = number * CODE_ENTRIES
-            vbase = pc - 4 * ip
+            if rest:
+                ip = len(code) - STRADDLING
+                number = ip - (offset >> 1)
+                first = FAR_FROM_ALL
+                stop = n + 1
+            vbase = pc - HALFWORD * ip
             while True:
                 if n >= stop:
-                    h.pc = (vbase + 4 * ip) & MASK
+                    h.pc = (vbase + HALFWORD * ip) & MASK
                     break
                 d = code[U64(ip)]
                 op = d & OP
@@ -160,12 +182,16 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     pass
                 elif op == NOP:
                     pass
+                elif op == SHORT_NOP:
+                    ip += 1
+                    n += 1
+                    continue
                 elif op == UNDECODED:
-                    if ip - first == PAGE_WORDS:
-                        h.pc = (vbase + 4 * ip) & MASK
+                    if ip - first == PAGE_PARCELS or straddles(ram16, ip - number):
+                        h.pc = (vbase + HALFWORD * ip) & MASK
                         status = SAME_CONTEXT
                         break
-                    code[U64(ip)] = decode_at(h, m, ram32, code, ip - number)
+                    code[U64(ip)] = decode_at(h, m, ram16, code, ip - number)
                     if page[U64(number)] & DECODED == 0:
                         page[U64(number)] = page[U64(number)] | U8(NEWLY_DECODED)
                         m.code_epoch = m.code_epoch + 1
@@ -173,12 +199,12 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     continue
                 else:
                     status = ILLEGAL
-                    tval = I64(ram32[U64(ip - number)])
+                    tval = encoding_at(h, ram16, code, ip - number)
                     break
-                ip += 1
+                ip += 2
                 n += 1
         if status == FAR_JUMP:
-            if target & 2:
+            if target & misaligned_bits(h):
                 status = FETCH_MISALIGNED
                 tval = target
             else:
@@ -188,25 +214,28 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 continue
         h.cycle = start + n
         if status == ILLEGAL and m.stops:
-            h.pc = (vbase + 4 * ip) & MASK
-            status = look_at_word(h, m, ram32, code, ip - number)
+            h.pc = (vbase + HALFWORD * ip) & MASK
+            status = look_at_place(h, m, ram16, code, ip - number)
         if is_fault(status):
             status = cause_of(status)
             tval = m.fault_address
         if status == NEXT or status == JUMPED:
             if status == NEXT:
-                h.pc = (h.pc + 4) & MASK
+                h.pc = (h.pc + WORD) & MASK
             n += 1
             refresh(h)
             if m.stops & LOG_ALL:
-                log_retired(h, m, ram32, code, (vbase + 4 * ip) & MASK, context_mode(fetch_context), ip - number)
+                log_retired(
+                    h, m, code, (vbase + HALFWORD * ip) & MASK, context_mode(fetch_context),
+                    encoding_at(h, ram16, code, ip - number),
+                )  # fmt: skip
                 if log_is_full(code):
                     limit = n
             if h.mode == U and m.stop_at_user:
                 h.cycle = start + n
                 return CAUGHT if m.stops and is_caught(h, m, status, context_mode(fetch_context)) else LIMIT
         elif status >= 0:
-            h.pc = (vbase + 4 * ip) & MASK
+            h.pc = (vbase + HALFWORD * ip) & MASK
             if (m.host_traps >> status) & 1:
                 m.exit_cause = status
                 m.exit_tval = tval
@@ -221,14 +250,14 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 if log_is_full(code):
                     limit = n
         elif status == WAIT:
-            h.pc = (h.pc + 4) & MASK
+            h.pc = (h.pc + WORD) & MASK
             h.cycle = start + n + 1
             return WAIT
         elif status <= DEVICE:
-            h.pc = (vbase + 4 * ip) & MASK
+            h.pc = (vbase + HALFWORD * ip) & MASK
             if status == PAUSE:
                 return LIMIT
             if status == RESLICE or status == TOHOST:
-                h.pc = (h.pc + 4) & MASK
+                h.pc = (h.pc + length_at(ram16, ip - number)) & MASK
                 h.cycle = start + n + 1
             return status

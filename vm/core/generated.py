@@ -5,7 +5,25 @@ The decoder and the CSR file are generated from the declarations; `dispatch` is 
 
 
 def decode_word(word, extensions):
-    """The packed form of an instruction for a hart with these extensions (`vm.codegen.decoder`)."""
+    """The packed form of an instruction for a hart with these extensions (`vm.codegen.decoder`).
+
+    word: with c among them, a compressed instruction may be in its lower half.
+    """
+    raise NotImplementedError
+
+
+def decode_long(word, extensions):
+    """The same of a word that is one instruction."""
+    raise NotImplementedError
+
+
+def expand_parcel(parcel, extensions):
+    """The word that a compressed instruction stands for, 0 if there is none on a hart with these extensions."""
+    raise NotImplementedError
+
+
+def short_form(decoded):
+    """What `decode_long` has answered, of a compressed instruction that stands for it."""
     raise NotImplementedError
 
 

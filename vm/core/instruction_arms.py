@@ -7,6 +7,7 @@ of `execute` is that variable (`h`, `m`, `x`, `ip`, `load_tlb` ...). The others:
     imm, csr    the sign-extended immediate; the address of the CSR
     source      the rs1 field: a register number, or the constant of csrrwi, csrrsi and csrrci
     pc, word    address and encoding of the instruction
+    length      its bytes, of which the short form of an instruction has two
     cycle       steps done before the instruction
     width       bytes accessed
     meaning     the instruction's meaning with its operands applied; what the arm has found out is passed by name
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 
 from trapline.isa.cause import BREAKPOINT, ILLEGAL, STORE_MISALIGNED
 from trapline.isa.instruction import Kind
-from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PAGE_WORDS
+from trapline.isa.sv32 import PAGE_BASE, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.trap import NEXT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access import atomic_offset, block_answer, load_slow, ram_load, ram_store, store_slow
@@ -30,7 +31,7 @@ from trapline.vm.core.csr_access import csr_access
 from trapline.vm.core.event_log import LOG_CSR, LOG_MMU, log_old, log_retimed
 from trapline.vm.core.generated import csr_held, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
-from trapline.vm.core.packed import PACKED_IMM
+from trapline.vm.core.packed import PACKED_IMM, STRICT, STRICT_SHIFT
 from trapline.vm.core.status import fault
 from trapline.vm.core.tlb import TLB_MASK
 
@@ -66,23 +67,23 @@ def value(x, rd, meaning):
 
 
 def branch(d, ip, first, vbase, meaning):
-    """A conditional jump. Bit 1 of the offset is set when the target is not a multiple of four."""
+    """A conditional jump."""
     if meaning():
-        near = ip + (d >> (PACKED_IMM + 2))
-        if ((near - first) & -PAGE_WORDS) | (d & (2 << PACKED_IMM)) == 0:
+        near = ip + (d >> (PACKED_IMM + 1))
+        if ((near - first) & -PAGE_PARCELS) | (d & STRICT) == 0:
             return Near(near)
-        return Far((vbase + 4 * ip + (d >> PACKED_IMM)) & MASK)
+        return Far((vbase + 2 * ip + (d >> PACKED_IMM)) & MASK)
 
 
-def jump(x, ip, first, vbase, rd, meaning):
+def jump(x, d, ip, first, vbase, length, rd, meaning):
     """An unconditional jump, which leaves rd as it was when its target is misaligned."""
     target = meaning()
-    if target & 2:
+    if target & (d >> STRICT_SHIFT) & 2:
         return Far(target)
-    x[rd] = (vbase + 4 * ip + 4) & MASK
+    x[rd] = (vbase + 2 * ip + length) & MASK
     x[0] = 0
-    near = (target - vbase) >> 2
-    if (near - first) & -PAGE_WORDS:
+    near = (target - vbase) >> 1
+    if (near - first) & -PAGE_PARCELS:
         return Far(target)
     return Near(near)
 
@@ -109,7 +110,7 @@ def load(h, m, ram8, ram16, ram32, code, page, x, d, load_tlb, data_context, cyc
     x[0] = 0
 
 
-def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, rs1, imm, width, meaning):
+def store(h, m, ram8, ram16, ram32, code, page, d, store_tlb, data_context, cycle, rs1, imm, width, meaning):
     """A store: to RAM on a TLB hit, which no page with decoded instructions or `tohost` has, else by `store_slow`."""
     address = (rs1 + imm) & MASK
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
@@ -126,6 +127,7 @@ def store(h, m, ram8, ram16, ram32, code, page, store_tlb, data_context, cycle, 
         synchronize(h, m, cycle)
         done = store_slow(h, m, ram8, ram32, code, page, address, width, data)
         if done < 0:
+            m.exit_decoded = d
             return Leave(done)
 
 

@@ -6,6 +6,7 @@ For `page` see `vm.core.code_pages`.
 """
 
 from trapline.isa.cause import FETCH_ACCESS
+from trapline.isa.compression import PARCEL_BITS
 from trapline.isa.mode import MODE_BITS, M
 from trapline.isa.mstatus import MPP_SHIFT, MPRV, MXR, SUM
 from trapline.isa.pmp import (
@@ -18,14 +19,23 @@ from trapline.isa.sv32 import (
     PAGE_OFFSET,
     PAGE_SHIFT,
 )
+from trapline.isa.word import HALFWORD, MASK
 from trapline.vm.core.access_type import FETCH, LOAD, access_fault
 from trapline.vm.core.event_log import LOG_MMU, begin_walk, end_walk
 from trapline.vm.core.hart import TLB_ENTRIES
-from trapline.vm.core.ints import U64
+from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.page_walk import translate
+from trapline.vm.core.parcels import (
+    COMPRESSED,
+    LAST_PARCEL,
+    STRADDLING,
+    fetch_width,
+    is_long_at,
+    word_in_page,
+)
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.status import fault
-from trapline.vm.core.stops import BREAKPOINTS, note_fetch, page_mark
+from trapline.vm.core.stops import BREAKPOINTS, decode_straddling, note_fetch, page_mark
 from trapline.vm.core.tlb import (
     CONTEXT_SHIFT,
     GENERATION_SHIFT,
@@ -63,7 +73,8 @@ def refresh(h):
 
 
 def fetch_offset(h, m, ram32, code, page, vaddr):
-    """The RAM offset of the instruction at `vaddr`; fills the fetch TLB when the page has one PMP answer."""
+    """The RAM offset of the instruction at `vaddr`, or of the rest of one; fills the fetch TLB when the page has one
+    PMP answer."""
     charge(m, WALK)
     if m.stops & LOG_MMU:
         begin_walk(h, m, ram32, code, vaddr, FETCH, h.mode)
@@ -79,7 +90,7 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
     cfg = pmp_lookup(h, start, start + PAGE)
     uniform = cfg != PARTIAL
     if not uniform:
-        cfg = pmp_lookup(h, paddr, paddr + 4)
+        cfg = pmp_lookup(h, paddr, paddr + fetch_width(h))
     if not pmp_allows(cfg, FETCH, h.mode):
         return fault(FETCH_ACCESS)
     if m.stops & BREAKPOINTS:
@@ -89,6 +100,31 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context
         h.fetch_tlb[entry + 1] = offset - vaddr
     return offset
+
+
+def fetch_rest(h, m, ram16, ram32, code, page, pc, offset):
+    """Fetch what an instruction may have behind its first parcel, which is at this RAM offset.
+
+    0 if it is in the page and can be fetched, or if there is none; 1 if the instruction straddles: its decoded form is
+    where STRADDLING says. Else a fault of the rest.
+    """
+    parcel = offset >> 1
+    if h.extensions & COMPRESSED == 0 or not is_long_at(ram16, parcel):
+        return 0
+    vaddr = (pc + HALFWORD) & MASK
+    entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
+    if h.fetch_tlb[entry] == (vaddr & PAGE_BASE) | h.fetch_context:
+        rest = vaddr + h.fetch_tlb[entry + 1]
+    else:
+        rest = fetch_offset(h, m, ram32, code, page, vaddr)
+    if rest < 0:
+        return rest
+    if parcel & LAST_PARCEL != LAST_PARCEL:
+        return 0
+    word = word_in_page(ram16, parcel) | (I64(ram16[U64(rest >> 1)]) << PARCEL_BITS)
+    code[U64(len(code) - STRADDLING)] = decode_straddling(h, m, code, parcel, word)
+    code[U64(len(code) - STRADDLING + 1)] = word
+    return 1
 
 
 def data_address(h, m, ram32, code, page, vaddr, width, access):

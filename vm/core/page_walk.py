@@ -32,7 +32,7 @@ from trapline.isa.sv32 import (
 from trapline.vm.core.access_type import FETCH, LOAD, STORE, access_fault, page_fault
 from trapline.vm.core.code_pages import WATCHED, forget_code, note_store
 from trapline.vm.core.ints import U32, U64
-from trapline.vm.core.overlays import own_word, remove_overlay
+from trapline.vm.core.overlays import own_word, remove_overlays
 from trapline.vm.core.pmp_check import pmp_allows, pmp_lookup
 
 
@@ -114,7 +114,7 @@ def translate(h, m, ram32, code, page, vaddr, access, mode):
         if not pmp_allows(pmp_lookup(h, address, address + PTE_SIZE), STORE, S):
             return access_fault(access)
         offset = address - m.ram_base
-        remove_overlay(m, ram32, code, page, offset >> 2)
+        remove_overlays(m, ram32, code, page, offset)
         ram32[U64(offset >> 2)] = U32(updated)
         forget_code(code, page, offset)
         if m.notes_walks and page[U64(offset >> PAGE_SHIFT)] & WATCHED:

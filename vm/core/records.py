@@ -64,7 +64,7 @@ class MachineRecord(Protocol):
     exit_width: int
     exit_value: int
     exit_store: int
-    exit_decoded: int  # the instruction of a load that goes to the host, as `vm.core.packed` says
+    exit_decoded: int  # the instruction of the access, as `vm.core.packed` says
     uart: Words  # what a load of each register of the UART answers; negative where the host must serve it
     uart_looks: int  # loads for which it has answered that there is no input, since it last printed
     output: Words  # bytes that were stored to the UART, for the host to print, how many, and how many it may take

@@ -3,10 +3,11 @@
 What the host wants lies in a table behind the decoded instructions, at the end of `code`, which all harts share
 (`vm.stops.table` writes it); `stops` of the machine's record says whether there is any.
 
-A word with a breakpoint is decoded as an illegal one, so whoever comes to it leaves the inner loop of `execute`, which
-asks here. A breakpoint on a virtual address may be on several words of RAM, those that some hart has fetched as that
-address, so `fetch_offset` notes each of them when it fills the TLB; the words are called places. Another address may
-lead to the same word, and then it is executed from a decoded form that is dropped at once.
+An instruction with a breakpoint is decoded as an illegal one, so whoever comes to it leaves the inner loop of
+`execute`, which asks here. A breakpoint on a virtual address may be on several parcels of RAM, those that some hart has
+fetched as that address, so `fetch_offset` notes each of them when it fills the TLB; these parcels are called places.
+Another address may lead to the same one, and then the instruction is executed from a decoded form that is dropped at
+once.
 The TLB entries of watched pages are marked so that the loads and stores of `execute` miss them. The slow path compares
 the access with what is watched, and goes on with the marked entry as if it had been found.
 These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
@@ -14,11 +15,12 @@ These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 
 from trapline.isa.cause import CAUSE_CODE, ILLEGAL, INTERRUPT
 from trapline.isa.mode import MODE_BITS, M
-from trapline.isa.sv32 import PAGE_BASE, PAGE_INDEX_SHIFT, PAGE_OFFSET, PAGE_WORDS
+from trapline.isa.sv32 import PAGE_BASE, PAGE_OFFSET, PARCEL_INDEX_SHIFT
 from trapline.isa.trap import JUMPED
 from trapline.vm.core.generated import decode_word
-from trapline.vm.core.ints import I64, U64
+from trapline.vm.core.ints import U64
 from trapline.vm.core.packed import UNKNOWN
+from trapline.vm.core.parcels import LAST_PARCEL, STRADDLING, word_in_page
 from trapline.vm.core.status import AT_BREAKPOINT, CAUGHT, NEW_CONTEXT, SAME_CONTEXT
 from trapline.vm.core.tlb import CONTEXT_SHIFT
 
@@ -61,7 +63,7 @@ TOKEN = 0
 BREAKPOINT_COUNT = 1
 WATCHPOINT_COUNT = 2
 PLACE_COUNT = 3
-"""places noted; once there are more than half of PLACES, each word that shares its offset with a breakpoint is one"""
+"""places noted; once there are more than half of PLACES, each parcel that shares its offset with a breakpoint is one"""
 FIRST_COPY = 4
 """page number of the first page of translated code, beyond all pages without such"""
 PASSED = 5
@@ -73,31 +75,31 @@ COPIED_AT = PLACES_AT + PLACES
 """for each page of translated code, the page it was made of"""
 COPIES = 1024
 """Pages of translated code that there may be."""
-TABLE_WORDS = COPIED_AT + COPIES
+TABLE_WORDS = COPIED_AT + COPIES + STRADDLING
 
 GOLDEN = 0x9E3779B1
 """2^32 divided by the golden ratio: its multiples scatter (Knuth, volume 3, 6.4)."""
 SCATTER_SHIFT = 16
 
 
-def place_slot(code, word):
+def place_slot(code, parcel):
     """Index in `code` of the slot that holds a place, or of the empty one where it belongs."""
-    slot = ((word * GOLDEN) >> SCATTER_SHIFT) & (PLACES - 1)
+    slot = ((parcel * GOLDEN) >> SCATTER_SHIFT) & (PLACES - 1)
     at = len(code) - TABLE_WORDS + PLACES_AT
-    while code[U64(at + slot)] != 0 and code[U64(at + slot)] != word + 1:
+    while code[U64(at + slot)] != 0 and code[U64(at + slot)] != parcel + 1:
         slot = (slot + 1) & (PLACES - 1)
     return at + slot
 
 
-def note_place(code, word):
-    """Let a word of RAM, given by its index, be a place; its decoded form is forgotten unless it is being passed."""
-    index = word + (word >> PAGE_INDEX_SHIFT)
+def note_place(code, parcel):
+    """Let a parcel of RAM, given by its index, be a place; its decoded form is forgotten unless it is being passed."""
+    index = parcel + (parcel >> PARCEL_INDEX_SHIFT)
     if code[U64(len(code) - TABLE_WORDS + PASSED + 1)] != index + 1:
         code[U64(index)] = 0
     count = len(code) - TABLE_WORDS + PLACE_COUNT
-    slot = place_slot(code, word)
+    slot = place_slot(code, parcel)
     if code[U64(slot)] == 0 and code[U64(count)] <= PLACES // 2:
-        code[U64(slot)] = word + 1
+        code[U64(slot)] = parcel + 1
         code[U64(count)] = code[U64(count)] + 1
 
 
@@ -108,7 +110,7 @@ def note_fetch(code, vaddr, offset):
         at = table + BREAKPOINTS_AT + RECORD_WORDS * i
         address = code[U64(at + OF_FIRST)]
         if code[U64(at + OF_PHYSICAL)] == 0 and (address ^ vaddr) & PAGE_BASE == 0:
-            note_place(code, (offset >> 2) - ((vaddr & PAGE_OFFSET) >> 2) + ((address & PAGE_OFFSET) >> 2))
+            note_place(code, (offset >> 1) - ((vaddr & PAGE_OFFSET) >> 1) + ((address & PAGE_OFFSET) >> 1))
 
 
 def note_copy(m, code, copy, number):
@@ -121,32 +123,32 @@ def note_copy(m, code, copy, number):
     if m.stops & BREAKPOINTS:
         for i in range(code[U64(table + BREAKPOINT_COUNT)]):
             at = table + BREAKPOINTS_AT + RECORD_WORDS * i
-            word = (code[U64(at + OF_FIRST)] - m.ram_base) >> 2
-            if code[U64(at + OF_PHYSICAL)] and word >> PAGE_INDEX_SHIFT == number:
-                note_place(code, (copy << PAGE_INDEX_SHIFT) + (word & (PAGE_WORDS - 1)))
+            parcel = (code[U64(at + OF_FIRST)] - m.ram_base) >> 1
+            if code[U64(at + OF_PHYSICAL)] and parcel >> PARCEL_INDEX_SHIFT == number:
+                note_place(code, (copy << PARCEL_INDEX_SHIFT) + (parcel & LAST_PARCEL))
 
 
-def is_place(m, code, word):
-    """Whether a word of RAM may have a breakpoint."""
+def is_place(m, code, parcel):
+    """Whether a parcel of RAM may have a breakpoint."""
     if m.stops & BREAKPOINTS == 0:
         return False
     table = len(code) - TABLE_WORDS
     if code[U64(table + PLACE_COUNT)] <= PLACES // 2:
-        return code[U64(place_slot(code, word))] != 0
+        return code[U64(place_slot(code, parcel))] != 0
     for i in range(code[U64(table + BREAKPOINT_COUNT)]):
         address = code[U64(table + BREAKPOINTS_AT + RECORD_WORDS * i)]
-        if (word ^ (address >> 2)) & (PAGE_WORDS - 1) == 0:
+        if (parcel ^ (address >> 1)) & LAST_PARCEL == 0:
             return True
     return False
 
 
-def guest_word(code, word):
-    """The word of the guest's own RAM that a word of a translated copy stands for; itself where there is no copy."""
+def guest_parcel(code, parcel):
+    """The parcel of the guest's own RAM that one of a translated copy stands for; itself where there is no copy."""
     table = len(code) - TABLE_WORDS
-    copy = (word >> PAGE_INDEX_SHIFT) - code[U64(table + FIRST_COPY)]
+    copy = (parcel >> PARCEL_INDEX_SHIFT) - code[U64(table + FIRST_COPY)]
     if copy < 0 or copy >= COPIES:
-        return word
-    return (code[U64(table + COPIED_AT + copy)] << PAGE_INDEX_SHIFT) + (word & (PAGE_WORDS - 1))
+        return parcel
+    return (code[U64(table + COPIED_AT + copy)] << PARCEL_INDEX_SHIFT) + (parcel & LAST_PARCEL)
 
 
 def address_space(h, m, mode):
@@ -201,35 +203,44 @@ def look_ahead(h, m, code, status, fetch_context):
     return SAME_CONTEXT if is_passing(code) else NEW_CONTEXT
 
 
-def look_at_word(h, m, ram32, code, word):
-    """What `execute` does about the instruction at `h.pc`, in this word of RAM, which seems to be illegal.
+def look_at_place(h, m, ram16, code, parcel):
+    """What `execute` does about the instruction at `h.pc`, at this parcel of RAM, which seems to be illegal.
 
     AT_BREAKPOINT: leave. SAME_CONTEXT: it is decoded, and is to be executed all alone. ILLEGAL: it is.
     """
-    index = word + (word >> PAGE_INDEX_SHIFT)
+    index = parcel + (parcel >> PARCEL_INDEX_SHIFT)
     passed = len(code) - TABLE_WORDS + PASSED
-    if code[U64(passed + 1)] == index + 1 or not is_place(m, code, word):
+    if code[U64(passed + 1)] == index + 1 or not is_place(m, code, parcel):
         return ILLEGAL
-    if has_breakpoint(h, m, code, h.pc, word):
+    if has_breakpoint(h, m, code, h.pc, parcel):
         return AT_BREAKPOINT
-    code[U64(index)] = decode_word(I64(ram32[U64(word)]), h.extensions)
+    # Of one that straddles it does not count: its own is made when it is fetched.
+    code[U64(index)] = decode_word(word_in_page(ram16, parcel), h.extensions)
     code[U64(passed)] = index + 1
     return SAME_CONTEXT
 
 
-def decode_at(h, m, ram32, code, word):
-    """The decoded form of a word of RAM; of a place, that of an illegal one."""
-    if m.stops and is_place(m, code, word):
+def decode_at(h, m, ram16, code, parcel):
+    """The decoded form of the instruction at a parcel of RAM, which does not straddle; of a place, an illegal one."""
+    if m.stops and is_place(m, code, parcel):
         return UNKNOWN
-    return decode_word(I64(ram32[U64(word)]), h.extensions)
+    return decode_word(word_in_page(ram16, parcel), h.extensions)
 
 
-def has_breakpoint(h, m, code, vaddr, word):
+def decode_straddling(h, m, code, parcel, word):
+    """The decoded form of a word that straddles, by its first parcel; of a place that is not passed, an illegal one."""
+    passed = code[U64(len(code) - TABLE_WORDS + PASSED + 1)]
+    if m.stops and is_place(m, code, parcel) and passed != parcel + (parcel >> PARCEL_INDEX_SHIFT) + 1:
+        return UNKNOWN
+    return decode_word(word, h.extensions)
+
+
+def has_breakpoint(h, m, code, vaddr, parcel):
     """Whether the instruction at `vaddr`, which is this place in RAM, has a breakpoint that is not to be passed."""
     if m.pass_stops & BREAKPOINTS:
         return False
     table = len(code) - TABLE_WORDS
-    paddr = 4 * guest_word(code, word) + m.ram_base
+    paddr = 2 * guest_parcel(code, parcel) + m.ram_base
     for i in range(code[U64(table + BREAKPOINT_COUNT)]):
         at = table + BREAKPOINTS_AT + RECORD_WORDS * i
         address = paddr if code[U64(at + OF_PHYSICAL)] else vaddr

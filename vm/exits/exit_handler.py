@@ -12,7 +12,7 @@ from trapline.vm.core.event_log import LOG_INT, log_served, log_trap, uncount
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.peek import fetched_offset
+from trapline.vm.core.peek import word_at_pc
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import DEVICE, EVENTS_WAIT, FOR_THE_HOST, HYPERCALL, IDLE, LIMIT, TOHOST
 from trapline.vm.exit import Exit, ExitReason
@@ -172,7 +172,6 @@ class ExitHandler:
 
     def instruction_word(self) -> int | None:
         """The word at pc, as the next step would fetch it; None if it cannot. Changes nothing that a guest can see."""
-        engine = self.machine.engine
         refresh(self.h)
-        offset = fetched_offset(self.h, self._m, engine.words)
-        return engine.words[offset >> 2] if offset >= 0 else None
+        word = word_at_pc(self.h, self._m, self.machine.engine.words)
+        return word if word >= 0 else None

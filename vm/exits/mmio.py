@@ -1,7 +1,8 @@
 """MMIO: the load or store outside of RAM at which the run loop stopped is served by the board's bus."""
 
 from trapline.isa.cause import LOAD_ACCESS, STORE_ACCESS
-from trapline.vm.core.op_numbers import instruction_of
+from trapline.isa.word import MASK
+from trapline.vm.core.op_numbers import instruction_of, length_of
 from trapline.vm.core.packed import PACKED_RD, REGISTER
 from trapline.vm.core.records import HartRecord
 from trapline.vm.exits.served_machine import ServedMachine
@@ -24,14 +25,14 @@ def serve_access(machine: ServedMachine, h: HartRecord) -> int | None:
     if rd := (m.exit_decoded >> PACKED_RD) & REGISTER:
         h.x[rd] = instruction_of(m.exit_decoded).meaning(value & ((1 << (8 * m.exit_width)) - 1))
     h.cycle += 1
-    h.pc = (h.pc + 4) & 0xFFFFFFFF
+    h.pc = (h.pc + length_of(m.exit_decoded)) & MASK
     return None
 
 
 def _retire_store(machine: ServedMachine, h: HartRecord) -> bool:
     """Store to the device; False if none responds. The store retires first, as a finisher write stops the machine."""
     m, before = machine.engine.m, h.pc
-    h.pc = (before + 4) & 0xFFFFFFFF
+    h.pc = (before + length_of(m.exit_decoded)) & MASK
     h.cycle += 1
     answered = True  # also by a device that ends the run
     try:

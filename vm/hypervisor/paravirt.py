@@ -8,13 +8,14 @@ Compiled and plain Python run the same text (`vm.codegen.engine_text`).
 from trapline.isa.cause import ECALL_U, MTIP, STIP
 from trapline.isa.environment import STCE
 from trapline.isa.hart import A0, A1, A2, A6, A7
+from trapline.isa.machine_csrs import legal_epc
 from trapline.isa.mode import S
 from trapline.isa.mstatus import SIE, TSR, TVM, TW
 from trapline.isa.privileged import sret
 from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.isa.trap import WAIT
-from trapline.isa.word import ALIGNED, MASK, WORD
+from trapline.isa.word import MASK, WORD
 from trapline.vm.core.access import load_aligned, store_aligned
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
@@ -179,7 +180,7 @@ def return_to_user(v, h, m, ram8, ram32, code, page):
         return INVALID_ADDRESS
     if v.mstatus & TSR:
         return DENIED
-    v.sepc = load_word(v, m, ram8, ram32, code, page, frame) & ALIGNED
+    v.sepc = legal_epc(v, load_word(v, m, ram8, ram32, code, page, frame))
     for i in range(1, REGISTERS):
         v.x[i] = load_word(v, m, ram8, ram32, code, page, (frame + WORD * i) & MASK)
     v.sscratch = frame

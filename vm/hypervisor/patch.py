@@ -1,18 +1,34 @@
 """Patching: sensitive unprivileged instructions are replaced in the guest's memory before they can be executed.
 
 A page of the guest is executable or writable in the shadow tables, never both. When it is about to become executable
-its holes are replaced by words that trap (`vm.core.overlays`); stores to it are emulated from then on, and what they
-leave is looked at again. After STORES of them the page is taken for data: its originals come back.
+the first parcels of its holes are replaced by such that trap (`vm.core.overlays`); stores to it are emulated from then
+on, and what they leave is looked at again. After STORES of them the page is taken for data: its originals come back.
+
+Where there are compressed instructions a hole may begin at any parcel, and nobody knows where instructions begin: the
+first parcel of what looks like a hole may be the second one of an instruction that the guest executes. So what could be
+the first parcel of that is replaced too, and so on: all parcels in front that end in the bits 11. For the same reason
+whatever could straddle two pages is replaced. Each replaced parcel traps, and the guest's own instruction is emulated.
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
-from trapline.isa.sv32 import PAGE_INDEX_SHIFT, PAGE_SHIFT, PTE_W, PTE_X
+from trapline.isa.compression import LONG, PARCEL_BITS
+from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT, PARCEL_INDEX_SHIFT, PTE_W, PTE_X
+from trapline.isa.word import HALFWORD, MASK
 from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.execute import execute
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
-from trapline.vm.core.overlays import MARK, original, overlay_at, place_overlay, remove_overlay
+from trapline.vm.core.overlays import (
+    lift_overlay,
+    original,
+    overlay_at,
+    parcel_at,
+    place_overlay,
+    put_back,
+    remove_overlay,
+)
+from trapline.vm.core.parcels import COMPRESSED, LAST_PARCEL, misaligned_bits
 from trapline.vm.core.work import SCAN, charge
 from trapline.vm.hypervisor.generated import is_sensitive
 
@@ -82,22 +98,56 @@ def begin_code(m, ram32, page, number):
         drop_everywhere(m)
 
 
+def replace_word(v, m, ram32, code, page, parcel):
+    """Replace a word that is a hole, where there are no compressed instructions; 0 when there is no room."""
+    if is_sensitive(I64(ram32[U64(parcel >> 1)]), v.extensions):
+        return place_overlay(m, ram32, code, page, parcel)
+    return 1
+
+
+def replace_holes(v, m, ram32, code, page, number):
+    """Replace what has to be in a page that has no overlays; 0 when there is no room for its originals."""
+    charge(m, SCAN)
+    first = number << PARCEL_INDEX_SHIFT
+    if v.extensions & COMPRESSED == 0:
+        for i in range(0, PAGE_PARCELS, 2):
+            if replace_word(v, m, ram32, code, page, first + i) == 0:
+                return 0
+        return 1
+    replaced = 1
+    following = I64(0)
+    for i in range(PAGE_PARCELS):
+        parcel = first + LAST_PARCEL - i
+        own = parcel_at(ram32, parcel)
+        if own & LONG != LONG:
+            replaced = 0
+        elif replaced or is_sensitive(own | (following << PARCEL_BITS), v.extensions):
+            replaced = 1
+            if place_overlay(m, ram32, code, page, parcel) == 0:
+                return 0
+        following = own
+    return 1
+
+
+def restore_page(m, ram32, code, page, number):
+    """Put the originals of a page back."""
+    charge(m, SCAN)
+    for parcel in range(number << PARCEL_INDEX_SHIFT, (number + 1) << PARCEL_INDEX_SHIFT):
+        remove_overlay(m, ram32, code, page, parcel)
+
+
 def make_code(v, m, ram32, code, page, number):
     """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
-    charge(m, SCAN)
-    for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
-        if is_sensitive(I64(ram32[U64(index)]), v.extensions) and place_overlay(m, ram32, code, page, index) == 0:
-            make_data(m, ram32, code, page, number)
-            return 0
+    if replace_holes(v, m, ram32, code, page, number) == 0:
+        make_data(m, ram32, code, page, number)
+        return 0
     begin_code(m, ram32, page, number)
     return 1
 
 
 def make_data(m, ram32, code, page, number):
-    """Put the originals of a page back."""
-    charge(m, SCAN)
-    for index in range(number << PAGE_INDEX_SHIFT, (number + 1) << PAGE_INDEX_SHIFT):
-        remove_overlay(m, ram32, code, page, index)
+    """Let a page be data, with its originals."""
+    restore_page(m, ram32, code, page, number)
     state_of_data(m, ram32, number, 0)
     unwatch(m, page, number)
 
@@ -121,16 +171,19 @@ def stored_often(state):
     return (state // STORE) & COUNTED >= STORES
 
 
-def after_store(v, m, ram32, code, page, index):
-    """An emulated store has left a new word in a page of code."""
-    number = index >> PAGE_INDEX_SHIFT
+def after_store(v, m, ram32, code, page, parcel):
+    """An emulated store has left a new word in a page of code, with this parcel first."""
+    number = parcel >> PARCEL_INDEX_SHIFT
     state = I64(ram32[U64(state_index(m, number))])
     if state & CODE == 0:
         return
-    full = 0
-    if is_sensitive(I64(ram32[U64(index)]), v.extensions):
-        full = 1 - place_overlay(m, ram32, code, page, index)
-    if full or stored_often(state):
+    if v.extensions & COMPRESSED:
+        # What has to be replaced in front of the word depends on it.
+        restore_page(m, ram32, code, page, number)
+        room = replace_holes(v, m, ram32, code, page, number)
+    else:
+        room = replace_word(v, m, ram32, code, page, parcel)
+    if room == 0 or stored_often(state):
         make_data(m, ram32, code, page, number)
         drop_everywhere(m)
     else:
@@ -140,24 +193,38 @@ def after_store(v, m, ram32, code, page, index):
 def after_stores(v, m, ram32, code, page):
     """An interpreter routine, or a walk for it, has stored to words of watched pages."""
     for i in range(m.stored_count):
-        after_store(v, m, ram32, code, page, m.stored[i] >> 2)
+        after_store(v, m, ram32, code, page, m.stored[i] >> 1)
+
+
+def rest_of(v, m, ram32, code, page, parcel, own):
+    """The second parcel of the instruction at pc, by its index in RAM; -1 if it has none, or it cannot be fetched."""
+    if v.extensions & COMPRESSED == 0 or own & LONG != LONG:
+        return -1
+    if parcel & LAST_PARCEL != LAST_PARCEL:
+        return parcel + 1
+    offset = fetch_offset(v, m, ram32, code, page, (v.pc + HALFWORD) & MASK)
+    return -1 if offset < 0 else offset >> 1
 
 
 def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):
-    """One step of the virtual hart, on the guest's own word where the one at pc is a patch."""
-    entry = -1
-    offset = 0
-    if m.overlays and v.pc & 3 == 0:
+    """One step of the virtual hart, on the guest's own parcels where those at pc are replaced."""
+    entry = I64(-1)
+    second = I64(-1)
+    if m.overlays and v.pc & misaligned_bits(v) == 0:
         refresh(v)
         offset = fetch_offset(v, m, ram32, code, page, v.pc)
         if offset >= 0:
-            entry = overlay_at(m, ram32, offset >> 2)
-    index = (offset >> 2) + (offset >> PAGE_SHIFT)
+            entry = overlay_at(m, ram32, offset >> 1)
+        if entry >= 0:
+            rest = rest_of(v, m, ram32, code, page, offset >> 1, original(m, ram32, entry))
+            second = overlay_at(m, ram32, rest) if rest >= 0 else I64(-1)
     if entry >= 0:
-        ram32[U64(offset >> 2)] = U32(original(m, ram32, entry))
-        code[U64(index)] = 0
+        lift_overlay(m, ram32, code, entry)
+    if second >= 0:
+        lift_overlay(m, ram32, code, second)
     status = execute(v, m, ram8, ram16, ram32, code, page, 1)
     if entry >= 0:
-        ram32[U64(offset >> 2)] = U32((entry << 2) | MARK)
-        code[U64(index)] = 0
+        put_back(m, ram32, code, entry)
+    if second >= 0:
+        put_back(m, ram32, code, second)
     return status

@@ -9,12 +9,11 @@ from typing import Any
 
 from trapline import isa
 from trapline.isa.cause import ECALL_S, ECALL_U, describe
-from trapline.isa.compression import digits
+from trapline.isa.compression import digits, is_long
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE_BASE
 from trapline.isa.table import decode_fetched
 from trapline.isa.trap import WAIT
-from trapline.vm.core.overlays import INSTRUCTION, MARK
 from trapline.vm.core.status import DEVICE, FOR_THE_HOST
 from trapline.vm.hypervisor import events as layout
 from trapline.vm.hypervisor.host.event_ring import Event
@@ -66,7 +65,7 @@ class Describer:
     def replaced(self, event: Event) -> bool:
         """Whether the word that trapped was put there by `patch` or `translate`."""
         return (
-            event.cause == isa.cause.ILLEGAL and event.tval & INSTRUCTION == MARK and event.word is not None
+            event.cause == isa.cause.ILLEGAL and not is_long(event.tval) and event.word is not None
             and event.tval != event.word
         )  # fmt: skip
 

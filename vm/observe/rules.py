@@ -16,6 +16,7 @@ from trapline.isa.cause import (
     STORE_PAGE,
     describe,
 )
+from trapline.isa.compression import is_long
 from trapline.isa.environment import SSTC
 from trapline.isa.extension import XLEAK
 from trapline.isa.mode import MODE_NAMES, S
@@ -23,7 +24,7 @@ from trapline.isa.mstatus import TVM, TW
 from trapline.isa.sstc import SSTC_CSRS
 from trapline.isa.table import decode_fetched
 from trapline.isa.xleak import INTERCEPT_SHIFT
-from trapline.vm.core.overlays import INSTRUCTION, MARK
+from trapline.vm.core.parcels import COMPRESSED
 from trapline.vm.hypervisor.host.event_ring import Event
 
 LEVELS = {**MODE_NAMES, 2: "hypervisor"}
@@ -44,8 +45,14 @@ def why_it_trapped(event: Event, real: Any, technique: str) -> Rule:
     """The rule by which the real hart `real`, in its state at the time, could not execute the word at pc."""
     mode, cause = MODE_NAMES[real.mode], event.cause
     if cause == ILLEGAL:
-        if event.tval & INSTRUCTION == MARK and event.tval != event.word:
+        if not is_long(event.tval) and event.tval != event.word:
             what = "puts in its place" if technique == "patch" else "has in its copy of the page"
+            if real.extensions & COMPRESSED:
+                return Rule(
+                    f"At that address the real hart has {event.tval:#06x}, which `{technique}` {what}: it would load "
+                    "or store a floating-point register, which no hart here has, and is illegal in every mode.",
+                    "Unpriv 26.3",
+                )
             return Rule(
                 f"At that address the real hart has {event.tval:#010x}, which `{technique}` {what}: its low bits are "
                 "not 11, so it is not a 32-bit instruction and is illegal in every mode.",

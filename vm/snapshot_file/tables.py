@@ -1,6 +1,6 @@
 """The hypervisor's tables behind the guest's RAM, in a file's memory: checked, because the engine follows them.
 
-- overlay tables of `patch`: the word of RAM that each entry is about, and the chain of free entries;
+- overlay tables of `patch`: the parcel of RAM that each entry is about, and the chain of free entries;
 - states of pages under `translate`: page numbers of copies;
 - shadow roots, and the tables that they point to, of each real hart: the engine takes page numbers from roots; what
   the tables map is as far as the guest may reach;
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trapline.isa.sv32 import PAGE, PAGE_SHIFT, PAGE_WORDS, PTE_LEAF, PTE_PPN_SHIFT, PTE_V, PTE_W
+from trapline.isa.sv32 import PAGE, PAGE_PARCELS, PAGE_SHIFT, PAGE_WORDS, PTE_LEAF, PTE_PPN_SHIFT, PTE_V, PTE_W
 from trapline.vm.core.overlays import OVERLAYS, VOID
 from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.frames import FIRST_TABLE, ROOTS, TRACE_FRAME
@@ -50,11 +50,11 @@ def _check_overlays(words: Words, record: np.ndarray, pages: int) -> None:
     table = words(int(record["overlay_table"]) // PAGE, OVERLAYS * 8 // PAGE).reshape(OVERLAYS, 2)[:used]
     void = table[:, 0] == VOID
     places, following = table[~void, 0], table[void, 1]
-    if (places >= pages * PAGE_WORDS).any() or len(np.unique(places)) != len(places):
-        refuse("a replaced word is outside of RAM, or replaced twice")
+    if (places >= pages * PAGE_PARCELS).any() or len(np.unique(places)) != len(places):
+        refuse("a replaced parcel is outside of RAM, or replaced twice")
     chain = np.append(following, record["free_overlay"])
     if (chain > used).any() or not np.append(void, True)[chain].all():
-        refuse("the chain of free entries for replaced words leads to one in use")
+        refuse("the chain of free entries for replaced parcels leads to one in use")
 
 
 def _check_shadows(words: Words, record: np.ndarray, m: MachineRecord) -> None:

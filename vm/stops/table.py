@@ -7,7 +7,7 @@ import numpy as np
 
 from trapline.isa.cause import CAUSE_CODE, INTERRUPT
 from trapline.isa.mode import MODE_NAMES
-from trapline.isa.sv32 import PAGE_BASE, PAGE_INDEX_SHIFT, PAGE_OFFSET, PAGE_SHIFT
+from trapline.isa.sv32 import PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT, PARCEL_INDEX_SHIFT
 from trapline.vm.breakpoints import Access, Breakpoint, Catch, Watchpoint
 from trapline.vm.core import stops as layout
 from trapline.vm.core.event_log import LOG_ALL, RING_WORDS
@@ -77,13 +77,13 @@ class StopTable:
         self._set(token, bool(breakpoints), bool(watchpoints), list(catches))
 
     def _forget_places(self) -> None:
-        """Let the words that are places now be decoded again."""
+        """Let the instructions that are places now be decoded again."""
         code = self._engine.code[: -layout.TABLE_WORDS - RING_WORDS]
         if self._table[layout.PLACE_COUNT] > layout.PLACES // 2:
             code[:] = 0
         places = self._table[layout.PLACES_AT : layout.COPIED_AT]
-        words = places[places != 0] - 1
-        code[words + (words >> PAGE_INDEX_SHIFT)] = 0
+        parcels = places[places != 0] - 1
+        code[parcels + (parcels >> PARCEL_INDEX_SHIFT)] = 0
 
     def _write(self, at: int, stops: Sequence[Breakpoint | Watchpoint]) -> None:
         for number, stop in enumerate(stops):
@@ -114,7 +114,7 @@ class StopTable:
         """Forget the decoded form of each word that the breakpoint is on as far as is known."""
         address = breakpoint.address
         for offset in self._physical(address) if breakpoint.physical else self._fetched(address):
-            layout.note_place(self._engine.code, offset >> 2)
+            layout.note_place(self._engine.code, offset >> 1)
 
     def _physical(self, address: int) -> Iterable[int]:
         engine = self._engine

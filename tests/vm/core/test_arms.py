@@ -8,7 +8,7 @@ from trapline.isa.cause import ILLEGAL
 from trapline.vm.core import execute as run_loop
 from trapline.vm.core import instruction_arms as arms
 from trapline.vm.core.execute import execute
-from trapline.vm.core.packed import UNKNOWN
+from trapline.vm.core.packed import STRICT, UNKNOWN
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.engine import Engine
 
@@ -23,17 +23,19 @@ def test_a_value() -> None:
 
 
 def test_a_branch_stays_in_its_page_or_leaves_it() -> None:
-    first, ip, vbase = 1025, 1030, 0x80001000 - 4 * 1025
-    assert arms.branch(8 << 32, ip, first, vbase, lambda: True) == arms.Near(ip + 2)
+    first, ip, vbase = 2049, 2059, 0x80001000 - 2 * 2049
+    assert arms.branch(8 << 32, ip, first, vbase, lambda: True) == arms.Near(ip + 4)
+    assert arms.branch(6 << 32, ip, first, vbase, lambda: True) == arms.Near(ip + 3)
     assert arms.branch(4096 << 32, ip, first, vbase, lambda: True) == arms.Far(0x80001014 + 4096)
-    assert arms.branch(6 << 32, ip, first, vbase, lambda: True) == arms.Far(0x8000101A)
+    assert arms.branch(6 << 32 | STRICT, ip, first, vbase, lambda: True) == arms.Far(0x8000101A)
     assert arms.branch(8 << 32, ip, first, vbase, lambda: False) is None
 
 
 def test_a_jump_to_a_misaligned_target_leaves_rd() -> None:
     x = [0] * 32
-    assert arms.jump(x, 5, 0, 0x80000000, 1, lambda: 0x80000002) == arms.Far(0x80000002) and x[1] == 0
-    assert arms.jump(x, 5, 0, 0x80000000, 1, lambda: 0x80000040) == arms.Near(16) and x[1] == 0x80000018
+    assert arms.jump(x, STRICT, 5, 0, 0x80000000, 4, 1, lambda: 0x80000002) == arms.Far(0x80000002) and x[1] == 0
+    assert arms.jump(x, STRICT, 5, 0, 0x80000000, 4, 1, lambda: 0x80000040) == arms.Near(32) and x[1] == 0x8000000E
+    assert arms.jump(x, 0, 5, 0, 0x80000000, 2, 1, lambda: 0x80000042) == arms.Near(33) and x[1] == 0x8000000C
 
 
 def test_a_system_instruction_that_is_refused() -> None:

@@ -7,6 +7,7 @@ from support.hypervisor.watched_code import Pair, pair, run
 from support.machines import RAM, S, U, difference, encode, enter, from_words, get, open_memory, put, state
 from trapline import isa
 from trapline.isa.extension import XLEAK
+from trapline.isa.table import decode_parcel
 from trapline.vm.codegen.sensitive_instructions import sensitive_unprivileged
 from trapline.vm.core.overlays import OVERLAYS
 
@@ -40,9 +41,10 @@ def test_every_hole_is_replaced_and_emulated(name: str, mode: int) -> None:
     assert run(both, 2) == {}
     originals = both[1].engine.originals
     assert originals is not None
-    assert [(p.paddr, p.original) for p in originals.listing()] == [(RAM + 4, word)]
+    assert [(p.paddr, p.original) for p in originals.listing()] == [(RAM + 4, word & 0xFFFF)]
     assert get(both[1], RAM + 4) == word  # the host sees the guest's own memory
-    assert isa.decode(originals.listing()[0].word) is None
+    mark = originals.listing()[0].parcel
+    assert isa.decode(mark | word & 0xFFFF0000) is None and decode_parcel(mark) is None
 
 
 def test_a_guest_that_reads_its_code_sees_the_patch() -> None:

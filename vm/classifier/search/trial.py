@@ -136,8 +136,8 @@ def put_content(ram32, code, content):
             for i in range(WINDOW_WORDS):
                 ram32[U64(first + i)] = U32(content[page * WINDOW_WORDS + i])
     for number in (0, PAGES):
-        for i in range(WINDOW_WORDS):
-            code[U64(number * CODE_ENTRIES + (WINDOW >> 2) + i)] = 0
+        for i in range(2 * WINDOW_WORDS):
+            code[U64(number * CODE_ENTRIES + (WINDOW >> 1) + i)] = 0
 
 
 def data_frames(state, frames):
@@ -231,7 +231,8 @@ def restore_content(ram32, code, content, frames):
                 seen = (seen * 0x2F0B4C47 + (value << 6) + page * WINDOW_WORDS + i + 1) & 0xFFFFFFFFFFFF
                 ram32[U64(first + i)] = U32(content[page * WINDOW_WORDS + i])
                 if page == 0:
-                    code[U64((frames >> PAGE_SHIFT) * CODE_ENTRIES + (WINDOW >> 2) + i)] = 0
+                    code[U64((frames >> PAGE_SHIFT) * CODE_ENTRIES + (WINDOW >> 1) + 2 * i)] = 0
+                    code[U64((frames >> PAGE_SHIFT) * CODE_ENTRIES + (WINDOW >> 1) + 2 * i + 1)] = 0
     return seen
 
 

@@ -76,11 +76,11 @@ def under_hypervisor(
 
 
 def replaced_code(
-    technique: str, m: MachineRecord, ram: np.ndarray, code: np.ndarray
+    technique: str, m: MachineRecord, ram: np.ndarray, code: np.ndarray, extensions: int
 ) -> tuple[Originals | None, Translation | None]:
     """The host's view of the code that the technique replaces, in place or by copies; None for what it does not do.
 
-    m: the virtual machine's record; ram: uint8[], all of it; code: int64[], decoded instructions.
+    m: the virtual machine's record; ram: uint8[], all of it; code: int64[], decoded instructions; extensions: of harts.
     """
     originals = Originals(m, ram, code) if technique == "patch" else None
-    return originals, Translation(m, ram) if technique == "translate" else None
+    return originals, Translation(m, ram, extensions) if technique == "translate" else None

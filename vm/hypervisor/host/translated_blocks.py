@@ -5,15 +5,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trapline.isa.compression import PARCEL_BITS, is_long
 from trapline.isa.mode import MODE_NAMES
-from trapline.isa.sv32 import PAGE, PAGE_WORDS
+from trapline.isa.sv32 import PAGE, PAGE_PARCELS
+from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.overlays import PARCEL
+from trapline.vm.core.parcels import COMPRESSED, LAST_PARCEL
 from trapline.vm.core.records import MachineRecord
 from trapline.vm.hypervisor.patch import CODE, STATE_WORDS
 from trapline.vm.hypervisor.translate import CALL, UNTRANSLATED
 
 
 class Translated(NamedTuple):
-    """A word of the guest at a physical address, and what a virtual mode executes for it."""
+    """An instruction of the guest at a physical address, and what a virtual mode executes for it."""
 
     paddr: int
     mode: int
@@ -23,16 +27,19 @@ class Translated(NamedTuple):
     @property
     def calls(self) -> bool:
         """Whether it became a call of the hypervisor."""
-        return self.word == CALL
+        return self.word & PARCEL == CALL
 
 
 class Translation:
-    """The translated code of one engine. m: view of the virtual machine's record; ram: uint8[], all of it."""
+    """The translated code of one engine.
 
-    def __init__(self, m: MachineRecord, ram: np.ndarray) -> None:
-        self._m = m
-        self._words = ram.view(np.uint32)
-        self._states = self._words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)
+    m: view of the virtual machine's record; ram: uint8[], all of it; extensions: of its harts.
+    """
+
+    def __init__(self, m: MachineRecord, ram: np.ndarray, extensions: int) -> None:
+        self._m, self._compressed = m, bool(extensions & COMPRESSED)
+        self._parcels, words = ram.view(np.uint16), ram.view(np.uint32)
+        self._states = words[m.page_states // 4 :][: m.ram_size // PAGE * STATE_WORDS].reshape(-1, STATE_WORDS)
 
     def changed(self, first: int, count: int) -> None:
         """The host has written to `count` pages of RAM from page `first` on: their copies are forgotten."""
@@ -47,15 +54,24 @@ class Translation:
         yield from zip(self._states[pages, 1 + modes].tolist(), pages.tolist(), strict=True)
 
     def listing(self) -> Iterator[Translated]:
-        """All that has been translated, by mode and address."""
+        """All that has been translated, by mode and address; from what begins a run of it on, each instruction."""
         for position, mode in enumerate(MODE_NAMES):
             for number in np.flatnonzero(self._states[:, 1 + position]).tolist():
                 copy = int(self._states[number, 1 + position])
-                words = self._words[copy * PAGE_WORDS : (copy + 1) * PAGE_WORDS]
-                for index in np.flatnonzero(words != UNTRANSLATED).tolist():
-                    place = number * PAGE_WORDS + index
-                    paddr = self._m.ram_base + 4 * place
-                    yield Translated(paddr, mode, int(self._words[place]), int(words[index]))
+                made = self._parcels[copy * PAGE_PARCELS : (copy + 1) * PAGE_PARCELS]
+                following = 0
+                for index in np.flatnonzero(made != UNTRANSLATED).tolist():
+                    if index < following:
+                        continue
+                    place = number * PAGE_PARCELS + index
+                    size = WORD // HALFWORD if self._is_long(place) else 1
+                    following = index + size
+                    original, word = (_together(parcels, size) for parcels in (self._parcels[place:], made[index:]))
+                    yield Translated(self._m.ram_base + 2 * place, mode, original, word)
+
+    def _is_long(self, place: int) -> bool:
+        """Whether the instruction at a parcel of RAM is a word, all of which is in the page."""
+        return not self._compressed or (is_long(int(self._parcels[place])) and place & LAST_PARCEL != LAST_PARCEL)
 
     def side_by_side(self, disassemble: Callable[[int, int], str]) -> Iterator[str]:
         """Lines of text: address, the guest's instruction, and what is executed instead where that is another."""
@@ -66,3 +82,8 @@ class Translation:
                 before = t.mode
             made = "" if t.word == t.original else "call" if t.calls else disassemble(t.word, t.paddr)
             yield f"  {t.paddr:08x}: {t.original:08x}  {disassemble(t.original, t.paddr):36} {made}".rstrip()
+
+
+def _together(parcels: np.ndarray, size: int) -> int:
+    """The first parcels as one number."""
+    return sum(int(parcels[i]) << (PARCEL_BITS * i) for i in range(size))
