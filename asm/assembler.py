@@ -25,6 +25,7 @@ from trapline.asm.nodes import Assignment, Operation
 from trapline.asm.parser import SyntaxProblem, parse_statement
 from trapline.asm.preprocess.expander import statements
 from trapline.asm.preprocess.lookalikes import foreign_letter, strange
+from trapline.asm.preprocess.predefined import WITH_COMPRESSED
 from trapline.asm.preprocess.source_text import Text
 from trapline.asm.sections import EXEC, NOBITS, Section
 from trapline.asm.unit import Handler, Unit
@@ -59,6 +60,8 @@ _split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
 def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> None:
     """Assemble a source. Mistakes go to the diagnostics; raises AsmError after `MAX_ERRORS` of them."""
     encoder = Encoder(unit)
+    if unit.for_compressed:
+        defines = (*WITH_COMPRESSED, *defines)
     for statement in statements(source, unit, unit.diagnostics, unit.include_dirs, preprocess, defines, HANDLERS):
         try:
             _statement(unit, encoder, statement.text, statement.location)

@@ -7,13 +7,19 @@ from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.dwarf import leb128
 from trapline.asm.nodes import Bound
 
-NOP = b"\x13\x00\x00\x00"
+NOP, COMPRESSED_NOP = b"\x13\0\0\0", b"\x01\0"
 INSTRUCTION_BYTES, COMPRESSED_BYTES = 4, 2
-BRANCH_REACH = 4096
-"""How far a conditional branch reaches, in bytes."""
+BRANCH, JUMP, COMPRESSED_BRANCH, COMPRESSED_JUMP = "branch", "jal", "rvc_branch", "rvc_jump"
+REACH = {BRANCH: 1 << 12, JUMP: 1 << 20, COMPRESSED_BRANCH: 1 << 8, COMPRESSED_JUMP: 1 << 11}
+"""Kinds of fixups with a distance, and how far it may be, in bytes."""
 
 LIMIT = 256 << 20
 """Largest section, in bytes: more is a typing mistake."""
+
+
+def reaches(kind: str, distance: int) -> bool:
+    """Whether an instruction with a fixup of this kind reaches so far."""
+    return -REACH[kind] <= distance < REACH[kind]
 
 
 Evaluate = Callable[["Fragment"], Any]
@@ -24,7 +30,7 @@ class Fixup(NamedTuple):
     """Bytes at `offset` of a fragment that depend on `expression`.
 
     kind: `wordN`, a number of N bits, or `word32:dtprel`; else what of the instruction `insn` is filled in: `imm`,
-    `imm20`, `field:NAME`, `branch` or `jal` with the value or the distance; `hi20`, `lo12`, `pcrel_hi20`,
+    `imm20`, `field:NAME` or one of `REACH` with the value or the distance; `hi20`, `lo12`, `pcrel_hi20`,
     `pcrel_lo12`, `call_hi20`, `tprel_hi20`, `tprel_lo12` or one of `got.KINDS` with a part of an address.
     """
 
@@ -84,16 +90,18 @@ class Run(NamedTuple):
 class Data(Fragment):
     """Bytes, with fixups.
 
-    runs: which of them directives wrote; the others are instructions. pieces: see `linker.pieces`.
+    runs: which of them directives wrote; the others are instructions. compressed: whether any of these may be.
+    pieces: see `linker.pieces`.
     """
 
-    __slots__ = ("data", "fixups", "pieces", "runs")
+    __slots__ = ("compressed", "data", "fixups", "pieces", "runs")
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.data = bytearray()
         self.fixups: list[Fixup] = []
         self.runs: list[Run] = []
+        self.compressed = False
         self.pieces: list[int] = []
 
     def append(self, content: bytes, width: int, ends: bool = False) -> None:
@@ -125,7 +133,7 @@ UNPLACED = -1
 
 def code_padding(count: int) -> bytes:
     """Padding in code where relaxation is off, as GNU as writes it."""
-    return bytes(count % 2) + b"\x01\0" * (count // 2 % 2) + NOP * (count // 4)
+    return bytes(count % 2) + COMPRESSED_NOP * (count // 2 % 2) + NOP * (count // 4)
 
 
 class Align(Fragment):
@@ -162,10 +170,10 @@ class Align(Fragment):
         return self.padding
 
     def content(self) -> bytes:
-        if self.relaxed:
-            return NOP * (self.padding // 4) + b"\x01\0\0"[: self.padding % 4]
+        if self.relaxed and self.padding < self.deletable:  # ld writes the rest anew
+            return NOP * (self.padding // 4) + (COMPRESSED_NOP + b"\0")[: self.padding % 4]
         if self.fill is None:
-            return bytes(self.padding) if self.blank else code_padding(self.padding)
+            return bytes(self.padding) if self.blank and not self.relaxed else code_padding(self.padding)
         size = len(self.fill)
         return bytes(self.padding % size) + self.fill * (self.padding // size)
 
@@ -173,24 +181,39 @@ class Align(Fragment):
 class Branch(Fragment):
     """A conditional branch: one instruction or, if the target is out of reach, the opposite branch around a jump.
 
-    stuck: stays long, so that a layout that swings to and fro comes to rest.
+    With `parcel`, the compressed form, it is that where it reaches; so may be a jump, which needs nothing else then.
+    size: bytes, at present. stuck: does not shrink, so that a layout that swings to and fro comes to rest.
     """
 
-    __slots__ = ("fixup", "long", "stuck", "word")
+    __slots__ = ("fixup", "parcel", "size", "stuck", "word")
 
-    def __init__(self, index: int, word: int, fixup: Fixup) -> None:
+    def __init__(self, index: int, word: int, fixup: Fixup, parcel: int | None = None) -> None:
         super().__init__(index)
         self.word = word
         self.fixup = fixup
-        self.long = self.stuck = False
+        self.parcel = parcel
+        self.size = INSTRUCTION_BYTES
+        self.stuck = False
 
     def measure(self, evaluate: Evaluate) -> int:
-        if not self.stuck:
-            self.long = not -BRANCH_REACH <= evaluate(self) < BRANCH_REACH
-        return 8 if self.long else 4
+        size = self._needed(evaluate(self))
+        self.size = max(size, self.size) if self.stuck else size
+        return self.size
+
+    def _needed(self, distance: int | None) -> int:
+        """The bytes that it takes. distance: in bytes, None if the target is in another section."""
+        jumps = self.fixup.kind == JUMP
+        if distance is not None:
+            if self.parcel is not None and reaches(COMPRESSED_JUMP if jumps else COMPRESSED_BRANCH, distance):
+                return COMPRESSED_BYTES
+            if jumps or reaches(BRANCH, distance):
+                return INSTRUCTION_BYTES
+            if self.parcel is not None:
+                return COMPRESSED_BYTES + INSTRUCTION_BYTES
+        return INSTRUCTION_BYTES if jumps else 2 * INSTRUCTION_BYTES
 
     def settled(self) -> int:
-        return 8 if self.long else 4
+        return self.size
 
 
 class Org(Fragment):

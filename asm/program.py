@@ -10,7 +10,7 @@ from pathlib import Path
 from trapline.asm.assembler import read
 from trapline.asm.diagnostics import Diagnostic, Diagnostics, Location
 from trapline.asm.elf.line_table import Row
-from trapline.asm.fragments import LIMIT
+from trapline.asm.fragments import COMPRESSED_BYTES, INSTRUCTION_BYTES, LIMIT
 from trapline.asm.line_rows import LineRows
 from trapline.asm.linker.elf_writer import contents, segments, symbol_rows, write_elf
 from trapline.asm.linker.linker import Linker
@@ -20,6 +20,7 @@ from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Unit
 from trapline.isa.did_you_mean import nearest
+from trapline.isa.isa_string import parse_isa
 
 LONGEST_STATEMENT = 8
 """Bytes of a statement's instructions, at most: `la`, `call` and the like make two."""
@@ -52,6 +53,11 @@ class Program:
     def diagnostics(self) -> list[Diagnostic]:
         """The warnings as data: the first of many."""
         return list(self._linker.diagnostics.warnings)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether compressed instructions were allowed anywhere in it."""
+        return self._linker.has_compressed
 
     @property
     def code(self) -> bytes:
@@ -113,6 +119,7 @@ def assemble(
     cpp: str = "pcpp",
     debug: bool = False,
     debug_prefix_map: Sequence[tuple[str, str]] = (),
+    isa: str = "rv32ima",
 ) -> Program:
     """Assemble sources and link them into one program.
 
@@ -131,8 +138,10 @@ def assemble(
     preprocess: the same for every source, or "none"; by default only `.S` files are preprocessed.
     debug: whether the ELF file says which line each instruction comes from, for debuggers, as GNU as's `-g` does.
     debug_prefix_map: (old, new) beginnings of the folders and files that it names so.
-    Raises AsmError, whose text shows every mistake with its file, line and column.
+    isa: ISA string of the machine that it is for; with C in it, code is compressed as by GNU as.
+    Raises AsmError, whose text shows every mistake with its file, line and column, and ValueError for a bad ISA string.
     """
+    extensions = parse_isa(isa)
     if isinstance(sources, str):
         sources = [Text("<string>", sources)]
     elif isinstance(sources, os.PathLike | Text):
@@ -143,7 +152,7 @@ def assemble(
     for source in sources:
         path = source if isinstance(source, Text) else Path(source)
         name = path.name if isinstance(path, Text) else str(path)
-        unit = Unit(name, diagnostics, folders, LineRows(debug, debug_prefix_map))
+        unit = Unit(name, diagnostics, folders, LineRows(debug, debug_prefix_map), extensions)
         read(unit, path, preprocess or (cpp if name.endswith(PREPROCESSED) else None), defines)
         units.append(unit)
     diagnostics.raise_if_errors()
@@ -179,9 +188,10 @@ def _entry(linker: Linker, name: str | None, diagnostics: Diagnostics) -> int:
         symbol = scope.get(wanted)
         if symbol is not None and symbol.defined:
             address = linker.address(symbol, Location("<entry>", 1))
-            if address & 3:
+            alignment = COMPRESSED_BYTES if linker.has_compressed else INSTRUCTION_BYTES
+            if address % alignment:
                 at = symbol.defined_at or Location("<entry>", 1)
-                diagnostics.error(at, f"entry '{wanted}' at {address:#x} is not a multiple of 4")
+                diagnostics.error(at, f"entry '{wanted}' at {address:#x} is not a multiple of {alignment}")
             return address
     if name is not None:
         at = Location(linker.units[0].name if linker.units else "<none>", 1)

@@ -10,7 +10,7 @@ from trapline.asm.call_frames import Frames
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
 from trapline.asm.dollar_labels import DollarLabels
 from trapline.asm.expressions import NotConstant, constant_value
-from trapline.asm.fragments import LIMIT, Org
+from trapline.asm.fragments import COMPRESSED_BYTES, INSTRUCTION_BYTES, LIMIT, Org
 from trapline.asm.line_rows import LineRows
 from trapline.asm.nodes import (
     Binary,
@@ -29,6 +29,7 @@ from trapline.asm.parser import MOST_DIGITS, SyntaxProblem, parse_expression, pa
 from trapline.asm.preprocess.lookalikes import strange
 from trapline.asm.sections import ALLOC, EXEC, NOBITS, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol
+from trapline.isa.extension import BASE
 from trapline.isa.hart import REGISTERS
 
 
@@ -49,9 +50,12 @@ class Unit:
     """
 
     def __init__(
-        self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path], line_rows: LineRows | None = None
-    ) -> None:
+        self, name: str, diagnostics: Diagnostics, include_dirs: Sequence[Path], line_rows: LineRows | None = None,
+        extensions: Sequence[str] = BASE,
+    ) -> None:  # fmt: skip
+        """extensions: those of the machine that it is assembled for."""
         self.name = name
+        self.extensions = extensions
         self.line_rows = line_rows or LineRows()
         self.diagnostics = diagnostics
         self.include_dirs = include_dirs
@@ -62,7 +66,10 @@ class Unit:
         self.dollars = DollarLabels()
         self.position_independent = False
         self.relax = True
-        self.compressed = self.warned_of_compressed = False  # `.option rvc`
+        self.for_compressed = "c" in extensions
+        self.compressed = self.for_compressed  # `.option rvc`
+        self._warned = False
+        self.has_compressed = self.for_compressed  # allowed anywhere, for the ELF header
         self.options: list[tuple[bool, bool, bool]] = []
         self.previous: tuple[Section, int] | None = None
         self.stack: list[tuple[Section, int, tuple[Section, int] | None]] = []
@@ -73,7 +80,7 @@ class Unit:
         self.symbolic = False  # set by `bind`: the statement depends on symbols, so its code cannot be reused
         self.reserved = 0
         self.section = self.open_section(".text", ALLOC | EXEC, PROGBITS)
-        self.section.alignment = self.section.stated_alignment = 4
+        self.section.alignment = self.section.stated_alignment = self._code_alignment
         self.absolute = Section("*ABS*", 0, NOBITS)  # where `.struct` counts, from this offset on:
         self.offset = 0
         self.open_section(".data", ALLOC | WRITE, PROGBITS)
@@ -88,6 +95,22 @@ class Unit:
     def operands(self, text: str) -> Operands:
         """The operands of a directive."""
         return parse_operands(text)
+
+    @property
+    def _code_alignment(self) -> int:
+        return COMPRESSED_BYTES if self.for_compressed else INSTRUCTION_BYTES
+
+    def allow_compressed(self, allowed: bool) -> None:
+        """Whether instructions from here on may be compressed."""
+        self.compressed = allowed
+        self.has_compressed |= allowed
+
+    def note_compressed(self, location: Location) -> None:
+        """A compressed instruction is written: warn once if the machine has none."""
+        if not self.for_compressed and not self._warned:
+            self._warned = True
+            message = "this machine has no compressed instructions (rv32ima), and this is one"
+            self.diagnostics.warning(location, message, "assemble for one that has them: --isa rv32imac")
 
     @property
     def in_absolute(self) -> bool:
@@ -260,7 +283,7 @@ class Unit:
         if key not in self.sections:
             self.sections[key] = Section(name, flags, kind, entry_size, group)
             if flags & EXEC:
-                self.sections[key].alignment = 4
+                self.sections[key].alignment = self._code_alignment
         return self.sections[key]
 
     def switch(self, section: Section, subsection: int = 0) -> None:

@@ -148,7 +148,7 @@ class Machine:
         from trapline.vm.loader.source import load_file
 
         machine = cls(**options)
-        machine.load(load_file(path, raw_base=machine.ram_base))
+        machine.load(load_file(path, raw_base=machine.ram_base, isa=machine._options["isa"]))
         return machine
 
     @classmethod
@@ -172,7 +172,7 @@ class Machine:
         from trapline.vm.loader.source import load_source
 
         machine = cls(**options)
-        machine.load(load_source(text, name=name, entry=entry, text_base=machine.ram_base))
+        machine.load(load_source(text, name=name, entry=entry, text_base=machine.ram_base, isa=machine._options["isa"]))
         return machine
 
     def load(self, image: Image) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.dwarf import leb128
 from trapline.asm.expressions import NotConstant, constant_value, symbols
-from trapline.asm.fragments import LIMIT, NOP, TEXT, Fill, Fixup, Leb128
+from trapline.asm.fragments import COMPRESSED_NOP, LIMIT, NOP, TEXT, Fill, Fixup, Leb128
 from trapline.asm.nodes import Bound, Expression, Name, String
 from trapline.asm.operand_places import operand_starts
 from trapline.asm.preprocess.files_read import file_read
@@ -200,7 +200,9 @@ def incbin(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 def nop(unit: Unit, name: str, operands: str, location: Location) -> None:
     """`.nop`: an instruction without effect."""
-    append(unit, NOP, location)
+    if unit.compressed:
+        unit.note_compressed(location)
+    append(unit, COMPRESSED_NOP if unit.compressed else NOP, location)
 
 
 def leb(unit: Unit, name: str, operands: str, location: Location) -> None:

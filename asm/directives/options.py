@@ -21,7 +21,7 @@ def option(unit: Unit, name: str, operands: str, location: Location) -> None:
     elif word in ("relax", "norelax"):
         unit.relax = word == "relax"
     elif word in ("rvc", "norvc"):
-        _allow_compressed(unit, word == "rvc", location)
+        unit.allow_compressed(word == "rvc")
     elif word == "arch":
         _option_arch(unit, operands, location)
     elif word not in ("csr-check", "no-csr-check"):
@@ -29,25 +29,36 @@ def option(unit: Unit, name: str, operands: str, location: Location) -> None:
         raise SourceError(location, f"unknown option '{word}'", did_you_mean(word, known))
 
 
-def _allow_compressed(unit: Unit, allowed: bool, location: Location) -> None:
-    """Alignments then count in halfwords, as in GNU as; instructions keep 32 bits."""
-    unit.compressed = allowed
-    if allowed and not unit.warned_of_compressed:
-        unit.warned_of_compressed = True
-        message = "this machine has no compressed instructions (rv32ima): all instructions keep 32 bits"
-        unit.diagnostics.warning(location, message)
-
-
 def _option_arch(unit: Unit, operands: str, location: Location) -> None:
-    for part in operands.split(",")[1:]:
-        sign, extension = part.strip()[:1], part.strip()[1:]
-        if re.fullmatch(_COMPRESSED, extension) and sign in ("+", "-"):
-            _allow_compressed(unit, sign == "+", location)
+    """`+c`, `-m` and so on, or a whole ISA string."""
+    for part in (field.strip() for field in operands.split(",")[1:]):
+        sign, extension = part[:1], part[1:]
+        if sign not in ("+", "-"):
+            unit.allow_compressed(has_compressed(part))
+        elif re.fullmatch(_COMPRESSED, extension):
+            unit.allow_compressed(sign == "+")
         elif sign == "+" and re.match(r"(f|d|q|v|b)\d*(p\d+)?$|zf|zd", extension):
             raise SourceError(location, f"extension '{extension}' is not part of this machine (rv32ima)")
 
 
-_COMPRESSED = r"c(\d+(p\d+)?)?|zc\w*"
+_COMPRESSED = r"c(\d+(p\d+)?)?|zca(\d+(p\d+)?)?"
+_letters = re.compile(r"rv32((?:[a-wy](?:\d+(?:p\d+)?)?_?)*)").match
+
+
+def has_compressed(isa: str) -> bool:
+    """Whether an ISA string, with versions or without, has compressed instructions."""
+    found = _letters(isa.lower())
+    return (found is not None and "c" in found[1]) or "_zca" in isa
+
+
+def attribute(unit: Unit, name: str, operands: str, location: Location) -> None:
+    """`.attribute arch, "rv32ima"`: what the compiler assumed. It does not give the machine what that lacks.
+
+    The other attributes are for other tools.
+    """
+    tag, _, value = (part.strip() for part in operands.partition(","))
+    if tag in ("arch", "Tag_RISCV_arch", "5"):
+        unit.compressed = unit.for_compressed and has_compressed(value.strip('"'))
 
 
 def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:
@@ -55,11 +66,11 @@ def ignore(unit: Unit, name: str, operands: str, location: Location) -> None:
 
 
 IGNORED = (
-    ".attribute", ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn", ".stabd", ".version",
+    ".ident", ".addrsig", ".addrsig_sym", ".stabs", ".stabn", ".stabd", ".version",
     ".title", ".sbttl", ".list", ".nolist", ".psize", ".eject", ".extern", ".func", ".endfunc", ".symver",
     ".variant_cc", ".gnu_attribute", ".linkonce", ".ln", ".loc_mark_labels", ".ent", ".desc",
     ".lto_discard", ".attach_to_group",
     ".ttl", ".page", ".plen", ".llen", ".lflags", ".format", ".noformat", ".nopage", ".name", ".debug", ".xref", ".spc",
 )  # fmt: skip
 
-HANDLERS: dict[str, Handler] = {".option": option, **dict.fromkeys(IGNORED, ignore)}
+HANDLERS: dict[str, Handler] = {".option": option, ".attribute": attribute, **dict.fromkeys(IGNORED, ignore)}

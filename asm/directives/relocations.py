@@ -4,14 +4,16 @@ from typing import NamedTuple
 
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.directives.fields import split
-from trapline.asm.fragments import Data, Fixup
+from trapline.asm.fragments import COMPRESSED_BRANCH, COMPRESSED_JUMP, Data, Fixup
 from trapline.asm.nodes import Binary, Bound
 from trapline.asm.parser import parse_expression
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 from trapline.asm.unit import Handler, PlacedRelocation, Unit
 from trapline.isa import BY_NAME, Instruction
+from trapline.isa.compression import Compressed
 from trapline.isa.did_you_mean import did_you_mean
+from trapline.isa.table import COMPRESSED_BY_NAME
 
 LUI, AUIPC, ADDI, SW = BY_NAME["lui"], BY_NAME["auipc"], BY_NAME["addi"], BY_NAME["sw"]
 JAL, JALR, BEQ = BY_NAME["jal"], BY_NAME["jalr"], BY_NAME["beq"]
@@ -22,7 +24,7 @@ class _Kind(NamedTuple):
 
     kind: str
     size: int = 4
-    insn: Instruction | None = None
+    insn: Instruction | Compressed | None = None
 
 
 KINDS: dict[str, _Kind] = {
@@ -37,6 +39,8 @@ KINDS: dict[str, _Kind] = {
     "TLS_GOT_HI20": _Kind("tls_ie_hi20", 4, AUIPC), "TLS_GD_HI20": _Kind("tls_gd_hi20", 4, AUIPC),
     "TPREL_HI20": _Kind("tprel_hi20", 4, LUI), "TPREL_LO12_I": _Kind("tprel_lo12", 4, ADDI),
     "TPREL_LO12_S": _Kind("tprel_lo12", 4, SW), "JAL": _Kind("jal", 4, JAL), "BRANCH": _Kind("branch", 4, BEQ),
+    "RVC_BRANCH": _Kind(COMPRESSED_BRANCH, 2, COMPRESSED_BY_NAME["c.beqz"]),
+    "RVC_JUMP": _Kind(COMPRESSED_JUMP, 2, COMPRESSED_BY_NAME["c.j"]),
     "CALL": _Kind("call_hi20", 8, AUIPC), "CALL_PLT": _Kind("call_hi20", 8, AUIPC),
 }  # fmt: skip
 """By name, without `R_RISCV_`."""

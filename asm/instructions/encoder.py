@@ -5,7 +5,7 @@ from functools import cache
 from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.expressions import NotConstant, constant_value
-from trapline.asm.fragments import INSTRUCTION_BYTES, Branch, Fixup, Run
+from trapline.asm.fragments import BRANCH, COMPRESSED_BYTES, INSTRUCTION_BYTES, JUMP, Branch, Fixup, Run
 from trapline.asm.nodes import (
     Bound,
     Expression,
@@ -29,6 +29,7 @@ from trapline.isa.extension import BASE
 from trapline.isa.foreign import FOREIGN_CSRS, OTHER_NAMES
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import WIDTHS
+from trapline.isa.table import decode_parcel
 
 FUNCTIONS = {
     "%hi": "hi20", "%lo": "lo12", "%pcrel_hi": "pcrel_hi20", "%pcrel_lo": "pcrel_lo12", "%got_pcrel_hi": "got_hi20",
@@ -58,7 +59,8 @@ class Encoder:
         self.location: Location = None  # type: ignore[assignment]  # set before every instruction
         self.text = ""
         self.operands: Operands = ()  # as written, of the statement `text`
-        self.constant: dict[str, bytes] = {}  # machine code by statement text, where it depends on no symbol
+        self.constant: dict[tuple[str, bool], bytes] = {}
+        """Machine code by statement text, and whether it may be compressed, where it depends on no symbol."""
 
     def error(self, message: str, hint: str | None = None, about: Operand | None = None) -> SourceError:
         """An error at the operand `about` if the text shows it, else at the mnemonic."""
@@ -69,7 +71,7 @@ class Encoder:
         column = column_of(self.text, self.operands, operand)
         return self.location if column is None else self.location.at(column)
 
-    def _label_place(self, operand: Operand) -> Location:
+    def label_place(self, operand: Operand) -> Location:
         """The place of the last operand: as `_place`, but at little cost, as nearly no branch is wrong."""
         if type(operand) is Name or type(operand) is LocalLabel:
             return self.location.at(max(self.text.rfind(operand.text), 0))
@@ -162,11 +164,11 @@ class Encoder:
         values["imm"] = operand << 12
 
     def _label(self, insn: Instruction, operand: Operand, fixups: Fixups) -> None:
-        if self._is_plain_register(operand):
+        if self.is_plain_register(operand):
             message = f"{insn.name}: '{where_written(operand)}' is a register; expected a label"
             raise self.error(message, None, operand)
-        kind = "branch" if insn.pattern.imm_bits == BRANCH_BITS else "jal"
-        fixups.append((kind, self.unit.bind(operand), self._label_place(operand)))
+        kind = BRANCH if insn.pattern.imm_bits == BRANCH_BITS else JUMP
+        fixups.append((kind, self.unit.bind(operand), self.label_place(operand)))
 
     def _known(self, operand: Operand, kind: str, fixups: Fixups) -> int | None:
         """The operand's value if it is known now; otherwise adds a fixup of this kind and returns None."""
@@ -178,7 +180,7 @@ class Encoder:
             case Memory() | TypeName():
                 raise self.error("expected a number or a symbol", None, operand)
         # Like GNU as: in the place of an immediate a register's name means the register, whatever the symbols are.
-        if self.is_register(operand) if kind.startswith("imm") else self._is_plain_register(operand):
+        if self.is_register(operand) if kind.startswith("imm") else self.is_plain_register(operand):
             message = f"'{where_written(operand)}' is a register; expected a number"
             raise self.error(message, None, operand)
         bound = self.unit.bind(operand)
@@ -215,7 +217,7 @@ class Encoder:
         """Whether an operand is the name of a register."""
         return self.register_number(operand) is not None
 
-    def _is_plain_register(self, operand: Operand) -> bool:
+    def is_plain_register(self, operand: Operand) -> bool:
         """Whether an operand names a register and no symbol."""
         return type(operand) is Name and operand.text in REGISTERS and not self.unit.knows(operand.text)
 
@@ -286,6 +288,23 @@ class Encoder:
         """Append a word."""
         self.unit.section.data().data += word.to_bytes(4, "little")
 
+    def append_parcel(self, parcel: int) -> None:
+        """Append a compressed instruction."""
+        self.unit.note_compressed(self.location)
+        data = self.unit.section.data()
+        data.compressed = True
+        data.data += parcel.to_bytes(COMPRESSED_BYTES, "little")
+
+    def append_compressed_branch(self, parcel: int, target: Bound, at: Location) -> None:
+        """Append a compressed branch or jump, which becomes a longer one where that does not reach."""
+        self.unit.note_compressed(self.location)
+        known = decode_parcel(parcel)
+        assert known is not None
+        section = self.unit.section
+        section.data()
+        kind = BRANCH if known.base.pattern.imm_bits == BRANCH_BITS else JUMP
+        section.add(Branch(len(section.open), known.expand(parcel), Fixup(0, kind, target, at, known.base), parcel))
+
     def append_with_fixup(
         self, word: int, kind: str, expression: Bound, insn: Instruction, at: Location | None = None
     ) -> None:
@@ -294,10 +313,10 @@ class Encoder:
         A plugin's branch cannot: a long branch needs the opposite condition, which it may not have.
         """
         section = self.unit.section
-        if kind == "branch" and insn.extension in BASE:
+        if kind == BRANCH and insn.extension in BASE:
             section.data()
             index = len(section.open)
-            section.add(Branch(index, word, Fixup(0, "branch", expression, at or self.location, insn)))
+            section.add(Branch(index, word, Fixup(0, BRANCH, expression, at or self.location, insn)))
             return
         data = section.data()
         data.fixups.append(Fixup(len(data.data), kind, expression, at or self.location, insn))

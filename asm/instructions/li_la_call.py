@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from trapline.asm.arithmetic import high20, low12, normalized
 from trapline.asm.expressions import NotConstant, constant_value
+from trapline.asm.instructions.compression import compress
 from trapline.asm.instructions.encoder import Encoder
 from trapline.asm.nodes import (
     Expression,
@@ -30,14 +31,26 @@ def _li(encoder: Encoder, operands: Operands) -> None:
         return encoder.instruction(ADDI, (rd, ZERO, operands[1]))
     value = encoder.unit.number(operands[1], encoder.location, "li needs a constant; use 'la' for an address")
     value = normalized(value)
+    if value == low12(value):  # its compressed form, which depends on how the number is written, has been tried
+        return encoder.instruction(ADDI, (rd, ZERO, value))
+    return _load(encoder, rd, value)
+
+
+def _load(encoder: Encoder, rd: Operand, value: int) -> None:
+    """Load a normalized constant."""
     # GNU as drops the upper half of a 64-bit constant, but only after it has seen that it needs a `lui`.
     low = low12(value)
-    if value == low:
-        return encoder.instruction(ADDI, (rd, ZERO, low))
-    encoder.instruction(LUI, (rd, high20(value) >> 12))
-    if low:
-        encoder.instruction(ADDI, (rd, rd, low))
-    return None
+    base: Operand = ZERO
+    if value != low:
+        base = rd
+        _shortest(encoder, LUI, (rd, high20(value) >> 12))
+    if low or encoder.register(base) == 0:
+        _shortest(encoder, ADDI, (rd, base, low))
+
+
+def _shortest(encoder: Encoder, insn: Instruction, operands: Operands) -> None:
+    if not encoder.unit.compressed or not compress(encoder, insn.name, operands):
+        encoder.instruction(insn, operands)
 
 
 def _la(encoder: Encoder, operands: Operands) -> None:
@@ -53,7 +66,8 @@ def _lla(encoder: Encoder, operands: Operands) -> None:
         value = constant_value(encoder.unit.bind(operands[1]))
     except NotConstant:
         return _pair(encoder, "pcrel_hi20", operands[0], operands[0], "addi", operands[1])
-    return _li(encoder, (operands[0], value))
+    encoder.register(operands[0])
+    return _load(encoder, operands[0], normalized(value))
 
 
 def _lga(encoder: Encoder, operands: Operands) -> None:

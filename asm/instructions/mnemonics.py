@@ -1,6 +1,8 @@
 """Resolves a mnemonic: a real instruction, a pseudo-instruction, or one with an `.aq` or `.rl` suffix."""
 
 from trapline.asm.diagnostics import Location, SourceError
+from trapline.asm.instructions.compression import MNEMONICS as COMPRESSED_MNEMONICS
+from trapline.asm.instructions.compression import compress, compressed_instruction
 from trapline.asm.instructions.encoder import Encoder, written_operands
 from trapline.asm.instructions.li_la_call import EXPANSIONS, far_access
 from trapline.asm.instructions.pseudo_instructions import (
@@ -26,29 +28,38 @@ ORDERINGS = {".aq": 2, ".rl": 1, ".aqrl": 3}
 @derived
 def mnemonics() -> dict[str, None]:
     """Every mnemonic, without `.aq` and `.rl` suffixes."""
-    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL, *FOREIGN_WORDS])
+    return dict.fromkeys([*BY_NAME, *(name for name, _ in PSEUDO), *SPECIAL, *FOREIGN_WORDS, *COMPRESSED_MNEMONICS])
 
 
 def encode(encoder: Encoder, name: str, operands: Operands, location: Location, text: str) -> None:
     """Append one instruction or pseudo-instruction. Raises SourceError."""
     data = encoder.unit.section.data()
-    words = encoder.constant.get(text)
+    key = text, encoder.unit.compressed
+    words = encoder.constant.get(key)
     if words is not None:
         data.data += words
+        data.compressed |= encoder.unit.compressed
         return
     encoder.location = location
     encoder.text = text
     encoder.operands = operands
     encoder.unit.symbolic = False
     start = len(data.data)
-    _dispatch(encoder, name, operands)
+    _shortest(encoder, name, operands)
     if not encoder.unit.symbolic:
-        encoder.constant[text] = bytes(data.data[start:])
+        encoder.constant[key] = bytes(data.data[start:])
+
+
+def _shortest(encoder: Encoder, name: str, operands: Operands) -> None:
+    if not encoder.unit.compressed or not compress(encoder, name, operands):
+        _dispatch(encoder, name, operands)
 
 
 def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     if name in EXPANSIONS:
         return EXPANSIONS[name](encoder, operands)
+    if name in COMPRESSED_MNEMONICS:
+        return compressed_instruction(encoder, name, operands)
     if name in FIXED_WORDS:
         encoder.check_count(name, operands, 0)
         return encoder.append_word(FIXED_WORDS[name])
@@ -93,9 +104,7 @@ def _suffixed(encoder: Encoder, name: str, operands: Operands) -> None:
         counts = sorted(count for n, count in PSEUDO if n == name)
         raise encoder.error(f"'{name}' takes {' or '.join(map(str, counts))} operands, not {len(operands)}")
     hint = foreign_letter(name) or did_you_mean(name, mnemonics())
-    if name.startswith("c."):
-        hint = "compressed instructions are not part of this machine (rv32ima)"
-    elif name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):
+    if name.startswith("f") and stem.startswith("f") and ordering in ("s", "d", "q", "h", "w", "x"):
         hint = "this machine has no floating-point instructions (rv32ima)"
     elif name in ("ld", "sd", "lwu", "flw", "fsw", "fld", "fsd") or (name[-1:] == "w" and name[:-1] in BY_NAME):
         hint = "this machine has 32-bit registers and no floating point (rv32ima)"
@@ -103,9 +112,10 @@ def _suffixed(encoder: Encoder, name: str, operands: Operands) -> None:
 
 
 def _expand(encoder: Encoder, templates: tuple[Template, ...], operands: Operands) -> None:
+    # Like GNU as: what stands for a single instruction has a compressed form of its own, if any.
+    append = _dispatch if len(templates) == 1 else _shortest
     for mnemonic, places in templates:
-        real = tuple(operands[place.position] if isinstance(place, Place) else place for place in places)
-        _dispatch(encoder, mnemonic, real)
+        append(encoder, mnemonic, tuple(operands[p.position] if isinstance(p, Place) else p for p in places))
 
 
 def _is_mark(operand: Operand) -> bool:

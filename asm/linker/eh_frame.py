@@ -228,5 +228,5 @@ def _shortened(section: Section, start: Symbol, end: Symbol) -> int:
         if fragment is end.fragment:
             break
         if type(fragment) is Align and fragment.relaxed and fragment.offset >= first:
-            total += fragment.alignment - 4 - fragment.padding
+            total += fragment.deletable - fragment.padding
     return total

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from trapline.asm.diagnostics import Location, SourceError
 from trapline.asm.elf.format import (
     CLASS_32,
+    EF_RVC,
     EM_RISCV,
     ET_EXEC,
     HEADER,
@@ -53,12 +54,14 @@ _OWN_FLAGS = 0x7FF | SHF_MASKOS
 _BINDINGS = {"local": STB_LOCAL, "global": STB_GLOBAL, "weak": STB_WEAK}
 _TYPES = {"notype": STT_NOTYPE, "object": STT_OBJECT, "func": STT_FUNC, "tls": STT_TLS, "common": STT_OBJECT}
 _VISIBILITIES = {"default": STV_DEFAULT, "internal": STV_INTERNAL, "hidden": STV_HIDDEN, "protected": STV_PROTECTED}
-ARCHITECTURE = "rv32i2p1_m2p0_a2p1_zicsr2p0_zifencei2p0"
+LETTERS, COMPRESSED, OTHERS = "rv32i2p1_m2p0_a2p1", "_c2p0", "_zicsr2p0_zifencei2p0"
+"""Parts of the architecture's name."""
 
 
-def attributes() -> bytes:
+def attributes(compressed: bool) -> bytes:
     """The .riscv.attributes section: stack alignment (4) and architecture (5)."""
-    body = bytes((4, 16, 5)) + ARCHITECTURE.encode() + b"\0"
+    architecture = LETTERS + COMPRESSED * compressed + OTHERS
+    body = bytes((4, 16, 5)) + architecture.encode() + b"\0"
     file = bytes((1,)) + struct.pack("<I", 5 + len(body)) + body
     vendor = b"riscv\0" + file
     return b"A" + struct.pack("<I", 4 + len(vendor)) + vendor
@@ -222,7 +225,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
         rows.append((names.add(output.name), output.type, flags, 0, len(image), output.size, 0, 0,
                      output.alignment, output.entry_size))  # fmt: skip
         image += contents(output)
-    attribute_bytes = attributes()
+    attribute_bytes = attributes(any(unit.compressed for unit in linker.units))
     programs.insert(0, (PT_RISCV_ATTRIBUTES, len(image), 0, 0, len(attribute_bytes), 0, PF_READ, 1))
     for note in notes:
         size = note[-1].address + note[-1].size - note[0].address
@@ -238,7 +241,7 @@ def write_elf(linker: Linker, entry: int) -> bytes:
     image += bytes(-len(image) % 4)
     header = HEADER.pack(
         MAGIC + bytes((CLASS_32, LITTLE_ENDIAN, VERSION)) + bytes(9), ET_EXEC, EM_RISCV, VERSION,
-        entry, HEADER.size, len(image), 0, HEADER.size,
+        entry, HEADER.size, len(image), EF_RVC * linker.has_compressed, HEADER.size,
         PROGRAM_HEADER.size, len(programs), SECTION_HEADER.size, len(rows), len(rows) - 1,
     )  # fmt: skip
     image[: len(header)] = header

@@ -13,11 +13,8 @@ from trapline.asm.nodes import Binary, Bound, Unary
 from trapline.asm.sections import Section
 from trapline.asm.symbols import Symbol
 
-ELSEWHERE = 1 << 32
-"""The distance of a branch to another section: out of reach of a conditional branch."""
-
 PATIENCE = 100
-"""Rounds after which a long branch stays long, so that a section comes to rest."""
+"""Rounds after which no branch becomes shorter, so that a section comes to rest."""
 MAX_ROUNDS = 300
 """Most rounds in one section."""
 MAX_PASSES = 50
@@ -72,7 +69,7 @@ def _settled(section: Section, diagnostics: Diagnostics) -> bool:
         if round_ >= PATIENCE:
             for fragment in section.fragments:
                 if type(fragment) is Branch:
-                    fragment.stuck = fragment.long
+                    fragment.stuck = True
     return _refuse([section], diagnostics)
 
 
@@ -104,7 +101,7 @@ def _measure(section: Section, fragment: Any) -> Any:
         offset = None if _is_replaceable(target) else _offset_in(section, target)
         # GNU as writes a branch to another section, or to a symbol that another source may override, as the
         # opposite branch around a jump: it cannot know the distance, and `jal` reaches nearly everything.
-        return ELSEWHERE if type(target) is int or offset is None else offset - fragment.offset
+        return None if type(target) is int or offset is None else offset - fragment.offset
     if type(fragment) is Org:
         offset = _offset_in(section, fragment.expression)
         if offset is None:

@@ -66,6 +66,11 @@ class Linker(Relocator):
             self.diagnostics.error(at_name(location, name), f"undefined symbol '{name}'", did_you_mean(name, close))
         self.diagnostics.raise_if_errors()
 
+    @property
+    def has_compressed(self) -> bool:
+        """Whether compressed instructions were allowed anywhere in the sources."""
+        return any(unit.has_compressed for unit in self.units)
+
     def _define_bounds(self) -> None:
         """Define `__start_X` and `__stop_X` where a section is named like a C identifier and they are wanted."""
         layout = self.layout

@@ -5,8 +5,23 @@ A piece ends behind whatever can change its size, and where the memory for it is
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
-from trapline.asm.fragments import INSTRUCTION_BYTES, TEXT, Align, Branch, Data, Fill, Fragment, Leb128, Org
+from trapline.asm.fragments import (
+    BRANCH,
+    COMPRESSED_BYTES,
+    INSTRUCTION_BYTES,
+    JUMP,
+    TEXT,
+    Align,
+    Branch,
+    Data,
+    Fill,
+    Fragment,
+    Leb128,
+    Org,
+)
+from trapline.isa.compression import is_long
 
 PIECE_HEADER = 120
 """Bytes of memory before the contents of each piece."""
@@ -22,7 +37,7 @@ LEB128_MEMORY = 10
 CODE_ALIGNMENT_MEMORY = 7
 
 CALL_BYTES = 8
-ENDING = ("hi20", "pcrel_hi20", "tprel_hi20", "jal", "branch", "call_hi20")
+ENDING = ("hi20", "pcrel_hi20", "tprel_hi20", JUMP, BRANCH, "call_hi20")
 """Fixups of instructions that end their piece."""
 UPPER = bytes(byte & 0x7F in (0x37, 0x17) for byte in range(256))
 """For each first byte of an instruction, whether it is `lui` or `auipc`, which end their piece too."""
@@ -130,14 +145,42 @@ def _data(memory: _Memory, data: Data) -> None:
 def _instructions(memory: _Memory, data: Data, end: int, kinds: dict[int, str]) -> None:
     """Write the instructions up to `end`."""
     start = memory.offset
-    uppers = data.data[start:end:INSTRUCTION_BYTES].translate(UPPER)
-    ending = {start + INSTRUCTION_BYTES * place for place, upper in enumerate(uppers) if upper}
+    if data.compressed:
+        starts = _starts(data.data, start, end)
+        ending = {place for place in starts if UPPER[data.data[place]]}
+    else:
+        uppers = data.data[start:end:INSTRUCTION_BYTES].translate(UPPER)
+        ending = {start + INSTRUCTION_BYTES * place for place, upper in enumerate(uppers) if upper}
     ending = {place for place in ending if place not in kinds}
     ending.update(place for place, kind in kinds.items() if kind in ENDING and start <= place < end)
     for place in sorted(ending):
-        memory.write(place - memory.offset, INSTRUCTION_BYTES)
+        _plain(memory, data, place)
         kind = kinds.get(place)
         size = CALL_BYTES if kind == "call_hi20" else INSTRUCTION_BYTES
-        memory.take(size, JUMP_MEMORY if kind in ("jal", "branch") else size)
+        memory.take(size, JUMP_MEMORY if kind in (JUMP, BRANCH) else size)
         memory.end()
-    memory.write(end - memory.offset, INSTRUCTION_BYTES)
+    _plain(memory, data, end)
+
+
+def _plain(memory: _Memory, data: Data, end: int) -> None:
+    """Write the instructions up to `end`, none of which ends its piece."""
+    size = end - memory.offset
+    if not data.compressed:
+        memory.write(size, INSTRUCTION_BYTES)
+    elif size <= memory.room:
+        memory.take(size, size)
+    else:
+        for place in _starts(data.data, memory.offset, end):
+            length = _length(data.data, place)
+            memory.take(length, length)
+
+
+def _starts(code: bytearray, start: int, end: int) -> Iterator[int]:
+    """Where instructions begin, from `start` up to `end`."""
+    while start < end:
+        yield start
+        start += _length(code, start)
+
+
+def _length(code: bytearray, place: int) -> int:
+    return INSTRUCTION_BYTES if is_long(code[place]) else COMPRESSED_BYTES

@@ -1,8 +1,21 @@
 """Applies fixups: fills in what depends on addresses, once these are known."""
 
+from typing import NamedTuple
+
 from trapline.asm.arithmetic import high20, low12, signed32
 from trapline.asm.diagnostics import Diagnostics, Location, SourceError
-from trapline.asm.fragments import BRANCH_REACH, Branch, Data, Fixup
+from trapline.asm.fragments import (
+    COMPRESSED_BRANCH,
+    COMPRESSED_BYTES,
+    COMPRESSED_JUMP,
+    INSTRUCTION_BYTES,
+    JUMP,
+    REACH,
+    Branch,
+    Data,
+    Fixup,
+    reaches,
+)
 from trapline.asm.linker.addresses import Values
 from trapline.asm.linker.got import DTV_OFFSET, KINDS, Entries, entry
 from trapline.asm.linker.operand_checks import check_address, constant, stored
@@ -10,12 +23,14 @@ from trapline.asm.nodes import Binary, Bound
 from trapline.asm.sections import ALLOC, PROGBITS, WRITE, Section
 from trapline.asm.symbols import Symbol, definition
 from trapline.isa import BY_NAME, Instruction
+from trapline.isa.compression import Compressed
+from trapline.isa.table import decode_parcel
 
 JAL = BY_NAME["jal"]
 JALR = BY_NAME["jalr"]
 
-INVERT_CONDITION = 0x1000
-"""The bit of a branch that distinguishes its condition from the opposite one."""
+INVERT_CONDITION, INVERT_COMPRESSED = 0x1000, 0x2000
+"""The bit of a branch, and of a compressed one, that distinguishes its condition from the opposite one."""
 
 HIGH_PARTS = ("pcrel_hi20", "call_hi20", *KINDS)
 """Kinds of fixups of an `auipc`, whose pair refers to it."""
@@ -105,8 +120,9 @@ class Relocator(Values):
         if fixup.insn is None:
             self._apply_sum(data, pc, fixup)
             return
-        word = int.from_bytes(data[at : at + 4], "little")
         insn = fixup.insn
+        place = slice(at, at + (COMPRESSED_BYTES if isinstance(insn, Compressed) else INSTRUCTION_BYTES))
+        word = int.from_bytes(data[place], "little")
         values = insn.pattern.extract(word)
         if kind.startswith("field:"):
             values[kind[6:]] = constant(self, fixup)
@@ -119,7 +135,7 @@ class Relocator(Values):
             encoded = insn.pattern.insert(values) & operand_mask(insn) | fixed
         except ValueError as error:
             raise SourceError(fixup.location, f"{insn.name}: {error}") from None
-        data[at : at + 4] = encoded.to_bytes(4, "little")
+        data[place] = encoded.to_bytes(len(data[place]), "little")
 
     def _apply_sum(self, data: bytearray, pc: int, fixup: Fixup) -> None:
         """Apply R_RISCV_ADDn, SUBn, SETn or 32_PCREL: a value added to, subtracted from or put over n bits."""
@@ -134,17 +150,36 @@ class Relocator(Values):
     def _replace_branch(self, section: Section, index: int, branch: Branch) -> None:
         """Replace a branch, the section's fragment `index`, by data with its final bytes."""
         pc = section.address + branch.offset
-        fixup = branch.fixup
         data = Data(branch.index)
         data.offset = branch.offset
         section.fragments[index] = data
-        if not branch.long:
-            data.data += branch.word.to_bytes(4, "little")
-            self._apply_one(data.data, pc, fixup)
+        form = _compressed(branch) if branch.size % INSTRUCTION_BYTES else _Form(branch.word, branch.fixup)
+        if branch.size == form.length:
+            data.data += form.code.to_bytes(form.length, "little")
+            self._apply_one(data.data, pc, form.fixup)
             return
-        opposite = fixup.insn.pattern.insert(fixup.insn.pattern.extract(branch.word) | {"imm": 8}) ^ INVERT_CONDITION
-        data.data += opposite.to_bytes(4, "little") + JAL.encode(rd=0, imm=0).to_bytes(4, "little")
-        self._apply_one(data.data, pc + 4, Fixup(4, "jal", fixup.expression, fixup.location, JAL))
+        pattern = form.fixup.insn.pattern
+        opposite = pattern.insert(pattern.extract(form.code) | {"imm": branch.size}) ^ form.inversion
+        data.data += opposite.to_bytes(form.length, "little")
+        data.data += JAL.encode(rd=0, imm=0).to_bytes(INSTRUCTION_BYTES, "little")
+        jump = form.fixup._replace(offset=form.length, kind=JUMP, insn=JAL)
+        self._apply_one(data.data, pc + form.length, jump)
+
+
+class _Form(NamedTuple):
+    """One of the two encodings of a branch. inversion: the bit that makes its condition the opposite one."""
+
+    code: int
+    fixup: Fixup
+    length: int = INSTRUCTION_BYTES
+    inversion: int = INVERT_CONDITION
+
+
+def _compressed(branch: Branch) -> _Form:
+    assert branch.parcel is not None
+    kind = COMPRESSED_JUMP if branch.fixup.kind == JUMP else COMPRESSED_BRANCH
+    fixup = branch.fixup._replace(kind=kind, insn=decode_parcel(branch.parcel))
+    return _Form(branch.parcel, fixup, COMPRESSED_BYTES, INVERT_COMPRESSED)
 
 
 def immediate(values: Values, fixup: Fixup, pc: int) -> int:
@@ -170,8 +205,8 @@ def immediate(values: Values, fixup: Fixup, pc: int) -> int:
         value -= values.thread_local[0].address  # the thread pointer points to the first of them
         return high20(value) if kind == "tprel_hi20" else low12(value)
     distance = signed32(value - pc)
-    reach = BRANCH_REACH if kind == "branch" else 1 << 20
-    if not -reach <= distance <= reach - 2:
+    if not reaches(kind, distance):
+        reach = REACH[kind]
         raise SourceError(
             fixup.location,
             f"{fixup.insn.name}: target is {distance} bytes away; it reaches {-reach} to {reach - 2}",
@@ -203,8 +238,8 @@ def _pcrel_low(values: Values, fixup: Fixup) -> int:
     return low12(high + added)
 
 
-def operand_mask(insn: Instruction) -> int:
-    """Mask of an instruction word's operand bits."""
+def operand_mask(insn: Instruction | Compressed) -> int:
+    """Mask of an instruction's operand bits."""
     mask = 0
     for s in insn.pattern.slices:
         mask |= ((1 << s.width) - 1) << s.low

@@ -317,3 +317,6 @@ PREDEFINED: dict[str, str] = {
     name: value for name, _, value in (line.partition(" ") for line in _TABLE.strip().splitlines())
 }
 """Replacement by name, with the parameters where it has some."""
+
+WITH_COMPRESSED = ("__riscv_c=2000000", "__riscv_compressed=1")
+"""What it defines beside them for a machine with compressed instructions."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gnu import ARCHITECTURE, PREFIX, build, loaded, qemu_user, run_tool
+from support.gnu import PREFIX, RV32IMA, RV32IMAC, architecture, build, loaded, qemu_user, run_tool
 from support.paths import TESTS
 from support.process.run_ours import assemble, run_process
 
@@ -23,16 +23,23 @@ class Build:
     program: str
     options: str
     compiler: str = GCC
+    isa: str = RV32IMA
 
     def __str__(self) -> str:
-        return f"{self.program} {self.compiler} {self.options}"
+        return f"{self.program} {self.compiler} {self.options} {self.isa}"
 
     def compile(self, tool, folder: Path) -> list[Path]:
         """The assembly files that the compiler writes."""
         if self.compiler == GCC:
-            command = [tool(PREFIX + "gcc"), *ARCHITECTURE]
+            command = [tool(PREFIX + "gcc"), *architecture(self.isa)]
         else:
-            command = [tool("clang"), "--target=riscv32", "-march=rv32ima", "-mabi=ilp32", "-Wno-unknown-attributes"]
+            command = [
+                tool("clang"),
+                "--target=riscv32",
+                f"-march={self.isa}",
+                "-mabi=ilp32",
+                "-Wno-unknown-attributes",
+            ]
         command += ["-ffreestanding", "-fno-builtin", *self.options.split(), "-S"]
         outputs = []
         for name in self.program.split("+"):
@@ -52,6 +59,22 @@ BUILDS = [
     Build(TWO_FILES, "-O2 -fasynchronous-unwind-tables"),
     Build("dispatch", "-O1 -funwind-tables", CLANG),
 ]
+
+COMPRESSED = [
+    *(Build(program, "-Os", isa=RV32IMAC) for program in [*PROGRAMS, TWO_FILES]),
+    *(Build(program, "-O2", CLANG, RV32IMAC) for program in PROGRAMS),
+    Build("structs", "-O0", isa=RV32IMAC),
+    Build("bytecode", "-O3 -g -fPIC", isa=RV32IMAC),
+    Build("statics", "-O0 -g", CLANG, RV32IMAC),
+    Build(TWO_FILES, "-O1 -fasynchronous-unwind-tables -ffunction-sections", isa=RV32IMAC),
+]
+
+
+@pytest.mark.parametrize("case", COMPRESSED, ids=str)
+def test_same_bytes_with_compressed_instructions(case, tool, tmp_path):
+    sources = case.compile(tool, tmp_path)
+    mine = loaded(assemble(sources, tmp_path / "ours", case.isa))
+    assert mine == loaded(build(tool, sources, tmp_path / "theirs", isa=case.isa))
 
 
 @pytest.mark.parametrize("case", BUILDS, ids=str)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gnu import loaded
+from support.gnu import RV32IMA, RV32IMAC, architecture, loaded
 from trapline.asm import assemble
 
 REGISTERS = ["a0", "a1", "t0", "t6", "s0", "s11", "zero", "ra", "sp", "x5", "x31", "fp", "tp"]
@@ -72,16 +72,16 @@ def program(source: random.Random) -> str:
     return "\n".join([*lines, "    .text", "    .balign 4", "1:  nop", "weak: nop", ""])
 
 
-@pytest.mark.parametrize("first", range(0, 40, 10))
-def test_sections_equal_gnu_as(tool, tmp_path: Path, first: int) -> None:
+@pytest.mark.parametrize(("isa", "first"), [*((RV32IMA, n) for n in range(0, 40, 10)), (RV32IMAC, 0), (RV32IMAC, 20)])
+def test_sections_equal_gnu_as(tool, tmp_path: Path, isa: str, first: int) -> None:
     compared = 0
     for seed in range(first, first + 10):
         (tmp_path / "a.s").write_text(program(random.Random(seed)))
-        command = [tool("riscv64-unknown-elf-as"), "-march=rv32ima_zicsr", "-mabi=ilp32", "a.s", "-o", "a.o"]
+        command = [tool("riscv64-unknown-elf-as"), *architecture(isa), "a.s", "-o", "a.o"]
         link = [tool("riscv64-unknown-elf-ld"), "-m", "elf32lriscv", "--no-relax", "a.o", "-o", "theirs"]
         if any(subprocess.run(c, cwd=tmp_path, capture_output=True, check=False).returncode for c in (command, link)):
             continue
-        (tmp_path / "ours").write_bytes(assemble([tmp_path / "a.s"]).elf)
+        (tmp_path / "ours").write_bytes(assemble([tmp_path / "a.s"], isa=isa).elf)
         assert loaded(tmp_path / "ours") == loaded(tmp_path / "theirs"), f"seed {seed}"
         compared += 1
     assert compared > 3

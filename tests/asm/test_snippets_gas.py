@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gnu import build, loaded
+from support.gnu import RV32IMA, RV32IMAC, build, loaded
 from support.process.run_ours import assemble
 
 HERE = Path(__file__).parent / "snippets"
@@ -20,20 +20,28 @@ SNIPPETS = {
 }
 
 
-def same(tool, folder: Path, text: str) -> None:
+UNALIGNED = ("data: alignment in code at an odd place", "macros: rept, irp, irpc")
+"""What ld refuses where the padding is one for compressed instructions: it is odd."""
+
+
+def same(tool, folder: Path, text: str, isa: str = RV32IMA) -> None:
     sources = []
     for number, part in enumerate(("    .globl _start\n" + text).split("#### file\n")):
         sources.append(folder / f"snippet{number}.s")
         sources[-1].write_text(part)
-    mine, reference = loaded(assemble(sources, folder / "ours")), loaded(build(tool, sources, folder / "theirs"))
+    mine = loaded(assemble(sources, folder / "ours", isa))
+    reference = loaded(build(tool, sources, folder / "theirs", isa=isa))
     assert {n: (hex(a), d.hex()) for n, (a, d) in mine.items()} == {
         n: (hex(a), d.hex()) for n, (a, d) in reference.items()
     }
 
 
+@pytest.mark.parametrize("isa", [RV32IMA, RV32IMAC])
 @pytest.mark.parametrize("title", SNIPPETS)
-def test_snippet(title, tool, tmp_path):
-    same(tool, tmp_path, SNIPPETS[title])
+def test_snippet(title, tool, tmp_path, isa):
+    if isa == RV32IMAC and title in UNALIGNED:
+        return
+    same(tool, tmp_path, SNIPPETS[title], isa)
 
 
 def test_there_are_snippets():
@@ -61,10 +69,13 @@ def test_random_branch_distances(tool, tmp_path):
     same(tool, tmp_path, "\n".join([*lines, ""]))
 
 
-def maze(source: random.Random) -> str:
-    """Dense branches, most of them about as far as they reach: each one's size depends on that of the others."""
+def maze(source: random.Random, nearer: int) -> str:
+    """Dense branches, most of them about as far as they reach: each one's size depends on that of the others.
+
+    nearer: how many times less far some kind of them reaches.
+    """
     places = source.choice([6, 12, 30])
-    lines = [f"    .rept {source.randrange(1500)}", "    nop", "    .endr", "_start:"]
+    lines = [f"    .rept {source.randrange(1500 // nearer)}", "    nop", "    .endr", "_start:"]
     for place in range(places):
         lines.append(f"l{place}:")
         for _ in range(source.randrange(1, 4)):
@@ -72,16 +83,18 @@ def maze(source: random.Random) -> str:
             lines += source.choice([
                 ["    .rept " + str(source.randrange(1, 300)), f"    beqz a0, {target}", "    .endr"],
                 ["    .rept " + str(source.randrange(1, 30)), f"    bltu a0, a1, {target}", "    .endr"],
-                [f"    .skip {4 * source.randrange(1, 1100)}"],
+                [f"    .skip {4 * source.randrange(1, 1100 // source.choice([1, nearer]))}"],
+                [f"    j {target}"],
                 [f"    .align {source.randrange(2, 9)}", f"    la a0, {target}"],
                 ["    .subsection 1", f"    bnez a1, {target}", "    .subsection 0"],
             ])  # fmt: skip
     return "\n".join([*lines, ""])
 
 
+@pytest.mark.parametrize("isa", [RV32IMA, RV32IMAC])
 @pytest.mark.parametrize("seed", range(12))
-def test_random_mazes_of_branches(tool, tmp_path, seed):
-    same(tool, tmp_path, maze(random.Random(seed)))
+def test_random_mazes_of_branches(tool, tmp_path, seed, isa):
+    same(tool, tmp_path, maze(random.Random(seed), 1 if isa == RV32IMA else 16), isa)
 
 
 OPERATORS = [

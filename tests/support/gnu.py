@@ -8,7 +8,15 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 PREFIX = "riscv64-unknown-elf-"
-ARCHITECTURE = ("-march=rv32ima_zicsr_zifencei", "-mabi=ilp32")
+RV32IMA, RV32IMAC = "rv32ima", "rv32imac"
+
+
+def architecture(isa: str) -> tuple[str, str]:
+    """The options of the GNU tools and of clang for a machine."""
+    return f"-march={isa}_zicsr_zifencei", "-mabi=ilp32"
+
+
+ARCHITECTURE = architecture(RV32IMA)
 LINK = ("-m", "elf32lriscv", "--no-relax", "--no-warn-rwx-segments")
 SHF_ALLOC = 2
 SYSTEM_QEMU = ("-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false", "-bios", "none", "-nographic")
@@ -25,8 +33,9 @@ class Outcome:
 
 
 def build(
-    tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None, include: Path | None = None
-) -> Path:
+    tool: Find, sources: Sequence[Path], elf: Path, text_base: int | None = None, include: Path | None = None,
+    isa: str = RV32IMA,
+) -> Path:  # fmt: skip
     """Assemble with GNU as and link with GNU ld --no-relax into `elf`, at ld's addresses or all from `text_base`.
 
     For `text_base` the linker gets -N, so that the file headers are not put into memory below it.
@@ -37,7 +46,7 @@ def build(
         plain, object_file = elf.with_suffix(f".{number}.s"), elf.with_suffix(f".{number}.o")
         plain.write_text("".join(line for line in source.open() if not line.lstrip().startswith(".addrsig")))
         folder = str(include or source.parent)
-        run_tool(tool(PREFIX + "as"), *ARCHITECTURE, "-I", folder, str(plain), "-o", str(object_file))
+        run_tool(tool(PREFIX + "as"), *architecture(isa), "-I", folder, str(plain), "-o", str(object_file))
         objects.append(str(object_file))
     where = [] if text_base is None else ["-N", f"-Ttext={text_base:#x}"]
     run_tool(tool(PREFIX + "ld"), *LINK, *where, *objects, "-o", str(elf))

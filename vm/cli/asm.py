@@ -11,7 +11,7 @@ from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.command_files import OutputPath, ProgramFile
 from trapline.vm.cli.option_groups import JSON, JSON_FILE, Command, with_groups
 from trapline.vm.cli.options import AssemblyOptions
-from trapline.vm.cli.parameters import PrefixMap
+from trapline.vm.cli.parameters import IsaString, PrefixMap
 from trapline.vm.cli.user_errors import reported
 
 
@@ -33,6 +33,10 @@ from trapline.vm.cli.user_errors import reported
     "--debug-prefix-map", type=PrefixMap(), multiple=True, metavar="OLD=NEW",
     help="With -g, write NEW where the name of a folder or file begins with OLD.",
 )  # fmt: skip
+@click.option(
+    "--isa", type=IsaString(), default="rv32ima", show_default=True, metavar="STRING",
+    help="The ISA of the machine that it is for; with C, as in rv32imac, code is compressed.",
+)  # fmt: skip
 @click.option("--symbols", is_flag=True, help="Print the symbols and their addresses.")
 @click.option(
     "--json",
@@ -42,7 +46,7 @@ from trapline.vm.cli.user_errors import reported
 )
 @with_groups()
 def asm_command(
-    sources: tuple[str, ...], output: str, listing: str | None, debug: bool,
+    sources: tuple[str, ...], output: str, listing: str | None, debug: bool, isa: str,
     debug_prefix_map: tuple[tuple[str, str], ...], symbols: bool, json_file: str | None, assembly: AssemblyOptions,
 ) -> None:  # fmt: skip
     """Assemble and link sources into a static ELF file.
@@ -60,7 +64,7 @@ def asm_command(
         for path in (output, listing, json_file):
             output_files.check_writable(path)
         paths = [find_program(name) for name in sources]
-        program = assemble(paths, assembly, None, debug=debug, debug_prefix_map=debug_prefix_map)
+        program = assemble(paths, assembly, None, isa, debug=debug, debug_prefix_map=debug_prefix_map)
         output_files.write_bytes(output, program.elf, executable=True)
         if symbols:
             for name, value in sorted(program.symbols.items(), key=lambda item: item[1]):
@@ -84,6 +88,8 @@ def as_json(program: Any) -> dict[str, Any]:
 def list_program(program: Any) -> str:
     """Addresses, words and instructions of the code, with labels and the source lines they come from."""
     from trapline.asm.disassembler.instruction import disassemble
+    from trapline.isa.compression import digits, instruction_length
+    from trapline.isa.word import WORD
 
     labels: dict[int, list[str]] = {}
     for name, value in program.symbols.items():
@@ -101,8 +107,11 @@ def list_program(program: Any) -> str:
         lines += [f"{address:08x} <{name}>:" for name in labels.get(address, ())]
         file, line = program.lines[address]
         # A statement makes two instructions at most; what else comes before the next one is data.
-        for at in range(address, max(min(following, start + len(data), address + 8), address + 4), 4):
-            word = int.from_bytes(data[at - start : at - start + 4], "little")
-            text = disassemble(word, at, symbols=names)
-            lines.append(f"{at:08x}: {word:08x}  {text:32} {file}:{line}".rstrip())
+        at, end = address, min(following, start + len(data), address + 2 * WORD)
+        while at < end:
+            length = instruction_length(data[at - start], program.compressed)
+            code = int.from_bytes(data[at - start : at - start + length], "little")
+            text = disassemble(code, at, symbols=names, compressed=program.compressed)
+            lines.append(f"{at:08x}: {digits(code, program.compressed):8}  {text:32} {file}:{line}".rstrip())
+            at += length
     return "\n".join(lines) + "\n"

@@ -32,7 +32,7 @@ def load_image(programs: list[str], options: AssemblyOptions, text_base: int | N
     for path, kind in zip(paths, kinds, strict=True):
         if kind == "raw":
             raise LoadError(f"{path}: is neither an ELF file nor assembly text")
-    return program_image(assemble(paths, options, text_base), str(paths[0]))
+    return program_image(assemble(paths, options, text_base, isa), str(paths[0]))
 
 
 def with_warnings(image: "Image", isa: str) -> "Image":
@@ -47,8 +47,8 @@ def with_warnings(image: "Image", isa: str) -> "Image":
     return image
 
 
-def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None, **others: Any) -> Any:
-    """Assemble and link, warnings to stderr. others: of `asm.assemble`."""
+def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None, isa: str, **others: Any) -> Any:
+    """Assemble and link, warnings to stderr. isa, others: of `asm.assemble`."""
     from trapline import asm
     from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
@@ -59,7 +59,7 @@ def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None,
     base = options.text_base if options.text_base is not None else text_base
     program = asm.assemble(
         paths, entry=options.entry, text_base=base, include_dirs=options.include_dirs, defines=options.defines,
-        cpp=options.cpp, **others,
+        cpp=options.cpp, isa=isa, **others,
     )  # fmt: skip
     json_output.note(program.diagnostics)
     if program.warnings:

@@ -102,4 +102,4 @@ def _kernel(
         kernel = read_kernel(paths[0], kinds[0], RAM_BASE, boot.load_address, raw_base)
         with_warnings(kernel.image, isa)
         return kernel
-    return from_elf(program_image(assemble(paths, assembly, raw_base), str(paths[0])))
+    return from_elf(program_image(assemble(paths, assembly, raw_base, isa), str(paths[0])))

@@ -158,7 +158,7 @@ class Process:
     @classmethod
     def from_file(cls, path: str | Path, argv: Sequence[str | bytes] = (), **options: Unpack[Options]) -> "Process":
         """A process of an ELF or of an assembly source. Raises LoadError, and `asm.AsmError` for a source."""
-        return cls(load_file(path), argv or [str(path)], **options)
+        return cls(load_file(path, isa=options.get("isa", "rv32ima")), argv or [str(path)], **options)
 
     @classmethod
     def from_elf(cls, data: bytes, argv: Sequence[str | bytes] = ("program",), **options: Unpack[Options]) -> "Process":
@@ -170,7 +170,7 @@ class Process:
         cls, text: str, argv: Sequence[str | bytes] = ("program",), **options: Unpack[Options]
     ) -> "Process":
         """A process of assembly text, which begins at `_start`. Raises LoadError and `asm.AsmError`."""
-        return cls(load_source(text), argv, **options)
+        return cls(load_source(text, isa=options.get("isa", "rv32ima")), argv, **options)
 
     def fork(self, snapshot: Snapshot | None = None, **options: Unpack[Options]) -> "Process":
         """Another process in the same state, or in one that this process's machine was in, which goes its own way.

@@ -72,7 +72,7 @@ def test_pairs(high, low, tool, tmp_path):
         (".reloc ., R_RISCV_32, 1\n.half 1", "1:8: error: '.reloc' points outside the data"),
         (".reloc -4, R_RISCV_32, 1\nnop", "1:8: error: '.reloc' points outside the data"),
         ("nop\n.bss\n.reloc ., R_RISCV_32, 1\n.word 0", "3:8: error: '.bss' has no contents"),
-        (".reloc ., R_RISCV_RVC_JUMP, x\nx: nop", "1:8: error: cannot apply a relocation 'R_RISCV_RVC_JUMP'"),
+        (".reloc ., R_RISCV_RVC_LUI, x\nx: nop", "1:8: error: cannot apply a relocation 'R_RISCV_RVC_LUI'"),
     ],
 )
 def test_messages(source, message):

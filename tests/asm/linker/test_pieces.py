@@ -5,6 +5,7 @@ import random
 import pytest
 
 from support.asm.both import START, ours, theirs
+from support.gnu import RV32IMAC
 
 FILLERS = {
     4: [
@@ -58,6 +59,12 @@ def maze(source: random.Random) -> str:
 def test_mazes(seed, tool, tmp_path):
     text = maze(random.Random(seed))
     assert ours(text) == theirs(tool, tmp_path, text)
+
+
+@pytest.mark.parametrize("seed", [1, 18, 48, 99])
+def test_mazes_of_compressed_code(seed, tool, tmp_path):
+    text = maze(random.Random(seed))
+    assert ours(text, RV32IMAC) == theirs(tool, tmp_path, text, RV32IMAC) is not None
 
 
 @pytest.mark.parametrize("distance", [500, 5000])

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from support.asm.front_end import Gas, complaints, expand
-from support.gnu import PREFIX
+from support.gnu import PREFIX, RV32IMA, RV32IMAC, architecture
 from support.paths import ROOT
+from trapline.asm import assemble
 from trapline.asm.preprocess import c_preprocessor
 from trapline.asm.preprocess.expander import Text
+from trapline.asm.preprocess.predefined import WITH_COMPRESSED
 
 
 def preprocessed(source: str, name: str = "t.S", **options) -> list[str]:
@@ -283,11 +285,21 @@ def test_the_same_bytes_as_gcc(tool, tmp_path, monkeypatch, how):
     assert wanted and gas.text_bytes("".join(f"{s.text}\n" for s in result)) == wanted
 
 
-def test_the_predefined_macros_are_gccs(tool):
-    command = [tool(PREFIX + "gcc"), "-march=rv32ima_zicsr_zifencei", "-mabi=ilp32", "-dM", "-E"]
+@pytest.mark.parametrize("isa", [RV32IMA, RV32IMAC])
+def test_the_predefined_macros_are_gccs(tool, isa):
+    command = [tool(PREFIX + "gcc"), *architecture(isa), "-dM", "-E"]
     output = subprocess.run(
         [*command, "-x", "assembler-with-cpp", "-"], input=b"", capture_output=True, check=True, timeout=60
     ).stdout.decode()
     theirs = dict([*line.split(" ", 2), ""][1:3] for line in output.splitlines())
-    assert {name: theirs.get(name) for name in c_preprocessor.PREDEFINED} == c_preprocessor.PREDEFINED
-    assert {name for name in theirs if name.startswith("__riscv")} <= set(c_preprocessor.PREDEFINED)
+    known = dict(c_preprocessor.PREDEFINED)
+    if isa == RV32IMAC:
+        known |= dict(define.split("=") for define in WITH_COMPRESSED)
+    assert {name: theirs.get(name) for name in known} == known
+    assert {name for name in theirs if name.startswith("__riscv")} <= set(known)
+
+
+def test_a_source_can_ask_whether_there_are_compressed_instructions():
+    source = Text("t.S", "#ifdef __riscv_compressed\n.half __riscv_c / 1000000\n#else\n.half 1\n#endif\n")
+    assert assemble(source, isa="rv32imac").code == b"\2\0"
+    assert assemble(source).code[:2] == b"\1\0"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from support.gnu import ARCHITECTURE, LINK, PREFIX
+from support.gnu import LINK, PREFIX, RV32IMA, architecture
 from trapline.asm import AsmError, Text, assemble
 
 Find = Callable[[str], str]
@@ -21,23 +21,23 @@ FILE = "#### file\n"
 START = "    .globl _start\n_start: nop\n"
 
 
-def theirs(tool: Find, folder: Path, text: str) -> Sections | None:
+def theirs(tool: Find, folder: Path, text: str, isa: str = RV32IMA) -> Sections | None:
     """What GNU as and ld `--no-relax` make of it, None if they refuse it."""
     objects = []
     for number, part in enumerate(text.split(FILE)):
         source, object_file = folder / f"{number}.s", folder / f"{number}.o"
         source.write_text(part)
-        if _fails(tool("riscv64-unknown-elf-as"), *ARCHITECTURE, str(source), "-o", str(object_file)):
+        if _fails(tool("riscv64-unknown-elf-as"), *architecture(isa), str(source), "-o", str(object_file)):
             return None
         objects.append(str(object_file))
     elf = folder / "theirs.elf"
     return None if _fails(tool(PREFIX + "ld"), *LINK, *objects, "-o", str(elf)) else _in_memory(elf.read_bytes())
 
 
-def ours(text: str) -> Sections | None:
+def ours(text: str, isa: str = RV32IMA) -> Sections | None:
     """What our assembler makes of it, None if it refuses it."""
     try:
-        return _in_memory(assemble([Text(f"{n}.s", part) for n, part in enumerate(text.split(FILE))]).elf)
+        return _in_memory(assemble([Text(f"{n}.s", part) for n, part in enumerate(text.split(FILE))], isa=isa).elf)
     except AsmError:
         return None
 

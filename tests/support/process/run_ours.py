@@ -4,14 +4,14 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.gnu import Outcome
+from support.gnu import RV32IMA, Outcome
 
 
-def assemble(sources: Sequence[Path], elf: Path) -> Path:
+def assemble(sources: Sequence[Path], elf: Path, isa: str = RV32IMA) -> Path:
     """Assemble and link the files into `elf`."""
     from trapline.asm import assemble as assemble_files
 
-    elf.write_bytes(assemble_files(sources).elf)
+    elf.write_bytes(assemble_files(sources, isa=isa).elf)
     return elf
 
 

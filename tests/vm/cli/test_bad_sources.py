@@ -72,7 +72,11 @@ MISTAKES = {
     ),
     "shift too far": ("_start: slli a0, a0, 32", ["bad.s:1", "[0, 31]"], True),
     "missing operand": ("_start: add a0, a0", ["bad.s:1"], True),
-    "compressed instructions": ("_start: c.nop", ["bad.s:1:9: error: unknown instruction 'c.nop'"], True),
+    "compressed instructions": (
+        "_start: c.nop",
+        ["bad.s:1:9: error: 'c.nop': compressed instructions are not allowed"],
+        True,
+    ),
     "floating point": ("_start: fadd.s fa0, fa0, fa0", ["bad.s:1:9: error: unknown instruction 'fadd.s'"], True),
     "string that is not closed": ('_start: nop\n.ascii "abc', ["bad.s:2:8: error: unterminated string"], False),
     "comment that is not closed": ("_start: nop\n/* why", ["bad.s:2:1: error: unterminated comment"], False),
