@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from trapline.isa.extension import BASE
 from trapline.isa.hart import REGISTERS
 from trapline.isa.instruction import DECLARED, DeclarationError, Instruction, Pattern
 from trapline.isa.word import HALFWORD, MASK, WORD
@@ -61,6 +62,12 @@ class Compressed:
     section: str
     extension: str
     summary: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The optional extensions that a hart must have for it."""
+        base = self.base.extension
+        return (self.extension,) if base in BASE else (self.extension, base)
 
     @cached_property
     def text(self) -> str:

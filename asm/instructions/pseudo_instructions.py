@@ -94,6 +94,7 @@ PSEUDO: dict[tuple[str, int], tuple[Template, ...]] = dict(map(_templates, _TABL
 IMMEDIATE_FORMS = {
     "add": "addi", "and": "andi", "or": "ori", "xor": "xori", "sll": "slli", "srl": "srli", "sra": "srai",
     "slt": "slti", "sltu": "sltiu", "csrrw": "csrrwi", "csrrs": "csrrsi", "csrrc": "csrrci",
+    "ror": "rori", "bclr": "bclri", "bext": "bexti", "binv": "binvi", "bset": "bseti",
 }  # fmt: skip
 """`add rd, rs, 5` means `addi rd, rs, 5`, and `csrrw rd, mie, 8` means `csrrwi rd, mie, 8`."""
 

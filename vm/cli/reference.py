@@ -161,7 +161,7 @@ def compressed_facts(compressed: Compressed) -> list[tuple[str, str]]:
         ("stands for", compressed.text),
         ("operands", ", ".join(never)),
         ("match, mask", f"{pattern.match:#06x}, {pattern.mask:#06x}"),
-        ("extension", compressed.extension),
+        ("extension", " and ".join(compressed.needs)),
         ("section", compressed.section),
     ]
     return [(name, value) for name, value in facts if value]

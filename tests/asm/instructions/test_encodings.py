@@ -9,6 +9,7 @@ import capstone
 import pytest
 
 from support.asm.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
+from trapline.asm import assemble_text
 from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
 from trapline.isa.extension import BASE
@@ -70,6 +71,14 @@ def test_words_equal_gnu_as(samples: list[Sample], tool: Find, tmp_path: Path) -
     assert len(theirs) == len(samples)
     rows = [(s, f"{s.word:08x}", f"{word:08x}") for s, word in zip(samples, theirs, strict=True)]
     assert differences(rows) == []
+
+
+def test_a_constant_in_place_of_a_register(tool: Find, tmp_path: Path) -> None:
+    names = ("add", "and", "or", "xor", "sll", "srl", "sra", "slt", "sltu", "ror", "bclr", "bext", "binv", "bset")
+    lines = [f"{name} a0, a1, 5" for name in names]
+    code = assemble_text("\n".join(lines)).code
+    ours = [int.from_bytes(code[i : i + 4], "little") for i in range(0, len(code), 4)]
+    assert ours == gnu_words(tool, tmp_path, lines)
 
 
 @pytest.mark.parametrize("pseudo", [True, False])

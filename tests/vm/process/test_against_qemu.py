@@ -13,10 +13,10 @@ GUESTS = Path(__file__).parent / "guests"
 LIBGCC = ("-nostdlib", "-static", "-ffreestanding", "-fno-builtin", "-w")
 
 
-def compare(tool, tmp_path, source, arguments=("program",), stdin=b"", options=("-O1",)):
+def compare(tool, tmp_path, source, arguments=("program",), stdin=b"", options=("-O1",), **machine):
     path = build(tool, tmp_path, source, *LIBGCC, f"-I{GUESTS}", *options, libraries=["-lgcc"])
     theirs = run_qemu(tool, path, arguments, stdin=stdin)
-    ours = run(path, arguments, stdin=stdin)
+    ours = run(path, arguments, stdin=stdin, **machine)
     assert ours.stdout.decode(errors="replace").splitlines() == theirs.stdout.decode(errors="replace").splitlines()
     assert ours.stdout == theirs.stdout
     assert ours.status == theirs.status
@@ -42,6 +42,13 @@ def test_input_and_arguments(tool, tmp_path, size):
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-O3"])
 def test_computation(tool, tmp_path, level):
     assert compare(tool, tmp_path, (GUESTS / "compute.c").read_text(), options=(level,)).status == 77
+
+
+@pytest.mark.parametrize("level", ["-O2", "-O3 -funroll-loops"])
+def test_computation_with_bit_manipulation(tool, tmp_path, level):
+    isa = "rv32ima_zba_zbb_zbs"
+    options = (*level.split(), f"-march={isa}")
+    assert compare(tool, tmp_path, (GUESTS / "compute.c").read_text(), options=options, isa=isa).status == 77
 
 
 @pytest.mark.parametrize("seed", [1, 2])
