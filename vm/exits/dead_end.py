@@ -7,18 +7,20 @@ Looking changes nothing: not a TLB, not a bit of a page table.
 
 from typing import Any
 
-from trapline import isa
 from trapline.isa.cause import MEIP, SEIP
+from trapline.isa.compression import PARCEL_BITS, instruction_length, is_long
 from trapline.isa.extension import extension_bit
 from trapline.isa.instruction import Instruction, Kind
 from trapline.isa.mode import M, S
 from trapline.isa.mstatus import TW
-from trapline.isa.word import MASK, WORD
+from trapline.isa.table import decode_fetched, decode_parcel
+from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.loop import ticks_to_wake
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.overlays import own_word
+from trapline.vm.core.overlays import own_parcel, own_word
+from trapline.vm.core.parcels import COMPRESSED, fetch_width, misaligned_bits
 from trapline.vm.core.records import HartRecord
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.exits.lasting import Translations
@@ -108,18 +110,20 @@ class DeadEnd:
 
     def _step(self, h: HartRecord, x: list[int], pc: int) -> int | None:
         """Do the instruction at pc on the registers x; the next pc, or None where more may change or matter."""
-        engine = self._machine.engine
-        offset = None if pc % WORD else self._translations.offset(h, pc, WORD, FETCH)
-        if offset is None:
+        with_c = bool(h.extensions & COMPRESSED)
+        code = self._fetched(h, pc)
+        found = decode_fetched(code, with_c)
+        if code is None or found is None:
             return None
-        word = own_word(engine.m, engine.words, offset >> 2)
-        instruction = isa.decode(word)
-        if instruction is None or extension_bit(instruction.extension) & ~h.extensions:
+        instruction, word = found
+        compressed = decode_parcel(code) if with_c and not is_long(code) else None
+        needed = extension_bit(instruction.extension) | (extension_bit(compressed.extension) if compressed else 0)
+        if needed & ~h.extensions:
             return None
         given: dict[str, Any] = instruction.pattern.extract(word) | {"pc": pc}
         rd = given.get("rd", 0)
         given |= {name: x[given[name]] for name in ("rs1", "rs2") if name in given}
-        following = (pc + WORD) & MASK
+        following = (pc + instruction_length(code, with_c)) & MASK
         if instruction.kind is Kind.BRANCH:
             return (pc + given["imm"]) & MASK if _meaning(instruction, given) else following
         if instruction.kind is Kind.SYSTEM:
@@ -138,6 +142,20 @@ class DeadEnd:
         if rd:
             x[rd] = result
         return following
+
+    def _fetched(self, h: HartRecord, pc: int) -> int | None:
+        """The instruction at pc, 32 bits or 16 of a compressed one; None where it cannot be fetched."""
+        m, words = self._machine.engine.m, self._machine.engine.words
+        if pc & misaligned_bits(h):
+            return None
+        offset = self._translations.offset(h, pc, fetch_width(h), FETCH)
+        if offset is None:
+            return None
+        parcel = own_parcel(m, words, offset // HALFWORD)
+        if instruction_length(parcel, bool(h.extensions & COMPRESSED)) == HALFWORD:
+            return parcel
+        rest = self._translations.offset(h, (pc + HALFWORD) & MASK, HALFWORD, FETCH)
+        return None if rest is None else parcel | own_parcel(m, words, rest // HALFWORD) << PARCEL_BITS
 
     def _access(self, h: HartRecord, instruction: Instruction, given: dict[str, Any]) -> int | None:
         """What a load, or an AMO that changes nothing, gives rd. A store that changes nothing is not None either."""

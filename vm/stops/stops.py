@@ -12,7 +12,7 @@ from trapline.isa.trap import NO_INTERRUPT, pending_interrupt
 from trapline.vm.breakpoints import Access, Breakpoint, Catch, Hit, Stop, Watchpoint
 from trapline.vm.core.loop import update_time
 from trapline.vm.core.mmu import refresh
-from trapline.vm.core.peek import fetched_offset
+from trapline.vm.core.peek import fetched_offset, word_at_pc
 from trapline.vm.core.records import HartRecord
 from trapline.vm.core.status import AT_BREAKPOINT, AT_EXIT, AT_WATCHPOINT, CAUGHT, DEVICE, FOR_THE_HOST, LIMIT
 from trapline.vm.core.stops import BREAKPOINTS, CATCHES, RECORDS, WATCHPOINTS
@@ -295,8 +295,8 @@ class _Access:
     def _look_at_sc(self) -> None:
         """An SC stores, if at all, and loads nothing."""
         engine = self._engine
-        offset = fetched_offset(self._h, engine.m, engine.words)
-        instruction = isa.decode(engine.words[offset >> 2]) if offset >= 0 else None
+        word = word_at_pc(self._h, engine.m, engine.words)
+        instruction = isa.decode(word) if word >= 0 else None  # one of 16 bits is none of 32
         if instruction is not None and instruction.kind is isa.Kind.SC:
             stores = self._h.reservation == self._paddr - engine.m.ram_base
             self.does = Access.WRITE if stores else Access(0)
