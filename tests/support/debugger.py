@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from trapline import Machine, Process
 from trapline.asm.disassembler.instruction import disassemble
@@ -9,6 +11,7 @@ from trapline.vm.debug.debugger import Debugger
 from trapline.vm.debug.screen import Screen
 from trapline.vm.debug.target import ProcessTarget, Target, TypedInput
 from trapline.vm.host.console import Console
+from trapline.vm.loader.image import Image
 from trapline.vm.loader.source import load_source
 
 
@@ -18,7 +21,8 @@ class Session:
     def __init__(self, make: Callable[[Screen], Target]) -> None:
         self._out = io.BytesIO()
         screen = Screen(self._out)
-        self.debugger = Debugger(make(screen), screen, disassemble)
+        target = make(screen)
+        self.debugger = Debugger(target, screen, partial(disassemble, compressed="c" in target.machine.isa))
         self.machine = self.debugger.session.machine
 
     def __call__(self, *lines: str, fails: bool = False) -> str:
@@ -31,12 +35,14 @@ class Session:
 
 def kernel(source: str, technique: str = "bare", harts: int = 1) -> Session:
     """A session with a kernel, `k.s`."""
+    return image_kernel(load_source(source, name="k.s", text_base=0x80000000), technique=technique, harts=harts)
+
+
+def image_kernel(image: Image, **options: Any) -> Session:
+    """A session with a kernel that is loaded already. options: of its machine."""
 
     def make(screen: Screen) -> Target:
-        image = load_source(source, name="k.s", text_base=0x80000000)
-        machine = Machine(
-            memory=1 << 20, engine="python", console=Console(screen), technique=technique, harts=harts,  # type: ignore[arg-type]
-        )  # fmt: skip
+        machine = Machine(memory=1 << 20, engine="python", console=Console(screen), **options)  # type: ignore[arg-type]
         machine.load(image)
         return Target(machine, [image])
 
