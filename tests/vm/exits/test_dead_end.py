@@ -68,6 +68,30 @@ def test_an_endless_loop_ends(name: str) -> None:
     assert exit.pc <= machine.pc < exit.pc + 64, "the place where the loop begins"
 
 
+COMPRESSED = {
+    "itself": ("01a0", ExitReason.ENDLESS_LOOP),  # c.j .
+    "lengths": ("0100 13000000 d5bf", ExitReason.ENDLESS_LOOP),  # c.nop; nop; c.j .-12 (through what is before)
+    "straddles": ("13051500 7d15 edbf", ExitReason.ENDLESS_LOOP),  # addi a0, a0, 1; c.addi a0, -1; c.j .-6
+    "counts": ("0505 fdbf", ExitReason.LIMIT),  # c.addi a0, 1; c.j .-2
+    "traps": ("0000 fdbf", ExitReason.LIMIT),  # an illegal one
+}
+"""Code that is entered at its first instruction, the last halfword of a page, and how it ends."""
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+@pytest.mark.parametrize("offset", [0x2000, 0x2FFE])
+def test_loops_of_either_length(name: str, offset: int) -> None:
+    machine = Machine(isa="rv32imac", memory=1 << 16)
+    machine.ends_trap_loops = True
+    code, reason = COMPRESSED[name]
+    before = bytes.fromhex("0100 0100 0100")
+    machine.write(machine.ram_base + offset - len(before), before + bytes.fromhex(code))
+    machine.pc = machine.ram_base + offset
+    machine.csr["mtvec"] = machine.pc
+    exit = machine.run(max_instructions=budget(machine))
+    assert exit.reason is (ExitReason.TRAP_LOOP if name == "traps" else reason)
+
+
 @pytest.mark.parametrize("name", OPEN)
 def test_what_may_end_goes_on(name: str) -> None:
     machine = machine_of(OPEN[name])
