@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from trapline.isa.compression import COMPRESSED
+from trapline.isa.isa_string import parse_isa
 from trapline.isa.mode import MODE_NAMES
 from trapline.vm.classifier.classify import Classification
 from trapline.vm.classifier.definitions.questions import Evidence, Witness
@@ -18,6 +20,9 @@ TITLES = {
     "3": "a hybrid hypervisor can be built",
 }
 NAMES = "A CSR instruction listed without a CSR covers all CSRs of S and M mode."
+STANDS_FOR = (
+    "A compressed instruction has the row of the one that it stands for: it is decoded to the same, but for its length."
+)
 SENSITIVITIES = ("control", "mode", "location", "configuration")
 FLAGS = (
     "always_traps", "privileged", "sensitive", "control_sensitive", "behavior_sensitive", "mode_sensitive",
@@ -64,6 +69,12 @@ def verdict_text(number: str, theorem: Theorem) -> str:
     return f"Theorem {number} ({TITLES[number]}): {verdict}, {theorem.evidence.value}"
 
 
+def stands_for(found: Classification) -> dict[str, str]:
+    """The row that each compressed instruction of the machine has."""
+    present = parse_isa(found.isa)
+    return {compressed.name: compressed.base.name for compressed in COMPRESSED if compressed.extension in present}
+
+
 def note(found: Classification) -> str:
     """A caveat for theorems over a selection; empty for a whole machine."""
     return "" if found.complete else "The theorems are about these instructions alone, not about a whole machine."
@@ -71,7 +82,7 @@ def note(found: Classification) -> str:
 
 def as_text(found: Classification, disassemble: Disassemble) -> str:
     """The report as plain text: the rows by class, then the theorems."""
-    lines = [title(found), NAMES, ""]
+    lines = [title(found), NAMES, *[STANDS_FOR] * bool(stands_for(found)), ""]
     width = max(len(row.row.name) for row in found.rows)
     for name, rows in groups(found):
         lines.append(f"{name} ({len(rows)})")
@@ -104,6 +115,8 @@ def as_markdown(found: Classification, disassemble: Disassemble) -> str:
     for number, theorem in found.theorems.items():
         lines += ["", f"## {verdict_text(number, theorem)}", ""]
         lines += [f"- {reason}" for reason in theorem.because]
+    if stands_for(found):
+        lines += ["", STANDS_FOR]
     if note(found):
         lines += ["", note(found)]
     return "\n".join(lines) + "\n"
@@ -115,6 +128,7 @@ def as_json(found: Classification, disassemble: Disassemble) -> dict[str, Any]:
         "isa": found.isa,
         "csr": dict(found.csrs),
         "complete": found.complete,
+        "stands_for": stands_for(found),
         "theorems": {
             number: {
                 "holds": theorem.holds,

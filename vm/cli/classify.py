@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trapline.isa import BY_NAME, CSR_BY_NAME
+from trapline.isa.table import COMPRESSED_BY_NAME
 from trapline.vm.cli import json_output, output_files
 from trapline.vm.cli.command_files import OutputPath
 from trapline.vm.cli.option_groups import JSON, Command, only, option, option_group, with_groups
@@ -149,6 +150,9 @@ def choose(everything: Sequence["Row"], names: Sequence[str], isa: str) -> list[
         meant = [row for row in everything if key in (row.name, row.instruction.name)]
         if not meant and key in BY_NAME:
             fail(f"'{key}' is not on this machine: {isa} lacks the extension '{BY_NAME[key].extension}'")
+        if not meant and key in COMPRESSED_BY_NAME:
+            base = COMPRESSED_BY_NAME[key].base.name
+            fail(f"'{key}' stands for '{base}', whose row it has: --insn {base}")
         if not meant:
             hint = did_you_mean(key, [row.name for row in everything]) or "'trapline isa' lists the instructions"
             fail(f"no instruction '{printable(name)}'; {hint}")

@@ -42,6 +42,19 @@ def test_text_has_classes_witnesses_and_theorems() -> None:
     assert text.endswith("The theorems are about these instructions alone, not about a whole machine.\n")
 
 
+def test_compressed_instructions_have_the_rows_of_others() -> None:
+    line = "A compressed instruction has the row of the one that it stands for"
+    for machine, there in (("rv32ima", False), ("rv32imac", True)):
+        chosen = ("--isa", machine, "--insn", "ebreak")
+        assert (f"\n{line}" in classify(*chosen).stdout.decode()) == there
+        assert (f"\n{line}" in classify(*chosen, "--markdown").stdout.decode()) == there
+        assert report(*chosen)["stands_for"].get("c.ebreak") == ("ebreak" if there else None)
+    refused(
+        invoke("classify", "--isa", "rv32imac", "--insn", "c.lwsp"),
+        "'c.lwsp' stands for 'lw', whose row it has: --insn lw",
+    )
+
+
 def test_json_has_everything() -> None:
     found = report("--isa", "rv32ima_xpopf", "--csr", "mleak=1", "--csr", "mcounteren=7", "--insn", "popf")
     assert found["isa"] == "rv32ima_xpopf"
