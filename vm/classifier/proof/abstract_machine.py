@@ -271,6 +271,11 @@ def _synchronize(h: Hart, m: Any, cycle: Any) -> None:
     """Nothing to do: the counters of the initial state are already in step."""
 
 
+def _fetch_rest(h: Hart, m: Any, ram16: Any, ram32: Any, code: Any, page: Any, pc: Any, offset: Any) -> int:
+    """Nothing to do: an instruction that is executed has been fetched, and is in `code`, wherever its halves are."""
+    return 0
+
+
 def _follow_code(h: Hart, m: Any) -> None:
     """Nothing to do: only the store TLB cares which pages hold code."""
 
@@ -290,6 +295,7 @@ class AbstractEngine:
         self.names.update(
             refresh=self._refresh, follow_code=_follow_code, synchronize=_synchronize, pmp_lookup=_pmp_lookup,
             load_slow=_load, store_slow=_store, atomic_offset=_atomic_offset, ram_load=_ram_load, ram_store=_ram_store,
+            fetch_rest=_fetch_rest,
         )  # fmt: skip
 
     def _refresh(self, h: Hart) -> None:
@@ -320,13 +326,16 @@ class AbstractEngine:
             self._decoded = word, packed
         return self._decoded[1]
 
-    def execute(self, fields: dict[str, Any], word: z3.BitVecRef) -> Outcome:
+    def execute(self, fields: dict[str, Any], word: z3.BitVecRef, short: bool = False) -> Outcome:
         """Execute one instruction from a state, within an exploration.
 
+        short: the compressed instruction that stands for it, which is decoded to its short form.
         Raises RuntimeError when the run loop stops for a reason unknown to the abstract machine.
         """
         h, m, memory = Hart(fields, self._contexts), MachineRecord(), Log(MEMORY)
         packed = self._decode(word, h.extensions)
+        if short:
+            packed = self.names["short_form"](packed)
         # The precondition replaces the check for interrupts before the instruction.
         h.mie = 0
 
@@ -339,7 +348,10 @@ class AbstractEngine:
             memory.touched.append(low(vaddr, 32))
             return 0
 
-        self.names.update(fetch_offset=fetch_offset, block_answer=block_answer)
+        def encoding_at(*arguments: Any) -> Any:
+            return word_of(word)
+
+        self.names.update(fetch_offset=fetch_offset, block_answer=block_answer, encoding_at=encoding_at)
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)
         if status == FOR_THE_HOST:
             return Outcome(m.exit_cause, h, memory)

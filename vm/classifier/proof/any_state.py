@@ -12,6 +12,7 @@ import z3
 from trapline.isa import CSR_BY_NAME, CSRS, Csr
 from trapline.isa.environment import reset_menvcfgh
 from trapline.isa.hart import FIELDS, RESET
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.classifier.definitions.questions import MODES
 from trapline.vm.classifier.definitions.state_parts import CONSTANT_FIELDS, DERIVED_FIELDS, FIXED_FIELDS
 from trapline.vm.classifier.proof.abstract_machine import (
@@ -25,6 +26,7 @@ from trapline.vm.classifier.proof.abstract_machine import (
 )
 from trapline.vm.classifier.proof.symbolic import Explorer, Word, low, term_of, word_of
 from trapline.vm.core.hart import HART_FIELDS
+from trapline.vm.core.parcels import COMPRESSED
 
 ENGINE_FIELDS = tuple(name for name, _ in HART_FIELDS if name not in dict(FIELDS))
 """What the engine keeps for its own use, which is no state of the machine: an executing hart does not wait."""
@@ -94,7 +96,9 @@ class AnyState:
             elif name != "x":
                 fields[name] = [symbol(f"{name}[{i}]", bits) for i in range(count)]
         fields["mode"] = mode
-        fields["pc"] = word_of(z3.Concat(z3.BitVec("pc_word", 30), z3.BitVecVal(0, 2)))
+        shortest = HALFWORD if self.constants["extensions"] & COMPRESSED else WORD
+        zeros = (shortest - 1).bit_length()
+        fields["pc"] = word_of(z3.Concat(z3.BitVec("pc_word", 32 - zeros), z3.BitVecVal(0, zeros)))
         fields["reservation"] = any_reservation()
         return fields
 

@@ -14,6 +14,7 @@ from enum import Enum
 
 import z3
 
+from trapline.isa.compression import COMPRESSED
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value
 from trapline.vm.classifier.definitions.questions import QUESTIONS, Kind, Question, Row
@@ -95,6 +96,7 @@ class Prover:
         constants = {"misa": misa_value(extensions), "extensions": extension_mask(extensions)}
         self.engine = AbstractEngine(text)
         self.states = AnyState(self.engine, constants, fixed)
+        self.compressed = {c.base.name for c in COMPRESSED if c.extension in extensions}
         self._explorers = {mode: Explorer(facts) for mode, facts in self.states.facts.items()}
         self.renamings = {kind: self._renaming(*varied) for kind, varied in VARIED.items()}
 
@@ -116,10 +118,10 @@ class Prover:
         """The encoding of a row, with this CSR if it has that operand."""
         return instruction_word(row.instruction, {**row.fixed} | ({} if csr is None else {"csr": csr}))
 
-    def executions(self, word: z3.BitVecRef, mode: int) -> list[Execution]:
-        """Every path through an instruction in a mode."""
+    def executions(self, word: z3.BitVecRef, mode: int, short: bool = False) -> list[Execution]:
+        """Every path through an instruction in a mode. short: through the compressed one that stands for it."""
         fields = self.states.fields[mode]
-        paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word))
+        paths = self._explorers[mode].paths(lambda: self.engine.execute(fields, word, short))
         return [Execution.of(path, mode, fields) for path in paths]
 
     def first(self, query: Query, demands: Iterator[Demand]) -> Decided:
@@ -166,16 +168,19 @@ class _RowProof:
 
     def __init__(self, prover: Prover, row: Row) -> None:
         self._prover = prover
-        self._words = [prover.word(row, csr) for csr in row.csrs or (None,)]
+        self._words = [(prover.word(row, csr), False) for csr in row.csrs or (None,)]
+        if row.instruction.name in prover.compressed:
+            self._words += [(word, True) for word, _ in self._words]
         self._runs: dict[tuple[int, int], list[Execution]] = {}
 
     def _of(self, number: int, mode: int) -> list[Execution]:
         if (number, mode) not in self._runs:
-            self._runs[number, mode] = self._prover.executions(self._words[number], mode)
+            word, short = self._words[number]
+            self._runs[number, mode] = self._prover.executions(word, mode, short)
         return self._runs[number, mode]
 
     def decide(self, question: Question) -> Decided:
-        """The answer for the row: yes if it is yes for any of its CSRs."""
+        """The answer for the row: yes if it is yes for any of its CSRs, or for a compressed instruction."""
         undecided = NO
         for number in range(len(self._words)):
             try:
@@ -206,7 +211,7 @@ class _RowProof:
         first = next(demands, None)
         if first is None:
             return NO
-        query = Query(self._words[number], question.modes, renaming)
+        query = Query(self._words[number][0], question.modes, renaming)
         return self._prover.first(query, itertools.chain([first], demands))
 
 
