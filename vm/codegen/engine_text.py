@@ -91,6 +91,7 @@ def provided() -> Provided:
         hypervisor.copy_supervisor: generated(csr_file.emit_copy_supervisor()),
         hypervisor.save_csrs: generated(csr_file.emit_save_csrs(), events.put_wide),
         hypervisor.is_sensitive: generated(sensitive_instructions.emit_is_sensitive()),
+        hypervisor.begins_sensitive: generated(sensitive_instructions.emit_begins_sensitive()),
         hypervisor.translate_word: generated(translated_words.emit_translate_word()),
         hypervisor.ends_block: generated(translated_words.emit_ends_block()),
     }

@@ -114,17 +114,17 @@ def remove_overlay(m, ram32, code, page, parcel):
         forget_code(code, page, 2 * parcel)
 
 
-def lift_overlay(m, ram32, code, entry):
-    """Put an original back for a moment; the entry stays."""
-    parcel = I64(ram32[U64(place_of(m, entry))])
+def lift_overlay(m, ram32, code, entry, parcel):
+    """Put an original back for a moment; the entry is kept, but nobody finds it, whatever is stored there meanwhile."""
     put_parcel(ram32, parcel, original(m, ram32, entry))
+    ram32[U64(place_of(m, entry))] = U32(VOID)
     forget_at(code, parcel)
 
 
-def put_back(m, ram32, code, entry):
+def put_back(m, ram32, code, entry, parcel):
     """The moment is over. Where the guest has stored meanwhile, its new parcel stays."""
-    parcel = I64(ram32[U64(place_of(m, entry))])
     if parcel_at(ram32, parcel) == original(m, ram32, entry):
+        ram32[U64(place_of(m, entry))] = U32(parcel)
         put_parcel(ram32, parcel, mark(entry))
     else:
         release(m, ram32, entry)

@@ -19,6 +19,11 @@ def is_sensitive(word, extensions):
     raise NotImplementedError
 
 
+def begins_sensitive(parcel, extensions):
+    """1 if a parcel is the first one of a word that `is_sensitive`."""
+    raise NotImplementedError
+
+
 def translate_word(word, extensions, mode):
     """What a translated copy for a virtual mode has for a word (`vm.codegen.translated_words`)."""
     raise NotImplementedError

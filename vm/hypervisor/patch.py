@@ -6,14 +6,15 @@ on, and what they leave is looked at again. After STORES of them the page is tak
 
 Where there are compressed instructions a hole may begin at any parcel, and nobody knows where instructions begin: the
 first parcel of what looks like a hole may be the second one of an instruction that the guest executes. So what could be
-the first parcel of that is replaced too, and so on: all parcels in front that end in the bits 11. For the same reason
-whatever could straddle two pages is replaced. Each replaced parcel traps, and the guest's own instruction is emulated.
+the first parcel of that is replaced too, and so on: all parcels in front that end in the bits 11. Each replaced parcel
+traps, and the guest's own instruction is emulated. At the end of a page what could be the first parcel of a hole is
+replaced; and since any page may come before another, one whose first parcel would have to be replaced is no code: its
+instructions are interpreted.
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
 from trapline.isa.compression import LONG, PARCEL_BITS
 from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT, PARCEL_INDEX_SHIFT, PTE_W, PTE_X
-from trapline.isa.word import HALFWORD, MASK
 from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.execute import execute
@@ -21,7 +22,6 @@ from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
 from trapline.vm.core.overlays import (
     lift_overlay,
-    original,
     overlay_at,
     parcel_at,
     place_overlay,
@@ -30,7 +30,7 @@ from trapline.vm.core.overlays import (
 )
 from trapline.vm.core.parcels import COMPRESSED, LAST_PARCEL, misaligned_bits
 from trapline.vm.core.work import SCAN, charge
-from trapline.vm.hypervisor.generated import is_sensitive
+from trapline.vm.hypervisor.generated import begins_sensitive, is_sensitive
 
 CODE = 1
 """State of a page: executable in a shadow table."""
@@ -105,6 +105,20 @@ def replace_word(v, m, ram32, code, page, parcel):
     return 1
 
 
+def begins_replaced(v, ram32, number):
+    """Whether the first parcel of a page would have to be replaced, where there are compressed instructions."""
+    first = number << PARCEL_INDEX_SHIFT
+    own = parcel_at(ram32, first)
+    for i in range(1, PAGE_PARCELS):
+        if own & LONG != LONG:
+            return False
+        following = parcel_at(ram32, first + i)
+        if is_sensitive(own | (following << PARCEL_BITS), v.extensions):
+            return True
+        own = following
+    return begins_sensitive(own, v.extensions) != 0
+
+
 def replace_holes(v, m, ram32, code, page, number):
     """Replace what has to be in a page that has no overlays; 0 when there is no room for its originals."""
     charge(m, SCAN)
@@ -114,9 +128,12 @@ def replace_holes(v, m, ram32, code, page, number):
             if replace_word(v, m, ram32, code, page, first + i) == 0:
                 return 0
         return 1
-    replaced = 1
-    following = I64(0)
-    for i in range(PAGE_PARCELS):
+    last = parcel_at(ram32, first + LAST_PARCEL)
+    replaced = begins_sensitive(last, v.extensions)
+    following = last
+    if replaced and place_overlay(m, ram32, code, page, first + LAST_PARCEL) == 0:
+        return 0
+    for i in range(1, PAGE_PARCELS):
         parcel = first + LAST_PARCEL - i
         own = parcel_at(ram32, parcel)
         if own & LONG != LONG:
@@ -137,7 +154,9 @@ def restore_page(m, ram32, code, page, number):
 
 
 def make_code(v, m, ram32, code, page, number):
-    """Replace the holes in a page and watch the stores to it; 0 when there is no room for its originals."""
+    """Replace the holes in a page and watch the stores to it; 0 when it cannot be code, or there is no room."""
+    if v.extensions & COMPRESSED and begins_replaced(v, ram32, number):
+        return 0
     if replace_holes(v, m, ram32, code, page, number) == 0:
         make_data(m, ram32, code, page, number)
         return 0
@@ -180,7 +199,7 @@ def after_store(v, m, ram32, code, page, parcel):
     if v.extensions & COMPRESSED:
         # What has to be replaced in front of the word depends on it.
         restore_page(m, ram32, code, page, number)
-        room = replace_holes(v, m, ram32, code, page, number)
+        room = 0 if begins_replaced(v, ram32, number) else replace_holes(v, m, ram32, code, page, number)
     else:
         room = replace_word(v, m, ram32, code, page, parcel)
     if room == 0 or stored_often(state):
@@ -196,35 +215,26 @@ def after_stores(v, m, ram32, code, page):
         after_store(v, m, ram32, code, page, m.stored[i] >> 1)
 
 
-def rest_of(v, m, ram32, code, page, parcel, own):
-    """The second parcel of the instruction at pc, by its index in RAM; -1 if it has none, or it cannot be fetched."""
-    if v.extensions & COMPRESSED == 0 or own & LONG != LONG:
-        return -1
-    if parcel & LAST_PARCEL != LAST_PARCEL:
-        return parcel + 1
-    offset = fetch_offset(v, m, ram32, code, page, (v.pc + HALFWORD) & MASK)
-    return -1 if offset < 0 else offset >> 1
-
-
 def interpret(v, m, ram8, ram16, ram32, code, page, faulted, left):
     """One step of the virtual hart, on the guest's own parcels where those at pc are replaced."""
     entry = I64(-1)
     second = I64(-1)
+    parcel = I64(-1)
     if m.overlays and v.pc & misaligned_bits(v) == 0:
         refresh(v)
-        offset = fetch_offset(v, m, ram32, code, page, v.pc)
-        if offset >= 0:
-            entry = overlay_at(m, ram32, offset >> 1)
-        if entry >= 0:
-            rest = rest_of(v, m, ram32, code, page, offset >> 1, original(m, ram32, entry))
-            second = overlay_at(m, ram32, rest) if rest >= 0 else I64(-1)
+        parcel = fetch_offset(v, m, ram32, code, page, v.pc) >> 1
+        if parcel >= 0:
+            entry = overlay_at(m, ram32, parcel)
+        if entry >= 0 and v.extensions & COMPRESSED and parcel & LAST_PARCEL != LAST_PARCEL:
+            # Nowhere else is the second one replaced: not without the first, nor at the beginning of a page.
+            second = overlay_at(m, ram32, parcel + 1)
     if entry >= 0:
-        lift_overlay(m, ram32, code, entry)
+        lift_overlay(m, ram32, code, entry, parcel)
     if second >= 0:
-        lift_overlay(m, ram32, code, second)
+        lift_overlay(m, ram32, code, second, parcel + 1)
     status = execute(v, m, ram8, ram16, ram32, code, page, 1)
     if entry >= 0:
-        put_back(m, ram32, code, entry)
+        put_back(m, ram32, code, entry, parcel)
     if second >= 0:
-        put_back(m, ram32, code, second)
+        put_back(m, ram32, code, second, parcel + 1)
     return status

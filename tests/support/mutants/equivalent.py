@@ -28,11 +28,11 @@ EQUIVALENT: dict[str, tuple[Change, str]] = {
         "What is dropped is filled again.",
     ),
     "a block is asked for at every illegal word": (
-        in_function("translate_on_exit", "r.exit_tval == UNTRANSLATED and ", ""),
+        in_function("translate_on_exit", "r.exit_tval & PARCEL == UNTRANSLATED and ", ""),
         "The word at pc has been translated, so nothing is, and the instruction is emulated.",
     ),
     "a block is translated to its end": (
-        in_function("translate_block", "if I64(ram32[U64(copy * PAGE_WORDS + index)]) != UNTRANSLATED:", "if False:"),
+        in_function("translate_words", " and parcel_at(ram32, copy * PAGE_PARCELS + index) == UNTRANSLATED", ""),
         "What has been translated becomes what it was: a store to the word would have undone it.",
     ),
     "PMP that divides a page is asked what it allows": (

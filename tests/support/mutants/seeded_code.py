@@ -228,7 +228,7 @@ CODE: dict[str, Seeded] = {
         "translate_restrict", "state_of_data(m, ram32, number, 1)", "pass", STORED_THROUGH_ANOTHER_ADDRESS, "translate"
     ),
     "a patched word stays decoded": seeded(
-        "place_overlay", "forget_code(code, page, 4 * index)", "pass", INTERPRETED_BEFORE_IT_IS_CODE, "patch"
+        "place_overlay", "forget_code(code, page, 2 * parcel)", "pass", INTERPRETED_BEFORE_IT_IS_CODE, "patch"
     ),
     "some patches stay where there is no room for all": seeded(
         "make_code",
@@ -248,8 +248,8 @@ CODE: dict[str, Seeded] = {
     ),
     "a hole without room is not patched": seeded(
         "after_store",
-        "full = 1 - place_overlay",
-        "place_overlay",
+        "if room == 0 or stored_often(state):",
+        "if stored_often(state):",
         ONE_HOLE_TOO_MANY,
         "patch",
         prepare=one_place_for_holes,
