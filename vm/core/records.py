@@ -93,7 +93,7 @@ class MachineRecord(Protocol):
     device_fault: int  # 1: the access that DEVICE has the host serve was a page fault, which the host is to count
     last_fault: int  # what the last page fault was (`vm.hypervisor.faults`); NO_FAULT when an event begins
     routine: int  # what has served the last exit (`vm.hypervisor.events`), where no interpreter routine had to
-    block_words: int  # words of the last block that was translated
+    block_words: int  # instructions of the last block that was translated
     unretired_before: int  # `unretired` of the virtual hart when the event began
     hidden_faults: int  # page faults of the real hart by what they were (`vm.hypervisor.faults`)
     true_faults: int

@@ -159,14 +159,19 @@ def translate_run(v, ram32, code, number, copy, index):
     return end - index + 1
 
 
-def translate_parcels(v, ram32, code, number, copy, index):
-    """Translate from this parcel of a page to the next jump or the end of the page; the number of parcels looked at."""
+def translate_parcels(v, r, ram32, code, number, copy, index):
+    """Translate from this parcel of a page to the next jump or the end of the page, and count the instructions.
+
+    The answer is the number of parcels looked at.
+    """
     done = 0
+    r.block_words = 0
     while index < PAGE_PARCELS:
         own = parcel_at(ram32, number * PAGE_PARCELS + index)
         if parcel_at(ram32, copy * PAGE_PARCELS + index) == UNTRANSLATED:
             done = done + translate_run(v, ram32, code, number, copy, index)
         done = done + 1
+        r.block_words = r.block_words + 1
         if own & LONG == LONG:
             if index == LAST_PARCEL:
                 break
@@ -215,12 +220,13 @@ def translate_block(v, m, r, ram32, code, page):
         # The guest's own, illegal in itself.
         return 0
     if v.extensions & COMPRESSED:
-        r.block_words = translate_parcels(v, ram32, code, number, copy, index)
+        done = translate_parcels(v, r, ram32, code, number, copy, index)
     else:
-        r.block_words = translate_words(v, ram32, code, number, copy, index)
-    if r.block_words == 0:
+        done = translate_words(v, ram32, code, number, copy, index)
+        r.block_words = done
+    if done == 0:
         return 0
-    charge(m, WALK + TRANSLATION * r.block_words)
+    charge(m, WALK + TRANSLATION * done)
     r.translated = r.translated + r.block_words
     r.blocks = r.blocks + 1
     return 1

@@ -78,7 +78,7 @@ class Describer:
         if event.routine == layout.ANSWER:
             return f"hypercall {call_name(event.call)}"
         if event.routine == layout.TRANSLATED:
-            return f"translate_block ({event.call} word{'' if event.call == 1 else 's'})"
+            return f"translate_block ({event.call} instruction{'' if event.call == 1 else 's'})"
         if event.routine == layout.RESET:
             return "reset"
         if event.status == FOR_THE_HOST:

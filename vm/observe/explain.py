@@ -249,8 +249,8 @@ class Explanation:
         if e.routine == layout.TRANSLATED:
             return [
                 "This address is reached for the first time: the copy of the page has no translation for it yet.",
-                f"It translates {e.call} word{'s' if e.call != 1 else ''} from here to the end of the block, and the "
-                "real hart retries.",
+                f"It translates {e.call} instruction{'s' if e.call != 1 else ''} from here to the end of the block, "
+                "and the real hart retries.",
             ]
         lines = self._fault_action(e) if self.scene.fault is not None else []
         if e.routine == layout.FILL:
@@ -258,7 +258,7 @@ class Explanation:
         mode = MODE_NAMES[e.mode]
         step = f"The interpreter routine is the machine's own step on the virtual hart, in virtual {mode} mode"
         if self._describer.replaced(e) and self._describer.technique == "patch":
-            lines.append("The guest's own word is restored for one step.")
+            lines.append("The guest's own instruction is restored for one step.")
         if e.trapped and e.status != FOR_THE_HOST:
             lines.append(f"{step}: it raises an exception there, {describe(self.scene.taken)}.")
             lines.append(f"The guest's own handler continues at {self._place(e.pc_after)}, in virtual "

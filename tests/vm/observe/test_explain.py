@@ -215,7 +215,7 @@ def test_holes_and_firmware(tmp_path: Path) -> None:
     text = invoke(
         "virt", PROGRAMS / "sensitive/popf.s", "--isa", "rv32ima_xpopf", "--technique", "patch", "--explain", number
     ).stdout.decode()
-    assert "which `patch` puts in its place" in text and "The guest's own word is restored" in text
+    assert "which `patch` puts in its place" in text and "The guest's own instruction is restored" in text
     kernel = write(tmp_path, "kernel.s", "_start: li a7, 1\nli a0, '*'\necall\nli a7, 8\necall\n")
     log = invoke("virt", kernel, "--sbi", "--exit-log", "-").stdout.decode().splitlines()
     number = next(line.split()[0] for line in log if "firmware call" in line)

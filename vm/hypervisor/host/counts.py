@@ -16,8 +16,9 @@ class Counts:
 
     steps: the guest's instructions, retired or trapped; direct: those that a real hart executed; exits: traps out of
     the guest by cause. The four kinds of page faults are those of `vm.hypervisor.faults`.
-    calls: hypercalls by name. patched_words: those that `patch` has replaced at the end. blocks, translated: blocks and
-    words that `translate` has translated; copies: pages of its cache in use; cache_flushes: times that it was emptied.
+    calls: hypercalls by name. patched_words: places in code that `patch` has replaced at the end. blocks, translated:
+    blocks and instructions that `translate` has translated; copies: pages of its cache in use; cache_flushes: times
+    that it was emptied.
     """
 
     steps: int = 0
@@ -103,10 +104,10 @@ class Counts:
             rows.append((self.traced_stores, "stores to traced page tables"))
         rows += [(n, f"hypercalls: {name}") for name, n in self.calls.items()]
         if self.patched_words:
-            rows.append((self.patched_words, "words patched at the end"))
+            rows.append((self.patched_words, "places patched at the end"))
         if self.blocks:
             rows += [
-                (self.blocks, f"blocks translated, {self.translated:,} words"),
+                (self.blocks, f"blocks translated, {self.translated:,} instructions"),
                 (self.copies, "pages in the translation cache"),
                 (self.cache_flushes, "times that it was full and emptied"),
             ]

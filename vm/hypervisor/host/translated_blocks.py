@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trapline.isa.compression import PARCEL_BITS, is_long
+from trapline.isa.compression import PARCEL_BITS, digits, is_long
 from trapline.isa.mode import MODE_NAMES
 from trapline.isa.sv32 import PAGE, PAGE_PARCELS
 from trapline.isa.word import HALFWORD, WORD
@@ -73,15 +73,23 @@ class Translation:
         """Whether the instruction at a parcel of RAM is a word, all of which is in the page."""
         return not self._compressed or (is_long(int(self._parcels[place])) and place & LAST_PARCEL != LAST_PARCEL)
 
-    def side_by_side(self, disassemble: Callable[[int, int], str]) -> Iterator[str]:
-        """Lines of text: address, the guest's instruction, and what is executed instead where that is another."""
+    def side_by_side(self, disassemble: Callable[..., str]) -> Iterator[str]:
+        """Lines of text: address, the guest's instruction, and what is executed instead where that is another.
+
+        Of an instruction that goes on in the next page there is the first half.
+        """
         before = None
         for t in self.listing():
             if t.mode != before:
                 yield f"virtual {MODE_NAMES[t.mode]} mode"
                 before = t.mode
+            own, text = digits(t.original, self._compressed), "first half"
+            if self._compressed and is_long(t.original) and t.paddr % PAGE == PAGE - HALFWORD:
+                own = f"{t.original:04x}"
+            else:
+                text = disassemble(t.original, t.paddr, compressed=self._compressed)
             made = "" if t.word == t.original else "call" if t.calls else disassemble(t.word, t.paddr)
-            yield f"  {t.paddr:08x}: {t.original:08x}  {disassemble(t.original, t.paddr):36} {made}".rstrip()
+            yield f"  {t.paddr:08x}: {own:8}  {text:36} {made}".rstrip()
 
 
 def _together(parcels: np.ndarray, size: int) -> int:

@@ -53,7 +53,7 @@ def test_translated_blocks(tmp_path: Path) -> None:
     assert (translation["blocks"], translation["words"]) == (len(words), sum(words)) and len(words) > 20
     assert 1 <= translation["pages"] <= 4 and translation["flushes"] == 0
     assert (
-        f"{len(words)}  blocks translated, {sum(words)} words" in message
+        f"{len(words)}  blocks translated, {sum(words)} instructions" in message
         and "  pages in the translation cache\n" in message
     )
 
@@ -71,7 +71,7 @@ again:  popf    x0
 """
     kernel = write(tmp_path, "holes.s", source)
     report, routines, message = counted(tmp_path, kernel, "patch", "--isa", "rv32ima_xleak")
-    assert report["patched_words"] == 2 and "2  words patched at the end" in message
+    assert report["patched_words"] == 2 and "2  places patched at the end" in message
     assert routines["execute original popf"] == routines["execute original pushf"] == 5
 
 
