@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.paths import BURROW, TESTS
 from trapline import Machine
 from trapline.vm.board.board import Board
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host.console import Console
 from trapline.vm.loader.files import load_elf
@@ -138,7 +139,7 @@ class Rerun:
             array[...] = saved
         engine.ram[: len(self._image)] = self._image
         for page in np.flatnonzero(engine.page):
-            engine.code[page * 1025 : page * 1025 + 1025] = 0
+            engine.code[page * CODE_ENTRIES : (page + 1) * CODE_ENTRIES] = 0
         engine.page[:] = 0
         machine.console = Console(None, b"")
         machine.board = Board(engine.h, machine.console, machine)

@@ -10,6 +10,7 @@ from trapline import Machine, isa
 from trapline.isa.extension import XLEAK
 from trapline.isa.hart import FIELDS
 from trapline.vm.board.board import Board
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.host.console import Console
 from trapline.vm.hypervisor.frames import FRAMES
 from trapline.vm.hypervisor.technique import TECHNIQUES
@@ -33,7 +34,8 @@ class Reused:
 
     def __init__(self, technique: str, harts: int, extensions: str = "xleak", **options: Any) -> None:
         options |= setting(technique)
-        self.machine = Machine(isa=f"rv32ima_{extensions}", harts=harts, memory=harts * ARENA, **options)
+        isa = options.pop("isa", f"rv32ima_{extensions}")
+        self.machine = Machine(isa=isa, harts=harts, memory=harts * ARENA, **options)
         engine = self.machine.engine
         self._saved = {
             name: (array, array.copy())
@@ -56,7 +58,7 @@ class Reused:
         # Tables that a technique may have behind the frames begin empty.
         engine._all_ram[len(engine.ram) + len(engine.h) * FRAMES * 4096 :] = 0
         for page in np.flatnonzero(engine.page[:pages]):
-            engine.code[page * 1025 : page * 1025 + 1025] = 0
+            engine.code[page * CODE_ENTRIES : (page + 1) * CODE_ENTRIES] = 0
         engine.page[:] = 0
         machine.console = Console(None, b"input")
         machine.board = Board(engine.h, machine.console, machine)

@@ -5,10 +5,12 @@ such a step, and at no other.
 """
 
 from trapline import Machine, isa
+from trapline.isa.table import decode_fetched
 from trapline.isa.word import MASK
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import permitted_address
+from trapline.vm.core.parcels import COMPRESSED
 from trapline.vm.core.peek import word_at_pc
 from trapline.vm.core.records import HartRecord
 
@@ -20,9 +22,10 @@ def read_words(machine: Machine, h: HartRecord) -> set[int]:
     m, words = machine.engine.m, machine.engine.words
     refresh(h)
     word = word_at_pc(h, m, words)
-    instruction = isa.decode(word) if word >= 0 else None
-    if instruction is None or instruction.kind not in READS:
+    found = decode_fetched(word, h.extensions & COMPRESSED != 0) if word >= 0 else None
+    if found is None or found[0].kind not in READS:
         return set()
+    instruction, word = found
     operands = instruction.pattern.extract(word)
     vaddrs = (h.x[operands["rs1"]] + operands.get("imm", 0) + i & MASK for i in range(instruction.width))
     access = READS[instruction.kind]
@@ -32,7 +35,7 @@ def read_words(machine: Machine, h: HartRecord) -> set[int]:
 def replaced_words(machine: Machine) -> set[int]:
     """Physical addresses of the guest's words that are others at the moment."""
     originals = machine.engine.originals
-    return set() if originals is None else {patch.paddr for patch in originals.listing()}
+    return set() if originals is None else {patch.paddr & ~3 for patch in originals.listing()}
 
 
 class OwnCode:

@@ -33,6 +33,7 @@ from support.hypervisor.random_states import (
     words_of,
 )
 from trapline import Machine, isa
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART
 
 
@@ -53,8 +54,8 @@ def prepare(call, harts, machine, ram, ram32, code, page, state, board, place, w
     for number in range(len(page)):
         if page[number] != 0:
             page[number] = 0
-            for i in range(1025):
-                code[number * 1025 + i] = 0
+            for i in range(CODE_ENTRIES):
+                code[number * CODE_ENTRIES + i] = 0
 
 
 def same(a, b, places):  # type: ignore[no-untyped-def]

@@ -1,5 +1,6 @@
 """The vocabulary of random guest kernels: words, choices made from bytes, the arena's layout, trap handlers."""
 
+import struct
 from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
@@ -99,23 +100,29 @@ NEW_CODE = (
 """What code that changes becomes."""
 
 
+class Half(int):
+    """A parcel among words: half as long."""
+
+
 class Code:
-    """Words that grow, with branches to labels that are filled in at the end."""
+    """Words that grow, with branches to labels that are filled in at the end. Parcels (`Half`) may lie among them."""
 
     def __init__(self, base: int) -> None:
         self.base = base
         self.words: list[int] = []
+        self._halves = 0
         self.labels: dict[str, int] = {}
-        self._open: list[tuple[int, str, tuple[str, int, int]]] = []
+        self._open: list[tuple[int, int, str, tuple[str, int, int]]] = []
 
     @property
     def pc(self) -> int:
         """Address of the next word."""
-        return self.base + 4 * len(self.words)
+        return self.base + 4 * len(self.words) - 2 * self._halves
 
     def put(self, *words: int) -> None:
         """Append."""
         self.words += words
+        self._halves += sum(isinstance(word, Half) for word in words)
 
     def at(self, label: str) -> None:
         """Name the next word."""
@@ -123,15 +130,19 @@ class Code:
 
     def branch(self, name: str, rs1: int, rs2: int, label: str) -> None:
         """A branch, or `jal` with rs1 as rd, to a label."""
-        self._open.append((len(self.words), label, (name, rs1, rs2)))
+        self._open.append((len(self.words), self.pc, label, (name, rs1, rs2)))
         self.words.append(0)
 
     def closed(self) -> list[int]:
-        """The words, branches filled in."""
-        for index, label, (name, rs1, rs2) in self._open:
-            distance = self.labels[label] - (self.base + 4 * index)
+        """The words, branches filled in; what lies among parcels is cut anew."""
+        for index, pc, label, (name, rs1, rs2) in self._open:
+            distance = self.labels[label] - pc
             self.words[index] = word(name, rs1, distance) if name == "jal" else word(name, rs1, rs2, distance)
-        return self.words
+        if self._halves == 0:
+            return self.words
+        data = b"".join(w.to_bytes(2 if isinstance(w, Half) else 4, "little") for w in self.words)
+        data += bytes(-len(data) % 4)
+        return list(struct.unpack(f"<{len(data) // 4}I", data))
 
 
 def vectors(code: Code, entry: str, interrupt: str) -> None:
@@ -141,7 +152,23 @@ def vectors(code: Code, entry: str, interrupt: str) -> None:
         code.branch("jal", 0, 0, interrupt)
 
 
-def m_handler(base: int, hart: int) -> list[int]:
+def skip(code: Code, t: int, epc: str, tval: str, cause: str, mixed: bool) -> None:
+    """epc grows by 4; where there are compressed instructions by the length of one that is illegal."""
+    if mixed:
+        code.put(csr("csrrs", cause, t, 0), word("addi", t, t, -2))
+        code.branch("bne", t, 0, "long")
+        code.put(csr("csrrs", tval, t, 0), word("xori", t, t, -1), word("andi", t, t, 3))
+        code.branch("beq", t, 0, "long")
+        code.put(csr("csrrs", epc, t, 0), word("addi", t, t, 2))
+        code.branch("jal", 0, 0, "skipped")
+        code.at("long")
+    code.put(csr("csrrs", epc, t, 0), word("addi", t, t, 4))
+    if mixed:
+        code.at("skipped")
+    code.put(csr("csrrw", epc, 0, t))
+
+
+def m_handler(base: int, hart: int, mixed: bool = False) -> list[int]:
     """Skips the instruction that trapped; continues at the next block after ecall and when the pc cannot be fetched."""
     t, s = SCRATCH_M
     code = Code(base + HANDLERS)
@@ -158,7 +185,8 @@ def m_handler(base: int, hart: int) -> list[int]:
     code.branch("beq", s, 0, "rescue")
     code.put(word("sfence.vma", 0, 0))
     code.at("skip")
-    code.put(csr("csrrs", "mepc", t, 0), word("addi", t, t, 4), csr("csrrw", "mepc", 0, t), word("mret"))
+    skip(code, t, "mepc", "mtval", "mcause", mixed)
+    code.put(word("mret"))
     code.at("rescue")
     code.put(csr("csrrw", "mepc", 0, NEXT), *load_constant(t, 0x1800), csr("csrrs", "mstatus", 0, t), word("mret"))
     code.at("interrupt")
@@ -173,7 +201,7 @@ def m_handler(base: int, hart: int) -> list[int]:
     return code.closed()
 
 
-def s_handler(base: int) -> list[int]:
+def s_handler(base: int, mixed: bool = False) -> list[int]:
     """Skips the instruction that trapped, or leaves to M mode where that makes no sense."""
     t = SCRATCH_S
     code = Code(base + S_HANDLER)
@@ -195,7 +223,8 @@ def s_handler(base: int) -> list[int]:
     code.branch("beq", t, 0, "leave")
     code.put(word("sfence.vma", 0, 0))
     code.at("skip")
-    code.put(csr("csrrs", "sepc", t, 0), word("addi", t, t, 4), csr("csrrw", "sepc", 0, t), word("sret"))
+    skip(code, t, "sepc", "stval", "scause", mixed)
+    code.put(word("sret"))
     code.at("leave")
     code.put(word("ecall"))
     code.at("interrupt")
@@ -205,7 +234,7 @@ def s_handler(base: int) -> list[int]:
     return code.closed()
 
 
-def fixed_words(base: int, hart: int) -> dict[int, list[int]]:
+def fixed_words(base: int, hart: int, mixed: bool = False) -> dict[int, list[int]]:
     """Handlers, routines and the entries of both roots through which code is reached."""
     routine = [word("addi", 11, 11, 1), word("jalr", 0, 1, 0)]
     places = {base + r: routine for r in ROUTINES}
@@ -215,7 +244,7 @@ def fixed_words(base: int, hart: int) -> dict[int, list[int]]:
         entries |= {PROBED[0]: pte(base + LEAF_0, V), PROBED[1]: pte(base + LEAF_1, V)}
         places |= {base + root + 4 * (vaddr >> 22): [entry] for vaddr, entry in entries.items()}
     places[base + LEAF_CODE] = [pte(RAM + page, code) for page in range(0, MAX_HARTS * ARENA, 0x1000)]
-    return places | {base + HANDLERS: m_handler(base, hart), base + S_HANDLER: s_handler(base)}
+    return places | {base + HANDLERS: m_handler(base, hart, mixed), base + S_HANDLER: s_handler(base, mixed)}
 
 
 def arena(hart: int) -> int:

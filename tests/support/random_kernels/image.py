@@ -8,6 +8,8 @@ from pathlib import Path
 from trapline.asm.disassembler.instruction import disassemble
 
 RAM = 0x80000000
+WORDS_ONLY, MIXED = "rv32ima_xleak", "rv32imac_xleak"
+"""ISAs of kernels: with words only, and with compressed instructions among them."""
 ARENA = 0x10000
 """Bytes of RAM that belong to one hart."""
 
@@ -20,7 +22,7 @@ REFUSED = 3
 
 @dataclass
 class Kernel:
-    """An image for a machine of `harts` arenas of RAM.
+    """An image for a machine of `harts` arenas of RAM, whose harts are `isa`.
 
     words: by address, runs of 32-bit words; starts: pc of each hart; holes: see `HOLES`; slices: steps after which
     the states are compared, one run after the other.
@@ -30,6 +32,7 @@ class Kernel:
     starts: list[int]
     holes: int = 0
     slices: list[int] = field(default_factory=lambda: [100, 500])
+    isa: str = WORDS_ONLY
 
     @property
     def harts(self) -> int:
@@ -59,7 +62,7 @@ class Kernel:
             for i, w in enumerate(self.words.get(start, ()))
         ]
         data = {
-            "title": title, "mutant": mutant, "holes": self.holes, "slices": self.slices,
+            "title": title, "mutant": mutant, "holes": self.holes, "slices": self.slices, "isa": self.isa,
             "starts": [hex(s) for s in self.starts],
             "words": {hex(a): " ".join(f"{w:08x}" for w in words) for a, words in self.words.items()},
             "listing": listing,
@@ -71,4 +74,6 @@ def load(path: Path) -> tuple[Kernel, str]:
     """Read a file of the corpus: the kernel, and the name of the mutant that it was found with."""
     data = json.loads(path.read_text())
     words = {int(a, 16): [int(w, 16) for w in ws.split()] for a, ws in data["words"].items()}
-    return Kernel(words, [int(s, 16) for s in data["starts"]], data["holes"], data["slices"]), data["mutant"]
+    return Kernel(
+        words, [int(s, 16) for s in data["starts"]], data["holes"], data["slices"], data.get("isa", WORDS_ONLY)
+    ), data["mutant"]

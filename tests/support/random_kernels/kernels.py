@@ -18,8 +18,9 @@ from support.random_kernels.code import (
     fixed_words,
     word,
 )
-from support.random_kernels.image import REFUSED, Kernel
+from support.random_kernels.image import MIXED, REFUSED, WORDS_ONLY, Kernel
 from support.random_kernels.memory import leaf, root_leaf
+from support.random_kernels.mixed_steps import MIXED_STEPS
 from support.random_kernels.script import Script
 from support.random_kernels.steps import STEPS
 
@@ -27,6 +28,7 @@ STCE, ADUE = 1 << 31, 1 << 29
 """Fields of menvcfgh."""
 SPIN = 0x6F
 """jal zero, 0"""
+ALL_STEPS = (*STEPS, *MIXED_STEPS, *MIXED_STEPS)
 LENGTHS = 2500, 5000, 9000, 12000
 """Steps of a kernel, by harts."""
 
@@ -55,12 +57,13 @@ def boot(c: Choices, s: Script) -> None:
 
 
 def script(
-    hart: int, holes: int, first: bytes, steps: list[bytes], harts: int = 1, free: bool = False, extended: bool = False
-) -> dict[int, list[int]]:
+    hart: int, holes: int, first: bytes, steps: list[bytes], harts: int = 1, free: bool = False, extended: bool = False,
+    mixed: bool = False,
+) -> dict[int, list[int]]:  # fmt: skip
     """The words of one hart's arena."""
     base = arena(hart)
     s = Script(base, hart, holes, harts, free)
-    s.extended = extended
+    s.extended, s.mixed = extended, mixed
     c = Choices(first)
     boot(c, s)
     tables = {}
@@ -72,26 +75,27 @@ def script(
         if s.full():
             break
         c = Choices(data)
-        c.of(STEPS)(c, s)
+        c.of(ALL_STEPS if mixed else STEPS)(c, s)
     s.end_block()
     s.put(word("ecall"), csr("csrrw", "mie", 0, 0), word("wfi"), SPIN)
     tables |= {base + DATA + 0x1000 * p: [0x12345678 * (p + 1) & 0xFFFFFFFF, 0xFFFFFFFF] for p in range(6)}
-    return {base + SCRIPT: s.code.closed(), **tables, **fixed_words(base, hart)}
+    return {base + SCRIPT: s.code.closed(), **tables, **fixed_words(base, hart, mixed)}
 
 
 @st.composite
-def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False, extended: bool = False) -> Kernel:
+def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False, extended: bool = False, mixed: bool = False) -> Kernel:
     """A kernel for so many harts; a free one may change what it translates by and not fence.
 
-    extended: for harts with Sstc, Svade and Svadu.
+    extended: for harts with Sstc, Svade and Svadu; mixed: for those with compressed instructions.
     """
-    holes = draw(st.sampled_from((0, 0, 0, REFUSED, 1, 2)))
+    holes = draw(st.sampled_from((0, REFUSED, 1, 2, 2, 2) if mixed else (0, 0, 0, REFUSED, 1, 2)))
     words: dict[int, list[int]] = {}
     for hart in range(harts):
         first = draw(st.binary(min_size=100, max_size=100))
         # Without a number of its own a list of up to 60 would have 6 on average.
         count = draw(st.sampled_from(range(1, 61)))
         steps = draw(st.lists(st.binary(min_size=16, max_size=16), min_size=count, max_size=count))
-        words |= script(hart, holes, first, steps, harts, free, extended)
+        words |= script(hart, holes, first, steps, harts, free, extended, mixed)
     cuts = draw(st.lists(st.sampled_from(range(1, 400)), min_size=1, max_size=6))
-    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, [*cuts, LENGTHS[harts - 1] - sum(cuts)])
+    slices = [*cuts, LENGTHS[harts - 1] - sum(cuts)]
+    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, slices, MIXED if mixed else WORDS_ONLY)

@@ -14,7 +14,7 @@ from support.hypervisor.bare_and_virtual import TRACED, UNDER, Reused, divergenc
 from support.mutants.hypervisor import MUTANTS, mutated
 from support.paths import CORPUS
 from support.random_kernels.code import word
-from support.random_kernels.image import RAM, Kernel, load
+from support.random_kernels.image import RAM, WORDS_ONLY, Kernel, load
 from support.random_kernels.kernels import kernels
 
 KEPT = sorted(CORPUS.glob("*.json"))
@@ -24,9 +24,9 @@ ONE_HART, MORE_HARTS = (8, 4) if PLAIN else (20, 8) if CHECKED else (500, 60)
 
 
 @cache
-def machine(technique: str, harts: int) -> Reused:
+def machine(technique: str, harts: int, isa: str = WORDS_ONLY) -> Reused:
     """The machine that all kernels of this size share."""
-    return Reused(technique, harts)
+    return Reused(technique, harts, isa=isa)
 
 
 @cache
@@ -37,11 +37,11 @@ def mended(technique: str) -> Reused:
 
 def check(kernel: Kernel, folder: Path) -> None:
     """Compare bare and virtual; a kernel that tells them apart is kept in `folder`, ready for the corpus."""
-    bare = machine("bare", kernel.harts)
+    bare = machine("bare", kernel.harts, kernel.isa)
     expected = states(bare, kernel)
     for technique in (*UNDER, TRACED):
         if kernel.under(technique):
-            found = divergence(bare, machine(technique, kernel.harts), kernel, expected)
+            found = divergence(bare, machine(technique, kernel.harts, kernel.isa), kernel, expected)
             if found:
                 kernel.save(folder / "kernel.json", f"{technique}: {found}")
             assert not found, f"{technique}: {found}\nkept as {folder / 'kernel.json'}"
@@ -53,6 +53,19 @@ def test_random_kernels(harts: int, count: int, part: int, tmp_path: Path) -> No
     @seed(PARTS * FIRST_SEED + part)
     @examples(count, few=count)
     @given(kernels(harts))
+    def run(kernel: Kernel) -> None:
+        check(kernel, tmp_path)
+
+    run()
+
+
+@pytest.mark.parametrize("harts, count", [(1, ONE_HART // 4), (2, MORE_HARTS // 3)])
+def test_random_kernels_with_instructions_at_any_halfword(harts: int, count: int, tmp_path: Path) -> None:
+    """Compressed ones among others, one in another, across pages, and stored to by halves."""
+
+    @seed(FIRST_SEED)
+    @examples(count, few=count)
+    @given(kernels(harts, mixed=True))
     def run(kernel: Kernel) -> None:
         check(kernel, tmp_path)
 
