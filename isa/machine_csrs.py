@@ -9,7 +9,7 @@ from trapline.isa.mode import MODE_BITS, RESERVED_MODE
 from trapline.isa.mstatus import MPP, MPP_SHIFT, MSTATUS_FIELDS, MSTATUS_WRITABLE
 from trapline.isa.pmp import A_SHIFT, PMP_A, PMP_ENTRIES, PMP_L, PMP_PER_CSR, PMP_R, PMP_W, PMP_WRITABLE, TOR
 from trapline.isa.trap import TVEC_RESERVED
-from trapline.isa.word import ALIGNED, MASK, s32, u32
+from trapline.isa.word import ALIGNED, HALFWORD, s32, u32, where
 
 INTERRUPT_FIELDS = (
     Field("SSI", SSI, SSI), Field("MSI", MSI, MSI), Field("STI", STI, STI),
@@ -41,7 +41,7 @@ def legal_epc(h, value):
     "The low bit of mepc (mepc[0]) is always zero. On implementations that support only IALIGN=32, the two low bits
     (mepc[1:0]) are always zero." (3.1.14)
     """
-    return value & (MASK - 1) if h.extensions & COMPRESSED else value & ALIGNED
+    return value & (ALIGNED | where(h.extensions & COMPRESSED, HALFWORD, 0))
 
 
 def write_mepc(h, value):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from trapline.isa.table import derived
 from trapline.isa.word import s32
-from trapline.vm.codegen import csr_file, decoder, sensitive_instructions, translated_words
+from trapline.vm.codegen import csr_file, decoder, sensitive_instructions, translated_words, values_apart
 from trapline.vm.codegen.collect import (
     NUMBA_CONVERSIONS,
     PYTHON_CONVERSIONS,
@@ -84,6 +84,7 @@ def provided() -> Provided:
         core.decode_long: generated(decoder.emit_decode_long(), s32),
         core.expand_parcel: generated(decoder.emit_expand_parcel()),
         core.short_form: generated(decoder.emit_short_form()),
+        core.value_apart: values_apart.value_apart(),
         core.csr_read: generated(csr_file.emit_csr_read(), *csrs),
         core.csr_write: generated(csr_file.emit_csr_write(), *csrs),
         core.csr_held: generated(csr_file.emit_csr_held(), *csrs),

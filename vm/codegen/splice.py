@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa import Instruction, Kind
 from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.codegen.collect import (
     Definition,
@@ -24,7 +24,8 @@ from trapline.vm.codegen.collect import (
 )
 from trapline.vm.core import execute
 from trapline.vm.core import instruction_arms as arms
-from trapline.vm.core.op_numbers import op_numbers, short_forms
+from trapline.vm.core.execute import FIRST_OP
+from trapline.vm.core.op_numbers import first_apart, forms
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.page_walk import load_allowed, real_address
 from trapline.vm.core.parcels import encoding_at
@@ -182,14 +183,20 @@ def arm_body(i: Instruction, op: int, length: int = WORD) -> tuple[list[ast.stmt
 
 def _all_arms() -> Iterator[tuple[Instruction, int, int]]:
     """Every instruction and every short form, with its op number and its length in bytes."""
-    ops, short = op_numbers(), short_forms()
-    yield from ((i, ops[i.name], WORD) for i in INSTRUCTIONS if i.kind is not Kind.FENCE)
-    yield from ((i, short[i.name], HALFWORD) for i in INSTRUCTIONS if i.name in short)
+    for number, form in enumerate(forms(), FIRST_OP):
+        if form.instruction.kind is not Kind.FENCE and not form.is_apart:
+            yield form.instruction, number, form.length
 
 
 def spliced_execute() -> Definition:
     """`execute` for the instructions of the table."""
-    tree = Substitute({"OP": ast.Constant(execute.OP)}).visit(function_tree(execute.execute))
+    known = {
+        "OP": execute.OP,
+        "FIRST_APART": first_apart(WORD),
+        "FIRST_SHORT_APART": first_apart(HALFWORD),
+    }
+    constants: dict[str, ast.expr] = {name: ast.Constant(value) for name, value in known.items()}
+    tree = Substitute(constants).visit(function_tree(execute.execute))
     scope = {**vars(arms), **vars(execute), "encoding_at": encoding_at}
     place = next(n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).startswith("arms("))
     chain = place.orelse

@@ -13,10 +13,11 @@ from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.event_log import LOG_ALL, LOG_INT, LOG_MMU, log_is_full, log_retired, log_trap
+from trapline.vm.core.generated import value_apart
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import U8, U64
 from trapline.vm.core.mmu import fetch_offset, fetch_rest, refresh
-from trapline.vm.core.packed import OP
+from trapline.vm.core.packed import OP, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER
 from trapline.vm.core.parcels import STRADDLING, encoding_at, length_at, misaligned_bits, straddles
 from trapline.vm.core.status import (
     CAUGHT,
@@ -42,6 +43,9 @@ SHORT_NOP = 3
 FIRST_OP = 4
 """Op numbers of what is not decoded yet, of an instruction without effect, in 32 bits and in 16, and the first of those
 that are declared."""
+
+FIRST_APART = FIRST_SHORT_APART = OP + 1
+"""The first op number of instructions that have no arm here, and of their short forms: see `vm.core.op_numbers`."""
 
 LAST = PAGE - HALFWORD
 """Where the last parcel of a page is within it."""
@@ -197,6 +201,12 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                         m.code_epoch = m.code_epoch + 1
                         follow_code(h, m)
                     continue
+                elif op >= FIRST_APART:
+                    rs1 = x[(d >> PACKED_RS1) & REGISTER]
+                    rs2 = x[(d >> PACKED_RS2) & REGISTER]
+                    x[(d >> PACKED_RD) & REGISTER] = value_apart(d, rs1, rs2, (vbase + HALFWORD * ip) & MASK)
+                    if op >= FIRST_SHORT_APART:
+                        ip -= 1
                 else:
                     status = ILLEGAL
                     tval = encoding_at(h, ram16, code, ip - number)

@@ -27,6 +27,11 @@ def short_form(decoded):
     raise NotImplementedError
 
 
+def value_apart(d, rs1, rs2, pc):
+    """What a decoded instruction without an arm writes to rd (`vm.core.op_numbers`, `vm.codegen.values_apart`)."""
+    raise NotImplementedError
+
+
 def csr_read(h, address):
     """The value of a CSR, -1 if there is none or its guard refuses (`vm.codegen.csr_file`)."""
     raise NotImplementedError

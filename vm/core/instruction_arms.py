@@ -222,7 +222,10 @@ def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
     x[rd] = old
     x[0] = 0
     h.pc = pc
-    return Leave(status)
+    if status != NEXT:
+        return Leave(status)
+    # Said outright, so that what follows is decided here.
+    return Leave(NEXT)
 
 
 def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
@@ -247,7 +250,9 @@ def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
     x[0] = 0
     if writes:
         h.pc = pc
-        return Leave(status)
+        if status != NEXT:
+            return Leave(status)
+        return Leave(NEXT)
 
 
 def system(h, m, cycle, pc, word, meaning):
