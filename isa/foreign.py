@@ -26,7 +26,7 @@ FOREIGN_CSRS: dict[str, int] = {
     # N: user-level interrupts
     "ustatus": 0x000, **_row(0x004, "uie utvec"), **_row(0x040, "uscratch uepc ucause utval uip"), "ubadaddr": 0x043,
     **_row(0x102, "sedeleg sideleg"),
-    "stimecmp": 0x14D, "stimecmph": 0x15D, "vstimecmp": 0x24D, "vstimecmph": 0x25D,  # Sstc
+    "vstimecmp": 0x24D, "vstimecmph": 0x25D,  # Sstc, with H
     # Sscofpmf
     "scountovf": 0xDA0, **_numbered(0x723, "mhpmevent", range(3, 32), "h"),
     # H: the hypervisor extension

@@ -37,7 +37,7 @@ def _option_arch(unit: Unit, operands: str, location: Location) -> None:
             unit.allow_compressed(has_compressed(part))
         elif re.fullmatch(_COMPRESSED, extension):
             unit.allow_compressed(sign == "+")
-        elif sign == "+" and re.match(r"(f|d|q|v|b)\d*(p\d+)?$|zf|zd", extension):
+        elif sign == "+" and re.match(r"(f|d|q|v)\d*(p\d+)?$|zf|zd", extension):
             raise SourceError(location, f"extension '{extension}' is not part of this machine (rv32ima)")
 
 

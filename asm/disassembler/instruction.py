@@ -195,8 +195,9 @@ def disassemble(
     >>> disassemble(bytes.fromhex("4111 13051500 8280"), compressed=True)
     ['addi sp, sp, -16', 'addi a0, a0, 1', 'ret']
 
-    The text, assembled at `pc`, gives the same word or bytes. An illegal word, and a legal one that has no spelling,
-    gives `.word 0x...`; bytes are little-endian, and what is left over gives `.half 0x...` or `.byte 0x...`.
+    The text, assembled at `pc` for a machine that has it, gives the same word or bytes. An illegal word, and a legal
+    one that has no spelling, gives `.word 0x...`; bytes are little-endian, and what is left over gives `.half 0x...` or
+    `.byte 0x...`.
 
     symbols: name by address; a jump or branch to one of these addresses is written with the name, to any other place
     as `.+offset`.

@@ -68,7 +68,9 @@ def _dispatch(encoder: Encoder, name: str, operands: Operands) -> None:
     if name in ("jr", "jalr") and len(operands) == 1:
         _check_jump_register(encoder, name, operands[0])
     insn = BY_NAME.get(name)
-    if insn is None or len(operands) != len(written_operands(insn)):
+    # As in GNU as, `sext.b` is an instruction of a machine with Zbb and two instructions of another one.
+    has_it = insn is not None and insn.extension in encoder.unit.extensions
+    if insn is None or not has_it or len(operands) != len(written_operands(insn)):
         templates = PSEUDO.get((name, len(operands)))
         if templates is not None:
             return _expand(encoder, templates, operands)

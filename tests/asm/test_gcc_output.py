@@ -70,6 +70,24 @@ COMPRESSED = [
 ]
 
 
+BITS = "_zba_zbb_zbs"
+WITH_BITS = [
+    Build("bits", "-O3 -g", isa=RV32IMA + BITS),
+    *(Build(program, "-O2", isa=RV32IMA + BITS) for program in ("bits", "hashing", "longlong", "bytecode")),
+    *(Build(program, "-O2", CLANG, RV32IMA + BITS) for program in ("bits", "hashing", "longlong")),
+    *(Build(program, "-Os", isa=RV32IMAC + BITS) for program in ("bits", "hashing", "dispatch")),
+]
+
+
+@pytest.mark.parametrize("case", WITH_BITS, ids=str)
+def test_same_bytes_and_same_behaviour_with_bit_manipulation(case, tool, tmp_path):
+    sources = case.compile(tool, tmp_path)
+    ours = assemble(sources, tmp_path / "ours", case.isa)
+    theirs = build(tool, sources, tmp_path / "theirs", isa=case.isa)
+    assert loaded(ours) == loaded(theirs)
+    assert run_process(ours, isa=case.isa) == qemu_user(tool, theirs)
+
+
 @pytest.mark.parametrize("case", COMPRESSED, ids=str)
 def test_same_bytes_with_compressed_instructions(case, tool, tmp_path):
     sources = case.compile(tool, tmp_path)

@@ -23,6 +23,7 @@ from trapline.isa.table import COMPRESSED_BY_NAME, decode_parcel
 from trapline.isa.word import MASK
 from trapline.vm.cli.main import main
 
+START = 0x80000000
 ARCHITECTURE = ("-march=rv32imac_zicbom_zicsr_zifencei_zihintpause_zba_zbb_zbs", "-mabi=ilp32", "-mno-arch-attr")
 EVERY = [parcel for parcel in range(1 << PARCEL_BITS) if not is_long(parcel)]
 FOUND = {parcel: decode_parcel(parcel) for parcel in EVERY}
@@ -142,6 +143,24 @@ def test_mixed_code_assembles_back_with_gnu_as(tool: Find, tmp_path: Path) -> No
         lines = list(assembly(contents, contents.sections, pseudo))
         assert gnu_bytes(tool, tmp_path, lines) == data
         assert "    .option norvc" in lines and "    .option rvc" in lines
+
+
+@pytest.mark.parametrize("pseudo", [True, False])
+def test_parcels_and_mixed_code_assemble_back_here(pseudo: bool) -> None:
+    """Every ninth parcel, and as many instructions of both lengths, by our assembler."""
+    from trapline.asm import assemble_text
+
+    parcels = PARCELS[::9]
+    lines = [".option rvc", *(disassemble(parcel, pseudo=pseudo, compressed=True) for parcel in parcels), ""]
+    program = assemble_text("\n".join(["_start:", *lines]), text_base=START)
+    data = program.sections[".text"][1][: 2 * len(parcels)]  # behind them it is padded
+    ours = [int.from_bytes(data[i : i + 2], "little") for i in range(0, len(data), 2)]
+    assert differences(parcels, parcels, ours) == []
+    data = mixed(1000)
+    contents = raw_contents(data, START, compressed=True)
+    contents.entry = START
+    again = assemble_text("\n".join([*assembly(contents, contents.sections, pseudo), ""]), text_base=START)
+    assert again.sections[".text"][1][: len(data)] == data
 
 
 def test_words_that_gnu_as_compresses(tool: Find, tmp_path: Path) -> None:

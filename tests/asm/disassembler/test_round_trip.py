@@ -23,7 +23,8 @@ def assemble_words(lines: list[str]) -> list[int]:
     """The words that our assembler makes of these lines."""
     from trapline.asm import assemble_text
 
-    program = assemble_text("\n".join(["_start:", *lines, ""]), text_base=BASE)
+    # `sext.b` and two more are instructions of a machine with Zbb only.
+    program = assemble_text("\n".join(["_start:", *lines, ""]), text_base=BASE, isa="rv32ima_zbb")
     [data] = [data for vaddr, data, _, _ in program.segments if vaddr <= BASE < vaddr + len(data)]
     [start] = [vaddr for vaddr, data, _, _ in program.segments if vaddr <= BASE < vaddr + len(data)]
     data = data[BASE - start :]

@@ -9,6 +9,7 @@ import capstone
 import pytest
 
 from support.asm.encodings import Find, Operands, gnu_texts, gnu_words, plain_text, random_operands, tokens
+from support.gnu import PREFIX, run_tool
 from trapline.asm import assemble_text
 from trapline.asm.disassembler.instruction import disassemble, jump_target
 from trapline.isa import CSR_BY_ADDRESS, INSTRUCTIONS, Instruction, decode
@@ -21,7 +22,8 @@ FLOATING_POINT_CSRS = (1, 2, 3)
 
 CUSTOM_CSRS = (0x7C0, 0x800)
 
-IN_BINUTILS = (*BASE, "zicbom", "zba", "zbb", "zbs")
+BITS = ("zba", "zbb", "zbs")
+IN_BINUTILS = (*BASE, "zicbom", *BITS)
 """Extensions that objdump 2.40 knows; of Zicond the tests give GNU as macros."""
 
 
@@ -71,6 +73,18 @@ def test_words_equal_gnu_as(samples: list[Sample], tool: Find, tmp_path: Path) -
     assert len(theirs) == len(samples)
     rows = [(s, f"{s.word:08x}", f"{word:08x}") for s, word in zip(samples, theirs, strict=True)]
     assert differences(rows) == []
+
+
+def test_words_equal_clang(samples: list[Sample], tool: Find, tmp_path: Path) -> None:
+    """Those of Zba, Zbb and Zbs: clang 14 knows neither Zicond nor Zicbom."""
+    chosen = [s for s in samples if s.instruction.extension in BITS][::20]
+    source, image = tmp_path / "clang.s", tmp_path / "clang.bin"
+    source.write_text("\n".join(plain_text(s.instruction, s.operands) for s in chosen) + "\n")
+    options = ["--target=riscv32", f"-march=rv32ima_{'_'.join(BITS)}", "-mno-relax", "-c"]
+    run_tool(tool("clang"), *options, str(source), "-o", str(tmp_path / "clang.o"))
+    run_tool(tool(PREFIX + "objcopy"), "-O", "binary", "-j", ".text", str(tmp_path / "clang.o"), str(image))
+    assert image.read_bytes() == b"".join(s.word.to_bytes(4, "little") for s in chosen)
+    assert {s.instruction.extension for s in chosen} == {*BITS}
 
 
 def test_a_constant_in_place_of_a_register(tool: Find, tmp_path: Path) -> None:

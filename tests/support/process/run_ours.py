@@ -15,12 +15,13 @@ def assemble(sources: Sequence[Path], elf: Path, isa: str = RV32IMA) -> Path:
     return elf
 
 
-def run_process(elf: Path, arguments: Sequence[str] = (), stdin: bytes = b"") -> Outcome:
+def run_process(elf: Path, arguments: Sequence[str] = (), stdin: bytes = b"", isa: str = RV32IMA) -> Outcome:
     """Run a user program; its standard output and exit status."""
     from trapline.vm.loader.files import load_elf
     from trapline.vm.process import Process
 
     output = io.BytesIO()
     image = load_elf(elf.read_bytes())
-    result = Process(image, [elf.name, *arguments], stdin=io.BytesIO(stdin), stdout=output, timeout=60).run()
+    process = Process(image, [elf.name, *arguments], stdin=io.BytesIO(stdin), stdout=output, timeout=60, isa=isa)
+    result = process.run()
     return Outcome(output.getvalue(), result.exit_code)

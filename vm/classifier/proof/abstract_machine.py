@@ -22,6 +22,7 @@ from trapline.isa.instruction import WIDTHS, Instruction
 from trapline.isa.pmp import PMP_A, PMP_R, PMP_W, PMP_WRITABLE
 from trapline.isa.sv32 import PAGE_OFFSET
 from trapline.isa.trap import WAIT
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.classifier.proof.if_conversion import both, choose, if_converted
 from trapline.vm.classifier.proof.symbolic import active, low, term_of, word_of
 from trapline.vm.codegen.collect import CONVERSIONS
@@ -351,7 +352,12 @@ class AbstractEngine:
         def encoding_at(*arguments: Any) -> Any:
             return word_of(word)
 
-        self.names.update(fetch_offset=fetch_offset, block_answer=block_answer, encoding_at=encoding_at)
+        def length_at(*arguments: Any) -> int:
+            return HALFWORD if short else WORD
+
+        self.names.update(
+            fetch_offset=fetch_offset, block_answer=block_answer, encoding_at=encoding_at, length_at=length_at
+        )
         status = self.names["execute"](h, m, memory, None, _Tables(), _Everywhere(packed), None, 1)
         if status == FOR_THE_HOST:
             return Outcome(m.exit_cause, h, memory)
