@@ -58,9 +58,6 @@ BUILDS = [
     Build("statics", "-O0 -g", CLANG),
     Build(TWO_FILES, "-O2 -fasynchronous-unwind-tables"),
     Build("dispatch", "-O1 -funwind-tables", CLANG),
-]
-
-COMPRESSED = [
     *(Build(program, "-Os", isa=RV32IMAC) for program in [*PROGRAMS, TWO_FILES]),
     *(Build(program, "-O2", CLANG, RV32IMAC) for program in PROGRAMS),
     Build("structs", "-O0", isa=RV32IMAC),
@@ -68,7 +65,6 @@ COMPRESSED = [
     Build("statics", "-O0 -g", CLANG, RV32IMAC),
     Build(TWO_FILES, "-O1 -fasynchronous-unwind-tables -ffunction-sections", isa=RV32IMAC),
 ]
-
 
 BITS = "_zba_zbb_zbs"
 WITH_BITS = [
@@ -79,29 +75,13 @@ WITH_BITS = [
 ]
 
 
-@pytest.mark.parametrize("case", WITH_BITS, ids=str)
-def test_same_bytes_and_same_behaviour_with_bit_manipulation(case, tool, tmp_path):
+@pytest.mark.parametrize("case", [*BUILDS, *WITH_BITS], ids=str)
+def test_same_bytes_and_same_behaviour(case, tool, tmp_path):
     sources = case.compile(tool, tmp_path)
     ours = assemble(sources, tmp_path / "ours", case.isa)
     theirs = build(tool, sources, tmp_path / "theirs", isa=case.isa)
-    assert loaded(ours) == loaded(theirs)
-    assert run_process(ours, isa=case.isa) == qemu_user(tool, theirs)
-
-
-@pytest.mark.parametrize("case", COMPRESSED, ids=str)
-def test_same_bytes_with_compressed_instructions(case, tool, tmp_path):
-    sources = case.compile(tool, tmp_path)
-    mine = loaded(assemble(sources, tmp_path / "ours", case.isa))
-    assert mine == loaded(build(tool, sources, tmp_path / "theirs", isa=case.isa))
-
-
-@pytest.mark.parametrize("case", BUILDS, ids=str)
-def test_same_bytes_and_same_behaviour(case, tool, tmp_path):
-    sources = case.compile(tool, tmp_path)
-    ours = assemble(sources, tmp_path / "ours")
-    theirs = build(tool, sources, tmp_path / "theirs")
     mine, reference = loaded(ours), loaded(theirs)
     assert mine.keys() == reference.keys()
     for name in reference:
         assert mine[name] == reference[name], name
-    assert run_process(ours) == qemu_user(tool, theirs)
+    assert run_process(ours, isa=case.isa) == qemu_user(tool, theirs)

@@ -216,7 +216,7 @@ def test_an_unknown_isa_string(tmp_path, name, isa, part):
 
 @pytest.mark.parametrize("isa, lacking", [("rv32gc", "F and D"), ("rv32imaf_zba", "F"), ("rv32imac", "")])
 def test_an_isa_string_of_which_floating_point_is_absent(tmp_path, isa, lacking):
-    source = write(tmp_path, "guest.s", ".option norvc\n_start: li a7, 93\n li a0, 7\n ecall\n")
+    source = write(tmp_path, "guest.s", "_start: li a7, 93\n li a0, 7\n ecall\n")
     outcome = invoke("run", source, "--isa", isa, "--engine", "python")
     assert outcome.status == 7
     warning = f"trapline: warning: this machine lacks {lacking} of '{isa}': floating-point instructions are illegal\n"
