@@ -2,13 +2,13 @@
 
 import random
 
-from trapline.isa import BY_NAME, INSTRUCTIONS, Instruction, Kind
+from trapline.isa import BY_NAME, INSTRUCTIONS, Kind
 from trapline.isa.extension import BASE
 
 CODE = 0x80000000
 DATA = 0x80010000
 DATA_SIZE = 0x4000
-BASE_REGISTERS = (8, 9)
+BASE_REGISTERS = (8, 9, 2)
 """Registers that hold the middle of the data; nothing else writes them."""
 
 VALUES = [i for i in INSTRUCTIONS if i.kind is Kind.VALUE and i.extension in BASE]
@@ -22,13 +22,16 @@ def destination(rng: random.Random) -> int:
     return rng.choice([r for r in range(32) if r not in BASE_REGISTERS])
 
 
-def _value(rng: random.Random) -> int:
+def value(rng: random.Random) -> int:
+    """An instruction that computes a register."""
     i = rng.choice(VALUES)
     word = (rng.getrandbits(32) & ~i.mask) | i.match
     return (word & ~0xF80) | destination(rng) << 7
 
 
-def _access(rng: random.Random, i: Instruction) -> int:
+def access(rng: random.Random) -> int:
+    """A load or a store, aligned or not."""
+    i = rng.choice(ACCESSES)
     operands = {"rs1": rng.choice(BASE_REGISTERS), "imm": rng.randint(-2048, 2047)}
     if rng.random() < 0.7:
         operands["imm"] &= ~(i.width - 1)
@@ -53,9 +56,9 @@ def program(rng: random.Random, length: int) -> list[int]:
     for position in range(length):
         kind = rng.random()
         if kind < 0.6:
-            words.append(_value(rng))
+            words.append(value(rng))
         elif kind < 0.82:
-            words.append(_access(rng, rng.choice(ACCESSES)))
+            words.append(access(rng))
         elif kind < 0.87:
             i = rng.choice(AMOS)
             words.append(i.encode(rd=destination(rng), rs1=BASE_REGISTERS[0], rs2=rng.randrange(32), aq=0, rl=0))

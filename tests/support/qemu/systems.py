@@ -207,9 +207,11 @@ def assemble(snippets: Sequence[Snippet]) -> bytes:
     return assemble_text("".join(parts) + "    j finish\n", name="<snippets>", text_base=RAM).elf
 
 
-def run_on_qemu(tool: Find, elf: bytes, sstc: bool = False) -> list[str]:
-    """The lines that QEMU prints."""
-    options = [option.replace("sstc=false", "sstc=true") if sstc else option for option in QEMU]
+def run_on_qemu(tool: Find, elf: bytes, extensions: Sequence[str] = ()) -> list[str]:
+    """The lines that QEMU prints. extensions: that it has beside the usual ones: `c`, `sstc`."""
+    options = list(QEMU)
+    for name in extensions:
+        options = [option.replace(f",{name}=false", f",{name}=true") for option in options]
     with tempfile.TemporaryDirectory() as folder:
         file, output = Path(folder, "program"), Path(folder, "output")
         file.write_bytes(elf)
@@ -219,10 +221,10 @@ def run_on_qemu(tool: Find, elf: bytes, sstc: bool = False) -> list[str]:
         return output.read_text().splitlines()
 
 
-def run_here(elf: bytes, sstc: bool = False) -> list[str]:
-    """The lines that our machine prints."""
-    machine = Machine.from_elf(elf, memory=MEMORY, isa="rv32ima_sstc" if sstc else "rv32ima")
-    exit = machine.run(max_instructions=20_000_000)
+def run_here(elf: bytes, extensions: Sequence[str] = (), most: int = 20_000_000) -> list[str]:
+    """The lines that our machine prints. most: instructions that it may take."""
+    machine = Machine.from_elf(elf, memory=MEMORY, isa="_".join(("rv32ima", *extensions)))
+    exit = machine.run(max_instructions=most)
     assert exit.reason is ExitReason.HALT, (str(exit), machine.mode, machine.x["s0"])
     return machine.console.output.decode().splitlines()
 
@@ -247,14 +249,14 @@ def code_of(elf: bytes) -> Callable[[int], int]:
 Mask = Callable[[dict[str, int]], dict[str, int]]
 
 
-def compare(tool: Find, snippets: Sequence[Snippet], mask: Mask = dict, sstc: bool = False) -> int:
-    """Run on both, with Sstc or without, and compare record by record after `mask`; the number of records.
+def compare(tool: Find, snippets: Sequence[Snippet], mask: Mask = dict, extensions: Sequence[str] = ()) -> int:
+    """Run on both, with these extensions, and compare record by record after `mask`; the number of records.
 
     Raises AssertionError with the snippet and the fields that differ.
     """
     elf = assemble(snippets)
     code = code_of(elf)
-    ours, theirs = run_here(elf, sstc), run_on_qemu(tool, elf, sstc)
+    ours, theirs = run_here(elf, extensions), run_on_qemu(tool, elf, extensions)
     for number, (here, there) in enumerate(zip_longest(ours, theirs)):
         if here == there:
             continue

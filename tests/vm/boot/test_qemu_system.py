@@ -38,7 +38,15 @@ def test_same_records_as_qemu(tool: Find, generate: Callable[[Random], Snippet],
 def test_same_records_with_sstc(tool: Find, seed: int) -> None:
     """stimecmp in the past or far ahead: who may access it, and what it does to mip, sip and interrupts."""
     rng = Random(seed)
-    assert compare(tool, [supervisor_timer.stimecmp(rng) for _ in range(SNIPPETS)], mask, sstc=True) > SNIPPETS
+    assert compare(tool, [supervisor_timer.stimecmp(rng) for _ in range(SNIPPETS)], mask, ["sstc"]) > SNIPPETS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("generate", [privileged.machine_csrs, privileged.walk, protection.paging])
+def test_same_records_with_compressed_instructions(tool: Find, generate: Callable[[Random], Snippet]) -> None:
+    """With C on both, mepc and sepc have bit 1, and jumps to any halfword go there."""
+    rng = Random(14)
+    assert compare(tool, [generate(rng) for _ in range(SNIPPETS)], mask, ["c"]) > 2 * SNIPPETS
 
 
 @pytest.mark.slow
