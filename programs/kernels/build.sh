@@ -1,17 +1,23 @@
 #!/bin/sh
 # build.sh - compile the C and assembly files of a folder and link them with its kernel.ld.
 #
-#   sh build.sh [--supervisor] [OUTPUT [FOLDER]]    OUTPUT: kernel.elf, FOLDER: where this script is
+#   sh build.sh [--supervisor] [--compressed] [OUTPUT [FOLDER]]    OUTPUT: kernel.elf, FOLDER: where this script is
 #
 # --supervisor: for S mode over an SBI, at 0x80400000. Without it: for M mode, at 0x80000000.
+# --compressed: for RV32IMAC, as compilers do when they are not asked. Without it: for RV32IMA.
 # The compiler is $CC if that is set, else riscv64-unknown-elf-gcc, else zig (`pip install ziglang`).
 set -eu
 
 supervisor=
-if [ "${1:-}" = --supervisor ]; then
-    supervisor=yes
+c=
+while :; do
+    case ${1:-} in
+    --supervisor) supervisor=yes ;;
+    --compressed) c=c ;;
+    *) break ;;
+    esac
     shift
-fi
+done
 output=${1:-kernel.elf}
 folder=${2:-$(dirname "$0")}
 [ -f "$folder/kernel.ld" ] || { echo "build.sh: $folder has no kernel.ld" >&2; exit 2; }
@@ -25,19 +31,19 @@ else
     exit 2
 fi
 
-# Freestanding C for RV32IMA, at any address; no relaxation against gp, which nobody sets.
+# Freestanding C, at any address; no relaxation against gp, which nobody sets.
 flags="-mabi=ilp32 -mcmodel=medany -mno-relax -ffreestanding -fno-pic -O2 -g -Wall -Wextra"
 # libraries: what the compiler calls for, say, a division of 64 bits; zig makes its own, once, in ten seconds.
 libraries=
 case $compiler in
 *zig*)
-    flags="-target riscv32-freestanding-none -mcpu=generic_rv32+m+a $flags -fno-sanitize=all"
+    flags="-target riscv32-freestanding-none -mcpu=generic_rv32+m+a${c:++c} $flags -fno-sanitize=all"
     libraries=-lcompiler_rt
     ;;
-*clang*) flags="--target=riscv32-unknown-elf -march=rv32ima $flags" ;;
+*clang*) flags="--target=riscv32-unknown-elf -march=rv32ima$c $flags" ;;
 *)
-    flags="-march=rv32ima_zicsr_zifencei $flags"
-    libraries=$($compiler -march=rv32im -mabi=ilp32 -print-libgcc-file-name)
+    flags="-march=rv32ima${c}_zicsr_zifencei $flags"
+    libraries=$($compiler -march=rv32im${c:+ac} -mabi=ilp32 -print-libgcc-file-name)
     ;;
 esac
 

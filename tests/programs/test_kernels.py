@@ -12,6 +12,9 @@ from support.kernels.supervisor import over_sbi
 from support.paths import PROGRAMS
 from support.qemu.firmware import qemu_over_sbi
 from trapline import ExitReason, Machine
+from trapline.vm.hypervisor.technique import TECHNIQUES
+from trapline.vm.loader.compressed import first_compressed
+from trapline.vm.loader.files import load_elf
 
 EXPECTED = (PROGRAMS / "expected/kernels.out").read_bytes()
 SOURCES = sorted(p for p in (PROGRAMS / "kernels").iterdir() if p.is_file())
@@ -36,6 +39,32 @@ def test_kernel_in_c_over_an_sbi(name: str, tool: Find, tmp_path: Path) -> None:
     expected = EXPECTED.replace(b"M mode", b"S mode")
     assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, expected)
     assert qemu_over_sbi(tool, elf) == Outcome(expected, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_kernel_in_c_of_compressed_instructions(name: str, tool: Find, tmp_path: Path) -> None:
+    """As compilers make it when they are not asked: the same bare, under every technique, and on QEMU."""
+    elf = build(compiler(name, tool), tmp_path / "kernel.elf", compressed=True)
+    assert qemu_system(tool, elf, "-cpu", "rv32") == Outcome(EXPECTED, 0)
+    image = load_elf(elf)
+    assert first_compressed(image) is not None
+    for technique in TECHNIQUES:
+        machine = Machine(memory=1 << 20, isa="rv32imac", technique=technique)
+        machine.load(image)
+        exit = machine.run(max_instructions=5_000_000)
+        assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, EXPECTED), technique
+
+
+@pytest.mark.slow
+def test_kernel_in_c_of_compressed_instructions_over_an_sbi(tool: Find, tmp_path: Path) -> None:
+    """In S mode, bare and with its pages under every technique."""
+    elf = build(compiler("gcc", tool), tmp_path / "kernel.elf", supervisor=True, compressed=True).read_bytes()
+    expected = EXPECTED.replace(b"M mode", b"S mode")
+    for technique in TECHNIQUES:
+        machine = over_sbi(elf, isa="rv32imac", technique=technique)
+        exit = machine.run(max_instructions=5_000_000)
+        assert (exit.reason, exit.code, machine.console.output) == (ExitReason.HALT, 0, expected), technique
 
 
 DIVIDES = """

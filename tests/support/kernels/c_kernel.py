@@ -23,12 +23,18 @@ def compiler(name: str, tool: Find) -> str:
     return f"{sys.executable} -m ziglang cc"
 
 
-def build(command: str, output: Path, folder: Path = PROGRAMS / "kernels", *, supervisor: bool = False) -> Path:
-    """Run build.sh with a compiler; it must have nothing to say. supervisor: for S mode over an SBI."""
+def build(
+    command: str, output: Path, folder: Path = PROGRAMS / "kernels", *, supervisor: bool = False,
+    compressed: bool = False,
+) -> Path:  # fmt: skip
+    """Run build.sh with a compiler; it must have nothing to say.
+
+    supervisor: for S mode over an SBI; compressed: for RV32IMAC.
+    """
     script = str(PROGRAMS / "kernels/build.sh")
     environment = os.environ | {"CC": command}
     done = subprocess.run(
-        ["sh", script, *["--supervisor"] * supervisor, str(output), str(folder)],
+        ["sh", script, *["--supervisor"] * supervisor, *["--compressed"] * compressed, str(output), str(folder)],
         env=environment,
         capture_output=True,
         text=True,
