@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from trapline import Machine, isa
+from trapline import Machine
 from trapline.isa import Kind
 from trapline.isa.cause import INTERRUPT
 from trapline.isa.mode import M
+from trapline.isa.table import decode_fetched
 from trapline.vm.breakpoints import Access, Breakpoint, Catch, Stop, Watchpoint
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import permitted_address
+from trapline.vm.core.parcels import COMPRESSED
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.exit import Exit, ExitReason
 
@@ -103,9 +105,10 @@ class Steps:
         return permitted_address(h, m, words, vaddr, 1, LOAD if kind == "load" else STORE, h.data_mode)
 
     def _accessed(self, h: Any, word: int) -> Accessed | None:
-        instruction = isa.decode(word)
-        if instruction is None or not instruction.width:
+        found = decode_fetched(word, h.extensions & COMPRESSED != 0)
+        if found is None or not found[0].width:
             return None
+        instruction, word = found
         operands = instruction.pattern.extract(word)
         vaddr = (h.x[operands["rs1"]] + operands.get("imm", 0)) & 0xFFFFFFFF
         kind = "load" if instruction.kind in (Kind.LOAD, Kind.LR) else "store"

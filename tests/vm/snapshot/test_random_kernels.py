@@ -18,8 +18,8 @@ RUNS = [("bare", 1), ("bare", 3), *((technique, 1) for technique in UNDER), ("tr
 
 
 @cache
-def machine(technique: str, harts: int) -> Reused:
-    return Reused(technique, harts)
+def machine(technique: str, harts: int, isa: str) -> Reused:
+    return Reused(technique, harts, isa=isa)
 
 
 def ends(machine: Machine, slices: list[int]) -> list[dict]:
@@ -31,13 +31,14 @@ def ends(machine: Machine, slices: list[int]) -> list[dict]:
     return found
 
 
-@pytest.mark.parametrize("technique, harts", RUNS)
-def test_a_cut_leaves_no_trace(technique: str, harts: int) -> None:
+def try_cuts(technique: str, harts: int, count: int, mixed: bool) -> None:
+    """Cut so many kernels, with compressed instructions or without."""
+
     @seed(FIRST_SEED)
-    @examples(15)
-    @given(kernels(harts, free=technique == "bare"))
+    @examples(count)
+    @given(kernels(harts, free=technique == "bare", mixed=mixed))
     def run(kernel: Kernel) -> None:
-        reused = machine(technique, harts)
+        reused = machine(technique, harts, kernel.isa)
         expected = ends(reused.start(kernel), kernel.slices)
         cut = reused.start(kernel)
         for index, slice in enumerate(kernel.slices):
@@ -54,3 +55,13 @@ def test_a_cut_leaves_no_trace(technique: str, harts: int) -> None:
             assert differences(there, expected[index]) == {}
 
     run()
+
+
+@pytest.mark.parametrize("technique, harts", RUNS)
+def test_a_cut_leaves_no_trace(technique: str, harts: int) -> None:
+    try_cuts(technique, harts, 15, mixed=False)
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap", "patch", "translate"])
+def test_a_cut_leaves_no_trace_where_instructions_begin_at_any_halfword(technique: str) -> None:
+    try_cuts(technique, 1, 8, mixed=True)

@@ -30,8 +30,8 @@ COUNTS = (
 
 
 @cache
-def machine(technique: str, harts: int, engine: str | None = None) -> Reused:
-    return Reused(technique, harts, engine=engine, events=technique != "bare")
+def machine(technique: str, harts: int, isa: str, engine: str | None = None) -> Reused:
+    return Reused(technique, harts, isa=isa, engine=engine, events=technique != "bare")
 
 
 def some_stops(r: random.Random, steps: list[Step], harts: int) -> list[Stop]:
@@ -71,18 +71,18 @@ def run(reused: Reused, kernel: Kernel, stops: list[Stop]) -> tuple[list[tuple[A
     return found, whole_state(m) | {"exit": str(exit)}, (counts, m.engine.m.event_number)
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES)
-@pytest.mark.parametrize(("harts", "count"), [(1, 4 if REDUCED else 12), (3, 1 if REDUCED else 3)])
-def test_stops_are_those_that_are_due(technique: str, harts: int, count: int) -> None:
+def try_stops(technique: str, harts: int, count: int, mixed: bool) -> None:
+    """Stop in so many kernels, with compressed instructions or without."""
+
     @seed(FIRST_SEED)
     @examples(count)
-    @given(kernels(harts, free=technique == "bare"))
+    @given(kernels(harts, free=technique == "bare", mixed=mixed))
     def check(kernel: Kernel) -> None:
-        steps = steps_of(machine("bare", harts, "python").start(kernel), STEPS)
+        steps = steps_of(machine("bare", harts, kernel.isa, "python").start(kernel), STEPS)
         if not steps or not kernel.under(technique):
             return
         r = random.Random(len(steps) + sum(kernel.ram))
-        reused = machine(technique, harts)
+        reused = machine(technique, harts, kernel.isa)
         _, state, counts = run(reused, kernel, [])
         for _ in range(2):
             stops = some_stops(r, steps, harts)
@@ -92,3 +92,14 @@ def test_stops_are_those_that_are_due(technique: str, harts: int, count: int) ->
             assert counted == counts, stops
 
     check()
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+@pytest.mark.parametrize(("harts", "count"), [(1, 4 if REDUCED else 12), (3, 1 if REDUCED else 3)])
+def test_stops_are_those_that_are_due(technique: str, harts: int, count: int) -> None:
+    try_stops(technique, harts, count, mixed=False)
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap", "assist", "patch", "translate"])
+def test_stops_at_any_halfword_are_those_that_are_due(technique: str) -> None:
+    try_stops(technique, 1, 2 if REDUCED else 6, mixed=True)
