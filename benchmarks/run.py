@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [PART...] [--repeats 3] [--json FILE]
 
-PART is start, programs, assembler or classifier; all without one.
+PART is start, programs, compressed, assembler or classifier; all without one.
 
 Peers: qemu-riscv32 and qemu-system-riscv32 on the same ELF, GNU as on the same source.
 """
@@ -42,6 +42,23 @@ def programs(repeats: int) -> list[dict]:
     speeds = [row["mips"] for row in rows if row["name"] in PROCESS_PROGRAMS]
     rows.append({"name": "geometric mean of the first four", "mips": math.prod(speeds) ** (1 / len(speeds))})
     return rows
+
+
+def compressed(repeats: int) -> list[dict]:
+    """Instructions per second of the same programs without compressed instructions and with them, in turn."""
+    from trapline.vm.bench.programs import PROCESS_PROGRAMS, run_process
+
+    rows = []
+    for name in PROCESS_PROGRAMS:
+        best = dict.fromkeys(("rv32ima", "rv32imac"), 0.0)
+        for _ in range(repeats):
+            for isa in best:
+                instructions, seconds = run_process(PROGRAMS / f"{name}.s", isa)
+                best[isa] = max(best[isa], instructions / seconds / 1e6)
+        row = {"name": f"{name}, compressed", **{f"mips at {isa}": mips for isa, mips in best.items()}}
+        rows.append(row | {"times rv32ima": best["rv32imac"] / best["rv32ima"]})
+    mean = math.prod(row["times rv32ima"] for row in rows) ** (1 / len(rows))
+    return [*rows, {"name": "geometric mean, compressed", "times rv32ima": mean}]
 
 
 ASSEMBLE = """
@@ -141,6 +158,7 @@ def show(row: dict) -> str:
 PARTS: dict[str, Callable[[int], list[dict]]] = {
     "start": start_up,
     "programs": programs,
+    "compressed": compressed,
     "assembler": assembler,
     "classifier": classifier,
 }

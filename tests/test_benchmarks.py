@@ -20,7 +20,7 @@ ONCE = {
     "hypervisor.py": ("csr",),
     "limits.py": ("HTIF write, read null",),
     "linux.py": (),
-    "run.py": ("programs", "assembler"),
+    "run.py": ("programs", "compressed", "assembler"),
     "slow_paths.py": (),
 }
 """What a single round of each script measures here; everything in a nightly run."""

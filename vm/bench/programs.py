@@ -45,16 +45,22 @@ class BenchmarkError(Exception):
     """A benchmark program failed."""
 
 
-def _assembled(source: Path, text_base: int | None) -> bytes:
+def _assembled(source: Path, text_base: int | None, isa: str = "rv32ima") -> bytes:
     from trapline.asm import assemble
 
-    return assemble([source], text_base=text_base).elf
+    return assemble([source], text_base=text_base, isa=isa).elf
 
 
-def _run_process(elf: bytes, name: str, announce: Announce | None) -> tuple[int, float]:
+def run_process(source: Path, isa: str) -> tuple[int, float]:
+    """Assemble a program for an ISA and run it once: instructions and seconds. Raises BenchmarkError and AsmError."""
+    return _run_process(_assembled(source, None, isa), source.stem, None, isa)
+
+
+def _run_process(elf: bytes, name: str, announce: Announce | None, isa: str = "rv32ima") -> tuple[int, float]:
     process = Process(
-        load_elf(elf), [name], {}, stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.BytesIO(), announce=announce
-    )
+        load_elf(elf), [name], {}, stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.BytesIO(), isa=isa,
+        announce=announce,
+    )  # fmt: skip
     start = time.perf_counter()
     result = process.run()
     seconds = time.perf_counter() - start
