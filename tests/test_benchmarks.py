@@ -68,7 +68,7 @@ def test_json_has_the_rows_that_are_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words, reason", [
     (["hypervisor.py", "--repeats", "0"], "argument --repeats: must be at least 1, not 0"),
     (["run.py", "--repeats", "many"], "argument --repeats: invalid positive value: 'many'"),
-    (["run.py", "no-part"], "no part named 'no-part'; known: start, programs, assembler, classifier"),
+    (["run.py", "no-part"], "no part named 'no-part'; known: start, programs, compressed, assembler, classifier"),
     (["run.py", "--json", "no/such/folder.json"], "--json: No such file or directory: 'no/such/folder.json'"),
     (["hypervisor.py", "--json", "tests"], "--json: Is a directory: 'tests'"),
 ])  # fmt: skip

@@ -21,7 +21,7 @@ from support.snapshot_files import (
     saved_process,
 )
 from trapline.vm.process import Process
-from trapline.vm.snapshot_file.container import MACHINE, PROCESS, SnapshotFileError
+from trapline.vm.snapshot_file.container import MACHINE, PROCESS, VERSION, SnapshotFileError
 
 pytestmark = pytest.mark.timeout(LONG)
 
@@ -142,8 +142,11 @@ def test_changed_bytes(half: Callable[[Case, int], bytes], tmp_path: Path) -> No
 
 def test_a_newer_version_says_so(half: Callable[[Case, int], bytes], tmp_path: Path) -> None:
     data = half(*CASES[0])
-    with pytest.raises(SnapshotFileError, match="newer trapline wrote it: version 2 of the format, and this reads 1"):
-        resumed(MACHINE + b"\2\0" + data[10:], tmp_path / "file")
+    with pytest.raises(
+        SnapshotFileError,
+        match=f"newer trapline wrote it: version {VERSION + 1} of the format, and this reads {VERSION}",
+    ):
+        resumed(MACHINE + (VERSION + 1).to_bytes(2, "little") + data[10:], tmp_path / "file")
 
 
 REFUSED = {

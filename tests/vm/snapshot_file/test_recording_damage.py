@@ -15,7 +15,7 @@ from support.paths import PROGRAMS
 from support.snapshot_files import Case, chunks_of, mutated, mutated_messages, packed_chunks, recorded, under
 from trapline.vm.process import Process
 from trapline.vm.snapshot_file.chunks import CHUNK_MAX, MAGIC
-from trapline.vm.snapshot_file.container import SnapshotFileError
+from trapline.vm.snapshot_file.container import VERSION, SnapshotFileError
 from trapline.vm.snapshot_file.recording import Recorder, read_recording
 
 pytestmark = pytest.mark.timeout(LONG)
@@ -144,7 +144,8 @@ def test_changed_bytes(recording: Callable[[Case], bytes], tmp_path: Path) -> No
             assert str(error).startswith(str(tmp_path / "file"))
         else:
             assert at > 9  # a length that leads behind the end: as if its writer had been killed
-    assert "newer trapline wrote it: version 2" in refused(MAGIC + b"\2\0" + data[10:], tmp_path / "file")
+    newer = MAGIC + (VERSION + 1).to_bytes(2, "little") + data[10:]
+    assert f"newer trapline wrote it: version {VERSION + 1}" in refused(newer, tmp_path / "file")
     assert "cut short" in refused(data[:10], tmp_path / "file")
 
 

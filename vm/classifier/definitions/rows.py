@@ -45,8 +45,12 @@ def _csr_rows(instruction: Instruction, present: set[str]) -> list[Row]:
     return found
 
 
+_EXTENSIONS = {"uflags": ("xpopf", "xpushf"), "mleak": XLEAK, **dict.fromkeys(("stimecmp", "stimecmph"), ("sstc",))}
+"""CSRs of which any of these extensions must be there."""
+
+
 def _exists(csr: Csr, present: set[str]) -> bool:
-    needed = {"uflags": ("xpopf", "xpushf"), "mleak": XLEAK}.get(csr.name)
+    needed = _EXTENSIONS.get(csr.name)
     return needed is None or bool(present.intersection(needed))
 
 
