@@ -45,7 +45,8 @@ def test_kernels_that_fence_end_as_bare(harts: int, count: int) -> None:
                 stores[technique] += sum(r.traced_stores for r in traced.machine.engine.real)
 
     run()
-    assert min(stores.values()) > count // 20, stores
+    # A few kernels need not have such stores under each of them.
+    assert (sum if REDUCED else min)(stores.values()) > count // 20, stores
 
 
 def unfenced(kernel: Kernel) -> Kernel:
