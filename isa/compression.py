@@ -117,7 +117,7 @@ class Compressed:
 
 
 COMPRESSED: list[Compressed] = []
-"""All compressed instructions, in the order of their declarations. `isa.table` checks them."""
+"""All compressed instructions, in the order of their declarations. No parcel is two of them: a test tries each."""
 
 _SYNTAX_NAME = re.compile(r"[a-z]\w*'?|-?\d+")
 

@@ -193,7 +193,7 @@ class Instruction:
 
     name: assembly mnemonic, such as `amoadd.w`.
     syntax: operands as they are written, such as `rd, offset(rs1)`.
-    extension: the part of the ISA string that brings it: one of `isa.extension.BASE` or an `x...` name.
+    extension: the part of the ISA string that brings it: one of `isa.extension.BASE` or `OPTIONAL`.
     privilege: lowest mode that may execute it, `U`, `S` or `M`.
     reads, writes: state other than what the pattern and the kind already say, such as `mstatus.MPIE`.
     causes: codes (`isa.cause`) of the exceptions that executing it can raise, fetch aside.

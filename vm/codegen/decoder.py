@@ -5,7 +5,7 @@
 
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.compression import COMPRESSED, FIRST_PRIMED, LONG, Compressed
-from trapline.isa.extension import extension_bit
+from trapline.isa.extension import extension_bit, extension_mask
 from trapline.isa.instruction import OPCODE, RD_SHIFT, WIDTHS, Pattern
 from trapline.isa.word import MASK
 from trapline.vm.core import parcels
@@ -33,10 +33,13 @@ PLACES = {
 """Where the packed form has an operand; `imm`, which has a sign and may have several slices, goes to PACKED_IMM."""
 
 
-def encodes(i: Instruction) -> str:
-    """Text: whether `word` is this instruction, on a hart that has `extensions`."""
+def encodes(i: Instruction, name: str = "word", bits: int = MASK) -> str:
+    """Text: whether `word` is this instruction, on a hart that has `extensions`.
+
+    name: what the text calls the word; bits: those of it that are looked at.
+    """
     bit = extension_bit(i.extension)
-    return f"word & {i.mask:#x} == {i.match:#x}" + (f" and extensions & {bit:#x}" if bit else "")
+    return f"{name} & {i.mask & bits:#x} == {i.match & bits:#x}" + (f" and extensions & {bit:#x}" if bit else "")
 
 
 def immediate_expression(pattern: Pattern) -> str:
@@ -135,7 +138,7 @@ def emit_expand_parcel() -> str:
     """`expand_parcel(parcel, extensions)`: the word that a compressed instruction stands for; 0 if it is illegal."""
     lines = ["def expand_parcel(parcel, extensions):"]
     for c in COMPRESSED:
-        bits = extension_bit(c.extension) | extension_bit(c.base.extension)
+        bits = extension_mask(c.needs)
         tests = [f"parcel & {c.pattern.mask:#x} == {c.pattern.match:#x}", f"extensions & {bits:#x} == {bits:#x}"]
         lines.append(f"    if {' and '.join(tests + _differs(c))}:")
         sources = {name: source for name, source in c.expansion.items() if isinstance(source, str)}

@@ -3,7 +3,6 @@
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.cause import ECALL_M, ECALL_S, ECALL_U
 from trapline.isa.compression import PARCEL_BITS
-from trapline.isa.extension import extension_bit
 from trapline.isa.instruction import OPCODE
 from trapline.vm.codegen.decoder import encodes
 
@@ -42,7 +41,5 @@ def emit_begins_sensitive() -> str:
     """`begins_sensitive(parcel, extensions)`: 1 for a parcel that is the first one of such a word."""
     lines, bits = ["def begins_sensitive(parcel, extensions):"], (1 << PARCEL_BITS) - 1
     for i in sensitive_unprivileged():
-        bit = extension_bit(i.extension)
-        on_these = f" and extensions & {bit:#x}" if bit else ""
-        lines += [f"    if parcel & {i.mask & bits:#x} == {i.match & bits:#x}{on_these}:", "        return 1"]
+        lines += [f"    if {encodes(i, 'parcel', bits)}:", "        return 1"]
     return "\n".join([*lines, "    return 0"])
