@@ -2,6 +2,7 @@
 
 from trapline.isa.word import s32, u32
 from trapline.vm.core.hart import TRAP_COUNTS
+from trapline.vm.core.ints import I64, U64
 
 FOREVER = 0x7FFFFFFFFFFFFFFF
 """Ticks to a deadline that is further away than any run: 29,000 years."""
@@ -23,4 +24,4 @@ def synchronize(h, m, cycle):
     """Bring the counters up to date before something may look at them."""
     h.cycle = cycle
     h.instret = cycle - h.unretired
-    h.mtime = as_field(m.time_base + (cycle + h.idled) // STEPS_PER_TICK)
+    h.mtime = as_field(m.time_base + I64(U64(cycle + h.idled) // U64(STEPS_PER_TICK)))
