@@ -31,6 +31,7 @@ ROOMS = {
     "asm": "isa",
     "vm/core": "isa",
     "vm/hypervisor": "isa vm/core",
+    "vm/translator": "isa",
     "vm/codegen": "isa vm/core vm/hypervisor",
     "vm/state.py": "",
     "vm/host": "vm/state.py",
@@ -86,8 +87,8 @@ LIBRARIES = {
     "llvmlite": "vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
-    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process vm/observe "
-    "vm/experiments "
+    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process "
+    "vm/observe vm/experiments "
     "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",

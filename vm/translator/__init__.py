@@ -1,0 +1,1 @@
+"""The translator: machine code of the computer for a guest's hot pages, made of the meanings."""
