@@ -31,7 +31,7 @@ ROOMS = {
     "asm": "isa",
     "vm/core": "isa",
     "vm/hypervisor": "isa vm/core",
-    "vm/translator": "isa",
+    "vm/translator": "isa vm/core",
     "vm/codegen": "isa vm/core vm/hypervisor",
     "vm/state.py": "",
     "vm/host": "vm/state.py",
@@ -84,10 +84,10 @@ LIBRARIES = {
     "lark": "asm",
     "pcpp": "asm",
     "numba": "vm/codegen",
-    "llvmlite": "vm/codegen",
+    "llvmlite": "vm/translator vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
-    "numpy": "vm/core vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process "
+    "numpy": "vm/core vm/translator vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process "
     "vm/observe vm/experiments "
     "vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",

@@ -1,0 +1,119 @@
+"""A hart whose translated page runs as machine code, beside a machine that has the interpreter or all alone."""
+
+import ctypes
+import mmap
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from trapline import Machine
+from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_PARCELS
+from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.code_pages import CODE_ENTRIES
+from trapline.vm.core.hart import TLB_ENTRIES, HartView, new_harts
+from trapline.vm.core.op_numbers import op_numbers, short_forms
+from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2
+from trapline.vm.translator.emit import SCRATCH, emit_glue, emit_page
+from trapline.vm.translator.layout import CONTEXT_WORDS, DOOR, OUT
+from trapline.vm.translator.stencils import build
+
+ARENA = 1 << 20
+SLOT = 64
+"""Bytes that each part of the glue has in the arena."""
+CONTEXT = 7 << 32
+"""The upper half of the tags of a hart that is all alone."""
+
+stencils = cache(build)
+
+
+def packed(name: str, rd: int = 0, rs1: int = 0, rs2: int = 0, imm: int = 0, length: int = WORD) -> int:
+    """A decoded instruction. imm: its immediate, with the sign, or shift amount."""
+    op = op_numbers()[name] if length == WORD else short_forms()[name]
+    return op | rd << PACKED_RD | rs1 << PACKED_RS1 | rs2 << PACKED_RS2 | imm << PACKED_IMM
+
+
+class Translated:
+    """h: the hart; leaders, entries: of the page that was translated last.
+
+    page: the address of this page; steps: instructions that were executed as machine code.
+    """
+
+    def __init__(self, harts: np.ndarray, h: Any, ram: np.ndarray, code: np.ndarray, ram_base: int) -> None:
+        self.h, self.ram, self.code, self.ram_base = h, ram, code, ram_base
+        self.memory = mmap.mmap(-1, ARENA, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        self.arena = np.frombuffer(self.memory, np.uint8)
+        self.base = self.arena.ctypes.data
+        emit_glue(DOOR, self.arena, 0, *stencils())
+        emit_glue(OUT, self.arena, SLOT, *stencils())
+        integer = ctypes.c_int64
+        self.door = ctypes.CFUNCTYPE(integer, ctypes.c_void_p, integer, integer, integer, integer)(self.base)
+        self.context = np.zeros(CONTEXT_WORDS, np.int64)
+        self.context[:] = harts.ctypes.data, ram.ctypes.data
+        self.entries = np.zeros(PAGE_PARCELS, np.int64)
+        self.leaders = np.zeros(PAGE_PARCELS + 1, np.uint8)
+        self.page = -1
+        self.steps = 0
+
+    def translate(self, page: int, *starts: int, end: int = ARENA) -> int:
+        """Translate the page with this address, from these addresses on; the bytes used. end: where the arena ends."""
+        self.page = page
+        self.leaders[:] = 0
+        for start in starts:
+            self.leaders[(start - page) // HALFWORD] = 1
+        made = stencils()
+        return emit_page(
+            self.code.data, (page - self.ram_base) // PAGE * CODE_ENTRIES, self.leaders.data, self.entries.data,
+            self.entries.ctypes.data, self.arena.data, self.base, 2 * SLOT, end, self.base + SLOT, made.blob.data,
+            made.plan.data, [0] * SCRATCH,
+        )  # fmt: skip
+
+    def enter(self, budget: int) -> int:
+        """Execute at most so many instructions as machine code: how many it has done, 0 without an entry at h.pc."""
+        pc = self.h.pc
+        if pc & PAGE_BASE != self.page or not (entry := int(self.entries[(pc & PAGE_OFFSET) // HALFWORD])):
+            return 0
+        left = self.door(self.context.ctypes.data, budget, pc, self.page, entry)
+        assert 0 <= left <= budget
+        self.h.cycle += budget - left
+        self.steps += budget - left
+        return budget - left
+
+
+def beside(machine: Machine) -> Translated:
+    """The hart of a machine of the plain Python engine."""
+    engine = machine.engine
+    return Translated(engine.hart_array, engine.h[0], engine.ram, engine.code, engine.m.ram_base)
+
+
+def run(translated: Translated, machine: Machine, steps: int) -> None:
+    """Execute exactly so many instructions, in the interpreter where there is no machine code or it does nothing."""
+    while steps > 0:
+        done = translated.enter(steps)
+        if done == 0:
+            machine.step(1)
+            done = 1
+        steps -= done
+
+
+def alone(pages: int) -> Translated:
+    """A hart without an interpreter. RAM begins at address 0; the TLBs have all of it but the first page, whose code is
+    what is put into `code`.
+    """
+    harts = new_harts(1, 0)
+    h = HartView(harts)
+    h.data_context = CONTEXT
+    for tlb in (h.load_tlb, h.store_tlb):
+        for page in range(1, min(pages, TLB_ENTRIES)):
+            tlb[2 * page] = CONTEXT | page * PAGE
+            tlb[2 * page + 1] = 0
+    return Translated(harts, h, np.zeros(pages * PAGE, np.uint8), np.zeros(pages * CODE_ENTRIES, np.int64), 0)
+
+
+def write_code(translated: Translated, instructions: list[int]) -> int:
+    """Put decoded instructions at the begin of the first page; the address behind them."""
+    at = 0
+    for d in instructions:
+        translated.code[at // HALFWORD] = d
+        at += HALFWORD if d & 0xFF in short_forms().values() else WORD
+    return at

@@ -1,0 +1,233 @@
+"""Translated pages against the interpreter, instruction by instruction."""
+
+import random
+
+import pytest
+
+from support import mixed_programs, random_programs
+from support.translator.translated import Translated, alone, beside, packed, run, write_code
+from trapline import Machine
+from trapline.isa.sv32 import PAGE, PAGE_PARCELS
+from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.packed import STRICT
+
+pytestmark = pytest.mark.once
+
+BASE = random_programs.CODE
+MANY = 1 << 40
+SIZE = 32 * PAGE
+CHANGES = [make.__name__ for make, _ in mixed_programs.MAKERS].index("_change")
+
+
+def from_source(text: str) -> Machine:
+    """A machine with a program, and no engine to compile."""
+    return Machine.from_source(text, isa="rv32imac_zba_zbb_zbs_zicond", memory=SIZE, engine="python")
+
+
+def of_words(words: bytes) -> Machine:
+    """A machine that begins with these instructions, and with the registers of random programs."""
+    machine = Machine(isa="rv32imac_zba_zbb_zbs_zicond", memory=SIZE, engine="python")
+    machine.write(BASE, words)
+    start(machine)
+    return machine
+
+
+def start(machine: Machine) -> None:
+    """Begin at the begin, with the registers of random programs and no data."""
+    machine.pc = BASE
+    for number in range(1, 32):
+        machine.engine.h[0].x[number] = 0
+    for number in random_programs.BASE_REGISTERS:
+        machine.x[number] = random_programs.DATA + random_programs.DATA_SIZE // 2
+    machine.engine.ram[random_programs.DATA - BASE :] = 0
+
+
+def same(one: Machine, other: Machine) -> bool:
+    """Whether registers, pc, time, and RAM are equal."""
+    h, g = one.engine.h[0], other.engine.h[0]
+    return (
+        list(h.x) == list(g.x)
+        and (h.pc, h.cycle) == (g.pc, g.cycle)
+        and one.engine.ram.tobytes() == other.engine.ram.tobytes()
+    )
+
+
+LOOP = """
+_start: la s0, data
+        li s1, 5
+loop:   lw t0, 0(s0)
+        addi t0, t0, 3
+        sw t0, 4(s0)
+        lbu t1, 4(s0)
+        mul t2, t1, t0
+        jal ra, double
+        bne t2, s1, loop
+        j loop
+double: add t2, t2, t2
+        csrr t3, cycle
+        beq t2, x0, loop
+        ret
+        .align 12
+data:   .word 7, 0
+"""
+
+
+def test_a_loop_at_every_budget() -> None:
+    """Wherever a run is cut, it has done so many instructions and no more."""
+    machine, plain = from_source(LOOP), from_source(LOOP)
+    machine.step(40)
+    plain.step(40)
+    translated = beside(machine)
+    assert translated.translate(BASE, BASE)
+    for budget in (*range(1, 30), 200):
+        run(translated, machine, budget)
+        plain.step(budget)
+        assert same(machine, plain), budget
+    assert translated.steps > 400
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one length and of both, with accesses that miss, cut at random."""
+    rng = random.Random(seed)
+    # Nothing here drops the code of a page that changes.
+    weights = [0 if n == CHANGES else weight for n, weight in enumerate(mixed_programs.WEIGHTS)]
+    monkeypatch.setattr(mixed_programs, "WEIGHTS", weights)
+    if seed % 2:
+        words = b"".join(word.to_bytes(4, "little") for word in random_programs.program(rng, 400))
+    else:
+        words = mixed_programs.program(rng, 300)
+    machine, plain = of_words(words), of_words(words)
+    arrived = {BASE}
+    for _ in range(180):
+        before = machine.pc
+        machine.step(1)
+        if machine.pc - before not in (HALFWORD, WORD):
+            arrived.add(machine.pc)
+    plain.step(180)
+    start(machine)
+    start(plain)
+    translated = beside(machine)
+    assert translated.translate(BASE, *arrived)
+    left = 180
+    while left:
+        steps = min(rng.choice((1, 7, 30, 180)), left)
+        run(translated, machine, steps)
+        plain.step(steps)
+        assert same(machine, plain)
+        left -= steps
+    assert translated.steps > 50
+
+
+def test_a_link_is_what_follows() -> None:
+    """For both lengths, by a jump that is known and one that is computed; x0 receives nothing."""
+    hart = alone(2)
+    for length in (WORD, HALFWORD):
+        for rd in (0, 1):
+            write_code(hart, [packed("jalr", rd=rd, rs1=7, imm=4, length=length), packed("addi", rd=9, imm=1)])
+            target = length
+            hart.h.x[7], hart.h.x[1], hart.h.pc = target - 4, 5, 0
+            assert hart.translate(0, 0)
+            assert hart.enter(MANY) == 2
+            assert (hart.h.x[1], hart.h.x[0], hart.h.x[9]) == (length if rd else 5, 0, 1)
+            hart.code[:8] = 0
+
+
+def test_a_computed_jump_to_no_entry_is_left_to_the_interpreter() -> None:
+    hart = alone(2)
+    write_code(hart, [packed("addi", rd=2, imm=1), packed("jalr", rd=1, rs1=7)])
+    assert hart.translate(0, 0)
+    for target in (PAGE, 0xFFFFFFFC, PAGE - 2, 4, 100):
+        hart.h.x[7], hart.h.x[1], hart.h.pc = target, 77, 0
+        assert hart.enter(MANY) == 1
+        assert (hart.h.pc, hart.h.x[1]) == (4, 77)
+
+
+def test_a_jump_to_where_no_instruction_can_begin_has_no_code() -> None:
+    hart = alone(2)
+    write_code(hart, [packed("addi", rd=2, imm=1), packed("jal", rd=1, imm=6) | STRICT, packed("addi", rd=2)])
+    hart.translate(0, 0)
+    assert (hart.enter(MANY), hart.h.pc, hart.h.x[1]) == (1, 4, 0)
+    write_code(hart, [packed("addi", rd=2, imm=1), packed("beq", imm=6) | STRICT])
+    hart.translate(0, 0)
+    hart.h.pc = 0
+    assert (hart.enter(MANY), hart.h.pc) == (1, 4)
+
+
+@pytest.mark.parametrize("offset", [-8, PAGE, 0x7F0])
+def test_jumps_out_of_the_page(offset: int) -> None:
+    """The interpreter does them: the jump itself is not done, and a branch that is not taken goes on."""
+    hart = alone(2)
+    instructions = [
+        packed("addi", rd=2, rs1=2, imm=1),
+        packed("beq", rs1=2, rs2=3, imm=offset),
+        packed("addi", rd=4, imm=9),
+    ]
+    write_code(hart, [*instructions, packed("jal", rd=1, imm=PAGE)])
+    hart.translate(0, 0)
+    hart.h.x[3] = 1
+    assert hart.enter(MANY) == (1 if offset != 0x7F0 else 2)
+    assert hart.h.pc == (4 if offset != 0x7F0 else 4 + offset)
+    hart.h.pc = 0
+    assert (hart.enter(MANY), hart.h.pc, hart.h.x[1], hart.h.x[4]) == (3, 12, 0, 9)
+
+
+def test_the_end_of_the_page() -> None:
+    """Control goes on behind it, also around the end of the address space."""
+    hart = alone(2)
+    hart.code[PAGE_PARCELS - 2] = packed("addi", rd=2, imm=1)
+    hart.translate(0, PAGE - 4)
+    for page, after in ((0, PAGE), (0xFFFFF000, 0)):
+        hart.page, hart.h.pc = page, page + PAGE - 4
+        assert (hart.enter(MANY), hart.h.pc) == (1, after)
+
+
+def test_one_translation_serves_all_addresses_of_a_page() -> None:
+    hart = alone(2)
+    write_code(
+        hart, [packed("auipc", rd=2, imm=0x5000), packed("jal", rd=1, imm=4), packed("jalr", rd=3, rs1=1, imm=8)]
+    )
+    write_code(hart, [packed("auipc", rd=2, imm=0x5000), packed("jal", rd=1, imm=4)])
+    hart.translate(0, 0)
+    for page in (0x12345000, 0xFFFFE000):
+        hart.page = hart.h.pc = page
+        hart.enter(2)
+        assert (hart.h.x[2], hart.h.x[1]) == ((page + 0x5000) & 0xFFFFFFFF, page + 8)
+
+
+def overlapping(hart: Translated, count: int) -> None:
+    """Instructions at every halfword, each of which goes on in the middle of another."""
+    for parcel in range(count):
+        hart.code[parcel] = packed("addi", rd=2, rs1=2, imm=1)
+
+
+def test_instructions_that_overlap_are_in_one_block_each() -> None:
+    """So that the code of a page is bounded, whatever the guest puts there."""
+    hart = alone(2)
+    overlapping(hart, PAGE_PARCELS - 1)
+    used = hart.translate(0, *range(0, PAGE - 2, 2))
+    assert used < 120 * PAGE_PARCELS
+    for start in (0, 2):
+        hart.h.pc, hart.h.x[2] = start, 0
+        done = hart.enter(MANY)
+        assert done == hart.h.x[2] == (PAGE - start) // 4
+        assert hart.h.pc == PAGE - (start % 4)
+
+
+def test_a_full_arena() -> None:
+    """Nothing is written behind its end, and nothing is translated."""
+    hart = alone(2)
+    write_code(hart, [packed("lw", rd=2, rs1=3), packed("beq", rs1=2, rs2=3, imm=-4), packed("jal", rd=1, imm=-8)])
+    used = hart.translate(0, 0)
+    start = 128
+    hart.arena[start + used :] = 0xCC
+    for end in range(start, start + used):
+        hart.arena[end:] = 0xCC
+        assert hart.translate(0, 0, end=end) == 0
+        assert not hart.entries.any() and (hart.arena[end : end + 64] == 0xCC).all()
+    assert hart.translate(0, 0, end=start + used) == used
+
+
+def test_a_page_without_code() -> None:
+    hart = alone(2)
+    assert hart.translate(0, 0) == 0 and not hart.entries.any()

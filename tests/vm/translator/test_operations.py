@@ -1,0 +1,173 @@
+"""What the machine code of each instruction computes, against its meaning in plain Python."""
+
+import os
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from support.translator.translated import Translated, alone, packed, write_code
+from trapline.isa import INSTRUCTIONS, Instruction, Kind
+from trapline.isa.sv32 import PAGE
+from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.op_numbers import short_forms
+from trapline.vm.translator.stencil_text import has_stencil
+
+pytestmark = pytest.mark.once
+
+TUPLES = 10_000 if os.environ.get("TRAPLINE_HYPOTHESIS") == "nightly" else 200
+"""Tuples of operands for each instruction."""
+CORNERS = (0, 1, 2, 31, 32, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFF800, 0xFFFFFFFF)
+DATA = PAGE
+"""Where operands and results are."""
+MANY = 1 << 40
+
+REGISTERS = [i for i in INSTRUCTIONS if has_stencil(i) and not {"imm", "shamt", "pc", "data"} & set(i.inputs)]
+VALUES = [i for i in REGISTERS if i.kind is Kind.VALUE]
+BRANCHES = [i for i in REGISTERS if i.kind is Kind.BRANCH]
+IMMEDIATES = [i for i in INSTRUCTIONS if has_stencil(i) and i.kind is Kind.VALUE and i not in VALUES]
+LOADS = [i for i in INSTRUCTIONS if i.kind is Kind.LOAD]
+STORES = [i for i in INSTRUCTIONS if i.kind is Kind.STORE]
+
+
+def lengths(i: Instruction) -> tuple[int, ...]:
+    """The lengths that it has in bytes."""
+    return (WORD, HALFWORD) if i.name in short_forms() else (WORD,)
+
+
+def words(rng: random.Random, count: int) -> Iterator[int]:
+    """Random words, every second one a corner or next to another."""
+    last = 0
+    for _ in range(count):
+        last = rng.choice((rng.choice(CORNERS), rng.getrandbits(32), rng.getrandbits(32), last, last ^ 1))
+        yield last
+
+
+def execute(hart: Translated, instructions: list[int]) -> int:
+    """Run decoded instructions to their end; how many were executed."""
+    hart.code[:PAGE] = 0
+    end = write_code(hart, instructions)
+    assert hart.translate(0, 0)
+    hart.h.pc = 0
+    done = hart.enter(MANY)
+    assert hart.h.pc == end
+    return done
+
+
+def loop(i: Instruction, length: int) -> list[int]:
+    """For each pair of words at x1: x4 is what an instruction makes of them, and is stored behind them."""
+    fields = {"rs1": 2, "rs2": 3}
+    operands = {name: number for name, number in fields.items() if name in i.operands}
+    body = [packed("lw", rd=2, rs1=1), packed("lw", rd=3, rs1=1, imm=4)]
+    if i.kind is Kind.VALUE:
+        body += [packed(i.name, rd=4, **operands, length=length)]
+    else:
+        taken = length + WORD
+        body += [
+            packed("addi", rd=4, imm=1),
+            packed(i.name, **operands, imm=taken, length=length),
+            packed("addi", rd=4),
+        ]
+    body += [packed("sw", rs1=1, rs2=4, imm=8), packed("addi", rd=1, rs1=1, imm=12)]
+    size = WORD * (len(body) - 1) + length
+    return [*body, packed("bne", rs1=1, rs2=5, imm=-size)]
+
+
+@pytest.fixture(scope="module")
+def hart() -> Translated:
+    return alone(DATA // PAGE + 12 * TUPLES // PAGE + 1)
+
+
+@pytest.mark.parametrize("i", VALUES + BRANCHES, ids=lambda i: i.name)
+def test_of_registers(i: Instruction, hart: Translated) -> None:
+    rng = random.Random(i.name)
+    pairs = list(zip(words(rng, TUPLES), words(rng, TUPLES), strict=True))
+    for length in lengths(i):
+        memory = hart.ram.view(np.uint32)[DATA // 4 : DATA // 4 + 3 * TUPLES].reshape(TUPLES, 3)
+        memory[:, :2], memory[:, 2] = pairs, 0xDEADBEEF
+        hart.h.x[1], hart.h.x[5] = DATA, DATA + 12 * TUPLES
+        execute(hart, loop(i, length))
+        for (rs1, rs2), found in zip(pairs, memory[:, 2].tolist(), strict=True):
+            inputs = {"rs1": rs1, "rs2": rs2}
+            assert found == int(i.meaning(**{n: inputs[n] for n in i.inputs})), (hex(rs1), hex(rs2))
+
+
+def immediates(i: Instruction, rng: random.Random, count: int) -> list[int]:
+    """Immediates with their sign, or shift amounts."""
+    if "shamt" in i.operands:
+        return [rng.randrange(32) for _ in range(count)]
+    top = 1 << (i.pattern.imm_bits - 1)
+    chosen = (rng.choice((-top, -1, 0, 1, top - 1, rng.randrange(-top, top))) for _ in range(count))
+    return [value & -i.pattern.imm_scale for value in chosen]
+
+
+@pytest.mark.parametrize("i", IMMEDIATES, ids=lambda i: i.name)
+def test_of_an_immediate(i: Instruction, hart: Translated) -> None:
+    """Each in its own place of a page, with registers of all numbers."""
+    rng = random.Random(i.name)
+    for length in lengths(i):
+        for _ in range(max(1, TUPLES // 100)):
+            at, expected = 0, []
+            instructions = []
+            memory = hart.ram.view(np.uint32)[DATA // 4 :]
+            for n, (rs1, imm) in enumerate(zip(words(rng, 100), immediates(i, rng, 100), strict=True)):
+                source, target = rng.randrange(2, 32), rng.randrange(2, 32)
+                memory[n] = rs1
+                pc = at + WORD
+                operands = {"rs1": source} if "rs1" in i.operands else {}
+                instructions += [
+                    packed("lw", rd=source, rs1=1, imm=4 * n),
+                    packed(i.name, rd=target, **operands, imm=imm, length=length),
+                    packed("sw", rs1=1, rs2=target, imm=4 * n),
+                ]
+                at += 2 * WORD + length
+                inputs = {"rs1": rs1, "imm": imm & 0xFFFFFFFF, "shamt": imm, "pc": pc}
+                expected.append(i.meaning(**{name: inputs[name] for name in i.inputs}))
+            hart.h.x[1] = DATA
+            assert execute(hart, instructions) == 300
+            assert memory[:100].tolist() == expected
+
+
+@pytest.mark.parametrize("i", LOADS + STORES, ids=lambda i: i.name)
+def test_accesses(i: Instruction, hart: Translated) -> None:
+    """What is aligned and in the TLB is done; all else is left at this instruction, and nothing has changed."""
+    rng = random.Random(i.name)
+    h = hart.h
+    for length in lengths(i):
+        for n in range(max(25, TUPLES // 10)):
+            imm = rng.randrange(-2048, 2048)
+            address = rng.randrange(DATA, DATA + PAGE - 4) & rng.choice((-1, -i.width))
+            if n % 5 == 0:
+                address = rng.choice((0xFFFFF000, 0, PAGE - 1, len(hart.ram) - i.width + 1, 0x80001000))
+            source, other = rng.sample(range(1, 32), 2)
+            field = "rd" if i.kind is Kind.LOAD else "rs2"
+            if field == "rd" and n % 7 == 0:
+                other = 0
+            hart.ram[DATA : DATA + PAGE] = np.frombuffer(rng.randbytes(PAGE), np.uint8)
+            h.x[other] = rng.getrandbits(32) if other else 0
+            h.x[source] = (address - imm) & 0xFFFFFFFF
+            before, value = hart.ram.tobytes(), h.x[other]
+            hart.code[:8] = 0
+            write_code(
+                hart, [packed("addi", rd=0), packed(i.name, rs1=source, imm=imm, **{field: other}, length=length)]
+            )
+            assert hart.translate(0, 0)
+            h.pc = 0
+            done = hart.enter(MANY)
+            if address % i.width or not DATA <= address < len(hart.ram):
+                assert (done, h.pc, h.x[other], hart.ram.tobytes()) == (1, WORD, value, before)
+                continue
+            assert (done, h.pc) == (2, WORD + length)
+            if i.kind is Kind.LOAD:
+                data = int.from_bytes(before[address : address + i.width], "little")
+                assert h.x[other] == (i.meaning(data) if other else 0)
+                assert hart.ram.tobytes() == before
+            else:
+                stored = i.meaning(value).to_bytes(i.width, "little")
+                assert hart.ram.tobytes() == before[:address] + stored + before[address + i.width :]
+
+
+def test_none_is_forgotten() -> None:
+    tested = {i.name for i in VALUES + BRANCHES + IMMEDIATES + LOADS + STORES}
+    assert {i.name for i in INSTRUCTIONS if has_stencil(i)} - tested == {"jalr"}

@@ -1,0 +1,177 @@
+"""Stencils: the machine code of each instruction with holes for its operands, of which a page's code is made.
+
+`build` has LLVM make them of the meanings, in less than a second; `to_bytes` and `from_bytes` keep them in a file.
+`stencil_text` says what they do and which registers they hold, `layout` what they are as numbers, and `emit` makes a
+page of code of them.
+"""
+
+import hashlib
+import platform
+from typing import NamedTuple
+
+import numpy as np
+
+from trapline.isa import Instruction, Kind
+from trapline.isa.word import HALFWORD
+from trapline.vm.core.execute import FIRST_OP, NOP, SHORT_NOP
+from trapline.vm.core.op_numbers import forms
+from trapline.vm.translator import assembly, layout, object_file
+from trapline.vm.translator.stencil_text import ADDRESS, function_name, is_direct, module_text
+
+ARCHITECTURES = ("x86_64", "AMD64")
+"""What Python calls x86-64."""
+TRIPLE = "x86_64-unknown-linux-gnu"
+"""What the stencils are made for, whatever the system: they call nothing, and we read ELF."""
+OPTIMIZE = 2
+"""LLVM's level of optimization."""
+
+_HOLES = {
+    "RD": layout.RD, "RS1": layout.RS1, "RS2": layout.RS2, "IMM": layout.IMM, "SHAMT": layout.IMM, "PC": layout.PC,
+    "NEXT_PC": layout.NEXT_PC, "BLOCK": layout.BLOCK, "PLACE": layout.PLACE, ADDRESS: layout.MAP, "NEXT": layout.NEXT,
+    "TAKEN": layout.TAKEN, "MISS": layout.MISS, "EXIT": layout.EXIT,
+}  # fmt: skip
+"""What goes where a symbol is used."""
+_GLUE = {
+    "budget": layout.BUDGET, "link": layout.LINK, "go": layout.GO, "leave": layout.LEAVE, "out": layout.OUT,
+    "door": layout.DOOR,
+}  # fmt: skip
+
+R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_32, R_X86_64_32S, R_X86_64_8 = 1, 2, 4, 10, 11, 14
+_NUMBERS = {R_X86_64_64: 8, R_X86_64_32: 4, R_X86_64_32S: 4, R_X86_64_8: 1}
+"""Bytes of the relocations that are numbers."""
+_JUMPS = (R_X86_64_PC32, R_X86_64_PLT32)
+JUMP_OPCODE = 0xE9
+JUMP_BYTES = 5
+
+_FLOWS = {
+    Kind.VALUE: layout.ONWARD,
+    Kind.LOAD: layout.ONWARD,
+    Kind.STORE: layout.ONWARD,
+    Kind.BRANCH: layout.BRANCH,
+    Kind.JUMP: layout.INDIRECT,
+}
+
+MAGIC = b"trapline stencils 1\n"
+
+
+class NoStencilsError(RuntimeError):
+    """This computer has none: another architecture, or an LLVM that is too old."""
+
+
+class Stencils(NamedTuple):
+    """All stencils. blob: uint8, their code; plan: int64, rows and holes (`vm.translator.layout`)."""
+
+    blob: np.ndarray
+    plan: np.ndarray
+
+
+def compiled(portable: bool = False) -> dict[str, object_file.Function]:
+    """The stencils by the names of their functions (`vm.translator.stencil_text`). Raises NoStencilsError."""
+    if platform.machine() not in ARCHITECTURES:
+        raise NoStencilsError(f"no stencils for {platform.machine()}")
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+    processor = ("x86-64", "") if portable else (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    machine = llvm.Target.from_triple(TRIPLE).create_target_machine(
+        *processor, opt=OPTIMIZE, reloc="static", codemodel="small"
+    )
+    try:
+        module = llvm.parse_assembly(module_text(TRIPLE))
+    except RuntimeError as error:
+        raise NoStencilsError(f"LLVM cannot make stencils: {error}") from None
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=OPTIMIZE))
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
+    text = assembly.module_of(machine.emit_assembly(module), TRIPLE)
+    return object_file.functions(machine.emit_object(llvm.parse_assembly(text)))
+
+
+def build(portable: bool = False) -> Stencils:
+    """Stencils for all instructions of the table.
+
+    portable: for every processor of this architecture.
+    Raises NoStencilsError where there are none.
+    """
+    made = compiled(portable)
+    blob = bytearray()
+    rows = [[0] * layout.ROW for _ in range(layout.STENCILS)]
+    holes: list[int] = []
+    placed: dict[str, list[int]] = {}
+
+    def fields(name: str) -> list[int]:
+        """START, LENGTH, FIRST_HOLE and HOLES of a function, which is put there with its first use."""
+        if name not in placed:
+            code, own = _without_last_jump(made[name])
+            first = layout.ROW * layout.STENCILS + len(holes)
+            placed[name] = [len(blob), len(code), first, len(own)]
+            blob.extend(code)
+            holes.extend(own)
+        return placed[name]
+
+    for name, number in _GLUE.items():
+        rows[number][:4] = fields(name)
+    for number, form in enumerate(forms(), FIRST_OP):
+        name = function_name(form.instruction)
+        flow = _flow(form.instruction, name in made)
+        if name in made:
+            rows[number][:4] = fields(name)
+        rows[number][4:] = [flow, form.length // HALFWORD]
+    for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
+        rows[number][4:] = [layout.ONWARD, parcels]
+    plan = np.array([word for row in rows for word in row] + holes, np.int64)
+    return Stencils(np.frombuffer(bytes(blob), np.uint8), plan)
+
+
+def _flow(instruction: Instruction, made: bool) -> int:
+    if is_direct(instruction):
+        return layout.DIRECT
+    return _FLOWS[instruction.kind] if made else layout.UNTRANSLATED
+
+
+def _without_last_jump(function: object_file.Function) -> tuple[bytes, list[int]]:
+    """The code and the holes of a function; a jump to NEXT at its end is left out, because it is there."""
+    code, relocations = function
+    at = len(code) - JUMP_BYTES
+    if any(r.offset == at + 1 and r.symbol == assembly.NEXT for r in relocations) and code[at] == JUMP_OPCODE:
+        code = code[:at]
+    return code, [_hole(r) for r in relocations if r.offset < len(code)]
+
+
+def _hole(relocation: object_file.Relocation) -> int:
+    kind = _HOLES[relocation.symbol]
+    jumps = kind >= layout.NEXT
+    addend = relocation.addend + layout.JUMP_WIDTH if jumps else relocation.addend
+    if relocation.kind not in (_JUMPS if jumps else _NUMBERS) or (jumps and addend):
+        raise NoStencilsError(f"LLVM made an unknown use of {relocation.symbol}: {relocation}")
+    width = layout.JUMP_WIDTH if jumps else _NUMBERS[relocation.kind]
+    return (
+        relocation.offset
+        | kind << layout.HOLE_KIND_SHIFT
+        | width << layout.HOLE_WIDTH_SHIFT
+        | addend << layout.HOLE_ADDEND_SHIFT
+    )
+
+
+def to_bytes(stencils: Stencils, key: str) -> bytes:
+    """A file of them. key: what they depend on (the engine's key, LLVM's version and the processor)."""
+    body = len(stencils.plan).to_bytes(8, "little") + stencils.plan.astype("<i8").tobytes() + stencils.blob.tobytes()
+    return MAGIC + _digest(key, body) + body
+
+
+def from_bytes(data: bytes, key: str) -> Stencils | None:
+    """The stencils of a file; None if it is damaged, or made for another key."""
+    start = len(MAGIC) + hashlib.sha256().digest_size
+    body = data[start:]
+    if data[:start] != MAGIC + _digest(key, body):
+        return None
+    end = 8 + 8 * int.from_bytes(body[:8], "little")
+    return Stencils(np.frombuffer(body[end:], np.uint8), np.frombuffer(body[8:end], "<i8").astype(np.int64))
+
+
+def _digest(key: str, body: bytes) -> bytes:
+    return hashlib.sha256(f"{key}\0".encode() + body).digest()
