@@ -11,7 +11,7 @@ BASE = ("i", "m", "a", "zicsr", "zifencei")
 XLEAK = ("xpopf", "xpushf", "xrdmode", "xsidt", "xsgdt", "xjrst", "xprobe", "xlra")
 """The holes, in the order of their bits in `mleak`."""
 
-STANDARD = ("c", "zicbom", "zicond", "zihintpause", "zba", "zbb", "zbs", "zcb", "sstc", "svade", "svadu")
+STANDARD = ("c", "zicbom", "zicond", "zihintpause", "zba", "zbb", "zbs", "zcb", "sdtrig", "sstc", "svade", "svadu")
 """Optional extensions of the specification."""
 
 OPTIONAL: list[str] = [*XLEAK, *STANDARD]

@@ -16,8 +16,10 @@ def _numbered(first: int, stem: str, numbers: range, suffix: str = "") -> dict[s
 
 OTHER_NAMES: dict[str, int] = {
     "sptbr": 0x180, "sbadaddr": 0x143, "mbadaddr": 0x343, "mucounteren": 0x320,
+    **dict.fromkeys(("mcontrol", "mcontrol6", "icount", "itrigger", "etrigger", "tmexttrigger"), 0x7A1),
 }  # fmt: skip
-"""CSRs of this machine by their names in version 1.9.1 (satp, stval, mtval, mcountinhibit): address by name."""
+"""CSRs of this machine by other names: address by name. Those of version 1.9.1 (satp, stval, mtval, mcountinhibit), and
+tdata1 by its types."""
 
 FOREIGN_CSRS: dict[str, int] = {
     **_row(0x001, "fflags frm fcsr"),  # F
@@ -50,9 +52,8 @@ FOREIGN_CSRS: dict[str, int] = {
     "mseccfg": 0x747, "mseccfgh": 0x757, **_row(0x380, "mbase mbound mibase mibound mdbase mdbound"),
     **_row(0x321, "mscounteren mhcounteren"),
     # Debug and triggers
-    **_row(0x7A0, "tselect tdata1 tdata2 tdata3 tinfo tcontrol"), "mcontext": 0x7A8, "mscontext": 0x7AA,
+    "tdata3": 0x7A3, "tcontrol": 0x7A5, "mcontext": 0x7A8, "mscontext": 0x7AA,
     "scontext": 0x5A8, "hcontext": 0x6A8,
-    **dict.fromkeys(("mcontrol", "mcontrol6", "icount", "itrigger", "etrigger", "tmexttrigger"), 0x7A1),
     "textra32": 0x7A3, "textra64": 0x7A3, **_row(0x7B0, "dcsr dpc dscratch0 dscratch1"), "dscratch": 0x7B2,
 }  # fmt: skip
 """Address by name of CSRs that trap when they are accessed."""

@@ -62,6 +62,10 @@ class HartState(Protocol):
     satp: int
     stimecmp: int  # of Sstc: S mode's deadline, low and high half
     stimecmph: int
+    tselect: int
+    tdata1: Words  # of each trigger: the fields that can be written
+    tdata2: Words
+    triggers: int  # what enabled triggers are about (`isa.sdtrig`), 0 for none
     pmpcfg: Words
     pmpaddr: Words
 
@@ -74,7 +78,7 @@ def declared(record: type, **arrays: int) -> tuple[tuple[str, int], ...]:
     return tuple((name, arrays.get(name, 1)) for name in fields)
 
 
-FIELDS = declared(HartState, x=32, pmpcfg=16, pmpaddr=16)
+FIELDS = declared(HartState, x=32, pmpcfg=16, pmpaddr=16, tdata1=4, tdata2=4)
 
 RESET = {"mode": M, "reservation": -1, "stale": 1}
 """Fields that are not zero after reset; `misa`, `extensions` and `menvcfgh` follow from the ISA string."""

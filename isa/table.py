@@ -28,6 +28,7 @@ from trapline.isa.environment import ENVIRONMENT_CSRS
 from trapline.isa.extension import BASE, OPTIONAL
 from trapline.isa.instruction import DECLARED, OPCODE, DeclarationError, Instruction, Kind
 from trapline.isa.machine_csrs import MACHINE_CSRS
+from trapline.isa.sdtrig import SDTRIG_CSRS
 from trapline.isa.sstc import SSTC_CSRS
 from trapline.isa.supervisor_csrs import SUPERVISOR_CSRS
 from trapline.isa.xleak import LEAK_CSRS
@@ -71,7 +72,7 @@ MOST = 200
 INSTRUCTIONS: list[Instruction] = sorted(DECLARED, key=_extension_order)
 """All instructions; like `BY_NAME` it changes in place, and only through `add` and `remove`."""
 
-_CSRS = MACHINE_CSRS + ENVIRONMENT_CSRS + SUPERVISOR_CSRS + SSTC_CSRS + LEAK_CSRS
+_CSRS = MACHINE_CSRS + ENVIRONMENT_CSRS + SUPERVISOR_CSRS + SSTC_CSRS + SDTRIG_CSRS + LEAK_CSRS
 CSRS: tuple[Csr, ...] = tuple(sorted(_CSRS, key=lambda c: c.address))
 check_instructions(INSTRUCTIONS)
 check_csrs(CSRS)

@@ -21,7 +21,7 @@ FINISHER = 0x100000
 
 U, S, M = 0, 1, 3
 
-OPTIONAL_CSRS = {"stimecmp", "stimecmph"}
+OPTIONAL_CSRS = {"stimecmp", "stimecmph", "tselect", "tdata1", "tdata2", "tinfo"}
 """CSRs that are illegal without a standard extension."""
 
 STATUS = {

@@ -164,6 +164,7 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
     """What `--csr NAME=VALUE` fixes: the values that the CSRs then hold, by name, in the order given."""
     from trapline.isa.extension import extension_mask
     from trapline.isa.isa_string import misa_value
+    from trapline.vm.classifier.definitions.state_parts import TRIGGER_FIELDS
     from trapline.vm.classifier.search.states import CsrProbe
 
     probe = CsrProbe(misa_value(extensions), extension_mask(extensions))
@@ -177,6 +178,8 @@ def fixed_csrs(settings: Sequence[str], extensions: tuple[str, ...]) -> dict[str
             fail(f"--csr {name}: this machine has no such CSR: its ISA string lacks the extension")
         if name.startswith(LAID_OUT):
             fail(f"--csr {name}: relocation is what the search varies, so {name} cannot be fixed")
+        if name in TRIGGER_FIELDS:
+            fail(f"--csr {name}: triggers are disabled in every state of a classification, so {name} cannot be fixed")
         if name.startswith(MOVING):
             fail(f"--csr {name}: a counter keeps counting, so {name} cannot be fixed")
         if not probe.writable(csr):

@@ -7,7 +7,8 @@ nothing was done because the run has done enough, `AT_WATCHPOINT` when nothing w
 """
 
 from trapline.isa.cache_blocks import BLOCK
-from trapline.isa.cause import LOAD_MISALIGNED, LOAD_PAGE, STORE_ACCESS, STORE_MISALIGNED, STORE_PAGE
+from trapline.isa.cause import BREAKPOINT, LOAD_MISALIGNED, LOAD_PAGE, STORE_ACCESS, STORE_MISALIGNED, STORE_PAGE
+from trapline.isa.sdtrig import ON_LOAD, ON_STORE, fires
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
@@ -18,7 +19,7 @@ from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlays
 from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
 from trapline.vm.core.status import AT_WATCHPOINT, PAUSE, TOHOST, fault
-from trapline.vm.core.stops import MARKED, READ, WRITE, is_watched
+from trapline.vm.core.stops import MARKS, READ, WRITE, is_watched
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.core.work import must_pause
 
@@ -79,9 +80,9 @@ def is_within_page(vaddr, width):
 def ram_offset(h, m, ram32, code, page, vaddr, width, access):
     """The RAM offset of an atomic access, or of a byte of a misaligned one, or a fault; they cannot reach a device."""
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if access == LOAD and h.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context:
+    if access == LOAD and h.load_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context:
         return vaddr + h.load_tlb[entry + 1]
-    if access == STORE and h.store_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context:
+    if access == STORE and h.store_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context:
         return vaddr + h.store_tlb[entry + 1]
     paddr = data_address(h, m, ram32, code, page, vaddr, width, access)
     if paddr < 0:
@@ -104,15 +105,23 @@ def is_byte_watched(h, m, code, vaddr, i, offset, width, access):
     return False
 
 
+def breakpoint_at(m, vaddr):
+    """A trigger fires before anything is known of the access: misaligned or not, translated or not."""
+    m.fault_address = vaddr
+    return fault(BREAKPOINT)
+
+
 def load_slow(h, m, ram8, ram32, code, page, vaddr, width):
     """A load that missed its TLB.
 
     A misaligned one is checked bytewise, so that each byte has its own fault, unless a TLB has an answer for its page.
     """
+    if h.triggers & ON_LOAD and fires(h, vaddr, ON_LOAD):
+        return breakpoint_at(m, vaddr)
     if must_pause(m):
         return PAUSE
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if h.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+    if h.load_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
         offset = vaddr + h.load_tlb[entry + 1]
         if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, READ):
             return AT_WATCHPOINT
@@ -162,10 +171,12 @@ def store_bytes(m, ram8, ram32, code, page, offset, width, value):
 
 def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
     """A store that missed its TLB. A misaligned one is checked whole, then done."""
+    if h.triggers & ON_STORE and fires(h, vaddr, ON_STORE):
+        return breakpoint_at(m, vaddr)
     if must_pause(m):
         return PAUSE
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if h.store_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
+    if h.store_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
         offset = vaddr + h.store_tlb[entry + 1]
         if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, WRITE):
             return AT_WATCHPOINT
@@ -205,16 +216,27 @@ def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
 
 def atomic_offset(h, m, ram32, code, page, vaddr, access):
     """The RAM offset of an LR (access LOAD), SC or AMO (STORE), or a fault; atomics reach RAM only."""
+    does = ON_LOAD if access == LOAD else ON_STORE
+    if h.triggers & does and fires(h, vaddr, does):
+        return breakpoint_at(m, vaddr)
     if vaddr & 3:
         m.fault_address = vaddr
         return fault(LOAD_MISALIGNED) if access == LOAD else fault(STORE_MISALIGNED)
     if must_pause(m):
         return PAUSE
     offset = ram_offset(h, m, ram32, code, page, vaddr, WORD, access)
-    does = READ if access == LOAD else READ | WRITE
-    if offset >= 0 and m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, WORD, does):
-        return AT_WATCHPOINT
+    if offset >= 0 and m.stops:
+        does = READ if access == LOAD else READ | WRITE
+        if is_watched(h, m, code, vaddr, offset + m.ram_base, WORD, does):
+            return AT_WATCHPOINT
     return offset
+
+
+def amo_offset(h, m, ram32, code, page, vaddr):
+    """`atomic_offset` of an AMO: "a load for the read portion", and a store."""
+    if h.triggers & ON_LOAD and fires(h, vaddr, ON_LOAD):
+        return breakpoint_at(m, vaddr)
+    return atomic_offset(h, m, ram32, code, page, vaddr, STORE)
 
 
 def block_answer(h, m, ram32, code, page, vaddr):
@@ -223,7 +245,10 @@ def block_answer(h, m, ram32, code, page, vaddr):
     "permitted to access the specified cache block whenever a load instruction or store instruction is permitted" (CMO):
     whoever may store may load, so this is a load that finds nothing out, and sets A but not D. "If access to the cache
     block is not permitted, a cache-block management instruction raises a store page-fault ... or store access-fault."
+    To triggers it is a store at this address.
     """
+    if h.triggers & ON_STORE and fires(h, vaddr, ON_STORE):
+        return breakpoint_at(m, vaddr)
     if must_pause(m):
         return PAUSE
     offset = ram_offset(h, m, ram32, code, page, vaddr & -BLOCK, BLOCK, LOAD)

@@ -24,7 +24,7 @@ from trapline.isa.instruction import Kind
 from trapline.isa.sv32 import PAGE_BASE, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.trap import NEXT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
-from trapline.vm.core.access import atomic_offset, block_answer, load_slow, ram_load, ram_store, store_slow
+from trapline.vm.core.access import amo_offset, atomic_offset, block_answer, load_slow, ram_load, ram_store, store_slow
 from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
@@ -140,7 +140,7 @@ def amo(h, m, ram8, ram32, code, page, x, store_tlb, data_context, cycle, rs1, r
     else:
         if m.stops & LOG_MMU:
             h.cycle = cycle
-        offset = atomic_offset(h, m, ram32, code, page, address, STORE)
+        offset = amo_offset(h, m, ram32, code, page, address)
         if offset < 0:
             return Leave(offset)
     old = ram_load(m, ram8, offset, WORD)

@@ -5,7 +5,7 @@ A negative answer is a fault (`vm.core.status`).
 For `page` see `vm.core.code_pages`.
 """
 
-from trapline.isa.cause import FETCH_ACCESS
+from trapline.isa.cause import BREAKPOINT, FETCH_ACCESS
 from trapline.isa.compression import PARCEL_BITS
 from trapline.isa.mode import MODE_BITS, M
 from trapline.isa.mstatus import MPP_SHIFT, MPRV, MXR, SUM
@@ -13,6 +13,7 @@ from trapline.isa.pmp import (
     PMP_A,
     PMP_ENTRIES,
 )
+from trapline.isa.sdtrig import ON_ACCESS, ON_EXECUTE, fires, has_trigger
 from trapline.isa.sv32 import (
     PAGE,
     PAGE_BASE,
@@ -35,7 +36,7 @@ from trapline.vm.core.parcels import (
 )
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.status import fault
-from trapline.vm.core.stops import BREAKPOINTS, decode_straddling, note_fetch, page_mark
+from trapline.vm.core.stops import ARMED, BREAKPOINTS, decode_straddling, note_fetch, page_mark
 from trapline.vm.core.tlb import (
     CONTEXT_SHIFT,
     GENERATION_SHIFT,
@@ -76,6 +77,8 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
     """The RAM offset of the instruction at `vaddr`, or of the rest of one; fills the fetch TLB when the page has one
     PMP answer."""
     charge(m, WALK)
+    if h.triggers & ON_EXECUTE and vaddr == h.pc and fires(h, vaddr, ON_EXECUTE):
+        return fault(BREAKPOINT)
     if m.stops & LOG_MMU:
         begin_walk(h, m, ram32, code, vaddr, FETCH, h.mode)
     paddr = translate(h, m, ram32, code, page, vaddr, FETCH, h.mode)
@@ -95,11 +98,16 @@ def fetch_offset(h, m, ram32, code, page, vaddr):
         return fault(FETCH_ACCESS)
     if m.stops & BREAKPOINTS:
         note_fetch(code, vaddr, offset)
-    if uniform:
+    if uniform and not has_trigger_in_page(h, vaddr, ON_EXECUTE):
         entry = 2 * (((vaddr >> PAGE_SHIFT) ^ (h.fetch_context >> PLACE_MODE_SHIFT)) & TLB_MASK)
         h.fetch_tlb[entry] = (vaddr & PAGE_BASE) | h.fetch_context
         h.fetch_tlb[entry + 1] = offset - vaddr
     return offset
+
+
+def has_trigger_in_page(h, vaddr, does):
+    """Whether a trigger is about an address in the page: its instructions or accesses are looked at one by one."""
+    return h.triggers & does != 0 and has_trigger(h, vaddr & PAGE_BASE, vaddr | PAGE_OFFSET, does)
 
 
 def fetch_rest(h, m, ram16, ram32, code, page, pc, offset):
@@ -150,6 +158,8 @@ def data_address(h, m, ram32, code, page, vaddr, width, access):
     if uniform and 0 <= offset and offset < m.ram_size:
         entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
         tag = (vaddr & PAGE_BASE) | h.data_context | page_mark(m, code, vaddr, paddr)
+        if has_trigger_in_page(h, vaddr, ON_ACCESS):
+            tag = tag | ARMED
         if access == LOAD:
             h.load_tlb[entry] = tag
             h.load_tlb[entry + 1] = offset - vaddr

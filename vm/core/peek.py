@@ -12,7 +12,7 @@ from trapline.vm.core.access_type import FETCH
 from trapline.vm.core.overlays import own_parcel, own_word
 from trapline.vm.core.page_walk import permitted_address, real_address
 from trapline.vm.core.parcels import COMPRESSED, fetch_width, misaligned_bits
-from trapline.vm.core.stops import MARKED
+from trapline.vm.core.stops import MARKS
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK, fetch_context
 
 
@@ -56,7 +56,7 @@ def stored_offset(h, m, ram32, vaddr):
     Whether the store is permitted is not asked.
     """
     entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
-    if h.store_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | h.data_context:
+    if h.store_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context:
         return vaddr + h.store_tlb[entry + 1]
     offset = real_address(h, m, ram32, vaddr) - m.ram_base
     return offset if 0 <= offset and offset < m.ram_size else -1

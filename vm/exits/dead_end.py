@@ -93,6 +93,8 @@ class DeadEnd:
 
     def _loop(self, h: HartRecord) -> int | None:
         """Where the loop begins in which the hart comes back to the same state, nothing changed on the way, or None."""
+        if h.triggers:
+            return None
         refresh(h)
         x, pc = list(h.x), h.pc
         self._translations.begin()

@@ -135,7 +135,7 @@ def dispatch(v, h, m, r, ram8, ram16, ram32, code, page, limit):
         if m.traced:
             # Interpreter routines have cached translations, too, while nothing runs directly.
             follow_virtual(v, h, m, r, ram32, page)
-        exited = runs_directly(v, m)
+        exited = runs_directly(v, m, ram32)
         if exited:
             status = run_to_exit(v, h, m, r, ram8, ram16, ram32, code, page, end - v.cycle)
             if status == LIMIT:

@@ -5,6 +5,7 @@ does something of its own. Where it has none it does what trap does, if anything
 Compiled and plain Python run the same text (`vm.codegen.engine_text`); names are those of `vm.hypervisor.shadow`.
 """
 
+from trapline.isa.sdtrig import is_armed
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.hypervisor import assist, hybrid, paravirt, patch, translate, trap
 from trapline.vm.hypervisor.guest_tables import guest_permissions
@@ -21,8 +22,13 @@ def has_real_supervisor(m):
     return m.technique == ASSIST
 
 
-def runs_directly(v, m):
-    """Whether the real hart executes what the virtual one is about to."""
+def runs_directly(v, m, ram32):
+    """Whether the real hart executes what the virtual one is about to.
+
+    It has none of the triggers, so while one can fire only hypercalls go through it, which it traps out of.
+    """
+    if v.triggers and is_armed(v):
+        return m.technique == PARAVIRT and paravirt.is_at_hypercall(v, m, ram32)
     if m.technique == HYBRID:
         return hybrid.runs_directly(v, m)
     return trap.runs_directly(v, m)

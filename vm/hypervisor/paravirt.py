@@ -12,6 +12,7 @@ from trapline.isa.machine_csrs import legal_epc
 from trapline.isa.mode import S
 from trapline.isa.mstatus import SIE, TSR, TVM, TW
 from trapline.isa.privileged import sret
+from trapline.isa.sdtrig import ON_EXECUTE, fires
 from trapline.isa.supervisor_csrs import write_satp
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.isa.trap import WAIT
@@ -22,12 +23,15 @@ from trapline.vm.core.hart import HART_BITS, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
 from trapline.vm.core.mmu import refresh
 from trapline.vm.core.page_walk import permitted_address
+from trapline.vm.core.peek import word_at_pc
 from trapline.vm.core.status import FOR_THE_HOST, HYPERCALL, LIMIT, RESLICE, TOHOST
-from trapline.vm.core.stops import MARKED
+from trapline.vm.core.stops import MARKS
 from trapline.vm.core.work import FILL, charge
 from trapline.vm.hypervisor.events import ANSWER
 from trapline.vm.hypervisor.tracing import forget_page
 
+ECALL = 0x73
+"""The instruction."""
 EXTENSION = 0x09545250
 """In the SBI's space for vendors; the low three bytes are TRP."""
 
@@ -63,6 +67,13 @@ REGISTERS = 32
 def is_hypercall(v, cause):
     """Whether a trap with this cause out of the guest is one."""
     return cause == ECALL_U and v.mode == S and v.x[A7] == EXTENSION
+
+
+def is_at_hypercall(v, m, ram32):
+    """Whether the virtual hart is about to make one, and no trigger of its own comes first."""
+    if v.mode != S or v.x[A7] != EXTENSION or word_at_pc(v, m, ram32) != ECALL:
+        return False
+    return not fires(v, v.pc, ON_EXECUTE)
 
 
 def answer(v, error, value):
@@ -155,7 +166,7 @@ def set_entry(v, h, m, r, ram8, ram32, code, page):
 def load_word(v, m, ram8, ram32, code, page, vaddr):
     """An aligned word that S mode may load; of one page, only the first takes a walk."""
     entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
-    if v.load_tlb[entry] & ~MARKED == (vaddr & PAGE_BASE) | v.data_context:
+    if v.load_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | v.data_context:
         return I64(ram32[U64((vaddr + v.load_tlb[entry + 1]) >> 2)])
     return load_aligned(v, m, ram8, ram32, code, page, vaddr, WORD)
 
@@ -165,7 +176,7 @@ def is_frame(v, m, ram32, frame):
     for i in range(REGISTERS):
         vaddr = (frame + WORD * i) & MASK
         entry = 2 * ((vaddr >> PAGE_SHIFT) & (TLB_ENTRIES - 1))
-        known = v.load_tlb[entry] & ~MARKED == (vaddr & (PAGE_BASE | (WORD - 1))) | v.data_context
+        known = v.load_tlb[entry] & ~MARKS == (vaddr & (PAGE_BASE | (WORD - 1))) | v.data_context
         if not known and not is_word_of_ram(v, m, ram32, vaddr, LOAD):
             return False
     return True

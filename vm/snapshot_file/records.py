@@ -23,12 +23,14 @@ from trapline.isa.environment import menvcfgh_fields
 from trapline.isa.mode import M, S, U
 from trapline.isa.mstatus import MPP, MPP_SHIFT
 from trapline.isa.pmp import PMP_ENTRIES, PMP_WRITABLE
+from trapline.isa.sdtrig import MODE_FIELDS, ON_ANY, SDTRIG, TRIGGERS, legal_address, legal_mcontrol
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_WORDS, SATP_SV32
 from trapline.isa.table import CSRS
 from trapline.isa.word import MASK
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import MACHINE_FIELDS, SLICE, STORED, TLB_ENTRIES
 from trapline.vm.core.overlays import OVERLAYS
+from trapline.vm.core.stops import ARMED
 from trapline.vm.engine import Engine
 from trapline.vm.hypervisor.events import EVENT_PAGES
 from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES, ROOTS
@@ -125,7 +127,7 @@ def _within(what: str, records: Numbers, name: str, least: Any, most: Any) -> No
 
 def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -> None:
     for name in OTHERS:
-        if name in _CSRS or name in ("x", "pc", "pmpaddr"):
+        if name in _CSRS or name in ("x", "pc", "pmpaddr", "tdata1", "tdata2"):
             _within("hart", harts, name, 0, MASK)
         elif name not in _WIDE and name not in ("fetch_context", "data_context", "reservation", "instret"):
             _within("hart", harts, name, 0, _COUNT_MAX)
@@ -133,6 +135,7 @@ def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -
     _within("hart", harts[:virtual], "instret", 0, _COUNT_MAX)
     _within("hart", harts[virtual:], "instret", -_COUNT_MAX, _COUNT_MAX)
     _within("hart", harts, "reservation", -1, MASK)
+    _check_triggers(harts)
     for name in ("stale", "stopped"):
         _within("hart", harts, name, 0, 1)
     _within("hart", harts, "waiting", 0, 2)
@@ -163,10 +166,27 @@ def _check_harts(engine: Engine, harts: Numbers, fresh: Numbers, virtual: int) -
     _check_real(engine, harts[virtual:], fresh[virtual:], assist)
 
 
+def _check_triggers(harts: Numbers) -> None:
+    present = harts["extensions"][0] & SDTRIG
+    for name in ("tselect", "tdata1", "tdata2", "triggers"):
+        if harts[name].any() and not present:
+            refuse(f"field '{name}' of a hart is of an absent extension")
+    if not present:
+        return
+    _within("hart", harts, "tselect", 0, TRIGGERS - 1)
+    control, address = harts["tdata1"], harts["tdata2"]
+    legal_control, legal_data = (np.vectorize(legal, otypes=[np.int64]) for legal in (legal_mcontrol, legal_address))
+    if (control != legal_control(control)).any() or (address != legal_data(control, address)).any():
+        refuse("a trigger of a hart is none that can be set")
+    about = np.bitwise_or.reduce(np.where(control & MODE_FIELDS, control & ON_ANY, 0), axis=1)
+    if (harts["triggers"] != about).any():
+        refuse("field 'triggers' of a hart does not say what its triggers are about")
+
+
 def _check_real(engine: Engine, real: Numbers, fresh: Numbers, assist: bool) -> None:
     if not np.isin(real["mode"], (U, S) if assist else (U,)).all():
         refuse("the mode of a real hart is not the hypervisor's")
-    for name in ("pmpcfg", "pmpaddr", "menvcfgh"):
+    for name in ("pmpcfg", "pmpaddr", "menvcfgh", "tselect", "tdata1", "tdata2"):
         if (real[name] != fresh[name]).any():
             refuse(f"field '{name}' of a real hart is not the hypervisor's")
     for h, r in zip(real, engine.real, strict=True):
@@ -213,7 +233,8 @@ def _tlb(engine: Engine, tlb: TlbState, flags: Numbers) -> SavedTlb:
     places = np.frombuffer(tlb.places, "<i4").astype(np.int64)
     entries = np.frombuffer(tlb.entries, "<i8").astype(np.int64).reshape(-1, 2)
     tags, pages = entries[:, 0], entries[:, 1]
-    wrong = (places < 0) | (places >= TLB_ENTRIES) | (tags < 0) | (abs(pages) > _COUNT_MAX) | (tags & PAGE_OFFSET != 0)
+    wrong = (places < 0) | (places >= TLB_ENTRIES) | (tags < 0) | (abs(pages) > _COUNT_MAX)
+    wrong |= tags & PAGE_OFFSET & ~ARMED != 0
     offsets = (tags & PAGE_BASE) + np.where(wrong, 0, pages)
     ends = [(0, engine.m.ram_size)]
     if tlb.hart >= virtual and tlb.field == "fetch_tlb" and engine.m.technique == TRANSLATE:

@@ -45,6 +45,9 @@ STUBS |= {"amoadd": "amoadd.w a2, a3, (a0)", "lr": "lr.w a2, (a0)", "fetch": "jr
 EXTENSIONS = ",zba=false,zbb=false,zbc=false,zbs=false,sstc=false,debug=false,pmu-num=29,marchid=0,mimpid=0"
 QEMU = (*SYSTEM_QEMU[:3], SYSTEM_QEMU[3] + EXTENSIONS, *SYSTEM_QEMU[4:])
 
+SWITCHES = {"sdtrig": "debug"}
+"""QEMU's names of extensions that it calls otherwise."""
+
 FIELDS = (
     "snippet", "mcause", "mtval", "mepc", "mstatus", "mvector", "svector", "mip",
     "a0", "a1", "a2", "a3", "t0", "t1", "t2", "t3",
@@ -208,9 +211,9 @@ def assemble(snippets: Sequence[Snippet]) -> bytes:
 
 
 def run_on_qemu(tool: Find, elf: bytes, extensions: Sequence[str] = ()) -> list[str]:
-    """The lines that QEMU prints. extensions: that it has beside the usual ones: `c`, `sstc`."""
+    """The lines that QEMU prints. extensions: that it has beside the usual ones: `c`, `sstc`, `sdtrig`."""
     options = list(QEMU)
-    for name in extensions:
+    for name in (SWITCHES.get(extension, extension) for extension in extensions):
         options = [option.replace(f",{name}=false", f",{name}=true") for option in options]
     with tempfile.TemporaryDirectory() as folder:
         file, output = Path(folder, "program"), Path(folder, "output")

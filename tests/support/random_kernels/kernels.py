@@ -22,7 +22,7 @@ from support.random_kernels.image import MIXED, REFUSED, WORDS_ONLY, Kernel
 from support.random_kernels.memory import leaf, root_leaf
 from support.random_kernels.mixed_steps import MIXED_STEPS
 from support.random_kernels.script import Script
-from support.random_kernels.steps import STEPS
+from support.random_kernels.steps import EXTENDED_STEPS, STEPS
 
 STCE, ADUE = 1 << 31, 1 << 29
 """Fields of menvcfgh."""
@@ -75,7 +75,7 @@ def script(
         if s.full():
             break
         c = Choices(data)
-        c.of(ALL_STEPS if mixed else STEPS)(c, s)
+        c.of(ALL_STEPS if mixed else EXTENDED_STEPS if extended else STEPS)(c, s)
     s.end_block()
     s.put(word("ecall"), csr("csrrw", "mie", 0, 0), word("wfi"), SPIN)
     tables |= {base + DATA + 0x1000 * p: [0x12345678 * (p + 1) & 0xFFFFFFFF, 0xFFFFFFFF] for p in range(6)}
@@ -86,7 +86,7 @@ def script(
 def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False, extended: bool = False, mixed: bool = False) -> Kernel:
     """A kernel for so many harts; a free one may change what it translates by and not fence.
 
-    extended: for harts with Sstc, Svade and Svadu; mixed: for those with compressed instructions.
+    extended: for harts with Sstc, Svade, Svadu and Sdtrig; mixed: for those with compressed instructions.
     """
     holes = draw(st.sampled_from((0, REFUSED, 1, 2, 2, 2) if mixed else (0, 0, 0, REFUSED, 1, 2)))
     words: dict[int, list[int]] = {}

@@ -37,8 +37,8 @@ class Script:
     """The script of one hart as it grows, and where the generator expects it to run.
 
     harts: of the machine. free: whether it may leave out the fences that it owes. patched: its routines that are holes.
-    clint, virtio: where it looks for the CLINT and for a slot. extended: whether it uses Sstc, Svade and Svadu; mixed:
-    whether there are compressed instructions.
+    clint, virtio: where it looks for the CLINT and for a slot. extended: whether it uses Sstc, Svade, Svadu and
+    Sdtrig; mixed: whether there are compressed instructions.
     """
 
     extended = False

@@ -16,6 +16,7 @@ from support.random_kernels.code import (
     UART,
     Choices,
     M,
+    S,
     U,
     csr,
     load_address,
@@ -46,6 +47,7 @@ AMOS = [n for n, i in isa.BY_NAME.items() if i.kind is isa.Kind.AMO]
 WEIGHED = [c.name for c in isa.CSRS if "hpm" not in c.name and c.name not in ("satp", *OPTIONAL_CSRS)]
 EXTENDED = ("menvcfgh", "menvcfgh", "stimecmp", "stimecmph", "mip", "sip")
 """CSRs of the extensions that an extended kernel uses, and those that they change."""
+TRIGGER_CSRS = ("tselect", "tdata1", "tdata2", "tinfo")
 COMMON = (
     "mstatus", "sstatus", "mie", "sie", "mip", "sip", "medeleg", "mideleg", "mepc", "sepc", "mcause", "scause", "mtval",
     "stval", "mscratch", "sscratch", "mcounteren", "scounteren", "cycle", "time", "instret", "mcountinhibit", "mcycle",
@@ -226,6 +228,20 @@ def on_behalf(c: Choices, s: Script) -> None:
         s.put(csr("csrrc", "mstatus", 0, 6))
 
 
+def trigger(c: Choices, s: Script) -> None:
+    """Set a trigger of Sdtrig: on data, on code that comes next or on a routine, and mostly on few addresses."""
+    ahead = s.ahead(8 + c.below(24), c.of((s.mode, U, S)))
+    address = c.of((data_vaddr(c, s, False) & ~3, s.ram(c.of(ROUTINES)), ahead, ahead))
+    match = c.of((0, 0, 0, 1, 1, 2, 3, c.below(16)) if c.maybe(30) else (0, 1))
+    does = 4 if address == ahead else c.of((1, 2, 3, 7))
+    control = 2 << 28 | match << 7 | c.of((1 << 6, 1 << 4, 1 << 3, 3 << 3, 0x58)) | does
+    s.put(csr("csrrwi", "tselect", 0, c.below(5)))
+    for name, value in (("tdata2", address), ("tdata1", control if c.maybe(90) else c.word())):
+        s.constant(6, value)
+        s.put(csr("csrrw", name, 0, 6))
+    s.put(csr("csrrs", c.of(TRIGGER_CSRS), register(c), 0))
+
+
 def hole(c: Choices, s: Script) -> None:
     """A hole of the instruction set, or its CSRs."""
     kind = c.below(4)
@@ -268,3 +284,5 @@ STEPS: tuple[Callable[[Choices, Script], None], ...] = (
     change_view, change_pte, change_pte, change_pte, cross, cross, change_own_entry, change_satp, change_pmp,
     modify_code, call, timer, timer, idle, on_behalf, hole, block, block, block, block, *IN_USE,
 )  # fmt: skip
+EXTENDED_STEPS = (*STEPS, *STEPS, trigger, trigger, trigger)
+"""Of an extended kernel."""

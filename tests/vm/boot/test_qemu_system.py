@@ -13,7 +13,7 @@ import pytest
 from support.budget import PLAIN, seeds
 from support.gnu import Find, run_tool
 from support.paths import DOCS
-from support.qemu import in_use, privileged, protection, supervisor_timer
+from support.qemu import in_use, privileged, protection, supervisor_timer, triggers
 from support.qemu.differences import DIFFERENCES, Difference, mask
 from support.qemu.systems import Snippet, assemble, code_of, compare, record, run_here, run_on_qemu
 
@@ -39,6 +39,14 @@ def test_same_records_with_sstc(tool: Find, seed: int) -> None:
     """stimecmp in the past or far ahead: who may access it, and what it does to mip, sip and interrupts."""
     rng = Random(seed)
     assert compare(tool, [supervisor_timer.stimecmp(rng) for _ in range(SNIPPETS)], mask, ["sstc"]) > SNIPPETS
+
+
+@pytest.mark.slow
+def test_same_records_with_triggers(tool: Find) -> None:
+    """Loads, stores and instructions in each mode, and where the breakpoint exception goes."""
+    rng = Random(16)
+    snippets = [generate(rng) for _ in range(SNIPPETS) for generate in (triggers.triggers, triggers.numbers)]
+    assert compare(tool, snippets, mask, ["sdtrig"]) > 5 * SNIPPETS
 
 
 @pytest.mark.slow

@@ -141,6 +141,7 @@ def test_a_value_that_a_csr_does_not_hold_is_shown_as_it_is_held() -> None:
         (("--csr", "misa=0"), ("misa: this CSR cannot be written",)),
         (("--csr", "satp=0"), ("relocation is what the search varies",)),
         (("--csr", "pmpcfg0=0"), ("relocation is what the search varies",)),
+        (("--isa", "rv32ima_sdtrig", "--csr", "tdata1=0x20000044"), ("triggers are disabled in every state",)),
         (("--csr", "mcycle=0"), ("a counter keeps counting",)),
         (("--csr", "stvec=0", "--csr", "stvec=4"), ("stvec is given twice",)),
         (("--json", "/nowhere/report.json"), ("/nowhere/report.json", "No such file")),

@@ -72,7 +72,7 @@ def test_random_kernels_with_instructions_at_any_halfword(harts: int, count: int
     run()
 
 
-EXTENSIONS = "xleak_sstc_svade_svadu"
+EXTENSIONS = "xleak_sstc_svade_svadu_sdtrig"
 
 
 @cache
@@ -82,8 +82,8 @@ def extended(technique: str, harts: int) -> Reused:
 
 
 @pytest.mark.parametrize("harts, count", [(1, ONE_HART), (2, MORE_HARTS)])
-def test_random_kernels_with_a_timer_and_tables_of_their_own(harts: int, count: int, tmp_path: Path) -> None:
-    """S mode sets stimecmp; whether walks set A and D changes on the way."""
+def test_random_kernels_with_a_timer_tables_and_triggers_of_their_own(harts: int, count: int, tmp_path: Path) -> None:
+    """S mode sets stimecmp; whether walks set A and D changes on the way; M mode sets triggers on data and code."""
 
     @seed(FIRST_SEED)
     @examples(count // 2, few=count // 2)

@@ -112,7 +112,7 @@ def logged_states(technique: str, kernel: Kernel, extensions: str) -> tuple[list
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "harts, count, extensions", [(1, 40, "xleak"), (2, 12, "xleak"), (1, 12, "xleak_sstc_svade_svadu")]
+    "harts, count, extensions", [(1, 40, "xleak"), (2, 12, "xleak"), (1, 12, "xleak_sstc_svade_svadu_sdtrig")]
 )
 def test_random_kernels_have_the_same_events_under_every_technique(harts: int, count: int, extensions: str) -> None:
     most = 0

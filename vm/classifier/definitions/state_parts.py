@@ -22,8 +22,10 @@ CONFIGURATION_FIELDS = (*VARIED_FIELDS, *FIXED_FIELDS)
 TIME_FIELDS = ("cycle", "instret", "mtime", "mcycle", "minstret")
 CONSTANT_FIELDS = ("mhartid", "misa", "extensions")
 """What neither an instruction nor a hypervisor changes."""
+TRIGGER_FIELDS = ("tselect", "tdata1", "tdata2", "triggers")
+"""All triggers are disabled in every state."""
 DERIVED_FIELDS = ("stale",)
-CONTROL_FIELDS = ("mode", *RELOCATION_FIELDS, *CONFIGURATION_FIELDS, *CONSTANT_FIELDS)
+CONTROL_FIELDS = ("mode", *RELOCATION_FIELDS, *CONFIGURATION_FIELDS, *CONSTANT_FIELDS, *TRIGGER_FIELDS)
 """What a hypervisor owns."""
 
 _named = (*VISIBLE_FIELDS, *CONTROL_FIELDS, *TIME_FIELDS, *DERIVED_FIELDS)

@@ -14,7 +14,7 @@ from trapline.isa.environment import reset_menvcfgh
 from trapline.isa.hart import FIELDS, RESET
 from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.classifier.definitions.questions import MODES
-from trapline.vm.classifier.definitions.state_parts import CONSTANT_FIELDS, DERIVED_FIELDS, FIXED_FIELDS
+from trapline.vm.classifier.definitions.state_parts import CONSTANT_FIELDS, DERIVED_FIELDS, FIXED_FIELDS, TRIGGER_FIELDS
 from trapline.vm.classifier.proof.abstract_machine import (
     RESERVED_AT,
     ZERO_REGISTER,
@@ -46,9 +46,10 @@ class AnyState:
 
     def __init__(self, engine: AbstractEngine, constants: Mapping[str, int], fixed: Mapping[str, int]) -> None:
         self.engine = engine
-        self.constants = dict(constants)
+        self.constants: dict[str, Any] = dict(constants)
         present = self._present()
         self.constants |= {c.storage: 0 for c in CSRS if c.storage is not None and c not in present}
+        self.constants |= {name: [0] * count if count > 1 else 0 for name, count in FIELDS if name in TRIGGER_FIELDS}
         reads: list[tuple[int, int]] = []
         at_reset = {c.name: getattr(self._after_reset(), c.name) for c in present if c.name in FIXED_FIELDS}
         for name, value in (at_reset | dict(fixed)).items():
@@ -76,6 +77,8 @@ class AnyState:
         csr = CSR_BY_NAME.get(name)
         if csr is None or csr not in present:
             raise ValueError(f"this machine has no CSR '{name}'")
+        if name in TRIGGER_FIELDS:
+            raise ValueError(f"triggers are disabled in every state: {name} cannot be fixed")
         h = self._after_reset()
         self.engine.csr_write(h, csr.address, value)
         if (held := self.engine.csr_read(h, csr.address)) != value:
