@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli.command import execute
+from support.cli.command import invoke
 from support.hypervisor.bare_and_virtual import UNDER
 from support.kernels.foreign import guest
 
@@ -22,7 +22,7 @@ COMPARED = ("exit_reason", "exit_code", "pc", "sha256", "retired_instructions", 
 def boot(folder: Path, *how: str) -> tuple[dict, dict]:
     """(how it ended and what it printed, the whole report) of one run."""
     report = folder / "report"
-    outcome = execute(*how, guest("linux/Image"), f"--json={report}", "--timeout", "200", timeout=240)
+    outcome = invoke(*how, guest("linux/Image"), f"--json={report}", "--timeout", "200")
     found = json.loads(report.read_text())
     return {key: found[key] for key in COMPARED} | {"status": outcome.status, "console": outcome.stdout}, found
 
