@@ -1,14 +1,15 @@
 """What each stencil does, as one module of LLVM IR.
 
-A stencil is a function of the convention `preserve_none`, which ends in a tail call of what comes next. So its
-arguments, the *pinned* values, stay in the same machine registers throughout; the hart's x0 to x31 are in its record.
+A stencil is a function of the convention `ghccc`, which saves no registers, and ends in a tail call of what comes next.
+So its arguments, the *pinned* values, stay in the same machine registers throughout; the hart's x0 to x31 are in its
+record.
 
-    remaining   instructions that may still be executed, less those of the block that has begun
-    vbase       the virtual address of the page
-    tag         the upper half of the TLBs' tags, `data_context` of `execute`
-    place       of LEAVE and OUT: where to leave; of others whatever it was
-    h           the address of the hart's record, and so of x0
-    ram         the address of `ram8`
+    remaining   r13: instructions that may still be executed, less those of the block that has begun
+    h           rbp: the address of the hart's record, and so of x0
+    tag         r12: the upper half of the TLBs' tags, `data_context` of `execute`
+    ram         rbx: the address of `ram8`
+    vbase       r14: the virtual address of the page
+    place       rsi: of LEAVE and OUT: where to leave; of others whatever it was
 
 What a stencil leaves open is an external symbol, and each use of it a relocation: a hole.
 """
@@ -26,8 +27,8 @@ from trapline.vm.translator.meaning_ir import jumps_by_immediate, lower
 
 STENCIL_KINDS = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE)
 
-PINNED = ("remaining", "vbase", "tag", "place", "h", "ram")
-_CONVENTION = "preserve_nonecc"
+PINNED = ("remaining", "h", "tag", "ram", "vbase", "place")
+_CONVENTION = "ghccc"
 _TYPES = ", ".join("i64" for _ in PINNED)
 
 SMALL = "!{i64 0, i64 65536}"
@@ -107,8 +108,13 @@ class _Stencil:
         return self.let(f"load i64, ptr {self.pointer('%h', field_offset(name))}")
 
     def register(self, symbol: str) -> str:
-        """The value of the register of a hole."""
-        return self.let(f"load i32, ptr {self.pointer('%h', self.number(symbol))}, !tbaa !10")
+        """The value of the register of a hole.
+
+        It is loaded by an instruction that does nothing else, of all 32 bits. Processors find what was stored last by
+        such a load without looking into memory, which the next guest instruction would wait for, five cycles each.
+        """
+        loaded = self.let(f"load i32, ptr {self.pointer('%h', self.number(symbol))}, !tbaa !10")
+        return self.let(f'call i32 asm "", "=r,0"(i32 {loaded})')
 
     def write(self, value: str) -> None:
         """rd := an i32. The upper half of a register's 64 bits is always 0."""
@@ -262,7 +268,8 @@ def _door(s: _Stencil) -> None:
     ram = s.let(f"load i64, ptr {s.pointer('%context', POINTER * CONTEXT_RAM)}")
     tag = s.let(f"load i64, ptr {s.pointer(h, field_offset('data_context'))}")
     start = s.let("inttoptr i64 %entry to ptr")
-    values = f"i64 %remaining, i64 %vbase, i64 {tag}, i64 %pc, i64 {h}, i64 {ram}"
+    pinned = {"h": h, "ram": ram, "tag": tag, "place": "%pc"}
+    values = ", ".join(f"i64 {pinned.get(name, '%' + name)}" for name in PINNED)
     s.do(f"ret i64 {s.let(f'call {_CONVENTION} i64 {start}({values})')}")
 
 

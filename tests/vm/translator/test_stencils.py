@@ -78,7 +78,21 @@ def test_the_record_is_where_the_stencils_expect_it() -> None:
 def test_they_are_small() -> None:
     """A load with its look into the TLB, in bytes: what a page's code is mostly made of."""
     made = compiled()
-    assert len(made["i.add"].code) <= 24 and len(made["i.lw"].code) <= 80
+    assert len(made["i.add"].code) <= 26 and len(made["i.lw"].code) <= 80
+
+
+MOVE_FROM_RBP = bytes((0x8B,))
+"""The opcode of `mov` from memory; then comes a byte that says which register, and which is the base."""
+BASE_RBP, BASE_BITS = 0b10000101, 0b11000111
+
+
+def test_registers_are_read_by_plain_moves() -> None:
+    """By a load that computes as well, each instruction would wait five cycles for what the one before has stored."""
+    for name, (code, relocations) in compiled().items():
+        for relocation in relocations:
+            if relocation.symbol in ("RS1", "RS2"):
+                opcode, operands = code[relocation.offset - 2 : relocation.offset]
+                assert bytes((opcode,)) == MOVE_FROM_RBP and operands & BASE_BITS == BASE_RBP, name
 
 
 @pytest.mark.parametrize("portable", [False, True])
