@@ -83,7 +83,7 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
 
     @seed(FIRST_SEED)
-    @examples(100, few=10)
+    @examples(50, few=10)
     @given(kernels(1).map(unfenced))
     def run(kernel: Kernel) -> None:
         expected = walking(kernel)
