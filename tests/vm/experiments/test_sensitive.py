@@ -30,14 +30,17 @@ def matrix() -> dict[str, dict[str, dict]]:
     return {test["test"]: test["results"] for test in report["tests"]}
 
 
+@pytest.mark.once
 def test_every_program_of_the_suite_is_in_the_matrix(matrix) -> None:
     assert list(matrix) == NAMES and len(NAMES) >= 24 + 6
 
 
+@pytest.mark.once
 def test_interpretation_is_always_equivalent(matrix) -> None:
     assert {name: row["interpret"]["verdict"] for name, row in matrix.items()} == dict.fromkeys(NAMES, "equivalent")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("technique, holes", [("hybrid", USER_HOLES), ("trap", SUPERVISOR_HOLES)])
 def test_exactly_the_holes_diverge(matrix, technique: str, holes: set[str]) -> None:
     found = {name for name, row in matrix.items() if row[technique]["verdict"] == "diverges"}
@@ -46,6 +49,7 @@ def test_exactly_the_holes_diverge(matrix, technique: str, holes: set[str]) -> N
         assert matrix[name][technique]["first_difference"]["instruction"].split()[0] == name
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("technique", ["hybrid", "trap"])
 def test_exactly_these_programs_find_out(matrix, technique: str) -> None:
     found = {name for name, row in matrix.items() if row[technique]["verdict"] == "detected"}
