@@ -10,6 +10,8 @@ from trapline.asm.disassembler.instruction import disassemble
 RAM = 0x80000000
 WORDS_ONLY, MIXED = "rv32ima_xleak", "rv32imac_xleak"
 """ISAs of kernels: with words only, and with compressed instructions among them."""
+EXTENSIONS = "_sstc_svade_svadu_sdtrig"
+"""What follows either for a kernel that has a timer of S mode's and triggers, and chooses whether walks set A and D."""
 ARENA = 0x10000
 """Bytes of RAM that belong to one hart."""
 

@@ -18,7 +18,7 @@ from support.random_kernels.code import (
     fixed_words,
     word,
 )
-from support.random_kernels.image import MIXED, REFUSED, WORDS_ONLY, Kernel
+from support.random_kernels.image import EXTENSIONS, MIXED, REFUSED, WORDS_ONLY, Kernel
 from support.random_kernels.memory import leaf, root_leaf
 from support.random_kernels.mixed_steps import MIXED_STEPS
 from support.random_kernels.script import Script
@@ -98,4 +98,5 @@ def kernels(draw: st.DrawFn, harts: int = 1, free: bool = False, extended: bool 
         words |= script(hart, holes, first, steps, harts, free, extended, mixed)
     cuts = draw(st.lists(st.sampled_from(range(1, 400)), min_size=1, max_size=6))
     slices = [*cuts, LENGTHS[harts - 1] - sum(cuts)]
-    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, slices, MIXED if mixed else WORDS_ONLY)
+    isa = (MIXED if mixed else WORDS_ONLY) + (EXTENSIONS if extended else "")
+    return Kernel(words, [arena(h) + SCRIPT for h in range(harts)], holes, slices, isa)

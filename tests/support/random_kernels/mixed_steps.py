@@ -244,7 +244,11 @@ def walk_on_halves(c: Choices, s: Script) -> None:
         s.put(word("sw", 5, 6, 0) if s.mode == M or c.below(2) else word("lbu", 11, 5, 0))
         fence(c, s)
         call_at(s, s.ram(table + place + 2 * c.below(4)))
-    store_word(s, s.ram(table + 4 * c.below(HOT)), pte(s.base + table, V | R | W | X | user | c.of((A, 0, A | D))))
+    # Stores through it would reach the table without the fences that a kernel owes.
+    writable = W if s.free else 0
+    flags = V | R | X | writable | user | c.of((A, 0, A | D))
+    store_word(s, s.ram(table + 4 * c.below(HOT)), pte(s.base + table, flags))
+    fence(c, s)
 
 
 MIXED_STEPS: tuple[Callable[[Choices, Script], None], ...] = (
