@@ -35,7 +35,7 @@ def check_compressed(image: Image, extensions: Collection[str]) -> None:
     """
     if not image.rvc or "c" in extensions:
         return
-    found = image.entry if image.entry % WORD else first_compressed(image)
+    found = first_compressed(image)
     if found is not None:
         raise LoadError(
             f"{image.name}: uses compressed instructions (at {image.named(found)}), which this machine does not have: "
@@ -54,6 +54,10 @@ def first_compressed(image: Image) -> int | None:
 
     None where there is none; targets of indirect jumps are not followed, and data is not mistaken for code.
     """
+    if not image.rvc:
+        return None
+    if image.entry % WORD:
+        return image.entry
     from trapline.asm.disassembler.instruction import disassemble, jump_target
 
     starts, is_data = _data_marks(image)

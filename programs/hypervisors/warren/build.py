@@ -21,7 +21,9 @@ from trapline.vm.boot.devicetree import Chosen, device_tree
 from trapline.vm.boot.kernel_image import AFTER_FIRMWARE, Kernel, from_elf, read_kernel
 from trapline.vm.boot.memory_map import tree_address
 from trapline.vm.host.output_file import OutputFile, identity
+from trapline.vm.loader.compressed import first_compressed
 from trapline.vm.loader.files import detect, load_elf
+from trapline.vm.loader.foreign_files import COMPILE_HINT
 from trapline.vm.loader.image import LoadError
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +46,7 @@ POOL_LIMIT = 768
 MEMORY = 16 << 20
 NAME_LENGTH = 16
 ISA = ("i", "m", "a", "zicsr", "zifencei")
+"""What a guest's hart has: its epc is that of a hart without compressed instructions."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ def place(guest: Guest, number: int) -> Placed:
     if guest.memory % PAGE or not 0 < guest.memory <= 1 << 30:
         raise ValueError(f"{name}: memory must be a multiple of 4 KiB, up to 1 GiB, not {guest.memory:#x} bytes")
     kernel = _kernel(guest.kernel, name)
+    found = first_compressed(kernel.image)
+    if found is not None:
+        raise LoadError(
+            f"{name}: uses compressed instructions (at {kernel.image.named(found)}), which guests of Warren do not "
+            f"have: {COMPILE_HINT}"
+        )
     segments = [segment for segment in kernel.image.segments if segment.memsz]
     tree = device_tree(
         isa=ISA, harts=1, ram_base=RAM, memory=guest.memory, chosen=Chosen(guest.append), clint=False, slots=0

@@ -4,7 +4,8 @@ import pytest
 
 from support.burrow.build import build_script
 from support.kernels.supervisor import over_sbi
-from support.warren import guest, machine, nested, run, script, written
+from support.warren import BASE, guest, machine, nested, run, script, written
+from trapline.asm import assemble_text
 
 HELLO = """
         .macro  say text
@@ -158,6 +159,10 @@ def test_statistics_are_printed_when_asked_for() -> None:
     assert int.from_bytes(made.read(record, 4), "little") == int(counted["exits"])
 
 
+def compressed() -> bytes:
+    return assemble_text("_start: nop", isa="rv32imac", text_base=BASE).elf
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -165,6 +170,7 @@ def test_statistics_are_printed_when_asked_for() -> None:
         ({"memory": 8 << 20 | 1}, "multiple of 4 KiB"),
         ({"memory": 4 << 20}, "does not fit into 4 MiB"),
         ({"kernel": b"no ELF"}, "ELF"),
+        ({"kernel": compressed()}, "compressed instructions .at 0x.* guests of Warren do not have: compile"),
     ],
 )
 def test_build_refuses(change: dict[str, object], message: str) -> None:
