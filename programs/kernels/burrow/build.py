@@ -35,6 +35,8 @@ VARIANTS = {
 """The symbols that each variant sets."""
 DEFAULTS = {"TIMER_PERIOD": "2000", "RANDOM_SEED": "0", "MEMORY_SIZE": "0x800000"}
 """What `defines` may change: symbols of the kernel's parameters."""
+ISA = "rv32ima"
+"""What Burrow needs, and what it is made for when nothing else is asked."""
 RAM, RAM_OVER_SBI, IMAGE = 0x80000000, 0x80400000, 0x40000000
 NAME_LENGTH, ARGUMENTS_LENGTH = 24, 128
 V, R, W, X, U, A, D = (1 << bit for bit in (0, 1, 2, 3, 4, 6, 7))
@@ -61,6 +63,7 @@ def build(
     files: Mapping[str, bytes] | None = None,
     debug: bool = False,
     images: Sequence[Any] = (),
+    isa: str = ISA,
 ) -> bytes:
     """The kernel with its file system image, as an ELF.
 
@@ -68,7 +71,8 @@ def build(
     defines: assembler symbols of the kernel, such as TIMER_PERIOD and RANDOM_SEED;
     programs: sources of more programs, each named by its file, linked with the user library;
     files: more files, bytes by name; debug: with the line of each of the kernel's instructions, for a debugger;
-    images: `layers.Image`s that containers can be made of, besides `box`, which has what the host has.
+    images: `layers.Image`s that containers can be made of, besides `box`, which has what the host has;
+    isa: of the machine, such as rv32imac: the kernel and its programs are then compressed.
     Raises ValueError for a variant that does not exist or a name that is too long, AsmError for a source.
     """
     if variant not in VARIANTS:
@@ -80,13 +84,13 @@ def build(
     lines += [_text("INIT_NAME", name, NAME_LENGTH), _text("INIT_ARGUMENTS", arguments, ARGUMENTS_LENGTH)]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        Path(folder, "files.img").write_bytes(image(tuple(programs), files, images))
+        Path(folder, "files.img").write_bytes(image(tuple(programs), files, images, isa))
         first, *others = KERNEL
         base_address = RAM
         if SUPERVISOR in symbols:
             first, base_address = "supervisor", RAM_OVER_SBI
         sources = [HERE / f"{part}.s" for part in (first, *others)]
-        return assemble(sources, text_base=base_address, include_dirs=[folder], debug=debug).elf
+        return assemble(sources, text_base=base_address, include_dirs=[folder], debug=debug, isa=isa).elf
 
 
 def _text(macro: str, text: str, room: int) -> str:
@@ -97,19 +101,21 @@ def _text(macro: str, text: str, room: int) -> str:
     return f'    .macro {macro}\n    .asciz "{quoted}"\n    .endm'
 
 
-def image(programs: Sequence[Path] = (), files: Mapping[str, bytes] | None = None, images: Sequence[Any] = ()) -> bytes:
+def image(
+    programs: Sequence[Path] = (), files: Mapping[str, bytes] | None = None, images: Sequence[Any] = (), isa: str = ISA
+) -> bytes:
     """The file system: what the host has, and the images for containers."""
-    layer = base(tuple(programs), tuple((files or {}).items()))
+    layer = base(tuple(programs), tuple((files or {}).items()), isa)
     host, box = layers.Image("", (layer,)), layers.Image("box", (layer,), "shell")
     made: bytes = layers.file_system([host, box, *images])
     return made
 
 
 @cache
-def base(programs: tuple[Path, ...] = (), files: tuple[tuple[str, bytes], ...] = ()) -> bytes:
+def base(programs: tuple[Path, ...] = (), files: tuple[tuple[str, bytes], ...] = (), isa: str = ISA) -> bytes:
     """The layer of the host: all of user/ and files/, and what is added."""
-    contents = {path.stem: (1, program(path)) for path in sorted((HERE / "user").glob("*.s")) if path.stem != "lib"}
-    contents |= {path.stem: (1, program(path)) for path in programs}
+    own = [path for path in sorted((HERE / "user").glob("*.s")) if path.stem != "lib"]
+    contents = {path.stem: (1, program(path, isa)) for path in (*own, *programs)}
     contents |= {path.name: (0, path.read_bytes()) for path in sorted((HERE / "files").iterdir())}
     contents |= {name: (0, data) for name, data in files}
     layer: bytes = layers.pack(contents)
@@ -117,9 +123,9 @@ def base(programs: tuple[Path, ...] = (), files: tuple[tuple[str, bytes], ...] =
 
 
 @cache
-def program(source: Path) -> bytes:
+def program(source: Path, isa: str = ISA) -> bytes:
     """A program with the user library, as files.s reads it: a header and segments."""
-    linked = assemble([source, HERE / "user/lib.s"], text_base=IMAGE, include_dirs=[HERE / "user"])
+    linked = assemble([source, HERE / "user/lib.s"], text_base=IMAGE, include_dirs=[HERE / "user"], isa=isa)
     header = struct.pack("<IIII", linked.entry, linked.symbols.get("library_calls", 0), len(linked.segments), 0)
     offset = len(header) + 32 * len(linked.segments)
     body = b""
@@ -134,11 +140,11 @@ def program(source: Path) -> bytes:
     return header + body
 
 
-def _write(out: Path, debug: bool, *what: Any, images: Sequence[Any] = ()) -> None:
+def _write(out: Path, *what: Any, **options: Any) -> None:
     """Build, and write the ELF when it is whole. Raises AsmError, OSError, and ValueError for a file that was read."""
     sources: list[str] = []
     with noted_by(sources.append):
-        elf = build(*what, debug=debug, images=images)
+        elf = build(*what, **options)
     if identity(str(out)) in map(identity, sources):
         raise ValueError(f"--out {out}: is one of the sources; choose another name")
     output = OutputFile(str(out))
@@ -155,6 +161,7 @@ def main() -> int:
     parser.add_argument("--define", action="append", default=[], metavar="SYMBOL=VALUE", help="a symbol of the kernel")
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="images for containers, made by images.py")
     parser.add_argument("--program", type=Path, action="append", default=[], metavar="FILE", help="one more program")
+    parser.add_argument("--isa", default=ISA, help="the machine's, such as rv32imac (default: %(default)s)")
     parser.add_argument("-g", "--debug", action="store_true", help="write the line of each instruction, for gdb")
     given = parser.parse_args()
     defines = {}
@@ -163,7 +170,8 @@ def main() -> int:
         defines[symbol] = value if equals else "1"
     try:
         images = sibling("images").images_of(given.store) if given.store is not None else ()
-        _write(given.out, given.debug, given.variant, given.init, defines, given.program, images=images)
+        what = given.variant, given.init, defines, given.program
+        _write(given.out, *what, debug=given.debug, images=images, isa=given.isa)
     except (AsmError, ValueError, OSError) as mistake:
         print(f"build.py: {mistake}", file=sys.stderr)
         return 2

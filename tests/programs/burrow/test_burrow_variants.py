@@ -1,10 +1,13 @@
 """Burrow under the hypervisor: the same console and state under every technique, and what Xleak breaks."""
 
+import re
+
 import pytest
 
 from support.budget import REDUCED
-from support.burrow.build import machine, run
-from trapline import ExitReason
+from support.burrow.build import MEMORY, build_script, machine, run
+from support.paths import TESTS
+from trapline import ExitReason, Machine
 
 TECHNIQUES = ("trap", "hybrid", "patch", "translate", "assist")
 PROGRAMS = {
@@ -12,6 +15,8 @@ PROGRAMS = {
     "share 20": 2, "reap chaos 3": 3,
 }  # fmt: skip
 """What runs, and on how many harts."""
+CONSOLE_INPUT = (TESTS / "programs/burrow/session.in").read_bytes()
+CONSOLE_OUTPUT = (TESTS / "programs/burrow/session.out").read_text()
 SESSION = b"ps\ncount 2\nwild\nspin &\nkill 4\nthreads 3\nexit\n"
 HOLES = {"XPOPF": "rv32ima_xpopf", "XPUSHF": "rv32ima_xpushf", "XRDMODE": "rv32ima_xrdmode"}
 
@@ -34,6 +39,23 @@ def test_same_session(technique: str) -> None:
     under, _, virtual = run("shell", stdin=SESSION, technique=technique)
     assert under.decode() == printed.decode()
     assert virtual.digest() == bare.digest()
+
+
+@pytest.mark.slow
+@pytest.mark.checked
+def test_compressed_kernel_and_programs() -> None:
+    """What they print differs in sizes and addresses alone."""
+    elf = build_script().build(isa="rv32imac")
+    printed = {}
+    for technique in ("bare", "trap"):
+        made = Machine.from_elf(elf, isa="rv32imac", memory=MEMORY, stdin=CONSOLE_INPUT, technique=technique)
+        assert made.run(max_instructions=30_000_000).reason is ExitReason.HALT
+        printed[technique] = made.console.output
+    assert printed["trap"] == printed["bare"]
+    texts = printed["bare"].decode(), CONSOLE_OUTPUT
+    assert texts[0] != texts[1]
+    shown, expected = (re.sub(r" *\b(0x[0-9a-f]+|\d+)", "", text) for text in texts)
+    assert shown == expected
 
 
 @pytest.mark.parametrize("shadow", ["lazy", "traced"])
