@@ -77,8 +77,8 @@ FIXES = 6
 """From here on the jumps whose targets are not known yet, FIX words each: where in the arena, and the target."""
 FIX = 2
 LEAVES = FIXES + FIX * 4 * PAGE_PARCELS
-"""From here on, for each parcel and the end of the page, the PLACE of the last LEAVE there, then where that is."""
-SCRATCH = LEAVES + 2 * (PAGE_PARCELS + 1)
+"""From here on, for each parcel and the end of the page, where in the arena its LEAVE is, NOWHERE if it has none."""
+SCRATCH = LEAVES + PAGE_PARCELS + 1
 
 NOWHERE = -1
 """No parcel, no place."""
@@ -266,13 +266,15 @@ def emit_block(code, first, leader, count, arena, blob, plan, scratch):
 
 
 def leave_at(place, arena, blob, plan, scratch):
-    """Where in the arena a LEAVE with this PLACE is; NOWHERE if the arena is full."""
-    known = LEAVES + (place & PLACE_OFFSET)
-    if scratch[U64(known)] != place:
-        scratch[U64(known)] = place
-        scratch[U64(known + 1)] = scratch[AT]
+    """Where in the arena the LEAVE with this PLACE is; NOWHERE if the arena is full.
+
+    An instruction is in one block, so it has one PLACE.
+    """
+    known = LEAVES + (place & PLACE_OFFSET) // HALFWORD
+    if scratch[U64(known)] == NOWHERE:
+        scratch[U64(known)] = scratch[AT]
         put(arena, blob, plan, scratch, LEAVE, 0, 0, place, 0, 0)
-    return scratch[U64(known + 1)]
+    return scratch[U64(known)]
 
 
 def connect(entries, arena, blob, plan, scratch):

@@ -50,7 +50,9 @@ class Translated:
         self.door = ctypes.CFUNCTYPE(integer, ctypes.c_void_p, integer, integer, integer, integer)(self.base)
         self.context = np.zeros(CONTEXT_WORDS, np.int64)
         self.context[:] = harts.ctypes.data, ram.ctypes.data
-        self.entries = np.zeros(PAGE_PARCELS, np.int64)
+        # Of the table only the first half may be looked at.
+        self.table = np.zeros(2 * PAGE_PARCELS, np.int64)
+        self.entries = self.table[:PAGE_PARCELS]
         self.leaders = np.zeros(PAGE_PARCELS + 1, np.uint8)
         self.page = -1
         self.steps = 0

@@ -14,7 +14,8 @@ from trapline.vm.core.packed import STRICT
 pytestmark = pytest.mark.once
 
 BASE = random_programs.CODE
-MANY = 1 << 40
+MANY = 10_000
+"""More than any test executes, and few enough that wrong code which runs in circles comes back."""
 SIZE = 32 * PAGE
 CHANGES = [make.__name__ for make, _ in mixed_programs.MAKERS].index("_change")
 
@@ -137,6 +138,7 @@ def test_a_computed_jump_to_no_entry_is_left_to_the_interpreter() -> None:
     hart = alone(2)
     write_code(hart, [packed("addi", rd=2, imm=1), packed("jalr", rd=1, rs1=7)])
     assert hart.translate(0, 0)
+    hart.table[PAGE_PARCELS:] = hart.entries[0]
     for target in (PAGE, 0xFFFFFFFC, PAGE - 2, 4, 100):
         hart.h.x[7], hart.h.x[1], hart.h.pc = target, 77, 0
         assert hart.enter(MANY) == 1
@@ -212,6 +214,19 @@ def test_instructions_that_overlap_are_in_one_block_each() -> None:
         done = hart.enter(MANY)
         assert done == hart.h.x[2] == (PAGE - start) // 4
         assert hart.h.pc == PAGE - (start % 4)
+
+
+def test_where_two_ways_meet_a_block_begins() -> None:
+    """The second instruction lies in the middle of the first one."""
+    hart = alone(2)
+    hart.code[0] = hart.code[2] = packed("addi", rd=2, rs1=2, imm=1)
+    hart.code[1] = packed("addi", rd=3, rs1=3, imm=1, length=HALFWORD)
+    assert hart.translate(0, 0, 2)
+    assert hart.leaders.nonzero()[0].tolist() == [0, 1, 2] == hart.entries.nonzero()[0].tolist()
+    for start in (0, 2):
+        hart.h.pc = start
+        assert (hart.enter(MANY), hart.h.pc) == (2, 8)
+    assert (hart.h.x[2], hart.h.x[3]) == (3, 1)
 
 
 def test_a_full_arena() -> None:

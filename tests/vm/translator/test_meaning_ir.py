@@ -76,6 +76,11 @@ def dividing_signed(rs1, rs2):
     return u32(s32(rs1) // where(rs2 == 0, 1, rs2))
 
 
+def dividing_by_another(rs1, rs2):
+    """The test is of another value than the divisor."""
+    return rs1 // where(rs1 == 0, 1, rs2)
+
+
 def shifting(rs1, rs2):
     """A shift by more than there is."""
     return u32(rs1 << rs2)
@@ -86,7 +91,9 @@ def calling(rs1, rs2):
     return pow(rs1, rs2)
 
 
-@pytest.mark.parametrize("meaning", [looping, branching, dividing, dividing_signed, shifting, calling])
+@pytest.mark.parametrize(
+    "meaning", [looping, branching, dividing, dividing_signed, dividing_by_another, shifting, calling]
+)
 def test_what_has_no_translation_is_refused(meaning: Callable[..., Any]) -> None:
     with pytest.raises(CannotLowerError):
         lowered(replace(BY_NAME["add"], meaning=meaning))

@@ -21,7 +21,7 @@ TUPLES = 10_000 if os.environ.get("TRAPLINE_HYPOTHESIS") == "nightly" else 200
 CORNERS = (0, 1, 2, 31, 32, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFF800, 0xFFFFFFFF)
 DATA = PAGE
 """Where operands and results are."""
-MANY = 1 << 40
+MANY = 1_000_000
 
 REGISTERS = [i for i in INSTRUCTIONS if has_stencil(i) and not {"imm", "shamt", "pc", "data"} & set(i.inputs)]
 VALUES = [i for i in REGISTERS if i.kind is Kind.VALUE]
