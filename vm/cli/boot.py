@@ -6,7 +6,7 @@ import click
 
 from trapline.vm.cli import debugging, output_files, run_statistics
 from trapline.vm.cli.blueprint import Blueprint
-from trapline.vm.cli.command_files import STDIO, ProgramFile, current
+from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.console import open_console
 from trapline.vm.cli.event_records import EventRecords, went_wrong
 from trapline.vm.cli.exit_records import ExitRecords
@@ -28,10 +28,7 @@ from trapline.vm.cli.qemu_words import QemuWordError, translate
 from trapline.vm.cli.user_errors import fail, reported
 
 if TYPE_CHECKING:
-    from trapline.vm.boot.recipe import Boot
     from trapline.vm.machine import Machine
-    from trapline.vm.process import Process
-    from trapline.vm.snapshot_file.recording import Recorder
 
 
 class BootCommand(Command):
@@ -128,7 +125,9 @@ def run_machine(
         if log is not None:
             # What is repeated for the log would be recorded again.
             log.attach(machine, None if options.state.record is not None else blueprint.machine)
-        recorder = open_recorder(machine, blueprint.boot.under(*under), options.state, options.debug, blueprint.resumed)
+        recorder = debugging.open_recorder(
+            machine, blueprint.boot.under(*under), options.state, options.debug, blueprint.resumed
+        )
         with console.attached(), debugging.session(machine, options.debug) as debugger:
             if isinstance(place, SavePlace):
                 exit, seconds = run_and_save(machine, options.limits, place, blueprint.boot.under(*under), debugger)
@@ -148,24 +147,6 @@ def run_machine(
     statistics = statistics_of(machine, exit, seconds, technique)
     run_statistics.write(statistics, options.outputs, machine, machine.console.mid_line)
     return exit_status(exit)
-
-
-def open_recorder(
-    machine: "Machine", start: "Boot | Process", state: StateOptions, debug: DebugOptions, resumed: bool = False
-) -> "Recorder | None":
-    """Begin to record a machine that does not run yet. start, resumed: see `Recorder`. Raises OSError."""
-    path = state.record
-    if path is None:
-        return None
-    if path == STDIO:
-        fail("--record needs a file's name, not -")
-    from trapline.vm.snapshot_file.recording import CHECKPOINTS, Recorder
-
-    memory = 0 if debug.place is None else CHECKPOINTS
-    stream = current().open_log(path, "--record")
-    return Recorder(
-        machine, start, stream, resumed, memory, report=lambda text: click.echo(f"trapline: {text}", err=True)
-    )
 
 
 def show_translation(machine: "Machine", path: str) -> None:

@@ -1,4 +1,4 @@
-"""Where gdb's stub and the log of events plug into the commands that run something."""
+"""Where gdb's stub, the log of events and the recorder plug into the commands that run something."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trapline.vm.cli.options import DebugOptions
+from trapline.vm.cli.command_files import STDIO, current
+from trapline.vm.cli.options import DebugOptions, StateOptions
 from trapline.vm.cli.user_errors import fail
 
 if TYPE_CHECKING:
+    from trapline.vm.boot.recipe import Boot
     from trapline.vm.experiments.guests import Guest
     from trapline.vm.gdb.session import Session
     from trapline.vm.machine import Machine
+    from trapline.vm.process import Process
+    from trapline.vm.snapshot_file.recording import Recorder
 
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 0xFFFF
@@ -59,3 +63,21 @@ def session(
 
 def _report(text: str) -> None:
     click.echo(f"trapline: {text}", err=True)
+
+
+def open_recorder(
+    machine: "Machine", start: "Boot | Process", state: StateOptions, debug: DebugOptions, resumed: bool = False
+) -> "Recorder | None":
+    """Begin to record a machine that does not run yet. start, resumed: see `Recorder`. Raises OSError."""
+    path = state.record
+    if path is None:
+        return None
+    if path == STDIO:
+        fail("--record needs a file's name, not -")
+    from trapline.vm.snapshot_file.recording import CHECKPOINTS, Recorder
+
+    memory = 0 if debug.place is None else CHECKPOINTS
+    stream = current().open_log(path, "--record")
+    return Recorder(
+        machine, start, stream, resumed, memory, report=lambda text: click.echo(f"trapline: {text}", err=True)
+    )

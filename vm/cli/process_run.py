@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 import click
 
 from trapline.vm.cli import debugging, output_files, run_statistics
-from trapline.vm.cli.boot import open_recorder
 from trapline.vm.cli.command_files import current
 from trapline.vm.cli.event_records import EventRecords
 from trapline.vm.cli.options import DebugOptions, Limits, Outputs, StateOptions
@@ -72,7 +71,7 @@ def run_process(process: "Process", outputs: Outputs, state: StateOptions, debug
         log.attach(machine)
     if trace is not None:
         machine.trace_to(trace)
-    recorder = open_recorder(machine, process, state, debug)
+    recorder = debugging.open_recorder(machine, process, state, debug)
     saving = Saving(process, place) if isinstance(place, SavePlace) else None
     started = time.perf_counter()
     with debugging.session(machine, debug) as debugger:

@@ -10,7 +10,6 @@ import sys
 import time
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from trapline.vm.codegen.cache_folders import PACKAGE, folder_to_write, read_trusted, search_path, write_trusted
@@ -27,13 +26,30 @@ def source_files(*more: str) -> list[Path]:
     return [path for folder in (*SOURCES, *more) for path in sorted((PACKAGE / folder).glob("*.py"))]
 
 
+def version_of(package: str) -> str:
+    """The version of an installed package, which has a plain name such as `numba`.
+
+    It is part of the name of the folder that pip has written beside it. `importlib.metadata` knows more places, and
+    takes as long to import as the rest of what this module does.
+    """
+    for folder in sys.path:
+        found = [*Path(folder or ".").glob(f"{package}-*.dist-info")]
+        if len(found) == 1:
+            return found[0].name.removesuffix(".dist-info").removeprefix(f"{package}-")
+        if found:
+            break  # what a broken update has left
+    from importlib.metadata import version
+
+    return version(package)
+
+
 @cache
 def source_key(*more: str) -> str:
     """A name for what is compiled from the files in SOURCES and in more folders, whatever plugins are loaded."""
     total = hashlib.sha256()
     for path in source_files(*more):
         total.update(path.read_bytes())
-    for part in (sys.version, platform.machine(), version("numba"), version("llvmlite")):
+    for part in (sys.version, platform.machine(), version_of("numba"), version_of("llvmlite")):
         total.update(part.encode() + b"\0")
     return total.hexdigest()[:20]
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -12,7 +13,7 @@ from support.import_graph import graph, modules
 from support.paths import ROOT
 from trapline.vm.classifier.search import batch
 from trapline.vm.codegen import engine_text
-from trapline.vm.codegen.cache import source_files
+from trapline.vm.codegen.cache import source_files, version_of
 from trapline.vm.codegen.collect import Definition, collect
 from trapline.vm.core import event_log, execute, loop
 
@@ -29,6 +30,22 @@ def reached(module: str) -> set[Path]:
             left += arrows[name]
     files = modules(ROOT)
     return {files[name].resolve() for name in found}
+
+
+def test_versions_are_those_that_pip_has_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("numba", "llvmlite", "numpy", "lark"):
+        assert version_of(package) == version(package)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lark-9.8.dist-info").mkdir()
+    (tmp_path / "lark_other-1.0.dist-info").mkdir()
+    assert version_of("lark") == "9.8"
+    # Two are no answer: what Python itself says, with the version of the file inside, is asked instead.
+    (tmp_path / "lark-9.9.dist-info").mkdir()
+    for name in ("9.8", "9.9"):
+        (tmp_path / f"lark-{name}.dist-info" / "METADATA").write_text("Name: lark\nVersion: 5.5\n")
+    assert version_of("lark") == version("lark") == "5.5"
+    with pytest.raises(PackageNotFoundError):
+        version_of("no-such-package")
 
 
 def test_the_engine() -> None:
