@@ -52,9 +52,12 @@ _NO_SECTION = ("nothing can be stored in a structure ('.struct', '.offset')", "b
 _IN_CODE = {*data.HANDLERS, *insn.HANDLERS}
 """Directives whose bytes may be executed, on purpose or by a mistake."""
 
-_head = re.compile(r"((?:[\w.$]++|\"[^\"]*\")\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|[\"(~+-])").match
-_labels = re.compile(r"(?:(?:[\w.$]+|\"[^\"]*\")\s*:\s*)+").match
-_split_labels = re.compile(r"([\w.$]+|\"[^\"]*\")\s*:").finditer
+_NAME = r"(?:[^\x00-#%-\-\/:-@\[-^`{-\x7f]++|\"[^\"]*\")"
+"""A label, as the grammar has it: letters, digits, _ . $ and all that is not ASCII; or quoted."""
+
+_head = re.compile(rf"({_NAME}\s*:\s*)*\s*(\.[\w.]++)(?=\s|$|[\"(~+-])").match
+_labels = re.compile(rf"(?:{_NAME}\s*:\s*)+").match
+_split_labels = re.compile(rf"({_NAME})\s*:").finditer
 
 
 def read(unit: Unit, source: Path | Text, preprocess: str | None, defines: Sequence[str]) -> None:

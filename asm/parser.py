@@ -240,8 +240,10 @@ def parse_statement(text: str) -> Parsed:
     return _parse(text, "statement")
 
 
-# Without labels, strings, characters and assignments, every comma separates operands.
-_plain_instruction = re.compile(r"([A-Za-z_.$\x80-\uffff][\w.$\x80-\uffff]*+)\s*+([^\"':=]*)").fullmatch
+# Without labels, strings, characters and assignments, every comma separates operands. The name is the grammar's NAME.
+_plain_instruction = re.compile(
+    r"([^\x00-#%-\-\/-@\[-^`{-\x7f][^\x00-#%-\-\/:-@\[-^`{-\x7f]*+)\s*+([^\"':=]*)"
+).fullmatch
 
 
 @lru_cache(maxsize=1 << 14)

@@ -334,3 +334,11 @@ _start: .cfi_startproc
 _start: k = 3
     .word ~k, !k, -k, 1 - ~k, ~0x7f >> 60 - ~k
     .byte ~k + 5, -(k)
+##### names of any script, and of no script at all
+_start: nop
+größe:  nop
+😀:     j 😀
+    j größe
+    .data
+    .word a😀b - 4
+a😀b: .word größe
