@@ -1,12 +1,18 @@
 """Parses a statement with the lark grammar into nodes."""
 
+import hashlib
+import marshal
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import lark
 from lark import Lark, Transformer, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
 
 from trapline.asm.arithmetic import folded, wrap
 from trapline.asm.nodes import (
@@ -189,13 +195,63 @@ def _name(token: str) -> str:
     return token[1:-1] if token.startswith('"') else str(token)
 
 
+class KeptTables(Protocol):
+    """Where lark's tables are kept between processes: to make them takes longer than to assemble a short program."""
+
+    def read(self, key: str) -> bytes | None:
+        """What was kept under this key. Nobody else may have written it: `marshal` does not look at it twice."""
+
+    def keep(self, key: str, tables: bytes) -> None:
+        """Keep it, if that is possible."""
+
+
+_kept: KeptTables | None = None
+
+
+def keep_tables(kept: KeptTables) -> None:
+    """Read the tables from there from now on, or keep them there."""
+    global _kept
+    _kept = kept
+
+
+def tables_key() -> str:
+    """A name for the tables: a digest of what they are made from, and of what reads them."""
+    return hashlib.sha256("\0".join((_grammar(), lark.__version__, sys.version)).encode()).hexdigest()[:20]
+
+
+def tables() -> bytes:
+    """What lark makes of the grammar: plain values, and the objects that these name by number."""
+    data, objects = _made().memo_serialize([TerminalDef, Rule])
+    data["options"] = {name: value for name, value in data["options"].items() if name != "transformer"}
+    return marshal.dumps((data, objects))
+
+
+def _grammar() -> str:
+    return (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+
+
 @lru_cache(maxsize=1)
-def _lark() -> Lark:
-    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+def _made() -> Lark:
     return Lark(
-        grammar, start=["statement", "operands", "expression"], parser="lalr", lexer="contextual",
+        _grammar(), start=["statement", "operands", "expression"], parser="lalr", lexer="contextual",
         transformer=_Build(), maybe_placeholders=False, propagate_positions=False,
     )  # fmt: skip
+
+
+def _loaded(tables: bytes) -> Lark:
+    return Lark._load_from_dict(*marshal.loads(tables), transformer=_Build())
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    if _kept is None:
+        return _made()
+    key = tables_key()
+    found = _kept.read(key)
+    if found is not None:
+        return _loaded(found)
+    _kept.keep(key, tables())
+    return _made()
 
 
 def _parse(text: str, start: str) -> Any:

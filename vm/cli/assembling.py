@@ -10,9 +10,34 @@ from trapline.vm.cli import json_output
 from trapline.vm.cli.bundled import find_program
 from trapline.vm.cli.options import AssemblyOptions
 from trapline.vm.cli.user_errors import colored
+from trapline.vm.codegen import cache
 
 if TYPE_CHECKING:
     from trapline.vm.loader.image import Image
+
+
+class CachedTables:
+    """The tables of the assembler's grammar among the compiled code."""
+
+    kind = "grammar"
+
+    def read(self, key: str) -> bytes | None:
+        """See `asm.parser.KeptTables`."""
+        found = cache.read(self.kind, key, cache.PORTABLE)
+        return None if found is None else found[0]
+
+    def keep(self, key: str, tables: bytes) -> None:
+        """See `asm.parser.KeptTables`."""
+        cache.store(self.kind, key, tables, [], portable=True)
+
+    def warm(self) -> tuple[Path | None, bool]:
+        """Make ahead what a first run would: as `vm.codegen.native.warm`."""
+        from trapline.asm.parser import tables, tables_key
+
+        found = cache.find(self.kind, tables_key(), cache.PORTABLE)
+        if found is not None:
+            return found[0], False
+        return cache.store(self.kind, tables_key(), tables(), [], portable=True), True
 
 
 def load_image(programs: list[str], options: AssemblyOptions, text_base: int | None, isa: str) -> Any:
@@ -50,8 +75,11 @@ def with_warnings(image: "Image", isa: str) -> "Image":
 def assemble(paths: list[Path], options: AssemblyOptions, text_base: int | None, isa: str, **others: Any) -> Any:
     """Assemble and link, warnings to stderr. isa, others: of `asm.assemble`."""
     from trapline import asm
+    from trapline.asm.parser import keep_tables
     from trapline.vm.loader.files import detect
     from trapline.vm.loader.image import LoadError
+
+    keep_tables(CachedTables())
 
     for path in paths:
         if path.is_file() and path.stat().st_size and detect(path) == "elf":

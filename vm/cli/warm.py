@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from trapline.vm.cli.assembling import CachedTables
 from trapline.vm.cli.option_groups import Command
 from trapline.vm.cli.progress import announce_compilation
 from trapline.vm.cli.user_errors import fail, reported
@@ -27,7 +28,8 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
 
     That is the engine, which runs everything under every technique, and the search of `trapline classify`: some 20
     seconds each, once for a version of Trapline, Python, numba and a processor. The engine as plain Python, which
-    answers for CSRs, takes half a second. What is there already stays.
+    answers for CSRs, takes half a second, and the tables of the assembler's grammar an instant. What is there already
+    stays.
 
     Compiled code is looked for in the folders of $TRAPLINE_CACHE_DIR, with colons between them, by default in the
     user's cache folder and in that of the installation. They may be read-only; the first writable one is written.
@@ -53,6 +55,7 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
             _show(what, partial(native.warm, source, native.engine_key(), portable, announce_compilation))
         if not added():  # of plugins no other run would find it
             _show("engine as plain Python", plain.warm)
+            _show("tables of the assembler", CachedTables().warm)
         _show("search", partial(batch.warm, portable, announce_compilation))
 
 
