@@ -87,9 +87,8 @@ LIBRARIES = {
     "llvmlite": "vm/translator vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
-    "numpy": "vm/core vm/translator vm/hypervisor/host vm/engine.py vm/stops vm/snapshot vm/snapshot_file vm/process "
-    "vm/observe vm/experiments "
-    "vm/classifier/definitions vm/classifier/search",
+    "numpy": "vm/core vm/translator vm/hypervisor/host vm/engine.py vm/machine.py vm/stops vm/snapshot "
+    "vm/snapshot_file vm/process vm/observe vm/experiments vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",

@@ -1,36 +1,89 @@
 """An engine: the memory of a machine and the compiled (or plain Python) functions that run it."""
 
 import ctypes
+import hashlib
+import mmap
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trapline.isa.sv32 import PAGE
-from trapline.isa.table import added
+from trapline.isa.table import CSRS, added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.event_log import RING_WORDS
-from trapline.vm.core.hart import HartView, MachineView, new_harts, new_machine
+from trapline.vm.core.hart import (
+    as_harts,
+    as_machines,
+    hart_memory,
+    hart_views,
+    machine_memory,
+    machine_views,
+)
 from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
 from trapline.vm.core.stops import TABLE_WORDS
 from trapline.vm.engine_kinds import KINDS, PYTHON
 from trapline.vm.hypervisor.events import EVENT_PAGES
-from trapline.vm.hypervisor.host.event_ring import EventRing
-from trapline.vm.hypervisor.host.records import pages_behind_ram, replaced_code, under_hypervisor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from trapline.vm.hypervisor.host.event_ring import EventRing
+    from trapline.vm.hypervisor.host.original_words import Originals
+    from trapline.vm.hypervisor.host.translated_blocks import Translation
+
+
+class Buffers(NamedTuple):
+    """All that a machine's state is made of, but for its devices: see `Engine`, behind whose arrays these are.
+
+    harts, machines: int64[], the words of all records, the virtual and then the real ones; ram: uint8[], with what lies
+    behind the guest's; code: int64[]; page: uint8[].
+    """
+
+    harts: memoryview
+    machines: memoryview
+    ram: memoryview
+    code: memoryview
+    page: memoryview
 
 
 class Arrays(NamedTuple):
-    """All that a machine's state is made of, but for its devices: see `Engine`, behind whose attributes these are.
+    """The same as arrays, but for `code`."""
 
-    harts, machines: the virtual and then the real ones; ram: with what lies behind the guest's.
-    """
+    harts: "np.ndarray"
+    machines: "np.ndarray"
+    ram: "np.ndarray"
+    page: "np.ndarray"
 
-    harts: np.ndarray
-    machines: np.ndarray
-    ram: np.ndarray
-    page: np.ndarray
+
+CODE_BYTES = 8
+"""Bytes of a decoded instruction."""
+
+_LARGE = 4 << 20
+"""Bytes from which on large pages of the host gain more than they take."""
+
+
+def reserved(size: int) -> memoryview:
+    """uint8[size] of zeros, of which the host gives a page only once it is touched. Raises MemoryError."""
+    try:
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return memoryview(mmap.mmap(-1, size))
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"this host cannot allocate {size >> 20} MiB") from error
+    if size >= _LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
+
+
+_ZEROS = bytes(1 << 16)
+
+
+def _address(memory: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 class Engine:
@@ -38,8 +91,8 @@ class Engine:
 
     harts: ndarray of `vm.core.hart.HART`, shape (n,); machine: ndarray of MACHINE, shape (1,).
     ram: uint8[size]; code: int64, decoded instructions, CODE_ENTRIES for a page, then the ring of events and the table
-    of stops; page: uint8[pages], see
-    `vm.core.code_pages`.
+    of stops; page: uint8[pages], see `vm.core.code_pages`. These arrays are made when they are first asked for: a run
+    needs no numpy. buffers: the memory that they show.
     kind: a name in `vm.engine_kinds.KINDS`; the attribute is its record.
     additions: the plugins (`isa.plugin.load`) that were loaded when it was made.
     technique: name in `vm.hypervisor.technique.TECHNIQUES`. Under a hypervisor the first half of `harts` and
@@ -55,7 +108,7 @@ class Engine:
     def __init__(
         self, *, kind: str, harts: int, misa: int, ram_base: int, ram_size: int, board: bool, extensions: int = 0,
         technique: str = "bare", shadow: str = "lazy", events: bool = False, announce: Announce | None = None,
-        memory: np.ndarray | None = None,
+        memory: "np.ndarray | None" = None,
     ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"engine '{kind}' is not {' or '.join(map(repr, KINDS))}")
@@ -63,25 +116,34 @@ class Engine:
             raise ValueError(f"a machine has 1 to {MAX_HARTS} harts, not {harts}")
         self.kind = KINDS[kind]
         self.additions = added()
-        pages = ram_size // PAGE + pages_behind_ram(technique, harts, ram_size // PAGE)
+        own_pages = ram_size // PAGE
+        hart_words = hart_memory(harts, misa, extensions)
+        machine_words = machine_memory(ram_base, ram_size, board, harts)
+        pages = own_pages
+        if technique != "bare":
+            from trapline.vm.hypervisor.host.records import pages_behind_ram, under_hypervisor
+
+            pages += pages_behind_ram(technique, harts, own_pages)
+            hart_words, machine_words = under_hypervisor(hart_words, machine_words, technique, shadow)
         ring = pages * PAGE
         pages += EVENT_PAGES if events else 0
-        self._all_ram = np.zeros(pages * PAGE, np.uint8) if memory is None else memory[: pages * PAGE]
+        all_ram = reserved(pages * PAGE) if memory is None else memory.data[: pages * PAGE]
+        code = reserved((pages * CODE_ENTRIES + RING_WORDS + TABLE_WORDS) * CODE_BYTES).cast("q")
+        self.buffers = Buffers(hart_words, machine_words, all_ram, code, memoryview(bytearray(pages)))
         self.unannounced: list[tuple[int, int]] = []
-        self.ram = self._all_ram[:ram_size]
-        self.code = np.zeros(pages * CODE_ENTRIES + RING_WORDS + TABLE_WORDS, np.int64)
-        self.page = np.zeros(pages, np.uint8)
-        self._all_harts = new_harts(harts, misa, extensions)
-        self._machines = new_machine(ram_base, ram_size, board, harts)
-        self._all_harts, self._machines = under_hypervisor(self._all_harts, self._machines, technique, shadow)
-        self.harts, self.machine = self._all_harts[:harts], self._machines[:1]
-        self._views = [HartView(self._all_harts[i : i + 1]) for i in range(len(self._all_harts))]
-        self._machine_views = [MachineView(self._machines[i : i + 1]) for i in range(len(self._machines))]
+        self._ram_size = ram_size
+        self._views = hart_views(hart_words)
+        self._machine_views = machine_views(machine_words)
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
         self.m.work_budget = self.kind.work_per_look
-        self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
-        self.ring = EventRing(self, self._all_ram, ring) if events else None
+        self.originals: Originals | None = None
+        self.translation: Translation | None = None
+        if technique != "bare":
+            from trapline.vm.hypervisor.host.records import replaced_code
+
+            self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
+        self.ring = self._made_ring(ring) if events else None
         self._compiled = False  # unless it can be entered by its address
         self._announce = announce
         if self.kind is PYTHON:
@@ -89,21 +151,78 @@ class Engine:
         elif os.environ.get("NUMBA_BOUNDSCHECK") == "1":
             self._use_checked()
         else:
-            self._use_native(pages, announce)
+            self._use_native(announce)
             self._compiled = True
 
-    def _use_native(self, pages: int, announce: Announce | None) -> None:
+    def _made_ring(self, offset: int) -> "EventRing":
+        from trapline.vm.hypervisor.host.event_ring import EventRing
+
+        return EventRing(self, self._all_ram, offset)
+
+    # The same memory as arrays. Names with an underscore have what lies behind the guest's, too.
+
+    @cached_property
+    def _all_harts(self) -> "np.ndarray":
+        return as_harts(self.buffers.harts)
+
+    @cached_property
+    def _machines(self) -> "np.ndarray":
+        return as_machines(self.buffers.machines)
+
+    @cached_property
+    def _all_ram(self) -> "np.ndarray":
+        import numpy as np
+
+        return np.frombuffer(self.buffers.ram, np.uint8)
+
+    @cached_property
+    def harts(self) -> "np.ndarray":
+        """The harts that the guest has: ndarray of HART."""
+        return self._all_harts[: len(self.h)]
+
+    @cached_property
+    def machine(self) -> "np.ndarray":
+        """The machine that the guest has: ndarray of MACHINE, shape (1,)."""
+        return self._machines[:1]
+
+    @cached_property
+    def ram(self) -> "np.ndarray":
+        """The guest's RAM: uint8[size]."""
+        return self._all_ram[: self._ram_size]
+
+    @cached_property
+    def code(self) -> "np.ndarray":
+        """Decoded instructions, and what follows them: int64[]."""
+        import numpy as np
+
+        return np.frombuffer(self.buffers.code, np.int64)
+
+    @cached_property
+    def page(self) -> "np.ndarray":
+        """What is known of each page of real RAM: uint8[pages]."""
+        import numpy as np
+
+        return np.frombuffer(self.buffers.page, np.uint8)
+
+    def _use_native(self, announce: Announce | None) -> None:
         from trapline.vm.codegen import native
 
         self._run, self._drop = native.functions(announce)
-        # The arrays live as long as this object, so their addresses stay good.
-        harts, machine, ram, code, page = (
-            a.ctypes.data for a in (self._all_harts, self._machines, self._all_ram, self.code, self.page)
-        )
-        counts = (len(self._all_harts), len(self._machines), len(self.harts), pages)
-        self._addresses = np.array((harts, machine, ram, code, page, *counts), np.int64)
-        self._memory: tuple[Any, ...] = (ctypes.c_void_p(self._addresses.ctypes.data),)
+        # The buffers live as long as this object, so their addresses stay good.
+        counts = (len(self._views), len(self._machine_views), len(self.h), len(self.buffers.page))
+        words = (*map(_address, self.buffers), *counts)
+        self._addresses = (ctypes.c_int64 * len(words))(*words)
+        self._memory: tuple[Any, ...] = (ctypes.c_void_p(ctypes.addressof(self._addresses)),)
         self._code_memory: tuple[Any, ...] = self._memory
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the guest's registers, pc, mode, CSRs that hold a value, and all of its RAM."""
+        total = hashlib.sha256()
+        names = ["x", "pc", "mode", *sorted({c.storage for c in CSRS if c.storage}), "pmpcfg", "pmpaddr"]
+        for name in names:
+            total.update(self.harts[name].tobytes())
+        total.update(self.buffers.ram[: self._ram_size])
+        return total.hexdigest()
 
     def look_at_stops(self) -> None:
         """From now on obey the table of stops and note events, which another engine does: see `unstopped_text`."""
@@ -113,6 +232,8 @@ class Engine:
             self._run, self._drop = native.functions(self._announce, native.STOPPING_ENGINE)
 
     def _use_checked(self) -> None:
+        import numpy as np
+
         from trapline.vm.codegen import native
 
         module = native.checked_functions()
@@ -120,7 +241,7 @@ class Engine:
         ram = self._all_ram
         self._memory = (
             self._all_harts, self._machines, ram, ram.view(np.uint16), ram.view(np.uint32),
-            self.code, self.page, len(self.harts),
+            self.code, self.page, len(self.h),
         )  # fmt: skip
         self._code_memory = (self.code, self.page)
 
@@ -129,10 +250,9 @@ class Engine:
 
         names = python_module()
         self._run, self._drop = names["run"], names["drop_code"]
-        ram = self._all_ram.data
+        _, _, ram, code, page = self.buffers
         self._memory = (
-            self._views, self._machine_views, ram, ram.cast("B").cast("H"), ram.cast("B").cast("I"),
-            self.code.data, self.page.data, len(self.h),
+            self._views, self._machine_views, ram, ram.cast("H"), ram.cast("I"), code, page, len(self.h)
         )  # fmt: skip
         self._code_memory = self._memory[-3:-1]
 
@@ -170,7 +290,7 @@ class Engine:
 
     def real_hart(self, number: int) -> HartRecord:
         """The real hart that a hypervisor has for the virtual hart of this number."""
-        return self._views[len(self.harts) + number]
+        return self._views[len(self.h) + number]
 
     @property
     def all_harts(self) -> Sequence[HartRecord]:
@@ -178,7 +298,7 @@ class Engine:
         return self._views
 
     @property
-    def hart_array(self) -> np.ndarray:
+    def hart_array(self) -> "np.ndarray":
         """The same: ndarray of HART."""
         return self._all_harts
 
@@ -190,7 +310,7 @@ class Engine:
     @property
     def words(self) -> memoryview:
         """All of real RAM as words, what lies behind the guest's included."""
-        return self._all_ram.data.cast("B").cast("I")
+        return self.buffers.ram.cast("I")
 
     @property
     def arrays(self) -> Arrays:
@@ -203,14 +323,21 @@ class Engine:
             return None
         address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address is not None
-        return address, self._addresses.ctypes.data
+        return address, ctypes.addressof(self._addresses)
+
+    def clear(self, offset: int, length: int) -> None:
+        """Fill [offset, offset + length) of RAM with zeros; decoded instructions there stay."""
+        ram = self.buffers.ram
+        for start in range(offset, offset + length, len(_ZEROS)):
+            end = min(start + len(_ZEROS), offset + length)
+            ram[start:end] = _ZEROS[: end - start]
 
     def drop_code(self, offset: int, length: int) -> None:
         """Forget decoded instructions in [offset, offset + length) of RAM, which the host has changed."""
         if length > 0:
             first, last = offset // PAGE, (offset + length - 1) // PAGE
             self.forget(first, last - first + 1)
-            if self.m.traced and (self.page[first : last + 1] & WATCHED).any():
+            if self.m.traced and any(flags & WATCHED for flags in self.buffers.page[first : last + 1]):
                 self.m.trace_epoch += 1
             count = last - first + 1
             if self.originals is not None:

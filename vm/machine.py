@@ -1,13 +1,11 @@
 """A whole machine: harts, RAM and board, built from a program, run and looked at from Python."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO, Unpack
+from typing import TYPE_CHECKING, BinaryIO, TextIO, Unpack
 
-from trapline import isa
 from trapline.isa.cause import ALL_EXCEPTIONS, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
@@ -35,9 +33,13 @@ from trapline.vm.machine_options import Options
 from trapline.vm.registers import Hart
 from trapline.vm.run_loop import Log, RunLoop
 from trapline.vm.sbi.call import Sbi
-from trapline.vm.snapshot.pages import SavedMemory
 from trapline.vm.snapshot.snapshot import Part, Present, Saver, Snapshot
 from trapline.vm.stops.stops import AddressesOf, Stops
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from trapline.vm.snapshot.pages import SavedMemory
 
 TrapHook = Callable[["Machine", int, int], bool | None]
 """Called with the machine, the cause and the tval of an exception; True ends it there, as the hook has served it."""
@@ -98,7 +100,7 @@ class Machine:
         clock: str = "instructions",
         events: bool = False,
         announce: Announce | None = None,
-        contents: SavedMemory | None = None,
+        contents: "SavedMemory | None" = None,
     ) -> None:
         if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
@@ -114,7 +116,7 @@ class Machine:
             events=events and technique != "bare", announce=announce,
             memory=None if contents is None else contents.private_copy(),
         )  # fmt: skip
-        self.ram, self.ram_base, self._m = self.engine.ram, ram_base, self.engine.m
+        self._ram, self.ram_base, self._m = self.engine.buffers.ram[:memory], ram_base, self.engine.m
         if not 0 <= real_mleak <= ALL_HOLES:
             raise ValueError(f"real_mleak must be in 0..{ALL_HOLES:#x}, not {real_mleak:#x}")
         self._m.real_mleak = real_mleak
@@ -179,12 +181,12 @@ class Machine:
         """Place the segments of an `Image` and enter at its entry. Raises `LoadError` if it is not for this machine."""
         from trapline.vm.loader.memory import check_fits, headers_below
 
-        check_fits(image, self.isa, self.ram_base, len(self.ram))
+        check_fits(image, self.isa, self.ram_base, len(self._ram))
         for segment in image.segments:
             skipped = headers_below(image, segment, self.ram_base)
             self.write(segment.paddr + skipped, segment.data[skipped:])
             offset, length = segment.paddr + len(segment.data) - self.ram_base, segment.memsz - len(segment.data)
-            self.ram[offset : offset + length] = 0
+            self.engine.clear(offset, length)
             self.engine.drop_code(offset, length)
         self.pc = image.physical_entry
         self.symbols = dict(image.symbols)
@@ -195,9 +197,14 @@ class Machine:
         if address is not None and self._offset(address, 8) is not None:
             self.htif = Htif(self, address, self.symbols.get("fromhost"))
             self._m.tohost = address & ~7
-            self.engine.page[(address - self.ram_base) >> PAGE_SHIFT] |= WATCHED
+            self.engine.buffers.page[(address - self.ram_base) >> PAGE_SHIFT] |= WATCHED
 
     # State
+
+    @property
+    def ram(self) -> "np.ndarray":
+        """uint8[memory]."""
+        return self.engine.ram
 
     @property
     def pc(self) -> int:
@@ -242,31 +249,26 @@ class Machine:
 
     def _offset(self, address: int, length: int) -> int | None:
         offset = address - self.ram_base
-        return offset if 0 <= offset and length >= 0 and offset + length <= len(self.ram) else None
+        return offset if 0 <= offset and length >= 0 and offset + length <= len(self._ram) else None
 
     def read(self, address: int, length: int) -> bytes:
         """Bytes of RAM at a physical address. Raises MemoryRangeError outside RAM."""
         offset = self._offset(address, length)
         if offset is None:
             raise MemoryRangeError(f"[{address:#x}, {address + length:#x}) is not RAM")
-        return self.ram[offset : offset + length].tobytes()
+        return self._ram[offset : offset + length].tobytes()
 
     def write(self, address: int, data: bytes) -> None:
         """Write RAM at a physical address and forget decoded instructions there. Raises MemoryRangeError."""
         offset = self._offset(address, len(data))
         if offset is None:
             raise MemoryRangeError(f"[{address:#x}, {address + len(data):#x}) is not RAM")
-        self.ram.data[offset : offset + len(data)] = data
+        self._ram[offset : offset + len(data)] = data
         self.engine.drop_code(offset, len(data))
 
     def digest(self) -> str:
         """SHA-256 (hex) of the registers, pc, mode, CSRs that hold a value, and all of RAM; not of counters."""
-        total = hashlib.sha256()
-        names = ["x", "pc", "mode", *sorted({c.storage for c in isa.CSRS if c.storage}), "pmpcfg", "pmpaddr"]
-        for name in names:
-            total.update(self.engine.harts[name].tobytes())
-        total.update(self.ram.data)
-        return total.hexdigest()
+        return self.engine.digest()
 
     # Snapshots
 
@@ -344,7 +346,7 @@ class Machine:
 
     def on_mmio(self, base: int, size: int, device: Device) -> None:
         """Serve physical [base, base + size) from Python. Raises ValueError when it overlaps RAM or a device."""
-        taken = [(self.ram_base, len(self.ram), "RAM")]
+        taken = [(self.ram_base, len(self._ram), "RAM")]
         if self.board is not None:
             taken.append((CLINT, CLINT_SIZE, "the CLINT"))
         for other, length, name in taken:
@@ -385,8 +387,7 @@ class Machine:
     def retire_trap(self, next_pc: int) -> None:
         """Go on at `next_pc` after the host has served a trap; the instruction counts as trapped, not retired."""
         h = self.engine.h[self._m.current]
-        h.cycle, h.unretired = h.cycle + 1, h.unretired + 1
-        h.pc = next_pc & 0xFFFFFFFF
+        h.pc, h.cycle, h.unretired = next_pc & 0xFFFFFFFF, h.cycle + 1, h.unretired + 1
 
     def advance_time(self, ticks: int) -> None:
         """Let `ticks` of 100 ns pass without executing anything."""

@@ -1,10 +1,12 @@
 """What a machine is made of: the options of `Machine` and of all that makes one."""
 
-from typing import BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from trapline.vm.engine import Announce
 from trapline.vm.host.console import Console
-from trapline.vm.snapshot.pages import SavedMemory
+
+if TYPE_CHECKING:
+    from trapline.vm.snapshot.pages import SavedMemory
 
 
 class Options(TypedDict, total=False):
@@ -26,4 +28,4 @@ class Options(TypedDict, total=False):
     clock: str
     events: bool
     announce: Announce | None
-    contents: SavedMemory | None
+    contents: "SavedMemory | None"

@@ -73,7 +73,7 @@ class MachinePlatform:
     def is_memory(self, paddr: int, length: int) -> bool:
         """Whether [paddr, paddr + length) is RAM."""
         offset = paddr - self.machine.ram_base
-        return 0 <= offset and offset + length <= len(self.machine.ram)
+        return 0 <= offset and offset + length <= self._m.ram_size
 
     def read(self, paddr: int, length: int) -> bytes:
         """Read RAM."""
@@ -89,7 +89,7 @@ class MachinePlatform:
             raise Refused(LOAD_MISALIGNED, vaddr)
         engine = self.machine.engine
         refresh(h)
-        paddr = data_address(h, self._m, engine.words, engine.code, engine.page, vaddr, WORD, LOAD)
+        paddr = data_address(h, self._m, engine.words, engine.buffers.code, engine.buffers.page, vaddr, WORD, LOAD)
         if paddr < 0 or not self.is_memory(paddr, 4):
             raise Refused(cause_of(paddr) if paddr < 0 else LOAD_ACCESS, vaddr)
         return int.from_bytes(self.read(paddr, 4), "little")

@@ -59,7 +59,7 @@ def read_load(text: str) -> Load:
 def apply(machine: Machine, text: str, load: Load) -> None:
     """Write what was read into RAM. Raises ValueError where RAM or the hart does not exist."""
     for address, data in load.pieces:
-        end = machine.ram_base + len(machine.ram)
+        end = machine.ram_base + machine.engine.m.ram_size
         if address < machine.ram_base or address + len(data) > end:
             raise ValueError(
                 f"--device {text}: {len(data)} bytes at {address:#x} are not within RAM, "

@@ -84,8 +84,8 @@ class KernelMemory:
         engine, h = self.machine.engine, self.machine.current.h
         refresh(h)
         access = STORE if permission == WRITE else LOAD
-        paddr = data_address(h, engine.m, engine.words, engine.code, engine.page, address, 1, access)
-        return paddr if 0 <= paddr - self.machine.ram_base < len(self.machine.ram) else None
+        paddr = data_address(h, engine.m, engine.words, engine.buffers.code, engine.buffers.page, address, 1, access)
+        return paddr if 0 <= paddr - self.machine.ram_base < engine.m.ram_size else None
 
     def _pieces(self, address: int, size: int, permission: int) -> list[tuple[int, int]]:
         """(physical address, length) within pages, up to the first byte that cannot be accessed."""

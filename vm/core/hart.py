@@ -1,14 +1,14 @@
 """The memory layout of a hart and of the machine around it, and a plain-Python view of both.
 
-Every field is int64 (or an array of int64), so one record serves compiled code and Python.
+Every field is int64 (or an array of int64), so one record serves compiled code and Python. To make one and to run it
+takes no numpy, which is a third of the time of a short program; who looks at records as arrays imports it.
 """
 
 import ctypes
 import operator
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from trapline.isa.cause import MTIP
 from trapline.isa.environment import reset_menvcfgh
@@ -22,6 +22,12 @@ from trapline.vm.core.records import (
     HartRecord,
     MachineRecord,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    HART: np.dtype
+    MACHINE: np.dtype
 
 TLB_ENTRIES = 4096
 """Entries of each software TLB; entry i is a pair: tag, then what turns a vaddr into a RAM offset."""
@@ -69,48 +75,104 @@ MACHINE_FIELDS = declared(
 )  # fmt: skip
 
 
-def _dtype(fields: tuple[tuple[str, int], ...]) -> np.dtype:
+WORD_BYTES = 8
+"""Bytes of a field, or of an element of one that is an array."""
+
+
+def _words(fields: tuple[tuple[str, int], ...]) -> int:
+    return sum(count for _, count in fields)
+
+
+HART_WORDS = _words(HART_FIELDS)
+MACHINE_WORDS = _words(MACHINE_FIELDS)
+"""Length of a record."""
+
+
+@cache
+def _dtype(fields: tuple[tuple[str, int], ...]) -> "np.dtype":
+    import numpy as np
+
     return np.dtype([(name, np.int64) if count == 1 else (name, np.int64, (count,)) for name, count in fields])
 
 
-HART = _dtype(HART_FIELDS)
-MACHINE = _dtype(MACHINE_FIELDS)
+def __getattr__(name: str) -> Any:
+    # HART and MACHINE: the records as dtypes of numpy.
+    if name in _DTYPES:
+        return _dtype(_DTYPES[name])
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
-def new_harts(count: int, misa: int, extensions: int = 0) -> np.ndarray:
-    """`count` harts after reset with these optional extensions: ndarray of HART, shape (count,)."""
-    harts = np.zeros(count, HART)
-    for name, value in RESET.items():
-        harts[name] = value
-    harts["misa"] = misa
-    harts["extensions"] = extensions
-    harts["menvcfgh"] = reset_menvcfgh(extensions)
-    harts["mhartid"] = np.arange(count)
-    harts["timer_line"] = MTIP
-    for name in ("fetch_tlb", "load_tlb", "store_tlb"):
-        harts[name] = -1
-    return harts
+_DTYPES = {"HART": HART_FIELDS, "MACHINE": MACHINE_FIELDS}
 
 
-def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> np.ndarray:
-    """The machine's own state: ndarray of MACHINE, shape (1,)."""
-    machine = np.zeros(1, MACHINE)
-    machine["ram_base"] = ram_base
-    machine["ram_size"] = ram_size
-    machine["harts"] = harts
-    machine["slice_left"] = SLICE
-    machine["board"] = FULL_BOARD if board else NO_DEVICES
+def zeros(words: int) -> memoryview:
+    """int64[words] of zeros."""
+    return memoryview(bytearray(words * WORD_BYTES)).cast("q")
+
+
+def hart_memory(count: int, misa: int, extensions: int = 0) -> memoryview:
+    """The records of `count` harts after reset with these optional extensions: int64[count * HART_WORDS]."""
+    memory = zeros(count * HART_WORDS)
+    no_entries = memoryview(b"\xff" * (2 * TLB_ENTRIES * WORD_BYTES)).cast("q")
+    for number, hart in enumerate(hart_views(memory)):
+        for name, value in RESET.items():
+            setattr(hart, name, value)
+        hart.misa = misa
+        hart.extensions = extensions
+        hart.menvcfgh = reset_menvcfgh(extensions)
+        hart.mhartid = number
+        hart.timer_line = MTIP
+        tlbs: Any = hart.fetch_tlb, hart.load_tlb, hart.store_tlb
+        for tlb in tlbs:
+            tlb[:] = no_entries
+    return memory
+
+
+def machine_memory(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> memoryview:
+    """The record of the machine itself: int64[MACHINE_WORDS]."""
+    memory = zeros(MACHINE_WORDS)
+    (m,) = machine_views(memory)
+    m.ram_base = ram_base
+    m.ram_size = ram_size
+    m.harts = harts
+    m.slice_left = SLICE
+    m.board = FULL_BOARD if board else NO_DEVICES
     # Until the host says more, it serves everything outside RAM.
-    machine["uart"] = -1
-    machine["devices"] = 1
-    machine["device_end"][:, 0] = ADDRESSES
-    machine["tohost"] = -1
-    machine["work_budget"] = WORK
-    machine["event_stop"] = machine["event_halt"] = -1
-    return machine
+    for number in range(UART_REGISTERS):
+        m.uart[number] = -1
+    m.devices = 1
+    m.device_end[0] = ADDRESSES
+    m.tohost = -1
+    m.work_budget = WORK
+    m.event_stop = m.event_halt = -1
+    return memory
 
 
-def _view_of(name: str, fields: tuple[tuple[str, int], ...]) -> Callable[[np.ndarray], Any]:
+def as_harts(memory: memoryview) -> "np.ndarray":
+    """Records of harts as an ndarray of HART, shape (n,), over the same memory."""
+    import numpy as np
+
+    return np.frombuffer(memory, _dtype(HART_FIELDS))
+
+
+def as_machines(memory: memoryview) -> "np.ndarray":
+    """Records of machines as an ndarray of MACHINE, shape (n,), over the same memory."""
+    import numpy as np
+
+    return np.frombuffer(memory, _dtype(MACHINE_FIELDS))
+
+
+def new_harts(count: int, misa: int, extensions: int = 0) -> "np.ndarray":
+    """`count` harts after reset with these optional extensions: ndarray of HART, shape (count,)."""
+    return as_harts(hart_memory(count, misa, extensions))
+
+
+def new_machine(ram_base: int, ram_size: int, board: bool, harts: int = 1) -> "np.ndarray":
+    """The machine's own state: ndarray of MACHINE, shape (1,)."""
+    return as_machines(machine_memory(ram_base, ram_size, board, harts))
+
+
+def _view_of(name: str, fields: tuple[tuple[str, int], ...]) -> "Callable[[np.ndarray | memoryview], Any]":
     """What makes objects whose attributes read and write one record.
 
     They yield plain integers, and refuse what does not fit 64 bits: numpy scalars would do neither. The host reads
@@ -136,9 +198,10 @@ def _view_of(name: str, fields: tuple[tuple[str, int], ...]) -> Callable[[np.nda
     body["__doc__"] = f"One {name} record as an object with integer attributes."
     kind: Any = type(name, (ctypes.c_int64 * offset,), body)
 
-    def view(record: np.ndarray) -> Any:
+    def view(record: "np.ndarray | memoryview") -> Any:
         made = kind.from_buffer(record)
-        made._words = words = record.view(np.int64).data.cast("B").cast("q")
+        memory = record if isinstance(record, memoryview) else record.view("int64").data
+        made._words = words = memory.cast("B").cast("q")
         for slot, start, count in arrays:
             setattr(made, slot, words[start : start + count])
         return made
@@ -146,6 +209,16 @@ def _view_of(name: str, fields: tuple[tuple[str, int], ...]) -> Callable[[np.nda
     return view
 
 
-HartView: Callable[[np.ndarray], HartRecord] = _view_of("HartView", HART_FIELDS)
-MachineView: Callable[[np.ndarray], MachineRecord] = _view_of("MachineView", MACHINE_FIELDS)
-"""A view of an ndarray of shape (1,)."""
+HartView: "Callable[[np.ndarray | memoryview], HartRecord]" = _view_of("HartView", HART_FIELDS)
+MachineView: "Callable[[np.ndarray | memoryview], MachineRecord]" = _view_of("MachineView", MACHINE_FIELDS)
+"""A view of an ndarray of shape (1,), or of the words of one record."""
+
+
+def hart_views(memory: memoryview) -> list[HartRecord]:
+    """A view of each of the harts in int64[n * HART_WORDS]."""
+    return [HartView(memory[at : at + HART_WORDS]) for at in range(0, len(memory), HART_WORDS)]
+
+
+def machine_views(memory: memoryview) -> list[MachineRecord]:
+    """A view of each of the machines in int64[n * MACHINE_WORDS]."""
+    return [MachineView(memory[at : at + MACHINE_WORDS]) for at in range(0, len(memory), MACHINE_WORDS)]

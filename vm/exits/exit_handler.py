@@ -115,7 +115,7 @@ class ExitHandler:
                 if hook(cause, tval) is True:
                     return None
                 if self._m.stops & LOG_INT:
-                    uncount(self.machine.engine.code)  # it goes on elsewhere
+                    uncount(self.machine.engine.buffers.code)  # it goes on elsewhere
         if (self.machine.host_traps >> cause) & 1:
             return Exit(ExitReason.TRAP, self.h.pc, cause=cause, tval=tval)
         if cause == ECALL_S and (sbi := self.machine.sbi) is not None:
@@ -141,7 +141,7 @@ class ExitHandler:
     def _log_served(self, cause: int, tval: int) -> None:
         """Note that the host serves an exception at pc."""
         if self._m.stops & LOG_INT:
-            log_served(self.h, self._m, self.machine.engine.code, cause, tval, self.h.x[A7])
+            log_served(self.h, self._m, self.machine.engine.buffers.code, cause, tval, self.h.x[A7])
 
     def take_interrupt(self) -> int | None:
         """Take a pending interrupt, as the next step would; its mcause, or None without one."""
@@ -168,7 +168,7 @@ class ExitHandler:
         mode = self.h.mode
         take_trap(self.h, cause, tval)
         if self._m.stops & LOG_INT:
-            log_trap(self.h, self._m, self.machine.engine.code, cause, mode)
+            log_trap(self.h, self._m, self.machine.engine.buffers.code, cause, mode)
 
     def instruction_word(self) -> int | None:
         """The word at pc, as the next step would fetch it; None if it cannot. Changes nothing that a guest can see."""

@@ -1,13 +1,15 @@
 """What serving an exit needs of the machine around the harts: `vm.machine.Machine` has it, and lies above this room."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trapline.vm.core.records import HartRecord, MachineRecord
 from trapline.vm.exits.engine_devices import PolledUart
 from trapline.vm.host.console import Console
-from trapline.vm.hypervisor.host.event_ring import EventRing
 from trapline.vm.sbi.call import Sbi
+
+if TYPE_CHECKING:
+    from trapline.vm.hypervisor.host.event_ring import EventRing
 
 
 class ServedEngine(Protocol):
@@ -20,11 +22,9 @@ class ServedEngine(Protocol):
     @property
     def real(self) -> Sequence[MachineRecord]: ...
     @property
-    def ring(self) -> EventRing | None: ...
+    def ring(self) -> "EventRing | None": ...
     @property
-    def code(self) -> Any: ...  # an ndarray, of which this room hands on the reference and knows no more
-    @property
-    def page(self) -> Any: ...  # likewise
+    def buffers(self) -> Any: ...  # of which this room hands on `code`
 
     @property
     def words(self) -> memoryview:

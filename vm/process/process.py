@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack, overload
 
 from trapline.isa.cause import ALL_EXCEPTIONS, BREAKPOINT, ECALL_U
 from trapline.isa.hart import A0, A7
@@ -26,8 +26,10 @@ from trapline.vm.process.space import AddressSpace, Layout
 from trapline.vm.process.stack import initial_stack
 from trapline.vm.process.streams import ATTENTION, Input, Output, OutputLimit, Quota, TimedOut, look
 from trapline.vm.process.system_calls import TABLE, name_of
-from trapline.vm.snapshot.pages import SavedMemory
 from trapline.vm.snapshot.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from trapline.vm.snapshot.pages import SavedMemory
 
 _SERVICES = (files, mappings, process_calls)  # importing them registers their system calls
 
@@ -68,7 +70,7 @@ class Options(TypedDict, total=False):
     max_output: int | None
     seed: int
     announce: Announce | None
-    contents: SavedMemory | None
+    contents: "SavedMemory | None"
 
 
 class Process:
@@ -110,7 +112,7 @@ class Process:
         max_output: int | None = None,
         seed: int = 0,
         announce: Announce | None = None,
-        contents: SavedMemory | None = None,
+        contents: "SavedMemory | None" = None,
     ) -> None:
         segment = image.segment_at(image.entry)
         if segment is None or not segment.flags & EXECUTE:

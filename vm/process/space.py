@@ -126,7 +126,7 @@ class AddressSpace:
         self.machine = machine
         self.layout = layout
         self.base, self.end = layout.base, layout.base + layout.size
-        self._ram = machine.ram.data
+        self._ram = machine.engine.buffers.ram
         self.table = PageTable(machine, layout.base, layout.size, look)
         self._entry = self.table.entry
         self._granted = 0

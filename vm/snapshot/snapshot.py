@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from trapline.vm.board.board import Board, BoardState
 from trapline.vm.board.htif import Htif, HtifState
 from trapline.vm.engine import Engine
 from trapline.vm.exits.exit_handler import ExitHandler
 from trapline.vm.host.console import Console, ConsoleState
-from trapline.vm.snapshot.pages import PageHistory, PresentMemory, SavedMemory
-from trapline.vm.snapshot.records import SavedRecords
 from trapline.vm.state import State
+
+if TYPE_CHECKING:  # a run without a snapshot does not wait for numpy
+    from trapline.vm.snapshot.pages import PageHistory, PresentMemory, SavedMemory  # noqa: F401
+    from trapline.vm.snapshot.records import SavedRecords
 
 
 class SnapshotError(ValueError):
@@ -62,16 +65,16 @@ class MachineState(Generic[M_co]):
     cycle: int
     resets: int
     memory: M_co
-    records: SavedRecords
+    records: "SavedRecords"
     console: ConsoleState
     board: BoardState | None
     htif: HtifState | None
     parts: Mapping[str, State]
 
 
-Snapshot = MachineState[SavedMemory]
+Snapshot = MachineState["SavedMemory"]
 """It never changes, and shares with others of the same machine what is equal in both."""
-Present = MachineState[PresentMemory]
+Present = MachineState["PresentMemory"]
 """Good until the machine goes on; its memory is the machine's own."""
 
 
@@ -81,9 +84,16 @@ class Saver:
     base: the memory that the machine was made with; None for zeros.
     """
 
-    def __init__(self, machine: SavedMachine, handler: ExitHandler, base: SavedMemory | None = None) -> None:
-        self._machine, self._handler = machine, handler
-        self._history = PageHistory(machine.engine, base)
+    def __init__(self, machine: SavedMachine, handler: ExitHandler, base: "SavedMemory | None" = None) -> None:
+        self._machine, self._handler, self._base = machine, handler, base
+        if base is not None:
+            _ = self._history  # it is to notice every store from now on
+
+    @cached_property
+    def _history(self) -> "PageHistory":
+        from trapline.vm.snapshot.pages import PageHistory
+
+        return PageHistory(self._machine.engine, self._base)
 
     def take(self) -> Snapshot:
         """The state now. It costs as much as the memory that was written since the last one."""
@@ -94,6 +104,9 @@ class Saver:
 
     def present(self) -> Present:
         """The state now, with the memory itself instead of a copy."""
+        from trapline.vm.snapshot.pages import PresentMemory
+        from trapline.vm.snapshot.records import SavedRecords
+
         machine = self._machine
         board = None if machine.board is None else machine.board.save()  # a busy device finishes its work first
         htif = None if machine.htif is None else machine.htif.save()

@@ -1,9 +1,8 @@
 """The engine's table of stops (`vm.core.stops`), written from the records of a debugger."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
-
-import numpy as np
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trapline.isa.cause import CAUSE_CODE, INTERRUPT
 from trapline.isa.mode import MODE_NAMES
@@ -13,6 +12,9 @@ from trapline.vm.core import stops as layout
 from trapline.vm.core.event_log import LOG_ALL, RING_WORDS
 from trapline.vm.core.records import HartRecord, MachineRecord
 from trapline.vm.core.tlb import CONTEXT_SHIFT, PLACE_MODE_SHIFT, TLB_MASK
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NO_COPY = 1 << 40
 """FIRST_COPY where there is no translated code."""
@@ -26,9 +28,9 @@ class StoppedEngine(Protocol):
     @property
     def m(self) -> MachineRecord: ...
     @property
-    def code(self) -> np.ndarray: ...
+    def code(self) -> "np.ndarray": ...
     @property
-    def ram(self) -> np.ndarray: ...
+    def ram(self) -> "np.ndarray": ...
     @property
     def words(self) -> memoryview: ...
     @property
@@ -36,7 +38,7 @@ class StoppedEngine(Protocol):
     @property
     def all_machines(self) -> Sequence[MachineRecord]: ...
     @property
-    def hart_array(self) -> np.ndarray: ...
+    def hart_array(self) -> "np.ndarray": ...
     @property
     def translation(self) -> Any: ...
     def run(self, budget: int) -> int: ...
@@ -49,7 +51,10 @@ class StopTable:
 
     def __init__(self, engine: StoppedEngine) -> None:
         self._engine = engine
-        self._table = engine.code[-layout.TABLE_WORDS :]
+
+    @cached_property
+    def _table(self) -> "np.ndarray":
+        return self._engine.code[-layout.TABLE_WORDS :]
 
     def is_current(self, token: int) -> bool:
         """Whether the engine has what was published last, as far as what is written from outside could tell."""

@@ -36,19 +36,15 @@ class Reused:
         options |= setting(technique)
         isa = options.pop("isa", f"rv32ima_{extensions}")
         self.machine = Machine(isa=isa, harts=harts, memory=harts * ARENA, **options)
-        engine = self.machine.engine
-        self._saved = {
-            name: (array, array.copy())
-            for name, array in vars(engine).items()
-            if isinstance(array, np.ndarray) and name not in ("_all_ram", "ram", "code", "page", "harts", "machine")
-        }
+        arrays = self.machine.engine.arrays
+        self._saved = [(array, array.copy()) for array in (arrays.harts, arrays.machines)]
 
     def start(self, kernel: Kernel) -> Machine:
         """The machine with the kernel in RAM and each hart at its start."""
         machine = self.machine
         engine = machine.engine
         pages = len(engine.ram) // 4096
-        for array, saved in self._saved.values():
+        for array, saved in self._saved:
             array[...] = saved
         engine.ram[:] = np.frombuffer(kernel.ram, np.uint8)
         # The old contents of the frames must not matter.

@@ -11,6 +11,11 @@ from trapline.vm.core.hart import (
     MACHINE_FIELDS,
     HartView,
     MachineView,
+    as_harts,
+    hart_memory,
+    hart_views,
+    machine_memory,
+    machine_views,
     new_harts,
     new_machine,
 )
@@ -58,3 +63,16 @@ def test_a_value_that_does_not_fit_is_refused(
         if count > 1:
             with pytest.raises(AttributeError):
                 setattr(seen, name, before)
+
+
+def test_records_of_words_are_those_of_arrays() -> None:
+    """Views of the words, and an array over the same memory."""
+    memory = hart_memory(3, 7, 1)
+    harts, views = as_harts(memory), hart_views(memory)
+    assert harts.shape == (3,) and harts["mhartid"].tolist() == [0, 1, 2] == [view.mhartid for view in views]
+    assert (harts["store_tlb"] == -1).all() and (harts == new_harts(3, 7, 1)).all()
+    views[1].x[5] = 9
+    harts["pc"][2] = 4
+    assert harts["x"][1, 5] == 9 and views[2].pc == 4 and views[0].x[5] == harts["pc"][1] == 0
+    (machine,) = machine_views(machine_memory(1 << 31, 4096, True, 2))
+    assert (machine.ram_base, machine.harts, list(machine.uart)) == (1 << 31, 2, [-1] * len(machine.uart))

@@ -19,14 +19,14 @@ MOST_BYTES = 4096
 def console_write(machine: Any, h: HartRecord) -> None:
     """Print a1 bytes from a0 on, as the guest may read them; a1 becomes how many were printed."""
     engine = machine.engine
-    words = engine.ram.data.cast("B").cast("I")
+    words = engine.words
     start, count = h.x[A0], min(h.x[A1], MOST_BYTES)
     refresh(h)
     printed = bytearray()
     while len(printed) < count:
         vaddr = (start + len(printed)) & MASK
-        paddr = data_address(h, engine.m, words, engine.code, engine.page, vaddr, 1, LOAD)
-        if not machine.ram_base <= paddr < machine.ram_base + len(engine.ram):
+        paddr = data_address(h, engine.m, words, engine.buffers.code, engine.buffers.page, vaddr, 1, LOAD)
+        if not machine.ram_base <= paddr < machine.ram_base + engine.m.ram_size:
             break
         start_of_page = paddr & -PAGE
         uniform = pmp_lookup(h, start_of_page, start_of_page + PAGE) != PARTIAL

@@ -6,7 +6,7 @@ from trapline.isa.mode import U
 from trapline.isa.pmp import A_SHIFT, NAPOT, PMP_R, PMP_W, PMP_X
 from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.isa.word import MASK
-from trapline.vm.core.hart import NO_DEVICES
+from trapline.vm.core.hart import NO_DEVICES, as_harts, as_machines
 from trapline.vm.core.overlays import OVERLAYS
 from trapline.vm.core.records import MachineRecord
 from trapline.vm.core.stops import COPIES
@@ -21,31 +21,28 @@ _TABLE_PAGES = OVERLAYS * 8 // PAGE
 
 
 def pages_behind_ram(technique: str, harts: int, pages: int) -> int:
-    """Pages of host memory behind the `pages` of a guest's RAM.
+    """Pages of host memory behind the `pages` of a virtual machine's RAM.
 
     Shadow tables; under `patch` and `translate` the states of pages, originals or copies.
     """
-    if technique == "bare":
-        return 0
     states = -(-pages * STATE_WORDS // PAGE_WORDS)
     return FRAMES * harts + {"patch": states + _TABLE_PAGES, "translate": states + COPIES}.get(technique, 0)
 
 
 def under_hypervisor(
-    harts: np.ndarray, machine: np.ndarray, technique: str, shadow: str = "lazy"
-) -> tuple[np.ndarray, np.ndarray]:
+    hart_words: memoryview, machine_words: memoryview, technique: str, shadow: str = "lazy"
+) -> tuple[memoryview, memoryview]:
     """Turn a machine after reset into a virtual one: (virtual harts and then real ones, virtual machine and then one
-    record for each real hart).
+    record for each real hart). The words of records are taken and returned.
 
     The real harts stay in U mode, see no interrupt, trap for every exception, and reach the guest's RAM through
-    shadow page tables in FRAMES pages each behind it. No counter is enabled for them. A bare machine stays as it is.
+    shadow page tables in FRAMES pages each behind it. No counter is enabled for them.
     """
-    if technique == "bare":
-        return harts, machine
     if technique not in TECHNIQUES:
         raise ValueError(f"technique '{technique}' is not one of {', '.join(TECHNIQUES)}")
     if shadow not in SHADOWS:
         raise ValueError(f"shadow tables are {' or '.join(SHADOWS)}, not '{shadow}'")
+    harts, machine = as_harts(hart_words), as_machines(machine_words)
     real, host = harts.copy(), np.repeat(machine, len(harts))
     real["mode"] = U
     real["pmpcfg"][:, 0] = NAPOT << A_SHIFT | PMP_X | PMP_W | PMP_R
@@ -72,7 +69,11 @@ def under_hypervisor(
     host["host_traps"] = ALL_EXCEPTIONS
     host["next_frame"] = FIRST_TABLE
     host["shadow_generation"] = -1
-    return np.concatenate([harts, real]), np.concatenate([machine, host])
+    return _words(np.concatenate([harts, real])), _words(np.concatenate([machine, host]))
+
+
+def _words(records: np.ndarray) -> memoryview:
+    return records.view(np.int64).data.cast("B").cast("q")
 
 
 def replaced_code(
