@@ -17,6 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
+# What runs often is translated: here, what runs a little. So the tests of everything are tests of translated code.
+os.environ.setdefault("TRAPLINE_TRANSLATE", "20")
+
 EXAMPLES = 100
 """What hypothesis tries where a test does not say how much."""
 

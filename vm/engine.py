@@ -23,7 +23,7 @@ from trapline.vm.core.hart import (
     machine_views,
 )
 from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
-from trapline.vm.core.stops import TABLE_WORDS
+from trapline.vm.core.stops import TABLE_WORDS, TRANSLATOR
 from trapline.vm.engine_kinds import KINDS, PYTHON
 from trapline.vm.hypervisor.events import EVENT_PAGES
 
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from trapline.vm.hypervisor.host.event_ring import EventRing
     from trapline.vm.hypervisor.host.original_words import Originals
     from trapline.vm.hypervisor.host.translated_blocks import Translation
+    from trapline.vm.translator.host.memory import Translator
+
+TRANSLATE = "TRAPLINE_TRANSLATE"
+"""The variable that replaces `steps_per_sample` of an engine that translates: 0 leaves the translator out."""
+
+SAMPLES_BEFORE = 20
+"""Of a hart, for which nothing is translated yet."""
 
 
 class Buffers(NamedTuple):
@@ -100,6 +107,7 @@ class Engine:
     frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     shadow: one of `vm.hypervisor.technique.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
+    translator: of the compiled engine (`vm.translator`), until there are stops; $TRAPLINE_TRANSLATE=0 leaves it out.
     announce: entered while the engine is compiled, in the first run of this version on this machine.
     memory: all of RAM, what lies behind the guest's included, where there is a state already; by default zeros.
     unannounced: (first page, pages) of RAM to which the host writes without `drop_code`.
@@ -144,6 +152,8 @@ class Engine:
 
             self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
         self.ring = self._made_ring(ring) if events else None
+        self.translator: Translator | None = None
+        self._steps_per_sample = 0  # of a translator that is still to be made
         self._compiled = False  # unless it can be entered by its address
         self._announce = announce
         if self.kind is PYTHON:
@@ -214,6 +224,25 @@ class Engine:
         self._addresses = (ctypes.c_int64 * len(words))(*words)
         self._memory: tuple[Any, ...] = (ctypes.c_void_p(ctypes.addressof(self._addresses)),)
         self._code_memory: tuple[Any, ...] = self._memory
+        if self.kind.translates:
+            steps = os.environ.get(TRANSLATE) or str(self.kind.steps_per_sample)
+            if not steps.isdecimal():
+                raise ValueError(f"${TRANSLATE} is '{steps}', which is no number of steps")
+            self._steps_per_sample = int(steps)
+
+    def _use_translator(self) -> None:
+        """Translate what runs often, from now on."""
+        steps, self._steps_per_sample = self._steps_per_sample, 0
+        from trapline.vm.translator.host.kept import stencils
+        from trapline.vm.translator.host.memory import Translator
+
+        known = stencils()
+        if known is None:
+            return
+        pages = len(self.buffers.page)
+        with suppress(OSError):  # this system gives us no memory to execute
+            self.translator = Translator(self.buffers.code, pages, _address(self.buffers.ram), known, steps)
+            self.buffers.code[pages * CODE_ENTRIES + TRANSLATOR] = self.translator.address
 
     def digest(self) -> str:
         """SHA-256 (hex) of the guest's registers, pc, mode, CSRs that hold a value, and all of its RAM."""
@@ -230,6 +259,10 @@ class Engine:
             from trapline.vm.codegen import native
 
             self._run, self._drop = native.functions(self._announce, native.STOPPING_ENGINE)
+            self._steps_per_sample = 0
+            if self.translator is not None:
+                self.translator.drop()
+                self.translator = None
 
     def _use_checked(self) -> None:
         import numpy as np
@@ -271,6 +304,10 @@ class Engine:
         With a budget of 0 the hart whose turn it is gets chosen: `current` of the machine's record.
         Raises RuntimeError when a plugin that it was made with is no longer loaded.
         """
+        if self._steps_per_sample:
+            # A short run is over by the time that a translator would be made.
+            if any(h.cycle >= SAMPLES_BEFORE * self._steps_per_sample for h in self.h):
+                self._use_translator()
         if self.additions:
             self._check_additions()
         if self.ring is not None:

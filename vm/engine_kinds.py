@@ -10,7 +10,8 @@ class EngineKind:
     steps_per_look: between two looks at the clock and at Ctrl-C; work_per_look: what else may be done between them, in
     units of `vm.core.work`. steps_per_turn: of a guest with share 1 beside others, short even if each of them traps.
     pairs_per_row: states that the classifier compares by default;
-    states_per_check: between two checks for Ctrl-C there.
+    states_per_check: between two checks for Ctrl-C there. steps_per_sample: between two looks at where a hart is, of an
+    engine that translates what it finds often (`vm.translator`); 0 for one that does not.
     """
 
     name: str
@@ -19,12 +20,20 @@ class EngineKind:
     steps_per_turn: int
     pairs_per_row: int
     states_per_check: int
+    steps_per_sample: int = 0
+
+    @property
+    def translates(self) -> bool:
+        """Whether it translates what is executed often."""
+        return self.steps_per_sample > 0
 
 
-NUMBA = EngineKind("numba", 1_000_000, 16_000_000, 50_000, 100_000, 4_000)
+NUMBA = EngineKind("numba", 1_000_000, 16_000_000, 50_000, 100_000, 4_000, 10_000)
 """Compiled: a look every 3 ms, at most every 0.1 s; a check every 20 ms."""
+INTERPRETER = EngineKind("interpreter", 1_000_000, 16_000_000, 50_000, 100_000, 4_000)
+"""The same without a translator."""
 PYTHON = EngineKind("python", 2_000, 60_000, 500, 1_000, 8)
 """Plain Python, the reference: a look at least every 0.1 s where every step is a slow one."""
 
-KINDS = {kind.name: kind for kind in (NUMBA, PYTHON)}
+KINDS = {kind.name: kind for kind in (NUMBA, INTERPRETER, PYTHON)}
 DEFAULT_KIND = NUMBA.name

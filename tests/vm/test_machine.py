@@ -158,7 +158,7 @@ def test_a_program_larger_than_ram_is_refused() -> None:
         ({"memory": SMALL, "ram_base": 1}, "whole pages"),
         ({"memory": SMALL, "isa": "rv64i"}, "rv64i"),
         ({"memory": SMALL, "isa": "rv32imaq"}, "no 'q'"),
-        ({"memory": SMALL, "engine": "nunba"}, "'nunba' is not 'numba' or 'python'"),
+        ({"memory": SMALL, "engine": "nunba"}, "'nunba' is not 'numba' or 'interpreter' or 'python'"),
     ],
 )
 def test_bad_options_are_explained(options: dict[str, typing.Any], message: str) -> None:

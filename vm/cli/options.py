@@ -92,7 +92,9 @@ class MachineOptions:
         help="Register layout of the virtio slots: version 1, which is QEMU's default, or 2.",
     )  # fmt: skip
     engine: str | None = option(
-        "--engine", type=click.Choice(list(KINDS)), help="Compiled, or plain Python: the reference, and slow."
+        "--engine",
+        type=click.Choice(list(KINDS)),
+        help="Compiled, the same without translating what runs often, or plain Python: the reference, and slow.",
     )
     real_mleak: int = option(
         "--mleak", type=LeakMask(), default=0, metavar="MASK",

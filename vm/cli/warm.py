@@ -28,8 +28,8 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
 
     That is the engine, which runs everything under every technique, and the search of `trapline classify`: some 20
     seconds each, once for a version of Trapline, Python, numba and a processor. The engine as plain Python, which
-    answers for CSRs, takes half a second, and the tables of the assembler's grammar an instant. What is there already
-    stays.
+    answers for CSRs, and the stencils of translated code take half a second, and the tables of the assembler's grammar
+    an instant. What is there already stays.
 
     Compiled code is looked for in the folders of $TRAPLINE_CACHE_DIR, with colons between them, by default in the
     user's cache folder and in that of the installation. They may be read-only; the first writable one is written.
@@ -44,6 +44,7 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
     from trapline.isa.table import added
     from trapline.vm.classifier.search import batch
     from trapline.vm.codegen import cache_folders, native, plain
+    from trapline.vm.translator.host import kept
 
     if into is not None and system:
         raise click.UsageError("--into and --system exclude each other")
@@ -53,6 +54,8 @@ def warm_command(into: str | None, system: bool, portable: bool) -> None:
         _refuse_unwritable(into, cache_folders)
         for what, source in (("engine", native.ENGINE), ("engine for breakpoints", native.STOPPING_ENGINE)):
             _show(what, partial(native.warm, source, native.engine_key(), portable, announce_compilation))
+        if kept.has_stencils():
+            _show("stencils", partial(kept.warm, portable))
         if not added():  # of plugins no other run would find it
             _show("engine as plain Python", plain.warm)
             _show("tables of the assembler", CachedTables().warm)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trapline.vm.codegen.cache_folders import PACKAGE, folder_to_write, read_trusted, search_path, write_trusted
 
-SOURCES = ("isa", "vm/core", "vm/codegen", "vm/hypervisor")
+SOURCES = ("isa", "vm/core", "vm/codegen", "vm/hypervisor", "vm/translator")
 """Folders of the files that the engine's code depends on, without their subfolders."""
 
 KEPT = 8

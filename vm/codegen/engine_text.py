@@ -22,9 +22,12 @@ from trapline.vm.core import execute, loop
 from trapline.vm.core import generated as core
 from trapline.vm.hypervisor import dispatcher, events
 from trapline.vm.hypervisor import generated as hypervisor
+from trapline.vm.translator import generated as translator
+from trapline.vm.translator import pages
 
 NUMBA_PRELUDE = f'''"""Generated from the instruction table; see vm/codegen/engine_text.py. Safe to delete."""
 import numpy as np
+from llvmlite.ir import FunctionType
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 {NUMBA_CONVERSIONS}
@@ -32,11 +35,8 @@ from trapline.isa.sv32 import PAGE, PAGE_WORDS
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.hart import HART, MACHINE
 from trapline.vm.core.stops import TABLE_WORDS
-'''
-PYTHON_PRELUDE = f"{PYTHON_CONVERSIONS}\n"
-MEMORY = ("harts", "machine", "ram", "code", "page", "harts_there", "machines", "count", "pages")
-"""What the entries find at the address of their first argument, each in 64 bits: five addresses, then numbers."""
-NUMBA_ENTRIES = f"""
+
+
 @intrinsic
 def pointer(typing, address):
     def generate(context, builder, signature, arguments):
@@ -44,6 +44,35 @@ def pointer(typing, address):
     return types.voidptr(types.int64), generate
 
 
+@intrinsic
+def address_of_registers(typing, record):
+    def generate(context, builder, signature, arguments):
+        return builder.ptrtoint(arguments[0], context.get_value_type(types.int64))
+    return types.int64(record), generate
+
+
+@intrinsic
+def call_door(typing, door, hart, left, pc, vbase, entry):
+    def generate(context, builder, signature, arguments):
+        integer = context.get_value_type(types.int64)
+        function = FunctionType(integer, [integer] * 5)
+        return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), arguments[1:])
+    return types.int64(*[types.int64] * 6), generate
+
+
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, error_model='numpy')
+def words_at(address, count):
+    return carray(pointer(address), (count,), np.int64)
+
+
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, error_model='numpy')
+def bytes_at(address, count):
+    return carray(pointer(address), (count,), np.uint8)
+'''
+PYTHON_PRELUDE = f"{PYTHON_CONVERSIONS}\n"
+MEMORY = ("harts", "machine", "ram", "code", "page", "harts_there", "machines", "count", "pages")
+"""What the entries find at the address of their first argument, each in 64 bits: five addresses, then numbers."""
+NUMBA_ENTRIES = f"""
 @cfunc(types.int64(types.voidptr, types.int64))
 def run_entry(memory, budget):
     {", ".join(MEMORY)} = carray(memory, ({len(MEMORY)},), np.int64)
@@ -89,6 +118,13 @@ def provided() -> Provided:
         core.csr_write: generated(csr_file.emit_csr_write(), *csrs),
         core.csr_held: generated(csr_file.emit_csr_held(), *csrs),
         core.dispatch: dispatcher.dispatch,
+        core.steps_to_sample: pages.steps_to_sample,
+        core.sample: pages.sample,
+        core.enter_translated: pages.enter_translated,
+        translator.words_at: None,
+        translator.bytes_at: None,
+        translator.address_of_registers: None,
+        translator.call_door: None,
         hypervisor.copy_supervisor: generated(csr_file.emit_copy_supervisor()),
         hypervisor.save_csrs: generated(csr_file.emit_save_csrs(), events.put_wide),
         hypervisor.is_sensitive: generated(sensitive_instructions.emit_is_sensitive()),

@@ -9,6 +9,7 @@ These functions run compiled and as plain Python (see `vm.codegen.engine_text`).
 from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT, PARCEL_INDEX_SHIFT
 from trapline.vm.core.hart import STORED, TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
+from trapline.vm.core.packed import OP, PACKED_RD
 from trapline.vm.core.work import DROP_CODE, charge
 
 DECODED = 63
@@ -23,6 +24,11 @@ NEWLY_DECODED = 1
 
 CODE_ENTRIES = PAGE_PARCELS + 1
 
+MACHINE_CODE = 4
+"""Op number of an entry that the translator has machine code for; above PACKED_IMM is where, in its arena."""
+HAS_TRANSLATED = 1 << PACKED_RD
+"""What the entry for the end of a page holds while the page has such entries; its op number is that of none."""
+
 CODE_STORES = DECODED
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
 
@@ -34,6 +40,22 @@ def forget_at(code, parcel):
     code[U64(entry)] = 0
     if entry > number * CODE_ENTRIES:
         code[U64(entry - 1)] = 0
+
+
+def drop_translated(code, number):
+    """Drop the translated instructions of a page, because one that it has changes: they lead to each other."""
+    first = number * CODE_ENTRIES
+    if code[U64(first + PAGE_PARCELS)] != 0:
+        for i in range(CODE_ENTRIES):
+            if code[U64(first + i)] & OP == MACHINE_CODE:
+                code[U64(first + i)] = 0
+        code[U64(first + PAGE_PARCELS)] = 0
+
+
+def change_at(code, parcel):
+    """Drop what was made of a parcel of RAM that changes."""
+    drop_translated(code, parcel >> PARCEL_INDEX_SHIFT)
+    forget_at(code, parcel)
 
 
 def forget_code(code, page, offset):
@@ -55,6 +77,7 @@ def forget_code(code, page, offset):
             code[U64(first + i)] = 0
     else:
         page[U64(number)] = page[U64(number)] + 1
+        drop_translated(code, number)
         parcel = (offset >> 2) << 1
         forget_at(code, parcel)
         code[U64(parcel + 1 + number)] = 0

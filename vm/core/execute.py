@@ -10,10 +10,10 @@ from trapline.isa.mode import U
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrupt, take_trap
 from trapline.isa.word import HALFWORD, MASK, WORD
-from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, NEWLY_DECODED, follow_code
+from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, MACHINE_CODE, NEWLY_DECODED, follow_code
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.event_log import LOG_ALL, LOG_INT, LOG_MMU, log_is_full, log_retired, log_trap
-from trapline.vm.core.generated import value_apart
+from trapline.vm.core.generated import enter_translated, sample, steps_to_sample, value_apart
 from trapline.vm.core.hart import INTERRUPT_COUNTS
 from trapline.vm.core.ints import U8, U64
 from trapline.vm.core.mmu import fetch_offset, fetch_rest, refresh
@@ -40,9 +40,9 @@ from trapline.vm.core.work import make_room, must_pause
 UNDECODED = 0
 NOP = 1
 SHORT_NOP = 3
-FIRST_OP = 4
+FIRST_OP = 5
 """Op numbers of what is not decoded yet, of an instruction without effect, in 32 bits and in 16, and the first of those
-that are declared."""
+that are declared. One in between is MACHINE_CODE of `vm.core.code_pages`."""
 
 FIRST_APART = FIRST_SHORT_APART = OP + 1
 """The first op number of instructions that have no arm here, and of their short forms: see `vm.core.op_numbers`."""
@@ -85,13 +85,15 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     JUMPED, or traps. Interrupt lines change only between calls, so the caller sets `limit` to the next timer deadline.
     At the same points `h.stale` is obeyed: it drops all cached translations.
     `h.cycle`, `h.instret` and `h.mtime` are up to date whenever an instruction can read them (`synchronize`).
+    Where `code` has MACHINE_CODE machine code does the next steps, as many as it can.
     A store to a decoded instruction drops its decoded form (`vm.core.code_pages`).
 
     Variables: x, the registers; d, the decoded instruction, packed as in `vm.core.packed`; ip, its index in `code`,
     which has CODE_ENTRIES per page of RAM, the last for the end of the page; first, the index of the page's first
     entry; number, the page's number in RAM, so that ip - number is the parcel; vbase = pc - 2 * ip; n, steps done;
     stop, the n at which to leave the inner loop; status, why it was left, or the cause of an exception, with tval;
-    target, of a FAR_JUMP; rest, what `fetch_rest` has answered. An instruction that straddles is executed all alone,
+    target, of a FAR_JUMP; rest, what `fetch_rest` has answered; pause, the n at which to take a sample of where the
+    hart is (`vm.translator.pages`), or `limit`. An instruction that straddles is executed all alone,
     from where STRADDLING says, with an ip and a number of its own.
     """
     x = h.x
@@ -100,13 +102,14 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
     store_tlb = h.store_tlb
     start = h.cycle
     n = 0
+    pause = min(limit, steps_to_sample(h, code))
     status = NEW_CONTEXT
     make_room(m)
     refresh(h)
     follow_code(h, m)
     fetch_context = h.fetch_context
     while True:
-        stop = limit
+        stop = pause
         if m.stops:
             answer = look_ahead(h, m, code, status, fetch_context)
             if answer == CAUGHT:
@@ -114,9 +117,12 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                 return CAUGHT
             if answer == SAME_CONTEXT:
                 stop = n + 1
-        if n >= limit:
-            h.cycle = start + n
-            return LIMIT
+        if n >= pause:
+            if n >= limit:
+                h.cycle = start + n
+                return LIMIT
+            pause = min(limit, n + sample(h, m, ram16, code, page, start + n))
+            stop = pause
         if status != SAME_CONTEXT:
             if h.stale:
                 refresh(h)
@@ -201,6 +207,24 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                         m.code_epoch = m.code_epoch + 1
                         follow_code(h, m)
                     continue
+                elif op == MACHINE_CODE:
+                    h.pc = (vbase + HALFWORD * ip) & MASK
+                    left = limit - n if stop - n > 1 else 1
+                    done = left - enter_translated(h, code, ip, d, left)
+                    if done == 0:
+                        # Not even one block could be executed. The instruction is, all alone, where one that straddles
+                        # would be.
+                        target = len(code) - STRADDLING - ip
+                        code[U64(ip + target)] = decode_at(h, m, ram16, code, ip - number)
+                        ip += target
+                        number += target
+                        vbase -= HALFWORD * target
+                        first = FAR_FROM_ALL
+                        stop = n + 1
+                        continue
+                    n += done
+                    status = SAME_CONTEXT
+                    break
                 elif op >= FIRST_APART:
                     rs1 = x[(d >> PACKED_RS1) & REGISTER]
                     rs2 = x[(d >> PACKED_RS2) & REGISTER]

@@ -3,6 +3,8 @@
 The decoder and the CSR file are generated from the declarations; `dispatch` is of a layer above.
 """
 
+from trapline.vm.core.counters import FOREVER
+
 
 def decode_word(word, extensions):
     """The packed form of an instruction for a hart with these extensions (`vm.codegen.decoder`).
@@ -29,6 +31,21 @@ def short_form(decoded):
 
 def value_apart(d, rs1, rs2, pc):
     """What a decoded instruction without an arm writes to rd (`vm.core.op_numbers`, `vm.codegen.values_apart`)."""
+    raise NotImplementedError
+
+
+def steps_to_sample(h, code):
+    """Steps after which `execute` is to say where the hart is (`vm.translator.pages`); without a translator, never."""
+    return FOREVER
+
+
+def sample(h, m, ram16, code, page, cycle):
+    """Note, or translate, what the hart executes; answers the steps to the next time (`vm.translator.pages`)."""
+    raise NotImplementedError
+
+
+def enter_translated(h, code, ip, d, left):
+    """Execute at most `left` steps of the machine code of entry `ip`, `d`; answers what is left. `h.pc` goes on."""
     raise NotImplementedError
 
 

@@ -72,6 +72,8 @@ FIRST_COPY = 4
 """page number of the first page of translated code, beyond all pages without such"""
 PASSED = 5
 """1 + the index in `code` of the place that is executed next, all alone; and then the same of the one that is or was"""
+TRANSLATOR = 7
+"""address of what the translator works with (`vm.translator.context`), 0 where there is none; not for stops"""
 BREAKPOINTS_AT = 8
 WATCHPOINTS_AT = BREAKPOINTS_AT + RECORDS * RECORD_WORDS
 PLACES_AT = WATCHPOINTS_AT + RECORDS * RECORD_WORDS

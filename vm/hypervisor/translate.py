@@ -31,7 +31,7 @@ from trapline.isa.sv32 import (
     PTE_X,
 )
 from trapline.vm.core.access_type import FETCH
-from trapline.vm.core.code_pages import forget_at
+from trapline.vm.core.code_pages import change_at
 from trapline.vm.core.generated import expand_parcel
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.mmu import fetch_offset, refresh
@@ -64,7 +64,7 @@ CALL = 0x6000
 def set_copy(ram32, code, copy, index, parcel):
     """Set a parcel of the copy with this page number."""
     put_parcel(ram32, copy * PAGE_PARCELS + index, parcel)
-    forget_at(code, copy * PAGE_PARCELS + index)
+    change_at(code, copy * PAGE_PARCELS + index)
 
 
 def copy_word(mode):

@@ -45,6 +45,7 @@ from trapline.vm.translator.layout import (
     MAP,
     NEXT,
     NEXT_PC,
+    NO_STENCIL,
     ONWARD,
     PARCELS,
     PC,
@@ -58,7 +59,6 @@ from trapline.vm.translator.layout import (
     RS2,
     START,
     TAKEN,
-    UNTRANSLATED,
 )
 
 TARGET_BLOCK = 1 << 32
@@ -101,13 +101,13 @@ def flow_of(d, parcel, plan):
     """
     flow = plan[U64(ROW * (d & OP) + FLOW)]
     if after(d, parcel, plan) > PAGE_PARCELS:
-        return UNTRANSLATED
+        return NO_STENCIL
     if flow == BRANCH and d & STRICT:
-        return UNTRANSLATED
+        return NO_STENCIL
     if flow == DIRECT:
         target = HALFWORD * parcel + (d >> PACKED_IMM)
         if target < 0 or target >= PAGE or (target & HALFWORD and d & STRICT):
-            return UNTRANSLATED
+            return NO_STENCIL
     return flow
 
 
@@ -162,7 +162,7 @@ def block_length(code, first, leaders, leader, plan):
     while parcel < PAGE_PARCELS:
         d = code[U64(first + parcel)]
         flow = flow_of(d, parcel, plan)
-        if flow == UNTRANSLATED:
+        if flow == NO_STENCIL:
             break
         count += 1
         parcel = after(d, parcel, plan)
@@ -171,7 +171,7 @@ def block_length(code, first, leaders, leader, plan):
     return count
 
 
-def place_of(parcel, undone):
+def leaving_place(parcel, undone):
     """PLACE of an instruction, when so many of its block are not done."""
     return (undone << PLACE_SHIFT) | (HALFWORD * parcel)
 
@@ -245,19 +245,19 @@ def put(arena, blob, plan, scratch, number, d, parcel, extra, taken, miss):
 def emit_block(code, first, leader, count, arena, blob, plan, scratch):
     """The code of a block of so many instructions; answers the parcel where it goes on, NOWHERE if it has jumped."""
     d = code[U64(first + leader)]
-    put(arena, blob, plan, scratch, BUDGET, d, leader, count, 0, place_of(leader, count))
+    put(arena, blob, plan, scratch, BUDGET, d, leader, count, 0, leaving_place(leader, count))
     parcel = leader
     for undone in range(count, 0, -1):
         d = code[U64(first + parcel)]
         flow = plan[U64(ROW * (d & OP) + FLOW)]
-        here = place_of(parcel, undone)
+        here = leaving_place(parcel, undone)
         if flow == DIRECT:
             if rd_of(d):
                 put(arena, blob, plan, scratch, LINK, d, parcel, 0, 0, 0)
             return target_of(d, parcel)
         taken = here
         if flow == BRANCH and target_of(d, parcel) != NOWHERE:
-            taken = TARGET_BLOCK | place_of(target_of(d, parcel), 0)
+            taken = TARGET_BLOCK | leaving_place(target_of(d, parcel), 0)
         put(arena, blob, plan, scratch, d & OP, d, parcel, 0, taken, here)
         parcel = after(d, parcel, plan)
         if flow == INDIRECT:
@@ -314,11 +314,11 @@ def emit_page(code, first, leaders, entries, entries_at, arena, base, at, end, o
             count = block_length(code, first, leaders, leader, plan)
         if count:
             if onward != NOWHERE and onward != leader:
-                put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | place_of(onward, 0), 0)
+                put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | leaving_place(onward, 0), 0)
             entries[U64(leader)] = base + scratch[AT]
             onward = emit_block(code, first, leader, count, arena, blob, plan, scratch)
     if onward != NOWHERE:
-        put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | place_of(onward, 0), 0)
+        put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | leaving_place(onward, 0), 0)
     if scratch[AT] != NOWHERE:
         connect(entries, arena, blob, plan, scratch)
     if scratch[AT] == NOWHERE:

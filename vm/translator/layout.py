@@ -27,7 +27,7 @@ PARCELS = 5
 """Field: halfwords of the instruction, 1 or 2."""
 ROW = 6
 
-UNTRANSLATED = 0
+NO_STENCIL = 0
 """FLOW: it has no stencil. The interpreter executes it."""
 ONWARD = 1
 """FLOW: the next instruction."""

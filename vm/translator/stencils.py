@@ -1,21 +1,19 @@
 """Stencils: the machine code of each instruction with holes for its operands, of which a page's code is made.
 
-`build` has LLVM make them of the meanings, in less than a second; `to_bytes` and `from_bytes` keep them in a file.
+`build` has LLVM make them of the meanings, in less than a second; `stencil_file` keeps them in a file.
 `stencil_text` says what they do and which registers they hold, `layout` what they are as numbers, and `emit` makes a
 page of code of them.
 """
 
-import hashlib
 import platform
-from typing import NamedTuple
-
-import numpy as np
+from array import array
 
 from trapline.isa import Instruction, Kind
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP, NOP, SHORT_NOP
 from trapline.vm.core.op_numbers import forms
 from trapline.vm.translator import assembly, layout, object_file
+from trapline.vm.translator.stencil_file import Stencils
 from trapline.vm.translator.stencil_text import ADDRESS, function_name, is_direct, module_text
 
 ARCHITECTURES = ("x86_64", "AMD64")
@@ -51,18 +49,9 @@ _FLOWS = {
     Kind.JUMP: layout.INDIRECT,
 }
 
-MAGIC = b"trapline stencils 1\n"
-
 
 class NoStencilsError(RuntimeError):
     """This computer has none: another architecture, or an LLVM that is too old."""
-
-
-class Stencils(NamedTuple):
-    """All stencils. blob: uint8, their code; plan: int64, rows and holes (`vm.translator.layout`)."""
-
-    blob: np.ndarray
-    plan: np.ndarray
 
 
 def compiled(portable: bool = False) -> dict[str, object_file.Function]:
@@ -123,14 +112,14 @@ def build(portable: bool = False) -> Stencils:
         rows[number][4:] = [flow, form.length // HALFWORD]
     for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
         rows[number][4:] = [layout.ONWARD, parcels]
-    plan = np.array([word for row in rows for word in row] + holes, np.int64)
-    return Stencils(np.frombuffer(bytes(blob), np.uint8), plan)
+    plan = array("q", [*(word for row in rows for word in row), *holes])
+    return Stencils(memoryview(bytes(blob)), memoryview(plan))
 
 
 def _flow(instruction: Instruction, made: bool) -> int:
     if is_direct(instruction):
         return layout.DIRECT
-    return _FLOWS[instruction.kind] if made else layout.UNTRANSLATED
+    return _FLOWS[instruction.kind] if made else layout.NO_STENCIL
 
 
 def _without_last_jump(function: object_file.Function) -> tuple[bytes, list[int]]:
@@ -155,23 +144,3 @@ def _hole(relocation: object_file.Relocation) -> int:
         | width << layout.HOLE_WIDTH_SHIFT
         | addend << layout.HOLE_ADDEND_SHIFT
     )
-
-
-def to_bytes(stencils: Stencils, key: str) -> bytes:
-    """A file of them. key: what they depend on (the engine's key, LLVM's version and the processor)."""
-    body = len(stencils.plan).to_bytes(8, "little") + stencils.plan.astype("<i8").tobytes() + stencils.blob.tobytes()
-    return MAGIC + _digest(key, body) + body
-
-
-def from_bytes(data: bytes, key: str) -> Stencils | None:
-    """The stencils of a file; None if it is damaged, or made for another key."""
-    start = len(MAGIC) + hashlib.sha256().digest_size
-    body = data[start:]
-    if data[:start] != MAGIC + _digest(key, body):
-        return None
-    end = 8 + 8 * int.from_bytes(body[:8], "little")
-    return Stencils(np.frombuffer(body[end:], np.uint8), np.frombuffer(body[8:end], "<i8").astype(np.int64))
-
-
-def _digest(key: str, body: bytes) -> bytes:
-    return hashlib.sha256(f"{key}\0".encode() + body).digest()

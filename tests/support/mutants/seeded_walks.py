@@ -330,7 +330,7 @@ WALKS: dict[str, Seeded] = {
         expected={"s4": 7, **LOAD_ACCESS},
     ),
     "PMP that divides a page is asked once, for fetches": on_bare(
-        "fetch_offset", "    if uniform:", "    if True:", CODE_OF_HALF_A_PAGE, expected={"s4": 7, **FETCH_ACCESS}
+        "fetch_offset", "    if uniform and", "    if True and", CODE_OF_HALF_A_PAGE, expected={"s4": 7, **FETCH_ACCESS}
     ),
     "all TOR regions begin at 0": on_bare(
         "pmp_lookup", "if i > 0:", "if False:", LOADS_OF_HALF_A_PAGE, expected={"s4": 7, **LOAD_ACCESS}

@@ -66,8 +66,8 @@ class Translated:
         made = stencils()
         return emit_page(
             self.code.data, (page - self.ram_base) // PAGE * CODE_ENTRIES, self.leaders.data, self.entries.data,
-            self.entries.ctypes.data, self.arena.data, self.base, 2 * SLOT, end, self.base + SLOT, made.blob.data,
-            made.plan.data, [0] * SCRATCH,
+            self.entries.ctypes.data, self.arena.data, self.base, 2 * SLOT, end, self.base + SLOT, made.blob,
+            made.plan, [0] * SCRATCH,
         )  # fmt: skip
 
     def enter(self, budget: int) -> int:

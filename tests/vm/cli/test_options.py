@@ -226,7 +226,7 @@ def test_an_isa_string_of_which_floating_point_is_absent(tmp_path, isa, lacking)
 def test_an_unknown_engine_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("TRAPLINE_ENGINE", "qemu")
     for name in ("run", "boot"):
-        refused(invoke(name, write(tmp_path, "guest.s", LOOP)), "'qemu' is not 'numba' or 'python'")
+        refused(invoke(name, write(tmp_path, "guest.s", LOOP)), "'qemu' is not 'numba' or 'interpreter' or 'python'")
 
 
 @pytest.mark.parametrize("arguments, part", [

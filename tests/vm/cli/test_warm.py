@@ -9,7 +9,7 @@ from support.isa.plugins import plugin, value
 from trapline.vm.codegen import cache, native, plain
 
 KINDS = {"engine": "engine", "stopping": "engine for breakpoints", "search": "search"}
-SAID = ["engine", "engine for breakpoints", "engine as plain Python", "tables of the assembler", "search"]
+SAID = ["engine", "engine for breakpoints", "stencils", "engine as plain Python", "tables of the assembler", "search"]
 
 
 @pytest.fixture
@@ -51,18 +51,18 @@ def test_portable_and_with_a_plugin(made, tmp_path):
 
 def test_into_a_folder(made, tmp_path, monkeypatch):
     assert invoke("warm", "--into", tmp_path / "into").status == 0
-    assert len(list((tmp_path / "into").iterdir())) == 5 and not (tmp_path / "cache").exists()
+    assert len(list((tmp_path / "into").iterdir())) == 6 and not (tmp_path / "cache").exists()
     assert os.environ["TRAPLINE_CACHE_DIR"] == str(tmp_path / "cache")
     monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
     assert invoke("warm", "--system").status == 0
-    assert len(list((tmp_path / "prefix" / "share" / "trapline" / "compiled").iterdir())) == 5
+    assert len(list((tmp_path / "prefix" / "share" / "trapline" / "compiled").iterdir())) == 6
 
 
 def test_a_full_folder_elsewhere_is_enough(made, tmp_path, monkeypatch):
     """What another folder of the search path has is not made again."""
     assert invoke("warm", "--into", tmp_path / "shared").status == 0
     monkeypatch.setenv("TRAPLINE_CACHE_DIR", os.pathsep.join((str(tmp_path / "own"), str(tmp_path / "shared"))))
-    assert invoke("warm").stdout.count(b"already compiled") == 5 and len(made) == 3
+    assert invoke("warm").stdout.count(b"already compiled") == 6 and len(made) == 3
 
 
 def test_nowhere_to_write(made, tmp_path, monkeypatch):

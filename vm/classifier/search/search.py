@@ -15,7 +15,7 @@ from trapline.vm.classifier.search import states, trial
 from trapline.vm.classifier.search.batch import Batch
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.engine import Engine
-from trapline.vm.engine_kinds import PYTHON, EngineKind
+from trapline.vm.engine_kinds import INTERPRETER, KINDS, PYTHON, EngineKind
 
 PATIENCE = 8
 """Limit on the states tried, as a multiple of those needed if none were set aside."""
@@ -143,8 +143,12 @@ class Search:
 
 
 def new_engine(kind: str, extensions: tuple[str, ...], announce: Announce | None = None) -> Engine:
-    """An engine with the memory of `vm.classifier.definitions.memory` and no board."""
+    """An engine with the memory of `vm.classifier.definitions.memory` and no board.
+
+    It translates nothing: the search puts other instructions into its memory all the time, and says so only to `code`.
+    """
     return Engine(
-        kind=kind, harts=1, misa=misa_value(extensions), extensions=extension_mask(extensions),
+        kind=INTERPRETER.name if KINDS[kind].translates else kind,
+        harts=1, misa=misa_value(extensions), extensions=extension_mask(extensions),
         ram_base=memory.RAM_BASE, ram_size=memory.RAM_SIZE, board=False, announce=announce,
     )  # fmt: skip
