@@ -26,7 +26,6 @@ def run() -> None:
                 sys.stdout.flush()
         except OSError:  # the reader is gone
             discard_output()
-        gc.freeze()  # the system takes memory back as a whole
 
 
 INTERRUPTED = 130

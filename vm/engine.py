@@ -140,8 +140,8 @@ class Engine:
         self.buffers = Buffers(hart_words, machine_words, all_ram, code, memoryview(bytearray(pages)))
         self.unannounced: list[tuple[int, int]] = []
         self._ram_size = ram_size
-        self._views = hart_views(hart_words)
-        self._machine_views = machine_views(machine_words)
+        self._views = hart_views(self.buffers.harts)
+        self._machine_views = machine_views(self.buffers.machines)
         self.h, self.m = self._views[:harts], self._machine_views[0]
         self.real = self._machine_views[1:]
         self.m.work_budget = self.kind.work_per_look
@@ -306,8 +306,11 @@ class Engine:
         """
         if self._steps_per_sample:
             # A short run is over by the time that a translator would be made.
-            if any(h.cycle >= SAMPLES_BEFORE * self._steps_per_sample for h in self.h):
-                self._use_translator()
+            steps = SAMPLES_BEFORE * self._steps_per_sample
+            for h in self.h:
+                if h.cycle >= steps:
+                    self._use_translator()
+                    break
         if self.additions:
             self._check_additions()
         if self.ring is not None:

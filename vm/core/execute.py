@@ -264,7 +264,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
                     encoding_at(h, ram16, code, ip - number),
                 )  # fmt: skip
                 if log_is_full(code):
-                    limit = n
+                    limit = pause = n
             if h.mode == U and m.stop_at_user:
                 h.cycle = start + n
                 return CAUGHT if m.stops and is_caught(h, m, status, context_mode(fetch_context)) else LIMIT
@@ -282,7 +282,7 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
             if m.stops & LOG_INT:
                 log_trap(h, m, code, status, context_mode(fetch_context))
                 if log_is_full(code):
-                    limit = n
+                    limit = pause = n
         elif status == WAIT:
             h.pc = (h.pc + WORD) & MASK
             h.cycle = start + n + 1

@@ -1,12 +1,12 @@
 """Invariants of the hypervisor's own structures, whatever the guest does: frames, real harts, memory around them."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from trapline import Machine
+from trapline.vm.engine import Buffers
 from trapline.vm.hypervisor.frames import FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.hypervisor.translate import COPIES
@@ -16,27 +16,28 @@ MARGIN = 1 << 16
 """Bytes before and behind each array of a machine."""
 
 
-def with_margins(array: np.ndarray, kept: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """A copy of an array with MARGIN bytes of CANARY on both sides, which `kept` refers to."""
-    whole = np.full(array.nbytes + 2 * MARGIN, CANARY, np.uint8)
-    inner = whole[MARGIN : MARGIN + array.nbytes].view(array.dtype).reshape(array.shape)
-    inner[...] = array
-    kept.append((whole[:MARGIN], whole[MARGIN + array.nbytes :]))
-    return inner
+def with_margins(memory: memoryview, kept: list[tuple[np.ndarray, np.ndarray]]) -> memoryview:
+    """A copy of memory with MARGIN bytes of CANARY on both sides, which `kept` refers to."""
+    whole = np.full(memory.nbytes + 2 * MARGIN, CANARY, np.uint8)
+    inner = whole[MARGIN : MARGIN + memory.nbytes]
+    inner[:] = np.frombuffer(memory, np.uint8)
+    kept.append((whole[:MARGIN], whole[MARGIN + memory.nbytes :]))
+    return inner.data.cast("B").cast(memory.format)
 
 
 class Guarded:
-    """A machine all of whose arrays lie between canaries."""
+    """A machine all of whose memory lies between canaries."""
 
     def __init__(self, **options: Any) -> None:
         self.margins: list[tuple[np.ndarray, np.ndarray]] = []
+
+        def guarded(*memories: memoryview) -> Buffers:
+            return Buffers(*(with_margins(memory, self.margins) for memory in memories))
+
         with pytest.MonkeyPatch.context() as patch:
-            guarded = SimpleNamespace(**vars(np))
-            guarded.zeros = lambda *a, **k: with_margins(np.zeros(*a, **k), self.margins)
-            guarded.concatenate = lambda *a, **k: with_margins(np.concatenate(*a, **k), self.margins)
-            for module in ("trapline.vm.engine", "trapline.vm.core.hart", "trapline.vm.hypervisor.host.records"):
-                patch.setattr(f"{module}.np", guarded)
+            patch.setattr("trapline.vm.engine.Buffers", guarded)
             self.machine = Machine(**options)
+        assert len(self.margins) == len(Buffers._fields)
 
     def intact(self) -> bool:
         """Whether no canary has changed."""

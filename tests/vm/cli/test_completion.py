@@ -55,7 +55,7 @@ def test_instructions_and_csrs():
 
 @pytest.mark.parametrize("words, values", [
     (("virt", "--technique"), UNDER), (("virt", "--technique", "trap", "--shadow"), ["lazy", "traced"]),
-    (("run", "--engine"), ["numba", "python"]), (("boot", "--clock"), CLOCKS),
+    (("run", "--engine"), ["numba", "interpreter", "python"]), (("boot", "--clock"), CLOCKS),
     (("boot", "--bios"), ["none", "default"]),
     (("sensitive", "--technique"), UNDER), (("demo", "--technique"), UNDER), (("asm", "--cpp"), ["pcpp", "system"]),
     (("virt", "--exit-log-format"), ["text", "jsonl", "chrome"]), (("completion",), list(SHELLS)),

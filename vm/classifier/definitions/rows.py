@@ -45,7 +45,12 @@ def _csr_rows(instruction: Instruction, present: set[str]) -> list[Row]:
     return found
 
 
-_EXTENSIONS = {"uflags": ("xpopf", "xpushf"), "mleak": XLEAK, **dict.fromkeys(("stimecmp", "stimecmph"), ("sstc",))}
+_EXTENSIONS = {
+    "uflags": ("xpopf", "xpushf"),
+    "mleak": XLEAK,
+    **dict.fromkeys(("stimecmp", "stimecmph"), ("sstc",)),
+    **dict.fromkeys(("tselect", "tdata1", "tdata2", "tinfo"), ("sdtrig",)),
+}
 """CSRs of which any of these extensions must be there."""
 
 

@@ -29,6 +29,7 @@ from trapline.vm.codegen.collect import CONVERSIONS
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.access_type import LOAD
+from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import MACHINE_FIELDS
 from trapline.vm.core.pmp_check import NO_MATCH, PARTIAL
 from trapline.vm.core.status import FOR_THE_HOST, LIMIT, RESLICE, fault
@@ -277,6 +278,11 @@ def _fetch_rest(h: Hart, m: Any, ram16: Any, ram32: Any, code: Any, page: Any, p
     return 0
 
 
+def _steps_to_sample(h: Hart, code: Any) -> int:
+    """None comes: nothing is translated."""
+    return FOREVER
+
+
 def _follow_code(h: Hart, m: Any) -> None:
     """Nothing to do: only the store TLB cares which pages hold code."""
 
@@ -296,7 +302,7 @@ class AbstractEngine:
         self.names.update(
             refresh=self._refresh, follow_code=_follow_code, synchronize=_synchronize, pmp_lookup=_pmp_lookup,
             load_slow=_load, store_slow=_store, atomic_offset=_atomic_offset, ram_load=_ram_load, ram_store=_ram_store,
-            fetch_rest=_fetch_rest,
+            fetch_rest=_fetch_rest, steps_to_sample=_steps_to_sample,
         )  # fmt: skip
 
     def _refresh(self, h: Hart) -> None:

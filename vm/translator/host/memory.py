@@ -98,8 +98,8 @@ class Translator:
         self._heat = private(WORD_BYTES * pages)
         self._count = pages
         self._leaders = (ctypes.c_uint8 * context.LEADERS)()
-        self._scratch = (ctypes.c_int64 * SCRATCH)()
-        self._gains = (ctypes.c_int64 * context.GAINS)()
+        self._scratch = private(WORD_BYTES * SCRATCH)
+        self._gains = private(WORD_BYTES * context.GAINS)
         self.words = (ctypes.c_int64 * context.WORDS)()
         self._blob = (ctypes.c_uint8 * len(stencils.blob)).from_buffer_copy(stencils.blob)
         self._plan = (ctypes.c_int64 * len(stencils.plan)).from_buffer_copy(stencils.plan)
