@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 HELLO = ("run", "programs/hello.s")
-NOTICE = b"trapline: compiling the engine (once for this version, about 20 seconds)..."
+NOTICE = b"trapline: compiling the engine (once for this version, about a minute)..."
 ALLOWED = 1.0
 """Seconds of processor time from the signal to the end; promised are 0.2 of any clock on an idle machine."""
 
