@@ -1,5 +1,6 @@
 """The kinds of engine and how fast they are, for those who choose one; `vm.engine` has what they run."""
 
+import os
 from dataclasses import dataclass
 
 
@@ -37,3 +38,17 @@ PYTHON = EngineKind("python", 2_000, 60_000, 500, 1_000, 8)
 
 KINDS = {kind.name: kind for kind in (NUMBA, INTERPRETER, PYTHON)}
 DEFAULT_KIND = NUMBA.name
+
+ENGINE = "TRAPLINE_ENGINE"
+"""The variable that says which kind runs what chooses none."""
+
+
+def chosen_kind(name: str | None) -> str:
+    """The name of the kind that runs: this one, or else that of $TRAPLINE_ENGINE or the default."""
+    return name or os.environ.get(ENGINE) or DEFAULT_KIND
+
+
+def untranslated(name: str | None) -> str:
+    """The kind that does what this one does and translates nothing; a name that is no kind's stays."""
+    kind = KINDS.get(name := chosen_kind(name))
+    return INTERPRETER.name if kind is not None and kind.translates else name

@@ -1,6 +1,5 @@
 """A whole machine: harts, RAM and board, built from a program, run and looked at from Python."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
 from trapline.vm.engine import Announce, Engine
-from trapline.vm.engine_kinds import DEFAULT_KIND
+from trapline.vm.engine_kinds import chosen_kind
 from trapline.vm.exit import Exit
 from trapline.vm.exit import ExitReason as ExitReason  # re-exported for callers of `run`
 from trapline.vm.exits.clock import Clock
@@ -66,7 +65,7 @@ class Machine:
 
     isa: ISA string, such as `rv32ima_xleak`. harts: 1 to 8, which run in turn, 1,000 steps each.
     memory: bytes of RAM, a multiple of 4096; ram_base: its first physical address.
-    engine: `numba`, `python`, or None for $TRAPLINE_ENGINE or `numba`.
+    engine: `numba`, `interpreter` (which translates nothing), `python`, or None for $TRAPLINE_ENGINE or `numba`.
     technique: how a hypervisor runs the machine (`vm.hypervisor.technique.TECHNIQUES`), `bare` for no hypervisor.
     shadow: when its shadow page tables follow the guest's (`vm.hypervisor.technique.SHADOWS`).
     real_mleak: bits of `mleak` of its real harts: holes that trap out of the guest, whatever its own bits are.
@@ -104,7 +103,7 @@ class Machine:
     ) -> None:
         if memory <= 0 or memory % PAGE or ram_base % PAGE or ram_base + memory > ADDRESSES:
             raise ValueError(f"RAM of {memory:#x} bytes at {ram_base:#x} is not whole pages within 4 GiB")
-        kind = engine or os.environ.get("TRAPLINE_ENGINE") or DEFAULT_KIND
+        kind = chosen_kind(engine)
         self._options = Options(
             isa=isa, harts=harts, memory=memory, ram_base=ram_base, engine=kind, technique=technique, shadow=shadow,
             real_mleak=real_mleak, board=board, legacy_virtio=legacy_virtio, clock=clock, events=events,

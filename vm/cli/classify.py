@@ -17,7 +17,7 @@ from trapline.vm.cli.options import MachineOptions
 from trapline.vm.cli.parameters import Count
 from trapline.vm.cli.progress import announce_compilation, bar
 from trapline.vm.cli.user_errors import fail, reported
-from trapline.vm.engine_kinds import NUMBA
+from trapline.vm.engine_kinds import NUMBA, chosen_kind
 
 if TYPE_CHECKING:
     from trapline.vm.classifier.definitions.questions import Row
@@ -104,8 +104,6 @@ def classify_command(machine: MachineOptions, search: SearchOptions, outputs: Cl
 
 
 def _classification(machine: MachineOptions, options: SearchOptions) -> Any:
-    import os
-
     from trapline.isa.isa_string import parse_isa
     from trapline.vm.classifier.classify import classify
     from trapline.vm.classifier.definitions.rows import rows
@@ -117,7 +115,7 @@ def _classification(machine: MachineOptions, options: SearchOptions) -> Any:
     fixed = fixed_csrs(options.csrs, extensions)
     everything = rows(extensions)
     chosen = choose(everything, options.names, machine.isa) if options.names else None
-    kind = machine.engine or os.environ.get("TRAPLINE_ENGINE") or "numba"
+    kind = chosen_kind(machine.engine)
     search = Search(extensions, fixed, engine=kind, seed=options.seed, announce=announce_compilation)
     with bar(len(chosen or everything) * (1 + options.prove), counted=True) as advance:
         return classify(

@@ -43,7 +43,7 @@ FAILED = 1
 @click.option("-x", "scripts", multiple=True, type=InputFile(), metavar="FILE", help="Do the commands in FILE first.")
 @click.option("--batch", is_flag=True, help="Leave after the commands of -x and -e.")
 @click.option("--technique", type=click.Choice(UNDER), help="Run a kernel in a virtual machine.  [default: bare]")
-@with_groups(machine=only("isa", "memory", "harts", "clock", "drives", "devices", "virtio", "engine"),
+@with_groups(machine=only("isa", "memory", "harts", "clock", "drives", "devices", "virtio", "engine", "no_translate"),
              boot=lambda name: name != "dump_dtb", console=only("input_file"))  # fmt: skip
 @click.pass_context
 def debug_command(
@@ -73,7 +73,7 @@ def debug_command(
     with reported(), ExitStack() as stack:
         lines = list(_script(scripts, commands))
         asked = {**given(boot), **given(machine)}
-        for option in ("--isa", "--memory", "--clock", "--engine"):
+        for option in ("--isa", "--memory", "--clock", "--engine", "--no-translate"):
             asked.pop(option, None)
         if technique is not None:
             asked["--technique"] = technique

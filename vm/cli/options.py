@@ -21,7 +21,7 @@ from trapline.vm.cli.parameters import (
 )
 from trapline.vm.cli.qemu_options import GDB_PORT
 from trapline.vm.core.records import MAX_HARTS
-from trapline.vm.engine_kinds import KINDS
+from trapline.vm.engine_kinds import KINDS, untranslated
 from trapline.vm.exits.clock_kinds import KINDS as CLOCKS
 from trapline.vm.hypervisor.technique import SHADOWS, TECHNIQUES
 
@@ -96,11 +96,20 @@ class MachineOptions:
         type=click.Choice(list(KINDS)),
         help="Compiled, the same without translating what runs often, or plain Python: the reference, and slow.",
     )
+    no_translate: bool = option(
+        "--no-translate", default=False, is_flag=True,
+        help="Translate nothing to machine code of this computer: slower, with the same results. Only the compiled "
+        "engine translates.",
+    )  # fmt: skip
     real_mleak: int = option(
         "--mleak", type=LeakMask(), default=0, metavar="MASK",
         help="mleak of the real harts: each set bit makes a hole of Xleak trap in U mode; 0xff fixes all.  "
         "[default: 0]",
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.no_translate:
+            object.__setattr__(self, "engine", untranslated(self.engine))
 
 
 @option_group("Boot")

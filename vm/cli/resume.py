@@ -67,7 +67,7 @@ def _fixed() -> set[str]:
     "when the machine is stopped; 2 for bad usage, and for a file that is damaged or of another version.",
 )
 @click.argument("file", type=InputFile(), metavar="FILE")
-@with_groups(exits=without("explain"), machine=only("engine"))
+@with_groups(exits=without("explain"), machine=only("engine", "no_translate"))
 @click.pass_context
 def resume_command(
     context: click.Context, file: str, files: FileOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs,

@@ -37,7 +37,7 @@ ARGUMENTS = "trapline.arguments"
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
 @with_groups(
-    machine=only("isa", "memory", "clock", "engine"),
+    machine=only("isa", "memory", "clock", "engine", "no_translate"),
     debug=only("gdb", "gdb_here", "freeze", "log", "log_file", "log_limit"),
 )
 @click.pass_context

@@ -14,7 +14,7 @@ from trapline.vm.cli.user_errors import reported
     epilog="Exit status: 0 when the matrix is complete, whatever it shows; 2 for bad usage or input.",
 )
 @click.argument("names", nargs=-1, metavar="[TEST...]")
-@with_groups(machine=only("engine", "real_mleak"), limits=only("timeout"))
+@with_groups(machine=only("engine", "no_translate", "real_mleak"), limits=only("timeout"))
 @click.pass_context
 def sensitive_command(
     context: click.Context, names: tuple[str, ...], suite: SuiteOptions, machine: MachineOptions, limits: Limits

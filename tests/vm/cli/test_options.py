@@ -229,6 +229,38 @@ def test_an_unknown_engine_in_the_environment(tmp_path, monkeypatch):
         refused(invoke(name, write(tmp_path, "guest.s", LOOP)), "'qemu' is not 'numba' or 'interpreter' or 'python'")
 
 
+RUNS = {
+    "run": "run guest.s", "boot": "boot guest.s", "virt": "virt guest.s", "debug": "debug guest.s --batch -e continue",
+    "demo": "demo shell",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("engine, kind", [(None, "interpreter"), ("numba", "interpreter"), ("python", "python")])
+def test_no_translate_leaves_the_translator_out(tmp_path, monkeypatch, name, engine, kind):
+    """Whatever runs the guest, and it is no mistake where there is none."""
+    write(tmp_path, "guest.s", EXIT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRAPLINE_ENGINE", raising=False)
+    kinds = []
+
+    def refuse(**options: object) -> None:
+        kinds.append(options["kind"])
+        raise ValueError("enough is known")
+
+    monkeypatch.setattr("trapline.vm.machine.Engine", refuse)
+    options = ["--no-translate"] if engine is None else ["--engine", engine, "--no-translate"]
+    refused(invoke(*RUNS[name].split(), *options), "enough is known")
+    assert kinds == [kind]
+
+
+def test_no_translate_is_no_option_of_a_kernel(tmp_path):
+    """`debug` does not take a program for a kernel because of it."""
+    program = write(tmp_path, "guest.s", EXIT)
+    outcome = invoke("debug", program, "--no-translate", "--batch", "-e", "continue")
+    assert outcome.status == 7, outcome.message
+
+
 @pytest.mark.parametrize("arguments, part", [
     ([], "Usage: trapline"), (["run"], "Missing argument 'PROGRAM...'"), (["asm"], "Missing argument"),
     (["rum"], "No such command 'rum'. Did you mean 'run'?"), (["boot", "x.s", "--memry", "1M"], "--memory"),

@@ -17,7 +17,7 @@ CTRL_D = b"\4"
 CONTAINERS = "containers"
 VIRTUALIZATION = "virtualization"
 """Demos that are comparisons, and no programs of Burrow."""
-OF_TOUR = ("engine", "json_file")
+OF_TOUR = ("engine", "no_translate", "json_file")
 """Options that make sense without WHAT."""
 RECURSION = "recursion"
 
@@ -54,7 +54,9 @@ class DemoCommand(Command):
     "--json", JSON_FILE, **JSON,
     help="Write results as a JSON object to FILE, or print it: instead of the text, or after the output of WHAT.",
 )  # fmt: skip
-@with_groups(machine=only("harts", "clock", "engine"), console=only("input_file"), outputs=only("stats"))
+@with_groups(
+    machine=only("harts", "clock", "engine", "no_translate"), console=only("input_file"), outputs=only("stats")
+)
 @click.pass_context
 def demo_command(
     context: click.Context, what: str | None, arguments: tuple[str, ...], technique: str | None,
