@@ -44,8 +44,10 @@ ROOMS = {
     "vm/exit.py": "isa vm/breakpoints.py",
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
     "vm/engine_kinds.py": "",
+    "vm/engine_memory.py": "",
     "vm/translator/host": "isa vm/core vm/codegen vm/translator",
-    "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/translator/host vm/engine_kinds.py",
+    "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/translator/host vm/engine_kinds.py "
+    "vm/engine_memory.py",
     "vm/registers.py": "isa vm/core vm/codegen",
     "vm/trace.py": "isa vm/core vm/codegen",
     "vm/stops": "isa vm/core vm/breakpoints.py vm/exit.py",
@@ -89,8 +91,8 @@ LIBRARIES = {
     "llvmlite": "vm/translator vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
-    "numpy": "vm/core vm/translator/host vm/hypervisor/host vm/engine.py vm/machine.py vm/stops vm/snapshot "
-    "vm/snapshot_file vm/process vm/observe vm/experiments vm/classifier/definitions vm/classifier/search",
+    "numpy": "vm/core vm/translator/host vm/hypervisor/host vm/engine_memory.py vm/engine.py vm/machine.py vm/stops "
+    "vm/snapshot vm/snapshot_file vm/process vm/observe vm/experiments vm/classifier/definitions vm/classifier/search",
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",
@@ -102,7 +104,7 @@ ELF_READER = {"elf.call_frames", "elf.debug_info", "elf.dwarf_reader", "elf.form
 """Files of `asm` that load nothing else of it but each other."""
 
 FOR_USERS = {"machine.py", "breakpoints.py", "engine.py", "engine_kinds.py", "registers.py", "exit.py", "trace.py"}
-BEHIND = {"run_loop.py", "state.py", "machine_options.py"}
+BEHIND = {"run_loop.py", "state.py", "machine_options.py", "engine_memory.py"}
 """Files of `vm/` itself: what a user of the library meets, and what is behind it and belongs to no room alone."""
 
 BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")

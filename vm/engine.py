@@ -2,12 +2,11 @@
 
 import ctypes
 import hashlib
-import mmap
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from trapline.isa.sv32 import PAGE
 from trapline.isa.table import CSRS, added
@@ -25,6 +24,7 @@ from trapline.vm.core.hart import (
 from trapline.vm.core.records import MAX_HARTS, HartRecord, MachineRecord
 from trapline.vm.core.stops import TABLE_WORDS, TRANSLATOR
 from trapline.vm.engine_kinds import KINDS, PYTHON
+from trapline.vm.engine_memory import CODE_BYTES, Arrays, Buffers, reserved
 from trapline.vm.hypervisor.events import EVENT_PAGES
 
 if TYPE_CHECKING:
@@ -40,50 +40,6 @@ TRANSLATE = "TRAPLINE_TRANSLATE"
 
 SAMPLES_BEFORE = 20
 """Of a hart, for which nothing is translated yet."""
-
-
-class Buffers(NamedTuple):
-    """All that a machine's state is made of, but for its devices: see `Engine`, behind whose arrays these are.
-
-    harts, machines: int64[], the words of all records, the virtual and then the real ones; ram: uint8[], with what lies
-    behind the guest's; code: int64[]; page: uint8[].
-    """
-
-    harts: memoryview
-    machines: memoryview
-    ram: memoryview
-    code: memoryview
-    page: memoryview
-
-
-class Arrays(NamedTuple):
-    """The same as arrays, but for `code`."""
-
-    harts: "np.ndarray"
-    machines: "np.ndarray"
-    ram: "np.ndarray"
-    page: "np.ndarray"
-
-
-CODE_BYTES = 8
-"""Bytes of a decoded instruction."""
-
-_LARGE = 4 << 20
-"""Bytes from which on large pages of the host gain more than they take."""
-
-
-def reserved(size: int) -> memoryview:
-    """uint8[size] of zeros, of which the host gives a page only once it is touched. Raises MemoryError."""
-    try:
-        if not hasattr(mmap, "MAP_PRIVATE"):
-            return memoryview(mmap.mmap(-1, size))
-        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError as error:
-        raise MemoryError(f"this host cannot allocate {size >> 20} MiB") from error
-    if size >= _LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a kernel without them
-            memory.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(memory)
 
 
 _ZEROS = bytes(1 << 16)
@@ -107,7 +63,8 @@ class Engine:
     frames.
     originals: under `patch`, what is replaced in the guest's memory; translation: under `translate`, what was made.
     shadow: one of `vm.hypervisor.technique.SHADOWS`. events: whether there is a ring for the dispatcher's (`ring`).
-    translator: of the compiled engine (`vm.translator`), until there are stops; $TRAPLINE_TRANSLATE=0 leaves it out.
+    translator: of the compiled engine (`vm.translator`), which has a rest while there are stops; $TRAPLINE_TRANSLATE=0
+    leaves it out.
     announce: entered while the engine is compiled, in the first run of this version on this machine.
     memory: all of RAM, what lies behind the guest's included, where there is a state already; by default zeros.
     unannounced: (first page, pages) of RAM to which the host writes without `drop_code`.
@@ -153,8 +110,9 @@ class Engine:
             self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
         self.ring = self._made_ring(ring) if events else None
         self.translator: Translator | None = None
-        self._steps_per_sample = 0  # of a translator that is still to be made
+        self._interval = self._steps_per_sample = 0  # the latter of a translator that is still to be made
         self._compiled = False  # unless it can be entered by its address
+        self._stopping = False
         self._announce = announce
         if self.kind is PYTHON:
             self._use_python()
@@ -228,7 +186,7 @@ class Engine:
             steps = os.environ.get(TRANSLATE) or str(self.kind.steps_per_sample)
             if not steps.isdecimal():
                 raise ValueError(f"${TRANSLATE} is '{steps}', which is no number of steps")
-            self._steps_per_sample = int(steps)
+            self._interval = self._steps_per_sample = int(steps)
 
     def _use_translator(self) -> None:
         """Translate what runs often, from now on."""
@@ -242,7 +200,7 @@ class Engine:
         pages = len(self.buffers.page)
         with suppress(OSError):  # this system gives us no memory to execute
             self.translator = Translator(self.buffers.code, pages, _address(self.buffers.ram), known, steps)
-            self.buffers.code[pages * CODE_ENTRIES + TRANSLATOR] = self.translator.address
+            self.translator.attach()
 
     def digest(self) -> str:
         """SHA-256 (hex) of the guest's registers, pc, mode, CSRs that hold a value, and all of its RAM."""
@@ -253,16 +211,25 @@ class Engine:
         total.update(self.buffers.ram[: self._ram_size])
         return total.hexdigest()
 
-    def look_at_stops(self) -> None:
-        """From now on obey the table of stops and note events, which another engine does: see `unstopped_text`."""
-        if self._compiled:
-            from trapline.vm.codegen import native
+    def look_at_stops(self, wanted: bool = True) -> None:
+        """Whether to obey the table of stops and note events from now on.
 
-            self._run, self._drop = native.functions(self._announce, native.STOPPING_ENGINE)
-            self._steps_per_sample = 0
+        Another engine does that, without a translator: see `unstopped_text`.
+        """
+        if not self._compiled or wanted == self._stopping:
+            return
+        from trapline.vm.codegen import native
+
+        self._run, self._drop = native.functions(self._announce, native.STOPPING_ENGINE if wanted else native.ENGINE)
+        self._stopping = wanted
+        self._steps_per_sample = 0 if wanted or self.translator is not None else self._interval
+        if wanted and self.translator is not None:
+            self.translator.drop()
+        if not wanted:
+            # The log of events is where this engine has its table.
+            self.buffers.code[len(self.buffers.page) * CODE_ENTRIES + TRANSLATOR] = 0
             if self.translator is not None:
-                self.translator.drop()
-                self.translator = None
+                self.translator.attach()
 
     def _use_checked(self) -> None:
         import numpy as np

@@ -42,8 +42,8 @@ class StoppedEngine(Protocol):
     @property
     def translation(self) -> Any: ...
     def run(self, budget: int) -> int: ...
-    def look_at_stops(self) -> None:
-        """Obey the table from now on."""
+    def look_at_stops(self, wanted: bool = True) -> None:
+        """Whether to obey the table from now on."""
 
 
 class StopTable:
@@ -69,7 +69,7 @@ class StopTable:
             self._engine.look_at_stops()
         table = self._table
         self._forget_places()
-        table[:] = 0
+        table[: layout.TRANSLATOR] = table[layout.TRANSLATOR + 1 :] = 0
         table[layout.TOKEN] = token
         table[layout.BREAKPOINT_COUNT] = len(breakpoints)
         table[layout.WATCHPOINT_COUNT] = len(watchpoints)

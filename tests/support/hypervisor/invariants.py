@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trapline import Machine
-from trapline.vm.engine import Buffers
+from trapline.vm.engine_memory import Buffers
 from trapline.vm.hypervisor.frames import FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import TECHNIQUES
 from trapline.vm.hypervisor.translate import COPIES

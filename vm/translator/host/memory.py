@@ -83,13 +83,15 @@ class Translator:
 
     code: int64[], decoded instructions; pages: of RAM; ram: its address. stencils: see there.
     interval: steps between two samples of where a hart is.
-    words: those of `vm.translator.context`.
+    words: those of `vm.translator.context`. is_foreign: whether its memory is that of the process that this one was
+    forked from, so that nothing is translated.
     Raises OSError where there is no executable memory.
     """
 
     def __init__(self, code: memoryview, pages: int, ram: int, stencils: Stencils, interval: int) -> None:
         self._code = code
         self._stencils = stencils
+        self.is_foreign = False
         self._arena = arena = executable(ARENA_BYTES)
         if arena.is_shared:
             SHARED.add(self)
@@ -129,14 +131,23 @@ class Translator:
         """Where the engine finds everything."""
         return ctypes.addressof(self.words)
 
+    def attach(self) -> None:
+        """Let the engine translate from now on."""
+        if not self.is_foreign:
+            self._code[self._count * CODE_ENTRIES + TRANSLATOR] = self.address
+
     def drop(self) -> None:
-        """Drop all translations, for an engine that has no translator."""
+        """Drop all translations, and let the engine make none."""
+        heat = memoryview(self._heat).cast("q")
         for page in self._pages[: self.words[context.MAPS_USED]]:
             entries = self._code[page * CODE_ENTRIES : (page + 1) * CODE_ENTRIES]
             for i, entry in enumerate(entries.tolist()):
                 if entry & OP == MACHINE_CODE:
                     entries[i] = 0
             entries[-1] = 0
+            heat[page] = 0
+        self.words[context.MAPS_USED] = 0
+        self.words[context.ARENA_USED] = self.words[context.ARENA_FIRST]
         self._code[self._count * CODE_ENTRIES + TRANSLATOR] = 0
 
 
@@ -147,6 +158,7 @@ SHARED: WeakSet[Translator] = WeakSet()
 def _forget_shared() -> None:
     for translator in SHARED:
         translator.drop()
+        translator.is_foreign = True
 
 
 if hasattr(os, "register_at_fork"):

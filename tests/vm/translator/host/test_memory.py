@@ -3,11 +3,15 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from support.budget import CHECKED, PLAIN
+from support.budget import CHECKED, PLAIN, examples
 from support.machines import RAM, encode, from_words
 from trapline import Machine
 from trapline.vm.engine import TRANSLATE
+from trapline.vm.observe.event_lines import EventLines
+from trapline.vm.observe.event_log import EventLog
 from trapline.vm.translator import context
 from trapline.vm.translator.host import kept, memory
 
@@ -80,13 +84,88 @@ def test_the_variable_leaves_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counting().engine.translator is None
 
 
-def test_with_breakpoints_nothing_is_translated() -> None:
-    machine = counting()
+def translated_steps(machine: Machine) -> int:
     assert machine.engine.translator is not None
+    return machine.engine.translator.words[context.STEPS]
+
+
+def test_while_there_are_breakpoints_nothing_is_translated() -> None:
+    """Before, and again when the last one is gone, it is."""
+    machine = counting()
+    before = translated_steps(machine)
     machine.breakpoints.add(RAM + 4)
-    exit = machine.run(max_instructions=STEPS)
+    for _ in range(3):
+        machine.run(max_instructions=STEPS)
+        assert machine.pc == RAM + 4 and translated_steps(machine) == before
+    machine.breakpoints.clear()
+    machine.run(max_instructions=STEPS)
+    assert machine.x[5] == 2 * STEPS // 3 + 3
+    assert translated_steps(machine) > before + STEPS // 2
+
+
+def test_while_events_are_logged_nothing_is_translated() -> None:
+    machine = counting()
+    before = translated_steps(machine)
+    form = EventLines("{:#010x}".format, "{:08x} {:#x}".format)
+    machine.log_to(EventLog(machine, ["int"], form, str, STEPS))
+    machine.run(max_instructions=STEPS)
+    assert translated_steps(machine) == before
+    machine.log_to(None)
+    machine.run(max_instructions=STEPS)
+    assert translated_steps(machine) > before + STEPS // 2
+
+
+def test_a_machine_that_begins_with_breakpoints_is_translated_later() -> None:
+    machine = from_words(COUNT, engine="numba")
+    machine.breakpoints.add(RAM + 8)
+    machine.run(max_instructions=STEPS)
+    machine.run(max_instructions=10)
     assert machine.engine.translator is None
-    assert machine.pc == RAM + 4, exit
+    machine.breakpoints.clear()
+    machine.run(max_instructions=STEPS)
+    machine.run(max_instructions=STEPS)
+    assert translated_steps(machine) > STEPS // 2
+
+
+def test_a_snapshot_with_breakpoints_is_no_end_of_translations() -> None:
+    """The memory that it brings back says that there were some, which the next run takes away."""
+    machine = counting()
+    machine.breakpoints.add(RAM + 4)
+    machine.run(max_instructions=STEPS)
+    state = machine.snapshot()
+    machine.breakpoints.clear()
+    for _ in range(3):
+        machine.run(max_instructions=STEPS)
+        before = translated_steps(machine)
+        machine.restore(state)
+    machine.run(max_instructions=STEPS)
+    assert translated_steps(machine) > before + STEPS // 2
+
+
+ACTIONS = st.lists(
+    st.tuples(st.sampled_from(("stop", "clear", "log", "quiet", "run", "run", "run")), st.integers(1, 900)), max_size=25
+)
+
+
+@given(ACTIONS)
+@examples(25)
+def test_breakpoints_and_logs_come_and_go(actions: list[tuple[str, int]]) -> None:
+    """Whatever is set and taken away, the states are the interpreter's."""
+    made = [from_words(COUNT, engine=engine) for engine in ("interpreter", "numba")]
+    for action, number in actions:
+        for machine in made:
+            if action == "stop":
+                machine.breakpoints.add(RAM + 4 * (number % 3))
+            elif action == "clear":
+                machine.breakpoints.clear()
+            elif action == "log":
+                form = EventLines("{:#010x}".format, "{:08x} {:#x}".format)
+                machine.log_to(EventLog(machine, ["int"], form, str, STEPS))
+            elif action == "quiet":
+                machine.log_to(None)
+            else:
+                machine.run(max_instructions=10 * number)
+        assert made[0].digest() == made[1].digest() and made[0].cycle == made[1].cycle
 
 
 def test_all_are_dropped_when_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
