@@ -67,6 +67,7 @@ class Engine:
     leaves it out.
     announce: entered while the engine is compiled, in the first run of this version on this machine.
     memory: all of RAM, what lies behind the guest's included, where there is a state already; by default zeros.
+    steps_elsewhere: of those that the harts count, the ones that this engine has not done, or has done and taken back.
     unannounced: (first page, pages) of RAM to which the host writes without `drop_code`.
     """
 
@@ -95,6 +96,7 @@ class Engine:
         all_ram = reserved(pages * PAGE) if memory is None else memory.data[: pages * PAGE]
         code = reserved((pages * CODE_ENTRIES + RING_WORDS + TABLE_WORDS) * CODE_BYTES).cast("q")
         self.buffers = Buffers(hart_words, machine_words, all_ram, code, memoryview(bytearray(pages)))
+        self.steps_elsewhere = 0
         self.unannounced: list[tuple[int, int]] = []
         self._ram_size = ram_size
         self._views = hart_views(self.buffers.harts)

@@ -171,7 +171,11 @@ class Guests:
 
     def _statistics(self) -> list[RunStatistics]:
         """Of all guests, which have ended."""
-        return [statistics_of(g.machine, g.end, g.seconds, self.technique) for g in self.guests if g.end is not None]
+        ended = [(g.machine, g.end, g.seconds) for g in self.guests if g.end is not None]
+        found = [statistics_of(*guest, self.technique) for guest in ended]
+        for statistics, (machine, _, _) in zip(found, ended, strict=True):
+            statistics.translated = run_statistics.translated_by(machine)
+        return found
 
     def _write_json(self, path: str, status: int) -> None:
         """One object: the status, and what `--json` says of a machine for each guest."""

@@ -15,6 +15,7 @@ from trapline.vm.cli.user_errors import fail
 if TYPE_CHECKING:
     from trapline.vm.hypervisor.host.counts import Counts
     from trapline.vm.machine import Machine
+    from trapline.vm.translator.host import counts as translator
 
 
 @dataclass
@@ -23,6 +24,7 @@ class RunStatistics:
 
     resets: how often the guest reset its machine, which then booted again.
     technique, counts: how a hypervisor ran it, and what that took; None without one.
+    translated: what the translator did; None where nothing was translated.
     """
 
     reason: str
@@ -36,6 +38,7 @@ class RunStatistics:
     technique: str | None = None
     counts: "Counts | None" = None
     resets: int = 0
+    translated: "translator.Counts | None" = None
 
     @property
     def mips(self) -> float:
@@ -56,6 +59,7 @@ class RunStatistics:
             "system_calls": self.calls,
             "resets": self.resets,
             "sha256": self.digest,
+            "translator": None if self.translated is None else self.translated.as_json(),
             **virtual,
         }
 
@@ -74,6 +78,10 @@ class RunStatistics:
             click.echo(f"under the hypervisor, technique {self.technique}:", err=True)
             for line in self.counts.lines():
                 click.echo(line, err=True)
+        if self.translated is not None:
+            click.echo("steps by how they were executed:", err=True)
+            for line in self.translated.lines():
+                click.echo(line, err=True)
 
 
 def check(outputs: Outputs) -> None:
@@ -81,6 +89,15 @@ def check(outputs: Outputs) -> None:
     if outputs.registers and not outputs.json_file:
         fail("--registers needs --json")
     output_files.check_writable(outputs.json_file)
+
+
+def translated_by(machine: "Machine") -> "translator.Counts | None":
+    """What the translator did for a machine; None where nothing was translated."""
+    if machine.engine.translator is None:
+        return None
+    from trapline.vm.translator.host import counts as translator
+
+    return translator.Counts.of(machine)
 
 
 def registers_json(machine: "Machine") -> list[dict[str, Any]]:
@@ -101,6 +118,7 @@ def write(statistics: RunStatistics, outputs: Outputs, machine: "Machine", mid_l
 
     mid_line: whether the guest's output ends without a newline, so that JSON on stdout needs one first.
     """
+    statistics.translated = translated_by(machine)
     if outputs.stats:
         statistics.show()
     if outputs.json_file:

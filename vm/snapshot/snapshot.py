@@ -141,6 +141,7 @@ class Saver:
             part.restore(snapshot.parts[name], again)
         machine.console.restore(snapshot.console, again)
         machine.resets = snapshot.resets
+        machine.engine.steps_elsewhere += snapshot.cycle - machine.cycle
         self._history.restore(snapshot.memory)
         snapshot.records.restore(machine.engine)
         self._history.mark(snapshot.records.writable_pages())

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from support.budget import CHECKED, PLAIN
 from support.cli.command import Outcome, invoke, refused, write
 from trapline.vm.cli.asm import list_program
 
@@ -33,7 +34,7 @@ mret
 """
 KEYS = {
     "schema", "exit_reason", "exit_code", "retired_instructions", "wall_seconds", "mips", "pc", "traps", "system_calls",
-    "resets", "sha256", "diagnostics",
+    "resets", "sha256", "translator", "diagnostics",
 }  # fmt: skip
 
 
@@ -120,6 +121,18 @@ def test_stats_go_to_stderr(tmp_path, name, text, parts):
     assert outcome.stdout == b""
     for part in parts:
         assert part in outcome.message
+
+
+@pytest.mark.skipif(PLAIN or CHECKED, reason="only the compiled engine translates")
+def test_what_the_translator_did(tmp_path):
+    """In lines, and in the object; without it in neither."""
+    program = write(tmp_path, "guest.s", "_start: li t0, 2000\n1: addi t0, t0, -1\n bnez t0, 1b\n" + TRAPS[7:])
+    outcome = invoke("boot", program, "--max-output", "1K", "--stats", "--json", "-")
+    report = report_of(outcome)
+    assert sum(tier["steps"] for tier in report["translator"]["tiers"].values()) == report["retired_instructions"] + 4
+    assert "steps by how they were executed:" in outcome.message
+    outcome = invoke("boot", program, "--no-translate", "--stats", "--json", "-")
+    assert report_of(outcome)["translator"] is None and "executed" not in outcome.message
 
 
 # The trace
