@@ -92,11 +92,9 @@ random_seed:
 memory_size:
     .word   MEMORY_SIZE                     # bytes of RAM that Burrow uses, a multiple of 4 MiB
 init_name:
-    INIT_NAME
-    .org    init_name + NAME_LENGTH
+    .zero   NAME_LENGTH                     # the first process, which build.py writes here
 init_arguments:
-    INIT_ARGUMENTS
-    .org    init_arguments + ARGUMENTS_LENGTH
+    .zero   ARGUMENTS_LENGTH
 
     .data
     .balign 4

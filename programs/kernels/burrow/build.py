@@ -80,25 +80,42 @@ def build(
     words = [init] if isinstance(init, str) else list(init or ["shell"])
     name, _, arguments = " ".join(words).partition(" ")
     symbols = DEFAULTS | dict.fromkeys(VARIANTS[variant], "1") | {k: str(v) for k, v in (defines or {}).items()}
-    lines = [f"    .equ {key}, {value}" for key, value in symbols.items()]
-    lines += [_text("INIT_NAME", name, NAME_LENGTH), _text("INIT_ARGUMENTS", arguments, ARGUMENTS_LENGTH)]
+    elf, place = _kernel(tuple(symbols.items()), image(tuple(programs), files, images, isa), debug, isa)
+    first = _padded(name, NAME_LENGTH) + _padded(arguments, ARGUMENTS_LENGTH)
+    return elf[:place] + first + elf[place + len(first) :]
+
+
+@cache
+def _kernel(symbols: tuple[tuple[str, str], ...], image: bytes, debug: bool, isa: str) -> tuple[bytes, int]:
+    """The ELF without a first process, and where in it that is named; assembled once for all first processes."""
+    lines = [f"    .equ {key}, {value}" for key, value in symbols]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "configuration.inc").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        Path(folder, "files.img").write_bytes(image(tuple(programs), files, images, isa))
+        Path(folder, "files.img").write_bytes(image)
         first, *others = KERNEL
         base_address = RAM
-        if SUPERVISOR in symbols:
+        if SUPERVISOR in dict(symbols):
             first, base_address = "supervisor", RAM_OVER_SBI
         sources = [HERE / f"{part}.s" for part in (first, *others)]
-        return assemble(sources, text_base=base_address, include_dirs=[folder], debug=debug, isa=isa).elf
+        linked = assemble(sources, text_base=base_address, include_dirs=[folder], debug=debug, isa=isa)
+    return linked.elf, _offset(linked.elf, linked.symbols["init_name"])
 
 
-def _text(macro: str, text: str, room: int) -> str:
-    """A macro that is replaced by a string of `.asciz`."""
+def _offset(elf: bytes, address: int) -> int:
+    """Where in an ELF file the byte of an address is: in one of the segments, which its program headers name."""
+    headers, size, count = struct.unpack_from("<I10xHH", elf, 28)
+    for at in range(headers, headers + size * count, size):
+        _, offset, vaddr, _, length = struct.unpack_from("<5I", elf, at)
+        if vaddr <= address < vaddr + length:
+            return int(offset + address - vaddr)
+    raise ValueError(f"no segment has {address:#x}")
+
+
+def _padded(text: str, room: int) -> bytes:
+    """A string with a zero behind it, and more zeros up to its room."""
     if len(text.encode()) >= room:
         raise ValueError(f"'{text}' has more than {room - 1} bytes")
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'    .macro {macro}\n    .asciz "{quoted}"\n    .endm'
+    return text.encode().ljust(room, b"\0")
 
 
 def image(
@@ -142,6 +159,8 @@ def program(source: Path, isa: str = ISA) -> bytes:
 
 def _write(out: Path, *what: Any, **options: Any) -> None:
     """Build, and write the ELF when it is whole. Raises AsmError, OSError, and ValueError for a file that was read."""
+    for kept in (_kernel, base, program):
+        kept.cache_clear()  # so that all sources are read, and noted
     sources: list[str] = []
     with noted_by(sources.append):
         elf = build(*what, **options)

@@ -38,9 +38,21 @@ def test_the_command_makes_a_kernel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variant", build_script().VARIANTS)
 def test_builds_are_the_same_each_time(variant: str) -> None:
+    script = build_script()
+    first = script.build(variant)
+    script._kernel.cache_clear()
+    assert script.build(variant) == first
+    assert script.build(variant, files={"a": b"text"}) != first
+
+
+def test_one_assembly_serves_all_first_processes() -> None:
     build = build_script().build
-    assert build(variant) == build(variant)
-    assert build(variant, files={"a": b"text"}) != build(variant)
+    plain, other = build(), build(init=["echo", "a\\b", '"c"'])
+    different = [at for at, (one, two) in enumerate(zip(plain, other, strict=True)) if one != two]
+    machine = Machine.from_elf(other, memory=8 << 20)
+    assert machine.read(machine.symbols["init_name"], 24) == b"echo".ljust(24, b"\0")
+    assert machine.read(machine.symbols["init_arguments"], 128) == b'a\\b "c"'.ljust(128, b"\0")
+    assert different[-1] - different[0] < 24 + 128
 
 
 @pytest.mark.parametrize(

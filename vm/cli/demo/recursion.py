@@ -5,6 +5,7 @@ Nothing that is printed depends on how fast this computer is, so the page on dem
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -73,10 +74,7 @@ def run(
     from trapline.vm.exit import ExitReason
     from trapline.vm.hypervisor.host.counts import Counts
 
-    elf = warren.burrow_at(SLICE_DEPTH, init, **(kernel or {}))
-    made = warren.Stack(elf, MEMORY, ())
-    if depth:
-        made = warren.stack([warren.guest(elf, "burrow", MEMORY)], depth, defines)
+    made = stacked(tuple(init), depth, tuple((kernel or {}).items()), tuple((defines or {}).items()))
     machine = switched_on(made, technique, isa, engine)
     if mleak:
         machine.csr["mleak"] = mleak
@@ -88,6 +86,17 @@ def run(
         depth, technique, machine.console.output, exit.code if exit.reason is ExitReason.HALT else None,
         machine.instret, levels, 0 if technique == "bare" else Counts.of(machine).world_switches,
     )  # fmt: skip
+
+
+@cache
+def stacked(
+    init: tuple[str, ...], depth: int, kernel: tuple[tuple[str, object], ...], defines: tuple[tuple[str, object], ...]
+) -> "warren.Stack":
+    """Burrow in so many Warrens, built once for all techniques."""
+    elf = warren.burrow_at(SLICE_DEPTH, init, **dict(kernel))
+    if not depth:
+        return warren.Stack(elf, MEMORY, ())
+    return warren.stack([warren.guest(elf, "burrow", MEMORY)], depth, dict(defines))
 
 
 def switched_on(made: "warren.Stack", technique: str, isa: str, engine: str | None) -> "Machine":
