@@ -14,7 +14,7 @@ FIRST_SEED = int(os.environ.get("TRAPLINE_SEED", "0"))
 CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 PLAIN = os.environ.get("TRAPLINE_ENGINE") == "python"
 REDUCED = CHECKED or PLAIN
-PART = 4
+PART = 8 if PLAIN else 4
 """A reduced pass tries one in so many."""
 
 
@@ -30,7 +30,7 @@ def reduced(number: int) -> int:
 def examples(number: int, few: int | None = None) -> settings:
     """The decorator of a test that gets this many examples, twenty times as many in a nightly run.
 
-    few: in a reduced pass, where that is not one in four.
+    few: in a reduced pass, where that is not one in PART.
     """
     wanted = few if REDUCED and few is not None else reduced(number)
     return settings(max_examples=wanted * 20 if NIGHTLY else wanted)

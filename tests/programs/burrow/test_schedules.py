@@ -1,4 +1,7 @@
-"""10,000 random schedules of Burrow: no message, wake-up or process is lost, no mutex is torn, nothing leaks."""
+"""2,400 random schedules of Burrow: no message, wake-up or process is lost, no mutex is torn, nothing leaks.
+
+A nightly run tries 48,000.
+"""
 
 import json
 from functools import cache
@@ -33,19 +36,19 @@ def rerun(harts: int) -> Rerun:
 def test_random_schedules(harts: int) -> None:
     done = []
 
-    @examples(2500)
+    @examples(600)
     @given(schedule=schedules(harts))
     def check(schedule: Schedule) -> None:
         done.append(schedule)
         assert rerun(harts).failure(schedule) == ""
 
     check()
-    assert len(set(done)) >= 2400  # hypothesis may try an example twice
+    assert len(set(done)) >= 570  # hypothesis may try an example twice
 
 
 @pytest.mark.parametrize("harts", [1, 2, 4])
 def test_a_few_random_schedules(harts: int) -> None:
-    """For the passes that leave out the 10,000."""
+    """For the passes that leave out the 2,400."""
 
     @settings(max_examples=4)
     @given(schedule=schedules(harts))

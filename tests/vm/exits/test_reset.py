@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.budget import examples
 from support.cli.command import execute, invoke, write
 from support.gnu import Find, qemu_system, run_tool
 from support.hypervisor.bare_and_virtual import UNDER
@@ -94,7 +95,7 @@ def fresh(technique: str, harts: int) -> Machine:
     return rebooting(SPIN, technique=technique, harts=harts, isa="rv32ima_xleak_sstc_svadu")
 
 
-@settings(max_examples=20)
+@examples(20, few=8)
 @given(st.sampled_from(["bare", "trap", "assist"]), st.integers(1, 3), st.lists(WRITE), st.lists(STORE), st.data())
 def test_nothing_of_before_is_seen(
     technique: str, harts: int, csrs: list[tuple[str, int]], stores: list[tuple[int, int, int, int]], data: Any

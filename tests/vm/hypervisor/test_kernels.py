@@ -19,7 +19,7 @@ from support.random_kernels.kernels import kernels
 
 KEPT = sorted(CORPUS.glob("*.json"))
 PARTS = 4
-ONE_HART, MORE_HARTS = (8, 4) if PLAIN else (20, 8) if CHECKED else (500, 60)
+ONE_HART, MORE_HARTS = (4, 4) if PLAIN else (20, 8) if CHECKED else (500, 60)
 """Kernels in each part."""
 
 

@@ -27,7 +27,7 @@ def machine(technique: str, harts: int, shadow: str = "traced") -> Reused:
 
 
 @pytest.mark.parametrize(
-    "harts, count", [(1, 10 if PLAIN else 20 if CHECKED else 200), (2, 4 if PLAIN else 10 if CHECKED else 40)]
+    "harts, count", [(1, 6 if PLAIN else 20 if CHECKED else 200), (2, 2 if PLAIN else 10 if CHECKED else 40)]
 )
 def test_kernels_that_fence_end_as_bare(harts: int, count: int) -> None:
     stores = dict.fromkeys(TECHNIQUES, 0)
@@ -83,7 +83,7 @@ def test_kernels_without_fences_end_as_on_a_hart_without_a_tlb() -> None:
     stale = dict.fromkeys(product(TECHNIQUES, ("traced", "lazy")), 0)
 
     @seed(FIRST_SEED)
-    @examples(50, few=10)
+    @examples(50, few=5)
     @given(kernels(1).map(unfenced))
     def run(kernel: Kernel) -> None:
         expected = walking(kernel)

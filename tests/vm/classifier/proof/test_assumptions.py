@@ -1,5 +1,6 @@
 """What the proof assumes of a state: that CSRs hold legal values, and that every field of the hart has its place."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,8 +28,11 @@ from trapline.vm.classifier.proof.symbolic import Explorer, Word, low, term_of  
 pytestmark = pytest.mark.slow
 
 ISA = "rv32ima_xleak"
-PROVER = Prover(parse_isa(ISA), {})
-STATES = PROVER.states
+
+
+@cache
+def prover() -> Prover:
+    return Prover(parse_isa(ISA), {})
 
 
 def test_every_field_of_the_hart_is_something() -> None:
@@ -55,9 +59,9 @@ def broken(before: dict[str, Any], h: Hart, conditions: Any) -> bool:
             new.append((known, low(after, known.size())))
             fits.append(term_of(after) == z3.ZeroExt(64 - known.size(), low(after, known.size())))
     solver = z3.SimpleSolver()
-    solver.add(*STATES.legal_values, *conditions)
+    solver.add(*prover().states.legal_values, *conditions)
     zero = h.x.read(z3.BitVecVal(0, 5)) == 0
-    legal = [z3.substitute(fact, *new) for fact in STATES.legal_values]
+    legal = [z3.substitute(fact, *new) for fact in prover().states.legal_values]
     solver.add(z3.Not(z3.And(zero, term_of(h.mode) != 2, *fits, *legal)))
     return solver.check() != z3.unsat
 
@@ -72,29 +76,29 @@ def test_an_instruction_keeps_values_legal(row: Any) -> None:
     """For all states: from legal values no step leads to others."""
     for mode in MODES:
         for csr in row.csrs or (None,):
-            for run in PROVER.executions(PROVER.word(row, csr), mode):
+            for run in prover().executions(prover().word(row, csr), mode):
                 if run.control:
-                    assert not broken(STATES.fields[mode], run.outcome.hart, run.conditions), csr
+                    assert not broken(prover().states.fields[mode], run.outcome.hart, run.conditions), csr
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_trap_keeps_values_legal(mode: int) -> None:
     def trap() -> Hart:
-        h = Hart(STATES.fields[mode])
+        h = Hart(prover().states.fields[mode])
         cause = symbol("code", 4) | symbol("interrupt", 1) << 31
-        PROVER.engine.names["take_trap"](h, cause, symbol("tval", 32))
+        prover().engine.names["take_trap"](h, cause, symbol("tval", 32))
         return h
 
-    paths = list(Explorer(STATES.facts[mode]).paths(trap))
+    paths = list(Explorer(prover().states.facts[mode]).paths(trap))
     assert paths
     for path in paths:
-        assert not broken(STATES.fields[mode], path.result, path.conditions)
+        assert not broken(prover().states.fields[mode], path.result, path.conditions)
 
 
 def holds(fact: Any, h: Any) -> bool:
     """Whether a fact about CSRs is true of a hart."""
     known = []
-    for name, field in STATES.fields[3].items():
+    for name, field in prover().states.fields[3].items():
         if name in ("pc", "reservation"):
             continue
         held = getattr(h, name) if name not in (*state_parts.DERIVED_FIELDS, *any_state.ENGINE_FIELDS) else 0
@@ -116,7 +120,9 @@ def test_a_write_keeps_values_legal(writes: list[tuple[str, int]]) -> None:
     machine = Machine(isa=ISA, memory=4096, engine="python", board=False)
     for name, value in writes:
         machine.csr[name] = value
-    facts = [f for f in STATES.legal_values if not any(c.decl().name() == "reserved_word" for c in constants(f))]
+    facts = [
+        f for f in prover().states.legal_values if not any(c.decl().name() == "reserved_word" for c in constants(f))
+    ]
     assert len(facts) > 10
     facts = [f for f in facts if not f.eq(any_state.ZERO_REGISTER)]
     assert all(holds(fact, machine.engine.h[0]) for fact in facts)
@@ -127,7 +133,7 @@ def test_values_that_cannot_be_written_are_illegal() -> None:
     h = machine.engine.h[0]
     for name, value in [("mstatus", 1 << 12), ("mstatus", 1), ("mtvec", 2), ("mepc", 1), ("mip", 8), ("satp", 0)]:
         setattr(h, name, value)
-        legal = [f for f in STATES.legal_values if any(c.decl().name() == name for c in constants(f))]
+        legal = [f for f in prover().states.legal_values if any(c.decl().name() == name for c in constants(f))]
         assert all(holds(fact, h) for fact in legal) == (name == "satp"), name
         setattr(h, name, 0)
 
