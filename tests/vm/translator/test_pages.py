@@ -38,7 +38,7 @@ def counted(machine: Machine, word: int) -> int:
     return int(translator.words[word])
 
 
-@pytest.mark.parametrize("harts, count, mixed", [(1, 250, False), (2, 60, False), (1, 120, True), (3, 30, True)])
+@pytest.mark.parametrize("harts, count, mixed", [(1, 100, False), (2, 25, False), (1, 50, True), (3, 12, True)])
 def test_random_kernels_do_the_same(harts: int, count: int, mixed: bool) -> None:
     """Those that map, protect and change their own code, on one hart and more, with instructions at any halfword."""
     steps = 0
