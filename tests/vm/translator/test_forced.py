@@ -62,4 +62,4 @@ def test_random_kernels(technique: str, harts: int, mixed: bool) -> None:
         run_part = settings(max_examples=min(PART, KERNELS - part))(run)
         seed(FIRST_SEED + part)(run_part)()
     assert done >= KERNELS
-    assert sum(machine.steps for machine in used) > 50 * done, "hardly anything was executed in machine code"
+    assert sum(machine.steps for machine in used) > 20 * done, "hardly anything was executed in machine code"
