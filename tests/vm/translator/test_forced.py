@@ -27,10 +27,9 @@ CASES = [
     ("assist", 1, True), ("patch", 1, False), ("translate", 1, False),
 ]  # fmt: skip
 """Techniques, harts, and whether instructions may begin at any halfword."""
-KERNELS = 100_000 // len(CASES) if NIGHTLY else 12
-"""Of each case."""
-PART = 2_500
-"""What hypothesis makes in one go: it remembers all of them."""
+KERNELS = 2_500 if NIGHTLY else 12
+"""Of each case and part: hypothesis remembers what it has made."""
+PARTS = 100_000 // (KERNELS * len(CASES)) if NIGHTLY else 1
 
 
 @cache
@@ -43,11 +42,14 @@ def forced(technique: str, harts: int, isa: str) -> Forced:
     return Forced(technique, harts, isa=isa)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("technique, harts, mixed", CASES)
-def test_random_kernels(technique: str, harts: int, mixed: bool) -> None:
+def test_random_kernels(technique: str, harts: int, mixed: bool, part: int) -> None:
     done = 0
     used: set[Forced] = set()
 
+    @seed(FIRST_SEED + part)
+    @settings(max_examples=KERNELS)
     @given(kernels(harts, mixed=mixed, free=True), st.integers(0, 1 << 32))
     def run(kernel: Kernel, chances: int) -> None:
         nonlocal done
@@ -58,8 +60,6 @@ def test_random_kernels(technique: str, harts: int, mixed: bool) -> None:
         done += 1
         used.add(machine)
 
-    for part in range(0, KERNELS, PART):
-        run_part = settings(max_examples=min(PART, KERNELS - part))(run)
-        seed(FIRST_SEED + part)(run_part)()
+    run()
     assert done >= KERNELS
     assert sum(machine.steps for machine in used) > 20 * done, "hardly anything was executed in machine code"
