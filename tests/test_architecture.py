@@ -96,6 +96,7 @@ LIBRARIES = {
     "z3": "vm/classifier/proof",
     "matplotlib": "vm/observe vm/bench",
     "click": "vm/cli",
+    "capstone": "vm/cli",
     "rich": "vm/observe vm/cli",
 }
 """The rooms that may import a library of somebody else's."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trapline.vm.cli import debugging, output_files, run_statistics
+from trapline.vm.cli import debugging, output_files, run_statistics, translation
 from trapline.vm.cli.blueprint import Blueprint
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.console import open_console
@@ -58,12 +58,13 @@ class BootCommand(Command):
     "only trap or loop for ever.",
 )
 @click.argument("kernel", nargs=-1, type=ProgramFile(), metavar="KERNEL...")
+@translation.show_translation_option
 @with_groups(machine=without("real_mleak"))
 @click.pass_context
 def boot_command(
-    context: click.Context, kernel: tuple[str, ...], boot: BootOptions, machine: MachineOptions,
-    console: ConsoleOptions, limits: Limits, outputs: Outputs, state: StateOptions, assembly: AssemblyOptions,
-    debug: DebugOptions,
+    context: click.Context, kernel: tuple[str, ...], show_translation: bool, boot: BootOptions,
+    machine: MachineOptions, console: ConsoleOptions, limits: Limits, outputs: Outputs, state: StateOptions,
+    assembly: AssemblyOptions, debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Boot a kernel.
 
@@ -86,7 +87,8 @@ def boot_command(
         if boot.dump_dtb is not None:
             dump_tree(blueprint, boot.dump_dtb)
         else:
-            context.exit(run_machine(blueprint, RunOptions(limits, outputs, console, state=state, debug=debug)))
+            options = RunOptions(limits, outputs, console, state=state, debug=debug, show_translation=show_translation)
+            context.exit(run_machine(blueprint, options))
 
 
 def dump_tree(blueprint: Blueprint, path: str) -> None:
@@ -146,6 +148,8 @@ def run_machine(
     explain_stop(machine, exit, blueprint)
     statistics = statistics_of(machine, exit, seconds, technique)
     run_statistics.write(statistics, options.outputs, machine, machine.console.mid_line)
+    if options.show_translation:
+        translation.show_translation(machine, blueprint.images)
     return exit_status(exit)
 
 

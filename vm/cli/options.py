@@ -337,7 +337,7 @@ class StateOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a command asks of one run of a machine."""
+    """What a command asks of one run of a machine. show_translation: see `vm.cli.translation`."""
 
     limits: Limits = Limits()
     outputs: Outputs = Outputs()
@@ -345,3 +345,4 @@ class RunOptions:
     exits: ExitOptions = ExitOptions()
     state: StateOptions = StateOptions()
     debug: DebugOptions = DebugOptions()
+    show_translation: bool = False

@@ -8,6 +8,7 @@ from trapline.vm.cli.bundled import list_programs
 from trapline.vm.cli.command_files import ProgramFile
 from trapline.vm.cli.option_groups import Command, only, with_groups
 from trapline.vm.cli.options import AssemblyOptions, DebugOptions, Limits, MachineOptions, Outputs, StateOptions
+from trapline.vm.cli.translation import show_translation, show_translation_option
 from trapline.vm.cli.user_errors import fail, reported
 
 
@@ -36,14 +37,16 @@ ARGUMENTS = "trapline.arguments"
 @click.argument("programs", nargs=-1, type=ProgramFile(), metavar="PROGRAM... [-- ARGUMENT...]")
 @click.option("--list", "list_only", is_flag=True, help="List the programs that come with trapline.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable in the program's environment.")
+@show_translation_option
 @with_groups(
     machine=only("isa", "memory", "clock", "engine", "no_translate"),
     debug=only("gdb", "gdb_here", "freeze", "log", "log_file", "log_limit"),
 )
 @click.pass_context
 def run_command(
-    context: click.Context, programs: tuple[str, ...], list_only: bool, env: tuple[str, ...], machine: MachineOptions,
-    limits: Limits, outputs: Outputs, state: StateOptions, assembly: AssemblyOptions, debug: DebugOptions,
+    context: click.Context, programs: tuple[str, ...], list_only: bool, env: tuple[str, ...], show_translation: bool,
+    machine: MachineOptions, limits: Limits, outputs: Outputs, state: StateOptions, assembly: AssemblyOptions,
+    debug: DebugOptions,
 ) -> None:  # fmt: skip
     """Run a user program.
 
@@ -65,12 +68,14 @@ def run_command(
     if not programs:
         raise click.UsageError("Missing argument 'PROGRAM...'.", context)
     arguments = [programs[0], *context.meta.get(ARGUMENTS, ())]
-    context.exit(_run(list(programs), arguments, env, machine, limits, outputs, state, assembly, debug))
+    context.exit(
+        _run(list(programs), arguments, env, show_translation, machine, limits, outputs, state, assembly, debug)
+    )
 
 
 def _run(
-    programs: list[str], arguments: list[str], env: tuple[str, ...], machine: MachineOptions, limits: Limits,
-    outputs: Outputs, state: StateOptions, assembly: AssemblyOptions, debug: DebugOptions,
+    programs: list[str], arguments: list[str], env: tuple[str, ...], show: bool, machine: MachineOptions,
+    limits: Limits, outputs: Outputs, state: StateOptions, assembly: AssemblyOptions, debug: DebugOptions,
 ) -> int:  # fmt: skip
     from trapline.isa.isa_string import parse_isa
     from trapline.vm.process import Process
@@ -86,4 +91,7 @@ def _run(
             image, arguments, list(env), memory=machine.memory, isa=machine.isa, engine=machine.engine,
             clock=machine.clock, **process_run.host(limits),
         )  # fmt: skip
-        return process_run.run_process(process, outputs, state, debug)
+        status = process_run.run_process(process, outputs, state, debug)
+        if show:
+            show_translation(process.machine, [image])
+        return status
