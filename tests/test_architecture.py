@@ -32,6 +32,7 @@ ROOMS = {
     "vm/core": "isa",
     "vm/hypervisor": "isa vm/core",
     "vm/translator": "isa vm/core",
+    "vm/translator/regions": "isa vm/core vm/translator",
     "vm/codegen": "isa vm/core vm/hypervisor vm/translator",
     "vm/state.py": "",
     "vm/host": "vm/state.py",
@@ -45,7 +46,7 @@ ROOMS = {
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
     "vm/engine_kinds.py": "",
     "vm/engine_memory.py": "",
-    "vm/translator/host": "isa vm/core vm/codegen vm/translator",
+    "vm/translator/host": "isa vm/core vm/codegen vm/translator vm/translator/regions",
     "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/translator/host vm/engine_kinds.py "
     "vm/engine_memory.py",
     "vm/registers.py": "isa vm/core vm/codegen",
@@ -88,7 +89,7 @@ LIBRARIES = {
     "lark": "asm",
     "pcpp": "asm",
     "numba": "vm/codegen",
-    "llvmlite": "vm/translator vm/codegen",
+    "llvmlite": "vm/translator vm/translator/regions vm/codegen",
     "msgspec": "vm/state.py vm/history vm/board vm/board/virtio vm/boot vm/snapshot_file",
     "zstandard": "vm/snapshot_file",
     "numpy": "vm/core vm/translator/host vm/hypervisor/host vm/engine_memory.py vm/engine.py vm/machine.py vm/stops "

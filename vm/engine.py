@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trapline.vm.hypervisor.host.original_words import Originals
     from trapline.vm.hypervisor.host.translated_blocks import Translation
     from trapline.vm.translator.host.memory import Translator
+    from trapline.vm.translator.host.regions import Regions
 
 TRANSLATE = "TRAPLINE_TRANSLATE"
 """The variable that replaces `steps_per_sample` of an engine that translates: 0 leaves the translator out."""
@@ -112,6 +113,7 @@ class Engine:
             self.originals, self.translation = replaced_code(technique, self.m, self._all_ram, self.code, extensions)
         self.ring = self._made_ring(ring) if events else None
         self.translator: Translator | None = None
+        self.regions: Regions | None = None
         self._interval = self._steps_per_sample = 0  # the latter of a translator that is still to be made
         self._compiled = False  # unless it can be entered by its address
         self._stopping = False
@@ -195,6 +197,7 @@ class Engine:
         steps, self._steps_per_sample = self._steps_per_sample, 0
         from trapline.vm.translator.host.kept import stencils
         from trapline.vm.translator.host.memory import Translator
+        from trapline.vm.translator.host.regions import Regions
 
         known = stencils()
         if known is None:
@@ -203,6 +206,7 @@ class Engine:
         with suppress(OSError):  # this system gives us no memory to execute
             self.translator = Translator(self.buffers.code, pages, _address(self.buffers.ram), known, steps)
             self.translator.attach()
+            self.regions = Regions(self.translator)
 
     def digest(self) -> str:
         """SHA-256 (hex) of the guest's registers, pc, mode, CSRs that hold a value, and all of its RAM."""
@@ -283,10 +287,14 @@ class Engine:
         if self.additions:
             self._check_additions()
         if self.ring is not None:
-            return self.ring.run(self._run_once, budget)
-        if self.originals is not None:
-            return self._run_once(budget)
-        return self._run(*self._memory, budget)
+            answer = self.ring.run(self._run_once, budget)
+        elif self.originals is not None:
+            answer = self._run_once(budget)
+        else:
+            answer = self._run(*self._memory, budget)
+        if self.regions is not None and budget and not self._stopping:
+            self.regions.look(self._views[(len(self.h) if self.real else 0) + self.m.current])
+        return answer
 
     def _run_once(self, budget: int) -> int:
         if self.originals is None:

@@ -52,10 +52,16 @@ STOPPED = DOOR_AT + 23
 EMITTED = DOOR_AT + 24
 """times that a page was translated, and that all were dropped"""
 FLUSHES = DOOR_AT + 25
-SAMPLE_AT = DOOR_AT + 26
+KEPT_AT = DOOR_AT + 26
+"""for each table of entries, the decoded instructions of its page, PAGE_PARCELS words, as they were translated"""
+REGION_STEPS = DOOR_AT + 27
+"""steps that the second tier has done, and how often it was entered; those are counted above, too"""
+REGION_ENTERED = DOOR_AT + 28
+SAMPLE_AT = DOOR_AT + 29
 """for each hart, by its number, the cycle of the next sample"""
 WORDS = SAMPLE_AT + MAX_HARTS
 
+WORD_BYTES = 8
 GAINS = 4096
 """A power of two."""
 LEADERS = PAGE_PARCELS + 1

@@ -32,6 +32,7 @@ from trapline.vm.translator.context import (
     HART_AT,
     HEAT_AT,
     INTERVAL,
+    KEPT_AT,
     LEADERS,
     LEADERS_AT,
     MAPS_AT,
@@ -46,6 +47,7 @@ from trapline.vm.translator.context import (
     SCRATCH_AT,
     STEPS,
     STOPPED,
+    WORD_BYTES,
     WORDS,
 )  # fmt: skip
 from trapline.vm.translator.emit import SCRATCH, emit_page
@@ -160,7 +162,10 @@ def translate_page(h, m, ram16, code, words, number, parcel, table):
     drop_translated(code, number)
     plan = words_at(words[PLAN_AT], words[PLAN_SIZE])
     decode_from(h, m, ram16, code, number, leaders, plan)
-    entries_at = words[MAPS_AT] + 8 * PAGE_PARCELS * table
+    kept = words_at(words[KEPT_AT] + WORD_BYTES * PAGE_PARCELS * table, PAGE_PARCELS)
+    for i in range(PAGE_PARCELS):
+        kept[U64(i)] = code[U64(first + i)]
+    entries_at = words[MAPS_AT] + WORD_BYTES * PAGE_PARCELS * table
     entries = words_at(entries_at, PAGE_PARCELS)
     used = emit_page(
         code, first, leaders, entries, entries_at, bytes_at(words[ARENA_AT], words[ARENA_SIZE]), words[ARENA_BASE],

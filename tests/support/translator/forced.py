@@ -8,11 +8,15 @@ import numpy as np
 
 from support.hypervisor.bare_and_virtual import Reused, whole_state
 from support.random_kernels.image import Kernel
+from support.translator.forced_regions import AT_ONCE, LATE
 from trapline.vm.exit import ExitReason
 from trapline.vm.translator import context, pages
+from trapline.vm.translator.host.regions import Regions
 
 LONGEST = 40
 """Steps of a run, at most."""
+INTERVALS = (1, 2, 7, 40)
+"""Steps between two looks at where a hart is; with 1 all machine code is left after each step."""
 COLD = pages.WARM - 1
 """`heat` of a page whose next sample translates it."""
 
@@ -27,7 +31,6 @@ class Forced(Reused):
         assert engine.translator is not None, "nothing is translated"
         self.translator = engine.translator
         words = self.translator.words
-        words[context.INTERVAL] = 1
         self._heat = _words_at(words[context.HEAT_AT], words[context.PAGES])
         self._gains = _words_at(words[context.GAIN_AT], context.GAINS)
 
@@ -36,10 +39,18 @@ class Forced(Reused):
         """Steps that were done in machine code, of all kernels."""
         return self.translator.words[context.STEPS]
 
+    @property
+    def region_steps(self) -> int:
+        """Those of the second tier."""
+        return self.translator.words[context.REGION_STEPS]
+
     def states(self, kernel: Kernel, seed: int) -> list[dict[str, Any]]:
         """As `states` of a kernel that runs in pieces, between which translations are dropped. seed: of chances."""
         machine, rng = self.start(kernel), random.Random(seed)
         self._gains[:] = 0  # else entries are given up for ever
+        self.translator.words[context.INTERVAL] = rng.choice(INTERVALS)
+        # LLVM takes longer than all else.
+        self.machine.engine.regions = Regions(self.translator, AT_ONCE if rng.randrange(4) == 0 else LATE)
         found = []
         for steps in kernel.slices:
             left, exit = steps, None

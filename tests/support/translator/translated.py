@@ -16,9 +16,13 @@ from trapline.vm.core.op_numbers import op_numbers, short_forms
 from trapline.vm.core.packed import PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2
 from trapline.vm.translator.emit import SCRATCH, emit_glue, emit_page
 from trapline.vm.translator.layout import CONTEXT_WORDS, DOOR, OUT
+from trapline.vm.translator.regions.compilation import compile_region, jump, place
+from trapline.vm.translator.regions.formation import Region, blocks_of, form
+from trapline.vm.translator.regions.region_text import COUNTS, EXIT, MAP
 from trapline.vm.translator.stencils import build
 
 ARENA = 1 << 20
+MANY_INSTRUCTIONS = 4096
 SLOT = 64
 """Bytes that each part of the glue has in the arena."""
 CONTEXT = 7 << 32
@@ -34,10 +38,15 @@ def packed(name: str, rd: int = 0, rs1: int = 0, rs2: int = 0, imm: int = 0, len
 
 
 class Translated:
-    """h: the hart; leaders, entries: of the page that was translated last.
+    """second_tier: whether what is translated becomes a region.
 
+    h: the hart; leaders, entries: of the page that was translated last.
+
+    counts: steps of its region, and how often it was entered.
     page: the address of this page; steps: instructions that were executed as machine code.
     """
+
+    second_tier = False
 
     def __init__(self, harts: np.ndarray, h: Any, ram: np.ndarray, code: np.ndarray, ram_base: int) -> None:
         self.h, self.ram, self.code, self.ram_base = h, ram, code, ram_base
@@ -54,6 +63,7 @@ class Translated:
         self.table = np.zeros(2 * PAGE_PARCELS, np.int64)
         self.entries = self.table[:PAGE_PARCELS]
         self.leaders = np.zeros(PAGE_PARCELS + 1, np.uint8)
+        self.counts = np.zeros(2, np.int64)
         self.page = -1
         self.steps = 0
 
@@ -64,11 +74,28 @@ class Translated:
         for start in starts:
             self.leaders[(start - page) // HALFWORD] = 1
         made = stencils()
-        return emit_page(
+        used = emit_page(
             self.code.data, (page - self.ram_base) // PAGE * CODE_ENTRIES, self.leaders.data, self.entries.data,
             self.entries.ctypes.data, self.arena.data, self.base, 2 * SLOT, end, self.base + SLOT, made.blob,
             made.plan, [0] * SCRATCH,
         )  # fmt: skip
+        if used and self.second_tier:
+            self.make_region()
+        return used
+
+    def make_region(self, most: int = MANY_INSTRUCTIONS) -> Region | None:
+        """Have the second tier execute the page that was translated last, or so many instructions of it."""
+        first = (self.page - self.ram_base) // PAGE * CODE_ENTRIES
+        leaders = [int(leader) for leader in np.flatnonzero(self.entries)]
+        blocks = blocks_of(self.code[first : first + PAGE_PARCELS].tolist(), leaders, stencils().plan.tolist())
+        region = form(blocks, dict.fromkeys(blocks, 1), most)
+        if region is not None:
+            addresses = {MAP: self.entries.ctypes.data, COUNTS: self.counts.ctypes.data, EXIT: self.base + SLOT}
+            code = compile_region(region)
+            place(code, self.arena.data, self.base, ARENA // 2, addresses)
+            for leader, offset in code.entries.items():
+                jump(self.arena.data, int(self.entries[leader]) - self.base, ARENA // 2 + offset)
+        return region
 
     def enter(self, budget: int) -> int:
         """Execute at most so many instructions as machine code: how many it has done, 0 without an entry at h.pc."""

@@ -11,7 +11,7 @@ from trapline.isa.sv32 import PAGE, PAGE_PARCELS
 from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.core.packed import STRICT
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tier")]
 
 BASE = random_programs.CODE
 MANY = 10_000

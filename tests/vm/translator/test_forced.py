@@ -63,3 +63,4 @@ def test_random_kernels(technique: str, harts: int, mixed: bool, part: int) -> N
     run()
     assert done >= KERNELS
     assert sum(machine.steps for machine in used) > 20 * done, "hardly anything was executed in machine code"
+    assert sum(machine.region_steps for machine in used) > done, "hardly anything was executed in regions"

@@ -14,9 +14,10 @@ from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.core.op_numbers import short_forms
 from trapline.vm.translator.stencil_text import has_stencil
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tier")]
 
-TUPLES = 10_000 if os.environ.get("TRAPLINE_HYPOTHESIS") == "nightly" else 200
+NIGHTLY = os.environ.get("TRAPLINE_HYPOTHESIS") == "nightly"
+TUPLES = 10_000 if NIGHTLY else 200
 """Tuples of operands for each instruction."""
 CORNERS = (0, 1, 2, 31, 32, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFF800, 0xFFFFFFFF)
 DATA = PAGE
@@ -103,15 +104,16 @@ def immediates(i: Instruction, rng: random.Random, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("i", IMMEDIATES, ids=lambda i: i.name)
-def test_of_an_immediate(i: Instruction, hart: Translated) -> None:
+def test_of_an_immediate(i: Instruction, tier: int, hart: Translated) -> None:
     """Each in its own place of a page, with registers of all numbers."""
     rng = random.Random(i.name)
     for length in lengths(i):
-        for _ in range(max(1, TUPLES // 100)):
+        count = 100 if tier == 1 else 20
+        for _ in range(TUPLES // (count if NIGHTLY else 100)):
             at, expected = 0, []
             instructions = []
             memory = hart.ram.view(np.uint32)[DATA // 4 :]
-            for n, (rs1, imm) in enumerate(zip(words(rng, 100), immediates(i, rng, 100), strict=True)):
+            for n, (rs1, imm) in enumerate(zip(words(rng, count), immediates(i, rng, count), strict=True)):
                 source, target = rng.randrange(2, 32), rng.randrange(2, 32)
                 memory[n] = rs1
                 pc = at + WORD
@@ -125,17 +127,17 @@ def test_of_an_immediate(i: Instruction, hart: Translated) -> None:
                 inputs = {"rs1": rs1, "imm": imm & 0xFFFFFFFF, "shamt": imm, "pc": pc}
                 expected.append(i.meaning(**{name: inputs[name] for name in i.inputs}))
             hart.h.x[1] = DATA
-            assert execute(hart, instructions) == 300
-            assert memory[:100].tolist() == expected
+            assert execute(hart, instructions) == 3 * count
+            assert memory[:count].tolist() == expected
 
 
 @pytest.mark.parametrize("i", LOADS + STORES, ids=lambda i: i.name)
-def test_accesses(i: Instruction, hart: Translated) -> None:
+def test_accesses(i: Instruction, tier: int, hart: Translated) -> None:
     """What is aligned and in the TLB is done; all else is left at this instruction, and nothing has changed."""
     rng = random.Random(i.name)
     h = hart.h
     for length in lengths(i):
-        for n in range(max(25, TUPLES // 10)):
+        for n in range(max(25 if tier == 1 else 8, TUPLES // 10)):
             imm = rng.randrange(-2048, 2048)
             address = rng.randrange(DATA, DATA + PAGE - 4) & rng.choice((-1, -i.width))
             if n % 5 == 0:

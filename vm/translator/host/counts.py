@@ -9,8 +9,13 @@ SHARE_DIGITS = 6
 """Decimals of a share in JSON."""
 INTERPRETER = "interpreter"
 STENCILS = "stencils"
-"""The tiers by name: what interprets, and what was translated of stencils."""
-_TOLD = {INTERPRETER: "interpreted", STENCILS: "done in machine code made of stencils"}
+REGIONS = "regions"
+"""The tiers by name: what interprets, what was made of stencils, and what LLVM has compiled."""
+_TOLD = {
+    INTERPRETER: "interpreted",
+    STENCILS: "done in machine code made of stencils",
+    REGIONS: "done in regions that LLVM has compiled",
+}
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,8 @@ class Counts:
 
     tiers: steps by tier; steps: of all of them. entered: times that the interpreter entered machine code; undone: of
     these, when it did not get past the first instruction. pages: that have machine code; translations: times that a
-    page was translated; code_bytes: of machine code; drops: times that there was no room for more, so that all was
-    dropped.
+    page was translated; regions: that were compiled or found in the cache; code_bytes: of machine code; drops: times
+    that all was dropped. What is of regions depends on how fast they are compiled, and so on the computer.
     """
 
     tiers: dict[str, int]
@@ -28,6 +33,7 @@ class Counts:
     undone: int
     pages: int
     translations: int
+    regions: int
     code_bytes: int
     drops: int
 
@@ -39,11 +45,12 @@ class Counts:
             return None
         words = engine.translator.words
         translated = words[context.STEPS]
+        compiled = words[context.REGION_STEPS]
         interpreted = machine.cycle - engine.steps_elsewhere - translated
         return cls(
-            {INTERPRETER: interpreted, STENCILS: translated}, words[context.ENTERED], words[context.STOPPED],
-            words[context.MAPS_USED], words[context.EMITTED], words[context.ARENA_USED] - words[context.ARENA_FIRST],
-            words[context.FLUSHES],
+            {INTERPRETER: interpreted, STENCILS: translated - compiled, REGIONS: compiled}, words[context.ENTERED],
+            words[context.STOPPED], words[context.MAPS_USED], words[context.EMITTED], engine.regions.installed,
+            words[context.ARENA_USED] - words[context.ARENA_FIRST], words[context.FLUSHES],
         )  # fmt: skip
 
     @property
@@ -66,6 +73,7 @@ class Counts:
             "undone": self.undone,
             "pages": self.pages,
             "translations": self.translations,
+            "regions": self.regions,
             "code_bytes": self.code_bytes,
             "drops": self.drops,
         }
@@ -79,6 +87,8 @@ class Counts:
             (self.pages, f"pages with machine code, {self.code_bytes:,} bytes"),
             (self.translations, "times that a page was translated"),
         ]
+        if self.regions:
+            rows.append((self.regions, "regions compiled, or found in the cache"))
         if self.drops:
-            rows.append((self.drops, "times that there was no room and all was dropped"))
+            rows.append((self.drops, "times that all of it was dropped"))
         return [f"  {n:>12,}  {what}" for n, what in rows]

@@ -8,23 +8,25 @@ import ctypes
 import mmap
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from trapline.isa.sv32 import PAGE_PARCELS
-from trapline.vm.core.code_pages import CODE_ENTRIES, MACHINE_CODE
+from trapline.vm.core.code_pages import CODE_ENTRIES, HAS_TRANSLATED, MACHINE_CODE
 from trapline.vm.core.packed import OP
 from trapline.vm.core.stops import TRANSLATOR
 from trapline.vm.translator import context
+from trapline.vm.translator.context import WORD_BYTES
 from trapline.vm.translator.emit import SCRATCH, emit_glue
 from trapline.vm.translator.layout import DOOR, OUT
+from trapline.vm.translator.pages import TABLE_SHIFT
 from trapline.vm.translator.stencil_file import Stencils
 
 ARENA_BYTES = 32 << 20
 TABLES = 1024
-"""Executable memory, and pages that can be translated at a time. Both together are at most 48 MiB."""
+"""Executable memory, and pages that can be translated at a time. With what is kept of these they are at most 64 MiB."""
 ALIGNED = 64
-WORD_BYTES = 8
 
 
 class Executable(NamedTuple):
@@ -92,12 +94,14 @@ class Translator:
         self._code = code
         self._stencils = stencils
         self.is_foreign = False
-        self._arena = arena = executable(ARENA_BYTES)
+        self.arena = arena = executable(ARENA_BYTES)
         if arena.is_shared:
             SHARED.add(self)
         self._tables = private(WORD_BYTES * TABLES * PAGE_PARCELS)
+        self._kept = private(WORD_BYTES * TABLES * PAGE_PARCELS)
         self._pages = (ctypes.c_int64 * TABLES)()
         self._heat = private(WORD_BYTES * pages)
+        self._heat_words = memoryview(self._heat).cast("q")
         self._count = pages
         self._leaders = (ctypes.c_uint8 * context.LEADERS)()
         self._scratch = private(WORD_BYTES * SCRATCH)
@@ -112,7 +116,8 @@ class Translator:
             used += -used % ALIGNED
         buffers = {
             context.BLOB_AT: self._blob, context.PLAN_AT: self._plan, context.MAPS_AT: self._tables,
-            context.PAGES_AT: self._pages, context.HEAT_AT: self._heat, context.LEADERS_AT: self._leaders,
+            context.KEPT_AT: self._kept, context.PAGES_AT: self._pages, context.HEAT_AT: self._heat,
+            context.LEADERS_AT: self._leaders,
             context.SCRATCH_AT: self._scratch, context.GAIN_AT: self._gains,
         }  # fmt: skip
         for word, buffer in buffers.items():
@@ -136,9 +141,41 @@ class Translator:
         if not self.is_foreign:
             self._code[self._count * CODE_ENTRIES + TRANSLATOR] = self.address
 
+    @property
+    def plan(self) -> Sequence[int]:
+        """What the stencils are, see `vm.translator.layout`."""
+        return self._stencils.plan
+
+    def address_of_word(self, word: int) -> int:
+        """Where a word of `vm.translator.context` is."""
+        return self.address + WORD_BYTES * word
+
+    def is_translated(self, page: int) -> bool:
+        """Whether a page of RAM, by its number, has translated instructions."""
+        return 0 <= page < self._count and self._code[page * CODE_ENTRIES + PAGE_PARCELS] == HAS_TRANSLATED
+
+    def entries_at(self, page: int) -> int:
+        """The address of the table of entries of a page that is translated."""
+        return self.words[context.MAPS_AT] + WORD_BYTES * PAGE_PARCELS * self._table(page)
+
+    def entries(self, page: int) -> memoryview:
+        """That table: int64[PAGE_PARCELS], the addresses of the page's blocks."""
+        return self._of(self._tables, page)
+
+    def kept(self, page: int) -> memoryview:
+        """The decoded instructions of a page that is translated, as they were then: int64[PAGE_PARCELS]."""
+        return self._of(self._kept, page)
+
+    def _table(self, page: int) -> int:
+        return (self._heat_words[page] >> TABLE_SHIFT) - 1
+
+    def _of(self, tables: mmap.mmap, page: int) -> memoryview:
+        first = WORD_BYTES * PAGE_PARCELS * self._table(page)
+        return memoryview(tables)[first : first + WORD_BYTES * PAGE_PARCELS].cast("q")
+
     def drop(self) -> None:
         """Drop all translations, and let the engine make none."""
-        heat = memoryview(self._heat).cast("q")
+        heat = self._heat_words
         for page in self._pages[: self.words[context.MAPS_USED]]:
             entries = self._code[page * CODE_ENTRIES : (page + 1) * CODE_ENTRIES]
             for i, entry in enumerate(entries.tolist()):
@@ -147,6 +184,7 @@ class Translator:
             entries[-1] = 0
             heat[page] = 0
         self.words[context.MAPS_USED] = 0
+        self.words[context.FLUSHES] += 1
         self.words[context.ARENA_USED] = self.words[context.ARENA_FIRST]
         self._code[self._count * CODE_ENTRIES + TRANSLATOR] = 0
 

@@ -6,7 +6,7 @@ from support.budget import CHECKED, PLAIN
 from support.machines import encode, from_words
 from trapline import Machine
 from trapline.vm.engine import TRANSLATE
-from trapline.vm.translator.host.counts import INTERPRETER, STENCILS, Counts
+from trapline.vm.translator.host.counts import INTERPRETER, REGIONS, STENCILS, Counts
 
 pytestmark = pytest.mark.once
 
@@ -56,15 +56,18 @@ def test_each_step_is_in_one_tier() -> None:
 
 @compiled
 def test_the_object_and_the_lines() -> None:
-    made = Counts({INTERPRETER: 250, STENCILS: 750}, 4, 1, 2, 3, 4_096, 1)
+    made = Counts({INTERPRETER: 250, STENCILS: 500, REGIONS: 250}, 4, 1, 2, 3, 5, 4_096, 1)
     assert made.as_json() == {
-        "tiers": {"interpreter": {"steps": 250, "share": 0.25}, "stencils": {"steps": 750, "share": 0.75}},
-        "entered": 4, "undone": 1, "pages": 2, "translations": 3, "code_bytes": 4_096, "drops": 1,
+        "tiers": {
+            "interpreter": {"steps": 250, "share": 0.25}, "stencils": {"steps": 500, "share": 0.5},
+            "regions": {"steps": 250, "share": 0.25},
+        },
+        "entered": 4, "undone": 1, "pages": 2, "translations": 3, "regions": 5, "code_bytes": 4_096, "drops": 1,
     }  # fmt: skip
     lines = "\n".join(made.lines())
-    for part in ("750  done in machine code made of stencils: 75.00%", "2  pages with machine code, 4,096 bytes"):
+    for part in ("500  done in machine code made of stencils: 50.00%", "2  pages with machine code, 4,096 bytes"):
         assert part in lines
-    assert len(made.lines()) == 7
+    assert len(made.lines()) == 9
 
 
 @pytest.mark.parametrize("engine", ["interpreter", "python"])

@@ -1,0 +1,1 @@
+"""The second tier: LLVM makes one function of what has run millions of times."""
