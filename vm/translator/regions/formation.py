@@ -7,6 +7,7 @@ ends the code of the first tier goes on. Parcels are counted within the page.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from trapline.isa import Kind
 from trapline.isa.sv32 import PAGE, PAGE_PARCELS
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP
@@ -15,6 +16,8 @@ from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, REGISTER
 from trapline.vm.translator import emit
 from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, NO_STENCIL, ONWARD
 
+TRANSLATED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE)
+"""The kinds of instructions that a region has."""
 MOST = 1200
 """Instructions of a region, at most: LLVM takes about a millisecond for each."""
 HOT = 0.03
@@ -89,7 +92,8 @@ def blocks_of(decoded: Sequence[int], leaders: Iterable[int], plan: Sequence[int
         while parcel < PAGE_PARCELS:
             d = decoded[parcel]
             flow = emit.flow_of(d, parcel, plan)
-            if flow == NO_STENCIL:
+            if flow == NO_STENCIL or (d & OP >= FIRST_OP and instruction_of(d).kind not in TRANSLATED):
+                flow = NO_STENCIL
                 break
             steps.append(Step(parcel, d))
             if flow in (BRANCH, DIRECT):

@@ -14,7 +14,7 @@ from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER
-from trapline.vm.translator.emit import rd_of
+from trapline.vm.translator.emit import NOWHERE, rd_of
 from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, REGISTER_BYTES
 from trapline.vm.translator.lower import WORD_BITS
 from trapline.vm.translator.meaning_ir import lower
@@ -177,11 +177,14 @@ class _Function(Lines):
                 self._access(instruction, step, place)
             case Kind.BRANCH:
                 taken = self._meaning(instruction, step)
-                if block.target < 0:  # in another page
+                if block.target == NOWHERE:
                     there = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
                 else:
                     there = self._to(block.target, left)
                 self.do(f"br i1 {taken}, label %{there}, label %{self._to(block.after, left)}")
+            case _ if block.flow == DIRECT and block.target == NOWHERE:
+                there = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
+                self.do(f"br label %{there}")
             case _ if block.flow == DIRECT or block.target in self._region.blocks:
                 self._link(block, step)
                 self.do(f"br label %{self._to(block.target, left)}")
