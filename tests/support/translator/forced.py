@@ -9,6 +9,7 @@ import numpy as np
 from support.hypervisor.bare_and_virtual import Reused, whole_state
 from support.random_kernels.image import Kernel
 from support.translator.forced_regions import AT_ONCE, LATE
+from support.translator.plain import COLD
 from trapline.vm.exit import ExitReason
 from trapline.vm.translator import context, pages
 from trapline.vm.translator.host.regions import Regions
@@ -17,8 +18,6 @@ LONGEST = 40
 """Steps of a run, at most."""
 INTERVALS = (1, 2, 7, 40)
 """Steps between two looks at where a hart is; with 1 all machine code is left after each step."""
-COLD = pages.WARM - 1
-"""`heat` of a page whose next sample translates it."""
 
 
 class Forced(Reused):

@@ -23,8 +23,11 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at where a hart is after each step, so that everything is translated the second time that it is met."""
-    monkeypatch.setenv(TRANSLATE, "1")
+    """Look at where a hart is after every second step, so that what is met more often is translated.
+
+    With 1 each step would have a deadline, and no block of more than one instruction would be entered.
+    """
+    monkeypatch.setenv(TRANSLATE, "2")
 
 
 @cache
@@ -87,6 +90,9 @@ def test_a_run_may_be_cut_anywhere(budgets: list[int]) -> None:
         for one in (first, second):
             one.run(max_instructions=budget)
         assert seen(first) == seen(second)
+    for one in (first, second):
+        one.run(max_instructions=500)
+    assert seen(first) == seen(second)
     assert counted(second, context.STEPS) > 0
 
 
