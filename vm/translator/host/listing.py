@@ -65,11 +65,13 @@ class Page:
 
 
 class _PageOfCode:
-    """A copy of the decoded instructions of one page, at their indices in the whole array."""
+    """Decoded instructions of one page, at their indices in the whole array: only those at which blocks begin."""
 
-    def __init__(self, code: Any, first: int) -> None:
+    def __init__(self, code: Any, first: int, leaders: list[int]) -> None:
         self._first, self._size = first, len(code)
-        self._entries = code[first : first + CODE_ENTRIES].tolist()
+        self._entries = [0] * PAGE_PARCELS + [HAS_TRANSLATED]
+        for parcel in leaders:
+            self._entries[parcel] = MACHINE_CODE
 
     def __len__(self) -> int:
         return self._size
@@ -120,9 +122,8 @@ def translated_pages(engine: Any) -> Iterator[Page]:
 
 def _pieces(engine: Any, number: int, table: int, entries: list[int]) -> list[Piece]:
     """Translate a page once more. entries: the addresses of its blocks' code, which begins with the first of them."""
-    translator, first = engine.translator, number * CODE_ENTRIES
     put_there: list[tuple[tuple[int, int, int], int, int]] = []
-    words = (ctypes.c_int64 * context.WORDS)(*translator.words)
+    words = (ctypes.c_int64 * context.WORDS)(*engine.translator.words)
     base, start = words[context.ARENA_BASE], min(filter(None, entries))
     arena = private(words[context.ARENA_SIZE])
 
@@ -138,10 +139,8 @@ def _pieces(engine: Any, number: int, table: int, entries: list[int]) -> list[Pi
     functions["unnoted_put"] = python_functions()["put"]
     words[context.ARENA_AT] = address_of(arena)
     words[context.ARENA_USED] = start - base
-    page = _PageOfCode(engine.buffers.code, first)
     leaders = [parcel for parcel in range(PAGE_PARCELS) if entries[parcel]]
-    for parcel in leaders:
-        page[first + parcel] = MACHINE_CODE
+    page = _PageOfCode(engine.buffers.code, number * CODE_ENTRIES, leaders)
     functions["translate_page"](
         engine.h[0], engine.m, engine.buffers.ram.cast("H"), page, memoryview(words).cast("B").cast("q"), number,
         leaders[0], table,
