@@ -82,6 +82,12 @@ def _listing(machine: "Machine", pages: "Iterable[Page]", images: "Sequence[Imag
         at = f"page at {address:#010x}" + ("" if page.vaddr is not None else ", a physical address")
         yield f"{at}: {blocks:,} blocks, {size:,} bytes"
         guest = partial(_guest, machine, page, lines, symbols)
+        for region in page.regions:
+            places = ", ".join(f"{address + HALFWORD * parcel:08x}" for parcel in region.entries)
+            yield f"  region of {len(region.parcels)} instructions, {len(region.code):,} bytes, entered at {places}"
+            own = (guest(parcel)[0] for parcel in region.parcels)
+            code = (f"{data:24} {text}" for data, text in host_text(region.code, region.address))
+            yield from (f"{left:66}| {right}".rstrip() for left, right in zip_longest(own, code, fillvalue=""))
         yield from (f"{own:66}| {code}".rstrip() for own, code in _rows(page, guest, host_text))
         ways_back = sum(piece.leaves for piece in page.pieces)
         yield f"  and {ways_back:,} ways back to the interpreter"
@@ -90,6 +96,7 @@ def _listing(machine: "Machine", pages: "Iterable[Page]", images: "Sequence[Imag
 def _rows(page: "Page", guest: "Callable[[int], tuple[str, int]]", host_text: HostText) -> Iterator[Row]:
     """guest: text and length in bytes of the instruction at a parcel of the page."""
     parcel = left = 0
+    into_regions = {entry for region in page.regions for entry in region.entries}
 
     def silent(until: int) -> Iterator[Row]:
         """The instructions of the block before this parcel, which have no code: jumps to what follows them."""
@@ -106,6 +113,8 @@ def _rows(page: "Page", guest: "Callable[[int], tuple[str, int]]", host_text: Ho
         if piece.begins_block:
             yield from silent(PAGE_PARCELS)
             own, parcel, left = [f"  block of {piece.extra}"], piece.parcel, piece.extra
+            if piece.parcel in into_regions:
+                own = [f"  block of {piece.extra}, which a region does"]
         elif piece.is_instruction:
             yield from silent(piece.parcel)
             text, length = guest(piece.parcel)

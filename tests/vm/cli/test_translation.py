@@ -1,9 +1,12 @@
 """`--show-translation`: guest and host code side by side, or why there is none."""
 
+import re
+
 import pytest
 
 from support.budget import CHECKED, PLAIN
 from support.cli.command import invoke, write
+from support.translator.forced_regions import force
 from trapline.vm.cli import translation
 from trapline.vm.translator.host import kept
 
@@ -73,6 +76,18 @@ def test_why_there_is_none(tmp_path, options, part):
         part = "nothing is translated"
     outcome = invoke("boot", write(tmp_path, "guest.s", LOOP), *options, "--show-translation")
     assert f"trapline: nothing is translated: {part}" in outcome.message or part in outcome.message
+
+
+@compiled
+def test_regions_beside_their_instructions(tmp_path, monkeypatch):
+    force(monkeypatch)
+    loops = LOOP.replace(
+        "beqz s0, 1f", "addi s0, s0, 1; addi s0, s0, -1; addi s2, s2, 1; slti s3, s2, 12; bnez s3, again"
+    )
+    outcome = invoke("boot", write(tmp_path, "guest.s", loops), "--show-translation")
+    text = outcome.message
+    assert re.search(r"  region of \d+ instructions, [\d,]+ bytes, entered at .*80000008", text), text
+    assert text.index("  region of") < text.index("  block of") and ", which a region does" in text
 
 
 @compiled

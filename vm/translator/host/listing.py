@@ -16,8 +16,10 @@ from trapline.vm.codegen.plain import python_module
 from trapline.vm.core.code_pages import CODE_ENTRIES, HAS_TRANSLATED, MACHINE_CODE
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.translator import context
+from trapline.vm.translator.context import WORD_BYTES
 from trapline.vm.translator.emit import AT
-from trapline.vm.translator.host.memory import WORD_BYTES, address_of, private
+from trapline.vm.translator.host.memory import address_of, private
+from trapline.vm.translator.host.regions import Installed
 from trapline.vm.translator.layout import BUDGET, GLUE, LEAVE, LINK, PLACE_OFFSET
 
 
@@ -56,12 +58,15 @@ class Page:
 
     number: in RAM; vaddr: where a hart has fetched from it, None where that is not known any more; gained: steps that
     were done from its entries on, less what entering them takes. pieces: in the order of the code.
+
+    regions: of the second tier; at their entries a jump leads there, where `pieces` has what begins a block.
     """
 
     number: int
     vaddr: int | None
     gained: int
     pieces: list[Piece]
+    regions: list[Installed]
 
 
 class _PageOfCode:
@@ -117,7 +122,9 @@ def translated_pages(engine: Any) -> Iterator[Page]:
             gained = sum(gains[(first + i) % context.GAINS] for i in range(PAGE_PARCELS) if entries[i])
             found.append((gained, -number, table, entries))
     for gained, negative, table, entries in sorted(found, reverse=True):
-        yield Page(-negative, _fetched_at(engine, -negative), gained, _pieces(engine, -negative, table, entries))
+        number = -negative
+        pieces, regions = _pieces(engine, number, table, entries), engine.regions.installed_in(number)
+        yield Page(number, _fetched_at(engine, number), gained, pieces, regions)
 
 
 def _pieces(engine: Any, number: int, table: int, entries: list[int]) -> list[Piece]:
@@ -137,7 +144,8 @@ def _pieces(engine: Any, number: int, table: int, entries: list[int]) -> list[Pi
 
     functions = python_functions(words_at=words_at, bytes_at=bytes_at, put=put)
     functions["unnoted_put"] = python_functions()["put"]
-    words[context.ARENA_AT] = address_of(arena)
+    kept = private(WORD_BYTES * PAGE_PARCELS * words[context.MAPS_SIZE])
+    words[context.ARENA_AT], words[context.KEPT_AT] = address_of(arena), address_of(kept)
     words[context.ARENA_USED] = start - base
     leaders = [parcel for parcel in range(PAGE_PARCELS) if entries[parcel]]
     page = _PageOfCode(engine.buffers.code, number * CODE_ENTRIES, leaders)

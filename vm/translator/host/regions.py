@@ -82,6 +82,19 @@ class _Region:
         self.places: dict[int, int] = {}
 
 
+class Installed(NamedTuple):
+    """A region that is executed.
+
+    parcels: of its instructions, in its page; entries: where in the code it is entered, by the parcel. address: where
+    the code is executed.
+    """
+
+    parcels: list[int]
+    entries: dict[int, int]
+    address: int
+    code: bytes
+
+
 class Regions:
     """The second tier of the machine that a translator belongs to. installed: how many regions have been."""
 
@@ -94,6 +107,18 @@ class Regions:
         self._regions: list[_Region] = []
         self._emitted = self._flushes = 0
         self.installed = 0
+
+    def installed_in(self, number: int) -> list[Installed]:
+        """The regions of a page, by its number in RAM, that are executed."""
+        base, written = self._words[context.ARENA_BASE], self._translator.arena.written
+        return [
+            Installed(
+                [step.parcel for step in region.steps], dict(region.code.entries), base + region.start,
+                bytes(written[region.start : region.start + len(region.code.code)]),
+            )
+            for region in self._regions
+            if region.number == number and region.places and region.start != NOWHERE and self._is_led_to(region)
+        ]  # fmt: skip
 
     def look(self, h: HartRecord) -> None:
         """After a slice of a hart: note where it is, and put in place what has been compiled."""

@@ -7,12 +7,14 @@ import pytest
 
 from support.budget import CHECKED, PLAIN
 from support.paths import PROGRAMS
+from support.translator.forced_regions import force
 from trapline import Machine, Process
 from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.engine import TRANSLATE
 from trapline.vm.translator import context
 from trapline.vm.translator.host.listing import Page, translated_pages
+from trapline.vm.translator.regions.compilation import JUMP_BYTES
 
 pytestmark = [
     pytest.mark.once,
@@ -58,10 +60,14 @@ def test_it_is_what_is_executed(monkeypatch: pytest.MonkeyPatch, name: str) -> N
     assert sum(len(piece.code) for page in pages for piece in page.pieces) <= translator.words[context.ARENA_USED]
 
 
+def in_memory(address: int, count: int) -> bytes:
+    return bytes((ctypes.c_uint8 * count).from_address(address))
+
+
 def check(page: Page) -> None:
     """The pieces lie one behind the other, and those of a block are its instructions in their order."""
     for piece in page.pieces:
-        assert bytes((ctypes.c_uint8 * len(piece.code)).from_address(piece.address)) == piece.code
+        assert in_memory(piece.address, len(piece.code)) == piece.code
     for piece, following in pairwise(page.pieces):
         assert piece.address + len(piece.code) == following.address
     left = 0
@@ -78,6 +84,24 @@ def test_a_page_is_found_where_it_was_fetched_from(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(TRANSLATE, "50")
     (page,) = translated_pages(fib().engine)
     assert page.vaddr == 0x10000
+
+
+def test_regions_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the code that is executed, to which their entries lead."""
+    force(monkeypatch)
+    machine = boot("threads")
+    for _ in range(20):
+        machine.run(max_instructions=500)
+    page, *_ = translated_pages(machine.engine)
+    assert page.regions
+    blocks = {piece.parcel: piece for piece in page.pieces if piece.begins_block}
+    for region in page.regions:
+        assert in_memory(region.address, len(region.code)) == region.code
+        assert region.entries.keys() <= set(region.parcels) & blocks.keys()
+        for parcel, offset in region.entries.items():
+            jump = in_memory(blocks[parcel].address, JUMP_BYTES)
+            target = blocks[parcel].address + JUMP_BYTES + int.from_bytes(jump[1:], "little", signed=True)
+            assert target == region.address + offset
 
 
 def test_nothing_is_shown_where_there_is_nothing() -> None:
