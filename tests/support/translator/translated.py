@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ CONTEXT = 7 << 32
 """The upper half of the tags of a hart that is all alone."""
 
 stencils = cache(build)
+
+SECOND_TIER = SimpleNamespace(blocks_of=blocks_of, form=form, compile_region=compile_region, place=place, jump=jump)
+"""What makes regions."""
 
 
 def packed(name: str, rd: int = 0, rs1: int = 0, rs2: int = 0, imm: int = 0, length: int = WORD) -> int:
@@ -83,18 +87,21 @@ class Translated:
             self.make_region()
         return used
 
-    def make_region(self, most: int = MANY_INSTRUCTIONS) -> Region | None:
-        """Have the second tier execute the page that was translated last, or so many instructions of it."""
+    def make_region(self, most: int = MANY_INSTRUCTIONS, tier: Any = SECOND_TIER) -> Region | None:
+        """Have the second tier execute the page that was translated last, or so many instructions of it.
+
+        tier: as SECOND_TIER.
+        """
         first = (self.page - self.ram_base) // PAGE * CODE_ENTRIES
         leaders = [int(leader) for leader in np.flatnonzero(self.entries)]
-        blocks = blocks_of(self.code[first : first + PAGE_PARCELS].tolist(), leaders, stencils().plan.tolist())
-        region = form(blocks, dict.fromkeys(blocks, 1), most)
+        blocks = tier.blocks_of(self.code[first : first + PAGE_PARCELS].tolist(), leaders, stencils().plan.tolist())
+        region: Region | None = tier.form(blocks, dict.fromkeys(blocks, 1), most)
         if region is not None:
             addresses = {MAP: self.entries.ctypes.data, COUNTS: self.counts.ctypes.data, EXIT: self.base + SLOT}
-            code = compile_region(region)
-            place(code, self.arena.data, self.base, ARENA // 2, addresses)
+            code = tier.compile_region(region)
+            tier.place(code, self.arena.data, self.base, ARENA // 2, addresses)
             for leader, offset in code.entries.items():
-                jump(self.arena.data, int(self.entries[leader]) - self.base, ARENA // 2 + offset)
+                tier.jump(self.arena.data, int(self.entries[leader]) - self.base, ARENA // 2 + offset)
         return region
 
     def enter(self, budget: int) -> int:
