@@ -1,226 +1,41 @@
-"""Translators with one mistake each, and guests that notice them."""
+"""Translators with one mistake each."""
 
-import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 from unittest.mock import patch
 
-from support import mixed_programs, random_programs
-from support.machines import RAM, from_text
 from support.mutants.engine import Change, in_function
-from support.translator.plain import Functions, Translating, functions, pieces, seen
-from trapline import Machine
-from trapline.isa.sv32 import PAGE
+from support.translator.guests import GUESTS, LOOPS, Made, right
+from support.translator.plain import functions
 from trapline.vm.codegen.engine_text import engine_text
 from trapline.vm.translator import context, stencils
+from trapline.vm.translator.host.regions import Regions
+from trapline.vm.translator.regions import compilation
+from trapline.vm.translator.regions.formation import Region
 from trapline.vm.translator.stencil_file import Stencils
-
-MIXED = "rv32imac_zba_zbb_zbs_zicond"
-CALLS = """
-_start: la s0, data
-        li s1, 5
-loop:   lw t0, 0(s0)
-        addi t0, t0, 3
-        sw t0, 4(s0)
-        lbu t1, 4(s0)
-        mul t2, t1, t0
-        jal ra, double
-        auipc t4, 3
-        add x0, t4, t4
-        add t5, t5, x0
-        bne t2, s1, loop
-        j loop
-double: add t2, t2, t2
-        csrr t3, cycle
-        beq t2, x0, loop
-        ret
-        .align 12
-data:   .word 7, 0
-"""
-CHANGES_ITSELF = """
-_start: la s0, change
-        la s1, far + 4
-        lw t0, 0(s0)
-        lw t1, 0(s1)
-        li t2, 1 << 20
-again:  add t0, t0, t2          # each time around they count by another number
-        add t1, t1, t2
-        sw t0, 0(s0)
-        addi s2, s2, 1
-        jal far
-        addi s3, s3, 1
-change: addi s4, s4, 1
-        jal far
-        j again
-        .space 2400
-far:    addi s5, s5, 1
-        addi s6, s6, 2
-        sw t1, 0(s1)
-        ret
-"""
-MODES = """
-_start: la t0, handler
-        csrw mtvec, t0
-        li t0, (0x80000000 >> 2) | 0x1ff
-        csrw pmpaddr0, t0       # U mode may execute this page, and has no data
-        li t0, 0x1f
-        csrw pmpcfg0, t0
-        la s0, data
-        li s1, 20
-loop:   lw t0, 0(s0)
-        lh t1, 2(s0)
-        addi t0, t0, 1
-        sw t0, 0(s0)
-        sh t0, 6(s0)
-        lw t2, 1(s1)            # misaligned, or nothing there
-        addi s1, s1, -1
-        bnez s1, loop
-        la t0, loop
-        csrw mepc, t0
-        li s1, 20
-        mret                    # to U mode
-handler:
-        csrr t3, mepc
-        addi t3, t3, 4
-        csrw mepc, t3
-        addi s5, s5, 1
-        mret
-        .align 12
-        .align 13
-data:   .word 7, 9
-"""
-HARTS = """
-_start: csrr s0, mhartid
-        addi s1, s0, 1
-loop:   add s2, s2, s1
-        xor s3, s3, s2
-        add s4, s4, s3
-        j loop
-"""
-POINTERS = """
-        .option rvc
-_start: la s0, table
-        li s1, 0
-loop:   andi t0, s1, 12
-        add t0, t0, s0
-        lw t0, 0(t0)
-        addi s1, s1, 4
-        jalr ra, t0, 0
-        addi s2, s2, 1
-        c.nop
-        jalr s4, t0, 0
-        j loop
-one:    addi s3, s3, 1
-        c.jr ra
-        .align 12
-two:    addi s5, s5, 1
-        beqz x0, three
-        ret
-        .align 11
-three:  addi s6, s6, 1
-        bnez s6, 1f
-        ret
-1:      li t1, 3
-2:      addi t1, t1, -1
-        bnez t1, 2b
-        jr ra
-        .align 12
-four:   addi s7, s7, 1
-        ret
-        .align 4
-table:  .word one, two, three, four
-"""
-RING = "_start:\n" + "".join(
-    f"""p{n}: li t0, 3
-1:      addi t0, t0, -1
-        addi s{n}, s{n}, {n}
-        bnez t0, 1b
-        la t1, p{(n + 1) % 6}
-        jr t1
-        .align 12
-"""
-    for n in range(6)
-)
-
-
-@dataclass(frozen=True)
-class Guest:
-    """A program, and how many runs of it there are. room, tables: see `Translating`."""
-
-    build: Callable[[], Machine]
-    runs: int = 60
-    room: int | None = None
-    tables: int | None = None
-
-    def states(self, made: tuple[Functions, Stencils] | None) -> list[tuple[object, ...]]:
-        """The state after each run: with these functions and stencils, or all interpreted."""
-        machine = self.build()
-        translating = None if made is None else Translating(machine, *made, self.room, self.tables)
-        found = []
-        for steps in pieces(self.runs, self.runs):
-            if translating is None:
-                machine.run(max_instructions=steps)
-            else:
-                translating.run(steps)
-            found.append(seen(machine))
-        if translating is not None:
-            found.append((translating.words[context.STEPS] > 0,))
-        return found
-
-
-def text(source: str, isa: str = "rv32imac", harts: int = 1) -> Callable[[], Machine]:
-    """A machine that is about to run this."""
-    return lambda: from_text(source, isa=isa, harts=harts, memory=8 * PAGE, engine="python")
-
-
-def words(seed: int, mixed: bool) -> Callable[[], Machine]:
-    """The same of a random program, which begins again and again."""
-
-    def build() -> Machine:
-        rng = random.Random(seed)
-        machine = Machine(isa=MIXED, memory=32 * PAGE, engine="python")
-        long = b"".join(word.to_bytes(4, "little") for word in random_programs.program(rng, 120))
-        machine.write(RAM, mixed_programs.program(rng, 90) if mixed else long)
-        for number in random_programs.BASE_REGISTERS:
-            machine.x[number] = random_programs.DATA + random_programs.DATA_SIZE // 2
-        return machine
-
-    return build
-
-
-GUESTS = {
-    "calls": Guest(text(CALLS)),
-    "pointers": Guest(text(POINTERS), 90),
-    "changes itself": Guest(text(CHANGES_ITSELF), 60),
-    "modes": Guest(text(MODES), 70),
-    "ring": Guest(text(RING), 60, tables=3),
-    "narrow ring": Guest(text(RING), 60, room=700),
-    "harts": Guest(text(HARTS, harts=2), 150),
-    **{f"words {seed}": Guest(words(seed, False), 20) for seed in range(3)},
-    **{f"parcels {seed}": Guest(words(seed, True), 20) for seed in range(3)},
-}
-
-
-@cache
-def right(name: str) -> list[tuple[object, ...]]:
-    """The states of a guest that is interpreted, and that something was translated."""
-    return [*GUESTS[name].states(None), (True,)]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of one of the engine's functions, or of a stencil's IR (`ir`: the names of its functions, a pattern)."""
+    """A change of one of the engine's functions, or of a stencil's IR (`ir`: the names of its functions, a pattern).
+
+    region: what makes a mistake in the second tier, for good.
+    """
 
     function: str = ""
     old: str = ""
-    new: str = ""
+    new: Any = ""
     ir: str = ""
+    region: Callable[[], None] | None = None
 
-    def made(self) -> tuple[Functions, Stencils]:
+    def made(self) -> Made:
         """Functions and stencils with the mistake."""
         made = functions()
+        if self.region is not None:
+            return made, right_stencils()
         if self.ir:
             return made, mutated_stencils(self.ir, self.old, self.new)
         change: Change = in_function(self.function, self.old, self.new)
@@ -229,6 +44,16 @@ class Mutant:
         end = body.find("\ndef ", start)
         exec(compile(body[start : end if end >= 0 else None], f"<{self.function}>", "exec"), made)
         return made, right_stencils()
+
+    def notices(self, made: Made) -> str:
+        """A guest that ends otherwise with what `made` has answered; empty if none does. Changes this process."""
+        if self.region is not None:
+            self.region()
+        second = self.region is not None
+        for name in LOOPS if second else GUESTS:
+            if GUESTS[name].states(made, second) != right(name):
+                return name
+        return ""
 
 
 right_stencils = cache(stencils.build)
@@ -263,6 +88,40 @@ def seeded(function: str, old: str, new: str) -> Mutant:
 def in_stencil(names: str, old: str, new: str) -> Mutant:
     """A mistake in stencils."""
     return replace(Mutant(old=old, new=new), ir=names)
+
+
+def in_region(old: str, new: Any) -> Mutant:
+    """A mistake in the IR of regions, where both are patterns."""
+
+    def change() -> None:
+        before = compilation.module_text
+
+        def changed(region: Region, triple: str) -> str:
+            return re.sub(old, new, before(region, triple), flags=re.M)
+
+        compilation.module_text = changed
+
+    return Mutant(region=change)
+
+
+def in_regions(name: str, changed: Callable[..., Any]) -> Mutant:
+    """Another method instead of one of `Regions`, which gets that one, too."""
+
+    def change() -> None:
+        before = getattr(Regions, name)
+        setattr(Regions, name, lambda self, *arguments: changed(before, self, *arguments))
+
+    return Mutant(region=change)
+
+
+def _matches_anything(_: Any, regions: Regions, region: Any) -> bool:
+    translated = regions._translator.is_translated(region.number)
+    return translated and all(regions._translator.entries(region.number)[leader] for leader in region.code.entries)
+
+
+def _follows_no_drop(follow: Callable[[Regions], None], regions: Regions) -> None:
+    regions._flushes = regions._words[context.FLUSHES]
+    follow(regions)
 
 
 MUTANTS = {
@@ -325,10 +184,19 @@ MUTANTS = {
         r"i64 (132056|132064)",
         lambda m: f"i64 {int(m[1]) - 65536}",  # type: ignore[arg-type]
     ),
+    # The second tier
+    "a region takes too little for enough": in_region(r"icmp slt i64 (%v\d+), 0", r"icmp slt i64 \1, -4"),
+    "a region forgets what is undone": in_region(r"(= add i64 %v\d+), \d\d?$", r"\1, 0"),
+    "a region keeps a register to itself": in_region(
+        r"^  store i32 %v\d+, ptr %p\d+, !tbaa !3\n(  %v\d+ = sub i64 %remaining)", r"\1"
+    ),
+    "a region leaves at another place": in_region(r"(%offset = phi i64 \[)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 4}"),
+    "a region goes on elsewhere": in_region(r"(ptr @MAP, i64) (\d+)", lambda m: f"{m[1]} {int(m[2]) + 2}"),
+    "a region does not look at the context": in_region(
+        r"%v(\d+) = load i64, ptr (%v\d+), !tbaa !4\n(  %v\d+ = (?:or i64 [^\n]*\n  %v\d+ = )?icmp eq)",
+        r"%x\1 = load i64, ptr \2, !tbaa !4\n  %y\1 = and i64 %x\1, 4294967295\n  %v\1 = or i64 %y\1, %tag\n\3",
+    ),
+    "a region outlives its instructions": in_regions("_matches", _matches_anything),
+    "a region stays where all was dropped": in_regions("_follow", _follows_no_drop),
 }
 """By what is wrong."""
-
-
-def notices(made: tuple[Functions, Stencils]) -> str:
-    """A guest that ends otherwise with these; empty if none does."""
-    return next((name for name, guest in GUESTS.items() if guest.states(made) != right(name)), "")

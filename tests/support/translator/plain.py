@@ -4,11 +4,13 @@ import ctypes
 import random
 from typing import Any
 
+from support.translator.forced_regions import AT_ONCE, FEW
 from trapline import Machine
 from trapline.vm.core.stops import TABLE_WORDS, TRANSLATOR
 from trapline.vm.translator import context, pages
 from trapline.vm.translator.host.listing import bytes_at, python_functions, words_at
 from trapline.vm.translator.host.memory import Translator, address_of
+from trapline.vm.translator.host.regions import Regions
 from trapline.vm.translator.stencil_file import Stencils
 
 Functions = dict[str, Any]
@@ -41,11 +43,13 @@ class Translating:
     """A machine of the plain engine that translates all that it meets.
 
     room: bytes of machine code, and tables: pages that can be translated at a time; None for as many as there are.
+    second_tier: whether regions are made of all that has been translated, after each run.
     """
 
     def __init__(
-        self, machine: Machine, functions: Functions, stencils: Stencils, room: int | None, tables: int | None
-    ) -> None:
+        self, machine: Machine, functions: Functions, stencils: Stencils, room: int | None, tables: int | None,
+        second_tier: bool,
+    ) -> None:  # fmt: skip
         self.machine, engine = machine, machine.engine
         code = engine.buffers.code
         ram = address_of(engine.buffers.ram)
@@ -57,6 +61,9 @@ class Translating:
             words[context.MAPS_SIZE] = tables
         code[len(code) - TABLE_WORDS + TRANSLATOR] = self.translator.address
         engine._run, engine._drop = functions["run"], functions["drop_code"]
+        if second_tier:
+            words[context.INTERVAL] = FEW
+            engine.regions = Regions(self.translator, AT_ONCE)
         self._heat = words_at(words[context.HEAT_AT], words[context.PAGES])
 
     def run(self, steps: int) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from support.budget import NIGHTLY
-from support.translator.mutants import GUESTS, MUTANTS, notices, right, right_stencils
+from support.translator.guests import GUESTS, LOOPS, right
+from support.translator.mutants import MUTANTS, right_stencils
 from support.translator.plain import functions
 from trapline.vm.translator.host.kept import has_stencils
 
@@ -23,7 +24,7 @@ pytestmark = [
 
 SECONDS = 60
 """After which a mistake that leads to an endless loop is noticed."""
-TRIED = list(MUTANTS) if NIGHTLY else list(MUTANTS)[::3]
+TRIED = list(MUTANTS) if NIGHTLY else list(MUTANTS)[::5]
 
 
 def forked(work: Callable[[], bool]) -> bool:
@@ -41,9 +42,9 @@ def forked(work: Callable[[], bool]) -> bool:
         os._exit(found)
 
 
-@pytest.mark.parametrize("guest", GUESTS)
-def test_the_guest_ends_right(guest: str) -> None:
-    assert GUESTS[guest].states((functions(), right_stencils())) == right(guest)
+@pytest.mark.parametrize("guest, second_tier", [*((name, False) for name in GUESTS), *((name, True) for name in LOOPS)])
+def test_the_guest_ends_right(guest: str, second_tier: bool) -> None:
+    assert GUESTS[guest].states((functions(), right_stencils()), second_tier) == right(guest)
 
 
 def test_there_are_enough() -> None:
@@ -52,7 +53,8 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("name", TRIED)
 def test_a_mistake_is_noticed(name: str) -> None:
-    made = MUTANTS[name].made()
+    mutant = MUTANTS[name]
+    made = mutant.made()
     for guest in GUESTS:
         right(guest)
-    assert forked(lambda: bool(notices(made)))
+    assert forked(lambda: bool(mutant.notices(made)))
