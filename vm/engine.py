@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from trapline.isa.sv32 import PAGE
+from trapline.isa.sv32 import PAGE, PAGE_SHIFT
 from trapline.isa.table import CSRS, added
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
@@ -284,6 +284,8 @@ class Engine:
                 if h.cycle >= steps:
                     self._use_translator()
                     break
+        if self.translator is not None:
+            self.translator.watch(self.m.tohost - self.m.ram_base)
         if self.additions:
             self._check_additions()
         if self.ring is not None:
@@ -341,6 +343,11 @@ class Engine:
         address = ctypes.cast(self._run, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address is not None
         return address, ctypes.addressof(self._addresses)
+
+    def watch(self, offset: int) -> None:
+        """Let the slow path notice stores to the page at this offset of RAM, which store TLBs may have."""
+        self.buffers.page[offset >> PAGE_SHIFT] |= WATCHED
+        self.m.code_epoch += 1
 
     def clear(self, offset: int, length: int) -> None:
         """Fill [offset, offset + length) of RAM with zeros; decoded instructions there stay."""

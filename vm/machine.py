@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, Unpack
 from trapline.isa.cause import ALL_EXCEPTIONS, INTERRUPT
 from trapline.isa.extension import extension_mask
 from trapline.isa.isa_string import misa_value, parse_isa
-from trapline.isa.sv32 import ADDRESSES, PAGE, PAGE_SHIFT
+from trapline.isa.sv32 import ADDRESSES, PAGE
 from trapline.isa.xleak import ALL_HOLES
 from trapline.vm.board.board import Board
 from trapline.vm.board.devices import Bus, Device
 from trapline.vm.board.htif import Htif
 from trapline.vm.core.access import RAM_BASE
 from trapline.vm.core.clint import CLINT, CLINT_SIZE
-from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import as_field
 from trapline.vm.core.hart import INTERRUPT_COUNTS, ONLY_DEVICES
 from trapline.vm.core.loop import update_time
@@ -196,7 +195,7 @@ class Machine:
         if address is not None and self._offset(address, 8) is not None:
             self.htif = Htif(self, address, self.symbols.get("fromhost"))
             self._m.tohost = address & ~7
-            self.engine.buffers.page[(address - self.ram_base) >> PAGE_SHIFT] |= WATCHED
+            self.engine.watch(address - self.ram_base)
 
     # State
 

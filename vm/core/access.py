@@ -12,14 +12,14 @@ from trapline.isa.sdtrig import ON_LOAD, ON_STORE, fires
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_SHIFT
 from trapline.isa.word import BYTE, HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import LOAD, STORE, access_fault
-from trapline.vm.core.code_pages import WATCHED, forget_code, note_store
+from trapline.vm.core.code_pages import WATCHED, forget_code, is_tohost, note_store
 from trapline.vm.core.devices import device_load, device_store
 from trapline.vm.core.ints import I64, U8, U64
 from trapline.vm.core.mmu import data_address
 from trapline.vm.core.overlays import remove_overlays
 from trapline.vm.core.pmp_check import PARTIAL, pmp_lookup
 from trapline.vm.core.status import AT_WATCHPOINT, PAUSE, TOHOST, fault
-from trapline.vm.core.stops import MARKS, READ, WRITE, is_watched
+from trapline.vm.core.stops import MARKS, NEAR_TOHOST, READ, WRITE, is_watched
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.core.work import must_pause
 
@@ -35,6 +35,17 @@ def ram_load(m, ram8, offset, width):
     if width > HALFWORD:
         value = value | (I64(ram8[U64(offset + 2)]) << 16) | (I64(ram8[U64(offset + 3)]) << 24)
     return value
+
+
+def plain_store(ram8, offset, width, value):
+    """Write `width` bytes at a RAM offset of a page of data; 0."""
+    ram8[U64(offset)] = U8(value & 0xFF)
+    if width > BYTE:
+        ram8[U64(offset + 1)] = U8((value >> 8) & 0xFF)
+    if width > HALFWORD:
+        ram8[U64(offset + 2)] = U8((value >> 16) & 0xFF)
+        ram8[U64(offset + 3)] = U8((value >> 24) & 0xFF)
+    return 0
 
 
 def ram_store(m, ram8, ram32, code, page, offset, width, value):
@@ -171,17 +182,23 @@ def store_bytes(m, ram8, ram32, code, page, offset, width, value):
 
 def store_slow(h, m, ram8, ram32, code, page, vaddr, width, value):
     """A store that missed its TLB. A misaligned one is checked whole, then done."""
+    entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
+    if h.store_tlb[entry] == (vaddr & (PAGE_BASE | (width - 1))) | h.data_context | NEAR_TOHOST:
+        offset = vaddr + h.store_tlb[entry + 1]
+        if not is_tohost(m, offset):
+            return plain_store(ram8, offset, width, value)
     if h.triggers & ON_STORE and fires(h, vaddr, ON_STORE):
         return breakpoint_at(m, vaddr)
     if must_pause(m):
         return PAUSE
-    entry = 2 * ((vaddr >> PAGE_SHIFT) & TLB_MASK)
     if h.store_tlb[entry] & ~MARKS == (vaddr & PAGE_BASE) | h.data_context and is_within_page(vaddr, width):
         offset = vaddr + h.store_tlb[entry + 1]
         if m.stops and is_watched(h, m, code, vaddr, offset + m.ram_base, width, WRITE):
             return AT_WATCHPOINT
         # A page with such an entry has no code, and the hypervisor does not watch it.
-        return ram_store(m, ram8, ram32, code, page, offset, width, value)
+        if h.store_tlb[entry] & NEAR_TOHOST:
+            return store_bytes(m, ram8, ram32, code, page, offset, width, value)
+        return plain_store(ram8, offset, width, value)
     if vaddr & (width - 1) == 0:
         paddr = data_address(h, m, ram32, code, page, vaddr, width, STORE)
         if paddr < 0:

@@ -19,6 +19,9 @@ SAVED = 64
 WATCHED = 128
 """The bit of `page` that lets the slow path notice stores to a page: a table or code of a guest, or `tohost`."""
 
+TOHOST_BYTES = 8
+"""Bytes of `tohost`, which is aligned."""
+
 NEWLY_DECODED = 1
 """What `page` counts for a page of data that becomes one of code."""
 
@@ -27,10 +30,26 @@ CODE_ENTRIES = PAGE_PARCELS + 1
 MACHINE_CODE = 4
 """Op number of an entry that the translator has machine code for; above PACKED_IMM is where, in its arena."""
 HAS_TRANSLATED = 1 << PACKED_RD
-"""What the entry for the end of a page holds while the page has such entries; its op number is that of none."""
+"""What the entry for the end of a page holds while the page has such entries; its op number is that of none. Above
+PACKED_IMM is which of the translator's tables has all of them."""
 
 CODE_STORES = DECODED
 """Stores that a page of decoded instructions takes one by one before its decoded form is dropped whole."""
+
+
+def is_tohost(m, offset):
+    """Whether what is at this RAM offset belongs to `tohost`."""
+    return m.tohost >= 0 and (offset + m.ram_base) & -TOHOST_BYTES == m.tohost
+
+
+def is_near_tohost(m, page, number):
+    """Whether stores to a page are watched for the sake of `tohost` alone."""
+    return (
+        page[U64(number)] == WATCHED
+        and m.notes_stores == 0
+        and m.tohost >= 0
+        and (m.tohost - m.ram_base) >> PAGE_SHIFT == number
+    )
 
 
 def forget_at(code, parcel):

@@ -111,7 +111,7 @@ def load(h, m, ram8, ram16, ram32, code, page, x, d, load_tlb, data_context, cyc
 
 
 def store(h, m, ram8, ram16, ram32, code, page, d, store_tlb, data_context, cycle, rs1, imm, width, meaning):
-    """A store: to RAM on a TLB hit, which no page with decoded instructions or `tohost` has, else by `store_slow`."""
+    """A store: to RAM on a TLB hit, which no page with decoded instructions has, else by `store_slow`."""
     address = (rs1 + imm) & MASK
     entry = 2 * ((address >> PAGE_SHIFT) & TLB_MASK)
     data = meaning()

@@ -22,6 +22,7 @@ from trapline.isa.sv32 import (
 )
 from trapline.isa.word import HALFWORD, MASK
 from trapline.vm.core.access_type import FETCH, LOAD, access_fault
+from trapline.vm.core.code_pages import is_near_tohost
 from trapline.vm.core.event_log import LOG_MMU, begin_walk, end_walk
 from trapline.vm.core.hart import TLB_ENTRIES
 from trapline.vm.core.ints import I64, U64
@@ -36,7 +37,7 @@ from trapline.vm.core.parcels import (
 )
 from trapline.vm.core.pmp_check import PARTIAL, pmp_allows, pmp_lookup
 from trapline.vm.core.status import fault
-from trapline.vm.core.stops import ARMED, BREAKPOINTS, decode_straddling, note_fetch, page_mark
+from trapline.vm.core.stops import ARMED, BREAKPOINTS, NEAR_TOHOST, decode_straddling, note_fetch, page_mark
 from trapline.vm.core.tlb import (
     CONTEXT_SHIFT,
     GENERATION_SHIFT,
@@ -163,8 +164,8 @@ def data_address(h, m, ram32, code, page, vaddr, width, access):
         if access == LOAD:
             h.load_tlb[entry] = tag
             h.load_tlb[entry + 1] = offset - vaddr
-        elif page[U64(offset >> PAGE_SHIFT)] == 0:
+        elif page[U64(offset >> PAGE_SHIFT)] == 0 or is_near_tohost(m, page, offset >> PAGE_SHIFT):
             charge(m, NEW_STORE_PAGE)
-            h.store_tlb[entry] = tag
+            h.store_tlb[entry] = tag | NEAR_TOHOST if page[U64(offset >> PAGE_SHIFT)] else tag
             h.store_tlb[entry + 1] = offset - vaddr
     return paddr

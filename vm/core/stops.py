@@ -37,7 +37,9 @@ MARKED = 1 << 11
 """The bit of a TLB's tag that lets each aligned access miss it: the page is watched. An offset there is no context."""
 ARMED = 1 << 10
 """The same, of a page with an address that a trigger of the guest's is about (`isa.sdtrig`); that is not the host's."""
-MARKS = MARKED | ARMED
+NEAR_TOHOST = 1 << 9
+"""The same in the store TLB, of the page with `tohost`: only a store to that doubleword is anything but plain."""
+MARKS = MARKED | ARMED | NEAR_TOHOST
 """What a tag may hold beside page and context."""
 
 RECORDS = 256

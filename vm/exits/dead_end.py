@@ -16,6 +16,7 @@ from trapline.isa.mstatus import TW
 from trapline.isa.table import decode_fetched, decode_parcel
 from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.access_type import FETCH, LOAD, STORE
+from trapline.vm.core.code_pages import is_tohost
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.loop import ticks_to_wake
 from trapline.vm.core.mmu import refresh
@@ -180,7 +181,7 @@ class DeadEnd:
         if vaddr % width:
             return None
         offset = self._translations.offset(h, vaddr, width, access)
-        if offset is None or (access == STORE and m.tohost >= 0 and (offset + m.ram_base) & ~7 == m.tohost):
+        if offset is None or (access == STORE and is_tohost(m, offset)):
             return None
         return (own_word(m, engine.words, offset >> 2) >> (8 * (offset % WORD))) & ((1 << (8 * width)) - 1)
 

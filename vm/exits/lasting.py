@@ -9,6 +9,7 @@ from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT, PTE_A, PTE_D, SATP_SV32
 from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.page_walk import entry_at, find_leaf, permitted_address
 from trapline.vm.core.records import HartRecord
+from trapline.vm.core.stops import MARKS
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.exits.served_machine import ServedMachine
 
@@ -47,7 +48,7 @@ class Translations:
         if self._pages.setdefault(place, page) != page:
             self._shared.add(place)
         walked = self._walked(h, vaddr, width, access)
-        if tlb[place[1]] != page | context:
+        if tlb[place[1]] & ~MARKS != page | context:
             return walked
         cached = int(vaddr + tlb[place[1] + 1])
         if cached == walked:

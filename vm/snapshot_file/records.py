@@ -27,13 +27,14 @@ from trapline.isa.sdtrig import MODE_FIELDS, ON_ANY, SDTRIG, TRIGGERS, legal_add
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_WORDS, SATP_SV32
 from trapline.isa.table import CSRS
 from trapline.isa.word import MASK
+from trapline.vm.core.code_pages import WATCHED
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import MACHINE_FIELDS, SLICE, STORED, TLB_ENTRIES
 from trapline.vm.core.overlays import OVERLAYS
-from trapline.vm.core.stops import ARMED
+from trapline.vm.core.stops import ARMED, NEAR_TOHOST
 from trapline.vm.engine import Engine
 from trapline.vm.hypervisor.events import EVENT_PAGES
-from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES, ROOTS, SPACES
+from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES, ROOTS
 from trapline.vm.hypervisor.technique import ASSIST, PATCH, TRANSLATE
 from trapline.vm.hypervisor.translate import COPIES
 from trapline.vm.machine import Machine
@@ -42,11 +43,11 @@ from trapline.vm.snapshot_file.container import SnapshotFileError
 from trapline.vm.snapshot_file.saved_state import TlbState
 
 FRESH = {
-    "host_traps", "idle_exits", "uart", "uart_looks", "output", "printed", "printable", "stored_output",
-    "console_calls", "call_printable", "devices", "device_start", "device_end", "event_log", "event_count",
-    "event_stop", "event_cycle", "event_halt", "event_open", "work_budget", "work", "work_floor", "stop_token", "stops",
-    "pass_stops", "virtual_satp", "watch_vaddr", "watch_paddr", "watch_width", "watch_access", "catch_exceptions",
-    "catch_interrupts", "catch_modes", "catch_exits", "caught_cause", "caught_mode",
+    "host_traps", "idle_exits", "uart", "uart_looks", "output", "printed", "printable", "devices", "device_start",
+    "device_end", "event_log", "event_count", "event_stop", "event_cycle", "event_halt", "event_open", "work_budget",
+    "work", "work_floor", "stop_token", "stops", "pass_stops", "virtual_satp", "watch_vaddr", "watch_paddr",
+    "watch_width", "watch_access", "catch_exceptions", "catch_interrupts", "catch_modes", "catch_exits",
+    "caught_cause", "caught_mode",
 }  # fmt: skip
 """Fields of a machine's record that are the host's, or set when a run begins."""
 FIXED = (
@@ -207,7 +208,6 @@ def _check_machines(engine: Engine, machines: Numbers, fresh: Numbers, virtual: 
         "msip": 1, "mtimecmp_low": MASK, "mtimecmp_high": MASK, "current": virtual - 1, "asleep": virtual + 1,
         "slice_left": FOREVER if virtual == 1 else SLICE, "traced_tables": PAGE_WORDS, "stored_count": STORED,
         "next_frame": FRAMES, "overlays": OVERLAYS, "free_overlay": OVERLAYS, "copies": COPIES, "last_fault": 4,
-        "space": SPACES - 1,
     }  # fmt: skip
     for name, most in limits.items():
         _within("machine", machines, name, 0, most)
@@ -224,8 +224,19 @@ def _check_machines(engine: Engine, machines: Numbers, fresh: Numbers, virtual: 
             refuse(f"field '{name}' of a machine is for another technique")
 
 
+def _is_stored_to(engine: Engine, hart: int, pages: Numbers, flags: Numbers, near_tohost: Numbers) -> Numbers:
+    """Whether the store TLB of a hart may lead to these pages (`vm.core.code_pages.is_near_tohost`).
+
+    near_tohost: whether its entries say that `tohost` is there.
+    """
+    m = engine.m
+    quiet = m.tohost >= 0 and (hart >= len(engine.harts) or not m.notes_stores)
+    near = (flags[pages] == WATCHED) & (pages == (m.tohost - m.ram_base) // PAGE) & quiet
+    return np.where(near_tohost, near, flags[pages] == 0)
+
+
 def _tlb(engine: Engine, tlb: TlbState, flags: Numbers) -> SavedTlb:
-    """A TLB of the file. Entries for stores to a page that has flags are left out: no live one leads there."""
+    """A TLB of the file. Entries for stores to a page that they may not lead to are left out: there is no live one."""
     count, virtual = len(tlb.places) // 4, len(engine.harts)
     if tlb.field not in TLBS or tlb.hart >= len(engine.arrays.harts) or len(tlb.places) != 4 * count:
         refuse(f"there is no TLB '{tlb.field}' of hart {tlb.hart}")
@@ -235,7 +246,7 @@ def _tlb(engine: Engine, tlb: TlbState, flags: Numbers) -> SavedTlb:
     entries = np.frombuffer(tlb.entries, "<i8").astype(np.int64).reshape(-1, 2)
     tags, pages = entries[:, 0], entries[:, 1]
     wrong = (places < 0) | (places >= TLB_ENTRIES) | (tags < 0) | (abs(pages) > _COUNT_MAX)
-    wrong |= tags & PAGE_OFFSET & ~ARMED != 0
+    wrong |= tags & PAGE_OFFSET & ~(ARMED | NEAR_TOHOST) != 0
     offsets = (tags & PAGE_BASE) + np.where(wrong, 0, pages)
     ends = [(0, engine.m.ram_size)]
     if tlb.hart >= virtual and tlb.field == "fetch_tlb" and engine.m.technique == TRANSLATE:
@@ -246,6 +257,6 @@ def _tlb(engine: Engine, tlb: TlbState, flags: Numbers) -> SavedTlb:
     if (wrong | ~inside | (offsets & PAGE_OFFSET != 0)).any() or len(np.unique(places)) != count:
         refuse(f"an entry of '{tlb.field}' of hart {tlb.hart} leads outside of RAM")
     if tlb.field == "store_tlb":
-        plain = flags[offsets // PAGE] == 0
-        places, entries = places[plain], entries[plain]
+        live = _is_stored_to(engine, tlb.hart, offsets // PAGE, flags, tags & NEAR_TOHOST != 0)
+        places, entries = places[live], entries[live]
     return tlb.field, tlb.hart, places, entries

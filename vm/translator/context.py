@@ -1,23 +1,34 @@
 """What the translator works with: words at one address, which the engine finds behind the decoded instructions.
 
-`Translator` (`vm.translator.host`) makes them, `vm.translator.pages` uses them in the engine. The first two are what
+`Translator` (`vm.translator.host`) makes them, `vm.translator.pages` uses them in the engine. The first ones are what
 translated code itself needs (`vm.translator.layout`).
 """
 
 from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.vm.core.records import MAX_HARTS
-from trapline.vm.translator.layout import CONTEXT_HART, CONTEXT_RAM, CONTEXT_WORDS
+from trapline.vm.translator.layout import (
+    CONTEXT_CODE,
+    CONTEXT_HART,
+    CONTEXT_MAPS,
+    CONTEXT_RAM,
+    CONTEXT_TOHOST,
+    CONTEXT_WORDS,
+)
 
 HART_AT = CONTEXT_HART
 RAM_AT = CONTEXT_RAM
+CODE_AT = CONTEXT_CODE
+MAPS_AT = CONTEXT_MAPS
+"""tables of entries, one for each page that is or was translated, PAGE_PARCELS words each"""
+TOHOST_AT = CONTEXT_TOHOST
 DOOR_AT = CONTEXT_WORDS
 """Word of the context: the address of DOOR. The words that follow:"""
 OUT_AT = DOOR_AT + 1
 """that of OUT"""
 ARENA_AT = DOOR_AT + 2
 """where the arena can be written"""
-ARENA_BASE = DOOR_AT + 3
-"""where it is executed"""
+CHAIN_AT = DOOR_AT + 3
+"""the address of CHAIN"""
 ARENA_SIZE = DOOR_AT + 4
 ARENA_FIRST = DOOR_AT + 5
 """bytes at its beginning that stay when all translations are dropped"""
@@ -27,10 +38,10 @@ BLOB_AT = DOOR_AT + 7
 BLOB_SIZE = DOOR_AT + 8
 PLAN_AT = DOOR_AT + 9
 PLAN_SIZE = DOOR_AT + 10
-MAPS_AT = DOOR_AT + 11
-"""tables of entries, one for each page that is or was translated, PAGE_PARCELS words each; how many there may be, and
-how many are in use"""
+ARENA_BASE = DOOR_AT + 11
+"""where the arena is executed"""
 MAPS_SIZE = DOOR_AT + 12
+"""how many tables of entries there may be, and how many are in use"""
 MAPS_USED = DOOR_AT + 13
 PAGES_AT = DOOR_AT + 14
 """for each table, the number of its page"""

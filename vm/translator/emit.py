@@ -9,7 +9,7 @@ Arguments that several functions have:
 
     code            int64, the machine's decoded instructions (`vm.core.packed`)
     first           the index of the page's first one: the number of the page in RAM, times CODE_ENTRIES
-    leaders         uint8[PAGE_PARCELS + 1]: 1 where a block begins
+    leaders         uint8[PAGE_PARCELS + 1]: not 0 where a block begins
     entries         int64[PAGE_PARCELS]: addresses of the blocks' code by their leaders, 0 where there is none
     arena, base     uint8, executable memory, and its address
     blob, plan      the stencils (`vm.translator.layout`)
@@ -19,16 +19,30 @@ Parcels are counted within the page.
 """
 
 from trapline.isa.sv32 import PAGE, PAGE_PARCELS
-from trapline.isa.word import HALFWORD
+from trapline.isa.word import HALFWORD, MASK
 from trapline.vm.core.ints import U8, U64
-from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RD, PACKED_RS1, PACKED_RS2, REGISTER, STRICT
+from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER, STRICT_SHIFT
+from trapline.vm.translator.flow import (
+    LOOP,
+    NOWHERE,
+    WALK_SCRATCH,
+    after,
+    block_length,
+    mark_loops,
+    rd_of,
+    target_of,
+    target_offset,
+)
 from trapline.vm.translator.layout import (
+    AGAIN,
     BRANCH,
     BUDGET,
     DIRECT,
     EXIT,
+    FAR,
     FIRST_HOLE,
     FLOW,
+    FORBIDDEN,
     GO,
     HOLE_ADDEND_SHIFT,
     HOLE_BYTE,
@@ -45,9 +59,7 @@ from trapline.vm.translator.layout import (
     MAP,
     NEXT,
     NEXT_PC,
-    NO_STENCIL,
-    ONWARD,
-    PARCELS,
+    ONTO,
     PC,
     PC_FIELD,
     PLACE_OFFSET,
@@ -61,8 +73,14 @@ from trapline.vm.translator.layout import (
     TAKEN,
 )
 
-TARGET_BLOCK = 1 << 32
+TO_BLOCK = 1 << 32
 """Set in the target of a jump that goes to a block, if there is one; below is the PLACE where it leaves if not."""
+TO_PAGE = 2 << 32
+"""Set in that of one that goes to another page; below is where, from the begin of this one, modulo 2^32."""
+TO_ARENA = 3 << 32
+"""Set in that of one that goes on in the middle of a block; below is where in the arena."""
+TARGET = (1 << 32) - 1
+"""The bits below."""
 
 AT = 0
 """Word of `scratch`: where in the arena the next stencil goes."""
@@ -70,105 +88,35 @@ END = 1
 """Where the arena must not be written."""
 BASE = 2
 OUT_AT = 3
-ENTRIES_AT = 4
-"""Addresses of the arena, of OUT, and of `entries`."""
-FIX_COUNT = 5
-FIXES = 6
+CHAIN_AT = 4
+ENTRIES_AT = 5
+"""Addresses of the arena, of OUT, of CHAIN, and of `entries`."""
+FIX_COUNT = 6
+FIXES = 7
 """From here on the jumps whose targets are not known yet, FIX words each: where in the arena, and the target."""
 FIX = 2
-LEAVES = FIXES + FIX * 4 * PAGE_PARCELS
-"""From here on, for each parcel and the end of the page, where in the arena its LEAVE is, NOWHERE if it has none."""
-SCRATCH = LEAVES + PAGE_PARCELS + 1
-
-NOWHERE = -1
-"""No parcel, no place."""
-
-
-def rd_of(d):
-    """The number of rd."""
-    return (d >> PACKED_RD) & REGISTER
-
-
-def after(d, parcel, plan):
-    """The parcel behind an instruction; the same one if it is not decoded, or not legal."""
-    return parcel + plan[U64(ROW * (d & OP) + PARCELS)]
+MOST_FIXES = 6
+"""Such jumps for each parcel: of its block's budget, two of an instruction, as many where it is tried again, and one
+where the block goes on."""
+AGAIN_COUNT = FIXES + FIX * MOST_FIXES * PAGE_PARCELS
+AGAINS = AGAIN_COUNT + 1
+"""From here on the stores that are tried again: which of the jumps goes there, where the next instruction is, and the
+PLACE of this one."""
+TRIED = 3
+LEAVES = AGAINS + TRIED * PAGE_PARCELS
+"""From here on, for each parcel, where in the arena its LEAVE is, NOWHERE if it has none."""
+SCRATCH = max(LEAVES + PAGE_PARCELS, WALK_SCRATCH)
 
 
-def flow_of(d, parcel, plan):
-    """FLOW of an instruction in a page's code.
-
-    What may jump where no instruction can begin has none, nor has a jump by an immediate to another page.
-    """
-    flow = plan[U64(ROW * (d & OP) + FLOW)]
-    if after(d, parcel, plan) > PAGE_PARCELS:
-        return NO_STENCIL
-    if flow == BRANCH and d & STRICT:
-        return NO_STENCIL
-    if flow == DIRECT:
-        target = HALFWORD * parcel + (d >> PACKED_IMM)
-        if target < 0 or target >= PAGE or (target & HALFWORD and d & STRICT):
-            return NO_STENCIL
-    return flow
-
-
-def target_of(d, parcel):
-    """The parcel that a branch or a jump by an immediate goes to, NOWHERE in another page."""
-    target = parcel + (d >> (PACKED_IMM + 1))
-    if target < 0 or target >= PAGE_PARCELS:
-        return NOWHERE
-    return target
-
-
-def mark_leaders(code, first, leaders, plan, scratch):
-    """Make leaders of what can be reached from the leaders there are.
-
-    These are targets of jumps, what follows a jump, and what follows an instruction that the interpreter executes; and
-    where two ways meet, so that no instruction is in two blocks: the code of a page has a limit, whatever is in it.
-    """
-    count = 0
-    for parcel in range(PAGE_PARCELS):
-        scratch[U64(LEAVES + parcel)] = 0
-        if leaders[U64(parcel)]:
-            scratch[U64(FIXES + count)] = parcel
-            count += 1
-    while count > 0:
-        count -= 1
-        parcel = scratch[U64(FIXES + count)]
-        while parcel < PAGE_PARCELS:
-            if scratch[U64(LEAVES + parcel)]:
-                leaders[U64(parcel)] = U8(1)
-                break
-            scratch[U64(LEAVES + parcel)] = 1
-            d = code[U64(first + parcel)]
-            flow = flow_of(d, parcel, plan)
-            behind = after(d, parcel, plan)
-            if flow == BRANCH or flow == DIRECT:
-                target = target_of(d, parcel)
-                if target != NOWHERE and leaders[U64(target)] == 0:
-                    leaders[U64(target)] = U8(1)
-                    scratch[U64(FIXES + count)] = target
-                    count += 1
-            if behind == parcel or behind > PAGE_PARCELS:
-                break
-            if flow != ONWARD:
-                leaders[U64(behind)] = U8(1)
-            parcel = behind
-
-
-def block_length(code, first, leaders, leader, plan):
-    """Instructions of the block that begins here."""
-    count = 0
-    parcel = leader
-    while parcel < PAGE_PARCELS:
-        d = code[U64(first + parcel)]
-        flow = flow_of(d, parcel, plan)
-        if flow == NO_STENCIL:
-            break
-        count += 1
-        parcel = after(d, parcel, plan)
-        if flow != ONWARD or leaders[U64(parcel)]:
-            break
-    return count
+LINE = 64
+"""Bytes of a line of the processor's caches of instructions."""
+BEFORE_LINE = 8
+"""Where a block begins that ends a loop: so far before the end of a line, which BUDGET crosses. A loop of a sieve takes
+up to a sixth longer elsewhere; others do not care."""
+FILLED = 12
+"""Bytes that are filled with instructions without effect; more are jumped over."""
+NOTHING = 0x90
+"""The x86 instruction without effect."""
 
 
 def leaving_place(parcel, undone):
@@ -203,14 +151,16 @@ def value_of(kind, d, parcel, extra, plan, entries_at):
         return HALFWORD * after(d, parcel, plan)
     if kind == MAP:
         return entries_at
+    if kind == FORBIDDEN:
+        return (d >> STRICT_SHIFT) & HALFWORD
     return extra
 
 
 def put(arena, blob, plan, scratch, number, d, parcel, extra, taken, miss):
     """Copy a stencil for the instruction `d` at `parcel`, and fill its holes.
 
-    taken, miss: where its jumps go, a PLACE that may have TARGET_BLOCK. Once the arena is full nothing is written, and
-    AT is NOWHERE.
+    taken, miss: where its jumps go, a PLACE or one of TO_BLOCK, TO_PAGE and TO_ARENA. Once the arena is full nothing
+    is written, and AT is NOWHERE.
     """
     row = ROW * number
     at = scratch[AT]
@@ -234,6 +184,8 @@ def put(arena, blob, plan, scratch, number, d, parcel, extra, taken, miss):
             write(arena, where, end - (where + width), width)
         elif kind == EXIT:
             write(arena, where, scratch[OUT_AT] - (scratch[BASE] + where + width), width)
+        elif kind == ONTO:
+            write(arena, where, scratch[CHAIN_AT] - (scratch[BASE] + where + width), width)
         else:
             fix = FIXES + FIX * scratch[FIX_COUNT]
             scratch[U64(fix)] = where
@@ -242,7 +194,49 @@ def put(arena, blob, plan, scratch, number, d, parcel, extra, taken, miss):
     scratch[AT] = end
 
 
-def emit_block(code, first, leader, count, arena, blob, plan, scratch):
+def go_on(onward, arena, blob, plan, scratch):
+    """Where the block before does not fall through: to this parcel, if any, which may be the next page's first."""
+    if onward == PAGE_PARCELS:
+        put(arena, blob, plan, scratch, FAR, 0, 0, PAGE, 0, 0)
+    elif onward != NOWHERE:
+        put(arena, blob, plan, scratch, GO, 0, 0, 0, TO_BLOCK | leaving_place(onward, 0), 0)
+
+
+def padding_before(leaders, leader, scratch):
+    """Bytes that are to come before a block, for the sake of its place."""
+    if leaders[U64(leader)] != LOOP or scratch[AT] == NOWHERE:
+        return 0
+    return (LINE - BEFORE_LINE - scratch[AT]) & (LINE - 1)
+
+
+def fill(arena, scratch, padding):
+    """So many bytes of instructions without effect."""
+    if scratch[AT] == NOWHERE or scratch[AT] + padding > scratch[END]:
+        scratch[AT] = NOWHERE
+        return
+    for i in range(padding):
+        arena[U64(scratch[AT] + i)] = U8(NOTHING)
+    scratch[AT] = scratch[AT] + padding
+
+
+def taken_by(d, parcel):
+    """Where a branch goes that is taken."""
+    target = target_of(d, parcel)
+    if target == NOWHERE:
+        return TO_PAGE | (target_offset(d, parcel) & MASK)
+    return TO_BLOCK | leaving_place(target, 0)
+
+
+def note_again(scratch, place):
+    """The store that has just been put there is tried again where its last jump goes now."""
+    at = AGAINS + TRIED * scratch[AGAIN_COUNT]
+    scratch[U64(at)] = scratch[FIX_COUNT] - 1
+    scratch[U64(at + 1)] = scratch[AT]
+    scratch[U64(at + 2)] = place
+    scratch[AGAIN_COUNT] = scratch[AGAIN_COUNT] + 1
+
+
+def emit_block(code, first, leader, count, near_tohost, arena, blob, plan, scratch):
     """The code of a block of so many instructions; answers the parcel where it goes on, NOWHERE if it has jumped."""
     d = code[U64(first + leader)]
     put(arena, blob, plan, scratch, BUDGET, d, leader, count, 0, leaving_place(leader, count))
@@ -254,15 +248,29 @@ def emit_block(code, first, leader, count, arena, blob, plan, scratch):
         if flow == DIRECT:
             if rd_of(d):
                 put(arena, blob, plan, scratch, LINK, d, parcel, 0, 0, 0)
-            return target_of(d, parcel)
-        taken = here
-        if flow == BRANCH and target_of(d, parcel) != NOWHERE:
-            taken = TARGET_BLOCK | leaving_place(target_of(d, parcel), 0)
+            if target_of(d, parcel) != NOWHERE:
+                return target_of(d, parcel)
+            put(arena, blob, plan, scratch, FAR, d, parcel, target_offset(d, parcel) & MASK, 0, 0)
+            return NOWHERE
+        taken = taken_by(d, parcel) if flow == BRANCH else here
         put(arena, blob, plan, scratch, d & OP, d, parcel, 0, taken, here)
+        if near_tohost and plan[U64(ROW * (d & OP) + AGAIN)] and scratch[AT] != NOWHERE:
+            note_again(scratch, here)
         parcel = after(d, parcel, plan)
         if flow == INDIRECT:
             return NOWHERE
     return parcel
+
+
+def try_again(code, first, arena, blob, plan, scratch):
+    """Behind all blocks, the stores that are tried again."""
+    for i in range(scratch[AGAIN_COUNT]):
+        at = AGAINS + TRIED * i
+        place = scratch[U64(at + 2)]
+        d = code[U64(first + (place & PLACE_OFFSET) // HALFWORD)]
+        scratch[U64(FIXES + FIX * scratch[U64(at)] + 1)] = TO_ARENA | scratch[AT]
+        put(arena, blob, plan, scratch, plan[U64(ROW * (d & OP) + AGAIN)], d, 0, 0, 0, place)
+        put(arena, blob, plan, scratch, GO, 0, 0, 0, TO_ARENA | scratch[U64(at + 1)], 0)
 
 
 def leave_at(place, arena, blob, plan, scratch):
@@ -281,31 +289,41 @@ def connect(entries, arena, blob, plan, scratch):
     """Let the jumps go where they are to go."""
     for i in range(scratch[FIX_COUNT]):
         where = scratch[U64(FIXES + FIX * i)]
-        target = scratch[U64(FIXES + FIX * i + 1)]
-        parcel = (target & PLACE_OFFSET) // HALFWORD
-        if target & TARGET_BLOCK and parcel < PAGE_PARCELS and entries[U64(parcel)]:
-            to = entries[U64(parcel)] - scratch[BASE]
+        kind = scratch[U64(FIXES + FIX * i + 1)] & ~TARGET
+        target = scratch[U64(FIXES + FIX * i + 1)] & TARGET
+        if kind == TO_ARENA:
+            to = target
+        elif kind == TO_PAGE:
+            to = scratch[AT]
+            put(arena, blob, plan, scratch, FAR, 0, 0, target, 0, 0)
+        elif kind == TO_BLOCK and entries[U64((target & PLACE_OFFSET) // HALFWORD)]:
+            to = entries[U64((target & PLACE_OFFSET) // HALFWORD)] - scratch[BASE]
         else:
-            to = leave_at(target & ~TARGET_BLOCK, arena, blob, plan, scratch)
+            to = leave_at(target, arena, blob, plan, scratch)
         write(arena, where, to - (where + JUMP_WIDTH), JUMP_WIDTH)
 
 
-def emit_page(code, first, leaders, entries, entries_at, arena, base, at, end, out, blob, plan, scratch):
+def emit_page(
+    code, first, leaders, near_tohost, entries, entries_at, arena, base, at, end, out, chain, blob, plan, scratch
+):
     """Write the code of a page into `arena`, from `at` and before `end`, and its addresses into `entries`.
 
-    leaders: receives those that follow from the ones that are there. entries_at: the address of `entries`, in which
-    computed jumps look their targets up as long as the code is there. out: the address of OUT (`emit_glue`).
+    leaders: all there are (`vm.translator.flow`). near_tohost: whether stores that miss the TLB are tried again, for a
+    page of the guest's has `tohost`. entries_at: the address of `entries`, in which computed jumps look their targets
+    up as long as the code is there. out, chain: the addresses of OUT and CHAIN (`emit_glue`).
     Answers how many bytes it has: 0 if nothing is translated or it does not fit, and then all entries are 0.
     """
-    mark_leaders(code, first, leaders, plan, scratch)
-    for i in range(LEAVES, SCRATCH):
+    for i in range(LEAVES, LEAVES + PAGE_PARCELS):
         scratch[U64(i)] = NOWHERE
     scratch[AT] = at
     scratch[END] = end
     scratch[BASE] = base
     scratch[OUT_AT] = out
+    scratch[CHAIN_AT] = chain
     scratch[ENTRIES_AT] = entries_at
     scratch[FIX_COUNT] = 0
+    scratch[AGAIN_COUNT] = 0
+    mark_loops(code, first, leaders, plan)
     onward = NOWHERE
     for leader in range(PAGE_PARCELS):
         entries[U64(leader)] = 0
@@ -313,12 +331,14 @@ def emit_page(code, first, leaders, entries, entries_at, arena, base, at, end, o
         if leaders[U64(leader)]:
             count = block_length(code, first, leaders, leader, plan)
         if count:
-            if onward != NOWHERE and onward != leader:
-                put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | leaving_place(onward, 0), 0)
+            if onward != leader or padding_before(leaders, leader, scratch) > FILLED:
+                go_on(onward, arena, blob, plan, scratch)
+            fill(arena, scratch, padding_before(leaders, leader, scratch))
             entries[U64(leader)] = base + scratch[AT]
-            onward = emit_block(code, first, leader, count, arena, blob, plan, scratch)
-    if onward != NOWHERE:
-        put(arena, blob, plan, scratch, GO, 0, 0, 0, TARGET_BLOCK | leaving_place(onward, 0), 0)
+            onward = emit_block(code, first, leader, count, near_tohost, arena, blob, plan, scratch)
+    go_on(onward, arena, blob, plan, scratch)
+    if scratch[AT] != NOWHERE:
+        try_again(code, first, arena, blob, plan, scratch)
     if scratch[AT] != NOWHERE:
         connect(entries, arena, blob, plan, scratch)
     if scratch[AT] == NOWHERE:
@@ -329,7 +349,7 @@ def emit_page(code, first, leaders, entries, entries_at, arena, base, at, end, o
 
 
 def emit_glue(number, arena, at, blob, plan):
-    """Write OUT or DOOR into the arena, which have no holes; answers how many bytes it has."""
+    """Write OUT, CHAIN or DOOR into the arena, which have no holes; answers how many bytes it has."""
     length = plan[U64(ROW * number + LENGTH)]
     for i in range(length):
         arena[U64(at + i)] = blob[U64(plan[U64(ROW * number + START)] + i)]

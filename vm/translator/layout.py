@@ -25,7 +25,9 @@ FLOW = 4
 """Field: what comes after the instruction; of what follows."""
 PARCELS = 5
 """Field: halfwords of the instruction, 1 or 2."""
-ROW = 6
+AGAIN = 6
+"""Field: of a store, the number of the stencil that tries once more where this one misses, 0 without one."""
+ROW = 7
 
 NO_STENCIL = 0
 """FLOW: it has no stencil. The interpreter executes it."""
@@ -56,14 +58,24 @@ DOOR = GLUE + 5
 Enters translated code at the address `entry`; the answer is what remains of `remaining`, and h.pc and the registers
 are up to date. context: see CONTEXT_HART. pc: the address of the instruction; vbase: that of its page; both in
 [0, 2^32)."""
-STENCILS = GLUE + 6
-"""How many rows `plan` has."""
+CHAIN = GLUE + 6
+"""Placed once: goes on at the virtual address in PLACE, in the machine code that is there, or else leaves there."""
+FAR = GLUE + 7
+"""To CHAIN, for the address VBASE + PLACE, which is in another page."""
+STENCILS = GLUE + 8
+"""How many rows `plan` has, before those that AGAIN names."""
 
 CONTEXT_HART = 0
 """Word of the context: the address of the hart's record, which begins with x0."""
 CONTEXT_RAM = 1
 """Word of the context: the address of `ram8`, to which the TLBs' offsets are relative."""
-CONTEXT_WORDS = 2
+CONTEXT_CODE = 2
+"""Word of the context: the address of `code`."""
+CONTEXT_MAPS = 3
+"""Word of the context: the address of all tables of entries (MAP), one behind the other."""
+CONTEXT_TOHOST = 4
+"""Word of the context: the offset of `tohost` in RAM; if there is none, what is no multiple of eight."""
+CONTEXT_WORDS = 5
 
 HOLE_OFFSET = 0xFFFF
 HOLE_KIND_SHIFT = 16
@@ -93,6 +105,8 @@ PLACE = 8
 """See LEAVE."""
 MAP = 9
 """The address of the page's table of entries: for each halfword that of its block's code, or 0."""
+FORBIDDEN = 10
+"""The bit that the target of a jump must not have: 2, or 0 where instructions may begin at any halfword."""
 
 NEXT = 16
 """From here on jumps, relative to the end of the hole. NEXT: the stencil's end, where a last jump to it is cut off."""
@@ -102,6 +116,8 @@ MISS = 18
 """A LEAVE at this instruction, which is not done."""
 EXIT = 19
 """Where OUT has been placed."""
+ONTO = 20
+"""Where CHAIN has been placed."""
 
 PLACE_SHIFT = 16
 """Where a PLACE has the instructions that are not done; below is the offset in the page."""

@@ -26,7 +26,7 @@ from trapline.vm.translator.expression import (
 )
 from trapline.vm.translator.lower import Lowering
 
-LOWERED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE, Kind.AMO)
+LOWERED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.LR, Kind.SC)
 """The kinds whose meanings are functions of words alone."""
 
 _OPERATORS: dict[type[ast.operator], str] = {

@@ -11,9 +11,9 @@ from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, HAS_TRANSLATED, M
 from trapline.vm.core.counters import FOREVER
 from trapline.vm.core.hart import HART_BITS
 from trapline.vm.core.ints import U64
-from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RD, REGISTER
-from trapline.vm.core.parcels import LAST_PARCEL, straddles
-from trapline.vm.core.stops import TABLE_WORDS, TRANSLATOR, decode_at
+from trapline.vm.core.packed import OP, PACKED_IMM
+from trapline.vm.core.parcels import LAST_PARCEL
+from trapline.vm.core.stops import TABLE_WORDS, TRANSLATOR
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.translator.context import (
     ARENA_AT,
@@ -23,6 +23,7 @@ from trapline.vm.translator.context import (
     ARENA_USED,
     BLOB_AT,
     BLOB_SIZE,
+    CHAIN_AT,
     DOOR_AT,
     EMITTED,
     ENTERED,
@@ -51,16 +52,8 @@ from trapline.vm.translator.context import (
     WORDS,
 )  # fmt: skip
 from trapline.vm.translator.emit import SCRATCH, emit_page
+from trapline.vm.translator.flow import mark_arrivals, mark_leaders
 from trapline.vm.translator.generated import address_of_registers, bytes_at, call_door, words_at
-from trapline.vm.translator.layout import (
-    BRANCH,
-    DIRECT,
-    FLOW,
-    INDIRECT,
-    ONWARD,
-    PARCELS,
-    ROW,
-)  # fmt: skip
 
 WARM = 2
 """Samples of a page, or more, before it is translated for the first time; each time doubles them, up to HOTTEST."""
@@ -150,7 +143,7 @@ def drop_all(code, words):
 
 
 def translate_page(h, m, ram16, code, words, number, parcel, table):
-    """Translate what of a page can be reached from a parcel, and from where it was entered before."""
+    """Translate what of a page can be reached from a parcel, and from where it was ever entered."""
     first = number * CODE_ENTRIES
     leaders = bytes_at(words[LEADERS_AT], LEADERS)
     for i in range(LEADERS):
@@ -161,16 +154,19 @@ def translate_page(h, m, ram16, code, words, number, parcel, table):
     leaders[U64(parcel)] = 1
     drop_translated(code, number)
     plan = words_at(words[PLAN_AT], words[PLAN_SIZE])
-    decode_from(h, m, ram16, code, number, leaders, plan)
+    scratch = words_at(words[SCRATCH_AT], SCRATCH)
+    mark_leaders(h, m, ram16, code, number, leaders, plan, scratch)
+    mark_arrivals(code, first, leaders, plan, scratch)
+    mark_leaders(h, m, ram16, code, number, leaders, plan, scratch)
     kept = words_at(words[KEPT_AT] + WORD_BYTES * PAGE_PARCELS * table, PAGE_PARCELS)
     for i in range(PAGE_PARCELS):
         kept[U64(i)] = code[U64(first + i)]
     entries_at = words[MAPS_AT] + WORD_BYTES * PAGE_PARCELS * table
     entries = words_at(entries_at, PAGE_PARCELS)
     used = emit_page(
-        code, first, leaders, entries, entries_at, bytes_at(words[ARENA_AT], words[ARENA_SIZE]), words[ARENA_BASE],
-        words[ARENA_USED], words[ARENA_SIZE], words[OUT_AT], bytes_at(words[BLOB_AT], words[BLOB_SIZE]), plan,
-        words_at(words[SCRATCH_AT], SCRATCH),
+        code, first, leaders, m.tohost >= 0, entries, entries_at, bytes_at(words[ARENA_AT], words[ARENA_SIZE]),
+        words[ARENA_BASE], words[ARENA_USED], words[ARENA_SIZE], words[OUT_AT], words[CHAIN_AT],
+        bytes_at(words[BLOB_AT], words[BLOB_SIZE]), plan, scratch,
     )  # fmt: skip
     if used == 0:
         if words[ARENA_SIZE] - words[ARENA_USED] < words[ARENA_SIZE] >> 2:
@@ -182,55 +178,7 @@ def translate_page(h, m, ram16, code, words, number, parcel, table):
     for i in range(PAGE_PARCELS):
         if entries[U64(i)] != 0 and gains[U64((first + i) & (GAINS - 1))] > LOSS:
             code[U64(first + i)] = MACHINE_CODE | ((entries[U64(i)] - words[ARENA_BASE]) << PACKED_IMM)
-    code[U64(first + PAGE_PARCELS)] = HAS_TRANSLATED
-
-
-WALKED = 2
-"""Of a leader: what follows it has been decoded."""
-
-
-def decode_from(h, m, ram16, code, number, leaders, plan):
-    """Decode what of a page can be reached from the leaders; where jumps of its own lead become leaders."""
-    found = 1
-    while found:
-        found = 0
-        for i in range(PAGE_PARCELS):
-            if leaders[U64(i)] == 1:
-                leaders[U64(i)] = WALKED
-                found = 1
-                walk(h, m, ram16, code, number, leaders, plan, i)
-    for i in range(PAGE_PARCELS):
-        leaders[U64(i)] = leaders[U64(i)] & 1 | leaders[U64(i)] >> 1
-
-
-def lead(leaders, parcel):
-    """A jump, or the interpreter, may come to this parcel, if it is in the page."""
-    if 0 <= parcel and parcel < PAGE_PARCELS and leaders[U64(parcel)] == 0:
-        leaders[U64(parcel)] = 1
-
-
-def walk(h, m, ram16, code, number, leaders, plan, parcel):
-    """Decode from one leader to where the straight line ends, or another begins."""
-    first = number * CODE_ENTRIES
-    at = parcel
-    while at < PAGE_PARCELS and not straddles(ram16, number * PAGE_PARCELS + at):
-        if at != parcel and leaders[U64(at)] != 0:
-            return
-        d = code[U64(first + at)]
-        if d == 0:
-            d = decode_at(h, m, ram16, code, number * PAGE_PARCELS + at)
-            code[U64(first + at)] = d
-        row = ROW * (d & OP)
-        flow = plan[U64(row + FLOW)]
-        after = at + plan[U64(row + PARCELS)]
-        returns = (d >> PACKED_RD) & REGISTER != 0
-        if flow == BRANCH or flow == DIRECT:
-            lead(leaders, at + (d >> (PACKED_IMM + 1)))
-        if flow == BRANCH or (returns and (flow == DIRECT or flow == INDIRECT)):
-            lead(leaders, after)
-        if flow != ONWARD:
-            return
-        at = after
+    code[U64(first + PAGE_PARCELS)] = HAS_TRANSLATED | (table << PACKED_IMM)
 
 
 def enter_translated(h, code, ip, d, left):

@@ -13,8 +13,9 @@ from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP, NOP, SHORT_NOP
 from trapline.vm.core.op_numbers import forms
 from trapline.vm.translator import assembly, layout, object_file
+from trapline.vm.translator.stencil_builder import ADDRESS
 from trapline.vm.translator.stencil_file import Stencils
-from trapline.vm.translator.stencil_text import ADDRESS, function_name, is_direct, module_text
+from trapline.vm.translator.stencil_text import function_name, is_direct, is_second, module_text, second_name
 
 ARCHITECTURES = ("x86_64", "AMD64")
 """What Python calls x86-64."""
@@ -26,12 +27,12 @@ OPTIMIZE = 2
 _HOLES = {
     "RD": layout.RD, "RS1": layout.RS1, "RS2": layout.RS2, "IMM": layout.IMM, "SHAMT": layout.IMM, "PC": layout.PC,
     "NEXT_PC": layout.NEXT_PC, "BLOCK": layout.BLOCK, "PLACE": layout.PLACE, ADDRESS: layout.MAP, "NEXT": layout.NEXT,
-    "TAKEN": layout.TAKEN, "MISS": layout.MISS, "EXIT": layout.EXIT,
+    "TAKEN": layout.TAKEN, "MISS": layout.MISS, "EXIT": layout.EXIT, "ONTO": layout.ONTO, "FORBIDDEN": layout.FORBIDDEN,
 }  # fmt: skip
 """What goes where a symbol is used."""
 _GLUE = {
     "budget": layout.BUDGET, "link": layout.LINK, "go": layout.GO, "leave": layout.LEAVE, "out": layout.OUT,
-    "door": layout.DOOR,
+    "door": layout.DOOR, "chain": layout.CHAIN, "far": layout.FAR,
 }  # fmt: skip
 
 R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_32, R_X86_64_32S, R_X86_64_8 = 1, 2, 4, 10, 11, 14
@@ -45,6 +46,9 @@ _FLOWS = {
     Kind.VALUE: layout.ONWARD,
     Kind.LOAD: layout.ONWARD,
     Kind.STORE: layout.ONWARD,
+    Kind.AMO: layout.ONWARD,
+    Kind.LR: layout.ONWARD,
+    Kind.SC: layout.ONWARD,
     Kind.BRANCH: layout.BRANCH,
     Kind.JUMP: layout.INDIRECT,
 }
@@ -88,7 +92,8 @@ def build(portable: bool = False) -> Stencils:
     """
     made = compiled(portable)
     blob = bytearray()
-    rows = [[0] * layout.ROW for _ in range(layout.STENCILS)]
+    again = {name: number for number, name in enumerate(filter(is_second, made), layout.STENCILS)}
+    rows = [[0] * layout.ROW for _ in range(layout.STENCILS + len(again))]
     holes: list[int] = []
     placed: dict[str, list[int]] = {}
 
@@ -96,22 +101,22 @@ def build(portable: bool = False) -> Stencils:
         """START, LENGTH, FIRST_HOLE and HOLES of a function, which is put there with its first use."""
         if name not in placed:
             code, own = _without_last_jump(made[name])
-            first = layout.ROW * layout.STENCILS + len(holes)
+            first = layout.ROW * len(rows) + len(holes)
             placed[name] = [len(blob), len(code), first, len(own)]
             blob.extend(code)
             holes.extend(own)
         return placed[name]
 
-    for name, number in _GLUE.items():
+    for name, number in (_GLUE | again).items():
         rows[number][:4] = fields(name)
     for number, form in enumerate(forms(), FIRST_OP):
         name = function_name(form.instruction)
         flow = _flow(form.instruction, name in made)
         if name in made:
             rows[number][:4] = fields(name)
-        rows[number][4:] = [flow, form.length // HALFWORD]
+        rows[number][4:] = [flow, form.length // HALFWORD, again.get(second_name(form.instruction), 0)]
     for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
-        rows[number][4:] = [layout.ONWARD, parcels]
+        rows[number][4:] = [layout.ONWARD, parcels, 0]
     plan = array("q", [*(word for row in rows for word in row), *holes])
     return Stencils(memoryview(bytes(blob)), memoryview(plan))
 

@@ -208,7 +208,7 @@ GUESTS = {
     "changes rarely": Guest(text(CHANGES_RARELY), 70),
     "modes": Guest(text(MODES), 70),
     "ring": Guest(text(RING), 60, tables=3),
-    "narrow ring": Guest(text(RING), 60, room=700),
+    "narrow ring": Guest(text(RING), 60, room=1_000),
     "harts": Guest(text(HARTS, harts=2), 150),
     **{f"words {seed}": Guest(words(seed, False), 20) for seed in range(3)},
     **{f"parcels {seed}": Guest(words(seed, True), 20) for seed in range(3)},

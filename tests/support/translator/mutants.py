@@ -114,11 +114,6 @@ def in_regions(name: str, changed: Callable[..., Any]) -> Mutant:
     return Mutant(region=change)
 
 
-def _matches_anything(_: Any, regions: Regions, region: Any) -> bool:
-    translated = regions._translator.is_translated(region.number)
-    return translated and all(regions._translator.entries(region.number)[leader] for leader in region.code.entries)
-
-
 def _follows_no_drop(follow: Callable[[Regions], None], regions: Regions) -> None:
     regions._flushes = regions._words[context.FLUSHES]
     follow(regions)
@@ -130,9 +125,6 @@ MUTANTS = {
     "what is translated is not dropped": seeded("drop_translated", "!= 0:", "== -1:"),
     "the second half of a page is not dropped": seeded(
         "drop_translated", "range(CODE_ENTRIES)", "range(CODE_ENTRIES // 2)"
-    ),
-    "a page does not say that it has machine code": seeded(
-        "translate_page", "code[U64(first + PAGE_PARCELS)] = HAS_TRANSLATED", "pass"
     ),
     "memory is used again while entries lead there": seeded("drop_all", "drop_translated(code, pages[U64(i)])", "pass"),
     "two pages share a table": seeded("drop_all", "heat[U64(pages[U64(i)])] = 0", "pass"),
@@ -173,6 +165,12 @@ MUTANTS = {
     "an instruction has no PLACE of its own": seeded(
         "leave_at", "(place & PLACE_OFFSET) // HALFWORD", "((place & PLACE_OFFSET) // HALFWORD & ~7)"
     ),
+    # Other pages
+    "all pages have one table": seeded("translate_page", "HAS_TRANSLATED | (table << PACKED_IMM)", "HAS_TRANSLATED"),
+    "a jump goes on in the page that it leaves": seeded("value_of", "return extra", "return extra % PAGE"),
+    "a page that is not translated is entered": in_stencil(
+        "chain", r"icmp ne i64 (%v\d+), 0\n(.*translated)", r"icmp ne i64 \1, -1\n\2"
+    ),
     # TLBs
     "a tag of another context will do": in_stencil(
         r"i\.l\w+",
@@ -196,7 +194,6 @@ MUTANTS = {
         r"%v(\d+) = load i64, ptr (%v\d+), !tbaa !4\n(  %v\d+ = (?:or i64 [^\n]*\n  %v\d+ = )?icmp eq)",
         r"%x\1 = load i64, ptr \2, !tbaa !4\n  %y\1 = and i64 %x\1, 4294967295\n  %v\1 = or i64 %y\1, %tag\n\3",
     ),
-    "a region outlives its instructions": in_regions("_matches", _matches_anything),
     "a region stays where all was dropped": in_regions("_follow", _follows_no_drop),
 }
 """By what is wrong."""

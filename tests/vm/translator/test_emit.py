@@ -5,11 +5,14 @@ import random
 import pytest
 
 from support import mixed_programs, random_programs
-from support.translator.translated import Translated, alone, beside, packed, run, write_code
+from support.translator.translated import CODE, Translated, alone, beside, packed, run, write_code
 from trapline import Machine
-from trapline.isa.sv32 import PAGE, PAGE_PARCELS
+from trapline.isa.sv32 import PAGE, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.packed import STRICT
+from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
+from trapline.vm.translator.emit import BEFORE_LINE, LINE
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tier")]
 
@@ -134,15 +137,19 @@ def test_a_link_is_what_follows() -> None:
             hart.code[:8] = 0
 
 
-def test_a_computed_jump_to_no_entry_is_left_to_the_interpreter() -> None:
+def test_after_a_computed_jump_to_no_entry_the_interpreter_goes_on() -> None:
+    """And where no instruction can begin, it does the jump."""
     hart = alone(2)
-    write_code(hart, [packed("addi", rd=2, imm=1), packed("jalr", rd=1, rs1=7)])
-    assert hart.translate(0, 0)
-    hart.table[PAGE_PARCELS:] = hart.entries[0]
-    for target in (PAGE, 0xFFFFFFFC, PAGE - 2, 4, 100):
-        hart.h.x[7], hart.h.x[1], hart.h.pc = target, 77, 0
-        assert hart.enter(MANY) == 1
-        assert (hart.h.pc, hart.h.x[1]) == (4, 77)
+    for strict in (0, STRICT):
+        write_code(hart, [packed("addi", rd=2, imm=1), packed("jalr", rd=1, rs1=7) | strict])
+        assert hart.translate(0, 0)
+        hart.maps[1:] = hart.entries[0]
+        for target in (PAGE, 0xFFFFFFFC, PAGE - 2, PAGE + 2, 4, 100):
+            hart.h.x[7], hart.h.x[1], hart.h.pc = target, 77, 0
+            if strict and target & 2:
+                assert (hart.enter(MANY), hart.h.pc, hart.h.x[1]) == (1, 4, 77)
+            else:
+                assert (hart.enter(MANY), hart.h.pc, hart.h.x[1]) == (2, target, 8)
 
 
 def test_a_jump_to_where_no_instruction_can_begin_has_no_code() -> None:
@@ -158,7 +165,7 @@ def test_a_jump_to_where_no_instruction_can_begin_has_no_code() -> None:
 
 @pytest.mark.parametrize("offset", [-8, PAGE, 0x7F0])
 def test_jumps_out_of_the_page(offset: int) -> None:
-    """The interpreter does them: the jump itself is not done, and a branch that is not taken goes on."""
+    """The interpreter goes on at the target, and a branch that is not taken goes on."""
     hart = alone(2)
     instructions = [
         packed("addi", rd=2, rs1=2, imm=1),
@@ -168,10 +175,97 @@ def test_jumps_out_of_the_page(offset: int) -> None:
     write_code(hart, [*instructions, packed("jal", rd=1, imm=PAGE)])
     hart.translate(0, 0)
     hart.h.x[3] = 1
-    assert hart.enter(MANY) == (1 if offset != 0x7F0 else 2)
-    assert hart.h.pc == (4 if offset != 0x7F0 else 4 + offset)
+    assert (hart.enter(MANY), hart.h.pc) == (2, (4 + offset) & 0xFFFFFFFF)
     hart.h.pc = 0
-    assert (hart.enter(MANY), hart.h.pc, hart.h.x[1], hart.h.x[4]) == (3, 12, 0, 9)
+    assert (hart.enter(MANY), hart.h.pc, hart.h.x[1], hart.h.x[4]) == (4, 12 + PAGE, 16, 9)
+
+
+HERE, THERE, ALIAS = 0x40000000, 0x7FFFF000, 0x12345000
+"""Where two pages of RAM are, neither of them beside the other, and where the second one is as well."""
+FAR = {
+    "jal": lambda target: packed("jal", rd=1, imm=target - 4),
+    "jalr": lambda target: packed("jalr", rd=1, rs1=8 if target > 0 else 9),
+    "branch": lambda target: packed("beq", imm=target - 4),
+}
+
+
+def there_and_back(way: str) -> Translated:
+    """A hart with two pages, translated, that count and jump to each other."""
+    hart = alone(4)
+    hart.h.fetch_context = 5 << 36 | 3 << 32
+    hart.map(HERE, 2)
+    hart.map(THERE, 3)
+    used = CODE
+    for number, target in ((2, THERE - HERE), (3, HERE - THERE)):
+        instructions = [packed("addi", rd=number, rs1=number, imm=1), FAR[way](target)]
+        for n, d in enumerate(instructions):
+            hart.code[number * CODE_ENTRIES + 2 * n] = d
+        used += hart.translate(number * PAGE, number * PAGE, start=used)
+        hart.install()
+    hart.h.x[8], hart.h.x[9] = THERE, HERE
+    begin(hart, HERE, 2)
+    return hart
+
+
+def begin(hart: Translated, address: int, number: int) -> None:
+    """At the begin of a page of RAM, which is at this address; nothing is counted yet."""
+    hart.page = hart.h.pc = address
+    hart.entries = hart.maps[hart.tables[number * PAGE]]
+    hart.h.x[1] = hart.h.x[2] = hart.h.x[3] = 0
+
+
+@pytest.mark.parametrize("way", FAR)
+def test_control_goes_on_in_the_code_of_another_page(way: str) -> None:
+    """As many instructions as it may, and a link is that of the page's address."""
+    hart = there_and_back(way)
+    for budget in (*range(1, 12), 1_000):
+        begin(hart, HERE, 2)
+        assert hart.enter(budget) == budget - budget % 2
+        there = budget // 2 % 2
+        assert hart.h.pc == (THERE if there else HERE)
+        assert (hart.h.x[2], hart.h.x[3]) == (budget // 2 - budget // 4, budget // 4)
+        if way != "branch" and budget > 1:
+            assert hart.h.x[1] == (HERE if there else THERE) + 8
+
+
+@pytest.mark.parametrize("way", FAR)
+def test_only_where_the_fetch_tlb_leads_to_an_entry(way: str) -> None:
+    hart = there_and_back(way)
+    entry = 2 * ((THERE >> PAGE_SHIFT ^ hart.h.fetch_context >> PLACE_MODE_SHIFT) & TLB_MASK)
+    for another_mode_or_generation in (5 << 36, 6 << 36 | 3 << 32):
+        hart.h.fetch_tlb[entry] = THERE | another_mode_or_generation
+        begin(hart, HERE, 2)
+        assert (hart.enter(MANY), hart.h.pc) == (2, THERE)
+    hart.map(THERE, 3)
+    end = 3 * CODE_ENTRIES + PAGE_PARCELS
+    translated, hart.code[end] = int(hart.code[end]), 0
+    begin(hart, HERE, 2)
+    assert (hart.enter(MANY), hart.h.pc) == (2, THERE)
+    hart.code[end], hart.maps[hart.tables[3 * PAGE]][0] = translated, 0
+    begin(hart, HERE, 2)
+    assert (hart.enter(MANY), hart.h.pc) == (2, THERE)
+
+
+def test_another_page_is_left_at_the_address_by_which_it_was_entered() -> None:
+    hart = there_and_back("jalr")
+    hart.map(ALIAS, 3)
+    hart.h.x[8] = ALIAS
+    begin(hart, HERE, 2)
+    assert (hart.enter(3), hart.h.pc, hart.h.x[1]) == (2, ALIAS, HERE + 8)
+    begin(hart, HERE, 2)
+    assert (hart.enter(4), hart.h.pc, hart.h.x[1]) == (4, HERE, ALIAS + 8)
+
+
+def test_behind_the_end_of_a_page_the_next_one_goes_on() -> None:
+    hart = there_and_back("jal")
+    hart.code[2 * CODE_ENTRIES + PAGE_PARCELS - 2] = packed("addi", rd=2, rs1=2, imm=5)
+    hart.translate(2 * PAGE, 2 * PAGE, 3 * PAGE - 4, start=1 << 16)
+    hart.map(HERE + PAGE, 3)
+    begin(hart, HERE, 2)
+    hart.h.pc = HERE + PAGE - 4
+    assert (hart.enter(2), hart.h.pc, hart.h.x[2]) == (1, HERE + PAGE, 5)
+    hart.h.pc = HERE + PAGE - 4
+    assert (hart.enter(3), hart.h.x[2], hart.h.x[3]) == (3, 10, 1)
 
 
 def test_the_end_of_the_page() -> None:
@@ -229,12 +323,24 @@ def test_where_two_ways_meet_a_block_begins() -> None:
     assert (hart.h.x[2], hart.h.x[3]) == (3, 1)
 
 
+def test_loops_begin_right_before_the_end_of_a_line() -> None:
+    """Of the processor's cache; what comes before goes on there, over a gap or through it."""
+    hart = alone(2)
+    for before in range(1, 24):
+        count = [packed("addi", rd=2, rs1=2, imm=1)] * before
+        write_code(hart, [*count, packed("addi", rd=3, rs1=3, imm=-1), packed("bne", rs1=3, imm=-4)])
+        assert hart.translate(0, 0)
+        assert hart.entries[2 * before] % LINE == LINE - BEFORE_LINE
+        hart.h.x[2], hart.h.x[3], hart.h.pc = 0, 10, 0
+        assert (hart.enter(MANY), hart.h.x[2], hart.h.x[3]) == (before + 20, before, 0)
+
+
 def test_a_full_arena() -> None:
     """Nothing is written behind its end, and nothing is translated."""
     hart = alone(2)
     write_code(hart, [packed("lw", rd=2, rs1=3), packed("beq", rs1=2, rs2=3, imm=-4), packed("jal", rd=1, imm=-8)])
     used = hart.translate(0, 0)
-    start = 128
+    start = CODE
     hart.arena[start + used :] = 0xCC
     for end in range(start, start + used):
         hart.arena[end:] = 0xCC

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from support.translator.translated import Translated, alone, packed, write_code
+from support.translator.translated import NO_TOHOST, Translated, alone, packed, write_code
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
-from trapline.isa.sv32 import PAGE
+from trapline.isa.sv32 import PAGE, PAGE_SHIFT
 from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.core.code_pages import TOHOST_BYTES
 from trapline.vm.core.op_numbers import short_forms
+from trapline.vm.core.stops import ARMED, MARKED, NEAR_TOHOST
 from trapline.vm.translator.stencil_text import has_stencil
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tier")]
@@ -24,12 +26,17 @@ DATA = PAGE
 """Where operands and results are."""
 MANY = 1_000_000
 
-REGISTERS = [i for i in INSTRUCTIONS if has_stencil(i) and not {"imm", "shamt", "pc", "data"} & set(i.inputs)]
+REGISTERS = [
+    i for i in INSTRUCTIONS if i.kind in (Kind.VALUE, Kind.BRANCH)
+    and has_stencil(i) and not {"imm", "shamt", "pc"} & set(i.inputs)
+]  # fmt: skip
 VALUES = [i for i in REGISTERS if i.kind is Kind.VALUE]
 BRANCHES = [i for i in REGISTERS if i.kind is Kind.BRANCH]
 IMMEDIATES = [i for i in INSTRUCTIONS if has_stencil(i) and i.kind is Kind.VALUE and i not in VALUES]
 LOADS = [i for i in INSTRUCTIONS if i.kind is Kind.LOAD]
 STORES = [i for i in INSTRUCTIONS if i.kind is Kind.STORE]
+AMOS = [i for i in INSTRUCTIONS if i.kind is Kind.AMO]
+CONDITIONAL = {i.kind: i.name for i in INSTRUCTIONS if i.kind in (Kind.LR, Kind.SC)}
 
 
 def lengths(i: Instruction) -> tuple[int, ...]:
@@ -170,6 +177,81 @@ def test_accesses(i: Instruction, tier: int, hart: Translated) -> None:
                 assert hart.ram.tobytes() == before[:address] + stored + before[address + i.width :]
 
 
+@pytest.mark.parametrize("i", STORES, ids=lambda i: i.name)
+def test_stores_around_tohost(i: Instruction, hart: Translated) -> None:
+    """In its page all are as others but those to the doubleword, which are left to the interpreter."""
+    h, tohost = hart.h, DATA + 64
+    place = 2 * (DATA >> PAGE_SHIFT)
+    plain, h.x[3] = h.store_tlb[place], 0xA1B2C3D4
+    hart.watch(tohost)
+    for length in lengths(i):
+        hart.code[:8] = 0
+        code = [packed(i.name, rs1=2, rs2=3, length=length), packed("addi", rd=4, rs1=4, imm=1)]
+        write_code(hart, code)
+        assert hart.translate(0, 0)
+        for mark in (NEAR_TOHOST, 0, ARMED, NEAR_TOHOST | ARMED, NEAR_TOHOST | MARKED):
+            h.store_tlb[place] = plain | mark
+            for address in range(tohost - 8, tohost + 16):
+                hart.ram[DATA : DATA + PAGE] = 0x55
+                h.x[2], h.x[4], h.pc = address, 0, 0
+                done = hart.enter(MANY)
+                near = mark == NEAR_TOHOST and address & -TOHOST_BYTES != tohost
+                stored = address % i.width == 0 and (near or mark == 0)
+                assert (done, h.x[4]) == (2 * stored, stored), hex(address)
+                expected = bytearray(b"\x55" * PAGE)
+                if stored:
+                    expected[address - DATA : address - DATA + i.width] = i.meaning(h.x[3]).to_bytes(i.width, "little")
+                assert hart.ram[DATA : DATA + PAGE].tobytes() == bytes(expected)
+    h.store_tlb[place] = plain
+    hart.watch(NO_TOHOST)
+
+
+def atomic(hart: Translated, name: str, address: int, rd: int, rs2: int = 0) -> int:
+    """Execute one at an address in x30, and before it what does nothing; how many were executed."""
+    hart.code[:8] = 0
+    write_code(hart, [packed("addi", rd=0), packed(name, rd=rd, rs1=30, rs2=rs2)])
+    assert hart.translate(0, 0)
+    hart.h.x[30], hart.h.pc = address, 0
+    return hart.enter(MANY)
+
+
+@pytest.mark.parametrize("i", AMOS, ids=lambda i: i.name)
+def test_of_memory(i: Instruction, hart: Translated) -> None:
+    """What was there goes to rd, which may be the source; a word that the TLB does not have is left as it is."""
+    rng = random.Random(i.name)
+    memory = hart.ram.view(np.uint32)
+    for old, operand in zip(words(rng, max(50, TUPLES // 10)), words(rng, TUPLES), strict=False):
+        rd, rs2 = rng.choice((0, 4, 5)), rng.choice((4, 5))
+        address = rng.choice((DATA + 64, DATA + 64, DATA + 65, DATA + 66, 64))
+        memory[(DATA + 64) // WORD] = old
+        hart.h.x[4] = hart.h.x[5] = operand
+        done = atomic(hart, i.name, address, rd, rs2)
+        if address == DATA + 64:
+            assert (done, memory[address // WORD]) == (2, i.meaning(old=old, rs2=operand) & 0xFFFFFFFF)
+            assert hart.h.x[rd] == (old if rd else 0) and hart.h.pc == 2 * WORD
+        else:
+            assert (done, memory[(DATA + 64) // WORD], hart.h.x[rd]) == (1, old, operand if rd else 0)
+
+
+def test_a_reservation(hart: Translated) -> None:
+    """SC stores to the reserved word alone, once; without a reservation or a translation the interpreter does it."""
+    h, memory = hart.h, hart.ram.view(np.uint32)
+    reserve, conditional = CONDITIONAL[Kind.LR], CONDITIONAL[Kind.SC]
+    for address, reserved, done in (
+        (DATA + 64, DATA + 64, 2), (DATA + 64, DATA + 68, 2), (DATA + 64, -1, 1), (DATA + 65, DATA + 64, 1), (64, 64, 1)
+    ):  # fmt: skip
+        memory[(DATA + 64) // WORD], h.x[4], h.x[5], h.reservation = 7, 77, 8, reserved
+        assert atomic(hart, conditional, address, 4, 5) == done
+        succeeds = done == 2 and address == reserved
+        assert memory[(DATA + 64) // WORD] == (8 if succeeds else 7)
+        assert h.x[4] == (77 if done == 1 else 0 if succeeds else 1)
+        assert h.reservation == (reserved if done == 1 else -1)
+    for address, done in ((DATA + 64, 2), (DATA + 66, 1), (64, 1)):
+        memory[(DATA + 64) // WORD], h.x[4], h.reservation = 0x80000001, 77, -1
+        assert atomic(hart, reserve, address, 4) == done
+        assert (h.x[4], h.reservation) == ((0x80000001, address) if done == 2 else (77, -1))
+
+
 def test_none_is_forgotten() -> None:
-    tested = {i.name for i in VALUES + BRANCHES + IMMEDIATES + LOADS + STORES}
+    tested = {i.name for i in VALUES + BRANCHES + IMMEDIATES + LOADS + STORES + AMOS} | set(CONDITIONAL.values())
     assert {i.name for i in INSTRUCTIONS if has_stencil(i)} - tested == {"jalr"}

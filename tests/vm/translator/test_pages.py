@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from support.budget import CHECKED, FIRST_SEED, PLAIN, examples
 from support.hypervisor.bare_and_virtual import Reused, differences, states
-from support.machines import RAM, csr_word, encode, from_words, put
+from support.machines import RAM, csr_word, encode, from_text, from_words, put
 from support.random_kernels.image import WORDS_ONLY, Kernel
 from support.random_kernels.kernels import kernels
 from trapline import Machine
+from trapline.isa.sv32 import PAGE
 from trapline.vm.engine import TRANSLATE
 from trapline.vm.translator import context
 
@@ -94,6 +95,87 @@ def test_a_run_may_be_cut_anywhere(budgets: list[int]) -> None:
         one.run(max_instructions=500)
     assert seen(first) == seen(second)
     assert counted(second, context.STEPS) > 0
+
+
+def calling(functions: int, distance: int) -> list[int]:
+    """A loop that calls so many functions, each of which calls the next one, in pages of their own; words of RAM.
+
+    distance: in bytes, of their begins.
+    """
+    words = [encode("jal")] * (functions + 1) * (distance // 4)
+    words[:3] = [
+        encode("jal", rd=1, imm=distance),
+        encode("addi", rd=5, rs1=5, imm=1),
+        encode("jal", imm=-8 & 0xFFFFFFFF),
+    ]
+    for number in range(1, functions + 1):
+        body = [encode("addi", rd=10 + number, rs1=1), encode("addi", rd=6, rs1=6, imm=number)]
+        if number < functions:
+            body.append(encode("jal", rd=1, imm=distance - 8))
+        body += [encode("xor", rd=7, rs1=7, rs2=6), encode("jalr", rs1=10 + number)]
+        at = number * distance // 4
+        words[at : at + len(body)] = body
+    return words
+
+
+@given(st.lists(st.integers(1, 40), min_size=10, max_size=60))
+@examples(60)
+def test_calls_from_page_to_page(budgets: list[int]) -> None:
+    """Once all pages are translated, the interpreter is left for as long as a run may last."""
+    first, second = both(calling(4, PAGE))
+    for one in (first, second):
+        one.run(max_instructions=100)
+        one.run(max_instructions=2_000)
+    assert second.engine.translator is not None
+    second.engine.translator.words[context.INTERVAL] = 1_000
+    for budget in budgets:
+        for one in (first, second):
+            one.run(max_instructions=budget)
+        assert seen(first) == seen(second)
+    entered = counted(second, context.ENTERED)
+    for one in (first, second):
+        one.run(max_instructions=100_000)
+    assert seen(first) == seen(second)
+    assert counted(second, context.ENTERED) < entered + 10
+
+
+@pytest.mark.parametrize("technique", ["bare", "trap"])
+def test_stores_in_the_page_of_tohost(technique: str) -> None:
+    """Bytes, halfwords and words from eight bytes before `tohost` to eight behind it, aligned or not, over and over."""
+    text = """
+_start: la s0, tohost
+again:  li t0, -8
+1:      add t1, s0, t0
+        sb t0, 0(t1)
+        sh t0, 0(t1)
+        sw t0, 0(t1)
+        li t5, 8
+2:      sw t2, 64(t1)
+        sb t2, 69(t1)
+        lw t3, 0(t1)
+        add t2, t2, t3
+        addi t5, t5, -1
+        bnez t5, 2b
+        addi t0, t0, 1
+        li t4, 16
+        blt t0, t4, 1b
+        sw x0, 0(s0)
+        sw x0, 4(s0)
+        j again
+        .data
+        .align 12
+        .space 128
+        .globl tohost
+tohost: .space 256
+"""
+    first, second = (from_text(text, engine=engine, technique=technique) for engine in ("interpreter", "numba"))
+    for budget in (100, 3_000, *range(1, 41), 9_000):
+        for one in (first, second):
+            one.run(max_instructions=budget)
+        assert seen(first) == seen(second)
+        assert first.htif is not None and second.htif is not None
+        assert first.htif.save() == second.htif.save()
+    assert counted(second, context.STEPS) > 500
 
 
 @pytest.mark.parametrize("distance", range(1, 9))

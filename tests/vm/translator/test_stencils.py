@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.translator.translated import stencils
+from support.translator.translated import SLOT, stencils
 from trapline.isa import Kind
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP, NOP, SHORT_NOP
@@ -14,6 +14,7 @@ from trapline.vm.core.op_numbers import forms
 from trapline.vm.translator import layout
 from trapline.vm.translator.assembly import functions, straightened
 from trapline.vm.translator.stencil_file import from_bytes, to_bytes
+from trapline.vm.translator.stencil_text import STENCIL_KINDS
 from trapline.vm.translator.stencils import NoStencilsError, build, compiled
 
 pytestmark = pytest.mark.once
@@ -34,7 +35,7 @@ def holes(number: int) -> Iterator[tuple[int, int, int]]:
 
 
 def test_every_instruction_of_words_has_one() -> None:
-    """But jal, which is a link and a jump, and atomics; forms of two bytes have that of the long one."""
+    """But jal, which is a link and a jump; forms of two bytes have that of the long one."""
     starts: dict[str, int] = {}
     for number, form in enumerate(forms(), FIRST_OP):
         kind, fields = form.instruction.kind, row(number)
@@ -42,13 +43,13 @@ def test_every_instruction_of_words_has_one() -> None:
         flow = {Kind.BRANCH: layout.BRANCH, Kind.JUMP: layout.INDIRECT}.get(kind, layout.ONWARD)
         if form.instruction.name == "jal":
             flow = layout.DIRECT
-        elif kind not in (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE):
+        elif kind not in STENCIL_KINDS:
             flow = layout.NO_STENCIL
         assert fields[layout.FLOW] == flow, form
         assert bool(fields[layout.LENGTH]) == (flow not in (layout.NO_STENCIL, layout.DIRECT))
         assert starts.setdefault(form.instruction.name, fields[layout.START]) == fields[layout.START]
     for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
-        assert row(number)[layout.LENGTH] == 0 and row(number)[layout.FLOW :] == [layout.ONWARD, parcels]
+        assert row(number)[layout.LENGTH] == 0 and row(number)[layout.FLOW :] == [layout.ONWARD, parcels, 0]
 
 
 def test_holes_lie_within_their_stencils_and_apart() -> None:
@@ -58,8 +59,18 @@ def test_holes_lie_within_their_stencils_and_apart() -> None:
             assert end <= offset and kind
             end = offset + width
         assert end <= row(number)[layout.LENGTH]
-    assert not list(holes(layout.OUT)) and not list(holes(layout.DOOR))
-    assert row(layout.OUT)[layout.LENGTH] <= 64 >= row(layout.DOOR)[layout.LENGTH]
+    for glue in (layout.OUT, layout.CHAIN, layout.DOOR):
+        assert not list(holes(glue)) and row(glue)[layout.LENGTH] <= SLOT
+
+
+def test_what_is_tried_again() -> None:
+    """Stores, whose only jump leads there."""
+    for number, form in enumerate(forms(), FIRST_OP):
+        again = row(number)[layout.AGAIN]
+        assert bool(again) == (form.instruction.kind is Kind.STORE)
+        if again:
+            assert again >= layout.STENCILS and row(again)[layout.LENGTH]
+            assert [kind for _, kind, _ in holes(number) if kind >= layout.NEXT] == [layout.MISS]
 
 
 def test_what_comes_next_is_fallen_into() -> None:

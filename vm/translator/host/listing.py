@@ -118,7 +118,7 @@ def translated_pages(engine: Any) -> Iterator[Page]:
     for table, number in enumerate(words_at(words[context.PAGES_AT], words[context.MAPS_USED]).tolist()):
         first = number * CODE_ENTRIES
         entries = words_at(words[context.MAPS_AT] + WORD_BYTES * PAGE_PARCELS * table, PAGE_PARCELS).tolist()
-        if code[first + PAGE_PARCELS] == HAS_TRANSLATED and any(entries):
+        if code[first + PAGE_PARCELS] & HAS_TRANSLATED and any(entries):
             gained = sum(gains[(first + i) % context.GAINS] for i in range(PAGE_PARCELS) if entries[i])
             found.append((gained, -number, table, entries))
     for gained, negative, table, entries in sorted(found, reverse=True):

@@ -19,7 +19,7 @@ from trapline.vm.core.stops import TRANSLATOR
 from trapline.vm.translator import context
 from trapline.vm.translator.context import WORD_BYTES
 from trapline.vm.translator.emit import SCRATCH, emit_glue
-from trapline.vm.translator.layout import DOOR, OUT
+from trapline.vm.translator.layout import CHAIN, DOOR, OUT
 from trapline.vm.translator.pages import TABLE_SHIFT
 from trapline.vm.translator.stencil_file import Stencils
 
@@ -27,6 +27,8 @@ ARENA_BYTES = 32 << 20
 TABLES = 1024
 """Executable memory, and pages that can be translated at a time. With what is kept of these they are at most 64 MiB."""
 ALIGNED = 64
+NO_TOHOST = -1
+"""An offset of RAM that nothing aligned has."""
 
 
 class Executable(NamedTuple):
@@ -110,15 +112,15 @@ class Translator:
         self._blob = (ctypes.c_uint8 * len(stencils.blob)).from_buffer_copy(stencils.blob)
         self._plan = (ctypes.c_int64 * len(stencils.plan)).from_buffer_copy(stencils.plan)
         used = 0
-        for number, word in ((OUT, context.OUT_AT), (DOOR, context.DOOR_AT)):
+        for number, word in ((OUT, context.OUT_AT), (CHAIN, context.CHAIN_AT), (DOOR, context.DOOR_AT)):
             self.words[word] = arena.execute_at + used
             used += emit_glue(number, arena.written, used, stencils.blob, stencils.plan)
             used += -used % ALIGNED
         buffers = {
             context.BLOB_AT: self._blob, context.PLAN_AT: self._plan, context.MAPS_AT: self._tables,
             context.KEPT_AT: self._kept, context.PAGES_AT: self._pages, context.HEAT_AT: self._heat,
-            context.LEADERS_AT: self._leaders,
-            context.SCRATCH_AT: self._scratch, context.GAIN_AT: self._gains,
+            context.LEADERS_AT: self._leaders, context.SCRATCH_AT: self._scratch, context.GAIN_AT: self._gains,
+            context.CODE_AT: code,
         }  # fmt: skip
         for word, buffer in buffers.items():
             self.words[word] = address_of(buffer)
@@ -126,7 +128,7 @@ class Translator:
             context.ARENA_AT: arena.write_at, context.ARENA_BASE: arena.execute_at, context.RAM_AT: ram,
             context.ARENA_SIZE: ARENA_BYTES, context.ARENA_FIRST: used, context.ARENA_USED: used,
             context.BLOB_SIZE: len(stencils.blob), context.PLAN_SIZE: len(stencils.plan), context.MAPS_SIZE: TABLES,
-            context.PAGES: pages, context.INTERVAL: interval,
+            context.PAGES: pages, context.INTERVAL: interval, context.TOHOST_AT: NO_TOHOST,
         }  # fmt: skip
         for word, number in numbers.items():
             self.words[word] = number
@@ -152,7 +154,7 @@ class Translator:
 
     def is_translated(self, page: int) -> bool:
         """Whether a page of RAM, by its number, has translated instructions."""
-        return 0 <= page < self._count and self._code[page * CODE_ENTRIES + PAGE_PARCELS] == HAS_TRANSLATED
+        return 0 <= page < self._count and self._code[page * CODE_ENTRIES + PAGE_PARCELS] & HAS_TRANSLATED != 0
 
     def entries_at(self, page: int) -> int:
         """The address of the table of entries of a page that is translated."""
@@ -172,6 +174,10 @@ class Translator:
     def _of(self, tables: mmap.mmap, page: int) -> memoryview:
         first = WORD_BYTES * PAGE_PARCELS * self._table(page)
         return memoryview(tables)[first : first + WORD_BYTES * PAGE_PARCELS].cast("q")
+
+    def watch(self, tohost: int) -> None:
+        """Let what is stored at this offset of RAM be the interpreter's; without `tohost` it is negative."""
+        self.words[context.TOHOST_AT] = tohost
 
     def drop(self) -> None:
         """Drop all translations, and let the engine make none."""

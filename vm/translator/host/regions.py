@@ -19,7 +19,7 @@ from trapline.vm.translator.host.memory import ALIGNED, Translator
 from trapline.vm.translator.host.region_worker import WORKER, Job
 from trapline.vm.translator.regions.compilation import Code, jump, place
 from trapline.vm.translator.regions.formation import Block, Region, Step, block_with, blocks_of, form
-from trapline.vm.translator.regions.region_text import COUNTS, EXIT, MAP
+from trapline.vm.translator.regions.region_text import CHAIN, COUNTS, EXIT, MAP
 
 LOOKED_UP = 2
 """Samples of a page after which it is looked for on disk."""
@@ -225,6 +225,7 @@ class Regions:
             return False
         addresses = {
             MAP: self._translator.entries_at(region.number), EXIT: words[context.OUT_AT],
+            CHAIN: words[context.CHAIN_AT],
             COUNTS: self._translator.address_of_word(context.REGION_STEPS),
         }  # fmt: skip
         place(region.code, self._translator.arena.written, words[context.ARENA_BASE], start, addresses)

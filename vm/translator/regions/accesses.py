@@ -8,7 +8,7 @@ from trapline.isa.sv32 import PAGE
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER
-from trapline.vm.translator.emit import rd_of
+from trapline.vm.translator.flow import rd_of
 from trapline.vm.translator.regions.formation import Step
 
 ACCESSES = (Kind.LOAD, Kind.STORE)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from trapline.vm.translator import object_file
 from trapline.vm.translator.regions.formation import Region
-from trapline.vm.translator.regions.region_text import COUNTS, EXIT, MAP, entry_name, module_text
+from trapline.vm.translator.regions.region_text import CHAIN, COUNTS, EXIT, MAP, entry_name, module_text
 from trapline.vm.translator.stencils import (
     JUMP_BYTES,
     JUMP_OPCODE,
@@ -102,7 +102,7 @@ def _placed(functions: Mapping[str, object_file.Function], region: Region) -> Co
         for r in function.relocations:
             at = starts[name] + r.offset
             width = _WIDTHS.get(r.kind, 0)
-            if r.symbol in (MAP, COUNTS, EXIT) and width:
+            if r.symbol in (MAP, COUNTS, EXIT, CHAIN) and width:
                 fixups.append(Fixup(at, r.symbol, r.addend, width))
             elif r.symbol in starts and width == RELATIVE_BYTES:
                 value = starts[r.symbol] + r.addend - at

@@ -13,7 +13,7 @@ from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, REGISTER
-from trapline.vm.translator import emit
+from trapline.vm.translator.flow import NOWHERE, after, flow_of, rd_of, target_of
 from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, NO_STENCIL, ONWARD
 
 TRANSLATED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE)
@@ -50,7 +50,7 @@ class Block(NamedTuple):
     @property
     def calls(self) -> bool:
         """Whether it ends in a jump that links, so that control may come back behind it."""
-        return self.flow in (DIRECT, INDIRECT) and emit.rd_of(self.steps[-1].decoded) != 0
+        return self.flow in (DIRECT, INDIRECT) and rd_of(self.steps[-1].decoded) != 0
 
     @property
     def returns(self) -> bool:
@@ -87,20 +87,22 @@ def blocks_of(decoded: Sequence[int], leaders: Iterable[int], plan: Sequence[int
         begins[leader] = 1
     blocks = {}
     for leader in leaders:
-        steps = []
-        parcel, flow, target = leader, NO_STENCIL, emit.NOWHERE
+        steps: list[Step] = []
+        parcel, flow, target = leader, NO_STENCIL, NOWHERE
         while parcel < PAGE_PARCELS:
             d = decoded[parcel]
-            flow = emit.flow_of(d, parcel, plan)
+            flow = flow_of(d, parcel, plan)
             if flow == NO_STENCIL or (d & OP >= FIRST_OP and instruction_of(d).kind not in TRANSLATED):
+                if flow != NO_STENCIL:
+                    steps.clear()  # the first tier does all of the block
                 flow = NO_STENCIL
                 break
             steps.append(Step(parcel, d))
             if flow in (BRANCH, DIRECT):
-                target = emit.target_of(d, parcel)
+                target = target_of(d, parcel)
             elif flow == INDIRECT:
                 target = _computed_target(steps)
-            parcel = emit.after(d, parcel, plan)
+            parcel = after(d, parcel, plan)
             if flow != ONWARD or begins[parcel]:
                 break
         if steps:
@@ -111,13 +113,13 @@ def blocks_of(decoded: Sequence[int], leaders: Iterable[int], plan: Sequence[int
 def _computed_target(steps: Sequence[Step]) -> int:
     """Where the jump at the end of these goes, if it is to an address that an auipc right before it has begun."""
     if len(steps) < len(("auipc", "jalr")):
-        return emit.NOWHERE
+        return NOWHERE
     first, jump = steps[-2:]
     upper = instruction_of(first.decoded) if first.decoded & OP >= FIRST_OP else None
-    if upper is None or upper.name != "auipc" or emit.rd_of(first.decoded) != (jump.decoded >> PACKED_RS1) & REGISTER:
-        return emit.NOWHERE
+    if upper is None or upper.name != "auipc" or rd_of(first.decoded) != (jump.decoded >> PACKED_RS1) & REGISTER:
+        return NOWHERE
     offset = HALFWORD * first.parcel + (first.decoded >> PACKED_IMM) + (jump.decoded >> PACKED_IMM)
-    return offset // HALFWORD if 0 <= offset < PAGE else emit.NOWHERE
+    return offset // HALFWORD if 0 <= offset < PAGE else NOWHERE
 
 
 def successors(block: Block, blocks: Mapping[int, Block], return_points: Iterable[int]) -> set[int]:
@@ -125,7 +127,7 @@ def successors(block: Block, blocks: Mapping[int, Block], return_points: Iterabl
     found = set()
     if block.flow in (ONWARD, BRANCH) or block.calls:
         found.add(block.after)
-    if block.target != emit.NOWHERE:
+    if block.target != NOWHERE:
         found.add(block.target)
     elif block.returns:
         found.update(return_points)

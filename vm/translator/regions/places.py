@@ -6,15 +6,18 @@ computer's memory there. No slot lasts longer than the TLBs are left alone, whic
 
 from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_SHIFT
+from trapline.vm.core.code_pages import TOHOST_BYTES
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, REGISTER
+from trapline.vm.core.stops import NEAR_TOHOST
 from trapline.vm.core.tlb import TLB_MASK
+from trapline.vm.translator.layout import CONTEXT_TOHOST
 from trapline.vm.translator.regions.accesses import ACCESSES, Group, groups
 from trapline.vm.translator.regions.formation import Region, Step
 from trapline.vm.translator.regions.lines import Lines
 from trapline.vm.translator.regions.metadata import TLB, USUALLY
-from trapline.vm.translator.stencil_text import POINTER, TLB_ENTRY, field_offset
+from trapline.vm.translator.stencil_builder import POINTER, TLB_ENTRY, field_offset
 
 SITES = 24
 """Accesses of a region that have a slot of their own, at most: entering it costs two stores for each."""
@@ -34,6 +37,7 @@ class Places:
             f.do(f"%offset{slot} = alloca i64")
             f.do(f"store i64 {NO_PAGE}, ptr %page{slot}")
             f.do(f"store i64 0, ptr %offset{slot}")
+        f.do("%to = alloca i64")
 
     def together(self, found: list[Group], apart: str) -> dict[int, str]:
         """Check accesses for a whole block, or go to `apart`, where each is checked by itself; answers their places.
@@ -94,8 +98,9 @@ class Places:
         tag = self._f.let(f"load i64, ptr {entry}, !tbaa {TLB}")
         wanted = self._f.let(f"or i64 {aligned}, %tag")
         found = self._f.label() if slot else hit
+        other = self._f.label() if instruction.kind is Kind.STORE else miss
         self._f.do(
-            f"br i1 {self._f.let(f'icmp eq i64 {tag}, {wanted}')}, label %{found}, label %{miss}, !prof {USUALLY}"
+            f"br i1 {self._f.let(f'icmp eq i64 {tag}, {wanted}')}, label %{found}, label %{other}, !prof {USUALLY}"
         )
         self._f.do(f"{found}:")
         place = self._f.let(f"getelementptr i8, ptr {entry}, i64 {POINTER}")
@@ -106,7 +111,33 @@ class Places:
             self._f.do(f"br label %{hit}")
             self._f.do(f"{hit}:")
             offset = self._f.let(f"load i64, ptr %offset{slot}")
+        if instruction.kind is Kind.STORE:
+            offset = self._or_near_tohost(other, entry, tag, wanted, wide, offset, miss)
         return self._f.let(f"inttoptr i64 {self._f.let(f'add i64 {wide}, {offset}')} to ptr")
+
+    def _or_near_tohost(
+        self, label: str, entry: str, tag: str, wanted: str, wide: str, offset: str, miss: str
+    ) -> str:  # fmt: skip
+        """What makes a vaddr the address of a store: `offset`, or coming from `label` that of the page with `tohost`.
+
+        No slot has that page: each store there is compared with the doubleword.
+        """
+        near, done = self._f.label(), self._f.label()
+        self._f.do(f"store i64 {offset}, ptr %to")
+        self._f.do(f"br label %{done}")
+        self._f.do(f"{label}:")
+        marked = self._f.let(f"icmp eq i64 {tag}, {self._f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
+        distance = self._f.let(f"load i64, ptr {self._f.let(f'getelementptr i8, ptr {entry}, i64 {POINTER}')}")
+        doubleword = self._f.let(f"and i64 {self._f.let(f'add i64 {wide}, {distance}')}, {-TOHOST_BYTES}")
+        words = self._f.let("inttoptr i64 %context to ptr")
+        place = self._f.let(f"getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}")
+        plain = self._f.let(f"icmp ne i64 {doubleword}, {self._f.let(f'load i64, ptr {place}')}")
+        self._f.do(f"br i1 {self._f.all_of([marked, plain])}, label %{near}, label %{miss}, !prof {USUALLY}")
+        self._f.do(f"{near}:")
+        self._f.do(f"store i64 {self._f.let(f'add i64 {distance}, %ram')}, ptr %to")
+        self._f.do(f"br label %{done}")
+        self._f.do(f"{done}:")
+        return self._f.let("load i64, ptr %to")
 
     def _low(self, group: Group) -> str:
         """The lowest address of a group, as an i64."""

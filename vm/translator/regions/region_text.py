@@ -13,8 +13,8 @@ from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
-from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER
-from trapline.vm.translator.emit import NOWHERE, rd_of
+from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER, STRICT
+from trapline.vm.translator.flow import NOWHERE, rd_of
 from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, REGISTER_BYTES
 from trapline.vm.translator.lower import WORD_BITS
 from trapline.vm.translator.meaning_ir import lower
@@ -23,7 +23,7 @@ from trapline.vm.translator.regions.formation import Block, Region, Step
 from trapline.vm.translator.regions.lines import Lines
 from trapline.vm.translator.regions.metadata import ENTRIES, METADATA, RAM, RARELY, REGISTERS, USUALLY
 from trapline.vm.translator.regions.places import Places
-from trapline.vm.translator.stencil_text import PINNED, POINTER
+from trapline.vm.translator.stencil_builder import PINNED, POINTER
 
 CONVENTION = "ghccc"
 MAP = "MAP"
@@ -32,6 +32,8 @@ COUNTS = "COUNTS"
 """Two words: the steps that regions have done, and how often they were entered."""
 EXIT = "EXIT"
 """OUT of `vm.translator.layout`."""
+CHAIN = "CHAIN"
+"""CHAIN of `vm.translator.layout`."""
 REGION = "region"
 
 _ATTRIBUTES = 'nounwind noimplicitfloat "no-jump-tables"="true"'
@@ -49,7 +51,7 @@ def module_text(region: Region, triple: str) -> str:
     """The module of a region: one function for each of its entries, and one of all its blocks."""
     lines = [
         f'target triple = "{triple}"',
-        *(f'@{name} = external dso_local global i64, code_model "large"' for name in (MAP, COUNTS)),
+        *(f'@{name} = external dso_local global i64, code_model "large"' for name in (MAP, COUNTS, CHAIN)),
         "declare i64 @llvm.fshr.i64(i64, i64, i64)",
         f"declare dso_local {CONVENTION} i64 @{EXIT}({', '.join('i64' for _ in PINNED)})",
     ]
@@ -131,7 +133,7 @@ class _Function(Lines):
         if leader in self._region.blocks:
             return f"b{leader}"
         if leader >= PAGE_PARCELS:
-            return self._leave(HALFWORD * leader, left)
+            return self._far(self._in_page(leader), left)
         label = self.label()
         self._cold += [
             f"{label}:",
@@ -178,13 +180,13 @@ class _Function(Lines):
             case Kind.BRANCH:
                 taken = self._meaning(instruction, step)
                 if block.target == NOWHERE:
-                    there = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
+                    there = self._far(self._in_page_offset(step), left)
                 else:
                     there = self._to(block.target, left)
                 self.do(f"br i1 {taken}, label %{there}, label %{self._to(block.after, left)}")
             case _ if block.flow == DIRECT and block.target == NOWHERE:
-                there = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
-                self.do(f"br label %{there}")
+                self._link(block, step)
+                self.do(f"br label %{self._far(self._in_page_offset(step), left)}")
             case _ if block.flow == DIRECT or block.target in self._region.blocks:
                 self._link(block, step)
                 self.do(f"br label %{self._to(block.target, left)}")
@@ -197,6 +199,17 @@ class _Function(Lines):
 
     def _in_page(self, parcel: int) -> str:
         return self.let(f"add i32 %base, {HALFWORD * parcel}")
+
+    def _in_page_offset(self, step: Step) -> str:
+        """Where a branch, or a jump by an immediate, goes."""
+        return self.let(f"add i32 %base, {HALFWORD * step.parcel + (step.decoded >> PACKED_IMM)}")
+
+    def _far(self, target: str, left: str) -> str:
+        """A label where the region ends, and goes on at an address that may be in another page."""
+        place, label = self.let(f"zext i32 {target} to i64"), self.label()
+        self._cold += [f"{label}:", "  br label %end"]
+        self._exits.append((label, place, left, f"ptrtoint (ptr @{CHAIN} to i64)"))
+        return label
 
     def _link(self, block: Block, step: Step) -> None:
         if rd_of(step.decoded):
@@ -220,12 +233,13 @@ class _Function(Lines):
         return lowered.result
 
     def _computed(self, block: Block, instruction: Instruction, step: Step, left: str) -> None:
-        """To a return point of the region, or to an entry of the page; else the interpreter executes the jump."""
+        """To a return point of the region, to an entry of the page, or by CHAIN.
+
+        A jump to where no instruction may begin is for the interpreter.
+        """
         target = self._meaning(instruction, step)
         offset = self.let(f"zext i32 {self.let(f'sub i32 {target}, %base')} to i64")
-        near, found, far = self.label(), self.label(), self._leave(
-            HALFWORD * step.parcel, self.let(f"add i64 {left}, 1")
-        )  # fmt: skip
+        near, found, far = self.label(), self.label(), self.label()
         self.do(f"br i1 {self.let(f'icmp ult i64 {offset}, {1 << PAGE_SHIFT}')}, label %{near}, label %{far}, "
                  f"!prof {USUALLY}")  # fmt: skip
         self.do(f"{near}:")
@@ -242,6 +256,14 @@ class _Function(Lines):
         self._link(block, step)
         self.do("br label %end")
         self._exits.append((found, offset, left, entry))
+        self.do(f"{far}:")
+        if step.decoded & STRICT:
+            never, legal = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, 1")), self.label()
+            forbidden = self.let(f"and i32 {target}, {HALFWORD}")
+            self.do(f"br i1 {self.let(f'icmp ne i32 {forbidden}, 0')}, label %{never}, label %{legal}, !prof {RARELY}")
+            self.do(f"{legal}:")
+        self._link(block, step)
+        self.do(f"br label %{self._far(target, left)}")
 
     def _access(self, instruction: Instruction, step: Step, data: str) -> None:
         bits = 8 * instruction.width

@@ -2,11 +2,11 @@
 
 import random
 
-from support.translator.translated import packed, stencils
+from support.translator.translated import mark_leaders, packed, stencils
 from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.packed import OP
-from trapline.vm.translator import emit
+from trapline.vm.translator.flow import NOWHERE, block_length
 from trapline.vm.translator.regions.formation import Block, block_with, blocks_of, form
 
 CALL = 40
@@ -41,11 +41,11 @@ def blocks() -> dict[int, Block]:
 def test_blocks_end_before_the_next_and_behind_a_jump() -> None:
     made = blocks()
     assert {leader: [s.parcel for s in block.steps] for leader, block in made.items()} == {
-        0: [0], 2: [2, 4], 6: [6, 8], 10: [10, 12], 20: [20], CALL: [CALL, CALL + 2],
+        0: [0], 2: [2, 4], 6: [6, 8], 10: [10, 12], 20: [20, 22], CALL: [CALL, CALL + 2],
     }  # fmt: skip
     assert (made[6].target, made[6].calls, made[6].returns) == (CALL, True, False)
-    assert (made[CALL].target, made[CALL].calls, made[CALL].returns) == (emit.NOWHERE, False, True)
-    assert (made[2].target, made[10].target, made[20].after) == (20, 2, 22)
+    assert (made[CALL].target, made[CALL].calls, made[CALL].returns) == (NOWHERE, False, True)
+    assert (made[2].target, made[10].target, made[20].after) == (20, 2, 24)
 
 
 def test_blocks_are_those_of_the_first_tier() -> None:
@@ -61,17 +61,17 @@ def test_blocks_are_those_of_the_first_tier() -> None:
         leaders = bytearray(PAGE_PARCELS + 1)
         for parcel in rng.sample(range(200), 5):
             leaders[parcel] = 1
-        emit.mark_leaders(decoded, 0, leaders, plan, [0] * emit.SCRATCH)
+        mark_leaders(decoded, 0, leaders)
         found = [parcel for parcel in range(PAGE_PARCELS) if leaders[parcel]]
         made = blocks_of(decoded, found, plan)
-        lengths = {leader: emit.block_length(decoded, 0, leaders, leader, plan) for leader in found}
+        lengths = {leader: block_length(decoded, 0, leaders, leader, plan) for leader in found}
         assert {leader: len(block.steps) for leader, block in made.items()} == {n: c for n, c in lengths.items() if c}
 
 
 def test_the_block_of_an_instruction() -> None:
     made = blocks()
     assert [block_with(parcel, made) for parcel in (0, 4, 12, 14, 20, 23, CALL + 2, 100)] == [
-        0, 2, 10, None, 20, None, CALL, None,
+        0, 2, 10, None, 20, 20, CALL, None,
     ]  # fmt: skip
 
 
