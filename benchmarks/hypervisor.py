@@ -135,7 +135,7 @@ def linux(repeats: int, image: Path) -> Iterator[Ratio]:
     blueprint = Blueprint([str(image)], MachineOptions(), BootOptions(append="console=hvc0 earlycon=sbi"))
 
     def run(technique: str) -> float:
-        machine = blueprint.build(technique, stdin=b"")
+        machine = blueprint.build(technique=technique, stdin=b"")
         try:
             seconds = seconds_of(machine)
         finally:

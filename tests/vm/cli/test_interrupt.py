@@ -249,15 +249,15 @@ def test_ctrl_c_at_a_terminal(tmp_path, name):
 SHUTTING_DOWN = """
 import atexit, os, sys, time
 
-def wait():
-    os.write(2, b"!")
-    time.sleep(1)
+def wait(write=os.write, sleep=time.sleep):  # this module is gone by then
+    write(2, b"!")
+    sleep(1)
 
 class Late:
     __del__ = staticmethod(wait)
 
 if {late}:
-    late = Late()
+    sys.late = Late()
 else:
     atexit.register(wait)
 sys.argv[1:] = {arguments}
