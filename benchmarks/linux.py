@@ -24,7 +24,7 @@ FIRMWARE = ROOT / "tests" / "vm" / "boot" / "kernels" / "firmware.s"
 MARK = b"init: LINUX-USERLAND-OK"
 TRAPLINE = [sys.executable, "-m", "trapline"]
 QEMU = ["-machine", "virt", "-cpu", "rv32,f=false,d=false,c=false,h=false,sstc=false", "-nographic"]
-TARGET = 4.0
+TARGET = 1.0
 CONSOLES = ("console=hvc0 earlycon=sbi", "console=ttyS0")
 
 

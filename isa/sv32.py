@@ -43,5 +43,7 @@ PTE_PPN1_SHIFT = 20
 
 SATP_SV32 = 1 << 31
 """Field MODE: set for Sv32, clear for no translation."""
+SATP_ASID = 0x1FF << 22
+"""Field ASID, all of it implemented."""
 SATP_PPN = (1 << 22) - 1
 """Page number of the root page table."""

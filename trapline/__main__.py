@@ -26,6 +26,8 @@ def run() -> None:
                 sys.stdout.flush()
         except OSError:  # the reader is gone
             discard_output()
+        # Nor is all of it looked through once more while the interpreter shuts down.
+        gc.freeze()
 
 
 INTERRUPTED = 130

@@ -130,6 +130,7 @@ class RunLoop:
         """Run until the guest stops or resets the machine. moved: whether a breakpoint at pc is one that is reached."""
         machine = self._machine
         machine.engine.m.host_traps = self._host_traps()
+        machine.engine.m.console_calls = int(self._engine_prints())
         self._note(0 if self.log is None else self.log.noted)
         machine.stops.begin(moved)
         self._choose_engine()
@@ -201,6 +202,14 @@ class RunLoop:
         for causes, _ in self._exit_handler.trap_hooks:
             traps |= causes
         return traps if machine.sbi is None else traps | 1 << ECALL_S
+
+    def _engine_prints(self) -> bool:
+        """Whether the engine may serve calls of the SBI that print: nobody else looks at an ecall."""
+        machine = self._machine
+        looked_at = machine.host_traps
+        for causes, _ in self._exit_handler.trap_hooks:
+            looked_at |= causes
+        return machine.sbi is not None and machine.board is not None and not (looked_at >> ECALL_S) & 1
 
     def _exit(self, reason: ExitReason) -> Exit:
         return Exit(reason, self._machine.current.pc)

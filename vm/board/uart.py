@@ -138,10 +138,9 @@ class Uart:
             return True
         return False if self.registers[MCR] & MCR_LOOPBACK else from_host
 
-    def printed(self, data: bytes) -> None:
-        """Print bytes that were stored to the transmitter while it `only_prints`."""
+    def transmitted(self) -> None:
+        """Note that bytes were stored to the transmitter, while it `only_prints`, which are printed."""
         self._driven = self.emptied = True
-        self.console.write(data)
 
     def received(self) -> bool:
         """Whether a byte can be read."""

@@ -15,7 +15,7 @@ NAMES = {"stopping": "engine for breakpoints"}
 @contextmanager
 def announce_compilation(what: str) -> Iterator[None]:
     """Say that the first run compiles, instead of being silent for many seconds: with a spinner at a terminal."""
-    message = f"trapline: compiling the {NAMES.get(what, what)} (once for this version, about a minute)..."
+    message = f"trapline: compiling the {NAMES.get(what, what)} (once for this version, about 10 seconds)..."
     if not colored():
         click.echo(message, err=True)
         yield

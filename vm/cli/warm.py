@@ -26,10 +26,10 @@ from trapline.vm.cli.user_errors import fail, reported
 def warm_command(into: str | None, system: bool, portable: bool) -> None:
     """Compile ahead what first runs would compile.
 
-    That is the engine, which runs everything under every technique, and the search of `trapline classify`: some 20
-    seconds each, once for a version of Trapline, Python, numba and a processor. The engine as plain Python, which
-    answers for CSRs, and the stencils of translated code take half a second, and the tables of the assembler's grammar
-    an instant. What is there already stays.
+    That is the engine, which runs everything under every technique, with breakpoints and without, some 5 seconds each,
+    and the search of `trapline classify`, some 10, once for a version of Trapline, Python, numba and a processor. The
+    engine as plain Python, which answers for CSRs, and the stencils of translated code take half a second, and the
+    tables of the assembler's grammar an instant. What is there already stays.
 
     Compiled code is looked for in the folders of $TRAPLINE_CACHE_DIR, with colons between them, by default in the
     user's cache folder and in that of the installation. They may be read-only; the first writable one is written.

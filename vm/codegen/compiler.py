@@ -1,4 +1,7 @@
-"""Numba compiles generated code to an object file, in a process of its own."""
+"""Generated code is compiled to an object file, in a process of its own.
+
+What can be written down as LLVM IR (`vm.codegen.ir_module`) goes to LLVM at once; numba compiles the rest.
+"""
 
 import hashlib
 import importlib
@@ -9,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,24 +22,40 @@ from typing import Any
 from trapline.isa.instruction import DeclarationError
 from trapline.isa.table import added
 from trapline.vm.codegen.cache import pack, unsealed
+from trapline.vm.codegen.ir_kinds import UnknownConstructError
+from trapline.vm.codegen.llvm_object import keep_branches_whole, object_of
+
+IR = "ir"
+NUMBA = "numba"
+"""Languages of what is compiled: LLVM IR, and Python for numba."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Generated code that numba compiles: `function` of `module` answers its text, `entries` are its C functions.
+    """Generated code: `function` of `module` answers what numba compiles, `entries` are its C functions.
 
-    kind: what the object file's name begins with.
+    kind: what the object file's name begins with. ir: the function of `module_of_ir` that answers the same as LLVM IR,
+    or raises UnknownConstructError; none where only numba compiles it.
     """
 
     kind: str
     module: str
     function: str
     entries: tuple[str, ...]
+    module_of_ir: str = ""
+    ir: str = ""
 
     @property
     def text(self) -> str:
         """The generated module."""
         return getattr(importlib.import_module(self.module), self.function)()
+
+    def inputs(self) -> Iterator[tuple[str, str]]:
+        """What can be compiled, best first: its language, and the text."""
+        if self.ir:
+            with suppress(UnknownConstructError):
+                yield IR, getattr(importlib.import_module(self.module_of_ir), self.ir)()
+        yield NUMBA, self.text
 
 
 def import_text(text: str, folder: Path) -> ModuleType:
@@ -67,18 +87,34 @@ def compile_here(text: str, names: Sequence[str]) -> tuple[bytes, list[str]]:
     return pack(objects), [entry.native_name for entry in entries]
 
 
+def objects_here(language: str, text: str, names: Sequence[str], portable: bool = False) -> tuple[bytes, list[str]]:
+    """The object files of one of `Source.inputs`, and the symbols of its entries of these names."""
+    if language == IR:
+        # One object has all entries; `link` takes one for each.
+        return pack([object_of(text, portable)]), list(names)
+    return compile_here(text, names)
+
+
 # The compiling process. It ends when its input closes, so with its parent, however that ends. It reads the text from a
 # file because it has loaded no plugins.
 _APART = """import os, sys, threading
 threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
-file, entries = sys.argv[1:3]
-sys.path[:] = sys.argv[3:]
+language, file, entries, portable = sys.argv[1:5]
+sys.path[:] = sys.argv[5:]
 from trapline.vm.codegen import cache, compiler
-compiler.leave_calls_out()
-sys.stdout.buffer.write(cache.sealed(*compiler.compile_here(open(file, encoding="utf-8").read(), entries.split())))
+text = open(file, encoding="utf-8").read()
+sys.stdout.buffer.write(cache.sealed(*compiler.objects_alone(language, text, entries.split(), portable == "True")))
 sys.stdout.flush()
 os._exit(0)
 """
+
+
+def objects_alone(language: str, text: str, names: Sequence[str], portable: bool) -> tuple[bytes, list[str]]:
+    """`objects_here` in a process that does nothing else."""
+    keep_branches_whole()
+    if language == NUMBA:
+        leave_calls_out()
+    return objects_here(language, text, names, portable)
 
 
 RARELY = (100_000, 20, 20)
@@ -102,7 +138,6 @@ def leave_calls_out() -> None:
         return 0
 
     leave_zeros_out()
-    keep_branches_whole()
     libraries: Any = codegen.JITCodeLibrary
     libraries.get_pointer_to_function = no_address
     libraries._finalize_specific = lambda library: None
@@ -127,20 +162,8 @@ def leave_zeros_out() -> None:
     conventions.cgutils = types.SimpleNamespace(**{**vars(cgutils), "alloca_once": place})
 
 
-def keep_branches_whole() -> None:
-    """Let no branch cross or end at a multiple of 32 bytes, where processors keep its decoded form badly or not at all.
-
-    `execute` has one branch that all instructions share: with it in the wrong place, the same code took 1.15 to 1.3
-    times as long, and each change of the engine moved it. LLVM has this switch for x86 alone, where it is needed.
-    """
-    from llvmlite import binding
-
-    if binding.get_default_triple().startswith("x86_64"):
-        binding.set_option("trapline", "--x86-branches-within-32B-boundaries")
-
-
 def compile_apart(source: Source, portable: bool = False) -> tuple[bytes, list[str]]:
-    """Do `compile_here` in a process of its own, which is killed at once when this one is interrupted.
+    """Do `objects_here` in a process of its own, which is killed at once when this one is interrupted.
 
     In this process LLVM delays Ctrl-C, and where it calls back into Python ctypes prints the KeyboardInterrupt and
     goes on. Numba's variables, such as NUMBA_DISABLE_JIT, do not reach the process: its result is kept for runs
@@ -149,35 +172,46 @@ def compile_apart(source: Source, portable: bool = False) -> tuple[bytes, list[s
     Numba iterates over sets of names, whose order depends on the hash seed: with a fixed seed the object file is the
     same each time, and as fast.
     """
+    language, text = "", ""
+    for language, text in source.inputs():
+        try:
+            made = unsealed(_result(language, text, source.entries, portable))
+        except (OSError, ValueError):
+            if portable:
+                raise
+            with suppress(RuntimeError):  # an LLVM that is too old for our IR
+                return objects_here(language, text, source.entries)
+        else:
+            if made is not None:
+                return made
+    if portable:
+        raise OSError("the compiling process failed")
+    return objects_here(language, text, source.entries)
+
+
+def _result(language: str, text: str, names: Sequence[str], portable: bool) -> bytes:
+    """What the compiling process writes: `sealed` objects, or less if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment["PYTHONHASHSEED"] = "0"
     if portable:
         environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    text = source.text
     with tempfile.TemporaryDirectory(prefix="trapline-") as folder:  # Windows opens no file that is open for writing
-        path = Path(folder, "source.py")
+        path = Path(folder, "source")
         path.write_text(text, encoding="utf-8")
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _APART, str(path), " ".join(source.entries), *sys.path], env=environment,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        except (OSError, ValueError):
-            if portable:
-                raise
-            return compile_here(text, source.entries)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _APART, language, str(path), " ".join(names), str(portable), *sys.path],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
         try:
-            body = process.stdout.read()
+            return process.stdout.read()
         finally:
             # On Windows both are the same.
             (process.kill if hasattr(signal, "SIGKILL") else process.terminate)()
             process.wait()
             process.stdin.close()
             process.stdout.close()
-    if portable and unsealed(body) is None:
-        raise OSError("the compiling process failed")
-    return unsealed(body) or compile_here(text, source.entries)
 
 
 def compiled(source: Source, portable: bool = False) -> tuple[bytes, list[str]]:

@@ -171,20 +171,23 @@ def _decorators(text: str) -> Callable[[str], str]:
     return decorator
 
 
-def unstopped_text() -> str:
-    """`numba_text` without what is done about stops and the log of events, for machines that have none.
+def plain_text(stops: bool) -> str:
+    """The engine's text, or what machines without stops and without a log of events need of it.
 
     Even a test that is never true costs some per cent, by how registers are allocated around it. That of the stops
     (`vm.core.stops`) are all false; those of the log (`vm.core.event_log`) are not there, nor what they decide.
     """
+    return engine_text() if stops else re.sub(r"\bm\.stops\b", "0", _text_without_log())
+
+
+def unstopped_text() -> str:
+    """`numba_text` for machines without stops."""
     return numba_text(stops=False)
 
 
 def numba_text(entries: bool = True, stops: bool = True) -> str:
     """The module that numba compiles; with `entries`, also the functions that take addresses."""
     # Entries are kept as an object file (`vm.codegen.native`), the checked engine in numba's own cache.
-    engine = engine_text() if stops else _text_without_log()
-    if not stops:
-        engine = re.sub(r"\bm\.stops\b", "0", engine)
+    engine = plain_text(stops)
     text = f"{NUMBA_PRELUDE}CACHE = {not entries}\n" + compiled_text(engine, _decorators(engine))
     return text + (NUMBA_ENTRIES.replace("BEHIND_CODE", BEHIND_CODE[stops]) if entries else "")

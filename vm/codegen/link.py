@@ -23,15 +23,17 @@ def link(data: bytes, symbols: list[str]) -> list[int]:
     for name in _UNREACHABLE:
         if llvm.address_of_symbol(name) is None:
             llvm.add_symbol(name, stub)
-    addresses = []
-    for object_data, symbol in zip(unpack(data), symbols, strict=True):
+    linkers = []
+    for object_data in unpack(data):
         target = llvm.Target.from_default_triple().create_target_machine()
         linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
         linker.add_object_file(llvm.ObjectFileRef.from_data(object_data))
         linker.finalize_object()
-        _ALIVE.append(linker)
-        addresses.append(linker.get_function_address(symbol))
-    return addresses
+        linkers.append(linker)
+    _ALIVE.extend(linkers)
+    # Each entry has an object of its own, or all are in one.
+    of_entries = linkers * len(symbols) if len(linkers) == 1 else linkers
+    return [linker.get_function_address(symbol) for linker, symbol in zip(of_entries, symbols, strict=True)]
 
 
 _STUB = ctypes.CFUNCTYPE(None)(lambda: None)

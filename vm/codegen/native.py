@@ -1,8 +1,7 @@
-"""The compiled engine: made once by numba, kept as an object file, loaded without importing numba.
+"""The compiled engine: made once by LLVM, kept as an object file, and loaded.
 
-Importing numba and loading its cache takes about 0.6 s, loading an object file through llvmlite 0.05 s:
-that is most of the time of a short program. The object is exactly what numba compiled; it is kept under a
-name made of everything that it depends on: our sources, versions, and the processor.
+Loading it takes 0.05 s. It is kept under a name made of everything that it depends on: our sources, versions, and the
+processor.
 """
 
 import ctypes
@@ -19,8 +18,9 @@ from trapline.vm.codegen.cache_folders import folder_of_sources
 from trapline.vm.codegen.compiler import Source, compiled, import_text
 from trapline.vm.codegen.link import link
 
-ENGINE = Source("engine", "trapline.vm.codegen.engine_text", "unstopped_text", ("run_entry", "drop_code_entry"))
-STOPPING_ENGINE = Source("stopping", "trapline.vm.codegen.engine_text", "numba_text", ENGINE.entries)
+_TEXT, _IR = "trapline.vm.codegen.engine_text", "trapline.vm.codegen.engine_ir"
+ENGINE = Source("engine", _TEXT, "unstopped_text", ("run_entry", "drop_code_entry"), _IR, "unstopped_ir")
+STOPPING_ENGINE = Source("stopping", _TEXT, "numba_text", ENGINE.entries, _IR, "stopping_ir")
 """The one that breakpoints, watchpoints and catches need."""
 
 
@@ -78,7 +78,7 @@ def functions(announce: Announce | None = None, source: Source = ENGINE) -> Entr
     """`run_entry` and `drop_code_entry` of `vm.codegen.engine_text` as foreign functions.
 
     They take one address for all of the memory: ctypes needs longer for ten arguments than the engine for a short run.
-    announce: entered while the engine is compiled, which takes some 20 s. source: ENGINE or STOPPING_ENGINE.
+    announce: entered while the engine is compiled, which takes some 5 s. source: ENGINE or STOPPING_ENGINE.
     """
     key = engine_key()
     name = f"{source.kind} {key}"

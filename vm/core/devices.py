@@ -61,6 +61,7 @@ def device_store(h, m, paddr, width, value):
     if paddr == UART + UART_DATA and m.printed < m.printable:
         m.output[m.printed & (OUTPUT_BYTES - 1)] = value & 0xFF
         m.printed = m.printed + 1
+        m.stored_output = 1
         m.uart_looks = 0
         return 0
     if not is_device(m, paddr, width):

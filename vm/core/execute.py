@@ -5,12 +5,13 @@ compiled and as plain Python. As it is written here it is the engine of a hart t
 illegal.
 """
 
-from trapline.isa.cause import CAUSE_CODE, FETCH_MISALIGNED, ILLEGAL
+from trapline.isa.cause import CAUSE_CODE, ECALL_S, FETCH_MISALIGNED, ILLEGAL
 from trapline.isa.mode import U
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_OFFSET, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.trap import JUMPED, NEXT, NO_INTERRUPT, WAIT, pending_interrupt, take_trap
 from trapline.isa.word import HALFWORD, MASK, WORD
 from trapline.vm.core.code_pages import CODE_ENTRIES, DECODED, MACHINE_CODE, NEWLY_DECODED, follow_code
+from trapline.vm.core.console_calls import serve_console_call
 from trapline.vm.core.counters import count_trap
 from trapline.vm.core.event_log import LOG_ALL, LOG_INT, LOG_MMU, log_is_full, log_retired, log_trap
 from trapline.vm.core.generated import enter_translated, sample, steps_to_sample, value_apart
@@ -271,6 +272,10 @@ def execute(h, m, ram8, ram16, ram32, code, page, limit):
         elif status >= 0:
             h.pc = (vbase + HALFWORD * ip) & MASK
             if (m.host_traps >> status) & 1:
+                if status == ECALL_S and serve_console_call(h, m, ram8):
+                    n += 1
+                    h.pc = (h.pc + WORD) & MASK
+                    continue
                 m.exit_cause = status
                 m.exit_tval = tval
                 return FOR_THE_HOST

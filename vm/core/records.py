@@ -70,6 +70,9 @@ class MachineRecord(Protocol):
     output: Words  # bytes that were stored to the UART, for the host to print, how many, and how many it may take
     printed: int
     printable: int
+    stored_output: int  # 1: some of these bytes were stored to the UART; the others are of calls of the SBI
+    console_calls: int  # 1: the engine serves calls of the SBI that print, up to so many bytes in `output`
+    call_printable: int
     devices: int  # ranges of physical addresses where devices are, which the host serves, and their bounds
     device_start: Words
     device_end: Words
@@ -79,7 +82,11 @@ class MachineRecord(Protocol):
     shadow_epoch: int  # number of times that the shadow tables were dropped, as TLB tags know it
     shadow_generation: int  # `generation` of the virtual hart for which the shadow tables were made
     shadow_mxr: int  # its mstatus.MXR
+    shadow_satp: int  # its satp when they last followed it
+    space: int  # the last of `vm.hypervisor.spaces` in force, and how often one has been taken for a new satp
+    next_space: int
     shadow_drops: int
+    drop_cycle: int  # `cycle` of the virtual hart when they were dropped last
     real_mleak: int  # of the virtual machine: mleak that its real harts have below the guest, but under `assist`
     traced: int  # 1: stores to the guest's page tables are followed at once (`vm.hypervisor.tracing`)
     notes_stores: int  # 1: stores to watched pages leave their place in the two fields that follow

@@ -23,8 +23,8 @@ class PolledUart(Protocol):
     def only_prints(self, received: bool | None) -> bool:
         """Whether a store to the transmitter has no effect but to print."""
 
-    def printed(self, data: bytes) -> None:
-        """Print bytes that were stored to the transmitter."""
+    def transmitted(self) -> None:
+        """Note that bytes were stored to the transmitter, which are printed."""
 
 
 class EngineDevices:
@@ -44,6 +44,7 @@ class EngineDevices:
         if self._ranges[0] is not ranges or self._ranges[1] != len(ranges):
             self._ranges = ranges, len(ranges)
             self._publish_ranges(ranges)
+        self._m.call_printable = min(OUTPUT_BYTES, console.room)
         if uart is None:
             return
         state = uart, uart.changes, console.received()
@@ -68,7 +69,11 @@ class EngineDevices:
         m = self._m
         if m.printed and uart is not None:
             count, m.printed = m.printed, 0
-            uart.printed(bytes(m.output[index] for index in range(count)))
+            data = bytes(m.output[index] for index in range(count))
+            stored, m.stored_output = m.stored_output, 0
+            if stored:
+                uart.transmitted()
+            console.write(data)
         if m.uart_looks:
             looks, m.uart_looks = m.uart_looks, 0
             console.looked(looks)

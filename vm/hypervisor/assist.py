@@ -14,7 +14,7 @@ from trapline.vm.core.access_type import FETCH, LOAD, STORE
 from trapline.vm.core.hart import TRAP_COUNTS
 from trapline.vm.core.pmp_check import pmp_allows
 from trapline.vm.hypervisor.generated import copy_supervisor
-from trapline.vm.hypervisor.guest_tables import guest_entry, guest_permissions
+from trapline.vm.hypervisor.guest_tables import guest_permissions
 
 REPLACED = frozenset({"satp", "page tables", "PMP"})
 """State that a real hart has of the hypervisor even while virtual S mode has the real one."""
@@ -34,16 +34,15 @@ It returns from traps by itself (TSR is as the guest has it): sret finds nothing
 """
 
 
-def permissions(v, m, ram32, vaddr, cfg):
+def permissions(v, pte, cfg):
     """Below M mode those of the guest's entry, as the real hart has the mode, SUM and MXR of the virtual one.
 
     Real MXR would make a page readable that PMP, which it does not touch, lets be executed only: no X for that.
     """
     if v.mode == M:
-        return guest_permissions(v, m, ram32, vaddr, cfg)
+        return guest_permissions(v, pte, cfg)
     allowed = PTE_LEAF | (PTE_U if v.mode == U else 0)
     if v.satp & SATP_SV32:
-        pte = guest_entry(v, m, ram32, vaddr)
         allowed = pte & (PTE_U | PTE_LEAF if pte & PTE_D else PTE_U | PTE_X | PTE_R)
     if not pmp_allows(cfg, LOAD, v.mode):
         allowed = allowed & ~(PTE_X | PTE_R)

@@ -26,8 +26,9 @@ from trapline.vm.core.work import EXIT, INTERPRETED, charge, spent
 from trapline.vm.hypervisor.emulate import emulate, notice_stores
 from trapline.vm.hypervisor.events import FILL, INJECT, begin_event, end_event, events_wait
 from trapline.vm.hypervisor.faults import HIDDEN, count_fault
+from trapline.vm.hypervisor.fill import fill_shadow
 from trapline.vm.hypervisor.hooks import has_real_supervisor, interprets_all, on_exit, runs_directly
-from trapline.vm.hypervisor.shadow import fill_shadow, follow_virtual
+from trapline.vm.hypervisor.shadow import follow_virtual
 from trapline.vm.hypervisor.world_switch import enter_guest, leave_guest
 
 

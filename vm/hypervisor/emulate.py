@@ -11,6 +11,7 @@ from trapline.vm.core.status import AT_BREAKPOINT, AT_WATCHPOINT, CAUGHT, DEVICE
 from trapline.vm.core.work import INTERPRETED, charge
 from trapline.vm.hypervisor.events import NO_EXIT, STEP, begin_event, end_event
 from trapline.vm.hypervisor.faults import classify_fault
+from trapline.vm.hypervisor.fences import follow_fence, narrow_fence
 from trapline.vm.hypervisor.hooks import after_stores, interpret
 from trapline.vm.hypervisor.tracing import follow_stores
 
@@ -30,6 +31,7 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
     faulted = exited and r.exit_cause >= FETCH_PAGE
     unretired = v.unretired
     before = v.cycle
+    fence = narrow_fence(v, m, r) if exited else 0
     status = interpret(v, m, ram8, ram16, ram32, code, page, faulted, left)
     if v.cycle == before and (status == AT_BREAKPOINT or status == AT_WATCHPOINT):
         if exited:
@@ -44,6 +46,8 @@ def emulate(v, h, m, r, ram8, ram16, ram32, code, page, exited, left):
         classify_fault(v, m, r, status, unretired)
     else:
         r.fault_paddr = -1
+    if fence and v.unretired == unretired and v.cycle != before and v.stale == 0:
+        follow_fence(v, h, m, r, ram32, fence)
     notice_stores(v, h, m, r, ram32, code, page)
     end_event(v, m, r, ram32, STEP, LIMIT if status == CAUGHT else status)
     return status

@@ -77,11 +77,14 @@ def after_stores(v, m, ram32, code, page):
         translate.after_stores(v, m, ram32, code, page)
 
 
-def permissions(v, m, ram32, vaddr, cfg):
-    """R, W, X and U of the shadow entry for a page that the virtual hart has just been allowed to access."""
+def permissions(v, m, pte, cfg):
+    """R, W, X and U of the shadow entry for a page that the virtual hart may access; the guest's PTE, 0 if it has none.
+
+    cfg: the PMP entry of all of the page.
+    """
     if m.technique == ASSIST:
-        return assist.permissions(v, m, ram32, vaddr, cfg)
-    return guest_permissions(v, m, ram32, vaddr, cfg)
+        return assist.permissions(v, pte, cfg)
+    return guest_permissions(v, pte, cfg)
 
 
 def restrict(v, m, ram32, code, page, number, access, allowed, present):

@@ -103,7 +103,7 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
     if call == VERSION:
         value = REVISION
     elif call == SET_PAGE_TABLE:
-        error = set_page_table(v, v.x[A0])
+        error = set_page_table(v, r, v.x[A0])
     elif call == SET_ENTRY:
         if is_word_of_ram(v, m, ram32, v.x[A0], STORE):
             status = set_entry(v, h, m, r, ram8, ram32, code, page)
@@ -132,11 +132,13 @@ def hypercall(v, h, m, r, ram8, ram32, code, page):
     return status
 
 
-def set_page_table(v, satp):
+def set_page_table(v, r, satp):
     """A write to satp and sfence.vma in one, refused where S mode may do neither."""
     if v.mstatus & TVM:
         return DENIED
     write_satp(v, satp)
+    # More than a switch to another space.
+    r.shadow_generation = v.generation - 1
     return SUCCESS
 
 

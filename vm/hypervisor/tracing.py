@@ -22,13 +22,13 @@ from trapline.isa.sv32 import (
     PTE_V,
     SATP_PPN,
     SATP_SV32,
-    VPN_BITS,
 )
 from trapline.vm.core.code_pages import DECODED, WATCHED
 from trapline.vm.core.ints import I64, U32, U64
 from trapline.vm.core.tlb import CONTEXT_SHIFT, PLACE_MODE_SHIFT
 from trapline.vm.core.work import FORGOTTEN, TRACED, charge
 from trapline.vm.hypervisor.frames import FIRST_TRANSLATING, ROOTS, TRACE_FRAME
+from trapline.vm.hypervisor.notes import forget_leaf
 from trapline.vm.hypervisor.patch import is_code
 
 
@@ -116,10 +116,7 @@ def forget_page(v, h, m, r, ram32, vaddr):
     """Forget the translation of one page wherever it is cached."""
     charge(m, FORGOTTEN)
     for root in range(FIRST_TRANSLATING, ROOTS):
-        entry = I64(ram32[U64((r.first_frame + root) * PAGE_WORDS + (vaddr >> MEGAPAGE_SHIFT))])
-        if entry & PTE_V:
-            table = (entry >> PTE_PPN_SHIFT) - (m.ram_base >> PAGE_SHIFT)
-            ram32[U64(table * PAGE_WORDS + ((vaddr >> PAGE_SHIFT) & VPN_BITS))] = U32(0)
+        forget_leaf(m, r, ram32, root, vaddr >> PAGE_SHIFT)
     forget_cached(v, vaddr >> PAGE_SHIFT)
     forget_cached(h, vaddr >> PAGE_SHIFT)
 

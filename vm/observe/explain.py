@@ -20,7 +20,7 @@ from trapline.vm.core.clint import CLINT, CLINT_SIZE
 from trapline.vm.core.status import FOR_THE_HOST
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.hypervisor import events as layout
-from trapline.vm.hypervisor.frames import ROOT_U
+from trapline.vm.hypervisor.frames import FIRST_TRANSLATING, ROOT_U, WAYS
 from trapline.vm.hypervisor.host.event_ring import Batch, Event
 from trapline.vm.hypervisor.patch import is_code
 from trapline.vm.hypervisor.technique import ASSIST
@@ -144,7 +144,8 @@ def _fault(engine: Any, event: Event) -> Fault:
     guest = walk(engine.words, m.ram_base, m.ram_size, satp, event.tval)
     shadow = walk(engine.words, m.ram_base, r.ram_size, h.satp, event.tval)
     root = (h.satp & SATP_PPN) - (m.ram_base >> PAGE_SHIFT) - r.first_frame
-    name = "U and S" if engine.m.technique == ASSIST and root == ROOT_U else ROOTS[root]
+    way = root if root < FIRST_TRANSLATING else FIRST_TRANSLATING + root % WAYS
+    name = "U and S" if engine.m.technique == ASSIST and way == ROOT_U else ROOTS[way]
     verdict = judge(v, guest, event.tval, access, mode)
     refusal = judge(h, shadow, event.tval, access, h.mode)
     reason = "" if event.routine == layout.FILL else _why_none_may_grant(engine, v, verdict, access)

@@ -10,13 +10,14 @@ from typing import Any
 from trapline.isa.cause import SSIP
 from trapline.isa.hart import A0, A1, A6, A7
 from trapline.isa.word import MASK
+from trapline.vm.core.console_calls import CONSOLE_WRITE, CONSOLE_WRITE_BYTE, DBCN, LEGACY_PUTCHAR
 from trapline.vm.core.records import HartRecord
 from trapline.vm.sbi import debug_console, hsm
 from trapline.vm.sbi.errors import INVALID_PARAM, NOT_SUPPORTED, SbiRet, chosen_harts, error, ok
 from trapline.vm.sbi.platform import Platform, Refused
 
 BASE, TIME, IPI, RFENCE = 0x10, 0x54494D45, 0x735049, 0x52464E43
-HSM, SRST, DBCN = 0x48534D, 0x53525354, 0x4442434E
+HSM, SRST = 0x48534D, 0x53525354
 """Extensions, by the number in a7; below, the functions of each, by the number in a6."""
 
 GET_SPEC_VERSION, GET_IMPL_ID, GET_IMPL_VERSION, PROBE_EXTENSION, GET_MVENDORID, GET_MARCHID, GET_MIMPID = range(7)
@@ -25,13 +26,14 @@ SEND_IPI = 0
 REMOTE_FENCE_I, REMOTE_SFENCE_VMA, REMOTE_SFENCE_VMA_ASID = range(3)
 HART_START, HART_STOP, HART_GET_STATUS, HART_SUSPEND = range(4)
 SYSTEM_RESET = 0
-CONSOLE_WRITE, CONSOLE_READ, CONSOLE_WRITE_BYTE = range(3)
+CONSOLE_READ = 1
 
-LEGACY_SET_TIMER, LEGACY_PUTCHAR, LEGACY_GETCHAR, LEGACY_CLEAR_IPI, LEGACY_SEND_IPI = range(5)
+LEGACY_SET_TIMER, LEGACY_GETCHAR, LEGACY_CLEAR_IPI, LEGACY_SEND_IPI = 0, 2, 3, 4
 LEGACY_FENCES = (5, 6, 7)
 """fence.i, sfence.vma, and sfence.vma by ASID."""
 LEGACY_SHUTDOWN = 8
-"""Extensions of one function each, which a7 alone names (chapter 5)."""
+"""Extensions of one function each, which a7 alone names (chapter 5). Those that print, here and in the debug console,
+are in `vm.core.console_calls`, because the engine serves them itself where it can."""
 
 SPECIFICATION = 2 << 24
 """Version 2.0: major in bits 30:24, minor below."""

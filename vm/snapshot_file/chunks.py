@@ -19,7 +19,7 @@ from trapline.vm.snapshot_file.container import MESSAGE_MAX, WINDOW_MAX, Snapsho
 from trapline.vm.state import State
 
 MAGIC = b"\x89TRAPRC\n"
-VERSION = 3
+VERSION = 4
 CHUNK_MAX = 4 << 20
 """Bytes of a message, but for the first one: what comes to a machine within a fraction of a second."""
 UNPACKED_FREE = MESSAGE_MAX + (64 << 20)

@@ -23,7 +23,7 @@ from trapline.vm.state import State
 MACHINE, PROCESS, GUESTS = b"\x89TRAPSN\n", b"\x89TRAPPR\n", b"\x89TRAPGS\n"
 KINDS = {MACHINE: "a machine", PROCESS: "a process", GUESTS: "several guests"}
 """The first bytes of a file, and what is in it."""
-VERSION = 3
+VERSION = 4
 """Versions that differ cannot read each other's files."""
 MESSAGE_MAX = 1 << 28
 """Bytes of a message."""

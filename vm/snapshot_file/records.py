@@ -34,7 +34,7 @@ from trapline.vm.core.overlays import OVERLAYS
 from trapline.vm.core.stops import ARMED, NEAR_TOHOST
 from trapline.vm.engine import Engine
 from trapline.vm.hypervisor.events import EVENT_PAGES
-from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES, ROOTS
+from trapline.vm.hypervisor.frames import FIRST_TABLE, FRAMES, ROOTS, SPACES
 from trapline.vm.hypervisor.technique import ASSIST, PATCH, TRANSLATE
 from trapline.vm.hypervisor.translate import COPIES
 from trapline.vm.machine import Machine
@@ -43,11 +43,11 @@ from trapline.vm.snapshot_file.container import SnapshotFileError
 from trapline.vm.snapshot_file.saved_state import TlbState
 
 FRESH = {
-    "host_traps", "idle_exits", "uart", "uart_looks", "output", "printed", "printable", "devices", "device_start",
-    "device_end", "event_log", "event_count", "event_stop", "event_cycle", "event_halt", "event_open", "work_budget",
-    "work", "work_floor", "stop_token", "stops", "pass_stops", "virtual_satp", "watch_vaddr", "watch_paddr",
-    "watch_width", "watch_access", "catch_exceptions", "catch_interrupts", "catch_modes", "catch_exits",
-    "caught_cause", "caught_mode",
+    "host_traps", "idle_exits", "uart", "uart_looks", "output", "printed", "printable", "stored_output",
+    "console_calls", "call_printable", "devices", "device_start", "device_end", "event_log", "event_count",
+    "event_stop", "event_cycle", "event_halt", "event_open", "work_budget", "work", "work_floor", "stop_token", "stops",
+    "pass_stops", "virtual_satp", "watch_vaddr", "watch_paddr", "watch_width", "watch_access", "catch_exceptions",
+    "catch_interrupts", "catch_modes", "catch_exits", "caught_cause", "caught_mode",
 }  # fmt: skip
 """Fields of a machine's record that are the host's, or set when a run begins."""
 FIXED = (
@@ -208,6 +208,7 @@ def _check_machines(engine: Engine, machines: Numbers, fresh: Numbers, virtual: 
         "msip": 1, "mtimecmp_low": MASK, "mtimecmp_high": MASK, "current": virtual - 1, "asleep": virtual + 1,
         "slice_left": FOREVER if virtual == 1 else SLICE, "traced_tables": PAGE_WORDS, "stored_count": STORED,
         "next_frame": FRAMES, "overlays": OVERLAYS, "free_overlay": OVERLAYS, "copies": COPIES, "last_fault": 4,
+        "space": SPACES - 1,
     }  # fmt: skip
     for name, most in limits.items():
         _within("machine", machines, name, 0, most)

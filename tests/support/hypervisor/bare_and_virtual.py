@@ -20,7 +20,7 @@ TRACED = "trap, traced"
 """Trap-and-emulate with shadow tables that follow the guest's stores."""
 HART = [name for name, _ in FIELDS if name != "stale"] + ["waiting", "stopped", "idled", "unretired", "trap_counts"]
 BOARD = ("msip", "mtimecmp_low", "mtimecmp_high", "time_base", "current", "slice_left")
-LITTER = np.repeat(np.array([0x200000DF, 0x00150513], np.uint32), 32 * 1024)
+LITTER = np.repeat(np.array([0x200000DF, 0x00150513], np.uint32), 48 * 1024)
 """What is in a hart's first frames at the start: leaf entries for where RAM begins, then `addi a0, a0, 1`."""
 
 

@@ -53,7 +53,7 @@ def broken_shadows(machine: Machine) -> list[str]:
     """Descriptions of shadow table entries that break the invariant; empty if it holds.
 
     A root points to lower tables that were handed out, each in one place only. A lower table holds leaf entries of
-    pages within the guest's RAM, with A and D set so that the real walk never writes, and never W without R. They are
+    pages within the guest's RAM, with D set so that the real walk writes nothing but A, and never W without R. They are
     U pages where the guest has real U mode only. Under `translate` those that can be executed are translated copies,
     and can be nothing else.
     """
@@ -83,8 +83,8 @@ def broken_shadows(machine: Machine) -> list[str]:
                 found.append(f"hart {number}: what is executed is not a copy that can only be executed")
             leaves, pages = leaves[~copies], pages[~copies]
         outside = leaves[(pages < 0) | (pages >= guest)]
-        fixed = 0x3E1 if assisted(machine) else 0x3F1
-        flags = leaves[(leaves & fixed != 0xD1 & fixed) | (leaves & 6 == 4)]
+        fixed = 0x3A1 if assisted(machine) else 0x3B1
+        flags = leaves[(leaves & fixed != 0x91 & fixed) | (leaves & 6 == 4)]
         found += [f"hart {number}: a leaf entry leaves the guest's RAM: {e:#x}" for e in outside]
         found += [f"hart {number}: a leaf entry with flags {e & 0x3FF:#x}" for e in flags]
     return found

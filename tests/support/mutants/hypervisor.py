@@ -7,9 +7,9 @@ from support.mutants.engine import Change, in_function
 from trapline.vm.codegen.engine_text import PYTHON_PRELUDE, engine_text
 
 MUTANTS: dict[str, Change] = {
-    "SUM does not choose a root": in_function("choose_root", "ROOT_SUM if v.mstatus & SUM else ROOT_S", "ROOT_S"),
-    "M mode shares the root of bare S mode": in_function("choose_root", "return ROOT_M\n", "return ROOT_BARE_S\n"),
-    "U mode shares the root of S mode": in_function("choose_root", "return ROOT_U", "return ROOT_S"),
+    "SUM does not choose a root": in_function("way_to_access", "ROOT_SUM if v.mstatus & SUM else ROOT_S", "ROOT_S"),
+    "M mode shares the root of bare S mode": in_function("way_to_access", "return ROOT_M\n", "return ROOT_BARE_S\n"),
+    "U mode shares the root of S mode": in_function("way_to_access", "return ROOT_U", "return ROOT_S"),
     "MXR drops nothing": in_function("follow_virtual", " or shadowed_mxr(v, m) != r.shadow_mxr", ""),
     "sfence.vma drops nothing": in_function("follow_virtual", "v.generation != r.shadow_generation or ", ""),
     "writable before D is set": in_function("guest_permissions", " and (access != STORE or pte & PTE_D)", ""),
@@ -34,9 +34,9 @@ MUTANTS: dict[str, Change] = {
     "frames are used as they are": in_function("lower_table", "clear_frame(ram32, frame)", "pass"),
     "one frame for all": in_function("lower_table", "r.next_frame = r.next_frame + 1", "pass"),
     "cached translations live on": in_function(
-        "drop_shadows", "r.shadow_epoch = r.shadow_epoch + 1", "r.shadow_epoch = 1"
+        "begin_epoch", "r.shadow_epoch = r.shadow_epoch + 1", "r.shadow_epoch = 1"
     ),
-    "roots live on": in_function("drop_shadows", "clear_frame(ram32, r.first_frame + i)", "pass"),
+    "roots live on": in_function("take_tables_back", "clear_frame(ram32, r.first_frame + i)", "pass"),
 }
 
 

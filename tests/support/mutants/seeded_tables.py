@@ -212,7 +212,7 @@ TABLES: dict[str, Seeded] = {
     "tracing leaves the root of SUM": seeded(
         "forget_page",
         "range(FIRST_TRANSLATING, ROOTS)",
-        "range(FIRST_TRANSLATING, ROOTS - 1)",
+        "range(FIRST_TRANSLATING, FIRST_TRANSLATING + WAYS - 1)",
         UNDER_SUM,
         shadow="traced",
     ),
@@ -246,7 +246,7 @@ TABLES: dict[str, Seeded] = {
         prepare=whole_address_space,
     ),
     "frames are not handed out again": seeded(
-        "drop_shadows",
+        "take_tables_back",
         "r.next_frame = FIRST_TABLE",
         "pass",
         WHOLE_ADDRESS_SPACE,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from support.random_kernels import script
 from support.random_kernels.code import (
     ALIAS,
     DATA,
@@ -33,7 +34,7 @@ from support.random_kernels.code import (
 )
 from support.random_kernels.image import RAM, REFUSED
 from support.random_kernels.memory import leaf
-from support.random_kernels.script import HOT, Script, data_vaddr, enter, probe, register, store_word
+from support.random_kernels.script import HOT, Script, data_vaddr, enter, probe, probed_pages, register, store_word
 
 MPRV, SUM_SHIFT, MPP_SHIFT = 1 << 17, 18, 11
 RETURN = word("jalr", 0, 1, 0)
@@ -42,10 +43,10 @@ MISTAKES = (0, V, V | W, V | R | W | X | A | D | USER, R | W | X | A | D, V | R 
 """Flags that an entry of the code's own table may get for a while."""
 
 
-def fence(c: Choices, s: Script) -> None:
-    """One of the four forms of sfence.vma, on the address in x5 where it names one; a free kernel may forget it."""
+def fence(c: Choices, s: Script, *vaddrs: int) -> None:
+    """`script.fence`, which a free kernel may forget."""
     if not (s.free and c.below(3)):
-        s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6), (5, 6))[c.below(4)]))
+        script.fence(c, s, *vaddrs)
 
 
 def below_m(c: Choices, s: Script) -> None:
@@ -107,15 +108,16 @@ def across(c: Choices, s: Script) -> None:
     store_word(s, s.ram(frames[1]), word("addi", 13, 13, 5))
     store_word(s, s.ram(frames[1] + 4), RETURN)
     flags = V | R | X | A | user
+    both = *probed_pages(0, page), *probed_pages(0, page + 1)
     store_word(s, s.ram(LEAF_0 + 4 * page), pte(s.base + frames[0], flags | c.of((0, W | D))))
     store_word(s, s.ram(LEAF_0 + 4 * page + 4), pte(s.base + frames[1], c.of((flags, flags, V | R | X | user, V | R))))
-    fence(c, s)
+    fence(c, s, *both)
     target = PROBED[0] + 0x1000 * page + c.of((0xFF8, 0xFFC, 0xFFC))
     call_at(s, target)
     # Not to a page of the script, which would go on there, through an entry that it may change.
     changed = pte(s.base + DATA + 0x1000 * c.below(3), c.of((flags, flags, flags & ~A, flags ^ USER, V | R, 0)))
     store_word(s, s.ram(LEAF_0 + 4 * page + 4), leaf(c, s) if s.free and c.below(2) else changed)
-    fence(c, s)
+    fence(c, s, *both)
     call_at(s, target)
 
 

@@ -28,7 +28,7 @@ from support.random_kernels.code import (
     word,
 )
 from support.random_kernels.image import ARENA, RAM
-from support.random_kernels.script import HOT, Script, enter, probe, register, store_word
+from support.random_kernels.script import ASIDS, HOT, Script, enter, fence, probe, probed_pages, register, store_word
 
 
 def leaf(c: Choices, s: Script) -> int:
@@ -104,9 +104,12 @@ def change_pte(c: Choices, s: Script) -> None:
         store_word(s, s.ram(c.of((ROOT_A, ROOT_B)) + 4 * (PROBED[2] >> 22)), root_leaf(c, s))
     elif kind == 2:
         # A, D and other bits, cleared or set in place.
-        s.constant(5, s.ram(c.of((LEAF_0, LEAF_1)) + 4 * c.below(HOT)))
+        number, page = c.below(2), c.below(HOT)
+        s.constant(5, s.ram((LEAF_0, LEAF_1)[number] + 4 * page))
         s.constant(6, c.of((A | D, D, A, USER, W, X)))
         s.put(word("xori", 6, 6, -1), word("amoand.w", 11, 5, 6) if c.below(2) else word("amoor.w", 11, 5, 6))
+        fence(c, s, *probed_pages(number, page))
+        return
     elif kind == 3 and s.mode == M:
         # The superpages under the code itself: the kernel goes on in M mode until the fence.
         user = USER if c.below(2) else 0
@@ -117,10 +120,10 @@ def change_pte(c: Choices, s: Script) -> None:
         vaddr = PROBED[number] + 0x1000 * page + c.of((0, 0xFF8))
         probe(c, s, vaddr)
         store_word(s, s.ram((LEAF_0, LEAF_1)[number] + 4 * page), leaf(c, s))
-        s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6), (5, 6))[c.below(4)]))
+        fence(c, s, *probed_pages(number, page))
         probe(c, s, vaddr)
         return
-    s.put(word("sfence.vma", *((0, 0), (5, 0), (0, 6), (5, 6))[c.below(4)]))
+    fence(c, s)
 
 
 def change_own_entry(c: Choices, s: Script) -> None:
@@ -148,7 +151,7 @@ def change_own_entry(c: Choices, s: Script) -> None:
 def change_satp(c: Choices, s: Script) -> None:
     """Another root, another ASID, no translation, or a root that is nowhere."""
     kind = c.below(12)
-    asid = c.below(4) << 22
+    asid = c.below(ASIDS) << 22
     if kind < 9:
         value = 1 << 31 | asid | (s.base + c.of((ROOT_A, ROOT_B))) >> 12
     elif kind == 9:

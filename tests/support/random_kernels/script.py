@@ -88,6 +88,31 @@ class Script:
         self.code.words[self.begun : self.begun + 2] = load_address(NEXT, self.code.pc + 4)
 
 
+ASIDS = 5
+"""Address spaces that kernels use, by number."""
+
+
+def fence(c: Choices, s: Script, *vaddrs: int) -> None:
+    """An sfence.vma of everything, or several that together are about what has changed.
+
+    That are these pages alone, if any are given, in all address spaces at once or in one after the other.
+    """
+    kind = c.below(4)
+    pages = vaddrs if kind & 1 else ()
+    for asid in range(ASIDS) if kind & 2 else (None,):
+        if asid is not None:
+            s.constant(6, asid | c.of((0, 0x200, 0xFFFFFE00)))
+        for vaddr in pages or (None,):
+            if vaddr is not None:
+                s.constant(5, vaddr + c.of((0, 4, 0xFFC)))
+            s.put(word("sfence.vma", 0 if vaddr is None else 5, 0 if asid is None else 6))
+
+
+def probed_pages(number: int, page: int) -> tuple[int, int]:
+    """Where a page of LEAF_0 or LEAF_1 may be: in its own slot of the root, and where any table may be."""
+    return PROBED[number] + 0x1000 * page, PROBED[2] + 0x1000 * page
+
+
 def offset_in_page(c: Choices) -> int:
     """Where in a page; sometimes misaligned, sometimes over its end."""
     offset = c.of((0, 4, 0x7FC, 0xFF8, 0xFFC, 4 * c.below(1024)))

@@ -29,7 +29,7 @@ from support.random_kernels.code import (
 from support.random_kernels.image import RAM
 from support.random_kernels.in_use import across, alias, superpage, toggle, walk_on_code
 from support.random_kernels.memory import change_own_entry, change_pte, change_view, cross
-from support.random_kernels.script import Script, data_vaddr, probe, register, store_word
+from support.random_kernels.script import ASIDS, Script, data_vaddr, probe, register, store_word
 from support.random_kernels.steps import AMOS, access, call, compute, event, modify_code, odd_csr
 from support.random_kernels.supervisor_image import END, ENTRY, FENCE, SupervisorScript, sbi
 from trapline import isa
@@ -139,7 +139,7 @@ def atomic(c: Choices, s: Script) -> None:
 
 def change_satp(c: Choices, s: Script) -> None:
     """Another root, another ASID, or no translation."""
-    asid = c.below(5) << 22
+    asid = c.below(ASIDS) << 22
     value = asid | c.below(1 << 22) if c.below(6) == 5 else 1 << 31 | asid | (RAM + c.of((ROOT_A, ROOT_B))) >> 12
     s.constant(6, value)
     s.put(csr("csrrw", "satp", c.below(2) * register(c), 6))

@@ -146,7 +146,7 @@ def test_no_escapes_while_the_engine_compiles(monkeypatch, capfd, changes):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with announce_compilation("engine"):
         pass
-    assert capfd.readouterr().err == "trapline: compiling the engine (once for this version, about a minute)...\n"
+    assert capfd.readouterr().err == "trapline: compiling the engine (once for this version, about 10 seconds)...\n"
 
 
 # What is not imported
