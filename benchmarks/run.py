@@ -1,10 +1,13 @@
 """Every figure of the documentation, measured again, against peers where there are any.
 
-    python benchmarks/run.py [PART...] [--repeats 3] [--json FILE]
+    python benchmarks/run.py [PART...] [--repeats N] [--json FILE]
+    python benchmarks/run.py table [--short] [--rows NAME,NAME]
 
-PART is start, programs, compressed, assembler or classifier; all without one.
+PART is start, programs, compressed, assembler, classifier or table; all but the last without one, which takes a
+quarter of an hour. `page.py` makes the page docs/speed.md of its JSON.
 
-Peers: qemu-riscv32 and qemu-system-riscv32 on the same ELF, GNU as on the same source.
+Peers: qemu-riscv32 and qemu-system-riscv32 on the same ELF, GNU as on the same source; for the table also the same
+program compiled for the computer itself.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import table
 from command_line import chosen, json_file, positive
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,19 +180,38 @@ PARTS: dict[str, Callable[[int], list[dict]]] = {
     "assembler": assembler,
     "classifier": classifier,
 }
+TABLE = "table"
+BEST = 3
+"""Rounds of a part, of which the best counts."""
 
 
 def main() -> None:
     """Measure, print, and keep as JSON when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all without one")
-    parser.add_argument("--repeats", type=positive, default=3, help="best of this many (default 3)")
+    known = ", ".join((*PARTS, TABLE))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{known}; all but the last without one")
+    parser.add_argument(
+        "--repeats", type=positive, metavar="N",
+        help=f"rounds: the best of {BEST} by default, of the table the median of {table.REPEATS}",
+    )  # fmt: skip
+    parser.add_argument("--short", action="store_true", help="the table with programs that take no time, as a test")
+    parser.add_argument("--rows", metavar="NAME,NAME", help=f"of the table: {', '.join(table.NAMES)}")
     parser.add_argument("--json", metavar="FILE", help="write all rows here")
     options = parser.parse_args()
-    parts = chosen(parser, options.parts, PARTS)
+    parts = chosen(parser, options.parts, (*PARTS, TABLE)) if options.parts else PARTS
+    names = options.rows.split(",") if options.rows else table.NAMES
+    for name in names:
+        if name not in table.NAMES:
+            parser.error(f"--rows: no row named '{name}'; known: {', '.join(table.NAMES)}")
     with json_file(parser, options.json) as rows:
         for part in parts:
-            for row in PARTS[part](options.repeats):
+            if part == TABLE:
+                print(table.header())
+                for row in table.table(options.repeats or table.REPEATS, options.short, names):
+                    rows.append(row)
+                    print(table.line(row), flush=True)
+                continue
+            for row in PARTS[part](options.repeats or BEST):
                 rows.append(row)
                 print(show(row), flush=True)
 
