@@ -66,9 +66,22 @@ class Statements(Expressions):
         self.end(f"ret i64 {0 if node.value is None else self.number(self.value(node.value))}")
 
     def _Assign(self, node: ast.Assign) -> None:
+        if isinstance(node.targets[0], ast.Tuple):
+            self._assign_all(node)
+            return
         value = self.value(node.value)
         for target in node.targets:
             self.assign(target, value)
+
+    def _assign_all(self, node: ast.Assign) -> None:
+        """`a, b = b, a`: all values come before the first is stored."""
+        (target,) = node.targets if len(node.targets) == 1 else [None]
+        if not (isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)):
+            raise self.unknown(node)
+        if len(target.elts) != len(node.value.elts):
+            raise self.unknown(node)
+        for part, value in zip(target.elts, [self.value(part) for part in node.value.elts], strict=True):
+            self.assign(part, value)
 
     def _AugAssign(self, node: ast.AugAssign) -> None:
         if any(isinstance(part, ast.Call) and self.called(part) not in CONVERSIONS for part in ast.walk(node.target)):

@@ -61,10 +61,10 @@ def target_of(d, parcel):
 
 def decoded(h, m, ram16, code, number, parcel):
     """The instruction at a parcel of a page, decoded now if it was not; 0 where it straddles."""
-    at = U64(number * CODE_ENTRIES + parcel)
-    if code[at] == 0 and not straddles(ram16, number * PAGE_PARCELS + parcel):
-        code[at] = decode_at(h, m, ram16, code, number * PAGE_PARCELS + parcel)
-    return code[at]
+    at = number * CODE_ENTRIES + parcel
+    if code[U64(at)] == 0 and not straddles(ram16, number * PAGE_PARCELS + parcel):
+        code[U64(at)] = decode_at(h, m, ram16, code, number * PAGE_PARCELS + parcel)
+    return code[U64(at)]
 
 
 def mark_arrivals(code, first, leaders, plan, scratch):

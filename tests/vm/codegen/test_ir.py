@@ -167,6 +167,11 @@ def test_fields_are_where_numpy_has_them(name: str) -> None:
         field(name, "nothing")
 
 
+def test_several_at_once() -> None:
+    text = "def f(a, b):\n    a, b = b, a - b\n    c = d = a\n    return a * 100 + b * 10 + c + d"
+    assert compiled(text, f=2)["f"](7, 3) == 300 + 40 + 6
+
+
 def test_own_names_come_before_constants() -> None:
     text = "A = 5\ndef f(B):\n    A = B + 1\n    return A\ndef g(B):\n    return A + B"
     found = compiled(text, f=1, g=1)
@@ -174,7 +179,8 @@ def test_own_names_come_before_constants() -> None:
 
 
 UNKNOWN = [
-    "return a ** 2", "return 1.5", "return [a]", "return a if (b, a) else 1", "a, b = b, a", "return f'{a}'",
+    "return a ** 2", "return 1.5", "return [a]", "return a if (b, a) else 1", "a, b = a", "a, b = a, b, a",
+    "a, b = x = b, a", "(a, b), c = (a, b), a", "return f'{a}'",
     "return missing(a)", "return missing", "x = words_at(a, 4)\n    x = 5", "x = U64(a)", "return U64(a) < b",
     "return 0 < a < b", "x = words_at(a, 4)\n    return x", "return a.pc", "return a[0]", "return len(a=1)",
     "while a:\n        a = 0\n    else:\n        a = 1", "for i in a:\n        pass", "return a / b",
