@@ -29,6 +29,18 @@ IR = "ir"
 NUMBA = "numba"
 """Languages of what is compiled: LLVM IR, and Python for numba."""
 
+COMPILER = "TRAPLINE_COMPILER"
+"""The environment variable that has numba compile all of it: numba, or llvm, which is the default."""
+_COMPILERS = {"llvm": False, NUMBA: True}
+
+
+def wants_numba() -> bool:
+    """Whether numba is to compile what could be written down as LLVM IR, too. Raises ValueError."""
+    chosen = os.environ.get(COMPILER) or "llvm"
+    if chosen not in _COMPILERS:
+        raise ValueError(f"${COMPILER} is '{chosen}', which is not {' or '.join(_COMPILERS)}")
+    return _COMPILERS[chosen]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -52,7 +64,7 @@ class Source:
 
     def inputs(self) -> Iterator[tuple[str, str]]:
         """What can be compiled, best first: its language, and the text."""
-        if self.ir:
+        if self.ir and not wants_numba():
             with suppress(UnknownConstructError):
                 yield IR, getattr(importlib.import_module(self.module_of_ir), self.ir)()
         yield NUMBA, self.text

@@ -15,7 +15,7 @@ from trapline.isa.table import added, derived
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import find, read, source_key, store
 from trapline.vm.codegen.cache_folders import folder_of_sources
-from trapline.vm.codegen.compiler import Source, compiled, import_text
+from trapline.vm.codegen.compiler import NUMBA, Source, compiled, import_text, wants_numba
 from trapline.vm.codegen.link import link
 
 _TEXT, _IR = "trapline.vm.codegen.engine_text", "trapline.vm.codegen.engine_ir"
@@ -28,9 +28,10 @@ STOPPING_ENGINE = Source("stopping", _TEXT, "numba_text", ENGINE.entries, _IR, "
 def engine_key() -> str:
     """A name for the compiled engine: a digest of what it is made from.
 
-    That is our sources and the platform; with plugins also the engine's text, which has all that they brought.
+    That is our sources, the platform and the compiler; with plugins also the engine's text, which has all that they
+    brought.
     """
-    plain = source_key()
+    plain = f"{source_key()} {NUMBA}" if wants_numba() else source_key()
     if not added():
         return plain
     return hashlib.sha256(f"{plain}\n{ENGINE.text}".encode()).hexdigest()[:20]

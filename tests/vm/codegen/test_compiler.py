@@ -1,4 +1,4 @@
-"""What the compiling process leaves out of numba's work."""
+"""Which compiler is asked, and what the compiling process leaves out of numba's work."""
 
 import platform
 import subprocess
@@ -9,6 +9,8 @@ import capstone
 import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+
+from trapline.vm.codegen import compiler, native
 
 pytestmark = pytest.mark.once
 
@@ -73,3 +75,16 @@ def branches_across(change: str) -> int:
 def test_branches_lie_within_32_bytes() -> None:
     assert branches_across("compiler.keep_branches_whole()") == 0
     assert branches_across("") > 0, "none does anyway: the switch is not needed"
+
+
+def test_numba_compiles_all_if_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what it makes is kept beside the other."""
+    key_now = native.engine_key.__wrapped__  # type: ignore[attr-defined]
+    key = key_now()
+    assert [language for language, _ in native.ENGINE.inputs()] == [compiler.IR, compiler.NUMBA]
+    monkeypatch.setenv(compiler.COMPILER, "numba")
+    assert [language for language, _ in native.ENGINE.inputs()] == [compiler.NUMBA]
+    assert key_now() != key
+    monkeypatch.setenv(compiler.COMPILER, "gcc")
+    with pytest.raises(ValueError, match="TRAPLINE_COMPILER is 'gcc'"):
+        compiler.wants_numba()
