@@ -38,12 +38,15 @@ from trapline.vm.core.hart import HART
 
 
 def prepare(call, harts, machine, ram, ram32, code, page, state, board, place, word, seen_counts):  # type: ignore[no-untyped-def]
-    """Put a machine, whose RAM is a world, into a state; what was decoded and cached before is no longer good."""
+    """Put a machine, whose RAM is a world, into a state; what was decoded and cached before is no longer good.
+
+    The state follows a fence of everything: a write of satp alone need not drop shadow tables.
+    """
     generation = harts[GENERATION]
     epoch = harts[CODE_EPOCH]
     for i in range(len(state)):
         harts[i] = state[i]
-    harts[GENERATION] = generation
+    harts[GENERATION] = generation + 1
     harts[CODE_EPOCH] = epoch
     harts[STALE] = 1
     for i in range(len(seen_counts)):

@@ -304,7 +304,7 @@ WALKS: dict[str, Seeded] = {
         "refresh", "h.pmp_entries = i + 1", "h.pmp_entries = i", FENCED_ENTRY, expected={"s1": 111, "s8": 0}
     ),
     "the store TLB has pages of code": on_bare(
-        "data_address", "elif page[U64(offset >> PAGE_SHIFT)] == 0:", "else:", CODE_THAT_CHANGES_TWICE,
+        "data_address", "elif page[U64(offset >> PAGE_SHIFT)] == 0 or", "elif True or", CODE_THAT_CHANGES_TWICE,
         expected={"s1": 7, "s4": 9, "a0": 5},
     ),
     "the store TLB keeps what becomes code": on_bare(

@@ -191,7 +191,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path) -> None:
     outcome = invoke("virt", sv32, "--explain", "11")
     assert outcome.status == 0 and b"mret" in outcome.stdout and b"(Priv 3.3.2)" in outcome.stdout
     assert b"mode: M -> S" in outcome.stdout
-    refused(invoke("virt", sv32, "--explain", "500"), "--explain 500: the run has only 391 exits and ended: halted")
+    refused(invoke("virt", sv32, "--explain", "500"), "--explain 500: the run has only 384 exits and ended: halted")
     refused(
         invoke("virt", sv32, "--explain", "50", "--max-instructions", "20"), "--explain 50: the run has only 11 exits",
         "instruction limit",
