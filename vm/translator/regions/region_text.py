@@ -2,7 +2,7 @@
 
 It is called as the first tier's code is, with the same pinned values (`vm.translator.stencil_text`), in which `place`
 is the parcel that it is entered at, and it ends as that does: with a tail call of a block of the first tier, or of OUT.
-It loads the registers when it is entered and stores those that it writes before it ends.
+It loads the registers when it is entered and stores those that it writes before it ends; a large one at once.
 What it does not know yet are the symbols in SYMBOLS.
 """
 
@@ -21,6 +21,7 @@ from trapline.vm.translator.meaning_ir import lower
 from trapline.vm.translator.regions.accesses import groups
 from trapline.vm.translator.regions.formation import Block, Region, Step
 from trapline.vm.translator.regions.lines import Lines
+from trapline.vm.translator.regions.lookups import functions
 from trapline.vm.translator.regions.metadata import ENTRIES, METADATA, RAM, RARELY, REGISTERS, USUALLY
 from trapline.vm.translator.regions.places import Places
 from trapline.vm.translator.stencil_builder import PINNED, POINTER
@@ -35,6 +36,11 @@ EXIT = "EXIT"
 CHAIN = "CHAIN"
 """CHAIN of `vm.translator.layout`."""
 REGION = "region"
+LARGE = 12
+"""Blocks from which on a region is large: registers are stored as they are written, and slots are kept in memory.
+
+Values that all blocks have to hand on, because all of them can end the region, take LLVM time by the square.
+"""
 
 _ATTRIBUTES = 'nounwind noimplicitfloat "no-jump-tables"="true"'
 """All that is made is code: no tables, and no constants that are loaded."""
@@ -61,7 +67,7 @@ def module_text(region: Region, triple: str) -> str:
             f"define {CONVENTION} i64 @{entry_name(leader)}({_PARAMETERS}) nounwind {{",
             f"  %left = musttail call {CONVENTION} i64 @{REGION}({values})", "  ret i64 %left", "}",
         ]  # fmt: skip
-    return "\n".join([*lines, *_Function(region).lines, METADATA])
+    return "\n".join([*lines, *functions(), *_Function(region).lines, METADATA])
 
 
 class _Function(Lines):
@@ -70,16 +76,17 @@ class _Function(Lines):
     def __init__(self, region: Region) -> None:
         super().__init__(f"define internal {CONVENTION} i64 @{REGION}({_PARAMETERS}) {_ATTRIBUTES} {{")
         self._region = region
+        self._through = len(region.blocks) >= LARGE
         self._cold: list[str] = []
         self._exits: list[tuple[str, str, str, str]] = []  # label, offset in the page, remaining, entry
         used, written = _registers(step for block in region.blocks.values() for step in block.steps)
         self._begin(sorted(used))
-        self._places = Places(self, region)
+        self._places = Places(self, region, in_memory=self._through)
         self._enter()
         for block in region.blocks.values():
             self._block(block)
         self.lines += self._cold
-        self._end(sorted(written))
+        self._end([] if self._through else sorted(written))
         self.lines.append("}")
 
     def _begin(self, registers: list[int]) -> None:
@@ -100,7 +107,7 @@ class _Function(Lines):
         self.do(f"switch i64 %place, label %b{self._region.entries[0]} [{cases}]")
 
     def _end(self, written: list[int]) -> None:
-        """Store what was written, and go on at an entry, or leave where there is none."""
+        """Store what was written and is not stored yet, and go on at an entry, or leave where there is none."""
         self.do("end:")
         for name, kind, position in (("offset", "i64", 1), ("after", "i64", 2), ("next", "i64", 3)):
             self.do(f"%{name} = phi {kind} " + ", ".join(f"[{e[position]}, %{e[0]}]" for e in self._exits))
@@ -157,17 +164,17 @@ class _Function(Lines):
             apart = self.label()
             self._body(block, left, self._places.together(found, apart))
             self.do(f"{apart}:")
-        self._body(block, left, {})
+        self._body(block, left, {}, rarely=bool(found))
 
-    def _body(self, block: Block, left: str, places: Mapping[int, str]) -> None:
-        """The instructions. places: where those accesses go that have been checked."""
+    def _body(self, block: Block, left: str, places: Mapping[int, str], rarely: bool = False) -> None:
+        """The instructions. places: where those accesses go that have been checked. rarely: executed rarely."""
         for number, step in enumerate(block.steps):
             if step.decoded & OP >= FIRST_OP:
-                self._step(block, step, left, len(block.steps) - number, places.get(number))
+                self._step(block, step, left, len(block.steps) - number, places.get(number), rarely)
         if block.flow not in (BRANCH, DIRECT, INDIRECT):
             self.do(f"br label %{self._to(block.after, left)}")
 
-    def _step(self, block: Block, step: Step, left: str, undone: int, place: str | None) -> None:
+    def _step(self, block: Block, step: Step, left: str, undone: int, place: str | None, rarely: bool) -> None:
         instruction = instruction_of(step.decoded)
         match instruction.kind:
             case Kind.VALUE:
@@ -175,7 +182,7 @@ class _Function(Lines):
             case Kind.LOAD | Kind.STORE:
                 if place is None:
                     miss = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
-                    place = self._places.apart(instruction, step, miss)
+                    place = self._places.apart(instruction, step, miss, rarely)
                 self._access(instruction, step, place)
             case Kind.BRANCH:
                 taken = self._meaning(instruction, step)
@@ -196,6 +203,8 @@ class _Function(Lines):
     def _write(self, step: Step, value: str) -> None:
         if rd_of(step.decoded):
             self.do(f"store i32 {value}, ptr %r{rd_of(step.decoded)}")
+            if self._through:
+                self.do(f"store i32 {value}, ptr %p{rd_of(step.decoded)}, !tbaa {REGISTERS}")
 
     def _in_page(self, parcel: int) -> str:
         return self.let(f"add i32 %base, {HALFWORD * parcel}")

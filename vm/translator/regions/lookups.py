@@ -1,0 +1,117 @@
+"""How a region asks the TLBs for one access: in place, or by a call where that is rare, because it is much code.
+
+Both are written by the same lines, in which `%hart`, `%tag`, `%ram` and `%context` are what their names say and `%to`
+is room for a word.
+"""
+
+from trapline.isa import Instruction, Kind
+from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
+from trapline.vm.core.code_pages import TOHOST_BYTES
+from trapline.vm.core.stops import NEAR_TOHOST
+from trapline.vm.core.tlb import TLB_MASK
+from trapline.vm.translator.layout import CONTEXT_TOHOST
+from trapline.vm.translator.regions.accesses import ACCESSES
+from trapline.vm.translator.regions.lines import Lines
+from trapline.vm.translator.regions.metadata import SLOTS, TLB, USUALLY
+from trapline.vm.translator.stencil_builder import POINTER, TLB_ENTRY, field_offset
+
+CALLED = "h", "tag", "ram", "context"
+"""The pinned values that the functions take, before the address and what of it a tag has."""
+
+
+def fixed_bits(instruction: Instruction) -> int:
+    """Of an address, what the tag of its entry has: the page, and bits that are clear if the access is aligned."""
+    return PAGE_BASE | (instruction.width - 1)
+
+
+def tlb_entry(f: Lines, kind: Kind, address: str) -> str:
+    """The entry of the TLB for an address, an i64."""
+    shift = PAGE_SHIFT - TLB_ENTRY.bit_length() + 1
+    index = f.let(f"and i64 {f.let(f'lshr i64 {address}, {shift}')}, {TLB_MASK * TLB_ENTRY}")
+    at = f.let(f"add i64 {index}, {field_offset('load_tlb' if kind is Kind.LOAD else 'store_tlb')}")
+    return f.let(f"getelementptr i8, ptr %hart, i64 {at}")
+
+
+def entry_offset(f: Lines, entry: str) -> str:
+    """What makes a vaddr an offset in RAM, of an entry of the TLB."""
+    place = f.let(f"getelementptr i8, ptr {entry}, i64 {POINTER}")
+    return f.let(f"load i64, ptr {place}, !tbaa {TLB}")
+
+
+def ask(f: Lines, kind: Kind, wide: str, aligned: str, miss: str, slot: str = "", hit: str = "") -> str:
+    """Where an access goes, an i64: the address on the computer.
+
+    wide: its address as an i64; aligned: `fixed_bits` of it; miss: the label to go to where the TLB does not have the
+    page. slot: what is to be told of it, with the label `hit` behind which its offset is right.
+    """
+    entry = tlb_entry(f, kind, wide)
+    tag = f.let(f"load i64, ptr {entry}, !tbaa {TLB}")
+    wanted = f.let(f"or i64 {aligned}, %tag")
+    found = f.label()
+    other = f.label() if kind is Kind.STORE else miss
+    f.do(f"br i1 {f.let(f'icmp eq i64 {tag}, {wanted}')}, label %{found}, label %{other}, !prof {USUALLY}")
+    f.do(f"{found}:")
+    offset = f.let(f"add i64 {entry_offset(f, entry)}, %ram")
+    if slot:
+        f.do(f"store i64 {aligned}, ptr %page{slot}, !tbaa {SLOTS}")
+        f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")
+        f.do(f"br label %{hit}")
+        f.do(f"{hit}:")
+        offset = f.let(f"load i64, ptr %offset{slot}, !tbaa {SLOTS}")
+    if kind is Kind.STORE:
+        offset = _or_near_tohost(f, other, entry, tag, wanted, wide, offset, miss)
+    return f.let(f"add i64 {wide}, {offset}")
+
+
+def _or_near_tohost(
+    f: Lines, label: str, entry: str, tag: str, wanted: str, wide: str, offset: str, miss: str
+) -> str:  # fmt: skip
+    """What makes a vaddr the address of a store: `offset`, or coming from `label` that of the page with `tohost`.
+
+    No slot has that page: each store there is compared with the doubleword.
+    """
+    near, done = f.label(), f.label()
+    f.do(f"store i64 {offset}, ptr %to")
+    f.do(f"br label %{done}")
+    f.do(f"{label}:")
+    marked = f.let(f"icmp eq i64 {tag}, {f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
+    distance = f.let(f"load i64, ptr {f.let(f'getelementptr i8, ptr {entry}, i64 {POINTER}')}")
+    doubleword = f.let(f"and i64 {f.let(f'add i64 {wide}, {distance}')}, {-TOHOST_BYTES}")
+    words = f.let("inttoptr i64 %context to ptr")
+    place = f.let(f"getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}")
+    plain = f.let(f"icmp ne i64 {doubleword}, {f.let(f'load i64, ptr {place}')}")
+    f.do(f"br i1 {f.all_of([marked, plain])}, label %{near}, label %{miss}, !prof {USUALLY}")
+    f.do(f"{near}:")
+    f.do(f"store i64 {f.let(f'add i64 {distance}, %ram')}, ptr %to")
+    f.do(f"br label %{done}")
+    f.do(f"{done}:")
+    return f.let("load i64, ptr %to")
+
+
+def call(f: Lines, instruction: Instruction, wide: str, miss: str) -> str:
+    """The same by a call."""
+    values = ", ".join(f"i64 {value}" for value in (*(f"%{name}" for name in CALLED), wide, fixed_bits(instruction)))
+    place = f.let(f"call preserve_mostcc i64 @{_name(instruction.kind)}({values})")
+    found = f.label()
+    f.do(f"br i1 {f.let(f'icmp ne i64 {place}, 0')}, label %{found}, label %{miss}, !prof {USUALLY}")
+    f.do(f"{found}:")
+    return place
+
+
+def functions() -> list[str]:
+    """The lines of what `call` calls, which answers 0 where the TLB does not have the page."""
+    lines = []
+    for kind in ACCESSES:
+        parameters = ", ".join(f"i64 %{name}" for name in (*CALLED, "wide", "fixed"))
+        f = Lines(f"define internal preserve_mostcc i64 @{_name(kind)}({parameters}) noinline nounwind memory(read) {{")
+        f.do("%to = alloca i64")
+        f.do("%hart = inttoptr i64 %h to ptr")
+        f.do(f"ret i64 {ask(f, kind, '%wide', f.let('and i64 %wide, %fixed'), 'miss')}")
+        f.do("miss:")
+        f.do("ret i64 0")
+        lines += [*f.lines, "}"]
+    return lines
+
+
+def _name(kind: Kind) -> str:
+    return f"place.{kind.name.lower()}"
