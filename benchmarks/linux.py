@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from command_line import positive
+from command_line import installed, positive
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "tests" / "vm" / "boot" / "kernels" / "firmware.s"
@@ -28,20 +28,22 @@ TARGET = 1.0
 CONSOLES = ("console=hvc0 earlycon=sbi", "console=ttyS0")
 
 
-def once(command: list[str]) -> tuple[float, float]:
+def once(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Seconds of wall clock and of processor for one boot, which must reach user space."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=True
+    )
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert MARK in done.stdout, done.stdout.decode(errors="replace")
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def best(commands: list[list[str]], repeats: int) -> list[tuple[float, float]]:
+def best(commands: list[list[str]], repeats: int, environment: dict[str, str]) -> list[tuple[float, float]]:
     """The least wall clock and processor time of each command, all taken in turn so that they share what disturbs."""
-    rounds = [[once(command) for command in commands] for _ in range(repeats)]
+    rounds = [[once(command, environment) for command in commands] for _ in range(repeats)]
     return [(min(s for s, _ in column), min(p for _, p in column)) for column in zip(*rounds, strict=True)]
 
 
@@ -57,7 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
         firmware = str(Path(scratch) / "firmware.elf")
         subprocess.run([*TRAPLINE, "asm", FIRMWARE, "--text-base", "0x80000000", "-o", firmware], cwd=ROOT, check=True)
-        once([*TRAPLINE, "boot", image, "--append", CONSOLES[0]])  # compiles the engine if need be
+        environment = installed(Path(scratch, "bytecode"))
+        once([*TRAPLINE, "boot", image, "--append", CONSOLES[0]], environment)  # compiles the engine if need be
         for console in CONSOLES:
             rows = {
                 "trapline": [*TRAPLINE, "boot", image, "--append", console],
@@ -65,7 +68,7 @@ def main() -> None:
             }
             if qemu:
                 rows["qemu"] = [qemu, *QEMU, "-bios", firmware, "-kernel", image, "-append", console]
-            figures = dict(zip(rows, best(list(rows.values()), options.repeats), strict=True))
+            figures = dict(zip(rows, best(list(rows.values()), options.repeats, environment), strict=True))
             for name, (seconds, processor) in figures.items():
                 text = f"{console:28} {name:28} {seconds:6.2f} s, {processor:5.2f} s of processor"
                 if qemu and name != "qemu":

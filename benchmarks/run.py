@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import table
-from command_line import chosen, json_file, positive
+from command_line import chosen, installed, json_file, positive
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "programs" / "bench"
@@ -118,8 +118,7 @@ def start_up(repeats: int) -> list[dict]:
     Wall clock and processor time, the best of several, in turn, so that all meet the same load.
     """
     with tempfile.TemporaryDirectory(prefix="trapline-") as scratch:
-        environment = os.environ | {"TRAPLINE_CACHE_DIR": scratch, "PYTHONPYCACHEPREFIX": scratch}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile our modules anew
+        environment = installed(scratch) | {"TRAPLINE_CACHE_DIR": scratch}
         hello = ("-m", "trapline", "run", str(ROOT / "programs" / "hello.s"))
         peers = {"python -c pass": ("-c", "pass"), "python -c 'import click'": ("-c", "import click")}
 

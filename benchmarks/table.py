@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import linux
+from command_line import installed
 from rows import BOARD, COLD, COMPUTE, CROSS, FULL, NOTHING, SHORT, Built, Missing, Row, build
 from rows import NATIVE as NATIVE_COMPILER
 
@@ -63,8 +64,12 @@ FRESH = (FIRST, COLD_TRANSLATED)
 
 
 def spent(command: Command, kept: Sequence[Path] = ()) -> float:
-    """Seconds of processor time of one run, which must succeed. kept: folders of compiled code, not the user's own."""
-    environment = {name: value for name, value in os.environ.items() if name != "TRAPLINE_TRANSLATE"}
+    """Seconds of processor time of one run, which must succeed. kept: folders of compiled code, not the user's own.
+
+    The last of these has Python's, too.
+    """
+    environment = installed(kept[-1] / "bytecode") if kept else dict(os.environ)
+    environment.pop("TRAPLINE_TRANSLATE", None)
     if kept:
         environment[VARIABLE] = os.pathsep.join(map(str, kept))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -8,6 +8,7 @@ import ctypes
 import operator
 from collections.abc import Callable
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from trapline.isa.cause import MTIP
@@ -83,6 +84,13 @@ def _words(fields: tuple[tuple[str, int], ...]) -> int:
     return sum(count for _, count in fields)
 
 
+def _offsets(fields: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    words = accumulate((count for _, count in fields), initial=0)
+    return {name: WORD_BYTES * at for (name, _), at in zip(fields, words, strict=False)}
+
+
+HART_OFFSETS = _offsets(HART_FIELDS)
+"""Where a hart's record has each field, in bytes."""
 HART_WORDS = _words(HART_FIELDS)
 MACHINE_WORDS = _words(MACHINE_FIELDS)
 """Length of a record."""

@@ -17,7 +17,7 @@ What a stencil leaves open is an external symbol, and each use of it a relocatio
 
 from trapline.isa import Instruction
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
-from trapline.vm.core.hart import HART
+from trapline.vm.core.hart import HART_OFFSETS
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.translator.meaning_ir import lower
 
@@ -47,9 +47,7 @@ TLB_ENTRY = 2 * POINTER
 
 def field_offset(name: str) -> int:
     """Where the hart's record has a field, in bytes."""
-    fields = HART.fields
-    assert fields is not None
-    return fields[name][1]
+    return HART_OFFSETS[name]
 
 
 class Stencil:

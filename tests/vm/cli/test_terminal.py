@@ -195,11 +195,13 @@ def test_assembling_does_not_import_the_engine(tmp_path):
 
 @pytest.mark.slow
 def test_a_warm_run_imports_no_more_than_it_takes(tmp_path):
-    """No numpy, which would be a third of its time."""
+    """No numpy, which would be a third of its time; nor one whose loop is looked for among kept regions."""
     path = write(tmp_path, "guest.s", "_start: li a0, 0\n li a7, 93\n ecall\n")
+    loop = write(tmp_path, "loop.s", "_start: li t0, 4000000\n1: addi t0, t0, -1\n bnez t0, 1b\n li a7, 93\n ecall\n")
     env = environment(TRAPLINE_ENGINE=None, NUMBA_BOUNDSCHECK=None, NUMBA_DISABLE_JIT=None)
     imported("run", str(path), env=env)  # compiles where that was not done yet
     assert imported("run", str(path), env=env) == {"llvmlite", "lark"}
+    assert imported("run", str(loop), env=env) == {"llvmlite", "lark"}
     assert imported("boot", "programs/boot/timer.s", env=env) == {"llvmlite", "lark"}
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from trapline.vm.core.hart import (
+    HART,
     HART_FIELDS,
+    HART_OFFSETS,
     MACHINE_FIELDS,
     HartView,
     MachineView,
@@ -27,6 +29,11 @@ KINDS = [
     pytest.param(MachineView, lambda: new_machine(0, 0, True), MACHINE_FIELDS, id="machine"),
 ]
 Fields = tuple[tuple[str, int], ...]
+
+
+def test_offsets_are_those_of_the_array() -> None:
+    assert HART.fields is not None
+    assert {name: offset for name, (_, offset, *_) in HART.fields.items()} == HART_OFFSETS
 
 
 @pytest.mark.parametrize("view, new, fields", KINDS)
