@@ -6,7 +6,7 @@ All numbers are i64. An array is a pointer and a length; a record is a pointer t
 from dataclasses import dataclass
 from functools import cache
 
-from trapline.vm.core.hart import HART_FIELDS, MACHINE_FIELDS, WORD_BYTES
+from trapline.vm.core.hart import HART_FIELDS, MACHINE_FIELDS, WORD_BYTES, place_in
 
 
 class UnknownConstructError(Exception):
@@ -66,12 +66,10 @@ MACHINE = Record("MACHINE")
 @cache
 def field(record: str, name: str) -> tuple[int, int]:
     """The offset of a field in bytes, and how many words it has. Raises UnknownConstructError."""
-    offset = 0
-    for known, count in FIELDS[record]:
-        if known == name:
-            return offset, count
-        offset += WORD_BYTES * count
-    raise UnknownConstructError(f"a {record} has no field '{name}'")
+    try:
+        return place_in(FIELDS[record], name)
+    except KeyError:
+        raise UnknownConstructError(f"a {record} has no field '{name}'") from None
 
 
 @cache

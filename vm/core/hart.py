@@ -8,7 +8,6 @@ import ctypes
 import operator
 from collections.abc import Callable
 from functools import cache
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from trapline.isa.cause import MTIP
@@ -84,13 +83,21 @@ def _words(fields: tuple[tuple[str, int], ...]) -> int:
     return sum(count for _, count in fields)
 
 
-def _offsets(fields: tuple[tuple[str, int], ...]) -> dict[str, int]:
-    words = accumulate((count for _, count in fields), initial=0)
-    return {name: WORD_BYTES * at for (name, _), at in zip(fields, words, strict=False)}
+def place_in(fields: tuple[tuple[str, int], ...], name: str) -> tuple[int, int]:
+    """Where a record has a field, in bytes, and how many words that is. Raises KeyError."""
+    offset = 0
+    for field, count in fields:
+        if field == name:
+            return offset, count
+        offset += WORD_BYTES * count
+    raise KeyError(name)
 
 
-HART_OFFSETS = _offsets(HART_FIELDS)
-"""Where a hart's record has each field, in bytes."""
+def field_offset(name: str) -> int:
+    """Where the record of a hart has a field, in bytes. Raises KeyError."""
+    return place_in(HART_FIELDS, name)[0]
+
+
 HART_WORDS = _words(HART_FIELDS)
 MACHINE_WORDS = _words(MACHINE_FIELDS)
 """Length of a record."""

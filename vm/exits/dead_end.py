@@ -30,9 +30,11 @@ from trapline.vm.exits.trap_loop import TrapLoop, is_deaf
 
 STEPS = 64
 """Instructions of a loop that are followed at most."""
-EAGER = 16
+EAGER = 8
 SELDOM = 32
-"""Each of the first EAGER looks is a thorough one, and then every SELDOMth: some 0.1 s apart."""
+"""Each of the first EAGER looks is a thorough one, which takes a millisecond. Then there are SELDOM from one to the
+next, and later a quarter of all that have been: a guest that computes for long is not held up."""
+LATER = 4
 
 
 class DeadEnd:
@@ -42,6 +44,7 @@ class DeadEnd:
         self._machine = machine
         self._trap_loops = [TrapLoop(h) for h in machine.engine.h]
         self._looks = 0
+        self._next = 1
         self._suspected = False
         self._translations = Translations(machine)
 
@@ -51,8 +54,9 @@ class DeadEnd:
         Two looks in a row must agree: until the first, one hart may have changed the code of another.
         """
         self._looks += 1
-        if self._looks > EAGER and self._looks % SELDOM and not self._suspected:
+        if self._looks < self._next and not self._suspected:
             return None
+        self._next = self._looks + (1 if self._looks < EAGER else max(SELDOM, self._looks // LATER))
         found = self._find()
         suspected, self._suspected = self._suspected, found is not None
         if found is None or not suspected:

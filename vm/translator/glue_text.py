@@ -3,6 +3,7 @@
 from trapline.isa.sv32 import PAGE_BASE, PAGE_OFFSET, PAGE_PARCELS, PAGE_SHIFT
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.code_pages import CODE_ENTRIES
+from trapline.vm.core.hart import field_offset
 from trapline.vm.core.packed import PACKED_IMM
 from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.translator.layout import (
@@ -13,7 +14,7 @@ from trapline.vm.translator.layout import (
     PLACE_OFFSET,
     PLACE_SHIFT,
 )
-from trapline.vm.translator.stencil_builder import CONVENTION, PINNED, POINTER, TLB_ENTRY, Stencil, field_offset
+from trapline.vm.translator.stencil_builder import CONVENTION, PINNED, POINTER, TLB_ENTRY, Stencil
 
 
 def _budget(s: Stencil) -> None:

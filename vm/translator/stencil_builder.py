@@ -17,7 +17,7 @@ What a stencil leaves open is an external symbol, and each use of it a relocatio
 
 from trapline.isa import Instruction
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
-from trapline.vm.core.hart import HART_OFFSETS
+from trapline.vm.core.hart import field_offset
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.translator.meaning_ir import lower
 
@@ -43,11 +43,6 @@ POINTER = 8
 """Bytes of a machine word, and of a register of the hart."""
 TLB_ENTRY = 2 * POINTER
 """Bytes of a TLB's entry: its tag, and what turns a vaddr into an offset in RAM."""
-
-
-def field_offset(name: str) -> int:
-    """Where the hart's record has a field, in bytes."""
-    return HART_OFFSETS[name]
 
 
 class Stencil:

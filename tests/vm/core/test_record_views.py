@@ -9,11 +9,11 @@ import pytest
 from trapline.vm.core.hart import (
     HART,
     HART_FIELDS,
-    HART_OFFSETS,
     MACHINE_FIELDS,
     HartView,
     MachineView,
     as_harts,
+    field_offset,
     hart_memory,
     hart_views,
     machine_memory,
@@ -33,7 +33,7 @@ Fields = tuple[tuple[str, int], ...]
 
 def test_offsets_are_those_of_the_array() -> None:
     assert HART.fields is not None
-    assert {name: offset for name, (_, offset, *_) in HART.fields.items()} == HART_OFFSETS
+    assert all(field_offset(name) == offset for name, (_, offset, *_) in HART.fields.items())
 
 
 @pytest.mark.parametrize("view, new, fields", KINDS)

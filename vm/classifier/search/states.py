@@ -13,13 +13,12 @@ from trapline.vm.classifier.definitions.memory import OPEN
 from trapline.vm.classifier.definitions.questions import Row
 from trapline.vm.classifier.definitions.state_parts import CONTROL_FIELDS, VARIED_FIELDS, VISIBLE_FIELDS
 from trapline.vm.codegen.plain import python_module
-from trapline.vm.core.hart import HART, MACHINE, HartView, new_harts
+from trapline.vm.core.hart import MACHINE_FIELDS, WORD_BYTES, HartView, field_offset, new_harts, place_in
 
 
 def word_of(name: str, index: int = 0) -> int:
     """The index of a field's word in a hart's record as int64."""
-    assert HART.fields is not None
-    return HART.fields[name][1] // 8 + index
+    return field_offset(name) // WORD_BYTES + index
 
 
 def words_of(names: tuple[str, ...]) -> np.ndarray:
@@ -52,8 +51,8 @@ PMPCFG = word_of("pmpcfg")
 PMPADDR = word_of("pmpaddr")
 GENERATION = word_of("generation")
 CODE_EPOCH = word_of("code_epoch")
-TIME_BASE = MACHINE.fields["time_base"][1] // 8  # type: ignore[index]
-EXIT_CAUSE = MACHINE.fields["exit_cause"][1] // 8  # type: ignore[index]
+TIME_BASE = place_in(MACHINE_FIELDS, "time_base")[0] // WORD_BYTES
+EXIT_CAUSE = place_in(MACHINE_FIELDS, "exit_cause")[0] // WORD_BYTES
 
 SETUP_WORD, SETUP_RELOCATION, SETUP_OTHER_RELOCATION, SETUP_TIME, SETUP_OTHER_TIME, SETUP_RESERVED = range(6)
 """The rest of a state: instruction word, relocations, bases of mtime, offset of the reserved word (-1: none)."""

@@ -6,7 +6,7 @@ two slices, and the first tier's code at its entries becomes a jump to it. Nothi
 page's translation drops this jump, too. What is executed does not depend on when that happens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
@@ -18,7 +18,7 @@ from trapline.vm.translator.host import region_file
 from trapline.vm.translator.host.memory import ALIGNED, Translator
 from trapline.vm.translator.host.region_worker import WORKER, Job
 from trapline.vm.translator.regions.compilation import Code, jump, place
-from trapline.vm.translator.regions.formation import Block, Region, Step, block_with, blocks_of, form
+from trapline.vm.translator.regions.formation import HOT, Block, Region, Step, blocks_of, form, leaders_with
 from trapline.vm.translator.regions.region_text import CHAIN, COUNTS, EXIT, MAP
 
 LOOKED_UP = 2
@@ -77,6 +77,7 @@ class _Region:
     def __init__(self, number: int, steps: tuple[Step, ...], code: Code) -> None:
         self.number = number
         self.steps = steps
+        self.parcels = {step.parcel for step in steps}
         self.code = code
         self.start = NOWHERE
         self.places: dict[int, int] = {}
@@ -157,8 +158,7 @@ class Regions:
     def _look_up(self, number: int, page: _Page) -> None:
         """Install what an earlier run has kept for where the hart was found."""
         blocks = self._blocks(number)
-        for parcel in page.samples:
-            leader = block_with(parcel, blocks)
+        for leader in leaders_with(page.samples, blocks):
             found = None if leader is None else region_file.read(blocks[leader])
             if found is not None and self._add(number, *found):
                 page.begin()
@@ -166,21 +166,29 @@ class Regions:
                 return
 
     def _compile(self, number: int, page: _Page) -> None:
+        page.wanted *= 2
+        if not self._policy.whole and any(self._has(region, number, page.samples) for region in self._regions):
+            return
         blocks = self._blocks(number)
         region = form(blocks, dict.fromkeys(blocks, 1) if self._policy.whole else page.samples)
-        page.wanted *= 2
         if region is None or page.regions >= self._policy.most_regions or self._is_known(number, region):
             return
         if self._policy.instructions * page.count < region.size:
             page.wanted = region.size // self._policy.instructions
             return
-        leaders = {block_with(parcel, blocks) for parcel in page.samples}
+        leaders = set(leaders_with(page.samples, blocks))
         job = Job(region, [block for leader, block in region.blocks.items() if leader in leaders])
         if self._policy.submit(job):
             self._jobs.append((number, job))
             page.regions += 1
             page.begin()
             page.looked_up = True
+
+    def _has(self, region: _Region, number: int, samples: Mapping[int, int]) -> bool:
+        """Whether nearly all of these samples of a page were in a region."""
+        if region.number != number or not region.places:
+            return False
+        return sum(n for parcel, n in samples.items() if parcel not in region.parcels) < HOT * sum(samples.values())
 
     def _is_known(self, number: int, region: Region) -> bool:
         steps = set(region.steps)

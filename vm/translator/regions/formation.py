@@ -4,6 +4,7 @@ Blocks are those of the first tier (`vm.translator.emit`): a region is entered w
 ends the code of the first tier goes on. Parcels are counted within the page.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -134,12 +135,15 @@ def successors(block: Block, blocks: Mapping[int, Block], return_points: Iterabl
     return {leader for leader in found if leader in blocks}
 
 
-def block_with(parcel: int, blocks: Mapping[int, Block]) -> int | None:
-    """The leader of the block that an instruction is in."""
-    for leader in range(parcel, -1, -1):
-        if leader in blocks:
-            return leader if parcel < blocks[leader].after else None
-    return None
+def leaders_with(parcels: Iterable[int], blocks: Mapping[int, Block]) -> list[int | None]:
+    """Of each of these instructions, the leader of the block that it is in."""
+    leaders = sorted(blocks)
+    found: list[int | None] = []
+    for parcel in parcels:
+        place = bisect_right(leaders, parcel) - 1
+        within = place >= 0 and parcel < blocks[leaders[place]].after
+        found.append(leaders[place] if within else None)
+    return found
 
 
 def form(blocks: Mapping[int, Block], samples: Mapping[int, int], most: int = MOST) -> Region | None:
@@ -148,8 +152,7 @@ def form(blocks: Mapping[int, Block], samples: Mapping[int, int], most: int = MO
     samples: how often each parcel was found.
     """
     found: dict[int, int] = {}
-    for parcel, count in samples.items():
-        leader = block_with(parcel, blocks)
+    for leader, count in zip(leaders_with(samples, blocks), samples.values(), strict=True):
         if leader is not None:
             found[leader] = found.get(leader, 0) + count
     total = sum(found.values())

@@ -7,13 +7,14 @@ is room for a word.
 from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
 from trapline.vm.core.code_pages import TOHOST_BYTES
+from trapline.vm.core.hart import field_offset
 from trapline.vm.core.stops import NEAR_TOHOST
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.translator.layout import CONTEXT_TOHOST
 from trapline.vm.translator.regions.accesses import ACCESSES
 from trapline.vm.translator.regions.lines import Lines
 from trapline.vm.translator.regions.metadata import SLOTS, TLB, USUALLY
-from trapline.vm.translator.stencil_builder import POINTER, TLB_ENTRY, field_offset
+from trapline.vm.translator.stencil_builder import POINTER, TLB_ENTRY
 
 CALLED = "h", "tag", "ram", "context"
 """The pinned values that the functions take, before the address and what of it a tag has."""

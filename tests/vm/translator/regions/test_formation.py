@@ -7,7 +7,7 @@ from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.packed import OP
 from trapline.vm.translator.flow import NOWHERE, block_length
-from trapline.vm.translator.regions.formation import Block, block_with, blocks_of, form
+from trapline.vm.translator.regions.formation import Block, blocks_of, form, leaders_with
 
 CALL = 40
 """Where the function begins in PROGRAM."""
@@ -70,7 +70,7 @@ def test_blocks_are_those_of_the_first_tier() -> None:
 
 def test_the_block_of_an_instruction() -> None:
     made = blocks()
-    assert [block_with(parcel, made) for parcel in (0, 4, 12, 14, 20, 23, CALL + 2, 100)] == [
+    assert leaders_with((0, 4, 12, 14, 20, 23, CALL + 2, 100), made) == [
         0, 2, 10, None, 20, 20, CALL, None,
     ]  # fmt: skip
 
