@@ -21,11 +21,12 @@ def run() -> None:
     try:
         main()
     finally:
-        try:
-            with suppress(ValueError):  # closed
-                sys.stdout.flush()
-        except OSError:  # the reader is gone
-            discard_output()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                with suppress(ValueError):  # closed
+                    stream.flush()
+            except OSError:  # the reader is gone, or the disk is full
+                discard_output(stream)
         # Nor is all of it looked through once more while the interpreter shuts down.
         gc.freeze()
 

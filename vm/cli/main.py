@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -78,10 +78,10 @@ def _endings() -> Iterator[None]:
         sys.exit(2)
 
 
-def discard_output() -> None:
-    """Drop output that is not printed yet."""
+def discard_output(stream: TextIO | None = None) -> None:
+    """Drop what is not printed yet. stream: stdout without one."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
     except (OSError, ValueError):
         pass  # not backed by a file
 

@@ -1,5 +1,6 @@
 """Tables: aligned columns of plain text, a drawn table at a terminal, Markdown."""
 
+import io
 import os
 import shutil
 import sys
@@ -42,10 +43,13 @@ def lines(headings: Sequence[str], rows: Rows, right: Collection[int] = ()) -> l
     from rich.console import Console
 
     widest = sum(max((len(row[i]) for row in (headings, *rows)), default=0) * 2 + 2 for i in range(len(headings)))
-    console = Console(width=max(1, widest), color_system=None, force_terminal=False, highlight=False, emoji=False)
-    with console.capture() as captured:
-        console.print(build(headings, rows, right=right), soft_wrap=False)
-    return [line.rstrip(" ") for line in captured.get().splitlines()]
+    # Into a file of its own: rich would flush stdout, and end the process where the reader closed the pipe.
+    text = io.StringIO()
+    console = Console(
+        file=text, width=max(1, widest), color_system=None, force_terminal=False, highlight=False, emoji=False
+    )
+    console.print(build(headings, rows, right=right), soft_wrap=False)
+    return [line.rstrip(" ") for line in text.getvalue().splitlines()]
 
 
 def show(title: str, headings: Sequence[str], rows: Rows, folded: Collection[int] = ()) -> None:
