@@ -36,15 +36,16 @@ from trapline.isa.xleak import LEAK_CSRS
 
 def check_instructions(instructions: Iterable[Instruction]) -> None:
     """Raise DeclarationError if two encodings share a word or two instructions share a name."""
-    seen: list[Instruction] = []
+    seen: list[tuple[int, int, str]] = []
+    names = set()
     for new in instructions:
-        for old in seen:
-            if old.name == new.name:
-                raise DeclarationError(f"instruction '{new.name}' is declared twice")
-            common = old.mask & new.mask
-            if old.match & common == new.match & common:
-                raise DeclarationError(f"the encodings of '{old.name}' and '{new.name}' overlap")
-        seen.append(new)
+        mask, match = new.mask, new.match
+        if new.name in names:
+            raise DeclarationError(f"instruction '{new.name}' is declared twice")
+        for other in [name for old_mask, old_match, name in seen if not (match ^ old_match) & mask & old_mask]:
+            raise DeclarationError(f"the encodings of '{other}' and '{new.name}' overlap")
+        names.add(new.name)
+        seen.append((mask, match, new.name))
 
 
 def check_csrs(csrs: Sequence[Csr]) -> None:

@@ -109,7 +109,7 @@ FOR_USERS = {"machine.py", "breakpoints.py", "engine.py", "engine_kinds.py", "re
 BEHIND = {"run_loop.py", "state.py", "machine_options.py", "engine_memory.py"}
 """Files of `vm/` itself: what a user of the library meets, and what is behind it and belongs to no room alone."""
 
-BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/compiler.py")
+BY_STRING = ("trapline/__init__.py", "asm/__init__.py", "vm/cli/main.py", "vm/codegen/source.py")
 """Files that import what a string names: a command or name of the library when it is first used, and the module that
 generates a text to compile."""
 

@@ -4,4 +4,4 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 Announce = Callable[[str], AbstractContextManager[None]]
-"""Entered while code is compiled, with what it is: `engine`, or another kind of `vm.codegen.compiler.Source`."""
+"""Entered while code is compiled, with what it is: `engine`, or another kind of `vm.codegen.source.Source`."""

@@ -33,14 +33,24 @@ def version_of(package: str) -> str:
     takes as long to import as the rest of what this module does.
     """
     for folder in sys.path:
-        found = [*Path(folder or ".").glob(f"{package}-*.dist-info")]
+        found = [name for name in _files(folder or ".") if name.startswith(f"{package}-") and name.endswith(_OF_PIP)]
         if len(found) == 1:
-            return found[0].name.removesuffix(".dist-info").removeprefix(f"{package}-")
+            return found[0].removesuffix(_OF_PIP).removeprefix(f"{package}-")
         if found:
             break  # what a broken update has left
     from importlib.metadata import version
 
     return version(package)
+
+
+_OF_PIP = ".dist-info"
+
+
+def _files(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 @cache
@@ -59,9 +69,33 @@ def processor(portable: bool = False) -> str:
     """What code is compiled for: this computer's processor, or any of its architecture."""
     if portable:
         return "any"
+    told = told_processor(CPUINFO)
+    if told is not None:
+        return told
     import llvmlite.binding as llvm
 
     return f"{llvm.get_host_cpu_name()}\0{llvm.get_host_cpu_features().flatten()}"
+
+
+CPUINFO = Path("/proc/cpuinfo")
+_TOLD = ("vendor_id", "cpu family", "model", "stepping", "flags")
+_ENOUGH = 1 << 14
+"""Bytes of CPUINFO that are read: what is told of one processor, of which there may be hundreds, has some 2,000."""
+
+
+def told_processor(path: Path) -> str | None:
+    """What Linux tells of a processor of x86: its model and all that it can do; None elsewhere.
+
+    LLVM knows no more of it, and takes as long to import as a short program runs.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            text, rest, _ = file.read(_ENOUGH).decode(errors="replace").partition("\n\n")
+    except OSError:
+        return None
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    told = [fields.get(name, "") for name in _TOLD]
+    return "\0".join(told) if rest and all(told) else None
 
 
 def file_name(kind: str, key: str, portable: bool = False) -> str:

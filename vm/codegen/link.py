@@ -1,8 +1,9 @@
-"""Object files become functions of this process, through LLVM's linker and without numba."""
+"""Object files become functions of this process: by our own loader, or else through LLVM's linker; without numba."""
 
 import ctypes
 from typing import Any
 
+from trapline.vm.codegen import object_loader
 from trapline.vm.codegen.cache import unpack
 
 # Symbols of numba's runtime that the object names and that nothing reachable calls: no function of the
@@ -15,6 +16,20 @@ _UNREACHABLE = (
 
 def link(data: bytes, symbols: list[str]) -> list[int]:
     """Addresses of the entries after loading the objects into this process."""
+    objects = unpack(data)
+    # Each entry has an object of its own, or all are in one.
+    of_entries = objects * len(symbols) if len(objects) == 1 else objects
+    entries = list(zip(of_entries, symbols, strict=True))
+    try:
+        loaded = {one: object_loader.load(one) for one in objects}
+        return [loaded[one][symbol] for one, symbol in entries]
+    except object_loader.RefusedError:
+        linkers = {one: _linked(one) for one in objects}
+        return [linkers[one].get_function_address(symbol) for one, symbol in entries]
+
+
+def _linked(data: bytes) -> Any:
+    """LLVM's linker with an object."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -23,17 +38,12 @@ def link(data: bytes, symbols: list[str]) -> list[int]:
     for name in _UNREACHABLE:
         if llvm.address_of_symbol(name) is None:
             llvm.add_symbol(name, stub)
-    linkers = []
-    for object_data in unpack(data):
-        target = llvm.Target.from_default_triple().create_target_machine()
-        linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
-        linker.add_object_file(llvm.ObjectFileRef.from_data(object_data))
-        linker.finalize_object()
-        linkers.append(linker)
-    _ALIVE.extend(linkers)
-    # Each entry has an object of its own, or all are in one.
-    of_entries = linkers * len(symbols) if len(linkers) == 1 else linkers
-    return [linker.get_function_address(symbol) for linker, symbol in zip(of_entries, symbols, strict=True)]
+    target = llvm.Target.from_default_triple().create_target_machine()
+    linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+    linker.add_object_file(llvm.ObjectFileRef.from_data(data))
+    linker.finalize_object()
+    _ALIVE.append(linker)
+    return linker
 
 
 _STUB = ctypes.CFUNCTYPE(None)(lambda: None)

@@ -1,7 +1,7 @@
 """The compiled engine: made once by LLVM, kept as an object file, and loaded.
 
-Loading it takes 0.05 s. It is kept under a name made of everything that it depends on: our sources, versions, and the
-processor.
+To find and load it takes some 6 ms. It is kept under a name made of everything that it depends on: our sources,
+versions, and the processor.
 """
 
 import ctypes
@@ -15,8 +15,8 @@ from trapline.isa.table import added, derived
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import find, read, source_key, store
 from trapline.vm.codegen.cache_folders import folder_of_sources
-from trapline.vm.codegen.compiler import NUMBA, Source, compiled, import_text, wants_numba
 from trapline.vm.codegen.link import link
+from trapline.vm.codegen.source import NUMBA, Source, wants_numba
 
 _TEXT, _IR = "trapline.vm.codegen.engine_text", "trapline.vm.codegen.engine_ir"
 ENGINE = Source("engine", _TEXT, "unstopped_text", ("run_entry", "drop_code_entry"), _IR, "unstopped_ir")
@@ -49,6 +49,8 @@ def load(source: Source, key: str, announce: Announce | None = None) -> list[int
     """
     found = read(source.kind, key)
     if found is None:
+        from trapline.vm.codegen.compiler import compiled
+
         with announce(source.kind) if announce is not None else nullcontext():
             found = compiled(source)
         store(source.kind, key, *found)
@@ -65,6 +67,8 @@ def warm(
     found = find(source.kind, key, (portable,))
     if found is not None:
         return found[0], False
+    from trapline.vm.codegen.compiler import compiled
+
     with announce(source.kind) if announce is not None else nullcontext():
         made = compiled(source, portable)
     return store(source.kind, key, *made, portable=portable), True
@@ -96,6 +100,7 @@ def functions(announce: Announce | None = None, source: Source = ENGINE) -> Entr
 @derived
 def checked_functions() -> ModuleType:
     """The engine compiled with bounds checks (NUMBA_BOUNDSCHECK=1), called through numba: it can raise."""
+    from trapline.vm.codegen.compiler import import_text
     from trapline.vm.codegen.engine_text import numba_text
 
     return import_text(numba_text(entries=False), folder_of_sources())

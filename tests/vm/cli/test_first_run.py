@@ -24,6 +24,7 @@ from support.cli.command import (
 )
 from trapline.vm.codegen import compiler
 from trapline.vm.codegen.link import link
+from trapline.vm.codegen.source import Source
 
 pytestmark = [
     pytest.mark.slow,
@@ -158,6 +159,6 @@ def test_the_compiler_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("compiled in this process")
 
     monkeypatch.setattr(compiler, "compile_here", fail)
-    small = compiler.Source("small", __name__, "small_text", ("entry",))
+    small = Source("small", __name__, "small_text", ("entry",))
     (address,) = link(*compiler.compile_apart(small))
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(20) == 41

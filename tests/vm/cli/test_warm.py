@@ -6,7 +6,7 @@ import pytest
 
 from support.cli.command import invoke, refused, write
 from support.isa.plugins import plugin, value
-from trapline.vm.codegen import cache, native, plain
+from trapline.vm.codegen import cache, compiler, native, plain
 
 KINDS = {"engine": "engine", "stopping": "engine for breakpoints", "search": "search"}
 SAID = ["engine", "engine for breakpoints", "stencils", "engine as plain Python", "tables of the assembler", "search"]
@@ -21,7 +21,7 @@ def made(tmp_path, monkeypatch):
         kinds.append((source.kind, portable))
         return b"object", list(source.entries)
 
-    monkeypatch.setattr(native, "compiled", compiled)
+    monkeypatch.setattr(compiler, "compiled", compiled)
     monkeypatch.setattr(plain, "_compiled", lambda: compile("run = 1", "", "exec"))
     monkeypatch.setenv("TRAPLINE_CACHE_DIR", str(tmp_path / "cache"))
     return kinds

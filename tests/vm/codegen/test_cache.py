@@ -74,14 +74,14 @@ def entry(count):
 '''
 from ctypes import CFUNCTYPE, c_int64
 from contextlib import contextmanager
-from trapline.vm.codegen import compiler, native
+from trapline.vm.codegen import native, source
 
 @contextmanager
 def announce(kind):
     print("compiling")
     yield
 
-(address,) = native.load(compiler.Source("small", "small", "text", ("entry",)), "key", announce)
+(address,) = native.load(source.Source("small", "small", "text", ("entry",)), "key", announce)
 print(CFUNCTYPE(c_int64, c_int64)(address)(10))
 """
 RESULT = sum(n * n ^ 5 for n in range(10)) + sum(n * n ^ 5 for n in range(5))

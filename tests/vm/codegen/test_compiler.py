@@ -10,7 +10,7 @@ import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from trapline.vm.codegen import compiler, native
+from trapline.vm.codegen import native, source
 
 pytestmark = pytest.mark.once
 
@@ -81,10 +81,10 @@ def test_numba_compiles_all_if_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -
     """And what it makes is kept beside the other."""
     key_now = native.engine_key.__wrapped__  # type: ignore[attr-defined]
     key = key_now()
-    assert [language for language, _ in native.ENGINE.inputs()] == [compiler.IR, compiler.NUMBA]
-    monkeypatch.setenv(compiler.COMPILER, "numba")
-    assert [language for language, _ in native.ENGINE.inputs()] == [compiler.NUMBA]
+    assert [language for language, _ in native.ENGINE.inputs()] == [source.IR, source.NUMBA]
+    monkeypatch.setenv(source.COMPILER, "numba")
+    assert [language for language, _ in native.ENGINE.inputs()] == [source.NUMBA]
     assert key_now() != key
-    monkeypatch.setenv(compiler.COMPILER, "gcc")
+    monkeypatch.setenv(source.COMPILER, "gcc")
     with pytest.raises(ValueError, match="TRAPLINE_COMPILER is 'gcc'"):
-        compiler.wants_numba()
+        source.wants_numba()

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from support.budget import examples
 from trapline.vm.codegen import engine_ir
 from trapline.vm.codegen.cache import pack
-from trapline.vm.codegen.compiler import IR, NUMBA, Source
 from trapline.vm.codegen.ir_kinds import FIELDS, UnknownConstructError, field, record_bytes
 from trapline.vm.codegen.ir_module import EngineModule
 from trapline.vm.codegen.link import link
 from trapline.vm.codegen.llvm_object import object_of
 from trapline.vm.codegen.native import ENGINE, STOPPING_ENGINE
+from trapline.vm.codegen.source import IR, NUMBA, Source
 from trapline.vm.core import hart
 
 pytestmark = pytest.mark.once

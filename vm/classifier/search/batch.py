@@ -19,7 +19,7 @@ from trapline.vm.codegen import native
 from trapline.vm.codegen.announce import Announce
 from trapline.vm.codegen.cache import source_key
 from trapline.vm.codegen.collect import NUMBA_CONVERSIONS, collect, compiled_text
-from trapline.vm.codegen.compiler import Source
+from trapline.vm.codegen.source import Source
 from trapline.vm.engine import Engine
 
 S = states.STATE_WORDS
