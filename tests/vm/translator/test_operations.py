@@ -1,12 +1,12 @@
 """What the machine code of each instruction computes, against its meaning in plain Python."""
 
-import os
 import random
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from support.budget import LONG, NIGHTLY
 from support.translator.translated import NO_TOHOST, Translated, alone, packed, write_code
 from trapline.isa import INSTRUCTIONS, Instruction, Kind
 from trapline.isa.sv32 import PAGE, PAGE_SHIFT
@@ -18,7 +18,6 @@ from trapline.vm.translator.stencil_text import has_stencil
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tier")]
 
-NIGHTLY = os.environ.get("TRAPLINE_HYPOTHESIS") == "nightly"
 TUPLES = 10_000 if NIGHTLY else 200
 """Tuples of operands for each instruction."""
 CORNERS = (0, 1, 2, 31, 32, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFF800, 0xFFFFFFFF)
@@ -110,6 +109,7 @@ def immediates(i: Instruction, rng: random.Random, count: int) -> list[int]:
     return [value & -i.pattern.imm_scale for value in chosen]
 
 
+@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("i", IMMEDIATES, ids=lambda i: i.name)
 def test_of_an_immediate(i: Instruction, tier: int, hart: Translated) -> None:
     """Each in its own place of a page, with registers of all numbers."""
@@ -138,6 +138,7 @@ def test_of_an_immediate(i: Instruction, tier: int, hart: Translated) -> None:
             assert memory[:count].tolist() == expected
 
 
+@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("i", LOADS + STORES, ids=lambda i: i.name)
 def test_accesses(i: Instruction, tier: int, hart: Translated) -> None:
     """What is aligned and in the TLB is done; all else is left at this instruction, and nothing has changed."""
