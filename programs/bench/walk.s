@@ -1,6 +1,7 @@
 # walk.s - a benchmark of address translation: ten million loads, each from another of 4096 pages under Sv32.
 #
-# Every page holds the virtual address of the next one, in an order that no TLB likes.
+# Every page holds the virtual address of the next word, in an order that no TLB likes. The words are in lines of all
+# sets of a cache: at one place in each page they would be in one set, and it would be the cache that is measured.
 # Boot it: trapline boot programs/bench/walk.s
 
     .equ    ROOT, 0x80200000                # root page table, then four leaf tables
@@ -9,6 +10,8 @@
     .equ    PAGES, 0x40000000               # where they are seen
     .equ    COUNT, 4096
     .equ    STEPS, 10000000
+    .equ    LINES, 64                       # lines of a page
+    .equ    LINE_SHIFT, 6
     .equ    LEAF, 0xcf                      # D A X W R V
     .equ    FINISHER, 0x100000
     .equ    PASS, 0x5555
@@ -74,8 +77,14 @@ _start:
     srli    t4, t4, 20
     slli    t5, t1, 12
     add     t5, t5, t3
+    andi    a2, t1, LINES - 1
+    slli    a2, a2, LINE_SHIFT
+    add     t5, t5, a2
     slli    t6, t4, 12
     add     t6, t6, a0
+    andi    a2, t4, LINES - 1
+    slli    a2, a2, LINE_SHIFT
+    add     t6, t6, a2
     sw      t6, (t5)
     mv      t1, t4
     addi    t2, t2, -1

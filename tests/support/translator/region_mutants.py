@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from support.translator import translated
-from support.translator.translated import CONTEXT, Translated, alone, beside, packed, run, write_code
+from support.translator.translated import CONTEXT, NO_TOHOST, Translated, alone, beside, packed, run, write_code
 from trapline import Machine
 from trapline.isa.sv32 import PAGE
 from trapline.isa.word import WORD
+from trapline.vm.core.stops import NEAR_TOHOST
 from trapline.vm.translator import regions
 
 FOLDER = Path(regions.__file__).parent
@@ -78,10 +79,22 @@ MISTAKES = {
         "lookups", "br i1 {f.let(f'icmp eq i64 {tag}, {wanted}')}", "br i1 {f.let(f'icmp ne i64 {tag}, 1')}"
     ),
     "a group is not looked for in the TLB": Mistake(
-        "places", "self._f.let(f\"icmp eq i64 {tag}, {wanted}\"), ", "self._f.let(f\"icmp ne i64 {tag}, 1\"), "
+        "places", "found_here, room = f.let(f\"icmp eq i64 {tag}, {wanted}\")",
+        "found_here, room = f.let(f\"icmp ne i64 {tag}, 1\")",
+    ),
+    "stores of a group are not looked for in the TLB": Mistake(
+        "lookups", "plain = f.let(f\"icmp eq i64 {tag}, {wanted}\")", "plain = f.let(f\"icmp ne i64 {tag}, 1\")"
+    ),
+    "a window begins with tohost": Mistake("lookups", "i64 {behind}, i64 {page}", "i64 {tohost}, i64 {page}"),
+    "a window ends behind tohost": Mistake("lookups", "i64 {tohost}, i64 {page_end}", "i64 {behind}, i64 {page_end}"),
+    "a window is the page of tohost": Mistake(
+        "lookups", "i64 {tohost}, i64 {page_end}", "i64 {page_end}, i64 {page_end}"
+    ),
+    "stores of a group may be to tohost": Mistake(
+        "lookups", 'near, f.let(f"or i1 {is_behind}, {is_before}")', "near"
     ),
     "a group may reach into the next page": Mistake(
-        "places", "{(PAGE - group.span) >> bits}", "{(PAGE - 4) >> bits}"
+        "places", "return (PAGE - group.span) >> _bits(group)", "return (PAGE - 4) >> _bits(group)"
     ),
     "a group need not be aligned": Mistake("places", "        if bits:  # what", "        if False:  # what"),
     "a slot is another register's": Mistake(
@@ -272,16 +285,22 @@ LOOPS = [
     ],
     [packed("lw", rd=20, rs1=6), packed("lhu", rd=21, rs1=6, imm=3)],
     [
+        packed("sw", rs1=1, rs2=10), packed("addi", rd=1, rs1=1, imm=-4), packed("sb", rs1=2, rs2=10),
+        packed("addi", rd=2, rs1=2, imm=1), packed("addi", rd=10, rs1=10, imm=1),
+    ],
+    [
         packed("lw", rd=5, rs1=4), packed("lw", rd=6, rs1=5), packed("addi", rd=4, rs1=4, imm=4),
         packed("add", rd=9, rs1=9, rs2=6),
     ],
 ]  # fmt: skip
 """What is repeated; x7 counts."""
 PAGES = 12
+TOHOST = 104
+"""Where `tohost` is in its page."""
 
 
 def accesses(tier: SimpleNamespace | None) -> list[tuple[object, ...]]:
-    """What is done of each of LOOPS with many registers, where the TLBs have some pages, in no order.
+    """What is done of each of LOOPS with many registers, where the TLBs have some pages, in no order, and one `tohost`.
 
     None: in the first tier.
     """
@@ -296,8 +315,10 @@ def _accesses(body: list[int], tier: SimpleNamespace | None) -> Iterator[tuple[o
         for page in range(1, PAGES):
             tlb[2 * page] = CONTEXT | page * PAGE if page < count else -1
             tlb[2 * page + 1] = (where[page - 1] - page) * PAGE
+    stored = range(1, PAGES - 5)
     back = -WORD * (len(body) + 1)
     write_code(hart, [*body, packed("addi", rd=7, rs1=7, imm=-1), packed("bne", rs1=7, imm=back)])
+    hart.watch(TOHOST)  # there is one: code is made for stores near it
     assert hart.translate(0, 0)
     if tier is not None:
         make: Callable[..., object] = hart.make_region
@@ -305,10 +326,16 @@ def _accesses(body: list[int], tier: SimpleNamespace | None) -> Iterator[tuple[o
     for _ in range(100):
         words = hart.ram.view(np.uint32)
         words[:] = np.resize([PAGE + WORD * rng.randrange((PAGES - 5) * PAGE // WORD) for _ in range(97)], len(words))
+        marked = rng.choice((0, *stored))
+        hart.watch(where[marked - 1] * PAGE + TOHOST if marked else NO_TOHOST)
+        for page in stored:
+            hart.h.store_tlb[2 * page] = CONTEXT | page * PAGE | (NEAR_TOHOST if page == marked else 0)
         for number in range(1, 10):
-            near = PAGE * rng.randrange(1, PAGES - 3)
+            near = marked if marked and rng.randrange(2) else rng.randrange(1, PAGES - 3)
             offset = rng.choice((0, -4, -8, -20, 4, 100)) + rng.choice((0, 0, 0, 0, 0, 1, 2))
-            hart.h.x[number] = near + offset
+            if near == marked and rng.randrange(3):
+                offset = TOHOST + rng.randrange(-16, 24)
+            hart.h.x[number] = PAGE * near + offset
         hart.h.x[7], hart.h.pc = 9, 0
         done = hart.enter(rng.choice((5, 23, 40, 100)))
         yield done, hart.h.pc, list(hart.h.x), hart.ram.tobytes()

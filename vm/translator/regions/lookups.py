@@ -5,7 +5,7 @@ is room for a word.
 """
 
 from trapline.isa import Instruction, Kind
-from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
+from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_SHIFT
 from trapline.vm.core.code_pages import TOHOST_BYTES
 from trapline.vm.core.hart import field_offset
 from trapline.vm.core.stops import NEAR_TOHOST
@@ -87,6 +87,29 @@ def _or_near_tohost(
     f.do(f"br label %{done}")
     f.do(f"{done}:")
     return f.let("load i64, ptr %to")
+
+
+def window(
+    f: Lines, tag: str, wanted: str, page: str, offset: str, low: str, end: str
+) -> tuple[str, str, str]:  # fmt: skip
+    """Where the stores from `low` to `end` have nothing to fear around them: its start, its bytes, and whether, as i1.
+
+    It is the page, if the TLB's `tag` is the `wanted` one, or what is before `tohost` in its page or behind it. offset:
+    what makes a vaddr an offset in RAM.
+    """
+    words = f.let("inttoptr i64 %context to ptr")
+    place = f.let(f"getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}")
+    tohost = f.let(f"sub i64 {f.let(f'load i64, ptr {place}')}, {offset}")
+    behind = f.let(f"add i64 {tohost}, {TOHOST_BYTES}")
+    plain = f.let(f"icmp eq i64 {tag}, {wanted}")
+    near = f.let(f"icmp eq i64 {tag}, {f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
+    is_behind = f.let(f"icmp sge i64 {low}, {behind}")
+    is_before = f.let(f"icmp sle i64 {end}, {tohost}")
+    page_end = f.let(f"add i64 {page}, {PAGE}")
+    start = f.let(f"select i1 {f.all_of([near, is_behind])}, i64 {behind}, i64 {page}")
+    stop = f.let(f"select i1 {f.all_of([near, is_before])}, i64 {tohost}, i64 {page_end}")
+    apart = f.all_of([near, f.let(f"or i1 {is_behind}, {is_before}")])
+    return start, f.let(f"sub i64 {stop}, {start}"), f.let(f"or i1 {plain}, {apart}")
 
 
 def call(f: Lines, instruction: Instruction, wide: str, miss: str) -> str:

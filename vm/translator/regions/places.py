@@ -1,10 +1,10 @@
 """How a region finds the memory that an access goes to: through the TLBs, and mostly by what they have said before.
 
-A *slot* is two values: the address of the page that an access went to last, and what makes a vaddr an address of the
-computer's memory there. No slot lasts longer than the TLBs are left alone, which is while a region runs.
+A *slot* is two values or three: the address of the page that an access went to last, and what makes a vaddr an address
+of the computer's memory there. No slot lasts longer than the TLBs are left alone, which is while a region runs.
 """
 
-from trapline.isa import Instruction
+from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE, PAGE_BASE
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
@@ -12,7 +12,7 @@ from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, REGISTER
 from trapline.vm.translator.regions.accesses import ACCESSES, Group, groups
 from trapline.vm.translator.regions.formation import Region, Step
 from trapline.vm.translator.regions.lines import Lines
-from trapline.vm.translator.regions.lookups import ask, call, entry_offset, fixed_bits, tlb_entry
+from trapline.vm.translator.regions.lookups import ask, call, entry_offset, fixed_bits, tlb_entry, window
 from trapline.vm.translator.regions.metadata import SLOTS, TLB, USUALLY
 
 SITES = 24
@@ -30,55 +30,69 @@ class Places:
     def __init__(self, f: Lines, region: Region, in_memory: bool) -> None:
         self._f = f
         self._sites = _sites(region)
-        of_groups = {self._slot(group): None for block in region.blocks.values() for group in groups(block.steps)}
-        slots = [*of_groups, *(f".{parcel}" for parcel in self._sites)]
+        found = {self._slot(g): g.kind for block in region.blocks.values() for g in groups(block.steps)}
+        slots = [*found, *(f".{parcel}" for parcel in self._sites)]
+        names = [f"%{name}{slot}" for slot in slots for name in ("page", "offset")]
+        names += [f"%room{slot}" for slot, kind in found.items() if kind is Kind.STORE]
         f.do("%to = alloca i64")
         if in_memory and slots:
-            f.do(f"%slots = alloca [{2 * len(slots)} x i64]")
-        for number, slot in enumerate(slots):
-            for name, place in (("page", 2 * number), ("offset", 2 * number + 1)):
-                made = f"getelementptr i64, ptr %slots, i64 {place}" if in_memory else "alloca i64"
-                f.do(f"%{name}{slot} = {made}")
+            f.do(f"%slots = alloca [{len(names)} x i64]")
+        for place, name in enumerate(names):
+            f.do(f"{name} = " + (f"getelementptr i64, ptr %slots, i64 {place}" if in_memory else "alloca i64"))
+        for slot in slots:
             f.do(f"store i64 {NO_PAGE}, ptr %page{slot}")
+        for slot, kind in found.items():
+            if kind is Kind.STORE:
+                f.do(f"store i64 0, ptr %room{slot}")
         if in_memory and slots:  # for all that LLVM knows, this changes them
             f.do('call void asm sideeffect "", "r,~{memory}"(ptr %slots)')
 
     def together(self, found: list[Group], apart: str) -> dict[int, str]:
         """Check accesses for a whole block, or go to `apart`, where each is checked by itself; answers their places.
 
-        Each group has a slot: the address of the page that it was found in last, and what makes a vaddr an address of
-        the computer's memory there. No slot lasts longer than the TLBs are left alone, which is while a region runs.
+        Each group has a slot. What a slot of stores says holds in a window, which is the page, or what is before or
+        behind the doubleword `tohost` in its page; there is a third value, how far into it a group may begin.
         """
+        f = self._f
         lows = [self._low(group) for group in found]
         known = [
-            self._fits(self._f.let(f"load i64, ptr %page{self._slot(g)}, !tbaa {SLOTS}"), g, low)
-            for g, low in zip(found, lows, strict=True)
+            self._fits(f.let(f"load i64, ptr %page{slot}, !tbaa {SLOTS}"), group, low, self._room(group))
+            for group, low in zip(found, lows, strict=True)
+            for slot in (self._slot(group),)
         ]
-        fast, again, refill = self._f.label(), self._f.label(), self._f.label()
-        self._f.do(f"br i1 {self._f.all_of(known)}, label %{fast}, label %{again}, !prof {USUALLY}")
-        self._f.do(f"{again}:")
-        pages, offsets, good = [], [], []
+        fast, again, refill = f.label(), f.label(), f.label()
+        f.do(f"br i1 {f.all_of(known)}, label %{fast}, label %{again}, !prof {USUALLY}")
+        f.do(f"{again}:")
+        values, good = [], []
         for group, low in zip(found, lows, strict=True):
-            page = self._f.let(f"and i64 {low}, {PAGE_BASE}")
-            entry = tlb_entry(self._f, group.kind, low)
-            wanted = self._f.let(f"or i64 {page}, %tag")
-            tag = self._f.let(f"load i64, ptr {entry}, !tbaa {TLB}")
-            good += [self._f.let(f"icmp eq i64 {tag}, {wanted}"), self._fits(page, group, low)]
-            offsets.append(self._f.let(f"add i64 {entry_offset(self._f, entry)}, %ram"))
-            pages.append(page)
-        self._f.do(f"br i1 {self._f.all_of(good)}, label %{refill}, label %{apart}")
-        self._f.do(f"{refill}:")
-        for group, page, offset in zip(found, pages, offsets, strict=True):
-            self._f.do(f"store i64 {page}, ptr %page{self._slot(group)}, !tbaa {SLOTS}")
-            self._f.do(f"store i64 {offset}, ptr %offset{self._slot(group)}, !tbaa {SLOTS}")
-        self._f.do(f"br label %{fast}")
-        self._f.do(f"{fast}:")
+            entry = tlb_entry(f, group.kind, low)
+            page = f.let(f"and i64 {low}, {PAGE_BASE}")
+            wanted = f.let(f"or i64 {page}, %tag")
+            tag = f.let(f"load i64, ptr {entry}, !tbaa {TLB}")
+            offset = entry_offset(f, entry)
+            found_here, room = f.let(f"icmp eq i64 {tag}, {wanted}"), str(_most(group))
+            if group.kind is Kind.STORE:
+                end = f.let(f"add i64 {low}, {group.span}")
+                page, behind, found_here = window(f, tag, wanted, page, offset, low, end)
+                room = f.let(f"ashr i64 {f.let(f'sub i64 {behind}, {group.span}')}, {_bits(group)}")
+            good += [found_here, self._fits(page, group, low, room)]
+            values.append((page, f.let(f"add i64 {offset}, %ram"), room))
+        f.do(f"br i1 {f.all_of(good)}, label %{refill}, label %{apart}")
+        f.do(f"{refill}:")
+        for group, (page, offset, room) in zip(found, values, strict=True):
+            slot = self._slot(group)
+            f.do(f"store i64 {page}, ptr %page{slot}, !tbaa {SLOTS}")
+            f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")
+            if group.kind is Kind.STORE:
+                f.do(f"store i64 {room}, ptr %room{slot}, !tbaa {SLOTS}")
+        f.do(f"br label %{fast}")
+        f.do(f"{fast}:")
         places = {}
         for group, low in zip(found, lows, strict=True):
-            offset = self._f.let(f"load i64, ptr %offset{self._slot(group)}, !tbaa {SLOTS}")
-            start = self._f.let(f"inttoptr i64 {self._f.let(f'add i64 {low}, {offset}')} to ptr")
+            offset = f.let(f"load i64, ptr %offset{self._slot(group)}, !tbaa {SLOTS}")
+            start = f.let(f"inttoptr i64 {f.let(f'add i64 {low}, {offset}')} to ptr")
             for number, constant in group.members.items():
-                places[number] = self._f.let(f"getelementptr i8, ptr {start}, i64 {constant - group.lowest}")
+                places[number] = f.let(f"getelementptr i8, ptr {start}, i64 {constant - group.lowest}")
         return places
 
     def apart(self, instruction: Instruction, step: Step, miss: str, rarely: bool) -> str:
@@ -107,17 +121,33 @@ class Places:
         base = self._f.register(group.register)
         return self._f.let(f"zext i32 {self._f.let(f'add i32 {base}, {group.lowest}')} to i64")
 
-    def _fits(self, page: str, group: Group, low: str) -> str:
-        """Whether the whole group is in a page, and aligned, as an i1."""
-        bits = group.width.bit_length() - 1
+    def _room(self, group: Group) -> str:
+        """How far into its slot's window a group may begin, in units of its width."""
+        if group.kind is Kind.STORE:
+            return self._f.let(f"load i64, ptr %room{self._slot(group)}, !tbaa {SLOTS}")
+        return str(_most(group))
+
+    def _fits(self, page: str, group: Group, low: str, room: str) -> str:
+        """Whether the whole group is in a window, and aligned, as an i1."""
+        bits = _bits(group)
         distance = self._f.let(f"sub i64 {low}, {page}")
         if bits:  # what is not aligned becomes very far
             distance = self._f.let(f"call i64 @llvm.fshr.i64(i64 {distance}, i64 {distance}, i64 {bits})")
-        return self._f.let(f"icmp ule i64 {distance}, {(PAGE - group.span) >> bits}")
+        return self._f.let(f"icmp ule i64 {distance}, {room}")
 
     def _slot(self, group: Group) -> str:
         """What the names of a group's slot end in; there is one for each kind and register."""
         return f".{group.kind.name}.{group.register}"
+
+
+def _bits(group: Group) -> int:
+    """The binary logarithm of a group's width."""
+    return group.width.bit_length() - 1
+
+
+def _most(group: Group) -> int:
+    """How far into a page a group may begin, in units of its width."""
+    return (PAGE - group.span) >> _bits(group)
 
 
 def _sites(region: Region) -> list[int]:
