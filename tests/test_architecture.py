@@ -46,7 +46,7 @@ ROOMS = {
     "vm/exits": "isa vm/core vm/host vm/hypervisor/host vm/sbi vm/exit.py",
     "vm/engine_kinds.py": "",
     "vm/engine_memory.py": "",
-    "vm/translator/host": "isa vm/core vm/codegen vm/translator vm/translator/regions",
+    "vm/translator/host": "isa vm/core vm/codegen vm/translator vm/translator/regions vm/host",
     "vm/engine.py": "isa vm/core vm/hypervisor vm/codegen vm/hypervisor/host vm/translator/host vm/engine_kinds.py "
     "vm/engine_memory.py",
     "vm/registers.py": "isa vm/core vm/codegen",

@@ -15,11 +15,16 @@ def run() -> None:
     try:
         from trapline.vm.cli.main import discard_output, main
         from trapline.vm.host import signals
+        from trapline.vm.host.at_exit import leave
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     signals.for_good()
+    status: object = None
     try:
         main()
+    except SystemExit as end:
+        status = end.code or 0
+        raise
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -29,6 +34,8 @@ def run() -> None:
                 discard_output(stream)
         # Nor is all of it looked through once more while the interpreter shuts down.
         gc.freeze()
+        if isinstance(status, int):
+            leave(status)
 
 
 INTERRUPTED = 130

@@ -1,11 +1,14 @@
-"""The thread that compiles regions while guests run: LLVM does not need Python's lock meanwhile."""
+"""The thread that compiles regions while guests run: LLVM does not need Python's lock meanwhile.
 
-import atexit
+A command that ends does not wait for it (`vm.host.at_exit.leave`).
+"""
+
 import os
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
 
+from trapline.vm.host.at_exit import wait_at_exit
 from trapline.vm.translator.host import region_file
 from trapline.vm.translator.regions.compilation import Code, compile_region
 from trapline.vm.translator.regions.formation import Block, Region
@@ -47,6 +50,11 @@ class Worker:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._compiling = False
+
+    def is_compiling(self) -> bool:
+        """Whether LLVM is at work: it cannot be stopped."""
+        return self._compiling
 
     def submit(self, job: Job) -> bool:
         """Have a region compiled; whether it will be."""
@@ -55,13 +63,15 @@ class Worker:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="trapline-regions", daemon=True)
             self._thread.start()
-            atexit.register(self.stop)
+            wait_at_exit(self.stop, self.is_compiling)
         self._jobs.put(job)
         return True
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stopping:
+            self._compiling = True
             job.run()
+            self._compiling = False
 
     def stop(self) -> None:
         """Wait for the region that is being compiled, and compile no other: LLVM must not outlive its process."""
@@ -74,6 +84,7 @@ class Worker:
         """In a forked process, which has no such thread: compile nothing, as LLVM may have been interrupted."""
         self._thread = None
         self._stopping = True
+        self._compiling = False
 
 
 WORKER = Worker()
