@@ -10,7 +10,6 @@ from trapline.vm.cli.command_files import current
 from trapline.vm.cli.options import Limits
 from trapline.vm.cli.parameters import SavePlace
 from trapline.vm.cli.run_statistics import RunStatistics
-from trapline.vm.cli.trap_story import sentences, story_of
 from trapline.vm.cli.user_errors import LIMIT_REACHED
 from trapline.vm.exit import Exit, ExitReason
 from trapline.vm.host import signals
@@ -121,6 +120,8 @@ def explain_stop(machine: "Machine", exit: Exit, program: "Blueprint", name: str
         click.echo("trapline: ended by gdb", err=True)
     elif exit.reason not in (ExitReason.HALT, ExitReason.INTERRUPTED):
         where = "trapline" if name is None else f"trapline: {name}"
+        from trapline.vm.cli.trap_story import sentences, story_of
+
         click.echo(f"{where}: {describe_stop(machine, exit, program)}", err=True)
         story = story_of(machine, program, soon=exit.reason is ExitReason.TIMEOUT)
         for line in sentences(story, machine, program) if story is not None else ():

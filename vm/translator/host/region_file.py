@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from trapline.vm.codegen.cache import processor, sealed, source_key, unsealed
-from trapline.vm.codegen.cache_folders import folder_to_write, read_trusted, search_path, write_trusted
+from trapline.vm.codegen.cache import processor, sealed, unsealed
+from trapline.vm.codegen.cache_folders import PACKAGE, folder_to_write, read_trusted, search_path, write_trusted
 from trapline.vm.codegen.native import engine_key
 from trapline.vm.translator.regions.compilation import Code, Fixup
 from trapline.vm.translator.regions.formation import Block, Step
@@ -29,7 +29,9 @@ def _key() -> str:
 
 @cache
 def _sources() -> str:
-    return f"{source_key('vm/translator/regions')}\0{processor()}"
+    # Beside those that the engine's key is of.
+    files = sorted((PACKAGE / "vm/translator/regions").glob("*.py"))
+    return f"{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()}\0{processor()}"
 
 
 def file_name(block: Block) -> str:

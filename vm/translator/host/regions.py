@@ -6,7 +6,7 @@ two slices, and the first tier's code at its entries becomes a jump to it. Nothi
 page's translation drops this jump, too. What is executed does not depend on when that happens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from trapline.isa.sv32 import PAGE_BASE, PAGE_SHIFT
@@ -150,14 +150,14 @@ class Regions:
         elif page.count >= page.wanted and all(number != other for other, _ in self._jobs):
             self._compile(number, page)
 
-    def _blocks(self, number: int) -> dict[int, Block]:
+    def _blocks(self, number: int, around: Iterable[int] | None = None) -> dict[int, Block]:
         kept, entries = self._translator.kept(number), self._translator.entries(number)
         leaders = [parcel for parcel, address in enumerate(entries.tolist()) if address]
-        return blocks_of(kept.tolist(), leaders, self._translator.plan)
+        return blocks_of(kept.tolist(), leaders, self._translator.plan, around)
 
     def _look_up(self, number: int, page: _Page) -> None:
         """Install what an earlier run has kept for where the hart was found."""
-        blocks = self._blocks(number)
+        blocks = self._blocks(number, page.samples)
         for leader in leaders_with(page.samples, blocks):
             found = None if leader is None else region_file.read(blocks[leader])
             if found is not None and self._add(number, *found):

@@ -81,13 +81,23 @@ class Region(NamedTuple):
         return tuple(sorted(b.after for b in self.blocks.values() if b.calls and b.after in self.blocks))
 
 
-def blocks_of(decoded: Sequence[int], leaders: Iterable[int], plan: Sequence[int]) -> dict[int, Block]:
-    """The blocks of a page. decoded: int64[PAGE_PARCELS]; leaders: where its blocks begin; plan: the stencils'."""
+def blocks_of(
+    decoded: Sequence[int], leaders: Sequence[int], plan: Sequence[int], around: Iterable[int] | None = None
+) -> dict[int, Block]:
+    """The blocks of a page. decoded: int64[PAGE_PARCELS]; leaders: where its blocks begin; plan: the stencils'.
+
+    around: instructions; of each only the last block that begins before it is made, which is quicker.
+    """
     begins = bytearray(PAGE_PARCELS + 1)
     for leader in leaders:
         begins[leader] = 1
+    if around is None:
+        wanted: Iterable[int] = leaders
+    else:
+        places = {bisect_right(leaders, parcel) - 1 for parcel in around}
+        wanted = [leaders[place] for place in sorted(places) if place >= 0]
     blocks = {}
-    for leader in leaders:
+    for leader in wanted:
         steps: list[Step] = []
         parcel, flow, target = leader, NO_STENCIL, NOWHERE
         while parcel < PAGE_PARCELS:

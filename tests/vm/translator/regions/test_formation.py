@@ -66,6 +66,10 @@ def test_blocks_are_those_of_the_first_tier() -> None:
         made = blocks_of(decoded, found, plan)
         lengths = {leader: block_length(decoded, 0, leaders, leader, plan) for leader in found}
         assert {leader: len(block.steps) for leader, block in made.items()} == {n: c for n, c in lengths.items() if c}
+        around = rng.sample(range(200), 10)
+        some = blocks_of(decoded, found, plan, around)
+        last = {max((leader for leader in found if leader <= parcel), default=NOWHERE) for parcel in around}
+        assert some == {leader: block for leader, block in made.items() if leader in last}
 
 
 def test_the_block_of_an_instruction() -> None:
