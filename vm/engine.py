@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -14,6 +15,7 @@ from trapline.vm.codegen.announce import Announce
 from trapline.vm.core.code_pages import CODE_ENTRIES, WATCHED
 from trapline.vm.core.event_log import RING_WORDS
 from trapline.vm.core.hart import (
+    WORD_BYTES,
     as_harts,
     as_machines,
     hart_memory,
@@ -213,7 +215,11 @@ class Engine:
         total = hashlib.sha256()
         names = ["x", "pc", "mode", *sorted({c.storage for c in CSRS if c.storage}), "pmpcfg", "pmpaddr"]
         for name in names:
-            total.update(self.harts[name].tobytes())
+            for h in self.h:
+                field = getattr(h, name)
+                total.update(
+                    field.to_bytes(WORD_BYTES, sys.byteorder, signed=True) if isinstance(field, int) else field
+                )
         total.update(self.buffers.ram[: self._ram_size])
         return total.hexdigest()
 

@@ -1,10 +1,14 @@
 """The Python API: registers, CSRs and memory of a machine by name; names and numbers are the specification's."""
 
+import hashlib
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trapline import Machine
+from trapline.isa import CSRS
 from trapline.vm.machine import MemoryRangeError
 
 RAM = 0x80000000
@@ -162,3 +166,16 @@ def test_code_that_the_host_replaces_is_executed() -> None:
     machine.write(RAM, bytes.fromhex("13052000"))  # li a0, 2
     machine.step(3)
     assert machine.x["a0"] == 2
+
+
+def test_the_digest_is_that_of_the_records() -> None:
+    """Field by field, of all harts; recordings and golden files have it."""
+    machine = Machine(memory=4096, harts=3)
+    rng = np.random.default_rng(1)
+    names = ["x", "pc", "mode", *sorted({csr.storage for csr in CSRS if csr.storage}), "pmpcfg", "pmpaddr"]
+    harts = machine.engine.harts
+    for name in names:
+        harts[name] = rng.integers(-(1 << 63), 1 << 63, harts[name].shape, np.int64)
+    machine.engine.ram[:] = rng.integers(1 << 8, size=4096)
+    parts = [*(harts[name].tobytes() for name in names), machine.engine.ram.tobytes()]
+    assert machine.digest() == hashlib.sha256(b"".join(parts)).hexdigest()

@@ -201,7 +201,7 @@ def test_a_warm_run_imports_no_more_than_it_takes(tmp_path):
     env = environment(TRAPLINE_ENGINE=None, NUMBA_BOUNDSCHECK=None, NUMBA_DISABLE_JIT=None)
     imported("run", str(path), env=env)  # compiles where that was not done yet
     assert imported("run", str(path), env=env) == {"lark"}
-    assert imported("run", str(loop), env=env) == {"lark"}
+    assert imported("run", str(loop), "--stats", f"--json={tmp_path / 'told'}", env=env) == {"lark"}
     assert imported("boot", "programs/boot/timer.s", env=env) == {"lark"}
 
 
