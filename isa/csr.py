@@ -44,6 +44,7 @@ class Csr:
     held(h): what CSRRS and CSRRC set and clear bits of, where that is not what the register reads as.
     guard(h): for registers that may be forbidden although the mode suffices; returns 1 to allow.
     retimes: whether a write may change when a timer interrupt comes next.
+    inert: whether nothing looks at it but traps, returns from them and CSR instructions.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Csr:
     constant: int | None = None
     guard: Callable[..., Any] | None = None
     retimes: bool = False
+    inert: bool = False
 
     @property
     def privilege(self) -> int:

@@ -79,6 +79,15 @@ def emit_csr_held() -> str:
     return "\n".join(lines)
 
 
+def emit_csr_is_inert() -> str:
+    """`csr_is_inert(address)`: 1 for a CSR that nothing looks at but traps, their returns and CSR instructions."""
+    ranges = _ranges([csr.address for csr in CSRS if csr.inert])
+    lines = ["def csr_is_inert(address):"]
+    for first, last in ranges:
+        lines += [f"    if address >= {first:#x} and address <= {last:#x}:", "        return 1"]
+    return "\n".join([*lines, "    return 0"])
+
+
 def supervisor_fields() -> list[str]:
     """Fields of the hart record that hold an S-level CSR that no bit of mstatus guards: all that S mode owns alone."""
     return [c.storage for c in CSRS if c.privilege == 1 and c.storage is not None and c.guard is None]

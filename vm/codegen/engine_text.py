@@ -117,6 +117,7 @@ def provided() -> Provided:
         core.csr_read: generated(csr_file.emit_csr_read(), *csrs),
         core.csr_write: generated(csr_file.emit_csr_write(), *csrs),
         core.csr_held: generated(csr_file.emit_csr_held(), *csrs),
+        core.csr_is_inert: generated(csr_file.emit_csr_is_inert()),
         core.dispatch: dispatcher.dispatch,
         core.steps_to_sample: pages.steps_to_sample,
         core.sample: pages.sample,

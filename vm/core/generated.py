@@ -59,6 +59,11 @@ def csr_write(h, address, value):
     raise NotImplementedError
 
 
+def csr_is_inert(address):
+    """1 for a CSR that nothing looks at but traps, returns and CSR instructions (`vm.codegen.csr_file`)."""
+    raise NotImplementedError
+
+
 def csr_held(h, address, old):
     """The bits that CSRRS and CSRRC change, of a CSR that reads as `old` (`vm.codegen.csr_file`)."""
     raise NotImplementedError

@@ -29,7 +29,7 @@ from trapline.vm.core.access_type import LOAD, STORE
 from trapline.vm.core.counters import synchronize
 from trapline.vm.core.csr_access import csr_access
 from trapline.vm.core.event_log import LOG_CSR, LOG_MMU, log_old, log_retimed
-from trapline.vm.core.generated import csr_held, csr_write
+from trapline.vm.core.generated import csr_held, csr_is_inert, csr_write
 from trapline.vm.core.ints import I64, U8, U16, U32, U64
 from trapline.vm.core.packed import PACKED_IMM, STRICT, STRICT_SHIFT
 from trapline.vm.core.status import fault
@@ -209,8 +209,13 @@ def cache_block(h, m, ram32, code, page, cycle, word, rs1, meaning):
 
 
 def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
-    """csrrw and csrrwi, which always write. A write leaves the inner loop, so the next instruction sees its effects."""
-    synchronize(h, m, cycle)
+    """csrrw and csrrwi, which always write.
+
+    A write leaves the inner loop, so the next instruction sees its effects; one to an inert CSR has none.
+    """
+    inert = csr_is_inert(csr)
+    if inert == 0 or m.stops:
+        synchronize(h, m, cycle)
     old = csr_access(h, csr, 1)
     if old < 0:
         return Trap(ILLEGAL, word)
@@ -221,11 +226,12 @@ def csr_swap(h, m, code, x, cycle, pc, word, rd, csr, meaning):
         log_retimed(h, m, code, status, pc, word)
     x[rd] = old
     x[0] = 0
-    h.pc = pc
-    if status != NEXT:
-        return Leave(status)
-    # Said outright, so that what follows is decided here.
-    return Leave(NEXT)
+    if inert == 0 or m.stops:
+        h.pc = pc
+        if status != NEXT:
+            return Leave(status)
+        # Said outright, so that what follows is decided here.
+        return Leave(NEXT)
 
 
 def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
@@ -233,7 +239,9 @@ def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
 
     "For both CSRRS and CSRRC, if rs1=x0, then the instruction will not write to the CSR at all" (Unpriv 6.1)
     """
-    synchronize(h, m, cycle)
+    inert = csr_is_inert(csr)
+    if inert == 0 or m.stops:
+        synchronize(h, m, cycle)
     writes = source
     old = csr_access(h, csr, writes)
     if old < 0:
@@ -248,7 +256,7 @@ def csr_change(h, m, code, x, cycle, pc, word, rd, csr, source, meaning):
             log_retimed(h, m, code, status, pc, word)
     x[rd] = old
     x[0] = 0
-    if writes:
+    if writes and (inert == 0 or m.stops):
         h.pc = pc
         if status != NEXT:
             return Leave(status)
