@@ -1,6 +1,7 @@
 """The command `trapline` as a process of its own, also as `python -m trapline`."""
 
 import gc
+import os
 import sys
 from contextlib import suppress
 
@@ -8,10 +9,15 @@ RARELY = (100_000, 20, 20)
 """Thresholds of the garbage collector. To import is to make much that stays: looking it through, again and again, is a
 fifth of the time of a short command."""
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "1")
+"""What numpy asks when it is imported. It would start a thread for each processor, to wait busily for matrices that
+nobody multiplies: 50 ms of each."""
+
 
 def run() -> None:
     """Run the command; a Ctrl-C before it, or while the interpreter shuts down, prints no traceback."""
     gc.set_threshold(*RARELY)
+    os.environ.setdefault(*ONE_THREAD)
     try:
         from trapline.vm.cli.main import discard_output, main
         from trapline.vm.host import signals

@@ -199,10 +199,28 @@ def test_a_warm_run_imports_no_more_than_it_takes(tmp_path):
     path = write(tmp_path, "guest.s", "_start: li a0, 0\n li a7, 93\n ecall\n")
     loop = write(tmp_path, "loop.s", "_start: li t0, 4000000\n1: addi t0, t0, -1\n bnez t0, 1b\n li a7, 93\n ecall\n")
     env = environment(TRAPLINE_ENGINE=None, NUMBA_BOUNDSCHECK=None, NUMBA_DISABLE_JIT=None)
-    imported("run", str(path), env=env)  # compiles where that was not done yet
+    imported("run", str(loop), env=env)  # compiles where that was not done yet
     assert imported("run", str(path), env=env) == {"lark"}
     assert imported("run", str(loop), "--stats", f"--json={tmp_path / 'told'}", env=env) == {"lark"}
     assert imported("boot", "programs/boot/timer.s", env=env) == {"lark"}
+
+
+THREADS = """
+import os, sys
+from trapline.__main__ import run
+sys.argv = ["trapline", "--version"]
+try:
+    run()
+except SystemExit:
+    import numpy
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_numpy_starts_no_threads():
+    env = environment(OPENBLAS_NUM_THREADS=None)
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, env=env, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == b"1"
 
 
 # Broken pipes
