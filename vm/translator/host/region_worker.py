@@ -36,9 +36,8 @@ class Job:
             self.code = compile_region(self.region)
         self.done = True
 
-    def run(self) -> None:
-        """Compile it and keep it on disk."""
-        self.compile()
+    def keep(self) -> None:
+        """Keep its code on disk."""
         if self.code is not None:
             region_file.store(self.hot, self.region.steps, self.code)
 
@@ -70,8 +69,9 @@ class Worker:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stopping:
             self._compiling = True
-            job.run()
+            job.compile()
             self._compiling = False
+            job.keep()
 
     def stop(self) -> None:
         """Wait for the region that is being compiled, and compile no other: LLVM must not outlive its process."""

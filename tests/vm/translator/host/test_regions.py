@@ -176,7 +176,8 @@ def test_a_run_uses_what_another_has_compiled(
     folder = tmp_path_factory.mktemp("cache")
 
     def run_kept(job: Job) -> bool:
-        job.run()
+        job.compile()
+        job.keep()
         return True
 
     force(monkeypatch, submit=run_kept)
@@ -206,7 +207,8 @@ def test_other_instructions_are_no_use(
         return [LOOP[0], branch, encode("addi", rd=6, rs1=6, imm=imm), encode("jal", imm=-12 & 0xFFFFFFFF)]
 
     def run_kept(job: Job) -> bool:
-        job.run()
+        job.compile()
+        job.keep()
         return True
 
     for imm, policy in ((3, {"submit": run_kept}), (4, {"looked_up": 1, "fewest": NEVER})):
