@@ -176,8 +176,8 @@ class Regions:
         if self._policy.instructions * page.count < region.size:
             page.wanted = region.size // self._policy.instructions
             return
-        leaders = set(leaders_with(page.samples, blocks))
-        job = Job(region, [block for leader, block in region.blocks.items() if leader in leaders])
+        found = [blocks[leader] for leader in {*leaders_with(page.samples, blocks)} if leader is not None]
+        job = Job(region, [block for block in found if region.has(block)])
         if self._policy.submit(job):
             self._jobs.append((number, job))
             page.regions += 1

@@ -21,6 +21,8 @@ TRANSLATED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE)
 """The kinds of instructions that a region has."""
 MOST = 1200
 """Instructions of a region, at most: LLVM takes about a millisecond for each."""
+LINKS = (1, 5)
+"""The registers that calls leave their return address in."""
 HOT = 0.03
 """The part of a page's samples from which on a block is hot."""
 
@@ -74,6 +76,10 @@ class Region(NamedTuple):
     def steps(self) -> tuple[Step, ...]:
         """All its instructions, in the order of their parcels."""
         return tuple(sorted(step for block in self.blocks.values() for step in block.steps))
+
+    def has(self, block: Block) -> bool:
+        """Whether a block is one of these, or a part of one."""
+        return not set(block.steps).difference(self.steps)
 
     @property
     def return_points(self) -> tuple[int, ...]:
@@ -145,6 +151,35 @@ def successors(block: Block, blocks: Mapping[int, Block], return_points: Iterabl
     return {leader for leader in found if leader in blocks}
 
 
+def joined(blocks: Mapping[int, Block]) -> dict[int, Block]:
+    """The same with each block that only falls through to the next one made one with it, if nothing else leads there.
+
+    The first tier begins a block also where a sample found the hart, which would be a loop in two pieces, each with a
+    look at the steps left. Where jumps are computed, other than returns, any block may be where one leads to.
+    """
+    if any(block.flow == INDIRECT and block.target == NOWHERE and not _is_by_link(block) for block in blocks.values()):
+        return dict(blocks)
+    points = [b.after for b in blocks.values() if b.calls]
+    led_to = {s for b in blocks.values() for s in successors(b, blocks, points) if b.flow != ONWARD or s != b.after}
+    result: dict[int, Block] = {}
+    last = NOWHERE
+    for leader in sorted(blocks):
+        block, before = blocks[leader], result.get(last)
+        if before is not None and before.flow == ONWARD and before.after == leader and leader not in led_to:
+            steps = before.steps + block.steps
+            target = _computed_target(steps) if block.flow == INDIRECT else block.target
+            result[last] = block._replace(steps=steps, target=target)
+        else:
+            last = leader
+            result[leader] = block
+    return result
+
+
+def _is_by_link(block: Block) -> bool:
+    """Whether the jump at a block's end goes to where a call has come from."""
+    return (block.steps[-1].decoded >> PACKED_RS1) & REGISTER in LINKS
+
+
 def leaders_with(parcels: Iterable[int], blocks: Mapping[int, Block]) -> list[int | None]:
     """Of each of these instructions, the leader of the block that it is in."""
     leaders = sorted(blocks)
@@ -161,6 +196,7 @@ def form(blocks: Mapping[int, Block], samples: Mapping[int, int], most: int = MO
 
     samples: how often each parcel was found.
     """
+    blocks = joined(blocks)
     found: dict[int, int] = {}
     for leader, count in zip(leaders_with(samples, blocks), samples.values(), strict=True):
         if leader is not None:

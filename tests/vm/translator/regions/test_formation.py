@@ -7,7 +7,7 @@ from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.packed import OP
 from trapline.vm.translator.flow import NOWHERE, block_length
-from trapline.vm.translator.regions.formation import Block, blocks_of, form, leaders_with
+from trapline.vm.translator.regions.formation import Block, blocks_of, form, joined, leaders_with
 
 CALL = 40
 """Where the function begins in PROGRAM."""
@@ -88,6 +88,16 @@ def test_a_region_is_a_loop_with_the_functions_that_it_calls() -> None:
         assert region.entries == (2, 10, CALL)
         assert region.return_points == (10,)
         assert region.size == 8
+
+
+def test_a_block_that_only_a_sample_has_begun_is_no_block() -> None:
+    """In the middle of others, and behind one that falls through; not one that is jumped to, called or come back to."""
+    decoded, plan = page(), stencils().plan
+    made = joined(blocks_of(decoded, (0, 2, 4, 6, 8, 10, 12, 20, CALL, CALL + 2), plan))
+    assert made == blocks()
+    assert sorted(joined(blocks_of(decoded, (2, 4), plan))) == [2]
+    decoded[22] = packed("jalr", rs1=9)  # to anywhere in the page
+    assert sorted(joined(blocks_of(decoded, (2, 4, 20), plan))) == [2, 4, 20]
 
 
 def test_what_is_found_rarely_is_not_hot() -> None:
