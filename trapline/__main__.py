@@ -23,6 +23,7 @@ def run() -> None:
         from trapline.vm.host import signals
         from trapline.vm.host.at_exit import leave
     except KeyboardInterrupt:
+        exec("")  # see `vm.host.signals.ignored`
         sys.exit(INTERRUPTED)
     signals.for_good()
     status: object = None

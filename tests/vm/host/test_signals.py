@@ -2,9 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -100,3 +102,14 @@ def test_another_thread_sets_no_handlers() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(section).result() == "done"
+
+
+def test_ctrl_c_in_a_string_that_is_executed_ends_with_a_status(tmp_path: Path) -> None:
+    """As in the declaration of a named tuple, while modules are imported."""
+    text = (
+        "import sys\nfrom trapline.vm.host import signals\n"
+        "try:\n    exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt:\n    signals.ignored()\nsys.exit(130)\n"
+    )
+    (tmp_path / "interrupted.py").write_text(text, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    assert subprocess.run([sys.executable, "-m", "interrupted"], env=environment, check=False).returncode == 130
