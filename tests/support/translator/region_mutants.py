@@ -107,6 +107,9 @@ MISTAKES = {
     "an access by itself keeps its page": Mistake(
         "lookups", 'f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")', "pass"
     ),
+    "a pointer leads to where the last one has led": Mistake(
+        "lookups", "icmp ult i64 {distance}, {PAGE}", "icmp ne i64 {distance}, 1"
+    ),
     "any access may use a slot": Mistake(
         "places", "icmp eq i64 {known}, {aligned}", "icmp ule i64 {known}, {aligned}"
     ),

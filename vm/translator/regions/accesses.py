@@ -53,6 +53,12 @@ def groups(steps: Sequence[Step]) -> list[Group]:
     return [_near(kind, register, members) for (kind, register), members in found.items()]
 
 
+def loaded(steps: Sequence[Step]) -> set[int]:
+    """The registers that a block of these instructions loads."""
+    named = [step for step in steps if step.decoded & OP >= FIRST_OP]
+    return {rd_of(step.decoded) for step in named if instruction_of(step.decoded).kind is Kind.LOAD}
+
+
 def _near(kind: Kind, register: int, members: dict[int, tuple[int, int]]) -> Group:
     """The group of those accesses that can be in one page and aligned at once, beginning with the first."""
     (first, width), *_ = members.values()

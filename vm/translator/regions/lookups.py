@@ -64,6 +64,24 @@ def ask(f: Lines, kind: Kind, wide: str, aligned: str, miss: str, slot: str = ""
     return f.let(f"add i64 {wide}, {offset}")
 
 
+def keep_offset(f: Lines, slot: str, offset: str) -> None:
+    """Let a slot have this offset, of a load that follows a pointer.
+
+    It is asked, not written, if it is the same as for the page before, as it is wherever pages that lie side by side
+    are mapped so: the computer foresees the branch, and need not wait for the TLB to know the address of the load. All
+    offsets are whole pages apart, so the comparison is exact; it is written as a distance, since LLVM would make of an
+    equality what it forbids.
+    """
+    place = f"ptr %offset{slot}, !tbaa {SLOTS}"
+    other, same = f.label(), f.label()
+    distance = f.let(f"sub i64 {offset}, {f.let(f'load i64, {place}')}")
+    f.do(f"br i1 {f.let(f'icmp ult i64 {distance}, {PAGE}')}, label %{same}, label %{other}, !prof {USUALLY}")
+    f.do(f"{other}:")
+    f.do(f"store i64 {offset}, {place}")
+    f.do(f"br label %{same}")
+    f.do(f"{same}:")
+
+
 def _or_near_tohost(
     f: Lines, label: str, entry: str, tag: str, wanted: str, wide: str, offset: str, miss: str
 ) -> str:  # fmt: skip

@@ -4,21 +4,25 @@ A *slot* is two values or three: the address of the page that an access went to 
 of the computer's memory there. No slot lasts longer than the TLBs are left alone, which is while a region runs.
 """
 
+from collections.abc import Sequence
+
 from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE, PAGE_BASE
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, REGISTER
-from trapline.vm.translator.regions.accesses import ACCESSES, Group, groups
+from trapline.vm.translator.regions.accesses import ACCESSES, Group, groups, loaded
 from trapline.vm.translator.regions.formation import Region, Step
 from trapline.vm.translator.regions.lines import Lines
-from trapline.vm.translator.regions.lookups import ask, call, entry_offset, fixed_bits, tlb_entry, window
+from trapline.vm.translator.regions.lookups import ask, call, entry_offset, fixed_bits, keep_offset, tlb_entry, window
 from trapline.vm.translator.regions.metadata import SLOTS, TLB, USUALLY
 
 SITES = 24
 """Accesses of a region that have a slot of their own, at most: entering it costs two stores for each."""
 NO_PAGE = 1 << 40
 """What a slot has instead of the address of a page."""
+NO_OFFSET = 1 << 62
+"""What a slot has instead of an offset: no memory of the computer is so far away."""
 
 
 class Places:
@@ -30,7 +34,7 @@ class Places:
     def __init__(self, f: Lines, region: Region, in_memory: bool) -> None:
         self._f = f
         self._sites = _sites(region)
-        found = {self._slot(g): g.kind for block in region.blocks.values() for g in groups(block.steps)}
+        found = {_slot(g): g.kind for block in region.blocks.values() for g in groups(block.steps)}
         slots = [*found, *(f".{parcel}" for parcel in self._sites)]
         names = [f"%{name}{slot}" for slot in slots for name in ("page", "offset")]
         names += [f"%room{slot}" for slot, kind in found.items() if kind is Kind.STORE]
@@ -41,14 +45,17 @@ class Places:
             f.do(f"{name} = " + (f"getelementptr i64, ptr %slots, i64 {place}" if in_memory else "alloca i64"))
         for slot in slots:
             f.do(f"store i64 {NO_PAGE}, ptr %page{slot}")
+        for slot in _chased(region):
+            f.do(f"store i64 {NO_OFFSET}, ptr %offset{slot}")
         for slot, kind in found.items():
             if kind is Kind.STORE:
                 f.do(f"store i64 0, ptr %room{slot}")
         if in_memory and slots:  # for all that LLVM knows, this changes them
             f.do('call void asm sideeffect "", "r,~{memory}"(ptr %slots)')
 
-    def together(self, found: list[Group], apart: str) -> dict[int, str]:
+    def together(self, found: list[Group], steps: Sequence[Step], apart: str) -> dict[int, str]:
         """Check accesses for a whole block, or go to `apart`, where each is checked by itself; answers their places.
+
 
         Each group has a slot. What a slot of stores says holds in a window, which is the page, or what is before or
         behind the doubleword `tohost` in its page; there is a third value, how far into it a group may begin.
@@ -58,7 +65,7 @@ class Places:
         known = [
             self._fits(f.let(f"load i64, ptr %page{slot}, !tbaa {SLOTS}"), group, low, self._room(group))
             for group, low in zip(found, lows, strict=True)
-            for slot in (self._slot(group),)
+            for slot in (_slot(group),)
         ]
         fast, again, refill = f.label(), f.label(), f.label()
         f.do(f"br i1 {f.all_of(known)}, label %{fast}, label %{again}, !prof {USUALLY}")
@@ -80,16 +87,19 @@ class Places:
         f.do(f"br i1 {f.all_of(good)}, label %{refill}, label %{apart}")
         f.do(f"{refill}:")
         for group, (page, offset, room) in zip(found, values, strict=True):
-            slot = self._slot(group)
+            slot = _slot(group)
             f.do(f"store i64 {page}, ptr %page{slot}, !tbaa {SLOTS}")
-            f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")
+            if _is_chased(group, steps):
+                keep_offset(f, slot, offset)
+            else:
+                f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")
             if group.kind is Kind.STORE:
                 f.do(f"store i64 {room}, ptr %room{slot}, !tbaa {SLOTS}")
         f.do(f"br label %{fast}")
         f.do(f"{fast}:")
         places = {}
         for group, low in zip(found, lows, strict=True):
-            offset = f.let(f"load i64, ptr %offset{self._slot(group)}, !tbaa {SLOTS}")
+            offset = f.let(f"load i64, ptr %offset{_slot(group)}, !tbaa {SLOTS}")
             start = f.let(f"inttoptr i64 {f.let(f'add i64 {low}, {offset}')} to ptr")
             for number, constant in group.members.items():
                 places[number] = f.let(f"getelementptr i8, ptr {start}, i64 {constant - group.lowest}")
@@ -124,7 +134,7 @@ class Places:
     def _room(self, group: Group) -> str:
         """How far into its slot's window a group may begin, in units of its width."""
         if group.kind is Kind.STORE:
-            return self._f.let(f"load i64, ptr %room{self._slot(group)}, !tbaa {SLOTS}")
+            return self._f.let(f"load i64, ptr %room{_slot(group)}, !tbaa {SLOTS}")
         return str(_most(group))
 
     def _fits(self, page: str, group: Group, low: str, room: str) -> str:
@@ -135,9 +145,20 @@ class Places:
             distance = self._f.let(f"call i64 @llvm.fshr.i64(i64 {distance}, i64 {distance}, i64 {bits})")
         return self._f.let(f"icmp ule i64 {distance}, {room}")
 
-    def _slot(self, group: Group) -> str:
-        """What the names of a group's slot end in; there is one for each kind and register."""
-        return f".{group.kind.name}.{group.register}"
+
+def _slot(group: Group) -> str:
+    """What the names of a group's slot end in; there is one for each kind and register."""
+    return f".{group.kind.name}.{group.register}"
+
+
+def _is_chased(group: Group, steps: Sequence[Step]) -> bool:
+    """Whether a block of these loads the register that its loads are off: when it begins again it follows a pointer."""
+    return group.kind is Kind.LOAD and group.register in loaded(steps)
+
+
+def _chased(region: Region) -> set[str]:
+    """The slots of such loads."""
+    return {_slot(g) for block in region.blocks.values() for g in groups(block.steps) if _is_chased(g, block.steps)}
 
 
 def _bits(group: Group) -> int:

@@ -162,7 +162,7 @@ class _Function(Lines):
         found = groups(block.steps)
         if found:
             apart = self.label()
-            self._body(block, left, self._places.together(found, apart))
+            self._body(block, left, self._places.together(found, block.steps, apart))
             self.do(f"{apart}:")
         self._body(block, left, {}, rarely=bool(found))
 
