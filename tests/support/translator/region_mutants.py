@@ -98,12 +98,13 @@ MISTAKES = {
     ),
     "a group need not be aligned": Mistake("places", "        if bits:  # what", "        if False:  # what"),
     "a slot is another register's": Mistake(
-        "places", 'return f".{group.kind.name}.{group.register}"',
-        'return f".{group.kind.name}.{min(group.register, 2)}"',
+        "places", 'return f".{group.kind.name}.{group.register}{shape}"',
+        'return f".{group.kind.name}.{min(group.register, 2)}{shape}"',
     ),
     "loads and stores share slots": Mistake(
-        "places", 'return f".{group.kind.name}.{group.register}"', 'return f".both.{group.register}"'
+        "places", 'return f".{group.kind.name}.{group.register}{shape}"', 'return f".both.{group.register}"'
     ),
+    "stores of any shape share a slot": Mistake("places", 'if group.kind is Kind.STORE else ""', 'if False else ""'),
     "an access by itself keeps its page": Mistake(
         "lookups", 'f.do(f"store i64 {offset}, ptr %offset{slot}, !tbaa {SLOTS}")', "pass"
     ),
@@ -291,6 +292,12 @@ LOOPS = [
         packed("sw", rs1=1, rs2=10), packed("addi", rd=1, rs1=1, imm=-4), packed("sb", rs1=2, rs2=10),
         packed("addi", rd=2, rs1=2, imm=1), packed("addi", rd=10, rs1=10, imm=1),
     ],
+    [  # two blocks, whose stores off one register have different widths and spans
+        packed("sb", rs1=1, rs2=10), packed("beq", rs1=7, imm=4), packed("sw", rs1=1, rs2=10),
+        packed("sw", rs1=1, rs2=10, imm=8), packed("sh", rs1=2, rs2=10), packed("beq", rs1=7, imm=4),
+        packed("sw", rs1=2, rs2=10, imm=20), packed("sb", rs1=2, rs2=10), packed("addi", rd=1, rs1=1, imm=4),
+        packed("addi", rd=10, rs1=10, imm=1),
+    ],
     [
         packed("lw", rd=5, rs1=4), packed("lw", rd=6, rs1=5), packed("addi", rd=4, rs1=4, imm=4),
         packed("add", rd=9, rs1=9, rs2=6),
@@ -307,10 +314,11 @@ def accesses(tier: SimpleNamespace | None) -> list[tuple[object, ...]]:
 
     None: in the first tier.
     """
-    return [state for body in LOOPS for state in _accesses(body, tier)]
+    return [state for body in LOOPS for state in accesses_of(body, tier)]
 
 
-def _accesses(body: list[int], tier: SimpleNamespace | None) -> Iterator[tuple[object, ...]]:
+def accesses_of(body: list[int], tier: SimpleNamespace | None) -> Iterator[tuple[object, ...]]:
+    """The same of one body: it may change all registers but x7."""
     hart = alone(PAGES)
     rng = random.Random(7)
     for tlb, count in ((hart.h.load_tlb, PAGES - 2), (hart.h.store_tlb, PAGES - 5)):

@@ -147,8 +147,12 @@ class Places:
 
 
 def _slot(group: Group) -> str:
-    """What the names of a group's slot end in; there is one for each kind and register."""
-    return f".{group.kind.name}.{group.register}"
+    """What the names of a group's slot end in.
+
+    There is one for each kind and register, and of stores for each shape: by that is how far into a window they begin.
+    """
+    shape = f".{group.span}.{group.width}" if group.kind is Kind.STORE else ""
+    return f".{group.kind.name}.{group.register}{shape}"
 
 
 def _is_chased(group: Group, steps: Sequence[Step]) -> bool:

@@ -5,12 +5,15 @@ import random
 import pytest
 
 from support import mixed_programs, random_programs
-from support.translator.translated import Translated, alone, beside, packed, run, write_code
+from support.budget import seeds
+from support.translator.region_mutants import accesses_of
+from support.translator.translated import SECOND_TIER, Translated, alone, beside, packed, run, write_code
 from trapline import Machine
 from trapline.isa.sv32 import PAGE
-from trapline.isa.word import HALFWORD
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.translator.regions.compilation import compile_region
 from trapline.vm.translator.regions.formation import Region
+from trapline.vm.translator.regions.region_text import LARGE
 
 pytestmark = pytest.mark.once
 
@@ -134,3 +137,29 @@ def test_steps_and_entries_are_counted() -> None:
     hart.h.x[6] = 100
     assert hart.enter(MANY) == 200
     assert hart.counts.tolist() == [200, 1]
+
+
+def random_accesses(rng: random.Random) -> list[int]:
+    """Loads and stores of all widths off three registers, which move on, in a few blocks or as many as are large."""
+    blocks = rng.choice((1, 2, 3, LARGE + 1))
+    body = []
+    for _ in range(blocks):
+        for _ in range(rng.randrange(1, 16 // blocks + 3)):
+            base, value = rng.randrange(1, 4), rng.randrange(3, 7)
+            near = rng.choice((0, 0, 4, 8, 20, 2040, -8)) + rng.choice((0, 0, 0, 0, 1, 2))
+            match rng.randrange(9):
+                case 0 | 1 | 2 | 3:
+                    body.append(packed(rng.choice(("sb", "sh", "sw")), rs1=base, rs2=value, imm=near))
+                case 4 | 5 | 6:
+                    body.append(packed(rng.choice(("lb", "lhu", "lw", "lw")), rd=value, rs1=base, imm=near))
+                case _:
+                    body.append(packed("addi", rd=base, rs1=base, imm=rng.choice((-4, 1, 4, 40, 1000))))
+        body.append(packed("beq", rs1=7, imm=WORD))  # ends the block, and goes on in any case
+    return body
+
+
+@pytest.mark.parametrize("seed", seeds(200))
+def test_random_accesses(seed: int) -> None:
+    """What one block has learnt of a page is right for another, whatever the widths and distances there."""
+    body = random_accesses(random.Random(seed))
+    assert list(accesses_of(body, SECOND_TIER)) == list(accesses_of(body, None))
