@@ -209,6 +209,7 @@ GUESTS = {
     "modes": Guest(text(MODES), 70),
     "ring": Guest(text(RING), 60, tables=3),
     "narrow ring": Guest(text(RING), 60, room=1_000),
+    "whole ring": Guest(text(RING), 60),
     "harts": Guest(text(HARTS, harts=2), 150),
     **{f"words {seed}": Guest(words(seed, False), 20) for seed in range(3)},
     **{f"parcels {seed}": Guest(words(seed, True), 20) for seed in range(3)},

@@ -20,8 +20,9 @@ from trapline.vm.core.tlb import PLACE_MODE_SHIFT, TLB_MASK
 from trapline.vm.translator import flow
 from trapline.vm.translator.emit import SCRATCH, emit_glue, emit_page
 from trapline.vm.translator.layout import CHAIN, CONTEXT_TOHOST, CONTEXT_WORDS, DOOR, OUT
-from trapline.vm.translator.regions.compilation import compile_region, jump, place
+from trapline.vm.translator.regions.compilation import compile_region
 from trapline.vm.translator.regions.formation import Region, blocks_of, form
+from trapline.vm.translator.regions.placing import lead, place
 from trapline.vm.translator.regions.region_text import CHAIN as CHAIN_SYMBOL
 from trapline.vm.translator.regions.region_text import COUNTS, EXIT, MAP
 from trapline.vm.translator.stencils import build
@@ -43,7 +44,7 @@ CONTEXT = 7 << 32
 
 stencils = cache(build)
 
-SECOND_TIER = SimpleNamespace(blocks_of=blocks_of, form=form, compile_region=compile_region, place=place, jump=jump)
+SECOND_TIER = SimpleNamespace(blocks_of=blocks_of, form=form, compile_region=compile_region, place=place, lead=lead)
 """What makes regions."""
 
 
@@ -86,6 +87,7 @@ class Translated:
         self.tables: dict[int, int] = {}
         self.leaders = np.zeros(PAGE_PARCELS + 1, np.uint8)
         self.counts = np.zeros(2, np.int64)
+        self.began: dict[int, bytes] = {}  # see `placing.lead`
         self.page = -1
         self.steps = 0
 
@@ -99,6 +101,7 @@ class Translated:
         start, end: where in the arena. What is not in `code` is no instruction.
         """
         self.page = page
+        self.began.clear()
         self.entries = self.maps[self.tables.setdefault(page, len(self.tables))]
         self.leaders[:] = 0
         for address in starts:
@@ -133,8 +136,9 @@ class Translated:
             code = tier.compile_region(region)
             start = ARENA // 2 + ROOM * self.tables[self.page]
             tier.place(code, self.arena.data, self.base, start, addresses)
-            for leader, offset in code.entries.items():
-                tier.jump(self.arena.data, int(self.entries[leader]) - self.base, start + offset)
+            tier.lead(
+                code, self.arena.data, self.base, start, self.entries.tolist(), self.began, stencils().plan.tolist()
+            )
         return region
 
     def install(self) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from trapline.vm.codegen.cache import processor, sealed, unsealed
 from trapline.vm.codegen.cache_folders import PACKAGE, folder_to_write, read_trusted, search_path, write_trusted
 from trapline.vm.codegen.native import engine_key
-from trapline.vm.translator.regions.compilation import Code, Fixup
 from trapline.vm.translator.regions.formation import Block, Step
+from trapline.vm.translator.regions.placing import Code, Fixup
 
 KIND = "region"
 KEPT = 512

@@ -17,8 +17,8 @@ from trapline.vm.translator import context
 from trapline.vm.translator.host import region_file
 from trapline.vm.translator.host.memory import ALIGNED, Translator
 from trapline.vm.translator.host.region_worker import WORKER, Job
-from trapline.vm.translator.regions.compilation import Code, jump, place
 from trapline.vm.translator.regions.formation import HOT, Block, Region, Step, blocks_of, form, leaders_with
+from trapline.vm.translator.regions.placing import Code, lead, place
 from trapline.vm.translator.regions.region_text import CHAIN, COUNTS, EXIT, MAP
 
 LOOKED_UP = 2
@@ -106,6 +106,7 @@ class Regions:
         self._pages: dict[int, _Page] = {}
         self._jobs: list[tuple[int, Job]] = []
         self._regions: list[_Region] = []
+        self._began: dict[int, bytes] = {}  # what blocks began with that lead to a region, by where they are
         self._emitted = self._flushes = 0
         self.installed = 0
 
@@ -158,12 +159,18 @@ class Regions:
     def _look_up(self, number: int, page: _Page) -> None:
         """Install what an earlier run has kept for where the hart was found."""
         blocks = self._blocks(number, page.samples)
-        for leader in leaders_with(page.samples, blocks):
-            found = None if leader is None else region_file.read(blocks[leader])
-            if found is not None and self._add(number, *found):
-                page.begin()
-                page.looked_up = True
-                return
+        found = (blocks[leader] for leader in leaders_with(page.samples, blocks) if leader is not None)
+        if self._add_kept(number, found):
+            page.begin()
+            page.looked_up = True
+
+    def _add_kept(self, number: int, blocks: Iterable[Block], steps: Iterable[Step] = ()) -> bool:
+        """Install the first region that is kept for one of these blocks, and has these instructions; whether it has."""
+        for block in blocks:
+            kept = region_file.read(block)
+            if kept is not None and set(steps).issubset(kept[0]) and self._add(number, *kept):
+                return True
+        return False
 
     def _compile(self, number: int, page: _Page) -> None:
         page.wanted *= 2
@@ -178,11 +185,13 @@ class Regions:
             return
         found = [blocks[leader] for leader in {*leaders_with(page.samples, blocks)} if leader is not None]
         job = Job(region, [block for block in found if region.has(block)])
-        if self._policy.submit(job):
+        if not self._add_kept(number, job.hot, region.steps):
+            if not self._policy.submit(job):
+                return
             self._jobs.append((number, job))
-            page.regions += 1
-            page.begin()
-            page.looked_up = True
+        page.regions += 1
+        page.begin()
+        page.looked_up = True
 
     def _has(self, region: _Region, number: int, samples: Mapping[int, int]) -> bool:
         """Whether nearly all of these samples of a page were in a region."""
@@ -219,16 +228,15 @@ class Regions:
             return False
         arena, base = self._translator.arena, self._words[context.ARENA_BASE]
         entries = self._translator.entries(region.number)
-        for leader, offset in region.code.entries.items():
-            jump(arena.written, entries[leader] - base, region.start + offset)
-            region.places[leader] = entries[leader]
+        lead(region.code, arena.written, base, region.start, entries, self._began, self._translator.plan)
+        region.places = {leader: entries[leader] for leader in region.code.entries}
         return True
 
     def _place(self, region: _Region) -> bool:
         """Put a region's code into the arena; whether there is room."""
         words = self._words
         start = words[context.ARENA_USED] + -words[context.ARENA_USED] % ALIGNED
-        end = start + len(region.code.code)
+        end = start + region.code.size
         if end > words[context.ARENA_SIZE]:
             return False
         addresses = {
@@ -245,6 +253,8 @@ class Regions:
         """Pages have been translated again, and their code does not lead to regions any more."""
         flushed = self._words[context.FLUSHES] != self._flushes
         self._emitted, self._flushes = self._words[context.EMITTED], self._words[context.FLUSHES]
+        if flushed:
+            self._began.clear()
         for region in self._regions:
             if flushed:
                 region.start = NOWHERE

@@ -20,7 +20,7 @@ from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, NO_STENCIL, 
 TRANSLATED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE)
 """The kinds of instructions that a region has."""
 MOST = 1200
-"""Instructions of a region, at most: LLVM takes about a millisecond for each."""
+"""Instructions of a region, at most: LLVM takes up to half a millisecond for each."""
 LINKS = (1, 5)
 """The registers that calls leave their return address in."""
 HOT = 0.03
@@ -85,6 +85,19 @@ class Region(NamedTuple):
     def return_points(self) -> tuple[int, ...]:
         """Leaders where a called function comes back to."""
         return tuple(sorted(b.after for b in self.blocks.values() if b.calls and b.after in self.blocks))
+
+    @property
+    def jump_points(self) -> tuple[int, ...]:
+        """Leaders that only a jump can lead to whose target is computed, as by a table."""
+        points = self.return_points
+        led_to = {leader for block in self.blocks.values() for leader in successors(block, self.blocks, points)}
+        return tuple(sorted(set(self.blocks) - led_to))
+
+    def points(self, block: Block) -> tuple[int, ...]:
+        """Leaders that the computed jump at a block's end may lead to."""
+        if not block.returns:
+            return ()
+        return self.return_points if is_by_link(block) else self.jump_points
 
 
 def blocks_of(
@@ -157,7 +170,7 @@ def joined(blocks: Mapping[int, Block]) -> dict[int, Block]:
     The first tier begins a block also where a sample found the hart, which would be a loop in two pieces, each with a
     look at the steps left. Where jumps are computed, other than returns, any block may be where one leads to.
     """
-    if any(block.flow == INDIRECT and block.target == NOWHERE and not _is_by_link(block) for block in blocks.values()):
+    if any(block.flow == INDIRECT and block.target == NOWHERE and not is_by_link(block) for block in blocks.values()):
         return dict(blocks)
     points = [b.after for b in blocks.values() if b.calls]
     led_to = {s for b in blocks.values() for s in successors(b, blocks, points) if b.flow != ONWARD or s != b.after}
@@ -175,7 +188,7 @@ def joined(blocks: Mapping[int, Block]) -> dict[int, Block]:
     return result
 
 
-def _is_by_link(block: Block) -> bool:
+def is_by_link(block: Block) -> bool:
     """Whether the jump at a block's end goes to where a call has come from."""
     return (block.steps[-1].decoded >> PACKED_RS1) & REGISTER in LINKS
 
@@ -249,13 +262,15 @@ def _nearest(start: Sequence[int], edges: Mapping[int, set[int]], within: set[in
 def _entries(blocks: Mapping[int, Block], before: Mapping[int, set[int]]) -> tuple[int, ...]:
     """Where the first tier's code goes over to a region.
 
-    That is at loops' heads, where functions begin, where they come back to, and where nothing of the region leads to.
+    That is at loops' heads, where functions begin, where those outside come back to, and where nothing of the region
+    leads to. Each is a place to which LLVM hands all registers.
     """
     called = {b.target for b in blocks.values() if b.calls}
-    points = {b.after for b in blocks.values() if b.calls}
+    points = {b.after for b in blocks.values() if b.calls and b.target not in blocks}
     result = []
     for leader in blocks:
         inside = [b for b in before[leader] if b in blocks]
-        if leader in called or leader in points or not inside or max(inside) >= leader:
+        back = [b for b in inside if not blocks[b].returns]
+        if leader in called or leader in points or not inside or max(back, default=-1) >= leader:
             result.append(leader)
     return tuple(sorted(result))

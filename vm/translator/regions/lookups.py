@@ -1,8 +1,9 @@
-"""How a region asks the TLBs for one access: in place, or by a call where that is rare, because it is much code.
+"""How a region asks the TLBs: for one access, or for a group of them.
 
-Both are written by the same lines, in which `%hart`, `%tag`, `%ram` and `%context` are what their names say and `%to`
-is room for a word.
+`%hart`, `%tag`, `%ram` and `%context` are what their names say, and `%to` is room for a word.
 """
+
+from typing import NamedTuple
 
 from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE, PAGE_BASE, PAGE_SHIFT
@@ -11,13 +12,9 @@ from trapline.vm.core.hart import field_offset
 from trapline.vm.core.stops import NEAR_TOHOST
 from trapline.vm.core.tlb import TLB_MASK
 from trapline.vm.translator.layout import CONTEXT_TOHOST
-from trapline.vm.translator.regions.accesses import ACCESSES
 from trapline.vm.translator.regions.lines import Lines
 from trapline.vm.translator.regions.metadata import SLOTS, TLB, USUALLY
 from trapline.vm.translator.stencil_builder import POINTER, TLB_ENTRY
-
-CALLED = "h", "tag", "ram", "context"
-"""The pinned values that the functions take, before the address and what of it a tag has."""
 
 
 def fixed_bits(instruction: Instruction) -> int:
@@ -93,13 +90,10 @@ def _or_near_tohost(
     f.do(f"store i64 {offset}, ptr %to")
     f.do(f"br label %{done}")
     f.do(f"{label}:")
-    marked = f.let(f"icmp eq i64 {tag}, {f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
-    distance = f.let(f"load i64, ptr {f.let(f'getelementptr i8, ptr {entry}, i64 {POINTER}')}")
+    distance = entry_offset(f, entry)
     doubleword = f.let(f"and i64 {f.let(f'add i64 {wide}, {distance}')}, {-TOHOST_BYTES}")
-    words = f.let("inttoptr i64 %context to ptr")
-    place = f.let(f"getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}")
-    plain = f.let(f"icmp ne i64 {doubleword}, {f.let(f'load i64, ptr {place}')}")
-    f.do(f"br i1 {f.all_of([marked, plain])}, label %{near}, label %{miss}, !prof {USUALLY}")
+    plain = f.let(f"icmp ne i64 {doubleword}, {_tohost(f)}")
+    f.do(f"br i1 {f.all_of([_is_near(f, tag, wanted), plain])}, label %{near}, label %{miss}, !prof {USUALLY}")
     f.do(f"{near}:")
     f.do(f"store i64 {f.let(f'add i64 {distance}, %ram')}, ptr %to")
     f.do(f"br label %{done}")
@@ -107,53 +101,75 @@ def _or_near_tohost(
     return f.let("load i64, ptr %to")
 
 
-def window(
-    f: Lines, tag: str, wanted: str, page: str, offset: str, low: str, end: str
+def _tohost(f: Lines) -> str:
+    """The offset of `tohost` in RAM."""
+    words = f.let("inttoptr i64 %context to ptr")
+    return f.let(f"load i64, ptr {f.let(f'getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}')}")
+
+
+def _is_near(f: Lines, tag: str, wanted: str) -> str:
+    """Whether the tag of an entry is the wanted one, but for the mark of the page with `tohost`."""
+    return f.let(f"icmp eq i64 {tag}, {f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
+
+
+class Window(NamedTuple):
+    """Where accesses of a group have nothing to fear around them, as values: page, where it begins.
+
+    offset: what makes a vaddr in it an address on the computer. room: how far into it the group may begin, in units
+    of its width. good: whether the group lies in it, and is aligned, an i1.
+    """
+
+    page: str
+    offset: str
+    room: str
+    good: str
+
+
+def look_up(f: Lines, kind: Kind, low: str, span: int, bits: int) -> Window:
+    """What the TLB says of a group whose lowest address is `low`. span: its bytes; bits: the logarithm of its width.
+
+    The window is the page, or of stores what is before `tohost` in its page, or behind it.
+    """
+    entry = tlb_entry(f, kind, low)
+    page = f.let(f"and i64 {low}, {PAGE_BASE}")
+    wanted = f.let(f"or i64 {page}, %tag")
+    tag = f.let(f"load i64, ptr {entry}, !tbaa {TLB}")
+    offset = entry_offset(f, entry)
+    found, size = f.let(f"icmp eq i64 {tag}, {wanted}"), str(PAGE)
+    if kind is Kind.STORE:
+        end = f.let(f"add i64 {low}, {span}")
+        page, size, found = _window(f, found, _is_near(f, tag, wanted), page, offset, low, end)
+    room = f.let(f"ashr i64 {f.let(f'sub i64 {size}, {span}')}, {bits}")
+    return Window(page, f.let(f"add i64 {offset}, %ram"), room, f.all_of([found, fits(f, page, low, bits, room)]))
+
+
+def fits(f: Lines, page: str, low: str, bits: int, room: str) -> str:
+    """Whether a group is in a window, and aligned, as an i1."""
+    distance = f.let(f"sub i64 {low}, {page}")
+    if bits:  # what is not aligned becomes very far
+        distance = f.let(f"call i64 @llvm.fshr.i64(i64 {distance}, i64 {distance}, i64 {bits})")
+    return f.let(f"icmp ule i64 {distance}, {room}")
+
+
+def _window(
+    f: Lines, plain: str, near: str, page: str, offset: str, low: str, end: str
 ) -> tuple[str, str, str]:  # fmt: skip
     """Where the stores from `low` to `end` have nothing to fear around them: its start, its bytes, and whether, as i1.
 
-    It is the page, if the TLB's `tag` is the `wanted` one, or what is before `tohost` in its page or behind it. offset:
-    what makes a vaddr an offset in RAM.
+    plain, near: whether it is the page, and whether it is what is before `tohost` in it or behind. offset: what makes
+    a vaddr an offset in RAM.
     """
-    words = f.let("inttoptr i64 %context to ptr")
-    place = f.let(f"getelementptr i8, ptr {words}, i64 {POINTER * CONTEXT_TOHOST}")
-    tohost = f.let(f"sub i64 {f.let(f'load i64, ptr {place}')}, {offset}")
+    tohost = f.let(f"sub i64 {_tohost(f)}, {offset}")
     behind = f.let(f"add i64 {tohost}, {TOHOST_BYTES}")
-    plain = f.let(f"icmp eq i64 {tag}, {wanted}")
-    near = f.let(f"icmp eq i64 {tag}, {f.let(f'or i64 {wanted}, {NEAR_TOHOST}')}")
-    is_behind = f.let(f"icmp sge i64 {low}, {behind}")
-    is_before = f.let(f"icmp sle i64 {end}, {tohost}")
     page_end = f.let(f"add i64 {page}, {PAGE}")
+    is_behind = f.all_of([f.let(f"icmp sge i64 {low}, {behind}"), f.let(f"icmp sle i64 {end}, {page_end}")])
+    is_before = f.let(f"icmp sle i64 {end}, {tohost}")
     start = f.let(f"select i1 {f.all_of([near, is_behind])}, i64 {behind}, i64 {page}")
     stop = f.let(f"select i1 {f.all_of([near, is_before])}, i64 {tohost}, i64 {page_end}")
     apart = f.all_of([near, f.let(f"or i1 {is_behind}, {is_before}")])
     return start, f.let(f"sub i64 {stop}, {start}"), f.let(f"or i1 {plain}, {apart}")
 
 
-def call(f: Lines, instruction: Instruction, wide: str, miss: str) -> str:
-    """The same by a call."""
-    values = ", ".join(f"i64 {value}" for value in (*(f"%{name}" for name in CALLED), wide, fixed_bits(instruction)))
-    place = f.let(f"call preserve_mostcc i64 @{_name(instruction.kind)}({values})")
-    found = f.label()
-    f.do(f"br i1 {f.let(f'icmp ne i64 {place}, 0')}, label %{found}, label %{miss}, !prof {USUALLY}")
-    f.do(f"{found}:")
-    return place
-
-
-def functions() -> list[str]:
-    """The lines of what `call` calls, which answers 0 where the TLB does not have the page."""
-    lines = []
-    for kind in ACCESSES:
-        parameters = ", ".join(f"i64 %{name}" for name in (*CALLED, "wide", "fixed"))
-        f = Lines(f"define internal preserve_mostcc i64 @{_name(kind)}({parameters}) noinline nounwind memory(read) {{")
-        f.do("%to = alloca i64")
-        f.do("%hart = inttoptr i64 %h to ptr")
-        f.do(f"ret i64 {ask(f, kind, '%wide', f.let('and i64 %wide, %fixed'), 'miss')}")
-        f.do("miss:")
-        f.do("ret i64 0")
-        lines += [*f.lines, "}"]
-    return lines
-
-
-def _name(kind: Kind) -> str:
-    return f"place.{kind.name.lower()}"
+def slot_words(kind: Kind) -> tuple[str, ...]:
+    """The words of a group's slot; how far into a window loads may begin is always the same."""
+    return Window._fields[: 3 if kind is Kind.STORE else 2]

@@ -6,7 +6,8 @@ It loads the registers when it is entered and stores those that it writes before
 What it does not know yet are the symbols in SYMBOLS.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import cache
 
 from trapline.isa import Instruction, Kind
 from trapline.isa.sv32 import PAGE_PARCELS, PAGE_SHIFT
@@ -14,14 +15,13 @@ from trapline.isa.word import HALFWORD
 from trapline.vm.core.execute import FIRST_OP
 from trapline.vm.core.op_numbers import instruction_of
 from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RS1, PACKED_RS2, REGISTER, STRICT
+from trapline.vm.translator.emit import leaving_place
 from trapline.vm.translator.flow import NOWHERE, rd_of
-from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, REGISTER_BYTES
+from trapline.vm.translator.layout import BRANCH, DIRECT, INDIRECT, PLACE_OFFSET, PLACE_SHIFT, REGISTER_BYTES
 from trapline.vm.translator.lower import WORD_BITS
-from trapline.vm.translator.meaning_ir import lower
-from trapline.vm.translator.regions.accesses import groups
+from trapline.vm.translator.meaning_ir import LoweredMeaning, lower
 from trapline.vm.translator.regions.formation import Block, Region, Step
 from trapline.vm.translator.regions.lines import Lines
-from trapline.vm.translator.regions.lookups import functions
 from trapline.vm.translator.regions.metadata import ENTRIES, METADATA, RAM, RARELY, REGISTERS, USUALLY
 from trapline.vm.translator.regions.places import Places
 from trapline.vm.translator.stencil_builder import PINNED, POINTER
@@ -35,7 +35,19 @@ EXIT = "EXIT"
 """OUT of `vm.translator.layout`."""
 CHAIN = "CHAIN"
 """CHAIN of `vm.translator.layout`."""
-REGION = "region"
+HEADS = "HEADS"
+"""For each entry, HEAD_BYTES in which the first tier's block begins, whose own begin leads to the region."""
+HEAD_BYTES = 32
+SYMBOLS = (MAP, COUNTS, EXIT, CHAIN, HEADS)
+"""What is filled in when the code is put into memory."""
+LEADER = "LEADER"
+"""The leader of an entry."""
+REGION = "REGION"
+"""The function of all blocks."""
+BLOCKS = "blocks"
+"""Its name where it is defined."""
+ENTRY = "entry"
+"""The function of an entry, of which there is a copy for each of them."""
 LARGE = 12
 """Blocks from which on a region is large: registers are stored as they are written, and slots are kept in memory.
 
@@ -45,40 +57,42 @@ Values that all blocks have to hand on, because all of them can end the region, 
 _ATTRIBUTES = 'nounwind noimplicitfloat "no-jump-tables"="true"'
 """All that is made is code: no tables, and no constants that are loaded."""
 
+_NEW = "new"
 _PARAMETERS = ", ".join(f"i64 %{name}" for name in PINNED)
 
 
-def entry_name(leader: int) -> str:
-    """The function that enters a region at a block."""
-    return f"{REGION}.{leader}"
+def is_large(region: Region) -> bool:
+    """Whether a region is large."""
+    return len(region.blocks) >= LARGE
 
 
 def module_text(region: Region, triple: str) -> str:
-    """The module of a region: one function for each of its entries, and one of all its blocks."""
+    """The module of a region: the function of all its blocks, and the one that enters it at LEADER."""
+    values = ", ".join(
+        f"i64 {f'ptrtoint (ptr @{LEADER} to i64)' if name == 'place' else f'%{name}'}" for name in PINNED
+    )
+    types = ", ".join("i64" for _ in PINNED)
     lines = [
         f'target triple = "{triple}"',
-        *(f'@{name} = external dso_local global i64, code_model "large"' for name in (MAP, COUNTS, CHAIN)),
+        *(f'@{name} = external dso_local global i64, code_model "large"' for name in (MAP, COUNTS, CHAIN, HEADS)),
+        f"@{LEADER} = external dso_local global i8, !absolute_symbol !{{i64 0, i64 {PAGE_PARCELS}}}",
         "declare i64 @llvm.fshr.i64(i64, i64, i64)",
-        f"declare dso_local {CONVENTION} i64 @{EXIT}({', '.join('i64' for _ in PINNED)})",
-    ]
-    for leader in region.entries:
-        values = ", ".join(f"i64 {leader if name == 'place' else f'%{name}'}" for name in PINNED)
-        lines += [
-            f"define {CONVENTION} i64 @{entry_name(leader)}({_PARAMETERS}) nounwind {{",
-            f"  %left = musttail call {CONVENTION} i64 @{REGION}({values})", "  ret i64 %left", "}",
-        ]  # fmt: skip
-    return "\n".join([*lines, *functions(), *_Function(region).lines, METADATA])
+        *(f"declare dso_local {CONVENTION} i64 @{name}({types})" for name in (EXIT, REGION)),
+        f"define {CONVENTION} i64 @{ENTRY}({_PARAMETERS}) nounwind {{",
+        f"  %left = musttail call {CONVENTION} i64 @{REGION}({values})", "  ret i64 %left", "}",
+    ]  # fmt: skip
+    return "\n".join([*lines, *_Function(region).lines, METADATA])
 
 
 class _Function(Lines):
     """The lines of the function of all blocks."""
 
     def __init__(self, region: Region) -> None:
-        super().__init__(f"define internal {CONVENTION} i64 @{REGION}({_PARAMETERS}) {_ATTRIBUTES} {{")
+        super().__init__(f"define {CONVENTION} i64 @{BLOCKS}({_PARAMETERS}) {_ATTRIBUTES} {{")
         self._region = region
-        self._through = len(region.blocks) >= LARGE
+        self._through = is_large(region)
         self._cold: list[str] = []
-        self._exits: list[tuple[str, str, str, str]] = []  # label, offset in the page, remaining, entry
+        self._exits: dict[str, list[tuple[str, str, str]]] = {}  # by what follows: label, value, remaining
         used, written = _registers(step for block in region.blocks.values() for step in block.steps)
         self._begin(sorted(used))
         self._places = Places(self, region, in_memory=self._through)
@@ -86,7 +100,8 @@ class _Function(Lines):
         for block in region.blocks.values():
             self._block(block)
         self.lines += self._cold
-        self._end([] if self._through else sorted(written))
+        for kind, exits in self._exits.items():
+            self._end(kind, exits, [] if self._through else sorted(written))
         self.lines.append("}")
 
     def _begin(self, registers: list[int]) -> None:
@@ -106,33 +121,58 @@ class _Function(Lines):
         cases = " ".join(f"i64 {leader}, label %b{leader}" for leader in self._region.entries[1:])
         self.do(f"switch i64 %place, label %b{self._region.entries[0]} [{cases}]")
 
-    def _end(self, written: list[int]) -> None:
-        """Store what was written and is not stored yet, and go on at an entry, or leave where there is none."""
-        self.do("end:")
-        for name, kind, position in (("offset", "i64", 1), ("after", "i64", 2), ("next", "i64", 3)):
-            self.do(f"%{name} = phi {kind} " + ", ".join(f"[{e[position]}, %{e[0]}]" for e in self._exits))
+    def _end(self, kind: str, exits: list[tuple[str, str, str]], written: list[int]) -> None:
+        """Where all exits of a kind come together: store what is not stored yet, and go on, or leave."""
+        self.do(f"{kind}:")
+        value, left = (
+            self.let("phi i64 " + ", ".join(f"[{one[number]}, %{one[0]}]" for one in exits)) for number in (1, 2)
+        )
+        if kind == "leave":  # as LEAVE and OUT do
+            left = self.let(f"add i64 {left}, {self.let(f'lshr i64 {value}, {PLACE_SHIFT}')}")
+            value = self.let(f"and i64 {value}, {PLACE_OFFSET}")
         for number in written:
-            value = self.let(f"load i32, ptr %r{number}")
-            self.do(f"store i32 {value}, ptr %p{number}, !tbaa {REGISTERS}")
-        done = self.let("sub i64 %remaining, %after")
+            self.do(f"store i32 {self.register(number)}, ptr %p{number}, !tbaa {REGISTERS}")
+        done = self.let(f"sub i64 %remaining, {left}")
         for place, more in ((f"@{COUNTS}", done), (f"getelementptr (i64, ptr @{COUNTS}, i64 1)", "1")):
             old = self.let(f"load i64, ptr {place}, !tbaa {ENTRIES}")
             self.do(f"store i64 {self.let(f'add i64 {old}, {more}')}, ptr {place}, !tbaa {ENTRIES}")
-        self.do(f"br i1 {self.let('icmp ne i64 %next, 0')}, label %onward, label %out")
-        changed = {"remaining": "%after", "place": "%offset"}
-        values = ", ".join(f"i64 {changed.get(name, f'%{name}')}" for name in PINNED)
-        for label, target in (("onward", "%code"), ("out", f"@{EXIT}")):
-            self.do(f"{label}:")
-            if label == "onward":
-                self.do("%code = inttoptr i64 %next to ptr")
-            result = self.let(f"musttail call {CONVENTION} i64 {target}({values})")
-            self.do(f"ret i64 {result}")
+        match kind:
+            case "leave":
+                self._go(f"@{EXIT}", left, value)
+            case "near":
+                place = self.let(f"getelementptr [{POINTER // HALFWORD} x i8], ptr @{MAP}, i64 {value}")
+                entry, there, nowhere = self.let(f"load i64, ptr {place}, !tbaa {ENTRIES}"), self.label(), self.label()
+                self.do(f"br i1 {self.let(f'icmp ne i64 {entry}, 0')}, label %{there}, label %{nowhere}")
+                self.do(f"{nowhere}:")
+                self._go(f"@{EXIT}", left, value)
+                self.do(f"{there}:")
+                self._go(entry, left)
+            case "head":
+                self._go(self.let(f"add i64 {value}, ptrtoint (ptr @{HEADS} to i64)"), left)
+            case "far":
+                target = self.let(f"add i32 %base, {self.let(f'trunc i64 {value} to i32')}")
+                self._go(f"ptrtoint (ptr @{CHAIN} to i64)", left, self.let(f"zext i32 {target} to i64"))
+            case _:
+                self._go(value, left)
 
-    def _leave(self, offset: str | int, left: str, entry: str = "0") -> str:
-        """A label where the region ends, reached rarely: with an entry it goes on there."""
+    def _go(self, code: str, left: str, place: str = "0") -> None:
+        """End with a tail call of a function, or of one whose address is an i64."""
+        changed = {"remaining": left, "place": place}
+        values = ", ".join(f"i64 {changed.get(name, f'%{name}')}" for name in PINNED)
+        target = code if code.startswith("@") else self.let(f"inttoptr i64 {code} to ptr")
+        self.do(f"ret i64 {self.let(f'musttail call {CONVENTION} i64 {target}({values})')}")
+
+    def _exit(self, kind: str, value: str | int, left: str) -> str:
+        """A label where the region ends.
+
+        Of kind "leave" value is a PLACE of `vm.translator.layout`, where the interpreter goes on; of "near" the
+        offset of an instruction in the page, where the first tier does if there is a block of it; of "head" the
+        offset of the head from where it does; of "far" how far
+        behind the begin of the page CHAIN goes on; and of "found" that of code.
+        """
         label = self.label()
-        self._cold += [f"{label}:", "  br label %end"]
-        self._exits.append((label, str(offset), left, entry))
+        self._cold += [f"{label}:", f"  br label %{kind}"]
+        self._exits.setdefault(kind, []).append((label, str(value), left))
         return label
 
     def _to(self, leader: int, left: str) -> str:
@@ -140,60 +180,48 @@ class _Function(Lines):
         if leader in self._region.blocks:
             return f"b{leader}"
         if leader >= PAGE_PARCELS:
-            return self._far(self._in_page(leader), left)
-        label = self.label()
-        self._cold += [
-            f"{label}:",
-            f"  %e{label} = load i64, ptr getelementptr (i64, ptr @{MAP}, i64 {leader}), !tbaa {ENTRIES}",
-            "  br label %end",
-        ]
-        self._exits.append((label, str(HALFWORD * leader), left, f"%e{label}"))
-        return label
+            return self._exit("far", HALFWORD * leader, left)
+        return self._exit("near", HALFWORD * leader, left)
 
     def _block(self, block: Block) -> None:
         self.do(f"b{block.leader}:")
         before = self.let("load i64, ptr %left")
         left = self.let(f"sub i64 {before}, {len(block.steps)}")
         enough = self.label()
-        short = self._leave(HALFWORD * block.leader, before)
-        self.do(f"br i1 {self.let(f'icmp slt i64 {left}, 0')}, label %{short}, label %{enough}, !prof {RARELY}")
+        if block.leader in self._region.entries:
+            otherwise = self._exit("head", HEAD_BYTES * self._region.entries.index(block.leader), before)
+        else:
+            otherwise = self._exit("near", HALFWORD * block.leader, before)
+        self.do(f"br i1 {self.let(f'icmp slt i64 {left}, 0')}, label %{otherwise}, label %{enough}, !prof {RARELY}")
         self.do(f"{enough}:")
         self.do(f"store i64 {left}, ptr %left")
-        found = groups(block.steps)
-        if found:
-            apart = self.label()
-            self._body(block, left, self._places.together(found, block.steps, apart))
-            self.do(f"{apart}:")
-        self._body(block, left, {}, rarely=bool(found))
-
-    def _body(self, block: Block, left: str, places: Mapping[int, str], rarely: bool = False) -> None:
-        """The instructions. places: where those accesses go that have been checked. rarely: executed rarely."""
+        places = self._places.together(block, otherwise)
         for number, step in enumerate(block.steps):
             if step.decoded & OP >= FIRST_OP:
-                self._step(block, step, left, len(block.steps) - number, places.get(number), rarely)
+                self._step(block, step, left, len(block.steps) - number, places.get(number))
         if block.flow not in (BRANCH, DIRECT, INDIRECT):
             self.do(f"br label %{self._to(block.after, left)}")
 
-    def _step(self, block: Block, step: Step, left: str, undone: int, place: str | None, rarely: bool) -> None:
+    def _step(self, block: Block, step: Step, left: str, undone: int, place: str | None) -> None:
         instruction = instruction_of(step.decoded)
         match instruction.kind:
             case Kind.VALUE:
                 self._write(step, self._meaning(instruction, step))
             case Kind.LOAD | Kind.STORE:
                 if place is None:
-                    miss = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, {undone}"))
-                    place = self._places.apart(instruction, step, miss, rarely)
+                    miss = self._exit("leave", leaving_place(step.parcel, undone), left)
+                    place = self._places.apart(instruction, step, miss)
                 self._access(instruction, step, place)
             case Kind.BRANCH:
                 taken = self._meaning(instruction, step)
                 if block.target == NOWHERE:
-                    there = self._far(self._in_page_offset(step), left)
+                    there = self._exit("far", _distance(step), left)
                 else:
                     there = self._to(block.target, left)
                 self.do(f"br i1 {taken}, label %{there}, label %{self._to(block.after, left)}")
             case _ if block.flow == DIRECT and block.target == NOWHERE:
                 self._link(block, step)
-                self.do(f"br label %{self._far(self._in_page_offset(step), left)}")
+                self.do(f"br label %{self._exit('far', _distance(step), left)}")
             case _ if block.flow == DIRECT or block.target in self._region.blocks:
                 self._link(block, step)
                 self.do(f"br label %{self._to(block.target, left)}")
@@ -208,17 +236,6 @@ class _Function(Lines):
 
     def _in_page(self, parcel: int) -> str:
         return self.let(f"add i32 %base, {HALFWORD * parcel}")
-
-    def _in_page_offset(self, step: Step) -> str:
-        """Where a branch, or a jump by an immediate, goes."""
-        return self.let(f"add i32 %base, {HALFWORD * step.parcel + (step.decoded >> PACKED_IMM)}")
-
-    def _far(self, target: str, left: str) -> str:
-        """A label where the region ends, and goes on at an address that may be in another page."""
-        place, label = self.let(f"zext i32 {target} to i64"), self.label()
-        self._cold += [f"{label}:", "  br label %end"]
-        self._exits.append((label, place, left, f"ptrtoint (ptr @{CHAIN} to i64)"))
-        return label
 
     def _link(self, block: Block, step: Step) -> None:
         if rd_of(step.decoded):
@@ -236,10 +253,11 @@ class _Function(Lines):
             elif name == "pc":
                 operands[name] = self._in_page(step.parcel)
         self._names += 1
-        lowered = lower(instruction, operands, f"%t{self._names}.")
-        for line in lowered.lines:
-            self.do(line)
-        return lowered.result
+        lines, result = _template(instruction)
+        names = {**operands, _NEW: f"%t{self._names}."}
+        for line in lines:
+            self.do(line.format_map(names))
+        return result.format_map(names)
 
     def _computed(self, block: Block, instruction: Instruction, step: Step, left: str) -> None:
         """To a return point of the region, to an entry of the page, or by CHAIN.
@@ -252,7 +270,7 @@ class _Function(Lines):
         self.do(f"br i1 {self.let(f'icmp ult i64 {offset}, {1 << PAGE_SHIFT}')}, label %{near}, label %{far}, "
                  f"!prof {USUALLY}")  # fmt: skip
         self.do(f"{near}:")
-        points = self._region.return_points if block.returns else ()
+        points = self._region.points(block)
         if points:
             other = self.label()
             cases = " ".join(f"i64 {HALFWORD * point}, label %b{point}" for point in points)
@@ -263,16 +281,15 @@ class _Function(Lines):
         self.do(f"br i1 {self.let(f'icmp ne i64 {entry}, 0')}, label %{found}, label %{far}, !prof {USUALLY}")
         self.do(f"{found}:")
         self._link(block, step)
-        self.do("br label %end")
-        self._exits.append((found, offset, left, entry))
+        self.do(f"br label %{self._exit('found', entry, left)}")
         self.do(f"{far}:")
         if step.decoded & STRICT:
-            never, legal = self._leave(HALFWORD * step.parcel, self.let(f"add i64 {left}, 1")), self.label()
+            never, legal = self._exit("leave", leaving_place(step.parcel, 1), left), self.label()
             forbidden = self.let(f"and i32 {target}, {HALFWORD}")
             self.do(f"br i1 {self.let(f'icmp ne i32 {forbidden}, 0')}, label %{never}, label %{legal}, !prof {RARELY}")
             self.do(f"{legal}:")
         self._link(block, step)
-        self.do(f"br label %{self._far(target, left)}")
+        self.do(f"br label %{self._exit('far', offset, left)}")
 
     def _access(self, instruction: Instruction, step: Step, data: str) -> None:
         bits = 8 * instruction.width
@@ -286,6 +303,17 @@ class _Function(Lines):
             if bits < WORD_BITS:
                 value = self.let(f"trunc i32 {value} to i{bits}")
             self.do(f"store i{bits} {value}, ptr {data}, align 1, !tbaa {RAM}")
+
+
+@cache
+def _template(instruction: Instruction) -> LoweredMeaning:
+    """An instruction's meaning, with the names of its inputs, and of new values, in braces."""
+    return lower(instruction, {name: f"{{{name}}}" for name in instruction.inputs}, f"{{{_NEW}}}")
+
+
+def _distance(step: Step) -> int:
+    """How far behind the begin of its page a branch, or a jump by an immediate, goes."""
+    return HALFWORD * step.parcel + (step.decoded >> PACKED_IMM)
 
 
 def _registers(steps: Iterable[Step]) -> tuple[set[int], set[int]]:

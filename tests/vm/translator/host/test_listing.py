@@ -15,7 +15,7 @@ from trapline.vm.engine import TRANSLATE
 from trapline.vm.translator import context
 from trapline.vm.translator.emit import LINE
 from trapline.vm.translator.host.listing import Page, translated_pages
-from trapline.vm.translator.regions.compilation import JUMP_BYTES
+from trapline.vm.translator.stencils import JUMP_BYTES
 
 pytestmark = [
     pytest.mark.once,

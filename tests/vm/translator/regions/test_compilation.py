@@ -7,13 +7,15 @@ import pytest
 from support import mixed_programs, random_programs
 from support.budget import seeds
 from support.translator.region_mutants import accesses_of
-from support.translator.translated import SECOND_TIER, Translated, alone, beside, packed, run, write_code
+from support.translator.translated import SECOND_TIER, Translated, alone, beside, packed, run, stencils, write_code
 from trapline import Machine
 from trapline.isa.sv32 import PAGE
 from trapline.isa.word import HALFWORD, WORD
+from trapline.vm.translator.layout import BUDGET, LENGTH, ROW
 from trapline.vm.translator.regions.compilation import compile_region
 from trapline.vm.translator.regions.formation import Region
-from trapline.vm.translator.regions.region_text import LARGE
+from trapline.vm.translator.regions.region_text import HEAD_BYTES, LARGE
+from trapline.vm.translator.stencils import JUMP_BYTES
 
 pytestmark = pytest.mark.once
 
@@ -127,7 +129,7 @@ def test_what_llvm_would_load_from_tables_is_code() -> None:
         ("beq", {"rs1": 5, "rs2": 6, "imm": -8}),
     )]  # fmt: skip
     code = compile_region(of(hart, *stores))
-    assert {fixup.symbol for fixup in code.fixups} <= {"MAP", "COUNTS", "EXIT"}
+    assert {fixup.symbol for fixup in code.fixups} <= {"MAP", "COUNTS", "EXIT", "HEADS"}
     assert len(code.entries) > 5
 
 
@@ -137,6 +139,11 @@ def test_steps_and_entries_are_counted() -> None:
     hart.h.x[6] = 100
     assert hart.enter(MANY) == 200
     assert hart.counts.tolist() == [200, 1]
+
+
+def test_what_a_block_begins_with_has_room_in_a_head() -> None:
+    plan = stencils().plan
+    assert plan[ROW * BUDGET + LENGTH] + JUMP_BYTES <= HEAD_BYTES
 
 
 def random_accesses(rng: random.Random) -> list[int]:

@@ -85,9 +85,30 @@ def test_a_region_is_a_loop_with_the_functions_that_it_calls() -> None:
         region = form(blocks(), {parcel: 5, 20: 0})
         assert region is not None
         assert sorted(region.blocks) == [2, 6, 10, CALL]
-        assert region.entries == (2, 10, CALL)
+        assert region.entries == (2, CALL)
         assert region.return_points == (10,)
         assert region.size == 8
+
+
+def test_a_region_is_entered_where_a_function_outside_comes_back_to() -> None:
+    region = form(blocks(), {2: 4, 6: 3, 10: 2, CALL: 1}, most=6)
+    assert region is not None
+    assert sorted(region.blocks) == [2, 6, 10]
+    assert region.entries == (2, 10)
+
+
+def test_a_jump_by_a_table_may_lead_to_what_nothing_else_leads_to() -> None:
+    program = {
+        **PROGRAM,
+        12: packed("jalr", rs1=9),
+        30: packed("addi", rd=8, rs1=8, imm=1),
+        32: packed("jal", imm=HALFWORD * (10 - 32)),
+    }
+    made = blocks_of(page(program), (*LEADERS, 30), stencils().plan)
+    region = form(made, dict.fromkeys(made, 1))
+    assert region is not None
+    assert region.jump_points == (0, 30)
+    assert (region.points(made[10]), region.points(made[CALL]), region.points(made[6])) == ((0, 30), (10,), ())
 
 
 def test_a_block_that_only_a_sample_has_begun_is_no_block() -> None:

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from support.budget import NIGHTLY
-from support.translator.region_mutants import GUESTS, MISTAKES, accesses, expected, found, made
+from support.translator.region_guests import GUESTS
+from support.translator.region_mutants import MISTAKES, accesses, expected, found, made
 from support.translator.translated import SECOND_TIER
 
 pytestmark = pytest.mark.once
