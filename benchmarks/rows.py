@@ -22,7 +22,7 @@ OPTIMIZED = ("-O2", "-w", "-fno-tree-loop-distribute-patterns")
 MACHINE = ("-march=rv32ima", "-mabi=ilp32", "-ffreestanding", "-S", "-fno-reorder-functions")
 
 FULL, COLD, SHORT = "full", "cold", "short"
-"""Sizes: a second or two translated; about a sixteenth of that work; for tests, almost nothing."""
+"""Sizes: half a second to two translated; what is interpreted in about a third of one; for tests, almost nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,12 @@ def _sha256(blocks: int, first: str) -> Size:
     return Size(lines, (f"ROUNDS={blocks >> 10}",))
 
 
+def _walk(bits: int) -> dict[str, Size]:
+    """Of a walk over 2^bits pages."""
+    sizes = _line("STEPS, {}", 10_000_000, 80_000_000, 5_000_000, 1000)
+    return {name: Size({**size.replaced, "BITS, 9": f"BITS, {bits}"}) for name, size in sizes.items()}
+
+
 def _c(name: str, full: int, cold: int) -> Row:
     source = HERE / "c" / f"{name}.c"
     return Row(name, source, source, _rounds(full, cold))
@@ -93,7 +99,7 @@ COMPUTE = (
     _bench("sieve", _line("ROUNDS, {}", 20, 112, 7, 1, "ROUNDS")),
     _bench("matmul", _line("ROUNDS, {}", 20, 128, 8, 1, "ROUNDS")),
     _bench("sha256", {
-        FULL: _sha256(655360, "0xf75f2cba"), COLD: _sha256(40960, "0xbbc1ca84"), SHORT: _sha256(1024, "0x4b30cfea"),
+        FULL: _sha256(2621440, "0xfca73c0d"), COLD: _sha256(40960, "0xbbc1ca84"), SHORT: _sha256(1024, "0x4b30cfea"),
     }),
     _c("mixed", 3200, 200),
     _c("records", 8000, 500),
@@ -103,7 +109,8 @@ COMPUTE = (
 )  # fmt: skip
 BOARD = (
     Row("trap", BENCH / "trap.s", None, _line("ROUNDS, {}", 2_000_000, 16_000_000, 1_000_000, 1000)),
-    Row("walk", BENCH / "walk.s", None, _line("STEPS, {}", 10_000_000, 80_000_000, 5_000_000, 1000)),
+    Row("walk", BENCH / "walk.s", None, _walk(9)),
+    Row("wide-walk", BENCH / "walk.s", None, _walk(12)),
     Row("switch", HERE / "switch.s", None, _line("SWITCHES, {}", 1_000_000, 2_000_000, 125_000, 1000)),
 )
 NOTHING = Row("nothing", HERE / "c" / "nothing.c", HERE / "c" / "nothing.c", dict.fromkeys((FULL, COLD, SHORT), Size()))

@@ -2,7 +2,7 @@
 
 Medians of processor time, all of a row taken in turn, so that they share what disturbs. What starting and ending takes
 is measured in the same way, by a program that does nothing, and taken off before ratios are made; translating counts.
-A first run compiles with LLVM what later ones find on disk. The interpreter does a sixteenth of the work, and its time
+A first run compiles with LLVM what later ones find on disk. The interpreter does a part of the work, and its time
 is multiplied by what that has in instructions.
 """
 

@@ -1,14 +1,16 @@
-# walk.s - a benchmark of address translation: ten million loads, each from another of 4096 pages under Sv32.
+# walk.s - a benchmark of address translation: ten million loads, each from another of 512 pages under Sv32.
 #
-# Every page holds the virtual address of the next word, in an order that no TLB likes. The words are in lines of all
-# sets of a cache: at one place in each page they would be in one set, and it would be the cache that is measured.
+# Every page holds the virtual address of the next word, in an order that no TLB likes, and the words are in different
+# lines of their pages. So many fit into a computer's own TLBs and nearly into its first cache: with thousands of pages
+# it would be these that are measured.
 # Boot it: trapline boot programs/bench/walk.s
 
     .equ    ROOT, 0x80200000                # root page table, then four leaf tables
     .equ    LEAVES, 0x80201000
-    .equ    FRAMES, 0x81000000              # 4096 physical pages
+    .equ    FRAMES, 0x81000000              # the physical pages
     .equ    PAGES, 0x40000000               # where they are seen
-    .equ    COUNT, 4096
+    .equ    BITS, 9
+    .equ    COUNT, 1 << BITS                # at most 4096
     .equ    STEPS, 10000000
     .equ    LINES, 64                       # lines of a page
     .equ    LINE_SHIFT, 6
@@ -65,7 +67,7 @@ _start:
     addi    t2, t2, -1
     bnez    t2, 3b
 
-    li      t2, COUNT                       # page i names page (5 i + 2731) mod 4096: one cycle through all
+    li      t2, COUNT                       # page i names page (5 i + 2731) mod COUNT: one cycle through all
     li      t1, 0
     li      t3, FRAMES
     li      a0, PAGES
@@ -73,8 +75,8 @@ _start:
 4:  slli    t4, t1, 2
     add     t4, t4, t1
     add     t4, t4, a1
-    slli    t4, t4, 20
-    srli    t4, t4, 20
+    slli    t4, t4, 32 - BITS
+    srli    t4, t4, 32 - BITS
     slli    t5, t1, 12
     add     t5, t5, t3
     andi    a2, t1, LINES - 1

@@ -166,6 +166,9 @@ MUTANTS = {
         "leave_at", "(place & PLACE_OFFSET) // HALFWORD", "((place & PLACE_OFFSET) // HALFWORD & ~7)"
     ),
     # Other pages
+    "a page does not say that it has machine code": seeded(
+        "translate_page", "HAS_TRANSLATED | table << PACKED_IMM", "0"
+    ),
     "all pages have one table": seeded("translate_page", "HAS_TRANSLATED | table << PACKED_IMM", "HAS_TRANSLATED"),
     "a jump goes on in the page that it leaves": seeded("value_of", "return extra", "return extra % PAGE"),
     "a page that is not translated is entered": in_stencil(
