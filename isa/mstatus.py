@@ -44,5 +44,11 @@ PIE_SHIFT = _LOW["SPIE"] - _LOW["SIE"]
 
 MSTATUS_WRITABLE = sum(f.mask for f in MSTATUS_FIELDS if f.rule != "ro")
 
+ENABLES = SIE | MIE
+"""What lets a pending interrupt be taken."""
+INERT = SPIE | MPIE | SPP | TVM | TW | TSR
+"""What nothing looks at but traps, returns from them, CSR and system instructions. The others say how memory is
+accessed, or are `ENABLES`."""
+
 SSTATUS = SIE | SPIE | SPP | SUM | MXR
 """The part of mstatus that S mode sees as sstatus."""

@@ -7,7 +7,11 @@ from functools import partial
 
 from trapline.isa.instruction import Kind, declare
 
-csr = partial(declare, Kind.CSR, extension="zicsr")
+EXTENSION = "zicsr"
+csr = partial(declare, Kind.CSR, extension=EXTENSION)
+
+ALWAYS_WRITE = ("csrrw", "csrrwi")
+"""Those that write whatever their source is; the others write nothing where it is x0 or 0."""
 
 
 @csr("csr rs1 001 rd 1110011", "rd, csr, rs1", "Unpriv 6.1")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from trapline.isa import Instruction, Kind
 from trapline.isa.word import HALFWORD, WORD
+from trapline.isa.zicsr import ALWAYS_WRITE
 from trapline.vm.codegen.collect import (
     Definition,
     Fold,
@@ -88,7 +89,7 @@ ENDS: dict[type[NamedTuple], list[ast.stmt]] = {
 
 def arm_of(i: Instruction) -> Function:
     """The function of `vm.core.instruction_arms` that runs an instruction."""
-    return arms.csr_swap if i.name in ("csrrw", "csrrwi") else arms.ARMS[i.kind]
+    return arms.csr_swap if i.name in ALWAYS_WRITE else arms.ARMS[i.kind]
 
 
 def _assign(name: str, value: ast.expr) -> ast.stmt:

@@ -30,6 +30,7 @@ from trapline.vm.translator.flow import (
     block_length,
     mark_loops,
     rd_of,
+    stencil_of,
     target_of,
     target_offset,
 )
@@ -71,6 +72,7 @@ from trapline.vm.translator.layout import (
     RS2,
     START,
     TAKEN,
+    UIMM,
 )
 
 TO_BLOCK = 1 << 32
@@ -143,6 +145,8 @@ def value_of(kind, d, parcel, extra, plan, entries_at):
         return register_offset(d >> PACKED_RS1)
     if kind == RS2:
         return register_offset(d >> PACKED_RS2)
+    if kind == UIMM:
+        return (d >> PACKED_RS1) & REGISTER
     if kind == IMM:
         return d >> PACKED_IMM
     if kind == PC:
@@ -243,7 +247,8 @@ def emit_block(code, first, leader, count, near_tohost, arena, blob, plan, scrat
     parcel = leader
     for undone in range(count, 0, -1):
         d = code[U64(first + parcel)]
-        flow = plan[U64(ROW * (d & OP) + FLOW)]
+        number = stencil_of(d, plan)
+        flow = plan[U64(ROW * number + FLOW)]
         here = leaving_place(parcel, undone)
         if flow == DIRECT:
             if rd_of(d):
@@ -253,8 +258,8 @@ def emit_block(code, first, leader, count, near_tohost, arena, blob, plan, scrat
             put(arena, blob, plan, scratch, FAR, d, parcel, target_offset(d, parcel) & MASK, 0, 0)
             return NOWHERE
         taken = taken_by(d, parcel) if flow == BRANCH else here
-        put(arena, blob, plan, scratch, d & OP, d, parcel, 0, taken, here)
-        if near_tohost and plan[U64(ROW * (d & OP) + AGAIN)] and scratch[AT] != NOWHERE:
+        put(arena, blob, plan, scratch, number, d, parcel, 0, taken, here)
+        if near_tohost and plan[U64(ROW * number + AGAIN)] and scratch[AT] != NOWHERE:
             note_again(scratch, here)
         parcel = after(d, parcel, plan)
         if flow == INDIRECT:

@@ -7,10 +7,23 @@ from trapline.isa.sv32 import PAGE_PARCELS
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.code_pages import CODE_ENTRIES
 from trapline.vm.core.ints import U8, U64
-from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RD, REGISTER, STRICT
+from trapline.vm.core.packed import OP, PACKED_IMM, PACKED_RD, PACKED_RS1, REGISTER, STRICT
 from trapline.vm.core.parcels import straddles
 from trapline.vm.core.stops import decode_at
-from trapline.vm.translator.layout import BRANCH, DIRECT, FLOW, INDIRECT, NO_STENCIL, ONWARD, PARCELS, ROW
+from trapline.vm.translator.layout import (
+    ALONE,
+    BRANCH,
+    CHOICES,
+    DIRECT,
+    FLOW,
+    INDIRECT,
+    NO_CHOICE,
+    NO_STENCIL,
+    ONWARD,
+    PARCELS,
+    READS,
+    ROW,
+)
 
 NOWHERE = -1
 """No parcel, no place."""
@@ -36,9 +49,22 @@ def after(d, parcel, plan):
     return parcel + plan[U64(ROW * (d & OP) + PARCELS)]
 
 
+def stencil_of(d, plan):
+    """The number of an instruction's stencil: of a CSR instruction the one for its CSR, if there is any."""
+    at = plan[U64(ROW * (d & OP) + CHOICES)]
+    if at == 0:
+        return d & OP
+    choice = d >> PACKED_IMM
+    if (d >> PACKED_RS1) & REGISTER == 0:
+        choice = choice | READS
+    while plan[U64(at)] != NO_CHOICE and plan[U64(at)] != choice:
+        at += 2
+    return d & OP if plan[U64(at)] == NO_CHOICE else plan[U64(at + 1)]
+
+
 def flow_of(d, parcel, plan):
     """FLOW of an instruction in a page's code. What may jump where no instruction can begin has none."""
-    flow = plan[U64(ROW * (d & OP) + FLOW)]
+    flow = plan[U64(ROW * stencil_of(d, plan) + FLOW)]
     if after(d, parcel, plan) > PAGE_PARCELS:
         return NO_STENCIL
     if d & STRICT and (flow == BRANCH or (flow == DIRECT and target_offset(d, parcel) & HALFWORD)):
@@ -87,7 +113,8 @@ def mark_arrivals(code, first, leaders, plan, scratch):
 def mark_leaders(h, m, ram16, code, number, leaders, plan, scratch):
     """Make leaders of what can be reached from the leaders of a page that there are, and decode it.
 
-    These are targets of jumps, what follows a jump, and what follows an instruction that the interpreter executes; and
+    These are targets of jumps, what follows a jump, what is ALONE and what follows it, and what follows an instruction
+    that the interpreter executes; and
     where two ways meet, so that no instruction is in two blocks: the code of a page has a limit, whatever is in it.
     What follows a jump that does not come back, or an instruction that the interpreter executes, may be anything, and
     counts only if it has been executed.
@@ -115,10 +142,12 @@ def mark_leaders(h, m, ram16, code, number, leaders, plan, scratch):
                     leaders[U64(target)] = U8(1)
                     scratch[U64(FROM + count)] = target
                     count += 1
+            if flow == ALONE:
+                leaders[U64(parcel)] = U8(1)
             if behind == parcel or behind >= PAGE_PARCELS:
                 break
             if flow != ONWARD:
-                returns = flow == BRANCH or ((flow == DIRECT or flow == INDIRECT) and rd_of(d) != 0)
+                returns = flow == BRANCH or flow == ALONE or ((flow == DIRECT or flow == INDIRECT) and rd_of(d) != 0)
                 if not returns and code[U64(number * CODE_ENTRIES + behind)] == 0:
                     break
                 leaders[U64(behind)] = U8(1)

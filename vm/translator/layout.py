@@ -27,7 +27,14 @@ PARCELS = 5
 """Field: halfwords of the instruction, 1 or 2."""
 AGAIN = 6
 """Field: of a store, the number of the stencil that tries once more where this one misses, 0 without one."""
-ROW = 7
+CHOICES = 7
+"""Field: of a CSR instruction, where in `plan` the stencils for single CSRs are listed, 0 without any: a CHOICE and the
+stencil's number for each, and NO_CHOICE at the end."""
+ROW = 8
+
+READS = 1 << 12
+"""Set in a CHOICE if the source is x0 or 0; below is the address of the CSR."""
+NO_CHOICE = -1
 
 NO_STENCIL = 0
 """FLOW: it has no stencil. The interpreter executes it."""
@@ -39,6 +46,9 @@ DIRECT = 3
 """FLOW: the one at pc + imm; it has no stencil, only LINK where rd is not x0."""
 INDIRECT = 4
 """FLOW: one whose address is computed."""
+ALONE = 5
+"""FLOW: the next instruction, and this one is a block of its own. What leaves it to the interpreter, such as the mode,
+does so each time, and machine code is to go on behind it."""
 
 GLUE = OP + 1
 """The number of the first stencil that belongs to no instruction; each comment says what its holes are."""
@@ -107,6 +117,8 @@ MAP = 9
 """The address of the page's table of entries: for each halfword that of its block's code, or 0."""
 FORBIDDEN = 10
 """The bit that the target of a jump must not have: 2, or 0 where instructions may begin at any halfword."""
+UIMM = 11
+"""The five-bit constant in the place of rs1."""
 
 NEXT = 16
 """From here on jumps, relative to the end of the hole. NEXT: the stencil's end, where a last jump to it is cut off."""

@@ -7,9 +7,9 @@ import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from trapline.isa import Instruction, Kind
 from trapline.vm.translator.expression import (
@@ -26,7 +26,7 @@ from trapline.vm.translator.expression import (
 )
 from trapline.vm.translator.lower import Lowering
 
-LOWERED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.LR, Kind.SC)
+LOWERED = (Kind.VALUE, Kind.BRANCH, Kind.JUMP, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.LR, Kind.SC, Kind.CSR)
 """The kinds whose meanings are functions of words alone."""
 
 _OPERATORS: dict[type[ast.operator], str] = {
@@ -87,12 +87,31 @@ def jumps_by_immediate(instruction: Instruction) -> bool:
     return target.operation == "add" and set(target.arguments) == {pc, imm}
 
 
+class Record(NamedTuple):
+    """The hart's record as an argument. field: what a field of it holds, a word; may raise CannotLowerError."""
+
+    field: Callable[[str], Node]
+
+
+Argument = Node | Record
+
+
+def value_read(function: Callable[..., Any], record: Record) -> Node:
+    """What a function answers that reads a record. Raises CannotLowerError."""
+    return _call(function, [record])
+
+
+def field_written(function: Callable[..., Any], record: Record, value: Node) -> tuple[str, Node]:
+    """The field of a record that a function of it and a value writes, and what. Raises CannotLowerError."""
+    return _written(function, [record, value])
+
+
 class _Function(NamedTuple):
-    """A function of assignments and one result: its parameters, the variables in order, and what is returned."""
+    """A function: its parameters, the variables that it assigns in order, and its last statement."""
 
     parameters: tuple[str, ...]
     assignments: tuple[tuple[str, ast.expr], ...]
-    result: ast.expr
+    last: ast.stmt
 
 
 @cache
@@ -109,29 +128,54 @@ def _parsed(function: Callable[..., Any]) -> _Function:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 assignments.append((name, value))
+            case ast.If(test=test, body=[ast.Assign(targets=[ast.Name(id=name)], value=value)], orelse=[]):
+                assignments.append((name, ast.IfExp(test, value, ast.Name(name))))
             case _:
                 raise CannotLowerError(f"{tree.name} does more than compute its result")
+    return _Function(tuple(a.arg for a in tree.args.args), tuple(assignments), last)
+
+
+def _call(function: Callable[..., Any], arguments: Sequence[Argument]) -> Node:
+    evaluation, last = _evaluated(function, arguments)
     if not isinstance(last, ast.Return) or last.value is None:
-        raise CannotLowerError(f"{tree.name} does not end with its result")
-    return _Function(tuple(a.arg for a in tree.args.args), tuple(assignments), last.value)
+        raise CannotLowerError(f"{function.__name__} does not end with its result")
+    return evaluation.of(last.value)
 
 
-def _call(function: types.FunctionType, arguments: list[Node]) -> Node:
+def _written(function: Callable[..., Any], arguments: Sequence[Argument]) -> tuple[str, Node]:
+    evaluation, last = _evaluated(function, arguments)
+    match last:
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(), attr=field)], value=value):
+            return field, evaluation.of(value)
+        case ast.Expr(value=ast.Call(func=ast.Name(id=name), args=trees, keywords=[])):
+            called = evaluation.scope.get(name)
+            if isinstance(called, types.FunctionType):
+                return _written(called, [evaluation.argument(tree) for tree in trees])
+    raise CannotLowerError(f"{function.__name__} does not end with the field that it writes")
+
+
+def _evaluated(function: Callable[..., Any], arguments: Sequence[Argument]) -> "tuple[_Evaluation, ast.stmt]":
+    """The variables before the last statement of a function, and that one."""
     parsed = _parsed(function)
     if len(parsed.parameters) != len(arguments):
         raise CannotLowerError(f"{function.__name__} is called with {len(arguments)} arguments")
     evaluation = _Evaluation(dict(zip(parsed.parameters, arguments, strict=True)), function.__globals__)
     for name, value in parsed.assignments:
         evaluation.variables[name] = evaluation.of(value)
-    return evaluation.of(parsed.result)
+    return evaluation, parsed.last
 
 
 class _Evaluation:
     """Expressions of one function. variables: its own; scope: its module's names."""
 
-    def __init__(self, variables: dict[str, Node], scope: Mapping[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Argument], scope: Mapping[str, Any]) -> None:
         self.variables = variables
         self.scope = scope
+
+    def argument(self, tree: ast.expr) -> Argument:
+        """What a called function gets: the record, or the node of an expression."""
+        found = self.variables.get(tree.id) if isinstance(tree, ast.Name) else None
+        return found if isinstance(found, Record) else self.of(tree)
 
     def of(self, tree: ast.expr) -> Node:
         """The node of an expression."""
@@ -150,22 +194,26 @@ class _Evaluation:
                 return comparison(_RELATIONS[type(relation)], self.of(tree.left), self.of(right))
             case ast.IfExp():
                 return selection(self.of(tree.test), self.of(tree.body), self.of(tree.orelse))
+            case ast.Attribute(value=ast.Name(id=name), attr=field) if isinstance(self.variables.get(name), Record):
+                return cast(Record, self.variables[name]).field(field)
             case ast.Call(func=ast.Name(id=name), keywords=[]):
-                return self._called(name, [self.of(argument) for argument in tree.args])
+                return self._called(name, [self.argument(argument) for argument in tree.args])
         raise CannotLowerError(f"'{ast.unparse(tree)}' has no translation")
 
     def _name(self, name: str) -> Node:
-        if name in self.variables:
-            return self.variables[name]
+        if isinstance(found := self.variables.get(name), Node):
+            return found
         value = self.scope.get(name)
         if not isinstance(value, int):
             raise CannotLowerError(f"'{name}' is not an integer")
         return constant(int(value))
 
-    def _called(self, name: str, arguments: list[Node]) -> Node:
+    def _called(self, name: str, arguments: list[Argument]) -> Node:
         function = self.scope.get(name)
         if isinstance(function, types.FunctionType):
             return _call(function, arguments)
-        if function is None and name == abs.__name__ and len(arguments) == 1 and arguments[0].within(SIGNED_WORD):
-            return magnitude(arguments[0])
+        if function is None and name == abs.__name__:
+            match arguments:
+                case [Node() as value] if value.within(SIGNED_WORD):
+                    return magnitude(value)
         raise CannotLowerError(f"'{name}' has no translation")

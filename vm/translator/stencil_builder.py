@@ -29,7 +29,7 @@ SMALL = "!{i64 0, i64 65536}"
 WORD = "!{i64 0, i64 4294967296}"
 SYMBOLS = {
     "RD": SMALL, "RS1": SMALL, "RS2": SMALL, "PC": SMALL, "NEXT_PC": SMALL, "BLOCK": SMALL, "IMM": WORD, "PLACE": WORD,
-    "SHAMT": "!{i64 0, i64 32}", "FORBIDDEN": "!{i64 0, i64 4}",
+    "SHAMT": "!{i64 0, i64 32}", "UIMM": "!{i64 0, i64 32}", "FORBIDDEN": "!{i64 0, i64 4}",
 }  # fmt: skip
 """Holes that hold a number, and the range that LLVM may rely on."""
 ADDRESS = "MAP"

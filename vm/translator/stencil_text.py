@@ -7,6 +7,7 @@ from trapline.isa.sv32 import PAGE_SHIFT
 from trapline.isa.word import HALFWORD
 from trapline.vm.core.code_pages import TOHOST_BYTES
 from trapline.vm.core.stops import NEAR_TOHOST
+from trapline.vm.translator.csr_text import csr_texts
 from trapline.vm.translator.expression import CannotLowerError
 from trapline.vm.translator.glue_text import DOOR_ARGUMENTS, GLUE_TEXTS, door
 from trapline.vm.translator.layout import CONTEXT_TOHOST
@@ -167,6 +168,11 @@ def is_second(name: str) -> bool:
     return name.startswith("again.")
 
 
+def is_of_csr(name: str) -> bool:
+    """Whether a function is one for a single CSR."""
+    return name.startswith("csr.")
+
+
 def texts() -> Iterator[str]:
     """The functions; an instruction whose meaning cannot be lowered has none."""
     for name, write in GLUE_TEXTS.items():
@@ -188,6 +194,7 @@ def texts() -> Iterator[str]:
                 s = Stencil(second_name(instruction))
                 _store_again(s, instruction)
                 yield s.text()
+    yield from csr_texts()
 
 
 def module_text(triple: str) -> str:

@@ -9,13 +9,14 @@ import platform
 from array import array
 
 from trapline.isa import Instruction, Kind
-from trapline.isa.word import HALFWORD
+from trapline.isa.word import HALFWORD, WORD
 from trapline.vm.core.execute import FIRST_OP, NOP, SHORT_NOP
 from trapline.vm.core.op_numbers import forms
 from trapline.vm.translator import assembly, layout, object_file
+from trapline.vm.translator.csr_text import choices
 from trapline.vm.translator.stencil_builder import ADDRESS
 from trapline.vm.translator.stencil_file import Stencils
-from trapline.vm.translator.stencil_text import function_name, is_direct, is_second, module_text, second_name
+from trapline.vm.translator.stencil_text import function_name, is_direct, is_of_csr, is_second, module_text, second_name
 
 ARCHITECTURES = ("x86_64", "AMD64")
 """What Python calls x86-64."""
@@ -28,6 +29,7 @@ _HOLES = {
     "RD": layout.RD, "RS1": layout.RS1, "RS2": layout.RS2, "IMM": layout.IMM, "SHAMT": layout.IMM, "PC": layout.PC,
     "NEXT_PC": layout.NEXT_PC, "BLOCK": layout.BLOCK, "PLACE": layout.PLACE, ADDRESS: layout.MAP, "NEXT": layout.NEXT,
     "TAKEN": layout.TAKEN, "MISS": layout.MISS, "EXIT": layout.EXIT, "ONTO": layout.ONTO, "FORBIDDEN": layout.FORBIDDEN,
+    "UIMM": layout.UIMM,
 }  # fmt: skip
 """What goes where a symbol is used."""
 _GLUE = {
@@ -93,7 +95,8 @@ def build(portable: bool = False) -> Stencils:
     made = compiled(portable)
     blob = bytearray()
     again = {name: number for number, name in enumerate(filter(is_second, made), layout.STENCILS)}
-    rows = [[0] * layout.ROW for _ in range(layout.STENCILS + len(again))]
+    csrs = {name: number for number, name in enumerate(filter(is_of_csr, made), layout.STENCILS + len(again))}
+    rows = [[0] * layout.ROW for _ in range(layout.STENCILS + len(again) + len(csrs))]
     holes: list[int] = []
     placed: dict[str, list[int]] = {}
 
@@ -107,16 +110,25 @@ def build(portable: bool = False) -> Stencils:
             holes.extend(own)
         return placed[name]
 
-    for name, number in (_GLUE | again).items():
+    for name, number in (_GLUE | again | csrs).items():
         rows[number][:4] = fields(name)
+    for number in csrs.values():
+        rows[number][4:] = [layout.ALONE, WORD // HALFWORD, 0, 0]
     for number, form in enumerate(forms(), FIRST_OP):
         name = function_name(form.instruction)
         flow = _flow(form.instruction, name in made)
         if name in made:
             rows[number][:4] = fields(name)
-        rows[number][4:] = [flow, form.length // HALFWORD, again.get(second_name(form.instruction), 0)]
+        rows[number][4:] = [flow, form.length // HALFWORD, again.get(second_name(form.instruction), 0), 0]
     for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
-        rows[number][4:] = [layout.ONWARD, parcels, 0]
+        rows[number][4:] = [layout.ONWARD, parcels, 0, 0]
+    for number, form in enumerate(forms(), FIRST_OP):
+        listed = choices(form.instruction)
+        if listed:
+            rows[number][layout.CHOICES] = layout.ROW * len(rows) + len(holes)
+            for choice, name in listed.items():
+                holes += [choice, csrs[name]]
+            holes += [layout.NO_CHOICE, 0]
     plan = array("q", [*(word for row in rows for word in row), *holes])
     return Stencils(memoryview(bytes(blob)), memoryview(plan))
 

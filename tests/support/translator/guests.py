@@ -101,6 +101,56 @@ handler:
         .align 13
 data:   .word 7, 9
 """
+CSRS = """
+_start: la t0, handler
+        csrw mtvec, t0
+        li t0, (0x80000000 >> 2) | 0x1ff
+        csrw pmpaddr0, t0       # U mode may execute this page, and has no data
+        li t0, 0x1f
+        csrw pmpcfg0, t0
+        la s0, data
+        li s4, 1 << 17          # MPRV
+        csrsi mie, 2
+loop:   li s1, 8
+1:      csrrw s2, mscratch, s1
+        addi s3, s1, 3
+        csrw mepc, s3
+        csrr t1, mepc
+        csrrs t2, sscratch, s1
+        csrrci t4, mstatus, 8
+        csrrsi t5, mstatus, 8
+        addi s1, s1, -1
+        bnez s1, 1b
+        csrci mstatus, 8
+        csrsi mip, 2
+        csrsi mstatus, 8        # the interrupt is taken
+        addi s5, s5, 1
+        csrs mstatus, s4        # MPP is U
+        lw t0, 0(s0)            # a fault
+        csrc mstatus, s4
+        la t0, user
+        csrw mepc, t0
+        mret
+user:   addi s6, s6, 1
+        csrr a0, mscratch
+        csrr a1, sstatus
+        csrw sscratch, s6
+        ecall
+handler:
+        csrr t3, mcause
+        bltz t3, 1f
+        addi t3, t3, -8
+        beqz t3, loop           # ecall
+        csrr t3, mepc
+        addi t3, t3, 4
+        csrw mepc, t3
+        mret
+1:      csrci mip, 2
+        mret
+        .align 12
+        .align 13
+data:   .word 7
+"""
 HARTS = """
 _start: csrr s0, mhartid
         addi s1, s0, 1
@@ -207,6 +257,7 @@ GUESTS = {
     "changes itself": Guest(text(CHANGES_ITSELF), 60),
     "changes rarely": Guest(text(CHANGES_RARELY), 70),
     "modes": Guest(text(MODES), 70),
+    "csrs": Guest(text(CSRS), 90),
     "ring": Guest(text(RING), 60, tables=3),
     "narrow ring": Guest(text(RING), 60, room=1_000),
     "whole ring": Guest(text(RING), 60),

@@ -11,6 +11,7 @@ from support.mutants.engine import Change, in_function
 from support.translator.guests import GUESTS, LOOPS, Made, right
 from support.translator.plain import functions
 from trapline.vm.codegen.engine_text import engine_text
+from trapline.vm.core.hart import field_offset
 from trapline.vm.translator import context, stencils
 from trapline.vm.translator.host.regions import Regions
 from trapline.vm.translator.regions import compilation
@@ -185,6 +186,19 @@ MUTANTS = {
         r"i64 (132056|132064)",
         lambda m: f"i64 {int(m[1]) - 65536}",  # type: ignore[arg-type]
     ),
+    # CSRs
+    "the mode is not asked": in_stencil(r"csr\.\S+", r"icmp sge i64 (%v\d+), [13]", r"icmp sge i64 \1, 0"),
+    "an address is kept whole": in_stencil(r"csr\.\w+\.mepc", r"(%new4) = and i32 (%\w+), %new3", r"\1 = or i32 \2, 0"),
+    "a CSR is at another's place": in_stencil(
+        r"csr\.\w+\.mscratch", rf"i64 {field_offset('mscratch')}\b", f"i64 {field_offset('mtval')}"
+    ),
+    "a pending interrupt waits": in_stencil(
+        r"csr\.\w+\.mstatus", r"br i1 %v\d+, label %done, label %no, !prof !2", "br label %done"
+    ),
+    "memory is accessed as before": in_stencil(
+        r"csr\.\w+\.mstatus", r"br i1 %v\d+, label %quiet, label %no, !prof !2", "br label %quiet"
+    ),
+    "a CSR has the stencil of the one before": seeded("stencil_of", "else plan[U64(at + 1)]", "else plan[U64(at - 1)]"),
     # The second tier
     "a region takes too little for enough": in_region(r"icmp slt i64 (%v\d+), 0", r"icmp slt i64 \1, -4"),
     "a region keeps a register to itself": in_region(

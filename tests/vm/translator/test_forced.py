@@ -24,7 +24,8 @@ pytestmark = [
 
 CASES = [
     ("bare", 1, False), ("bare", 1, True), ("bare", 2, False), ("bare", 3, True), ("trap", 1, False),
-    ("assist", 1, True), ("patch", 1, False), ("translate", 1, False),
+    ("assist", 1, True), ("patch", 1, False), ("translate", 1, False), ("hybrid", 1, False), ("paravirt", 1, False),
+    ("interpret", 1, False),
 ]  # fmt: skip
 """Techniques, harts, and whether instructions may begin at any halfword."""
 KERNELS = 2_500 if NIGHTLY else 12

@@ -49,7 +49,7 @@ def test_every_instruction_of_words_has_one() -> None:
         assert bool(fields[layout.LENGTH]) == (flow not in (layout.NO_STENCIL, layout.DIRECT))
         assert starts.setdefault(form.instruction.name, fields[layout.START]) == fields[layout.START]
     for number, parcels in ((NOP, 2), (SHORT_NOP, 1)):
-        assert row(number)[layout.LENGTH] == 0 and row(number)[layout.FLOW :] == [layout.ONWARD, parcels, 0]
+        assert row(number)[layout.LENGTH] == 0 and row(number)[layout.FLOW :] == [layout.ONWARD, parcels, 0, 0]
 
 
 def test_holes_lie_within_their_stencils_and_apart() -> None:
